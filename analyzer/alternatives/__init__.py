@@ -1,0 +1,1 @@
+"""What the same messages would cost over plain HTTP: its room is kept."""

@@ -1,0 +1,59 @@
+"""Batches: rows of one structured numpy dtype over one buffer of bytes.
+
+A stage hands the next one a structured array, so that `rows["seq"]` is a column
+and `rows[i]` is one row in neighbouring memory, which is what the kernels walk.
+Every dtype is declared with `row_dtype`, aligned like the C struct of the same
+fields that the kernel declares; Cython compares the two at each call.
+
+This module knows numpy and nothing of networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Rows = np.ndarray[Any, np.dtype[np.void]]
+"""A one-dimensional structured array: one element per row."""
+
+Bytes = npt.NDArray[np.uint8]
+"""A buffer of bytes; rows hold start and length into it."""
+
+NULL = -(2**63)
+"""What was not seen: the null of every integer column inside the program."""
+
+
+def row_dtype(fields: Iterable[tuple[str, str]]) -> np.dtype[np.void]:
+    """Return the aligned structured dtype of `fields` (name, numpy type code)."""
+    return np.dtype(list(fields), align=True)
+
+
+def empty(dtype: np.dtype[np.void], count: int = 0) -> Rows:
+    """Return `count` zeroed rows."""
+    return np.zeros(count, dtype)
+
+
+def grown(rows: Rows, capacity: int) -> Rows:
+    """Return `rows` copied into a zeroed array of at least `capacity` rows.
+
+    Grows by doubling, so that appending stays linear.
+    """
+    if capacity <= len(rows):
+        return rows
+    bigger = np.zeros(max(capacity, 2 * len(rows), 16), rows.dtype)
+    bigger[: len(rows)] = rows
+    return bigger
+
+
+def insert(rows: Rows, positions: Sequence[int], inserted: Rows) -> Rows:
+    """Return `rows` with `inserted[i]` placed before the row at `positions[i]`.
+
+    Positions refer to `rows` as given, must not decrease, and may equal
+    `len(rows)`; rows inserted at one position keep their order.
+    """
+    if not len(inserted):
+        return rows
+    return np.insert(rows, np.asarray(positions, dtype=np.intp), inserted)

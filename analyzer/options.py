@@ -1,0 +1,102 @@
+"""Every limit and switch of an analysis: its default, and the reason for it.
+
+Limits bound memory on hostile or endless input. What a limit cuts is counted and
+becomes a finding; nothing is dropped in silence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+KIB = 1024
+MIB = 1024 * KIB
+
+PayloadPolicy = Literal["none", "preview", "full"]
+OverlapPolicy = Literal["first", "last"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What an analysis may be told. Sizes are bytes, times are seconds."""
+
+    # --- what to keep
+    payload: PayloadPolicy = "preview"
+    """How much of each message's payload reaches the tables."""
+    preview_bytes: int = 96
+    """Enough to recognise a message, little enough for a line of a terminal."""
+    show_secrets: bool = False
+    """Show Cookie, Authorization and tokens in queries, which are hidden else."""
+
+    # --- capture
+    batch_bytes: int = 4 * MIB
+    """Read at a time: big enough to make a batch's fixed cost vanish, small enough
+    for the rows of one batch to stay in a processor's cache."""
+    max_record_bytes: int = 64 * MIB
+    """A longer record is damage: captures of offloaded traffic stay below 256 KiB."""
+
+    # --- packets
+    max_fragmented_datagrams: int = 1024
+    """IP datagrams that wait for fragments at once; the oldest goes first."""
+    fragment_timeout_s: float = 30.0
+    """Linux gives a datagram 30 s (net.ipv4.ipfrag_time)."""
+    max_tunnel_depth: int = 4
+    """GRE in VXLAN in IPv6 is real; deeper nesting is an attack."""
+
+    # --- tcp
+    max_connections: int = 65_536
+    """TCP connections kept at once. Finished ones go first, then idle ones."""
+    max_held_bytes: int = 4 * MIB
+    """Out-of-order bytes kept per direction: the usual largest receive window
+    (net.ipv4.tcp_rmem is 6 MiB); a hole that outlives them is lost."""
+    max_held_bytes_total: int = 64 * MIB
+    """The same for all directions together."""
+    lost_after_segments: int = 16
+    """A hole whose bytes the receiver has acknowledged was lost by the capture, not
+    by the network. Captures on several queues swap packets by a few places, so the
+    verdict waits for this many further segments of the connection."""
+    overlap_policy: OverlapPolicy = "first"
+    """Which bytes count where segments overlap with other content: those seen
+    first (Linux, Windows, Wireshark) or last."""
+    duplicate_window_s: float = 0.02
+    """Two packets alike to the last header byte are one packet captured twice if
+    they lie this close together; a true retransmission takes at least a round trip
+    and carries another IP identification or TCP timestamp."""
+    closed_linger_s: float = 10.0
+    """How long a finished connection waits for late packets before its rows leave."""
+
+    # --- http
+    max_head_bytes: int = 64 * KIB
+    """Request line and fields. Apache allows 8 KiB a line, nginx 32 KiB in all."""
+    max_early_bytes: int = 1 * MIB
+    """Bytes a client may send behind its upgrade request before the 101 is seen."""
+    max_pipelined: int = 1024
+    """Requests on a connection that wait for their responses."""
+
+    # --- websocket
+    max_pending_messages: int = 1024
+    """Messages of one direction that wait for the ACK that completes their cost;
+    the oldest leaves without it (a capture of one direction has no ACKs)."""
+    max_message_bytes: int = 64 * MIB
+    """Payload kept of one message when it must be kept (inflating, full payload)."""
+    max_inflated_bytes: int = 64 * MIB
+    """Output of one compressed message; the rest of a bomb is not inflated."""
+    max_probe_bytes: int = 64 * KIB
+    """Bytes of one direction searched for a frame boundary (a capture that starts in
+    the middle of a connection, or resumes behind a gap) before giving up on it."""
+    resync_frames: int = 3
+    """Frames that must follow each other without a fault before a boundary counts.
+    Random bytes pass as one small valid unmasked header in about 1 of 50 places,
+    so three in a row, each ending where the next begins, are 1 in 10^5, and the
+    segment boundary rule on top makes it rarer still."""
+    max_pending_pings: int = 64
+    """Pings of one direction that wait for their pong."""
+
+    # --- tables
+    findings_per_connection: int = 10
+    """Rows of one kind of finding per connection; further ones are counted."""
+    max_failed_connects: int = 65_536
+    """Failed TCP connects remembered for the handshake table."""
+
+
+DEFAULT = Options()

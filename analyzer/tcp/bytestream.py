@@ -1,0 +1,139 @@
+"""Byte streams: the payload of TCP connections in order, with its map to packets.
+
+Knows connections, order, loss and acknowledgement. Must not know what the bytes mean.
+Made by the tcp stage; used by tls, http and websocket, which see every packet of
+a connection as at least one row, so that wire bytes can be shared out exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from analyzer.capture.records import RecordBatch
+from analyzer.columns import Rows, empty, row_dtype
+from analyzer.findings import Finding
+
+# Kinds of a row. GAP rows stand for bytes that no reader will ever see.
+DATA = 0  # length bytes at start, next in their stream
+GAP_LOST = 1  # length bytes never captured, proven by sequence numbers
+GAP_CUT = 2  # length bytes on the wire, cut from the capture by its snap length
+RETRANSMISSION = 3  # length bytes of [offset, offset + length) sent again
+PURE = 4  # no payload: SYN, ACK, window update, probe
+FIN = 5  # the direction ends here; stands behind its data
+RESET = 6  # RST seen, sent by this direction
+DUPLICATE = 7  # a packet that the capture holds twice, whole
+
+CHUNK = row_dtype(
+    [
+        ("packet", "<i8"),
+        ("time", "<i8"),  # ns: when the packet was captured
+        ("ready", "<i8"),  # ns: when the bytes before it had all arrived
+        ("offset", "<i8"),  # place in the stream; its first payload byte is 0
+        ("acked", "<i8"),  # stream offset that the packet acknowledges in the OTHER
+        # direction (bytes below it have arrived); -1 without ACK
+        ("start", "<i8"),  # first byte, in data (DATA only)
+        ("direction", "<i4"),  # 2 * slot + side
+        ("length", "<i4"),
+        ("payload", "<i4"),  # payload bytes of the whole packet on the wire
+        ("into", "<i4"),  # where in that payload this row's first byte lies
+        ("header_bytes", "<i4"),  # link + ip + tcp bytes of the packet
+        ("wire", "<i4"),  # the packet's wire bytes on its first row, 0 on others:
+        # summed over a connection's rows they are its wire bytes
+        ("kind", "u1"),
+        ("flags", "u1"),  # TCP flags, low 8 bits
+    ]
+)
+"""One piece of one packet, in stream order per direction.
+
+DATA, GAP_LOST and GAP_CUT rows of a direction have no holes and no overlaps: each
+begins at the offset where the one before ended. Bytes held for their turn come when
+the hole before them fills, with the `packet` and `time` of their own capture and the
+`ready` of the filling. A row of GAP_LOST bears the packet, time, header_bytes 0,
+payload 0 and wire 0 of the packet at which the verdict fell.
+"""
+
+CONNECTION = row_dtype(
+    [
+        ("tcp_stream", "<i8"),  # 0, 1, ... in order of appearance (Wireshark: tcp.stream)
+        ("high0", "<u8"),  # side 0's address: the SYN's sender where a SYN or SYN-ACK
+        ("low0", "<u8"),  # was seen, else the first sender
+        ("high1", "<u8"),
+        ("low1", "<u8"),
+        ("first_packet", "<i8"),
+        ("first_time", "<i8"),  # ns
+        ("last_packet", "<i8"),
+        ("last_time", "<i8"),
+        ("syn_time", "<i8"),  # first SYN; NULL if not seen
+        ("synack_time", "<i8"),  # first SYN-ACK; NULL if not seen
+        ("established_time", "<i8"),  # the ACK that completes; NULL if not seen
+        ("fin_time", "<i8"),  # first FIN; NULL if none
+        ("closed_time", "<i8"),  # RST, or the ACK of the second FIN; NULL if neither
+        ("port0", "<u2"),
+        ("port1", "<u2"),
+        ("syn_retries", "<i4"),  # SYNs sent again
+        ("version", "u1"),
+        ("state", "u1"),  # tcp.lifecycle.State
+        ("fin_side", "i1"),  # side of the first FIN; -1 if none
+        ("reset_side", "i1"),  # side of the first RST; -1 if none
+        ("end", "u1"),  # why its rows leave: END_*
+        ("sides_known", "u1"),  # 1: from SYN or SYN-ACK; 0: side 0 is who spoke first
+        ("timed_out", "u1"),  # 1: data sent again and again (3 times or more) with no
+        # answer until the end
+    ]
+)
+"""One TCP connection."""
+
+END_OPEN = 0  # still in progress
+END_CLOSED = 1  # FIN both ways, or RST, and the linger is over
+END_REUSED = 2  # a new connection took the port pair
+END_EVICTED = 3  # max_connections
+END_CAPTURE = 4  # the capture ended
+
+DIRECTION = row_dtype(
+    [
+        ("packets", "<i8"),
+        ("wire_bytes", "<i8"),
+        ("link_bytes", "<i8"),
+        ("ip_bytes", "<i8"),
+        ("tcp_bytes", "<i8"),
+        ("duplicate_bytes", "<i8"),  # whole packets, not in the three above
+        ("retransmitted_bytes", "<i8"),  # payload sent again
+        ("stream_bytes", "<i8"),  # payload on the wire, once: DATA and GAP_CUT rows
+        ("lost_bytes", "<i8"),  # GAP_LOST rows, and what only ACKs prove at the end
+        ("cut_bytes", "<i8"),  # GAP_CUT rows
+        ("pure_acks", "<i8"),
+        ("pure_ack_bytes", "<i8"),
+        ("retransmissions", "<i8"),  # segments
+        ("out_of_order", "<i8"),  # segments that had to be held
+        ("zero_windows", "<i8"),
+        ("keep_alives", "<i8"),  # probes
+        ("mss", "<i4"),  # announced in this direction's SYN; 0 if not seen
+    ]
+)
+"""What one direction of a connection sent. wire = link + ip + tcp + duplicate +
+retransmitted + stream."""
+
+
+@dataclass(slots=True)
+class StreamBatch:
+    """Rows of CHUNK over the buffer of the records below.
+
+    Attributes:
+        records: the batch below: buffer, and `append`.
+        rows: dtype CHUNK, in the order in which they became readable.
+        connections: dtype CONNECTION, indexed by slot. A view of the stage's state:
+            good until the next push. A slot is used again only after the batch in
+            whose `ended` it stands.
+        directions: dtype DIRECTION, indexed by 2 * slot + side. A view as well.
+        opened: slots whose connection appeared in this batch.
+        ended: slots whose connection leaves with this batch; its rows are final.
+        findings: oddities of TCP; `Finding.slot` says where.
+    """
+
+    records: RecordBatch
+    rows: Rows = field(default_factory=lambda: empty(CHUNK))
+    connections: Rows = field(default_factory=lambda: empty(CONNECTION))
+    directions: Rows = field(default_factory=lambda: empty(DIRECTION))
+    opened: list[int] = field(default_factory=list)
+    ended: list[int] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)

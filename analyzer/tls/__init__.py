@@ -1,0 +1,1 @@
+"""TLS: its room is kept; a later version decrypts here with a key log."""

@@ -1,0 +1,58 @@
+"""Compiles the kernels: every `_*.py` in the package is Cython in pure-Python mode.
+
+One abi3 wheel serves CPython 3.11 and later. Without a compiler the build warns
+and the same files run uncompiled, only slower.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from setuptools import Extension, setup
+
+ABI3 = ("Py_LIMITED_API", "0x030B0000")
+
+
+def kernels() -> list[Extension]:
+    """Return one extension per kernel file; none where compiling is switched off."""
+    if os.environ.get("WSANALYZE_PURE_PYTHON") == "1":
+        return []
+    try:
+        from Cython.Build import cythonize
+    except ImportError:
+        return []
+    # "wheel" builds are abi3 only on CPython: PyPy has no limited API.
+    limited = sys.implementation.name == "cpython"
+    extensions = [
+        Extension(
+            ".".join(path.with_suffix("").parts),
+            [str(path)],
+            define_macros=[ABI3] if limited else [],
+            py_limited_api=limited,
+            extra_compile_args=["-O3"] if os.name == "posix" else [],
+        )
+        for path in sorted(Path("analyzer").rglob("_[a-z]*.py"))
+    ]
+    compiled = cythonize(
+        extensions,
+        build_dir="build/cython",
+        compiler_directives={
+            "language_level": "3",
+            "boundscheck": True,  # input is hostile; measured as free
+            "wraparound": False,
+            "cdivision": True,
+            "initializedcheck": False,
+            "embedsignature": True,
+        },
+    )
+    # cythonize() drops the flag, so it is set on what it returns: a failed
+    # compile then warns and the install goes on.
+    for extension in compiled:
+        extension.optional = True
+    return compiled
+
+
+setup(
+    ext_modules=kernels(),
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+)
