@@ -14,6 +14,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from analyzer.findings import SEVERITIES
+
 Type = Literal[
     "int",  # int64
     "bool",
@@ -34,7 +36,7 @@ Type = Literal[
 | bool    | int8: 0, 1 (-1)                  | true, false           | boolean             |
 | text    | list of str (None)               | text                  | string              |
 | enum    | int8 index into labels (-1)      | the label             | category            |
-| time    | int64 ns since 1970 UTC (NULL)   | 2026-01-02T03:04:05.000000006Z | datetime64[ns, UTC] |
+| time    | int64 ns since 1970 UTC (NULL)   | ISO 8601, 9 digits, Z | datetime64[ns, UTC] |
 | us      | int64 ns (NULL)                  | 26039.123             | float64             |
 | seconds | int64 ns (NULL)                  | 1.250000000           | float64             |
 | ratio   | float64 (nan)                    | 0.25 (6 digits)       | float64             |
@@ -89,3 +91,293 @@ class TableRows:
     table: Table
     values: Mapping[str, Values]
     count: int
+
+
+# --- labels, in the order of their codes ------------------------------------------
+DIRECTIONS = ("client", "server")
+OPCODES = (
+    *("continuation", "text", "binary"),
+    *(f"reserved-{number}" for number in range(3, 8)),
+    *("close", "ping", "pong"),
+    *(f"reserved-{number}" for number in range(11, 16)),
+)
+"""Opcode labels: the code is the opcode itself (RFC 6455 5.2)."""
+MESSAGE_TYPES = ("text", "binary")
+SCHEMES = ("ws", "wss")
+CLOSE_KINDS = ("clean", "fin", "reset", "timeout", "open")
+OUTCOMES = (
+    *("accepted", "refused", "bad-accept", "bad-response", "reset"),
+    *("no-answer", "syn-refused", "syn-unanswered", "encrypted", "cut"),
+)
+HTTP_KINDS = ("plain", "poll", "long-poll", "stream", "sse")
+
+# --- null rules that many columns share -------------------------------------------
+NEVER = "never"
+NO_HANDSHAKE = "handshake not captured"
+NOT_SENT = "not sent, or not captured"
+NOT_SEEN = "not captured"
+
+
+def _int(name: str, null: str, text: str) -> Column:
+    return Column(name, "int", null, text)
+
+
+def _bool(name: str, null: str, text: str) -> Column:
+    return Column(name, "bool", null, text)
+
+
+def _text(name: str, null: str, text: str) -> Column:
+    return Column(name, "text", null, text)
+
+
+def _time(name: str, null: str, text: str) -> Column:
+    return Column(name, "time", null, text)
+
+
+def _us(name: str, null: str, text: str) -> Column:
+    return Column(name, "us", null, text)
+
+
+def _enum(name: str, labels: tuple[str, ...], null: str, text: str) -> Column:
+    return Column(name, "enum", null, text, labels)
+
+
+_CONNECTION = _int("connection", NEVER, "WebSocket connection, from 0 in order of appearance.")
+_TCP_STREAM = _int("tcp_stream", NEVER, "TCP connection, as tcp.stream in Wireshark.")
+_SENDER = _enum("direction", DIRECTIONS, NEVER, "Who sent it.")
+_ADDRESSES = (
+    _text("client_ip", NEVER, "Address of the client: of the TCP connection's opener."),
+    _int("client_port", NEVER, "TCP port of the client."),
+    _text("server_ip", NEVER, "Address of the server."),
+    _int("server_port", NEVER, "TCP port of the server."),
+)
+
+CONNECTIONS = Table(
+    "connections",
+    "One row for each WebSocket connection.",
+    (
+        _CONNECTION,
+        _TCP_STREAM,
+        _int("http2_stream", "HTTP/1.1", "Stream that carries it on an HTTP/2 connection."),
+        _enum("scheme", SCHEMES, NEVER, "ws in the clear, wss over TLS."),
+        _text("http_version", NO_HANDSHAKE, "HTTP version of the handshake, such as 1.1."),
+        *_ADDRESSES,
+        _text("host", NO_HANDSHAKE, "Host that the client asked for."),
+        _text("path", NO_HANDSHAKE, "Request target; secrets in its query are hidden."),
+        _text("subprotocol", "none agreed", "Subprotocol that the server chose."),
+        _text("extensions", "none agreed", "Extensions that the server accepted, as sent."),
+        _time("opened_at", NEVER, "End of the 101 response; without it, the first frame."),
+        _time("closed_at", "still open", "Last packet of the connection."),
+        Column("duration_s", "seconds", "still open", "From opened_at to closed_at."),
+        _bool("handshake_seen", NEVER, "Whether the opening handshake was captured."),
+        _int("client_frames", NEVER, "Frames from the client, control frames too."),
+        _int("server_frames", NEVER, "Frames from the server, control frames too."),
+        _int("client_messages", NEVER, "Messages from the client."),
+        _int("server_messages", NEVER, "Messages from the server."),
+        _int("client_payload_bytes", NEVER, "Payload of its messages as the application sees it."),
+        _int("server_payload_bytes", NEVER, "Payload of its messages as the application sees it."),
+        _int("wire_bytes", NEVER, "All packets of the TCP connection, both ways."),
+        _enum(
+            "close_kind",
+            CLOSE_KINDS,
+            NEVER,
+            "clean: Close frames both ways; fin, reset: TCP ended without them; "
+            "timeout: fell silent; open: the capture ended first.",
+        ),
+        _int("close_code", "no Close frame with a code", "Code of the first Close frame."),
+        _text("close_reason", "no Close frame with a reason", "Reason in that Close frame."),
+        _enum("closed_by", DIRECTIONS, "still open", "Who sent Close, FIN or RST first."),
+        _int("lost_bytes", NEVER, "Bytes that were sent but never captured, both ways."),
+    ),
+)
+
+HANDSHAKES = Table(
+    "handshakes",
+    "One row for each attempt to open a WebSocket connection, refused ones too.",
+    (
+        _int("handshake", NEVER, "Number of the attempt, from 0 in order of appearance."),
+        _int("connection", "not accepted", "The WebSocket connection that it opened."),
+        _TCP_STREAM,
+        *_ADDRESSES,
+        _enum("scheme", SCHEMES, NEVER, "ws in the clear, wss over TLS."),
+        _text("http_version", NOT_SEEN, "HTTP version of the request, such as 1.1."),
+        _text("host", NOT_SENT, "Host field of the request."),
+        _text("path", NOT_SEEN, "Request target; secrets in its query are hidden."),
+        _text("origin", NOT_SENT, "Origin field: the page that asked."),
+        _text("user_agent", NOT_SENT, "User-Agent field."),
+        _text("version", NOT_SENT, "Sec-WebSocket-Version of the request."),
+        _text("key", NOT_SENT, "Sec-WebSocket-Key."),
+        _text("accept", NOT_SENT, "Sec-WebSocket-Accept."),
+        _bool("accept_valid", "key or accept not seen", "Whether accept fits the key."),
+        _int("status", "no response seen", "Status code of the response."),
+        _enum("outcome", OUTCOMES, NEVER, "What became of the attempt."),
+        _text("outcome_reason", "nothing to say", "Why it was not accepted, or what is odd."),
+        _text("subprotocols_offered", NOT_SENT, "Subprotocols that the client offered."),
+        _text("subprotocol", "none agreed", "Subprotocol that the server chose."),
+        _text("extensions_offered", NOT_SENT, "Extensions that the client offered, as sent."),
+        _text("extensions", "none agreed", "Extensions that the server accepted, as sent."),
+        _int("request_bytes", NOT_SEEN, "Request line and fields."),
+        _int(
+            "response_bytes", "no response seen", "Status line and fields; of a refusal the body."
+        ),
+        _time("started_at", NEVER, "First packet of the attempt: SYN, else request."),
+        _int("syn_retries", "SYN not captured", "SYNs sent again."),
+        _us("tcp_us", "not captured or an older connection", "SYN to the ACK that completes."),
+        _us("tls_us", "no TLS or not captured", "ClientHello to the last Finished."),
+        _us(
+            "upgrade_us",
+            "not captured whole",
+            "First byte of the request to the last byte of the response.",
+        ),
+        _us("total_us", "not captured whole", "started_at to the last byte of the response."),
+        _us("first_message_us", "no data frame seen", "End of response to first data frame."),
+        _int("request_packet", NOT_SEEN, "Packet with the end of the request head."),
+        _int("response_packet", "no response seen", "Packet with the end of the response head."),
+    ),
+)
+
+FRAMES = Table(
+    "frames",
+    "One row for each WebSocket frame.",
+    (
+        _CONNECTION,
+        _int("frame", NEVER, "Number of the frame in its connection, from 0, both ways."),
+        _SENDER,
+        _enum("opcode", OPCODES, NEVER, "What kind of frame."),
+        _bool("fin", NEVER, "Last frame of its message."),
+        _bool("rsv1", NEVER, "First reserved bit: compressed, with permessage-deflate."),
+        _bool("rsv2", NEVER, "Second reserved bit."),
+        _bool("rsv3", NEVER, "Third reserved bit."),
+        _bool("masked", NEVER, "Whether the payload is masked."),
+        Column("masking_key", "key", "not masked", "Masking key, in hexadecimal."),
+        _int("header_bytes", NEVER, "Length of the frame header."),
+        _int("payload_bytes", NEVER, "Length of the payload on the wire."),
+        _int("message", "control frame", "Message that it belongs to."),
+        _int("packet_first", NEVER, "Packet with its first byte."),
+        _int("packet_last", NEVER, "Packet with its last byte."),
+        _time("time_first", NEVER, "Time of its first byte."),
+        _time("time_last", NEVER, "Time of its last byte."),
+        _int("close_code", "no Close frame with a code", "Code in a Close frame."),
+    ),
+)
+
+MESSAGES = Table(
+    "messages",
+    "One row for each WebSocket message, with what it cost on the wire.",
+    (
+        _CONNECTION,
+        _int("message", NEVER, "Number of the message in its connection, from 0, both ways."),
+        _SENDER,
+        _enum("type", MESSAGE_TYPES, NEVER, "Type of its first frame."),
+        _int("frames", NEVER, "How many frames carry it."),
+        _bool("compressed", NEVER, "Sent with permessage-deflate."),
+        _int("payload_bytes", "cannot be inflated", "Payload as the application sees it."),
+        _int("transfer_bytes", NEVER, "Payload as sent: compressed, if it is."),
+        _int("ws_header_bytes", NEVER, "Headers of its frames."),
+        _int("http_bytes", NEVER, "Its share of HTTP/2 framing."),
+        _int("tls_bytes", NEVER, "Its share of TLS record headers, tags and padding."),
+        _int("packet_header_bytes", NEVER, "Its share of link, IP and TCP headers."),
+        _int("ack_bytes", NEVER, "Pure ACKs that newly acknowledge it."),
+        _int("retransmitted_bytes", NEVER, "Payload of it that was sent again."),
+        _int("wire_bytes", NEVER, "All of these together, from transfer_bytes on."),
+        Column(
+            "overhead_ratio",
+            "ratio",
+            "nothing on the wire",
+            "(wire_bytes - transfer_bytes) / wire_bytes.",
+        ),
+        _int("packet_first", NEVER, "Packet with its first byte."),
+        _int("packet_last", NEVER, "Packet with its last byte."),
+        _time("time_first", NEVER, "Time of its first byte."),
+        _time("time_last", NEVER, "When its last byte was there, and all before it."),
+        _us("delivery_us", NEVER, "time_first to time_last."),
+        _us("stall_us", NEVER, "Part of delivery_us spent waiting for a hole to fill."),
+        _text("payload_preview", "not kept", "How it begins, made readable."),
+        Column("payload", "payload", "not asked for, or not kept", "The whole payload."),
+    ),
+)
+
+PINGS = Table(
+    "pings",
+    "One row for each Ping, with the Pong that answers it.",
+    (
+        _CONNECTION,
+        _enum("direction", DIRECTIONS, NEVER, "Who sent the Ping."),
+        _int("ping_frame", NEVER, "Frame number of the Ping."),
+        _int("pong_frame", "not answered", "Frame number of the Pong."),
+        _int("payload_bytes", NEVER, "Payload of the Ping."),
+        _us("rtt_us", "not answered", "Ping to Pong, where the capture was made."),
+    ),
+)
+
+HTTP = Table(
+    "http",
+    "One row for each plain HTTP exchange.",
+    (
+        _TCP_STREAM,
+        _int("exchange", NEVER, "Number of the exchange on its TCP connection, from 0."),
+        _text("method", NOT_SEEN, "Method of the request."),
+        _text("host", NOT_SENT, "Host field of the request."),
+        _text("path", NOT_SEEN, "Request target; secrets in its query are hidden."),
+        _int("status", "no response seen", "Status code of the final response."),
+        _enum("kind", HTTP_KINDS, NEVER, "How it delivers: sse is text/event-stream."),
+        _int("request_header_bytes", NEVER, "Request line and fields."),
+        _int("request_body_bytes", NEVER, "Body as sent, with chunk sizes."),
+        _int("response_header_bytes", NEVER, "Status line and fields, of 1xx responses too."),
+        _int("response_body_bytes", NEVER, "Body as sent, with chunk sizes."),
+        _int("wire_bytes", NEVER, "Packets both ways until the next request."),
+        _time("started_at", "no request or response seen", "First byte of the exchange."),
+        _us("wait_us", "not captured whole", "End of the request to first byte of the response."),
+        _us("total_us", "not captured whole", "First byte to last byte."),
+    ),
+)
+
+LEDGER = Table(
+    "ledger",
+    "Every byte accounted for once: one row for each connection and direction.",
+    (
+        _int("connection", "not WebSocket", "WebSocket connection."),
+        _TCP_STREAM,
+        _SENDER,
+        _int("wire_bytes", NEVER, "Original lengths of all packets: the sum up to unparsed_bytes."),
+        _int("link_bytes", NEVER, "All below the innermost IP header, tunnels and padding too."),
+        _int("ip_bytes", NEVER, "IP headers."),
+        _int("tcp_bytes", NEVER, "TCP headers with options."),
+        _int("duplicate_bytes", NEVER, "Packets that the capture holds twice, whole."),
+        _int("retransmitted_bytes", NEVER, "Payload sent again."),
+        _int("tls_bytes", NEVER, "TLS handshake, record headers, tags and padding."),
+        _int("http_bytes", NEVER, "HTTP heads and bodies, the upgrade among them."),
+        _int("ws_header_bytes", NEVER, "WebSocket frame headers."),
+        _int("ws_control_bytes", NEVER, "Payload of Ping, Pong and Close."),
+        _int("transfer_bytes", NEVER, "Payload of data frames as sent."),
+        _int("unparsed_bytes", NEVER, "Payload not understood: behind a gap, cut, encrypted."),
+        _int("packets", NEVER, "Packets; a count beside the sum."),
+        _int("pure_acks", NEVER, "Packets that only acknowledge."),
+        _int("pure_ack_bytes", NEVER, "Original lengths of those packets."),
+        _int("lost_bytes", NEVER, "Proven by sequence numbers, never captured."),
+    ),
+)
+
+FINDINGS = Table(
+    "findings",
+    "One row for each oddity; what they mean stands in findings.md.",
+    (
+        _text("id", NEVER, "Stable name of the kind of finding."),
+        _enum("severity", SEVERITIES, NEVER, "How grave."),
+        _int("connection", "concerns none", "WebSocket connection."),
+        _int("tcp_stream", "concerns none", "TCP connection, as tcp.stream in Wireshark."),
+        _int("packet", "no packet to blame", "Packet at which it showed."),
+        _int("frame", "no frame to blame", "Frame of the connection."),
+        _text("rfc", "breaks no rule", "Document and section of the rule."),
+        _text("text", NEVER, "A sentence."),
+        _int("count", NEVER, "How many oddities this row stands for."),
+    ),
+)
+
+TABLES = (CONNECTIONS, HANDSHAKES, FRAMES, MESSAGES, PINGS, HTTP, LEDGER, FINDINGS)
+"""All tables, in the order of the reports."""
+
+BY_NAME: Mapping[str, Table] = {table.name: table for table in TABLES}
+
+LEDGER_PARTS = tuple(column.name for column in LEDGER.columns[4:15])
+"""The ledger's summands: link_bytes to unparsed_bytes make wire_bytes."""
