@@ -1,0 +1,167 @@
+"""Frames and messages as rows, and the state of a frame walk.
+
+Knows the layout of what the kernel `_frames` reads and writes. Must not know how
+rows are reported. Used by the kernel's owner, websocket.stage, and by tables.
+"""
+
+from __future__ import annotations
+
+from analyzer.columns import row_dtype
+
+FRAME = row_dtype(
+    [
+        ("connection", "<i8"),
+        ("frame", "<i8"),  # number in its connection, both directions together
+        ("message", "<i8"),  # number in its connection; NULL for control frames
+        ("payload_bytes", "<i8"),  # on the wire
+        ("masking_key", "<i8"),  # as sent, big-endian; NULL if not masked
+        ("packet_first", "<i8"),
+        ("packet_last", "<i8"),
+        ("time_first", "<i8"),  # ns
+        ("time_last", "<i8"),
+        ("direction", "<i4"),  # 2 * slot + side
+        ("header_bytes", "<i4"),
+        ("close_code", "<i4"),  # -1 if none
+        ("sender", "u1"),  # CLIENT or SERVER
+        ("opcode", "u1"),
+        ("bits", "u1"),  # FIN 8, RSV1 4, RSV2 2, RSV3 1
+        ("masked", "u1"),
+    ]
+)
+"""One frame, complete (RFC 6455 5.2)."""
+
+MESSAGE = row_dtype(
+    [
+        ("connection", "<i8"),
+        ("message", "<i8"),  # number in its connection
+        ("payload_bytes", "<i8"),  # as the application sees it; NULL if not known
+        ("transfer_bytes", "<i8"),  # as sent
+        ("ws_header_bytes", "<i8"),
+        ("packet_header_bytes", "<i8"),
+        ("ack_bytes", "<i8"),
+        ("retransmitted_bytes", "<i8"),
+        ("packet_first", "<i8"),
+        ("packet_last", "<i8"),
+        ("time_first", "<i8"),  # ns
+        ("time_last", "<i8"),
+        ("ready", "<i8"),  # ns: when its last byte could be delivered in order
+        ("stall", "<i8"),  # ns of waiting for a hole to fill
+        ("stall_until", "<i8"),  # ns: end of the wait counted last
+        ("begin", "<i8"),  # stream offsets of its first byte and behind its last
+        ("end", "<i8"),  # NULL while it is not complete
+        ("frames", "<i4"),
+        ("direction", "<i4"),
+        ("preview_bytes", "<i4"),
+        ("next", "<i4"),  # in its direction's queue of messages that wait for an ACK
+        ("sender", "u1"),
+        ("opcode", "u1"),
+        ("compressed", "u1"),
+        ("damaged", "u1"),  # bytes of it were lost or not read
+    ]
+)
+"""One message (RFC 6455 5.4), in the pool until all its costs are known."""
+
+WALK = row_dtype(
+    [
+        ("connection", "<i8"),
+        ("frame", "<i8"),
+        ("payload_bytes", "<i8"),
+        ("payload_left", "<i8"),
+        ("begin", "<i8"),  # stream offset of the frame's first byte
+        ("packet_first", "<i8"),
+        ("packet_last", "<i8"),
+        ("time_first", "<i8"),
+        ("time_last", "<i8"),
+        ("share", "<i8"),  # packet header bytes of a frame header read in part
+        ("acked", "<i8"),  # stream offset acknowledged by the peer; NULL before any
+        ("frames", "<i8"),
+        ("messages", "<i8"),
+        ("ws_header_bytes", "<i8"),
+        ("ws_control_bytes", "<i8"),
+        ("transfer_bytes", "<i8"),
+        ("unparsed_bytes", "<i8"),
+        ("missing", "<i8"),  # bytes of the frame's payload that were not captured
+        ("skipped", "<i8"),  # bytes not read since the framing was lost
+        ("first_data_time", "<i8"),  # ns of the first data frame; NULL
+        ("last_key", "<i8"),  # NULL before the first
+        ("key_step", "<i8"),
+        ("repeated_keys", "<i8"),
+        ("stepped_keys", "<i8"),
+        ("stall_from", "<i8"),
+        ("mode", "<i4"),
+        ("message", "<i4"),  # pool index; -1 between messages
+        ("head", "<i4"),  # first and last message that wait for an ACK; -1
+        ("tail", "<i4"),
+        ("pending", "<i4"),
+        ("have", "<i4"),  # bytes of a frame header read so far
+        ("key", "<u4"),  # little-endian: byte i masks payload byte i
+        ("phase", "<i4"),  # which byte of the key comes next
+        ("header_bytes", "<i4"),
+        ("utf8_need", "<i4"),  # continuation bytes still due; -1: known to be invalid
+        ("utf8_low", "<i4"),
+        ("utf8_high", "<i4"),
+        ("rsv_allowed", "<i4"),
+        ("keep", "<i4"),  # KEEP_*
+        ("sender", "u1"),
+        ("opcode", "u1"),
+        ("bits", "u1"),
+        ("masked", "u1"),
+        ("closing", "u1"),  # this direction has sent Close
+        ("tolerant", "u1"),  # a message may be joined in its middle
+        ("deflate", "u1"),  # permessage-deflate was negotiated
+        ("compressed", "u1"),  # the current message is
+    ]
+)
+"""One direction of the walk."""
+
+CONTROL = row_dtype(
+    [
+        ("row", "<i4"),  # of the frame, in the batch's frames
+        ("start", "<i4"),  # of its payload, in the batch's control bytes
+        ("length", "<i4"),  # of the payload kept (at most 125)
+        ("complete", "<i4"),  # 0: bytes were lost
+    ]
+)
+"""One control frame with its payload, unmasked."""
+
+FRAGMENT = row_dtype(
+    [
+        ("start", "<i8"),  # in data, unmasked; -1: bytes that were lost
+        ("length", "<i8"),
+        ("packet", "<i8"),
+        ("frame", "<i8"),
+        ("message", "<i4"),  # pool index; -1: the message was given up
+        ("direction", "<i4"),
+        ("first", "u1"),  # begins its message
+        ("last", "u1"),  # ends its message
+        ("compressed", "u1"),
+        ("text", "u1"),
+    ]
+)
+"""A piece of payload that must be kept: to inflate it, or because all payload is."""
+
+ODDITY = row_dtype(
+    [
+        ("packet", "<i8"),
+        ("frame", "<i8"),
+        ("detail", "<i8"),
+        ("direction", "<i4"),
+        ("kind", "<i4"),  # findings.Kind.code
+    ]
+)
+"""A finding as the kernel writes it."""
+
+CLIENT, SERVER = 0, 1
+
+# Modes of a direction. PROBE is 0, so that zeroed state means: not known yet.
+PROBE = 0  # unknown traffic: shown to the recogniser
+HEADER = 1  # the next byte belongs to a frame header
+PAYLOAD = 2
+SEEK = 3  # the boundary was lost: searched for
+IGNORE = 4  # not WebSocket
+
+KEEP_NOTHING, KEEP_COMPRESSED, KEEP_ALL = 0, 1, 2
+"""Which payload becomes FRAGMENT rows."""
+
+MAX_CONTROL = 125
+"""RFC 6455 5.5: all control frames MUST have a payload length of 125 bytes or less."""
