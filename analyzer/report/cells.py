@@ -1,0 +1,163 @@
+"""Rows of a table as CSV or JSON text: prepares columns for the kernel in `_cells`.
+
+Knows the schema's types and how each reads in text. Must not know files. Used by
+report.csv and report.json.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any, Literal, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.columns import NULL
+from analyzer.report import _cells
+from analyzer.tables.schema import Column, Table, TableRows, Type
+
+Dialect = Literal["csv", "json"]
+
+ROWS_AT_ONCE = 4096
+"""The prepared numbers of that many rows (30 columns, 8 bytes) stay in the cache."""
+
+PAYLOAD_AT_ONCE = 4 * 1024 * 1024
+"""Bytes of payload in one piece: full payloads may be large."""
+
+_KIND: dict[Type, str] = {
+    "int": "int",
+    "bool": "label",
+    "text": "text",
+    "enum": "label",
+    "time": "time",
+    "us": "thousandths",
+    "seconds": "billionths",
+    "ratio": "millionths",
+    "key": "hex32",
+    "payload": "verbatim",
+}
+
+_LARGEST_RATIO = 1e12
+"""Six digits behind it still fit an int64 (and a double holds them exactly)."""
+
+
+class Formatter:
+    """Formats rows of one table, column after column in the schema's order."""
+
+    def __init__(self, table: Table, dialect: Dialect) -> None:
+        """Prepare for `table`; see report.csv and report.json for what cells look like."""
+        self.table = table
+        labels = [_labels(column, dialect) for column in table.columns]
+        prefixes = _csv_prefixes(table) if dialect == "csv" else _json_prefixes(table)
+        ends = [b"\n", b""] if dialect == "csv" else [b"},\n", b"null"]
+        first_label = np.cumsum([len(prefixes) + 2] + [len(some) for some in labels])[:-1]
+        self._cells = _cells.Cells(
+            _cells.DIALECTS[dialect],
+            np.array([_cells.KINDS[_KIND[c.type]] for c in table.columns], np.int64),
+            [*prefixes, *ends, *(label for some in labels for label in some)],
+            np.ascontiguousarray(first_label, np.int64),
+        )
+
+    def format(self, rows: TableRows) -> Iterator[memoryview]:
+        """Yield `rows` as UTF-8 text in pieces, each good until the next is asked for."""
+        columns = [_prepared(column, rows) for column in self.table.columns]
+        for start, end in pairwise(_cuts(columns, self.table, rows.count)):
+            numbers = np.empty((len(columns), end - start), np.int64)
+            text: list[bytes] = []
+            text_at = np.zeros(len(columns), np.int64)
+            taken = 0
+            for place, column in enumerate(columns):
+                if isinstance(column, np.ndarray):
+                    numbers[place] = column[start:end]
+                    continue
+                joined, numbers[place] = _joined(column[start:end], taken)
+                text_at[place] = taken
+                taken += len(joined)
+                text.append(joined)
+            buffer = np.frombuffer(b"".join([*text, b"\0"]), np.uint8).copy()
+            yield memoryview(cast("Any", self._cells.format(numbers, buffer, text_at)))
+
+
+def _labels(column: Column, dialect: Dialect) -> list[bytes]:
+    """Return the cells of an enum or bool column, by code."""
+    if column.type == "bool":
+        return [b"false", b"true"]
+    if dialect == "csv":
+        return [label.encode() for label in column.labels]
+    return [json.dumps(label).encode() for label in column.labels]
+
+
+def _csv_prefixes(table: Table) -> list[bytes]:
+    return [b"", *(b"," for _ in table.columns[1:])]
+
+
+def _json_prefixes(table: Table) -> list[bytes]:
+    names = [json.dumps(column.name).encode() + b":" for column in table.columns]
+    return [b"{" + names[0], *(b"," + name for name in names[1:])]
+
+
+def _prepared(
+    column: Column, rows: TableRows
+) -> npt.NDArray[np.int64] | list[str | None] | list[bytes | None]:
+    """Return what the kernel needs of a column: int64, or the cells' text or bytes."""
+    values = rows.values[column.name]
+    if (
+        column.type in ("text", "payload")
+        and cast("Sequence[object]", values).count(None) == rows.count
+    ):
+        return np.full(rows.count, NULL, np.int64)
+    if column.type == "text":
+        return list(cast("Sequence[str | None]", values))
+    if column.type == "payload":
+        return [
+            None if value is None else base64.b64encode(value)
+            for value in cast("Sequence[bytes | None]", values)
+        ]
+    numbers = np.asarray(values)
+    if column.type in ("bool", "enum"):
+        return np.where(numbers < 0, NULL, numbers.astype(np.int64))
+    if column.type == "ratio":
+        known = np.abs(numbers) < _LARGEST_RATIO  # neither nan nor infinite
+        return np.where(known, np.rint(np.where(known, numbers, 0) * 1e6).astype(np.int64), NULL)
+    return numbers.astype(np.int64, copy=False)
+
+
+def _cuts(columns: Sequence[Any], table: Table, count: int) -> list[int]:
+    """Return where to cut `count` rows into pieces, both ends among them."""
+    cuts = list(range(0, count, ROWS_AT_ONCE))
+    for column, declared in zip(columns, table.columns, strict=True):
+        if declared.type == "payload" and isinstance(column, list):
+            size = np.cumsum([0 if cell is None else len(cell) for cell in column])
+            cuts += list(np.flatnonzero(np.diff(size // PAYLOAD_AT_ONCE)) + 1)
+    return [*sorted({int(cut) for cut in cuts} - {count}), count] if count else []
+
+
+def _joined(
+    cells: list[str | None] | list[bytes | None], taken: int
+) -> tuple[bytes, npt.NDArray[np.int64]]:
+    """Return the bytes of all cells, and where each ends behind `taken`: NULL if null."""
+    known: list[Any] = [cell for cell in cells if cell is not None]
+    joined = _bytes(known)
+    if joined is None:
+        # Lone surrogates cannot be written as UTF-8: they become question marks.
+        known = [cell.encode("utf-8", "replace") for cell in known]
+        joined = b"".join(known)
+    ends = taken + np.cumsum(np.fromiter(map(len, known), np.int64, len(known)))
+    if len(known) == len(cells):
+        return joined, ends
+    numbers = np.full(len(cells), NULL, np.int64)
+    numbers[[cell is not None for cell in cells]] = ends
+    return joined, numbers
+
+
+def _bytes(cells: list[Any]) -> bytes | None:
+    """Return cells joined, if each of their characters is a byte; else None."""
+    if not cells:
+        return b""
+    if isinstance(cells[0], bytes):
+        return b"".join(cells)
+    text = "".join(cells)
+    return text.encode() if text.isascii() else None

@@ -1,0 +1,136 @@
+"""What all reports to disk share: the Writer protocol, and files that appear whole.
+
+Knows paths and files. Must not know tables' contents. Used by report.csv,
+report.parquet and report.json; the pipeline calls writers only by the protocol.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Protocol
+
+from analyzer.errors import ReportError
+from analyzer.tables.schema import TableRows
+
+
+class Writer(Protocol):
+    """Takes rows as they are complete. Either close or abort is called, once, last."""
+
+    def write(self, rows: TableRows) -> None:
+        """Take some complete rows of one table.
+
+        Raises:
+            ReportError: They cannot be written (the disk is full, ...).
+        """
+
+    def close(self) -> None:
+        """Finish the report and put it in place.
+
+        Raises:
+            ReportError: It cannot be written.
+        """
+
+    def abort(self) -> None:
+        """Remove what was written; what stood there before stays."""
+
+
+@contextlib.contextmanager
+def report_errors(target: object) -> Iterator[None]:
+    """Turn errors of the operating system into a ReportError that names the target."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ReportError(f"cannot write {target}: {reason}") from error
+
+
+class PendingFile:
+    """A file written under another name beside its target, until it is complete.
+
+    A target that is no regular file (a pipe, /dev/stdout) is written directly.
+    """
+
+    def __init__(self, target: Path) -> None:
+        """Open the file; its mode is what the umask leaves.
+
+        Raises:
+            ReportError: No such folder, no permission, or the target is a folder.
+        """
+        if target.is_dir():
+            raise ReportError(f"cannot write {target}: it is a folder")
+        # A link's target is replaced, not the link.
+        self.target = Path(os.path.realpath(target))
+        self.direct = self.target.exists() and not stat.S_ISREG(self.target.stat().st_mode)
+        self.path = self.target
+        if not self.direct:
+            self.path = self.target.with_name(f".{self.target.name}.{os.getpid()}.partial")
+        with report_errors(target):
+            if not self.direct and self.target.exists() and not os.access(self.target, os.W_OK):
+                raise PermissionError(13, os.strerror(13))
+            self.file: IO[bytes] = self.path.open("wb", buffering=1 << 20)
+
+    def finish(self) -> None:
+        """Write out all that is buffered; the file is not in place yet."""
+        with report_errors(self.target):
+            self.file.close()
+
+    def commit(self) -> None:
+        """Put the finished file in place."""
+        if not self.direct:
+            with report_errors(self.target):
+                self.path.replace(self.target)
+
+    def discard(self) -> None:
+        """Remove the unfinished file."""
+        with contextlib.suppress(OSError):
+            self.file.close()
+        if not self.direct:
+            self.path.unlink(missing_ok=True)
+
+
+class PendingFolder:
+    """Files of a folder that appear together: none is in place before all are complete."""
+
+    def __init__(self, folder: Path, names: list[str]) -> None:
+        """Open one pending file for each name; the folder is made if its parent exists.
+
+        Raises:
+            ReportError: The folder cannot be made or written.
+        """
+        self.folder = folder
+        self.made = False
+        self.files: dict[str, PendingFile] = {}
+        if folder.exists() and not folder.is_dir():
+            raise ReportError(f"cannot write {folder}: it is a file, not a folder")
+        if not folder.exists():
+            with report_errors(folder):
+                folder.mkdir()
+            self.made = True
+        try:
+            for name in names:
+                self.files[name] = PendingFile(folder / name)
+        except ReportError:
+            self.discard()
+            raise
+
+    def commit(self) -> None:
+        """Finish all files, then put all in place."""
+        self._each(PendingFile.finish)
+        self._each(PendingFile.commit)
+
+    def discard(self) -> None:
+        """Remove all unfinished files, and the folder if it was made for them."""
+        self._each(PendingFile.discard)
+        if self.made:
+            with contextlib.suppress(OSError):
+                self.folder.rmdir()
+
+    def _each(self, action: Callable[[PendingFile], None]) -> None:
+        for file in self.files.values():
+            action(file)

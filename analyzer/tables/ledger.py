@@ -1,0 +1,79 @@
+"""The ledger: where every byte of a connection went.
+
+Knows what each stage counted; adds it up. Used by tables.build when connections end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from analyzer.columns import NULL
+from analyzer.http.events import HttpBatch
+from analyzer.tables.schema import LEDGER, TableRows, Values
+from analyzer.websocket.connection import WebSocketConnection
+
+_COUNTED_BY_TCP = (
+    "wire_bytes",
+    "link_bytes",
+    "ip_bytes",
+    "tcp_bytes",
+    "duplicate_bytes",
+    "retransmitted_bytes",
+    "packets",
+    "pure_acks",
+    "pure_ack_bytes",
+    "lost_bytes",
+)
+_COUNTED_BY_WEBSOCKET = ("ws_header_bytes", "ws_control_bytes", "transfer_bytes")
+
+
+def ledger_rows(
+    batch: HttpBatch,
+    client_sides: Mapping[int, int],
+    connections: Mapping[int, WebSocketConnection],
+) -> TableRows:
+    """Return two rows, client then server, for each TCP connection that ended.
+
+    Args:
+        batch: of the http stage, with the final counts of the slots in `ended`.
+        client_sides: side of the client by slot; 0 where nobody knows better.
+        connections: WebSocket connections by slot, of those that were any.
+
+    Returns:
+        Rows whose parts sum up to wire_bytes exactly: what neither http nor websocket
+        understood of the payload is unparsed.
+    """
+    slots = np.asarray(batch.ended, dtype=np.int64)
+    client = np.asarray([client_sides.get(slot, 0) for slot in batch.ended], dtype=np.int64)
+    directions = np.stack([2 * slots + client, 2 * slots + 1 - client], axis=1).ravel()
+    counted = batch.stream.directions[directions]
+    count = len(directions)
+    values: dict[str, Values] = {
+        name: counted[name].astype(np.int64) for name in _COUNTED_BY_TCP
+    }
+    websocket = {name: np.zeros(count, np.int64) for name in _COUNTED_BY_WEBSOCKET}
+    connection = np.full(count, NULL, np.int64)
+    for place, slot in enumerate(batch.ended):
+        ended = connections.get(slot)
+        if ended is None:
+            continue
+        for sender, totals in enumerate(ended.totals):
+            row = 2 * place + sender
+            connection[row] = ended.connection
+            for name in _COUNTED_BY_WEBSOCKET:
+                websocket[name][row] = getattr(totals, name)
+    http = batch.http_bytes[directions].astype(np.int64)
+    unparsed = counted["stream_bytes"] - http - sum(websocket.values())
+    streams = batch.stream.connections["tcp_stream"][slots].astype(np.int64)
+    values |= websocket
+    values |= {
+        "connection": connection,
+        "tcp_stream": np.repeat(streams, 2),
+        "direction": np.tile(np.asarray([0, 1], np.int8), len(slots)),
+        "tls_bytes": np.zeros(count, np.int64),
+        "http_bytes": http,
+        "unparsed_bytes": np.asarray(unparsed, dtype=np.int64),
+    }
+    return TableRows(LEDGER, values, count)

@@ -1,0 +1,193 @@
+"""Handshake rows: what was asked and answered, and how long each part took.
+
+Knows TCP's times and http's handshakes. Used by tables.build.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from analyzer.columns import NULL
+from analyzer.http.events import Handshake
+from analyzer.packets.segments import address_text
+from analyzer.tables.schema import HANDSHAKES, OUTCOMES, SCHEMES, Column, TableRows, Values
+from analyzer.tables.secrets import hide_query, hide_subprotocols
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Addresses of a TCP connection, client first."""
+
+    client_ip: str
+    client_port: int
+    server_ip: str
+    server_port: int
+
+    @classmethod
+    def of(cls, tcp: Any, client_side: int) -> Endpoints:
+        """Return them from a CONNECTION row and the side that is the client."""
+        version = int(tcp["version"])
+        sides = [
+            (address_text(tcp["high0"], tcp["low0"], version), int(tcp["port0"])),
+            (address_text(tcp["high1"], tcp["low1"], version), int(tcp["port1"])),
+        ]
+        client, server = sides[client_side], sides[1 - client_side]
+        return cls(*client, *server)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One row of `handshakes`, times in ns."""
+
+    handshake: int
+    connection: int
+    tcp_stream: int
+    endpoints: Endpoints
+    detail: Handshake
+    started_at: int
+    syn_retries: int
+    tcp: int
+    upgrade: int
+    total: int
+    first_message: int
+
+
+def attempt(
+    detail: Handshake, tcp: Any, endpoints: Endpoints, connection: int, first_data_time: int
+) -> Attempt:
+    """Measure one upgrade attempt.
+
+    Args:
+        detail: what http saw.
+        tcp: CONNECTION row of its TCP connection.
+        endpoints: its addresses.
+        connection: WebSocket connection number; NULL if none came of it.
+        first_data_time: ns of its first data frame; NULL if none.
+    """
+    fresh = detail.first_in_connection
+    syn = int(tcp["syn_time"]) if fresh else NULL
+    established = int(tcp["established_time"]) if fresh else NULL
+    begun = detail.request_first_time
+    started = syn if syn != NULL else begun
+    if started == NULL:
+        started = detail.response_first_time
+    answered = detail.response_last_time
+    return Attempt(
+        handshake=detail.number,
+        connection=connection,
+        tcp_stream=int(tcp["tcp_stream"]),
+        endpoints=endpoints,
+        detail=detail,
+        started_at=started,
+        syn_retries=int(tcp["syn_retries"]) if syn != NULL else NULL,
+        tcp=_between(syn, established),
+        upgrade=_between(begun, answered),
+        total=_between(started, answered) if begun != NULL else NULL,
+        first_message=_between(answered, first_data_time),
+    )
+
+
+def failed_connect(number: int, tcp: Any, outcome: str, reason: str) -> Attempt:
+    """Return the row of a TCP connect that never got as far as a request."""
+    syn = int(tcp["syn_time"])
+    detail = Handshake(slot=-1, client_side=0, outcome=outcome, outcome_reason=reason)
+    return Attempt(
+        handshake=number,
+        connection=NULL,
+        tcp_stream=int(tcp["tcp_stream"]),
+        endpoints=Endpoints.of(tcp, 0),
+        detail=detail,
+        started_at=syn,
+        syn_retries=int(tcp["syn_retries"]),
+        tcp=NULL,
+        upgrade=NULL,
+        total=NULL,
+        first_message=NULL,
+    )
+
+
+def _between(begin: int, end: int) -> int:
+    return NULL if NULL in (begin, end) else end - begin
+
+
+def _joined(names: Sequence[str]) -> str | None:
+    return ", ".join(names) if names else None
+
+
+def _number(value: int | None) -> int:
+    return NULL if value is None else value
+
+
+def _packet(number: int) -> int:
+    return number or NULL
+
+
+def handshake_rows(attempts: Sequence[Attempt], *, show_secrets: bool) -> TableRows:
+    """Return the rows of `handshakes`."""
+
+    def hidden(hide: Callable[[str], str], value: str | None) -> str | None:
+        return value if value is None or show_secrets else hide(value)
+
+    def cells(row: Attempt) -> tuple[object, ...]:
+        detail = row.detail
+        ends = row.endpoints
+        valid = detail.accept_valid
+        return (
+            row.handshake,
+            row.connection,
+            row.tcp_stream,
+            ends.client_ip,
+            ends.client_port,
+            ends.server_ip,
+            ends.server_port,
+            SCHEMES.index(detail.scheme),
+            detail.http_version,
+            detail.host,
+            hidden(hide_query, detail.path),
+            detail.origin,
+            detail.user_agent,
+            detail.version,
+            detail.key,
+            detail.accept,
+            -1 if valid is None else int(valid),
+            _number(detail.status),
+            OUTCOMES.index(detail.outcome),
+            detail.outcome_reason,
+            hidden(hide_subprotocols, _joined(detail.subprotocols_offered)),
+            hidden(hide_subprotocols, detail.subprotocol),
+            detail.extensions_offered_text,
+            detail.extensions_text,
+            detail.request_bytes if detail.request_first_time != NULL else NULL,
+            detail.response_bytes if detail.response_first_time != NULL else NULL,
+            row.started_at,
+            row.syn_retries,
+            row.tcp,
+            NULL,
+            row.upgrade,
+            row.total,
+            row.first_message,
+            _packet(detail.request_packet),
+            _packet(detail.response_packet),
+        )
+
+    rows = [cells(row) for row in attempts]
+    return TableRows(HANDSHAKES, columns_of(HANDSHAKES.columns, rows), len(rows))
+
+
+_DTYPES = {"int": np.int64, "bool": np.int8, "enum": np.int8, "time": np.int64, "us": np.int64}
+_DTYPES |= {"seconds": np.int64, "ratio": np.float64, "key": np.int64}
+
+
+def columns_of(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> dict[str, Values]:
+    """Turn rows of cells, in the order of `columns`, into columns."""
+    turned = list(zip(*rows, strict=True)) if rows else [() for _ in columns]
+    return {
+        column.name: list(cells)
+        if column.type in ("text", "payload")
+        else np.asarray(cells, dtype=_DTYPES[column.type])
+        for column, cells in zip(columns, turned, strict=True)
+    }
