@@ -1,0 +1,1 @@
+"""Benchmarks: whole programs side by side, and each kernel alone."""

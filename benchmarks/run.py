@@ -1,0 +1,285 @@
+"""Whole programs side by side: wsanalyze, tshark and capinfos on the same files.
+
+Every row runs its programs in turn, A B C A B C, several rounds. A ratio is taken
+within each round and the table gives the median with the lowest and highest: the
+machine's mood changes the seconds but hardly the ratios. Files are in the page cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import workloads
+
+LAUNCH = Path(__file__).parent / "launch.py"
+RESULTS = Path(__file__).parent / "RESULTS.md"
+OURS, TSHARK, CAPINFOS = "wsanalyze", "tshark", "capinfos"
+
+FRAME_FIELDS = (
+    *("frame.number", "frame.time_epoch", "frame.len", "tcp.stream", "ip.src", "tcp.srcport"),
+    *("websocket.fin", "websocket.rsv", "websocket.opcode", "websocket.mask"),
+    *("websocket.masking_key", "websocket.payload_length"),
+    *("websocket.payload_length_ext_16", "websocket.payload_length_ext_64"),
+)
+"""What tshark has of our frames and messages tables. Payload stays out, which spares
+tshark the work of our payload_preview."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """One command line, and the file that takes its output."""
+
+    command: tuple[str, ...]
+    output: str = os.devnull
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run took.
+
+    Attributes:
+        seconds: from start to exit, of the whole process.
+        megabytes: peak resident memory, 10^6 bytes.
+    """
+
+    seconds: float
+    megabytes: float
+
+
+Round = dict[str, Run]
+"""One run of each program of a row."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What a row must reach.
+
+    Attributes:
+        text: the bar in words.
+        value: the number that one round gives.
+        limit: what the median must not fall below, or exceed.
+        at_least: the median must not fall below; else must not exceed.
+        unit: behind the number.
+    """
+
+    text: str
+    value: Callable[[Round], float]
+    limit: float
+    at_least: bool
+    unit: str = "x"
+
+    def verdict(self, rounds: Sequence[Round]) -> tuple[str, str]:
+        """Return the measured value with its range, and "met" or "missed"."""
+        values = sorted(self.value(one) for one in rounds)
+        middle = statistics.median(values)
+        met = middle >= self.limit if self.at_least else middle <= self.limit
+        text = f"{middle:.3g}{self.unit} ({values[0]:.3g}-{values[-1]:.3g})"
+        return text, "met" if met else "missed"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: programs that run in turn, and the bars."""
+
+    name: str
+    programs: dict[str, Program]
+    bars: tuple[Bar, ...]
+
+
+def faster(text: str, other: str, limit: float) -> Bar:
+    """Return the bar that `other` takes at least `limit` times as long as wsanalyze."""
+    return Bar(text, lambda one: one[other].seconds / one[OURS].seconds, limit, at_least=True)
+
+
+def slower(text: str, other: str, limit: float) -> Bar:
+    """Return the bar that wsanalyze takes at most `limit` times as long as `other`."""
+    return Bar(text, lambda one: one[OURS].seconds / one[other].seconds, limit, at_least=False)
+
+
+def ours(path: Path, *arguments: str) -> Program:
+    """Return wsanalyze as installed beside this interpreter, else from this folder."""
+    installed = shutil.which(OURS, path=str(Path(sys.executable).parent))
+    command = (installed,) if installed else (sys.executable, "-m", "analyzer.cli")
+    return Program((*command, str(path), *arguments))
+
+
+def tshark(path: Path, output: str = os.devnull) -> Program:
+    """Return tshark listing every WebSocket frame with the columns that it has."""
+    fields = (word for name in FRAME_FIELDS for word in ("-e", name))
+    return Program((TSHARK, "-r", str(path), "-Y", "websocket", "-T", "fields", *fields), output)
+
+
+def capinfos(path: Path) -> Program:
+    """Return capinfos, which reads every record and looks into none."""
+    return Program((CAPINFOS, str(path)))
+
+
+def csv_row(name: str, path: Path, folder: Path) -> Row:
+    """Return the row that writes frames and messages as CSV."""
+    programs = {
+        OURS: ours(path, "--csv", str(folder / "ours")),
+        TSHARK: tshark(path, output=str(folder / "tshark.tsv")),
+    }
+    return Row(f"{name}, tables as CSV", programs, (faster(">= 12x tshark", TSHARK, 12),))
+
+
+def speed_rows(folder: Path, *, quick: bool) -> list[Row]:
+    """Make the workloads and return the rows about time."""
+    few, many, large, deflated, tiny = (
+        work for work in workloads.all_workloads(quick=quick) if "long" not in work.name
+    )
+    content = {work.name: work.make() for work in (few, many, large, deflated, tiny)}
+
+    def named(work: workloads.Workload, words: str) -> str:
+        held = content[work.name]
+        return (
+            f"{held.packets:,} packets, {held.frames:,} {words}, {held.connections:,} connections"
+        )
+
+    size = f"{large.path.stat().st_size / 1e6:.0f} MB of 60 kB messages, masked"
+    small = named(few, "small frames")
+    other = f"{OURS}, {content[few.name].connections} connections"
+    return [
+        Row(
+            small,
+            {OURS: ours(few.path), TSHARK: tshark(few.path), CAPINFOS: capinfos(few.path)},
+            (faster(">= 20x tshark", TSHARK, 20), slower("<= 5x capinfos", CAPINFOS, 5)),
+        ),
+        Row(
+            named(many, "small frames"),
+            {OURS: ours(many.path), other: ours(few.path)},
+            (slower(f"<= 1.5x the time for {content[few.name].connections}", other, 1.5),),
+        ),
+        csv_row(small, few.path, folder),
+        Row(
+            size,
+            {OURS: ours(large.path), TSHARK: tshark(large.path), CAPINFOS: capinfos(large.path)},
+            (faster(">= 10x tshark", TSHARK, 10),),
+        ),
+        csv_row(size, large.path, folder),
+        Row(
+            named(deflated, "frames of permessage-deflate"),
+            {OURS: ours(deflated.path), TSHARK: tshark(deflated.path)},
+            (faster(">= 5x tshark", TSHARK, 5),),
+        ),
+        Row(
+            "50 packets, whole process",
+            {OURS: ours(tiny.path), TSHARK: tshark(tiny.path)},
+            (faster("no slower than tshark", TSHARK, 1),),
+        ),
+    ]
+
+
+def memory_row(*, huge: bool) -> Row:
+    """Make the workloads and return the row about memory."""
+    works = [workloads.long(200), *([workloads.long(2000)] if huge else [])]
+    programs = {}
+    for work in works:
+        work.make()
+        name = f"{OURS}, {work.path.stat().st_size / 1e6:.0f} MB"
+        programs[name] = ours(work.path)
+    bars = tuple(small_peak(name) for name in programs)
+    if huge:
+        first, last = programs
+        ratio = Bar("equal within 20 %", lambda one: spread(one[first], one[last]), 1.2, False)
+        bars = (*bars, ratio)
+    return Row("peak memory", programs, bars)
+
+
+def small_peak(name: str) -> Bar:
+    """Return the bar on the peak memory of the program `name`."""
+    return Bar(f"<= 300 MB ({name})", lambda one: one[name].megabytes, 300, False, " MB")
+
+
+def spread(one: Run, other: Run) -> float:
+    """Return the larger peak over the smaller."""
+    peaks = (one.megabytes, other.megabytes)
+    return max(peaks) / min(peaks)
+
+
+def measure(program: Program) -> Run:
+    """Run a program once.
+
+    Raises:
+        SystemExit: the program failed, so that nothing was measured.
+    """
+    command = [sys.executable, "-I", "-S", str(LAUNCH), program.output, *program.command]
+    launched = subprocess.run(command, capture_output=True, text=True, check=False)
+    numbers = launched.stdout.split()
+    if len(numbers) != 3 or numbers[2] != "0":
+        sys.exit(f"failed: {' '.join(program.command)}\n{launched.stderr[-2000:]}")
+    return Run(int(numbers[0]) / 1e9, int(numbers[1]) * 1024 / 1e6)
+
+
+def measure_row(row: Row, rounds: int) -> list[Round]:
+    """Run the programs of a row in turn, after one run of the first to warm the cache."""
+    measure(next(iter(row.programs.values())))
+    return [
+        {name: measure(program) for name, program in row.programs.items()} for _ in range(rounds)
+    ]
+
+
+def lines(row: Row, rounds: Sequence[Round]) -> list[str]:
+    """Return the row as lines of a Markdown table, one for each bar."""
+    medians = ", ".join(
+        f"{name} {statistics.median(one[name].seconds for one in rounds):.3f} s"
+        for name in rounds[0]
+    )
+    peak = max(one[name].megabytes for one in rounds for name in one if name.startswith(OURS))
+    out = []
+    for number, bar in enumerate(row.bars):
+        value, verdict = bar.verdict(rounds)
+        head = (row.name, medians, f"{peak:.0f} MB") if number == 0 else ("", "", "")
+        out.append(f"| {head[0]} | {head[1]} | {head[2]} | {bar.text} | {value} | {verdict} |")
+    return out
+
+
+HEADING = (
+    "| workload | median of each | our peak | bar | measured: median (lowest-highest) | |",
+    "|---|---|---|---|---|---|",
+)
+
+
+def machine(rounds: int) -> str:
+    """Return a sentence on what was measured, and on what."""
+    version = subprocess.run([TSHARK, "--version"], capture_output=True, text=True, check=True)
+    return (
+        f"{rounds} rounds; {os.cpu_count()} processors ({platform.machine()}), "
+        f"Python {platform.python_version()}, {version.stdout.splitlines()[0]}."
+    )
+
+
+def main() -> None:
+    """Print the table; it never fails on time, only where a program fails."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small files, one round")
+    parser.add_argument("--huge", action="store_true", help="memory on 2 GB too")
+    parser.add_argument("--pairs", type=int, default=5, help="rounds (default 5)")
+    parser.add_argument("--only", default="", help="rows whose name contains this")
+    parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name}")
+    arguments = parser.parse_args()
+    rounds = 1 if arguments.quick else arguments.pairs
+    report = [machine(rounds), "", *HEADING]
+    sys.stdout.write("\n".join(report) + "\n")
+    with tempfile.TemporaryDirectory(prefix="wsanalyze-benchmark-") as folder:
+        rows = speed_rows(Path(folder), quick=arguments.quick)
+        if not arguments.quick:
+            rows.append(memory_row(huge=arguments.huge))
+        for row in rows:
+            if arguments.only in row.name:
+                made = lines(row, measure_row(row, rounds))
+                report += made
+                sys.stdout.write("\n".join(made) + "\n")
+                sys.stdout.flush()
+    if arguments.write:
+        RESULTS.write_text("# Benchmarks\n\n" + "\n".join(report) + "\n")
