@@ -82,6 +82,9 @@ CAPTURE_CUT = _kind("capture-cut", WARNING, "", "The capture ends within a recor
 CAPTURE_DAMAGED = _kind(
     "capture-damaged", ERROR, "", "The capture is damaged; what follows was not read: {detail}."
 )
+CAPTURE_SKIPPED = _kind(
+    "capture-skipped", WARNING, "", "Records of the capture contradict themselves and were skipped: {detail}."
+)
 CAPTURE_UNREADABLE = _kind("capture-unreadable", ERROR, "", "One of the files was not read: {detail}.")
 CAPTURE_EMPTY = _kind("capture-empty", NOTE, "", "The capture holds no packets.")
 CAPTURE_DROPS = _kind(
@@ -370,6 +373,12 @@ WEBSOCKET_MID_STREAM = _kind(
     NOTE,
     "",
     "The handshake was not captured; frames were recognised by their form.",
+)
+WEBSOCKET_UNKNOWN_EXTENSION = _kind(
+    "websocket-unknown-extension",
+    NOTE,
+    "RFC 6455 9.1",
+    "An accepted extension is not decoded, so that payload is taken as sent: {detail}.",
 )
 WEBSOCKET_CLOSE_ABNORMAL = _kind(
     "websocket-close-abnormal",

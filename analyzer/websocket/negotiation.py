@@ -1,0 +1,237 @@
+"""What the opening handshake agreed on for the frames: extensions and their parameters.
+
+Knows Sec-WebSocket-Extensions (RFC 6455 9.1) and permessage-deflate (RFC 7692 7.1).
+Must not know frames or compressed bytes. Called by the websocket stage, once for each
+connection; whether an accepted extension was offered at all is judged by http.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from analyzer import findings
+from analyzer.findings import Finding
+from analyzer.http.events import Extension, Handshake
+
+RSV1: Final = 4
+RSV2: Final = 2
+RSV3: Final = 1
+
+DEFLATE: Final = "permessage-deflate"
+PER_FRAME_DEFLATE: Final = frozenset(
+    {"x-webkit-deflate-frame", "deflate-frame", "perframe-deflate"}
+)
+"""Drafts before RFC 7692, still spoken by old WebKit: RSV1 marks a frame whose payload
+is compressed just like a message of permessage-deflate."""
+
+MAX_WINDOW_BITS: Final = 15
+
+_NO_TAKEOVER = ("server_no_context_takeover", "client_no_context_takeover")
+_WINDOW_BITS = ("server_max_window_bits", "client_max_window_bits")
+_BITS = re.compile(r"[89]|1[0-5]")
+"""RFC 7692 7.1.2.1: "a decimal integer value without leading zeroes between 8 to 15"."""
+
+_OFFERED = "offered"
+_ACCEPTED = "accepted"
+
+Parameters = dict[str, int | None]
+
+
+class Side(NamedTuple):
+    """How one endpoint compresses what it sends.
+
+    Attributes:
+        window_bits: base-2 logarithm of its LZ77 window, 8 to 15.
+        no_context_takeover: each message begins with an empty window.
+        assumed: nothing was agreed on before our eyes.
+    """
+
+    window_bits: int = MAX_WINDOW_BITS
+    no_context_takeover: bool = False
+    assumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Negotiation:
+    """What the frames of one connection may look like.
+
+    Attributes:
+        deflate: RSV1 marks compressed payload.
+        client_window_bits: window of what the client sends.
+        server_window_bits: window of what the server sends.
+        client_no_context_takeover: the client begins each message with an empty window.
+        server_no_context_takeover: the server does.
+        rsv_allowed: reserved bits that an extension defines: RSV1 4, RSV2 2, RSV3 1.
+        per_frame: RSV1 marks one compressed frame, not a compressed message.
+        assumed: the handshake was not captured; all this is the widest guess.
+        unknown_extensions: names of accepted extensions that are not decoded: what
+            their bits and bytes mean is not known.
+        findings: parameters that break a rule, extensions that are not decoded.
+    """
+
+    deflate: bool = False
+    client_window_bits: int = MAX_WINDOW_BITS
+    server_window_bits: int = MAX_WINDOW_BITS
+    client_no_context_takeover: bool = False
+    server_no_context_takeover: bool = False
+    rsv_allowed: int = 0
+    per_frame: bool = False
+    assumed: bool = False
+    unknown_extensions: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @classmethod
+    def unknown(cls) -> Negotiation:
+        """Return what must be allowed where the handshake was not captured.
+
+        permessage-deflate is the only extension in the IANA registry whose bit is in
+        wide use, so RSV1 may be set.
+        """
+        return cls(deflate=True, rsv_allowed=RSV1, assumed=True)
+
+    @property
+    def client(self) -> Side:
+        """How the client compresses."""
+        return Side(self.client_window_bits, self.client_no_context_takeover, self.assumed)
+
+    @property
+    def server(self) -> Side:
+        """How the server compresses."""
+        return Side(self.server_window_bits, self.server_no_context_takeover, self.assumed)
+
+
+def negotiate(handshake: Handshake) -> Negotiation:
+    """Return what an accepted handshake agreed on.
+
+    A response that breaks a rule is followed as far as it can be understood: both
+    ends went on with it, or there would be no frames to ask for.
+    """
+    faults: list[str] = []
+    accepted: Parameters | None = None
+    per_frame = False
+    unknown: list[str] = []
+    for name, written in handshake.extensions:
+        lowered = name.lower()
+        if lowered == DEFLATE and accepted is None:
+            accepted = _read_deflate(written, _ACCEPTED, faults)
+            if handshake.method is not None:
+                faults += _offer_faults(accepted, handshake.extensions_offered, faults)
+        elif lowered == DEFLATE:
+            faults.append("permessage-deflate is accepted twice")
+        elif lowered in PER_FRAME_DEFLATE and not per_frame:
+            per_frame = True
+        else:
+            unknown.append(name)
+    # Both at once would fight over RSV1; the registered one is believed.
+    per_frame = per_frame and accepted is None
+    parameters = accepted or {}
+    deflate = accepted is not None or per_frame
+    return Negotiation(
+        deflate=deflate,
+        client_window_bits=parameters.get("client_max_window_bits") or MAX_WINDOW_BITS,
+        server_window_bits=parameters.get("server_max_window_bits") or MAX_WINDOW_BITS,
+        client_no_context_takeover="client_no_context_takeover" in parameters,
+        server_no_context_takeover="server_no_context_takeover" in parameters,
+        rsv_allowed=RSV1 | RSV2 | RSV3 if unknown else RSV1 if deflate else 0,
+        per_frame=per_frame,
+        unknown_extensions=tuple(unknown),
+        findings=_findings(handshake, faults, unknown),
+    )
+
+
+def _findings(handshake: Handshake, faults: list[str], unknown: list[str]) -> tuple[Finding, ...]:
+    """Return one finding for each fault and for each extension that is not decoded."""
+    return tuple(
+        Finding(kind, slot=handshake.slot, packet=handshake.response_packet, detail=detail)
+        for kind, details in (
+            (findings.HANDSHAKE_BAD_EXTENSION, dict.fromkeys(faults)),
+            (findings.WEBSOCKET_UNKNOWN_EXTENSION, dict.fromkeys(unknown)),
+        )
+        for detail in details
+    )
+
+
+def _read_deflate(
+    written: tuple[tuple[str, str | None], ...], source: str, faults: list[str]
+) -> Parameters:
+    """Return the parameters that make sense; append a sentence for each that does not.
+
+    RFC 7692 7.1: the response is at fault with an unknown parameter, an invalid value,
+    or "multiple extension parameters with the same name".
+    """
+    parameters: Parameters = {}
+    for name, text in written:
+        lowered = name.lower()
+        value = _unquoted(text)
+        if lowered in parameters:
+            faults.append(f"{source} {lowered} is repeated")
+        elif lowered in _NO_TAKEOVER:
+            # RFC 7692 7.1.1.1: "This parameter has no value."
+            if value is not None:
+                faults.append(f"{source} {lowered} has the value {value!r}")
+            parameters[lowered] = None
+        elif lowered not in _WINDOW_BITS:
+            faults.append(f"{source} {name} is unknown")
+        elif value is None:
+            # RFC 7692 7.1.2.2: only client_max_window_bits, and only in an offer,
+            # may stand without a value.
+            if (source, lowered) != (_OFFERED, "client_max_window_bits"):
+                faults.append(f"{source} {lowered} has no value")
+            parameters[lowered] = None
+        elif _BITS.fullmatch(value):
+            parameters[lowered] = int(value)
+        else:
+            faults.append(f"{source} {lowered} has the value {value!r}")
+            parameters[lowered] = None
+    return parameters
+
+
+def _unquoted(text: str | None) -> str | None:
+    """Return a parameter's value without quotes (RFC 6455 9.1: token or quoted-string)."""
+    if text is None or len(text) < 2 or not (text[0] == text[-1] == '"'):
+        return text
+    return re.sub(r"\\(.)", r"\1", text[1:-1])
+
+
+def _offer_faults(
+    accepted: Parameters, offered: tuple[Extension, ...], faults: list[str]
+) -> list[str]:
+    """Return why the response answers none of the offers; [] where it answers one.
+
+    Sentences on malformed offers go to `faults`: the server had to decline those.
+    """
+    reasons: list[str] | None = None
+    for name, written in offered:
+        if name.lower() != DEFLATE:
+            continue
+        offer = _read_deflate(written, _OFFERED, faults)
+        mismatch = _mismatch(accepted, offer)
+        if reasons is None or len(mismatch) < len(reasons):
+            reasons = mismatch
+    return reasons or []
+
+
+def _mismatch(accepted: Parameters, offer: Parameters) -> list[str]:
+    """Return the rules by which `accepted` is no answer to `offer`."""
+    reasons = []
+    # RFC 7692 7.1.1.1: a server accepts an offer with server_no_context_takeover
+    # "by including" the parameter in its response.
+    if "server_no_context_takeover" in offer and "server_no_context_takeover" not in accepted:
+        reasons.append("server_no_context_takeover was offered and not accepted")
+    # RFC 7692 7.1.2.1: accepted "by including ... the same or smaller value as the offer".
+    wanted = offer.get("server_max_window_bits")
+    if wanted is not None:
+        given = accepted.get("server_max_window_bits")
+        if "server_max_window_bits" not in accepted:
+            reasons.append(f"server_max_window_bits={wanted} was offered and not accepted")
+        elif given is not None and given > wanted:
+            reasons.append(
+                f"accepted server_max_window_bits={given} is larger than the {wanted} offered"
+            )
+    # RFC 7692 7.1.2.2: without the parameter in the offer, the response "MUST NOT
+    # include the client_max_window_bits extension parameter".
+    if "client_max_window_bits" in accepted and "client_max_window_bits" not in offer:
+        reasons.append("accepted client_max_window_bits was not offered")
+    return reasons

@@ -1,0 +1,319 @@
+"""Inflates compressed messages of one direction, and says when it cannot.
+
+Knows RFC 7692 section 7.2 and zlib. Must not know frames, UTF-8 or findings: the
+caller hands it the unmasked payload of compressed messages, in order, and tells it
+where bytes were lost. Called by the websocket stage.
+
+A message is never guessed. Where earlier messages were lost, the window is empty and
+zlib refuses every reference to bytes that it has not seen: what inflates did not need
+them, and what needs them is told as CONTEXT_LOST.
+"""
+
+from __future__ import annotations
+
+import zlib
+from enum import Enum
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from analyzer.websocket.negotiation import Side
+
+if TYPE_CHECKING:
+    from zlib import _Decompress
+
+WINDOW_BYTES: Final = 32 * 1024
+"""Largest LZ77 window (RFC 1951 3.2.5); a smaller one is a part of it, so that all
+streams are inflated with this one."""
+
+TAIL: Final = b"\x00\x00\xff\xff"
+"""RFC 7692 7.2.2: "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload"."""
+
+LAST_BLOCK: Final = b"\x01\x00\x00\xff\xff"
+"""An empty stored block with BFINAL: it ends a stream that stands between two blocks."""
+
+_RAW = -15
+_RECENT_BYTES = 2 * WINDOW_BYTES
+_RECENT_PIECES = 512
+_SYNC_BITS = 0xE0
+"""A payload cut off before TAIL ends with the 3 zero bits of the stored block's header
+and zero padding: in its last byte the upper 3 bits are 0 wherever the header began."""
+
+
+class Status(Enum):
+    """How inflating a message went."""
+
+    OK = "ok"
+    BAD_DATA = "bad-data"
+    CONTEXT_LOST = "context-lost"
+    LIMIT = "limit"
+
+
+class Inflated(NamedTuple):
+    """One inflated message.
+
+    Attributes:
+        size: bytes of the whole message, or the limit with LIMIT; 0 if it failed.
+        payload: its first `keep_bytes` bytes; empty if it failed.
+        status: OK; BAD_DATA and CONTEXT_LOST mean that it failed; LIMIT, that it is cut.
+        detail: why, for BAD_DATA.
+    """
+
+    size: int
+    payload: bytes
+    status: Status = Status.OK
+    detail: str = ""
+
+
+class Inflater:
+    """The receiving half of permessage-deflate for one direction.
+
+    A message is given whole to `inflate`, or in pieces to `start`, `push` and
+    `finish`. The zlib context (40 kB, and as much for the bytes behind it) is
+    made at the first message that needs one, and let go by `close`.
+
+    Args:
+        side: what the handshake agreed on for this direction.
+        limit: bytes of output of one message; the rest is not inflated.
+        keep_bytes: bytes of output that `Inflated.payload` holds at most.
+    """
+
+    __slots__ = (
+        "_assumed",
+        "_context",
+        "_failure",
+        "_in_doubt",
+        "_keep",
+        "_kept",
+        "_kept_bytes",
+        "_is_fresh",
+        "_last_byte",
+        "_limit",
+        "_recent",
+        "_recent_bytes",
+        "_size",
+        "_takeover",
+        "_unseen",
+    )
+
+    def __init__(self, side: Side, *, limit: int, keep_bytes: int) -> None:
+        self._takeover = not side.no_context_takeover
+        self._assumed = side.assumed
+        self._limit = limit
+        self._keep = keep_bytes
+        self._context: _Decompress | None = None
+        # Output that a stream behind a final block may refer to.
+        self._recent: list[bytes] = []
+        self._recent_bytes = 0
+        # Bytes of the window that were never seen: the peer may refer to them.
+        self._unseen = WINDOW_BYTES if side.assumed and self._takeover else 0
+        self._kept: list[bytes] = []
+        self._kept_bytes = 0
+        self._size = 0
+        self._last_byte = -1
+        # A final block was read, and nothing behind it.
+        self._is_fresh = False
+        self._in_doubt = False
+        self._failure: Inflated | None = None
+
+    def inflate(self, payload: bytes) -> Inflated:
+        """Inflate one whole message.
+
+        Args:
+            payload: application data of all its frames, unmasked.
+        """
+        context = self._context
+        # The common case, without pieces: window known, takeover, one stream.
+        if context is None or self._unseen or not payload or payload[-1] & _SYNC_BITS:
+            self.start()
+            self.push(payload)
+            return self.finish()
+        try:
+            output = context.decompress(payload + TAIL, self._limit + 1)
+        except zlib.error as error:
+            return self._failed(error)
+        if context.eof or len(output) > self._limit:
+            return self._inflated_rarely(context, output)
+        self._remember(output)
+        size = len(output)
+        return Inflated(size, output if size <= self._keep else output[: self._keep])
+
+    def start(self) -> None:
+        """Begin a message that comes in pieces; one that was not finished is lost."""
+        self._kept = []
+        self._kept_bytes = 0
+        self._size = 0
+        self._last_byte = -1
+        self._is_fresh = False
+        self._in_doubt = False
+        self._failure = None
+
+    def push(self, fragment: bytes) -> bytes:
+        """Inflate the next piece of the message.
+
+        Args:
+            fragment: application data, unmasked; pieces may be cut anywhere.
+
+        Returns:
+            The output that it completes; empty once the message has failed.
+        """
+        if not fragment:
+            return b""
+        self._last_byte = fragment[-1]
+        return self._feed(fragment)
+
+    def finish(self) -> Inflated:
+        """End the message and return it; what the tail adds is in `payload` only.
+
+        zlib holds no output back, so `push` has given all bytes by now.
+        """
+        # RFC 7692 7.2.3.6 sends an empty message as 0x00; one of no bytes at all has
+        # no block that the tail could end. Nor has one that stops at a final block.
+        if self._last_byte >= 0 and not self._is_fresh:
+            self._feed(TAIL)
+        return self._ended()
+
+    def _ended(self) -> Inflated:
+        """Return what became of the message, and be ready for the next."""
+        self._check_end()
+        failure = self._failure
+        if failure is None:
+            result = Inflated(self._size, b"".join(self._kept))
+            self._assumed = False
+            if not self._takeover:
+                self._forget()
+        elif failure.status is Status.LIMIT:
+            result = failure._replace(payload=b"".join(self._kept))
+        else:
+            result = failure
+        self.start()
+        return result
+
+    def lose_context(self) -> None:
+        """Note that a compressed message, or a part of one, was not seen."""
+        self.start()
+        self._lose_window()
+
+    def close(self) -> None:
+        """Let go of all memory; a later message counts as after a loss."""
+        self.lose_context()
+
+    def _inflated_rarely(self, context: _Decompress, output: bytes) -> Inflated:
+        """Finish a message given whole that has a final block, or too much output."""
+        self.start()
+        rest = context.unused_data
+        # A final block that ends within the tail leaves less than the tail.
+        has_tail = rest.endswith(TAIL)
+        self._after(context, self._taken(output), rest[: -len(TAIL)] if has_tail else rest)
+        if has_tail and not self._is_fresh:
+            self._feed(TAIL)
+        return self._ended()
+
+    def _feed(self, data: bytes) -> bytes:
+        """Inflate `data`; return its output, or b"" with `_failure` set."""
+        if self._failure is not None:
+            return b""
+        context = self._context
+        if context is None:
+            context = self._context = zlib.decompressobj(_RAW)
+        try:
+            output = context.decompress(data, self._limit - self._size + 1)
+        except zlib.error as error:
+            self._failure = self._failed(error)
+            return b""
+        self._is_fresh = False
+        return self._after(context, self._taken(output), context.unused_data)
+
+    def _after(self, context: _Decompress, output: bytes, rest: bytes) -> bytes:
+        """Go on with `rest` behind a final block; return `output` and what follows.
+
+        RFC 7692 7.2.3.4 lets a message have a block with BFINAL set. What follows is
+        a new DEFLATE stream to zlib, but its window stays what it was.
+        """
+        outputs = [output]
+        while context.eof and self._failure is None:
+            context = self._context = zlib.decompressobj(_RAW, zdict=self._window())
+            self._in_doubt = True
+            if not rest:
+                self._is_fresh = True
+                break
+            try:
+                output = context.decompress(rest, self._limit - self._size + 1)
+            except zlib.error as error:
+                self._failure = self._failed(error)
+                return b""
+            outputs.append(self._taken(output))
+            rest = context.unused_data
+        return b"".join(outputs)
+
+    def _taken(self, output: bytes) -> bytes:
+        """Count, keep and remember `output`; cut it and fail at the limit."""
+        room = self._limit - self._size
+        is_cut = len(output) > room
+        if is_cut:
+            output = output[:room]
+        self._size += len(output)
+        wanted = self._keep - self._kept_bytes
+        if wanted > 0 and output:
+            piece = output[:wanted]
+            self._kept.append(piece)
+            self._kept_bytes += len(piece)
+        if is_cut:
+            self._lose_window()
+            self._failure = Inflated(self._size, b"", Status.LIMIT)
+        else:
+            self._remember(output)
+        return output
+
+    def _remember(self, output: bytes) -> None:
+        """Keep the last 32 KiB of output, in pieces joined now and then."""
+        self._recent.append(output)
+        self._recent_bytes += len(output)
+        if self._unseen:
+            self._unseen = max(0, self._unseen - len(output))
+        if self._recent_bytes > _RECENT_BYTES or len(self._recent) > _RECENT_PIECES:
+            self._recent = [self._window()]
+            self._recent_bytes = len(self._recent[0])
+
+    def _window(self) -> bytes:
+        return b"".join(self._recent)[-WINDOW_BYTES:]
+
+    def _check_end(self) -> None:
+        """Fail the message if it ended within a block.
+
+        The appended tail would be read as compressed data then, and the output's end
+        be invented. Where the last byte looks right and the window is known to be
+        in step, the proof (a copy of the context) is left out.
+        """
+        context = self._context
+        if self._failure is not None or context is None:
+            return
+        if self._takeover:
+            in_step = not (self._unseen or self._in_doubt)
+            if in_step and (self._last_byte < 0 or not self._last_byte & _SYNC_BITS):
+                return
+            context = context.copy()
+        try:
+            context.decompress(LAST_BLOCK)
+        except zlib.error as error:
+            self._failure = self._failed(error)
+            return
+        if not context.eof:
+            self._failure = self._failed(zlib.error("the message ends within a block"))
+
+    def _failed(self, error: zlib.error) -> Inflated:
+        """Lose the context and return what became of the message."""
+        text = str(error).rpartition(": ")[2]
+        needs_unseen = self._unseen and "too far back" in text
+        status = Status.CONTEXT_LOST if needs_unseen or self._assumed else Status.BAD_DATA
+        self._lose_window()
+        return Inflated(0, b"", status, text)
+
+    def _lose_window(self) -> None:
+        """Give up the window; without takeover the next message needs none."""
+        self._forget()
+        if self._takeover:
+            self._unseen = WINDOW_BYTES
+
+    def _forget(self) -> None:
+        self._context = None
+        self._recent = []
+        self._recent_bytes = 0
