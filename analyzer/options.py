@@ -35,6 +35,13 @@ class Options:
     max_record_bytes: int = 64 * MIB
     """A longer record is damage: captures of offloaded traffic stay below 256 KiB."""
 
+    max_interfaces: int = 65_536
+    """Interfaces described in one section of a pcapng file; packets of further ones
+    are skipped. `dumpcap -i any` writes one, a busy container host a few hundred."""
+    max_secret_bytes: int = 16 * MIB
+    """TLS key logs kept from a pcapng file's Decryption Secrets Blocks: about 80,000
+    TLS 1.3 sessions."""
+
     # --- packets
     max_fragmented_datagrams: int = 1024
     """IP datagrams that wait for fragments at once; the oldest goes first."""
@@ -84,6 +91,8 @@ class Options:
     max_probe_bytes: int = 64 * KIB
     """Bytes of one direction searched for a frame boundary (a capture that starts in
     the middle of a connection, or resumes behind a gap) before giving up on it."""
+    max_probe_bytes_total: int = 64 * MIB
+    """The same for all unknown connections together; the oldest is given up first."""
     resync_frames: int = 3
     """Frames that must follow each other without a fault before a boundary counts.
     Random bytes pass as one small valid unmasked header in about 1 of 50 places,

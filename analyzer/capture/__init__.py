@@ -1,1 +1,1 @@
-"""capture."""
+"""Capture: from files, pipes and interfaces to records."""
