@@ -1,0 +1,59 @@
+"""Makes docs/findings.md: `python -m analyzer.tables.finding_glossary > docs/findings.md`.
+
+Knows the kinds of findings alone. A test compares the file with what this makes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from itertools import groupby
+
+from analyzer.findings import KINDS, Kind
+
+_INTRODUCTION = """\
+# Findings
+
+This page is made from `analyzer/findings.py`; a test keeps the two equal.
+
+A finding is an oddity in the traffic or in the capture file. Its id is stable, so
+that scripts can filter on it; the first word of the id says where it was found. `...`
+stands for what differs from case to case.
+
+| severity | means |
+|---|---|
+| error | a rule (MUST) is broken, or data is lost |
+| warning | likely a problem |
+| note | worth knowing when something else is wrong |
+| info | a plain fact |
+
+`wsanalyze --fail-on SEVERITY` exits with 1 when there is a finding that is at least as grave.
+"""
+
+
+def stage(kind: Kind) -> str:
+    """Return the first word of the id: where it is found."""
+    return kind.id.partition("-")[0]
+
+
+def markdown() -> str:
+    """Return docs/findings.md: the introduction, and a table for each stage."""
+    # Sorted by the first place of each stage: kinds of one stage need not be neighbours.
+    places = {stage(kind): kind.code for kind in reversed(KINDS)}
+    kinds = sorted(KINDS, key=lambda kind: (places[stage(kind)], kind.code))
+    sections = (_section(name, group) for name, group in groupby(kinds, stage))
+    return "\n".join([_INTRODUCTION, *sections])
+
+
+def _section(name: str, kinds: Iterable[Kind]) -> str:
+    rows = "\n".join(_row(kind) for kind in kinds)
+    return f"## {name}\n\n| id | severity | rule | meaning |\n|---|---|---|---|\n{rows}\n"
+
+
+def _row(kind: Kind) -> str:
+    text = kind.text.replace("{detail}", "...").replace("|", "\\|")
+    return f"| `{kind.id}` | {kind.severity} | {kind.rfc} | {text} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())

@@ -1,0 +1,75 @@
+"""The shape of the tree: tests mirror the package, functions and modules stay short."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "analyzer"
+TESTS = ROOT / "tests"
+
+UNTESTED = {"version.py"}
+"""Modules without a test file of their own: nothing in them can fail."""
+
+MAX_FUNCTION_LINES = 60
+MAX_MODULE_LINES = 500
+LONG_FUNCTIONS: dict[str, int] = {}
+"""`path:name` of each function that is longer, with its lines. May only shrink."""
+
+
+def python_files() -> list[Path]:
+    """Every Python file of the project that a reader meets."""
+    folders = (PACKAGE, TESTS, ROOT / "benchmarks", ROOT / "captures" / "make")
+    return sorted(path for folder in folders for path in folder.rglob("*.py"))
+
+
+def modules() -> list[str]:
+    """Every module of the package, as a path relative to it."""
+    paths = (path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+    return sorted(
+        str(path) for path in paths if path.name != "__init__.py" and str(path) not in UNTESTED
+    )
+
+
+def functions(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield the name and the lines of each function of a file, decorators not counted."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            yield node.name, node.end_lineno - node.lineno + 1
+
+
+@pytest.mark.parametrize("module", modules())
+def test_module_has_its_test_file(module: str) -> None:
+    # A kernel, _frames.py, shares test_frames.py with the module of that name, if any.
+    path = Path(module)
+    mirror = TESTS / path.parent / f"test_{path.stem.lstrip('_')}.py"
+    assert mirror.exists(), f"{mirror.relative_to(ROOT)} is missing"
+
+
+def test_modules_without_tests_exist() -> None:
+    assert {name for name in UNTESTED if not (PACKAGE / name).exists()} == set()
+
+
+def test_functions_are_short() -> None:
+    longer = {
+        f"{path.relative_to(ROOT)}:{name}": lines
+        for path in python_files()
+        for name, lines in functions(path)
+        if lines > MAX_FUNCTION_LINES
+    }
+    assert longer == LONG_FUNCTIONS
+
+
+@pytest.mark.parametrize("path", python_files(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_module_is_short(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_MODULE_LINES
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.name)
+def test_module_says_what_it_is_for(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
