@@ -23,6 +23,7 @@ US = 1000
 MS = 1000 * US
 SECOND = 1000 * MS
 EPOCH = 1_750_000_000 * SECOND
+STEP = 12 * US  # 1 Gbit/s
 SERVER_PORT = 8080
 
 PCAP_HEADER = np.array(
@@ -187,12 +188,12 @@ def closing(random: np.random.Generator, planned: Plan, pool: Pool) -> npt.NDArr
 
 
 def segments(planned: Plan, start: Ints, length: Ints) -> npt.NDArray[np.void]:
-    """Cut messages (one frame each) into segments of MSS bytes, 12 us apart."""
+    """Cut messages (one frame each) into segments of MSS bytes, STEP apart."""
     pieces = (length + MSS - 1) // MSS
     message = np.repeat(np.arange(len(length)), pieces)
     piece = np.arange(len(message)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
     rows = np.zeros(len(message), PACKET)
-    rows["time"] = planned.time[message] + piece * 12 * US
+    rows["time"] = planned.time[message] + piece * STEP
     rows["connection"] = planned.connection[message]
     rows["side"] = planned.side[message]
     rows["start"] = start[message] + piece * MSS
@@ -202,12 +203,12 @@ def segments(planned: Plan, start: Ints, length: Ints) -> npt.NDArray[np.void]:
 
 
 def acks(
-    random: np.random.Generator, data: npt.NDArray[np.void], count: int
+    random: np.random.Generator, data: npt.NDArray[np.void], count: int, latest: int
 ) -> npt.NDArray[np.void]:
-    """Return `count` pure ACKs, each soon behind one of the data segments."""
+    """Return `count` pure ACKs, each up to `latest` ns behind one of the data segments."""
     chosen = data[np.linspace(0, len(data) - 1, count).astype(np.int64)]
     rows = np.zeros(count, PACKET)
-    rows["time"] = chosen["time"] + random.integers(10 * US, 200 * US, count)
+    rows["time"] = chosen["time"] + random.integers(2 * US, latest, count)
     rows["connection"] = chosen["connection"]
     rows["side"] = 1 - chosen["side"]
     rows["flags"] = ACK
@@ -262,13 +263,13 @@ def _sequence(
         place = np.maximum.accumulate(np.where(mine, np.arange(len(rows)), -1))
         seen = place >= first[group]
         last[side] = np.where(seen, rows["time"][place], 0)
-    side = rows["side"].astype(np.int64)
+    sender = rows["side"].astype(np.int64)
     every = np.arange(len(rows))
     has_ack = (rows["flags"] & ACK) != 0
-    seq = (origin[side, group] + sent[side, every]) & 0xFFFFFFFF
-    ack = np.where(has_ack, (origin[1 - side, group] + sent[1 - side, every]) & 0xFFFFFFFF, 0)
-    identification = (origin[side, group] // 7 + ordinal[side, every]) & 0xFFFF
-    columns = (seq, ack, identification, last[1 - side, every])
+    seq = (origin[sender, group] + sent[sender, every]) & 0xFFFFFFFF
+    ack = np.where(has_ack, (origin[1 - sender, group] + sent[1 - sender, every]) & 0xFFFFFFFF, 0)
+    identification = (origin[sender, group] // 7 + ordinal[sender, every]) & 0xFFFF
+    columns = (seq, ack, identification, last[1 - sender, every])
     unsorted = tuple(np.empty(len(rows), np.int64) for _ in columns)
     for out, column in zip(unsorted, columns, strict=True):
         out[order] = column
@@ -315,9 +316,9 @@ def _headers(
     out["window"] = np.where(is_syn, 64_240, 502)
     out["options"] = _options(is_syn, rows["time"] // MS, echo // MS)
     words = out.view(np.uint8).reshape(len(out), -1)[:, 30:50].copy().view(">u2")
-    total = words.astype(np.int64).sum(axis=1)
-    total = (total & 0xFFFF) + (total >> 16)
-    out["ip_checksum"] = 0xFFFF - ((total & 0xFFFF) + (total >> 16))
+    total: Ints = words.astype(np.int64).sum(axis=1)
+    folded = (total & 0xFFFF) + (total >> 16)
+    out["ip_checksum"] = 0xFFFF - ((folded & 0xFFFF) + (folded >> 16))
     return out, size
 
 

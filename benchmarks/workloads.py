@@ -174,7 +174,10 @@ class Part:
             data = apart(data)
         besides = len(opened) + len(closed) + len(data)
         pure = len(data) // self.ack_every if self.ack_every else self.packets - besides
-        packets = np.concatenate([opened, data, traffic.acks(random, data, pure), closed])
+        # Between segments of a burst the ACK must come before the next segment.
+        latest = traffic.STEP if self.payload is large_frames else 200 * traffic.US
+        pure_acks = traffic.acks(random, data, pure, latest)
+        packets = np.concatenate([opened, data, pure_acks, closed])
         traffic.write(stream, random, packets, pool, index * self.connections)
         control_bytes = 4 * self.connections  # two Close frames with a code each
         return Content(
@@ -189,9 +192,8 @@ def apart(data: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
     """Keep the segments of one connection from mixing: each waits for the one before."""
     order = np.argsort(data["connection"], kind="stable")
     rows = data[order]
-    step = 12 * traffic.US
-    # time[i] = max(time[i], time[i - 1] + step), connection by connection.
-    shift = rows["connection"] * 3600 * traffic.SECOND - np.arange(len(rows)) * step
+    # time[i] = max(time[i], time[i - 1] + STEP), connection by connection.
+    shift = rows["connection"] * 3600 * traffic.SECOND - np.arange(len(rows)) * traffic.STEP
     rows["time"] = np.maximum.accumulate(rows["time"] + shift) - shift
     return rows
 
