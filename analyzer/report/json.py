@@ -33,7 +33,6 @@ class JsonWriter:
         self._pending = PendingFile(Path(target)) if isinstance(target, str | Path) else None
         self._stream = None if isinstance(target, str | Path) else target
         self._spools: dict[str, IO[bytes]] = {}
-        self._open = contextlib.ExitStack()
         self._formatters = {table.name: Formatter(table, "json") for table in TABLES}
 
     def write(self, rows: TableRows) -> None:
@@ -41,9 +40,7 @@ class JsonWriter:
         name = rows.table.name
         with report_errors("a temporary file"):
             if name not in self._spools:
-                self._spools[name] = self._open.enter_context(
-                    tempfile.TemporaryFile(prefix="wsanalyze-")
-                )
+                self._spools[name] = _spool()
             for piece in self._formatters[name].format(rows):
                 self._spools[name].write(piece)
 
@@ -82,6 +79,11 @@ class JsonWriter:
         target.write(b"\n}\n")
 
     def _forget(self) -> None:
-        with contextlib.suppress(OSError):
-            self._open.close()
+        for spool in self._spools.values():
+            with contextlib.suppress(OSError):
+                spool.close()
         self._spools.clear()
+
+
+def _spool() -> IO[bytes]:
+    return tempfile.TemporaryFile(prefix="wsanalyze-")

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.findings import SEVERITIES
+from analyzer.websocket import opcodes
 
 Type = Literal[
     "int",  # int64
@@ -95,13 +96,8 @@ class TableRows:
 
 # --- labels, in the order of their codes ------------------------------------------
 DIRECTIONS = ("client", "server")
-OPCODES = (
-    *("continuation", "text", "binary"),
-    *(f"reserved-{number}" for number in range(3, 8)),
-    *("close", "ping", "pong"),
-    *(f"reserved-{number}" for number in range(11, 16)),
-)
-"""Opcode labels: the code is the opcode itself (RFC 6455 5.2)."""
+OPCODES = opcodes.OPCODES
+"""Opcode labels: the code is the opcode itself."""
 MESSAGE_TYPES = ("text", "binary")
 SCHEMES = ("ws", "wss")
 CLOSE_KINDS = ("clean", "fin", "reset", "timeout", "open")

@@ -1,0 +1,151 @@
+"""What the terminal reports look like: one console, headings, tables without boxes.
+
+Knows rich. Must not know what is shown. All text goes to the console as rich Text, never
+as markup, so that square brackets in traffic stay what they are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import IO, Literal
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+from analyzer.report.words import printable
+
+PIPED_WIDTH = 100
+"""Columns of a report that goes to a file or a pipe."""
+WIDE = 100
+VERY_WIDE = 126
+
+_INDENT = 2
+_GAP = 2
+
+SEVERITY_STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan", "info": "dim"}
+_SEVERITY_SYMBOLS = {"error": "✖", "warning": "▲", "note": "●", "info": "·"}
+_ASCII_SYMBOLS = {"error": "x", "warning": "!", "note": "*", "info": "-"}
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+Cell = str | Text
+Justify = Literal["left", "right"]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A column's head. A flexible column is cut with an ellipsis where room lacks."""
+
+    text: str
+    justify: Justify = "right"
+    flexible: bool = False
+    at_least: int = 12
+
+
+def make_console(file: IO[str]) -> Console:
+    """Return a console on `file`: as wide as the terminal, PIPED_WIDTH where it is none."""
+    width = None
+    if not file.isatty() and not os.environ.get("COLUMNS", "").isdigit():
+        width = PIPED_WIDTH
+    return Console(file=file, width=width, highlight=False, markup=False, emoji=False)
+
+
+def is_ascii(console: Console) -> bool:
+    """Return whether the console's encoding has ASCII characters alone."""
+    return console.options.ascii_only
+
+
+def say(console: Console, *parts: Cell, indent: int = _INDENT) -> None:
+    """Print one paragraph of text, indented, wrapped between words."""
+    text = Text()
+    for part in parts:
+        text.append(Text(part) if isinstance(part, str) else part)
+    for line in text.wrap(console, max(20, console.width - indent)):
+        line.rstrip()
+        console.print(Text(" " * indent) + line, no_wrap=True, overflow="ignore", crop=False)
+
+
+def heading(console: Console, text: str, note: str = "") -> None:
+    """Print a heading, with an empty line above."""
+    console.print()
+    console.print(Text.assemble((text, "bold"), "  " if note else "", (note, "dim")))
+
+
+def table(console: Console, heads: Sequence[Head], rows: Iterable[Sequence[Cell]]) -> None:
+    """Print a table without boxes, indented; only flexible columns are ever cut."""
+    body = [[Text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    widths = fitted(heads, body, console.width - _INDENT)
+    if any(head.text for head in heads):
+        print_row(console, [Text(head.text, "dim") for head in heads], heads, widths)
+    for row in body:
+        print_row(console, row, heads, widths)
+
+
+def fitted(heads: Sequence[Head], rows: Sequence[Sequence[Text]], room: int) -> list[int]:
+    """Return the widths of columns: flexible ones give way until all fit into `room`."""
+    widths = [
+        max([cell_len(head.text), *(row[place].cell_len for row in rows)])
+        for place, head in enumerate(heads)
+    ]
+    excess = sum(widths) + _GAP * (len(widths) - 1) - room
+    flexible = [place for place, head in enumerate(heads) if head.flexible]
+    while excess > 0:
+        shrinkable = [place for place in flexible if widths[place] > heads[place].at_least]
+        if not shrinkable:
+            break
+        widest = max(shrinkable, key=lambda place: widths[place])
+        widths[widest] -= 1
+        excess -= 1
+    return widths
+
+
+def print_row(
+    console: Console, cells: Sequence[Text], heads: Sequence[Head], widths: Sequence[int]
+) -> None:
+    """Print one row of a table; what does not fit its column ends with an ellipsis."""
+    line = Text(" " * _INDENT)
+    for cell, head, width in zip(cells, heads, widths, strict=True):
+        fitting = cell.copy()
+        _cut(fitting, width, console)
+        padding = " " * (width - fitting.cell_len)
+        parts = (fitting, padding) if head.justify == "left" else (padding, fitting)
+        for part in (*parts, " " * _GAP):
+            line.append(part)
+    line.rstrip()
+    console.print(line, no_wrap=True, overflow="ignore", crop=False)
+
+
+def _cut(text: Text, width: int, console: Console) -> None:
+    if text.cell_len > width:
+        dots = "..." if is_ascii(console) else "…"
+        text.truncate(max(0, width - len(dots)))
+        text.append(dots)
+
+
+def traffic(text: str | None, style: str = "") -> Text:
+    """Return text from traffic as a cell: harmless, and a dash where there is none."""
+    return Text("-", "dim") if text is None else Text(printable(text), style)
+
+
+def bar(part: int, whole: int, width: int, *, ascii_only: bool) -> str:
+    """Return a horizontal bar of `part` in `whole`, at most `width` characters wide."""
+    if whole <= 0 or part <= 0:
+        return ""
+    if ascii_only:
+        return "#" * max(1, round(width * part / whole))
+    eighths = max(1, round(8 * width * part / whole))
+    return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
+
+
+def severity(console: Console, name: str) -> Text:
+    """Return a severity as symbol and word: colour alone carries no meaning."""
+    symbols = _ASCII_SYMBOLS if is_ascii(console) else _SEVERITY_SYMBOLS
+    return Text(f"{symbols[name]} {name}", SEVERITY_STYLES[name])
+
+
+def arrow(console: Console, direction: str | None) -> str:
+    """Return an arrow: up from the client, down from the server, as in browsers."""
+    ups, downs = ("^", "v") if is_ascii(console) else ("↑", "↓")
+    return {"client": ups, "server": downs}.get(direction or "", " ")

@@ -1,0 +1,102 @@
+"""Lists messages (and control frames) on the terminal as their rows come.
+
+Knows rows of messages and frames. Must not know the summary. A Writer of the pipeline;
+made by the command line for --messages. Rows are printed in the order in which they
+leave the analysis: a message leaves when its cost is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from analyzer.report.layout import Head, arrow, print_row, traffic
+from analyzer.report.terminal import code_name
+from analyzer.report.words import clock, duration, size
+from analyzer.tables.schema import TableRows
+from analyzer.tables.summary import row_values
+
+MAX_REMEMBERED = 65_536
+"""Connections whose last message's time is remembered for the gap (max_connections)."""
+
+CONTROL = frozenset({"close", "ping", "pong"})
+
+_HEADS = (
+    Head("time (UTC)", "left"),
+    Head("gap"),
+    Head("connection"),
+    Head("", "left"),
+    Head("type", "left"),
+    Head("payload"),
+    Head("wire"),
+    Head("preview", "left"),
+)
+_WIDTHS = (15, 8, 10, 1, 7, 7, 7)
+
+
+class MessageListing:
+    """Prints one line for each message and, if wanted, each control frame."""
+
+    def __init__(self, console: Console, tables: Sequence[str] = ("messages", "frames")) -> None:
+        """List the rows of `tables`; frames are listed if they are control frames."""
+        self._console = console
+        self._tables = frozenset(tables)
+        self._last: dict[int, int] = {}
+        room = console.width - 2 - sum(_WIDTHS) - 2 * len(_WIDTHS)
+        self._widths = (*_WIDTHS, max(12, room))
+        self.count = 0
+
+    def write(self, rows: TableRows) -> None:
+        """Print rows of messages and control frames."""
+        name = rows.table.name
+        if name not in self._tables or name not in ("messages", "frames"):
+            return
+        for place in range(rows.count):
+            self.show(row_values(rows, place))
+
+    def show(self, row: dict[str, Any]) -> None:
+        """Print one row of messages, or of frames if it is a control frame."""
+        if "payload_preview" in row:
+            self._message(row)
+        elif row["opcode"] in CONTROL:
+            self._control(row)
+
+    def close(self) -> None:
+        """Do nothing: all is printed."""
+
+    def abort(self) -> None:
+        """Do nothing: what is printed is printed."""
+
+    def _message(self, row: dict[str, Any]) -> None:
+        payload = "?" if row["payload_bytes"] is None else size(row["payload_bytes"])
+        kind = Text(row["type"])
+        if row["compressed"]:
+            kind.append(" z", "dim")
+        preview = traffic(row["payload_preview"] or "")
+        self._line(row, kind, payload, size(row["wire_bytes"]), preview)
+
+    def _control(self, row: dict[str, Any]) -> None:
+        said = "" if row["close_code"] is None else code_name(row["close_code"])
+        kind = Text(row["opcode"], "dim")
+        self._line(row, kind, size(row["payload_bytes"]), "", Text(said, "dim"))
+
+    def _line(self, row: dict[str, Any], kind: Text, payload: str, wire: str, last: Text) -> None:
+        if not self.count:
+            print_row(self._console, [Text(h.text, "dim") for h in _HEADS], _HEADS, self._widths)
+        self.count += 1
+        connection, time = row["connection"], row["time_first"]
+        before = self._last.pop(connection, None)
+        self._last[connection] = time
+        if len(self._last) > MAX_REMEMBERED:
+            del self._last[next(iter(self._last))]
+        gap = "" if before is None else f"+{duration(time - before)}"
+        sender = Text(
+            arrow(self._console, row["direction"]),
+            "green" if row["direction"] == "client" else "magenta",
+        )
+        facts = [Text(clock(time)), Text(gap, "dim"), Text(str(connection)), sender, kind]
+        cells = [*facts, Text(payload), Text(wire), last]
+        print_row(self._console, cells, _HEADS, self._widths)

@@ -1,0 +1,360 @@
+"""The terminal report: what a capture holds, in one or two screens.
+
+Knows the Summary. Must not know rows or files. Called by the command line when the
+analysis is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import PurePath
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from analyzer.columns import NULL
+from analyzer.report.layout import (
+    VERY_WIDE,
+    WIDE,
+    Cell,
+    Head,
+    arrow,
+    bar,
+    heading,
+    is_ascii,
+    say,
+    severity,
+    table,
+    traffic,
+)
+from analyzer.report.words import (
+    address,
+    clock,
+    duration,
+    moment,
+    number,
+    plural,
+    printable,
+    share,
+    size,
+)
+from analyzer.tables.summary import ConnectionLine, FindingCount, Samples, Summary
+from analyzer.websocket.opcodes import close_code_name
+
+SHOWN_CONNECTIONS = 20
+SHOWN_FINDINGS = 12
+
+PHASE_NAMES = {
+    "tcp_us": "TCP connect",
+    "tls_us": "TLS handshake",
+    "upgrade_us": "upgrade",
+    "total_us": "total",
+    "first_message_us": "to first message",
+}
+
+PART_NAMES = {
+    "transfer_bytes": "message payload",
+    "ws_header_bytes": "WebSocket headers",
+    "ws_control_bytes": "ping, pong, close",
+    "http_bytes": "HTTP, the upgrade",
+    "tls_bytes": "TLS",
+    "tcp_bytes": "TCP headers",
+    "ip_bytes": "IP headers",
+    "link_bytes": "link headers",
+    "retransmitted_bytes": "sent again",
+    "duplicate_bytes": "captured twice",
+    "unparsed_bytes": "not understood",
+}
+"""The ledger's parts, from the message outwards."""
+
+
+ENDINGS = {
+    "clean": "closed cleanly",
+    "fin": "ended by FIN without Close frames",
+    "reset": "reset",
+    "timeout": "fell silent",
+    "open": "still open at the end",
+}
+
+
+def render(summary: Summary, console: Console) -> None:
+    """Print the report of `summary`."""
+    _capture(summary, console)
+    _handshakes(summary, console)
+    _messages(summary, console)
+    _ledger(summary, console)
+    _closes(summary, console)
+    _findings(summary, console)
+    _connections(summary, console)
+
+
+def _capture(summary: Summary, console: Console) -> None:
+    capture = summary.capture
+    files = [PurePath(name).name or name for name in capture.files]
+    shown = ", ".join(printable(name) for name in files[:3])
+    more = f" and {len(files) - 3} more" if len(files) > 3 else ""
+    say(console, Text(shown + more, "bold"), indent=0)
+    packets = f"{plural(capture.packets, 'packet')}, {size(capture.wire_bytes)}"
+    if capture.first_time != NULL:
+        span = duration(capture.last_time - capture.first_time)
+        packets += f", {span} from {moment(capture.first_time)} UTC"
+    say(console, packets)
+    streams = plural(capture.tcp_connections, "TCP connection")
+    others = ", ".join(
+        f"{number(n)} {printable(what)}" for what, n in capture.not_tcp.most_common(4)
+    )
+    say(console, streams + (f"; other packets: {others}" if others else ""))
+    rows = summary.rows
+    found = [plural(rows["connections"], "WebSocket connection")]
+    if rows["handshakes"]:
+        outcomes = ", ".join(f"{number(n)} {what}" for what, n in summary.outcomes.most_common())
+        found.append(f"{plural(rows['handshakes'], 'handshake')} ({outcomes})")
+    if rows["http"]:
+        found.append(plural(rows["http"], "plain HTTP exchange"))
+    say(console, "; ".join(found))
+
+
+def _handshakes(summary: Summary, console: Console) -> None:
+    timed = [(PHASE_NAMES[name], some) for name, some in summary.phases.items() if some.count]
+    if timed:
+        heading(console, "Opening handshakes")
+        heads = [Head("", "left"), Head("timed"), Head("median"), Head("95 %"), Head("worst")]
+        rows = [(name, *_timing(samples)) for name, samples in timed]
+        table(console, [*heads, Head("worst in", "left")], rows)
+    if summary.refusals:
+        heading(console, "Handshakes that failed")
+        refusals = summary.refusals.most_common(5)
+        table(
+            console,
+            [Head(""), Head("", "left", flexible=True)],
+            [(number(count), traffic(reason)) for reason, count in refusals],
+        )
+        if len(summary.refusals) > len(refusals):
+            say(console, f"and {plural(len(summary.refusals) - len(refusals), 'more reason')}")
+
+
+def _timing(samples: Samples) -> tuple[Cell, ...]:
+    return (
+        number(samples.count),
+        duration(samples.median),
+        duration(samples.quantile(0.95)),
+        duration(samples.worst),
+        Text("" if samples.worst_of == NULL else f"connection {samples.worst_of}", "dim"),
+    )
+
+
+def _messages(summary: Summary, console: Console) -> None:
+    sides = summary.messages
+    if not (sides[0]["messages"] or sides[1]["messages"] or summary.rows["frames"]):
+        return
+    heading(console, "Messages")
+    from_client = f"{arrow(console, 'client')} from client"
+    from_server = f"{arrow(console, 'server')} from server"
+    heads = [Head("", "left"), Head(from_client), Head(from_server), Head("both")]
+    table(console, heads, list(_message_rows(summary)))
+    _compression(summary, console)
+    if summary.stalled["messages"]:
+        held = plural(summary.stalled["messages"], "message")
+        say(console, f"{held} waited {duration(summary.stalled['ns'])} in all for lost packets.")
+
+
+def _message_rows(summary: Summary) -> Iterator[tuple[Cell, ...]]:
+    both = summary.messages[0] + summary.messages[1]
+    columns = (*summary.messages, both)
+
+    def row(name: str, values: Sequence[str]) -> tuple[Cell, ...]:
+        return (name, *values)
+
+    yield row("messages", [number(c["messages"]) for c in columns])
+    for kind in ("text", "binary"):
+        if both[kind] and both[kind] != both["messages"]:
+            yield row(f"  {kind}", [number(c[kind]) for c in columns])
+    if both["frames"] != both["messages"]:
+        yield row("data frames", [number(c["frames"]) for c in columns])
+    opcodes = (*summary.opcodes, summary.opcodes[0] + summary.opcodes[1])
+    for kind in ("ping", "pong", "close"):
+        if opcodes[2][kind]:
+            yield row(f"{kind} frames", [number(c[kind]) for c in opcodes])
+    yield row("payload", [size(c["payload_bytes"]) for c in columns])
+    if both["compressed"]:
+        yield row("payload as sent", [size(c["transfer_bytes"]) for c in columns])
+    yield row("on the wire", [size(c["wire_bytes"]) for c in columns])
+    overheads = [share(c["wire_bytes"] - c["transfer_bytes"], c["wire_bytes"]) for c in columns]
+    yield row("overhead", overheads)
+    means = [size(c["payload_bytes"] / c["messages"]) if c["messages"] else "-" for c in columns]
+    yield row("mean payload", means)
+
+
+def _compression(summary: Summary, console: Console) -> None:
+    counts = summary.compression
+    if not counts["messages"]:
+        return
+    payload, sent = counts["payload_bytes"], counts["transfer_bytes"]
+    verb = "saved" if sent <= payload else "cost"
+    say(
+        console,
+        f"Compression {verb} {size(abs(payload - sent))} of {size(payload)} "
+        f"({share(abs(payload - sent), payload)}) in {plural(counts['messages'], 'message')}.",
+    )
+
+
+def _ledger(summary: Summary, console: Console) -> None:
+    client, server = summary.ledger
+    whole = client["wire_bytes"] + server["wire_bytes"]
+    if not whole:
+        return
+    heading(console, "Where the bytes went", "every packet of the WebSocket connections")
+    wide = console.width >= WIDE
+    room = min(36, console.width - (77 if wide else 53))
+    rows: list[tuple[Cell, ...]] = []
+    for part, name in PART_NAMES.items():
+        both = client[part] + server[part]
+        if not both:
+            continue
+        drawn = Text(bar(both, whole, room, ascii_only=is_ascii(console)), _part_style(part))
+        sides = (number(client[part]), number(server[part])) if wide else ()
+        rows.append((name, *sides, number(both), share(both, whole), drawn))
+    sides = (number(client["wire_bytes"]), number(server["wire_bytes"])) if wide else ()
+    rows.append((Text("all", "bold"), *sides, Text(number(whole), "bold"), "", ""))
+    side_heads = [Head("from client"), Head("from server")] if wide else []
+    heads = [Head("bytes", "left"), *side_heads, Head("both"), Head("share"), Head("", "left")]
+    table(console, heads, rows)
+    both_counts = client + server
+    packets = plural(both_counts["packets"], "packet")
+    acks = f"{plural(both_counts['pure_acks'], 'pure ACK')} ({size(both_counts['pure_ack_bytes'])})"
+    say(console, f"In {packets}, {acks} among them.")
+    if both_counts["lost_bytes"]:
+        say(console, f"{size(both_counts['lost_bytes'])} were sent but are not in the capture.")
+
+
+def _part_style(part: str) -> str:
+    if part == "transfer_bytes":
+        return "green"
+    wasted = ("retransmitted_bytes", "duplicate_bytes", "unparsed_bytes")
+    return "red" if part in wasted else "blue"
+
+
+def _closes(summary: Summary, console: Console) -> None:
+    if not summary.close_kinds and not sum(summary.pings_sent):
+        return
+    heading(console, "How connections ended")
+    kinds = (f"{number(n)} {ENDINGS[kind]}" for kind, n in summary.close_kinds.most_common())
+    say(console, ", ".join(kinds))
+    codes = [f"{code_name(code)} ({number(n)})" for code, n in summary.close_codes.most_common(5)]
+    if codes:
+        say(console, "Close codes: " + ", ".join(codes))
+    sent, answered = sum(summary.pings_sent), summary.pings.count
+    if sent:
+        heading(console, "Pings")
+        line = f"{plural(sent, 'ping')}, {number(answered)} answered"
+        if answered:
+            times = (summary.pings.median, summary.pings.quantile(0.95), summary.pings.worst)
+            median, slow, worst = (duration(value) for value in times)
+            line += f"; round trip {median} median, {slow} 95 %, {worst} worst"
+        say(console, line)
+
+
+def code_name(code: int) -> str:
+    """Return a close code with its registry name."""
+    return f"{code} {close_code_name(code)}"
+
+
+def _findings(summary: Summary, console: Console) -> None:
+    found = summary.grave_findings
+    heading(console, "Findings")
+    if not found:
+        say(console, "none")
+        return
+    for one in found[:SHOWN_FINDINGS]:
+        _finding(console, one)
+    if len(found) > SHOWN_FINDINGS:
+        say(console, f"and {plural(len(found) - SHOWN_FINDINGS, 'more kind')}")
+
+
+def _finding(console: Console, found: FindingCount) -> None:
+    """Print what and where on one line, the sentence below."""
+    facts = []
+    if found.count > 1:
+        facts.append(f"{number(found.count)} times")
+    if found.first_packet != NULL:
+        facts.append(f"{'first in ' if found.count > 1 else ''}packet {found.first_packet}")
+    mark = severity(console, found.severity)
+    mark.append(" " * (10 - mark.cell_len))
+    say(console, mark, Text(found.id, "bold"), "  ", Text(", ".join(facts), "dim"))
+    rule = f" ({found.rfc})" if found.rfc else ""
+    for example in found.examples[:1]:
+        say(console, traffic(example), Text(rule, "dim"), indent=12)
+
+
+def _connections(summary: Summary, console: Console) -> None:
+    count = summary.rows["connections"]
+    if not count:
+        return
+    note = "dearest on the wire first" if count > 1 else ""
+    heading(console, "Connections", note)
+    lines = summary.connections[:SHOWN_CONNECTIONS]
+    heads, rows = connection_cells(lines, console)
+    table(console, heads, rows)
+    if count > len(lines):
+        say(console, f"and {number(count - len(lines))} more; --csv DIR has them all")
+    say(console, Text("--connection N shows one in full, --messages lists messages.", "dim"))
+
+
+def connection_cells(
+    lines: Sequence[ConnectionLine], console: Console
+) -> tuple[list[Head], list[tuple[Cell, ...]]]:
+    """Return heads and rows of connections, as many columns as the console has room for."""
+    wide, very_wide = console.width >= WIDE, console.width >= VERY_WIDE
+    up, down = arrow(console, "client"), arrow(console, "server")
+    heads = [Head("#")]
+    if wide:
+        heads.append(Head("client", "left", flexible=True, at_least=15))
+    hosts = {line.values["host"] for line in lines}
+    # The host in every line would leave no room for what tells them apart.
+    host = next(iter(hosts)) if len(hosts) == 1 and len(lines) > 1 else None
+    title = f"path on {printable(host)[:40]}" if host else "server and path"
+    heads.append(Head(title, "left", flexible=True, at_least=16))
+    if very_wide:
+        heads.append(Head("opened", "left"))
+    heads += [Head("lasted"), Head(f"{up} msgs"), Head(f"{down} msgs")]
+    if very_wide:
+        heads.append(Head("payload"))
+    heads += [Head("wire"), Head("overhead" if wide else "over"), Head("close", "left")]
+    return heads, [
+        tuple(_connection_row(line, host, wide=wide, very_wide=very_wide)) for line in lines
+    ]
+
+
+def _connection_row(
+    line: ConnectionLine, host: str | None, *, wide: bool, very_wide: bool
+) -> Iterator[Cell]:
+    row = line.values
+    yield str(row["connection"])
+    if wide:
+        yield traffic(address(row["client_ip"], row["client_port"]))
+    yield traffic(target(row) if host is None else row["path"] or "")
+    if very_wide:
+        yield "" if row["opened_at"] is None else clock(row["opened_at"])[:12]
+    yield "" if row["duration_s"] is None else duration(row["duration_s"])
+    yield number(row["client_messages"])
+    yield number(row["server_messages"])
+    if very_wide:
+        yield size(row["client_payload_bytes"] + row["server_payload_bytes"])
+    yield size(row["wire_bytes"])
+    yield "-" if line.overhead is None else f"{100 * line.overhead:.0f} %"
+    yield ending(row)
+
+
+def target(row: dict[str, Any]) -> str:
+    """Return where a connection goes: host and path, the address without a handshake."""
+    host = row["host"] or address(row["server_ip"], row["server_port"])
+    return f"{host}{row['path'] or ''}"
+
+
+def ending(row: dict[str, Any]) -> str:
+    """Return how a connection ended, in a word or two."""
+    words = [row["close_kind"] or "-"]
+    if row["close_code"] is not None:
+        words.append(str(row["close_code"]))
+    return " ".join(words)

@@ -1,0 +1,359 @@
+"""The summary: what a report says of a whole capture, gathered as rows pass.
+
+Knows the tables' rows. Must not know how it is shown (report.terminal does). Memory is
+bounded: counters, samples for quantiles, and the connections that cost most. Fed by the
+pipeline, or as a Writer behind a selection.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.columns import NULL
+from analyzer.findings import SEVERITIES
+from analyzer.tables import schema
+from analyzer.tables.schema import LEDGER_PARTS, TableRows
+
+MAX_SAMPLES = 1 << 18
+"""Values kept for a median; of more, every second, fourth, ... is kept."""
+MAX_CONNECTIONS = 1000
+"""Connections kept for the table of those that cost most."""
+MAX_WAITING = 65_536
+"""Ledger rows that wait for their connection's row (max_connections)."""
+MAX_EXAMPLES = 3
+
+PHASES = ("tcp_us", "tls_us", "upgrade_us", "total_us", "first_message_us")
+"""Parts of a handshake that are timed."""
+LEDGER_COUNTS = (
+    "wire_bytes",
+    *LEDGER_PARTS,
+    "packets",
+    "pure_acks",
+    "pure_ack_bytes",
+    "lost_bytes",
+)
+MESSAGE_SUMS = ("frames", "payload_bytes", "transfer_bytes", "wire_bytes", "retransmitted_bytes")
+
+
+@dataclass(slots=True, kw_only=True)
+class Capture:
+    """What was read. Times are ns since 1970 UTC, sizes bytes on the wire."""
+
+    files: list[str] = field(default_factory=list)
+    packets: int = 0
+    wire_bytes: int = 0
+    segments: int = 0
+    """Packets that are TCP."""
+    tcp_connections: int = 0
+    first_time: int = NULL
+    last_time: int = NULL
+    not_tcp: Counter[str] = field(default_factory=Counter)
+    """Other packets, by what they are."""
+
+
+class Samples:
+    """Values of which median, 95th percentile and maximum are wanted; in ns.
+
+    The first MAX_SAMPLES are all kept; beyond that every n-th in order of arrival, so
+    that the result depends on the values alone and not on how they were batched.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.worst = 0
+        self.worst_of = NULL
+        self._kept: list[npt.NDArray[np.int64]] = []
+        self._kept_count = 0
+        self._step = 1
+
+    def add(self, values: npt.NDArray[np.int64], owners: npt.NDArray[np.int64]) -> None:
+        """Add `values`, without nulls; `owners` are the ids of their connections."""
+        for start in range(0, len(values), MAX_SAMPLES):
+            self._add(values[start : start + MAX_SAMPLES], owners[start : start + MAX_SAMPLES])
+
+    def _add(self, values: npt.NDArray[np.int64], owners: npt.NDArray[np.int64]) -> None:
+        if not len(values):
+            return
+        most = int(np.argmax(values))
+        if self.count == 0 or values[most] > self.worst:
+            self.worst, self.worst_of = int(values[most]), int(owners[most])
+        kept = values[-self.count % self._step :: self._step]
+        self.count += len(values)
+        self._kept.append(kept)
+        self._kept_count += len(kept)
+        while self._kept_count > MAX_SAMPLES:
+            self._kept = [np.concatenate(self._kept)[::2]]
+            self._kept_count = len(self._kept[0])
+            self._step *= 2
+
+    def quantile(self, share: float) -> float:
+        """Return the value below which `share` of the values lie; 0 without values."""
+        return float(np.quantile(np.concatenate(self._kept), share)) if self.count else 0.0
+
+    @property
+    def median(self) -> float:
+        """The value in the middle."""
+        return self.quantile(0.5)
+
+
+@dataclass(slots=True)
+class FindingCount:
+    """One kind of finding: how often, and where first."""
+
+    id: str
+    severity: str
+    rfc: str
+    count: int = 0
+    rows: int = 0
+    first_packet: int = NULL
+    examples: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class ConnectionLine:
+    """One connection as the report lists it: values of its row, and its data payload."""
+
+    values: dict[str, Any]
+    transfer_bytes: int | None = None
+
+    @property
+    def overhead(self) -> float | None:
+        """Share of the wire bytes that is not data payload as sent."""
+        wire = self.values["wire_bytes"]
+        return None if self.transfer_bytes is None or not wire else 1 - self.transfer_bytes / wire
+
+
+def _direction_counts() -> list[Counter[str]]:
+    return [Counter(), Counter()]
+
+
+@dataclass(slots=True)
+class Summary:
+    """All that the report shows.
+
+    Attributes:
+        capture: what was read.
+        rows: rows by table name.
+        outcomes: handshakes by outcome; refusals: by outcome_reason.
+        phases: samples (ns) of accepted handshakes, by column of PHASES.
+        messages: by direction: messages, text, binary, compressed, MESSAGE_SUMS.
+        compression: payload_bytes and transfer_bytes of compressed messages.
+        opcodes: by direction: frames by opcode label.
+        ledger: by direction: LEDGER_COUNTS of WebSocket connections.
+        close_kinds: connections by close_kind; close_codes: by close_code.
+        pings: samples (ns) of round trips; pings_sent: by direction.
+        stalled: messages held up by a hole, and ns of it.
+        findings: by id.
+    """
+
+    capture: Capture = field(default_factory=Capture)
+    rows: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
+    phases: dict[str, Samples] = field(default_factory=lambda: {name: Samples() for name in PHASES})
+    messages: list[Counter[str]] = field(default_factory=_direction_counts)
+    compression: Counter[str] = field(default_factory=Counter)
+    opcodes: list[Counter[str]] = field(default_factory=_direction_counts)
+    ledger: list[Counter[str]] = field(default_factory=_direction_counts)
+    close_kinds: Counter[str] = field(default_factory=Counter)
+    close_codes: Counter[int] = field(default_factory=Counter)
+    pings: Samples = field(default_factory=Samples)
+    pings_sent: list[int] = field(default_factory=lambda: [0, 0])
+    stalled: Counter[str] = field(default_factory=Counter)
+    findings: dict[str, FindingCount] = field(default_factory=dict)
+    _costly: list[tuple[int, int]] = field(default_factory=list)
+    _lines: dict[int, ConnectionLine] = field(default_factory=dict)
+    _waiting: dict[int, int] = field(default_factory=dict)
+
+    def add(self, rows: TableRows) -> None:
+        """Take some complete rows of a table."""
+        if not rows.count:
+            return
+        self.rows[rows.table.name] += rows.count
+        takers = {
+            "connections": self._add_connections,
+            "handshakes": self._add_handshakes,
+            "frames": self._add_frames,
+            "messages": self._add_messages,
+            "pings": self._add_pings,
+            "ledger": self._add_ledger,
+            "findings": self._add_findings,
+        }
+        taker = takers.get(rows.table.name)
+        if taker is not None:
+            taker(rows)
+
+    write = add
+
+    def close(self) -> None:
+        """Do nothing: the summary is complete after each row (Writer)."""
+
+    def abort(self) -> None:
+        """Do nothing (Writer)."""
+
+    @property
+    def connections(self) -> list[ConnectionLine]:
+        """The connections that cost most on the wire, the dearest first."""
+        order = sorted(self._costly, key=lambda entry: (-entry[0], -entry[1]))
+        return [self._lines[-negative] for _, negative in order]
+
+    @property
+    def grave_findings(self) -> list[FindingCount]:
+        """All kinds of findings, the gravest and then the most frequent first."""
+        return sorted(
+            self.findings.values(),
+            key=lambda found: (-SEVERITIES.index(found.severity), -found.count, found.id),
+        )
+
+    def reaches(self, severity: str) -> bool:
+        """Return whether there is a finding of this severity or a graver one."""
+        bar = SEVERITIES.index(severity)
+        return any(SEVERITIES.index(found.severity) >= bar for found in self.findings.values())
+
+    def _add_connections(self, rows: TableRows) -> None:
+        kinds = _codes(rows, "close_kind")
+        self.close_kinds.update(_labelled(kinds, schema.CLOSE_KINDS))
+        codes = _numbers(rows, "close_code")
+        for code, count in _counted(codes[codes != NULL]):
+            self.close_codes[code] += count
+        numbers, wire = _numbers(rows, "connection").tolist(), _numbers(rows, "wire_bytes").tolist()
+        for place, (number, cost) in enumerate(zip(numbers, wire, strict=True)):
+            transfer = self._waiting.pop(number, None)
+            entry = (cost, -number)
+            if len(self._costly) < MAX_CONNECTIONS:
+                heapq.heappush(self._costly, entry)
+            elif entry > self._costly[0]:
+                _, left = heapq.heappushpop(self._costly, entry)
+                del self._lines[-left]
+            else:
+                continue
+            self._lines[number] = ConnectionLine(row_values(rows, place), transfer)
+
+    def _add_handshakes(self, rows: TableRows) -> None:
+        outcomes = _codes(rows, "outcome")
+        self.outcomes.update(_labelled(outcomes, schema.OUTCOMES))
+        accepted = outcomes == schema.OUTCOMES.index("accepted")
+        reasons = cast("Sequence[str | None]", rows.values["outcome_reason"])
+        for place in np.flatnonzero(~accepted).tolist():
+            reason = reasons[place] or schema.OUTCOMES[outcomes[place]]
+            if reason in self.refusals or len(self.refusals) < MAX_CONNECTIONS:
+                self.refusals[reason] += 1
+        owners = _numbers(rows, "connection")
+        for phase, samples in self.phases.items():
+            values = _numbers(rows, phase)
+            known = accepted & (values != NULL)
+            samples.add(values[known], owners[known])
+
+    def _add_frames(self, rows: TableRows) -> None:
+        directions, opcodes = _codes(rows, "direction"), _codes(rows, "opcode")
+        for side in (0, 1):
+            self.opcodes[side].update(_labelled(opcodes[directions == side], schema.OPCODES))
+
+    def _add_messages(self, rows: TableRows) -> None:
+        directions, types = _codes(rows, "direction"), _codes(rows, "type")
+        compressed = _codes(rows, "compressed") > 0
+        for side in (0, 1):
+            mine = directions == side
+            counts = self.messages[side]
+            counts["messages"] += int(np.count_nonzero(mine))
+            counts["compressed"] += int(np.count_nonzero(mine & compressed))
+            counts.update(_labelled(types[mine], schema.MESSAGE_TYPES))
+            for name in MESSAGE_SUMS:
+                counts[name] += _total(_numbers(rows, name)[mine])
+        inflated = compressed & (_numbers(rows, "payload_bytes") != NULL)
+        self.compression["messages"] += int(np.count_nonzero(inflated))
+        for name in ("payload_bytes", "transfer_bytes"):
+            self.compression[name] += _total(_numbers(rows, name)[inflated])
+        stalls = _numbers(rows, "stall_us")
+        stalls = stalls[stalls > 0]
+        self.stalled["messages"] += len(stalls)
+        self.stalled["ns"] += int(stalls.sum())
+
+    def _add_pings(self, rows: TableRows) -> None:
+        directions = _codes(rows, "direction")
+        for side in (0, 1):
+            self.pings_sent[side] += int(np.count_nonzero(directions == side))
+        times = _numbers(rows, "rtt_us")
+        known = times != NULL
+        self.pings.add(times[known], _numbers(rows, "connection")[known])
+
+    def _add_ledger(self, rows: TableRows) -> None:
+        connections = _numbers(rows, "connection")
+        directions = _codes(rows, "direction")
+        for side in (0, 1):
+            mine = (directions == side) & (connections != NULL)
+            for name in LEDGER_COUNTS:
+                self.ledger[side][name] += _total(_numbers(rows, name)[mine])
+        transfers = _numbers(rows, "transfer_bytes").tolist()
+        for number, transfer in zip(connections.tolist(), transfers, strict=True):
+            if number in self._lines:
+                line = self._lines[number]
+                line.transfer_bytes = (line.transfer_bytes or 0) + transfer
+            elif number != NULL:
+                self._waiting[number] = self._waiting.get(number, 0) + transfer
+        while len(self._waiting) > MAX_WAITING:
+            del self._waiting[next(iter(self._waiting))]
+
+    def _add_findings(self, rows: TableRows) -> None:
+        for place in range(rows.count):
+            row = row_values(rows, place)
+            found = self.findings.get(row["id"])
+            if found is None:
+                found = FindingCount(row["id"], row["severity"], row["rfc"] or "")
+                self.findings[found.id] = found
+            found.count += row["count"] or 0
+            found.rows += 1
+            if row["packet"] is not None and (
+                found.first_packet == NULL or row["packet"] < found.first_packet
+            ):
+                found.first_packet = row["packet"]
+            if len(found.examples) < MAX_EXAMPLES and row["text"] not in found.examples:
+                found.examples.append(row["text"])
+
+
+def row_values(rows: TableRows, place: int) -> dict[str, Any]:
+    """Return one row as plain values: labels for enums, None for null, times in ns."""
+    found: dict[str, Any] = {}
+    for column in rows.table.columns:
+        value: Any = rows.values[column.name][place]
+        if column.type in ("text", "payload"):
+            found[column.name] = value
+        elif column.type == "enum":
+            found[column.name] = column.labels[value] if value >= 0 else None
+        elif column.type == "bool":
+            found[column.name] = bool(value) if value >= 0 else None
+        elif column.type == "ratio":
+            found[column.name] = float(value) if value == value else None
+        else:
+            found[column.name] = int(value) if value != NULL else None
+    return found
+
+
+def _numbers(rows: TableRows, name: str) -> npt.NDArray[np.int64]:
+    return np.asarray(cast("Any", rows.values[name]), np.int64)
+
+
+def _codes(rows: TableRows, name: str) -> npt.NDArray[np.int8]:
+    return np.asarray(cast("Any", rows.values[name]), np.int8)
+
+
+def _total(values: npt.NDArray[np.int64]) -> int:
+    return int(values[values != NULL].sum())
+
+
+def _counted(values: npt.NDArray[Any]) -> list[tuple[int, int]]:
+    unique, counts = np.unique(values, return_counts=True)
+    return list(zip(unique.tolist(), counts.tolist(), strict=True))
+
+
+def _labelled(codes: npt.NDArray[np.int8], labels: Sequence[str]) -> Mapping[str, int]:
+    """Return how often each label occurs, nulls left out."""
+    counts = np.bincount(codes[codes >= 0], minlength=len(labels)).tolist()
+    return {label: count for label, count in zip(labels, counts, strict=True) if count}
