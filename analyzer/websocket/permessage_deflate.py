@@ -120,8 +120,10 @@ class Inflater:
         Args:
             payload: application data of all its frames, unmasked.
         """
+        if not self._takeover:
+            return self._inflate_alone(payload)
         context = self._context
-        # The common case, without pieces: window known, takeover, one stream.
+        # The common case, without pieces: window known, one stream.
         if context is None or self._unseen or not payload or payload[-1] & _SYNC_BITS:
             self.start()
             self.push(payload)
@@ -195,6 +197,26 @@ class Inflater:
     def close(self) -> None:
         """Let go of all memory; a later message counts as after a loss."""
         self.lose_context()
+
+    def _inflate_alone(self, payload: bytes) -> Inflated:
+        """Inflate a message that begins with an empty window.
+
+        The last block proves in the same call that the message ended between blocks.
+        What is not as common as that is done over, in pieces.
+        """
+        context = zlib.decompressobj(_RAW)
+        try:
+            output = context.decompress(payload + TAIL + LAST_BLOCK, self._limit + 1)
+            is_common = context.eof and not context.unused_data and len(payload) > 0
+        except zlib.error:
+            is_common = False
+        size = len(output) if is_common else 0
+        if is_common and size <= self._limit:
+            return Inflated(size, output if size <= self._keep else output[: self._keep])
+        self._forget()
+        self.start()
+        self.push(payload)
+        return self.finish()
 
     def _inflated_rarely(self, context: _Decompress, output: bytes) -> Inflated:
         """Finish a message given whole that has a final block, or too much output."""

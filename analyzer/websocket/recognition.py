@@ -125,15 +125,16 @@ def plausible_header(
 
 
 @dataclass(slots=True)
-class _Chain:
-    """Frames that follow each other.
+class Chain:
+    """Frames that follow each other, each beginning where the one before ends.
 
     Attributes:
         start: where the first of them begins.
         at: where the next header is expected; it may lie behind the bytes at hand.
-        evidence: what they prove; see _grow.
+        evidence: what they prove; see grow.
         frames: how many were read.
         in_message: a fragmented message is open; None where not known.
+        is_begun: the beginning of a message was seen.
         last: where the last frame begins.
         rewarded: the `at` up to which whole segments were counted as evidence.
     """
@@ -143,6 +144,7 @@ class _Chain:
     evidence: int = 0
     frames: int = 0
     in_message: bool | None = None
+    is_begun: bool = False
     last: int = -1
     rewarded: int = -1
 
@@ -160,13 +162,7 @@ def find_boundary(
     The rule: the first place from which `frames_needed` worth of evidence follows
     without a fault; a segment's start is tried before any other place. A chain that
     begins at a segment's start may be shorter, down to one frame, if it ends exactly
-    where the bytes do. A frame counts 1; 2 if it is text with at least VERIFIED_TEXT
-    bytes, all valid UTF-8 (masked payload is unmasked for it); 0 if it continues a
-    message whose beginning is not in the chain, or is empty data, for zeros look so.
-
-    Odds for random bytes at one place, without RSV bits: a header passes with 8/256 for
-    the opcode and, where the mask is demanded, 1/2: 1 in 64. Three in a row are 1 in
-    260,000. A single frame that fills a segment to its last byte: 1 in 64 * 128.
+    where the bytes do. How evidence counts, and the odds of an error, stand at evidence().
 
     Args:
         data: bytes of one direction without holes, ending where a segment ends.
@@ -194,11 +190,11 @@ def find_boundary(
 
 def _follow(
     data: bytes | bytearray, start: int, masked: bool | None, rsv_allowed: int, needed: int
-) -> _Chain | None:
+) -> Chain | None:
     """Return the chain from `start` as far as it is needed or the bytes go; None: a fault."""
-    chain = _Chain(start, start)
+    chain = Chain(start, start)
     while chain.evidence < needed and chain.at < len(data):
-        grown = _grow(chain, data, masked, rsv_allowed)
+        grown = grow(chain, data, masked, rsv_allowed)
         if grown is None:
             return None
         if grown is NEED_MORE:
@@ -206,10 +202,21 @@ def _follow(
     return chain
 
 
-def _grow(
-    chain: _Chain, data: bytes | bytearray, masked: bool | None, rsv_allowed: int
+def grow(
+    chain: Chain, data: bytes | bytearray, masked: bool | None, rsv_allowed: int
 ) -> bool | NeedMore | None:
-    """Add the frame at `chain.at`: True if it was added, None if it cannot be one."""
+    """Add the frame at `chain.at` to the chain.
+
+    Args:
+        chain: changed only if the frame is added.
+        data: bytes of one direction, in which the chain's places lie.
+        masked: as in plausible_header.
+        rsv_allowed: as in plausible_header.
+
+    Returns:
+        True if it was added, None if there cannot be a frame, NEED_MORE if more
+        bytes are needed to tell.
+    """
     at, end = chain.at, len(data)
     guess = plausible_header(data, at, end, masked=masked, rsv_allowed=rsv_allowed)
     if guess is None or guess is NEED_MORE:
@@ -224,16 +231,17 @@ def _grow(
         return NEED_MORE
     if not _plausible_payload(data, at, guess):
         return None
-    chain.evidence += _evidence(chain, guess)
+    chain.evidence += evidence(chain, guess)
     if not opcodes.is_control(guess.opcode):
         chain.in_message = not guess.fin
+        chain.is_begun = chain.is_begun or guess.opcode != opcodes.CONTINUATION
     chain.frames += 1
     chain.last = at
     chain.at = body + guess.payload_bytes
     return True
 
 
-def _fits(chain: _Chain, guess: HeaderGuess) -> bool:
+def _fits(chain: Chain, guess: HeaderGuess) -> bool:
     """Tell whether the frame may follow the chain's (RFC 6455 5.4)."""
     if opcodes.is_control(guess.opcode) or chain.in_message is None:
         # An empty fragment that is not the last says nothing; zeros look so.
@@ -282,13 +290,23 @@ def _unmasked(payload: bytes, key: bytes) -> bytes:
     return number.to_bytes(length, "big")
 
 
-def _evidence(chain: _Chain, guess: HeaderGuess) -> int:
-    """Return what a plausible frame proves, as find_boundary says."""
+def evidence(chain: Chain, guess: HeaderGuess) -> int:
+    """Return what a plausible frame proves, before it is added to `chain`.
+
+    A frame counts 1; 2 if it is text with at least VERIFIED_TEXT bytes, all valid UTF-8
+    as far as CHECKED_TEXT (masked payload is unmasked for it); 0 if it is empty data, or
+    an unmasked continuation of a message whose beginning is not in the chain.
+
+    Odds for random bytes at one place, without RSV bits: a header passes with 8/256 for
+    the opcode and, where the mask is demanded, 1/2: 1 in 64. Three in a row are 1 in
+    260,000. A single frame that ends exactly with the bytes at hand: 1 in 64 * 128.
+    """
     if opcodes.is_control(guess.opcode):
         return 1
-    if guess.opcode == opcodes.CONTINUATION and chain.in_message is None:
-        return 0
     if not guess.payload_bytes:
+        return 0
+    # 0x00 and a length below 126 is also what stands before a message of DNS over TCP.
+    if guess.opcode == opcodes.CONTINUATION and not (guess.masked or chain.is_begun):
         return 0
     is_text = guess.opcode == opcodes.TEXT and not guess.rsv
     return 2 if is_text and guess.payload_bytes >= VERIFIED_TEXT else 1
@@ -328,7 +346,7 @@ class _Direction:
 
     def __init__(self) -> None:
         self.data = bytearray()
-        self.chains: dict[bool, list[_Chain]] = {False: [], True: []}
+        self.chains: dict[bool, list[Chain]] = {False: [], True: []}
         self.bounds = {0}
         self.base = 0
         self.pushed = 0
@@ -339,7 +357,7 @@ class _Direction:
         self.pushed += len(segment)
         self.bounds.add(len(self.data))
         for masked, chains in self.chains.items():
-            chains.append(_Chain(start, start))
+            chains.append(Chain(start, start))
             self.chains[masked] = self._grown(chains, masked)
 
     def lose(self, length: int) -> None:
@@ -349,7 +367,7 @@ class _Direction:
         self.bounds = {0}
         self.chains = {False: [], True: []}
 
-    def best(self, *, masked: bool) -> _Chain | None:
+    def best(self, *, masked: bool) -> Chain | None:
         """Return the chain with the most evidence, the earliest of them."""
         return max(
             (chain for chain in self.chains[masked] if chain.evidence),
@@ -364,7 +382,7 @@ class _Direction:
             return None
         return self.base + chain.start
 
-    def _reward(self, chain: _Chain) -> None:
+    def _reward(self, chain: Chain) -> None:
         """Count a masked frame once more that fills whole segments.
 
         Unmasked it proves nothing: any protocol with a length in front does that.
@@ -375,13 +393,13 @@ class _Direction:
             chain.rewarded = chain.at
             chain.evidence += 1
 
-    def _grown(self, chains: list[_Chain], masked: bool) -> list[_Chain]:
+    def _grown(self, chains: list[Chain], masked: bool) -> list[Chain]:
         """Take each chain as far as the bytes go; drop the faulty and the merged."""
-        alive: dict[int, _Chain] = {}
+        alive: dict[int, Chain] = {}
         for chain in chains:
             grown: bool | NeedMore | None = True
             while grown is True:
-                grown = _grow(chain, self.data, masked, RSV1)
+                grown = grow(chain, self.data, masked, RSV1)
                 self._reward(chain)
             # Chains that meet are one from there on: the earliest has all the evidence.
             if grown is NEED_MORE:

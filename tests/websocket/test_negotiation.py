@@ -30,9 +30,7 @@ def handshake(offered: str | None, accepted: str) -> Handshake:
 
 
 def details(negotiation: Negotiation) -> list[str]:
-    assert all(
-        finding.kind is findings.HANDSHAKE_BAD_EXTENSION for finding in negotiation.findings
-    )
+    assert all(finding.kind is findings.HANDSHAKE_BAD_EXTENSION for finding in negotiation.findings)
     return [str(finding.detail) for finding in negotiation.findings]
 
 
@@ -47,9 +45,8 @@ def test_defaults_of_permessage_deflate() -> None:
 
 
 def test_sides_are_told_apart() -> None:
-    accepted = (
-        f"{DEFLATE}; client_max_window_bits=10; server_max_window_bits=9; client_no_context_takeover"
-    )
+    windows = "client_max_window_bits=10; server_max_window_bits=9"
+    accepted = f"{DEFLATE}; {windows}; client_no_context_takeover"
     offered = f"{DEFLATE}; client_max_window_bits; server_max_window_bits=10"
     agreed = negotiate(handshake(offered, accepted))
     assert agreed.client == Side(10, True, False)
@@ -101,7 +98,11 @@ def test_answers_that_keep_the_rules(offered: str, accepted: str | None) -> None
         (DEFLATE, f"{DEFLATE}; server_max_window_bits=10; server_max_window_bits=10", "repeated"),
         (DEFLATE, f"{DEFLATE}; server_no_context_takeover=1", "'1'"),
         (DEFLATE, f"{DEFLATE}; colour=red", "colour is unknown"),
-        (DEFLATE, f"{DEFLATE}; client_max_window_bits=10", "client_max_window_bits was not offered"),
+        (
+            DEFLATE,
+            f"{DEFLATE}; client_max_window_bits=10",
+            "client_max_window_bits was not offered",
+        ),
         (f"{DEFLATE}; client_max_window_bits", f"{DEFLATE}; client_max_window_bits", "no value"),
         (
             f"{DEFLATE}; server_max_window_bits=10",
@@ -133,7 +134,8 @@ def test_offers_are_not_missed_where_the_request_was_not_seen() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["x-webkit-deflate-frame", "deflate-frame", "perframe-deflate", "X-WebKit-Deflate-Frame"]
+    "name",
+    ["x-webkit-deflate-frame", "deflate-frame", "perframe-deflate", "X-WebKit-Deflate-Frame"],
 )
 def test_compression_by_frame(name: str) -> None:
     agreed = negotiate(handshake(name, name))

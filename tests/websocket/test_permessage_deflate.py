@@ -46,9 +46,7 @@ def inflater(
 
 def in_pieces(receiver: Inflater, payload: bytes, size: int) -> tuple[Inflated, bytes]:
     receiver.start()
-    output = [
-        receiver.push(payload[at : at + size]) for at in range(0, len(payload), size)
-    ]
+    output = [receiver.push(payload[at : at + size]) for at in range(0, len(payload), size)]
     return receiver.finish(), b"".join(output)
 
 
@@ -75,7 +73,9 @@ def test_window_goes_from_message_to_message() -> None:
 def test_window_is_kept_behind_a_final_block() -> None:
     for size in (0, 1, 100):
         receiver = inflater()
-        first = receiver.inflate(HELLO_FINAL) if not size else in_pieces(receiver, HELLO_FINAL, size)[0]
+        first = (
+            receiver.inflate(HELLO_FINAL) if not size else in_pieces(receiver, HELLO_FINAL, size)[0]
+        )
         assert first == ok(b"Hello")
         assert receiver.inflate(HELLO_AGAIN) == ok(b"Hello")
 
@@ -271,3 +271,38 @@ def test_many_small_messages_keep_a_window() -> None:
         assert receiver.inflate(sender.send(message)) == ok(message)
     assert receiver.inflate(HELLO_FINAL) == ok(b"Hello")
     assert receiver.inflate(HELLO_AGAIN) == ok(b"Hello")
+
+
+def test_a_final_block_that_ends_beyond_the_limit() -> None:
+    final = zlib.compressobj(6, zlib.DEFLATED, -15)
+    wire = HELLO + HELLO_FINAL + final.compress(bytes(500)) + final.flush(zlib.Z_FINISH)
+    # Between blocks the stripped tail is due; without it the header is wrong.
+    assert inflater(limit=100).inflate(wire).status is Status.BAD_DATA
+    wire = HELLO_FINAL[:-1] + final_stream(bytes(500))
+    assert inflater(limit=100, keep=7).inflate(wire) == Inflated(100, b"Hello\0\0", Status.LIMIT)
+
+
+def test_a_fault_behind_a_final_block() -> None:
+    bad = HELLO_FINAL[:-1] + b"\x07"
+    for takeover in (True, False):
+        receiver = inflater(takeover=takeover)
+        receiver.inflate(HELLO)
+        assert receiver.inflate(bad).status is Status.BAD_DATA
+        assert in_pieces(receiver, bad, 3)[0].status is Status.BAD_DATA
+        assert receiver.inflate(HELLO) == ok(b"Hello")
+
+
+def test_a_final_block_that_ends_with_the_tail() -> None:
+    """A stored empty block whose BFINAL stands before the stripped tail."""
+    stored_final = HELLO_STORED[:-1] + b"\x01"
+    for size in (0, 1, 100):
+        receiver = inflater()
+        assert receiver.inflate(HELLO) == ok(b"Hello")
+        got = in_pieces(receiver, stored_final, size)[0] if size else receiver.inflate(stored_final)
+        assert got == ok(b"Hello")
+        assert receiver.inflate(HELLO_AGAIN) == ok(b"Hello")
+
+
+def final_stream(payload: bytes) -> bytes:
+    compressor = zlib.compressobj(6, zlib.DEFLATED, -15)
+    return compressor.compress(payload) + compressor.flush(zlib.Z_FINISH)
