@@ -131,7 +131,7 @@ class Chain:
     Attributes:
         start: where the first of them begins.
         at: where the next header is expected; it may lie behind the bytes at hand.
-        evidence: what they prove; see grow.
+        evidence: what they prove, as evidence() counts it.
         frames: how many were read.
         in_message: a fragmented message is open; None where not known.
         is_begun: the beginning of a message was seen.
