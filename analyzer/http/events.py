@@ -29,6 +29,8 @@ class Handshake:
     slot: int
     client_side: int
     """Which side of the TCP connection sent the request: 0 or 1."""
+    number: int = -1
+    """From 0, in the order in which the attempts' request heads (or lone 101s) were read."""
     scheme: str = "ws"
     http_version: str | None = None
     """Such as 1.1, as in the request line; of the response if the request was not seen."""
@@ -122,6 +124,8 @@ class HttpBatch:
             For connections that were handed on, every row is here, PURE ones too.
         upgrades: accepted handshakes, each before the first of its rows. The stage
             hands the same object on later only through `handshakes`.
+        upgrade_rows: for each upgrade the place among `rows` before which it opened;
+            never decreases.
         handshakes: attempts that ended in this batch in another way than accepted.
         exchanges: plain exchanges that ended in this batch.
         ended: slots that leave (as in the batch below).
@@ -133,6 +137,7 @@ class HttpBatch:
     stream: StreamBatch
     rows: Rows = field(default_factory=lambda: empty(CHUNK))
     upgrades: list[Handshake] = field(default_factory=list)
+    upgrade_rows: list[int] = field(default_factory=list)
     handshakes: list[Handshake] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)

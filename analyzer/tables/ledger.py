@@ -50,9 +50,7 @@ def ledger_rows(
     directions = np.stack([2 * slots + client, 2 * slots + 1 - client], axis=1).ravel()
     counted = batch.stream.directions[directions]
     count = len(directions)
-    values: dict[str, Values] = {
-        name: counted[name].astype(np.int64) for name in _COUNTED_BY_TCP
-    }
+    values: dict[str, Values] = {name: counted[name].astype(np.int64) for name in _COUNTED_BY_TCP}
     websocket = {name: np.zeros(count, np.int64) for name in _COUNTED_BY_WEBSOCKET}
     connection = np.full(count, NULL, np.int64)
     for place, slot in enumerate(batch.ended):

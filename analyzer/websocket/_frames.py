@@ -49,6 +49,7 @@ Walk = cython.struct(
     time_first=cython.longlong,
     time_last=cython.longlong,
     share=cython.longlong,
+    ack_share=cython.longlong,
     acked=cython.longlong,
     frames=cython.longlong,
     messages=cython.longlong,
@@ -63,7 +64,7 @@ Walk = cython.struct(
     key_step=cython.longlong,
     repeated_keys=cython.longlong,
     stepped_keys=cython.longlong,
-    stall_from=cython.longlong,
+    ready_packet=cython.longlong,
     mode=cython.int,
     message=cython.int,
     head=cython.int,
@@ -118,7 +119,6 @@ Message = cython.struct(
     packet_last=cython.longlong,
     time_first=cython.longlong,
     time_last=cython.longlong,
-    ready=cython.longlong,
     stall=cython.longlong,
     stall_until=cython.longlong,
     begin=cython.longlong,
@@ -499,6 +499,8 @@ class FrameWalk:
             return 0
         if self.walks[d].acked == _NULL:
             self.walks[d].acked = self.chunks[i].offset + p - start
+        if self.chunks[i].ready <= self.chunks[i].time:
+            self.walks[d].ready_packet = self.chunks[i].packet
         while p < end:
             if self.walks[d].mode == _HEADER:
                 p = self._header(i, d, p, end)
@@ -528,15 +530,21 @@ class FrameWalk:
 
     @cython.cfunc
     def _touch(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
-        """Note that the current frame has bytes in row `i`."""
+        """Note that the current frame has bytes in row `i`.
+
+        Bytes that waited behind a hole were complete only with the packet that filled
+        it: that one is the frame's last, as Wireshark shows it as well.
+        """
         if self.chunks[i].packet < self.walks[d].packet_first:
             self.walks[d].packet_first = self.chunks[i].packet
-        if self.chunks[i].packet > self.walks[d].packet_last:
-            self.walks[d].packet_last = self.chunks[i].packet
         if self.chunks[i].time < self.walks[d].time_first:
             self.walks[d].time_first = self.chunks[i].time
-        if self.chunks[i].time > self.walks[d].time_last:
-            self.walks[d].time_last = self.chunks[i].time
+        if self.walks[d].ready_packet > self.walks[d].packet_last:
+            self.walks[d].packet_last = self.chunks[i].packet
+            if self.walks[d].ready_packet > self.chunks[i].packet:
+                self.walks[d].packet_last = self.walks[d].ready_packet
+        if self.chunks[i].ready > self.walks[d].time_last:
+            self.walks[d].time_last = self.chunks[i].ready
         return 0
 
     @cython.cfunc
@@ -549,8 +557,12 @@ class FrameWalk:
         second: cython.int
         if have == 0:
             self.walks[d].begin = self.chunks[i].offset + p - self.chunks[i].start
-            self.walks[d].packet_first = self.walks[d].packet_last = self.chunks[i].packet
-            self.walks[d].time_first = self.walks[d].time_last = self.chunks[i].time
+            self.walks[d].packet_first = self.chunks[i].packet
+            self.walks[d].packet_last = self.chunks[i].packet
+            if self.walks[d].ready_packet > self.chunks[i].packet:
+                self.walks[d].packet_last = self.walks[d].ready_packet
+            self.walks[d].time_first = self.chunks[i].time
+            self.walks[d].time_last = self.chunks[i].ready
         else:
             self._touch(i, d)
             if have >= 2:
@@ -617,6 +629,7 @@ class FrameWalk:
         if big:
             self._oddity(i, d, _TOO_BIG, 0)
         if big or faults >= _FAULTS_OF_NO_HEADER:
+            self.walks[d].unparsed_bytes += self.walks[d].header_bytes
             self._lose(i, d)
             return 0
         self.numbers[slot, 0] += 1
@@ -626,6 +639,7 @@ class FrameWalk:
         self.walks[d].mode = _PAYLOAD
         self.walks[d].ws_header_bytes += self.walks[d].header_bytes
         self._place(i, d)
+        self.walks[d].ack_share = 0
         return 0
 
     @cython.cfunc
@@ -732,12 +746,12 @@ class FrameWalk:
         self.numbers[d >> 1, 1] += 1
         self.pool[m].payload_bytes = self.pool[m].transfer_bytes = 0
         self.pool[m].ws_header_bytes = self.pool[m].packet_header_bytes = 0
-        self.pool[m].ack_bytes = self.pool[m].retransmitted_bytes = 0
+        self.pool[m].ack_bytes = self.walks[d].ack_share
+        self.pool[m].retransmitted_bytes = 0
         self.pool[m].packet_first = self.walks[d].packet_first
         self.pool[m].packet_last = self.walks[d].packet_last
         self.pool[m].time_first = self.walks[d].time_first
         self.pool[m].time_last = self.walks[d].time_last
-        self.pool[m].ready = self.chunks[i].ready
         self.pool[m].stall = 0
         self.pool[m].stall_until = _NULL
         self.pool[m].begin = self.walks[d].begin
@@ -788,7 +802,6 @@ class FrameWalk:
             if m >= 0:
                 if self.chunks[i].ready > self.chunks[i].time:
                     self._stall(i, m)
-                self.pool[m].ready = self.chunks[i].ready
                 if self.walks[d].utf8_need >= 0:
                     self._utf8(d, p, p + n)
                 if self.walks[d].compressed:
@@ -954,8 +967,6 @@ class FrameWalk:
             self._oddity(i, d, _BAD_UTF8, 0)
         self.pool[m].payload_bytes = self.pool[m].transfer_bytes
         self.pool[m].end = end
-        if self.chunks[i].ready > self.pool[m].ready:
-            self.pool[m].ready = self.chunks[i].ready
         self.walks[d].messages += 1
         if self.walks[d].keep == _KEEP_ALL or (self.walks[d].compressed and self.walks[d].keep):
             # An empty piece says that the message has ended.
@@ -989,10 +1000,14 @@ class FrameWalk:
             return 0
         self.walks[d].acked = acked
         m = self.walks[d].head
-        if m < 0 or old == _NULL:
+        if old == _NULL:
             return 0
         if self.chunks[i].kind == _PURE:
             cost = self.chunks[i].wire
+            if self.walks[d].have and self.walks[d].message < 0 and acked > self.walks[d].begin:
+                # Of a header that is not whole yet: kept for the message it will begin.
+                low = self.walks[d].begin if self.walks[d].begin > old else old
+                self.walks[d].ack_share += cost - _share(cost, low - old, acked - old)
         while m >= 0 and self.pool[m].begin < acked:
             if cost:
                 low = self.pool[m].begin if self.pool[m].begin > old else old
@@ -1069,6 +1084,8 @@ class FrameWalk:
             n = self.walks[d].payload_left
             if n > left:
                 n = left
+            if self.chunks[i].packet > self.walks[d].ready_packet:
+                self.walks[d].ready_packet = self.chunks[i].packet
             self._touch(i, d)
             self.walks[d].payload_left -= n
             self.walks[d].missing += n

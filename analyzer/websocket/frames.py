@@ -16,7 +16,7 @@ FRAME = row_dtype(
         ("payload_bytes", "<i8"),  # on the wire
         ("masking_key", "<i8"),  # as sent, big-endian; NULL if not masked
         ("packet_first", "<i8"),
-        ("packet_last", "<i8"),
+        ("packet_last", "<i8"),  # the packet with which it was complete, in order
         ("time_first", "<i8"),  # ns
         ("time_last", "<i8"),
         ("direction", "<i4"),  # 2 * slot + side
@@ -41,10 +41,9 @@ MESSAGE = row_dtype(
         ("ack_bytes", "<i8"),
         ("retransmitted_bytes", "<i8"),
         ("packet_first", "<i8"),
-        ("packet_last", "<i8"),
+        ("packet_last", "<i8"),  # the packet with which it was complete, in order
         ("time_first", "<i8"),  # ns
         ("time_last", "<i8"),
-        ("ready", "<i8"),  # ns: when its last byte could be delivered in order
         ("stall", "<i8"),  # ns of waiting for a hole to fill
         ("stall_until", "<i8"),  # ns: end of the wait counted last
         ("begin", "<i8"),  # stream offsets of its first byte and behind its last
@@ -73,6 +72,7 @@ WALK = row_dtype(
         ("time_first", "<i8"),
         ("time_last", "<i8"),
         ("share", "<i8"),  # packet header bytes of a frame header read in part
+        ("ack_share", "<i8"),  # pure ACK bytes of the same
         ("acked", "<i8"),  # stream offset acknowledged by the peer; NULL before any
         ("frames", "<i8"),
         ("messages", "<i8"),
@@ -87,7 +87,7 @@ WALK = row_dtype(
         ("key_step", "<i8"),
         ("repeated_keys", "<i8"),
         ("stepped_keys", "<i8"),
-        ("stall_from", "<i8"),
+        ("ready_packet", "<i8"),  # that made the latest bytes readable
         ("mode", "<i4"),
         ("message", "<i4"),  # pool index; -1 between messages
         ("head", "<i4"),  # first and last message that wait for an ACK; -1

@@ -1,0 +1,133 @@
+"""The way of the data, on one page.
+
+    capture -> packets -> tcp -> (tls) -> http -> websocket -> tables -> report
+
+A file, standard input and (later) a live interface run the same stages. Each has
+`push(batch) -> batch` and is the only holder of state between batches. Called by the
+command line and by the Python API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from os import PathLike
+from typing import BinaryIO
+
+from analyzer import findings
+from analyzer.capture.records import RecordBatch
+from analyzer.capture.source import open_capture
+from analyzer.columns import NULL
+from analyzer.findings import Finding
+from analyzer.http.transactions import HttpStage
+from analyzer.options import Options
+from analyzer.packets.decode import PacketDecoder
+from analyzer.packets.segments import SegmentBatch
+from analyzer.report.output import Writer
+from analyzer.tables.build import TableBuilder
+from analyzer.tables.schema import TableRows
+from analyzer.tables.summary import Summary
+from analyzer.tcp.bytestream import StreamBatch
+from analyzer.tcp.reassembly import Reassembler
+from analyzer.websocket.stage import WebSocketStage
+
+Path = str | PathLike[str]
+Progress = Callable[[int, int | None], None]
+"""Told how many bytes of the input were read, and of how many (None for a pipe)."""
+
+
+class Pipeline:
+    """The stages in order.
+
+    Args:
+        options: limits and switches.
+        writers: what takes the rows, as they become complete.
+    """
+
+    def __init__(self, options: Options, writers: Sequence[Writer]) -> None:
+        self._writers = writers
+        self.summary = Summary()
+        self._packets = PacketDecoder(options)
+        self._tcp = Reassembler(options)
+        self._http = HttpStage(options)
+        self._websocket = WebSocketStage(options)
+        self._tables = TableBuilder(options)
+
+    def push(self, records: RecordBatch) -> None:
+        """Analyse one batch of captured packets."""
+        self._take_segments(self._packets.push(records))
+
+    def finish(self) -> Summary:
+        """Settle what is open at the end of the capture; return the summary."""
+        self._take_segments(self._packets.finish())
+        self._take_stream(self._tcp.finish())
+        capture = self.summary.capture
+        empty = [] if capture.packets else [Finding(findings.CAPTURE_EMPTY)]
+        self._deliver(self._tables.finish(empty))
+        return self.summary
+
+    def _take_segments(self, segments: SegmentBatch) -> None:
+        capture = self.summary.capture
+        capture.packets += segments.packets
+        capture.wire_bytes += segments.wire_bytes
+        capture.segments += len(segments.rows)
+        capture.not_tcp.update(segments.not_tcp)
+        capture.first_time = _earliest(capture.first_time, segments.first_time)
+        capture.last_time = max(capture.last_time, segments.last_time)
+        self._tables.add_findings(segments.findings)
+        self._take_stream(self._tcp.push(segments))
+
+    def _take_stream(self, stream: StreamBatch) -> None:
+        self.summary.capture.tcp_connections += len(stream.opened)
+        http = self._http.push(stream)
+        self._deliver(self._tables.push(self._websocket.push(http)))
+
+    def _deliver(self, tables: Sequence[TableRows]) -> None:
+        for rows in tables:
+            self.summary.add(rows)
+            for writer in self._writers:
+                writer.write(rows)
+
+
+def run(
+    paths: Path | Sequence[Path],
+    options: Options,
+    writers: Sequence[Writer] = (),
+    on_progress: Progress | None = None,
+    stdin: BinaryIO | None = None,
+) -> Summary:
+    """Analyse captures as one, and hand the tables' rows to `writers`.
+
+    Args:
+        paths: files or folders; "-" is standard input.
+        options: limits and switches.
+        writers: closed when all is written, aborted if anything raises.
+        on_progress: called after each batch.
+        stdin: what "-" reads; default the process's own.
+
+    Returns:
+        What the terminal report shows.
+
+    Raises:
+        CaptureError: the input cannot be read at all.
+        ReportError: a writer cannot go on.
+    """
+    try:
+        source = open_capture(paths, options, stdin=stdin)
+        pipeline = Pipeline(options, writers)
+        for records in source:
+            pipeline.push(records)
+            if on_progress is not None:
+                on_progress(source.bytes_read, source.total_bytes)
+        summary = pipeline.finish()
+        summary.capture.files = [str(name) for name in source.names]
+        for writer in writers:
+            writer.close()
+    except BaseException:
+        for writer in writers:
+            writer.abort()
+        raise
+    return summary
+
+
+def _earliest(one: int, other: int) -> int:
+    return min((time for time in (one, other) if time != NULL), default=NULL)

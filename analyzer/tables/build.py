@@ -1,0 +1,345 @@
+"""Tables: what the stages found, as rows of the schema.
+
+The last stage before the reports: turns a WebSocketBatch, with the batches below it,
+into TableRows. Rows leave as soon as they are complete. Knows all stages' results;
+must not know report formats. Called by pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from analyzer import findings
+from analyzer.columns import NULL, Rows
+from analyzer.findings import Finding
+from analyzer.http.events import Exchange, Handshake, HttpBatch
+from analyzer.options import Options
+from analyzer.tables.failed_connects import FailedConnects
+from analyzer.tables.finding_log import FindingLog
+from analyzer.tables.ledger import ledger_rows
+from analyzer.tables.schema import (
+    CLOSE_KINDS,
+    CONNECTIONS,
+    FRAMES,
+    HTTP,
+    HTTP_KINDS,
+    MESSAGES,
+    PINGS,
+    SCHEMES,
+    TableRows,
+    Values,
+)
+from analyzer.tables.secrets import hide_query, hide_subprotocols
+from analyzer.tables.timing import Attempt, Endpoints, attempt, columns_of, handshake_rows
+from analyzer.tables.preview import Previews
+from analyzer.websocket.connection import Ping, WebSocketConnection
+from analyzer.websocket.stage import WebSocketBatch
+
+
+class TableBuilder:
+    """Holds what must wait: client sides by slot, findings without a connection yet,
+    failed connects."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._log = FindingLog(options)
+        self._failed = FailedConnects(options)
+        self._client_sides: dict[int, int] = {}
+        self._handshakes = 0
+
+    def push(self, batch: WebSocketBatch) -> list[TableRows]:
+        """Return the rows that this batch completes."""
+        http = batch.http
+        stream = http.stream
+        out = [_frame_rows(batch.frames), _message_rows(batch, self._options)]
+        for opened in batch.opened:
+            self._client_sides[opened.slot] = opened.client_side
+            streams = stream.connections[opened.slot]
+            self._log.opened(opened.slot, int(streams["tcp_stream"]), opened.connection)
+        self._note_sides(http)
+        for found in (
+            stream.records.findings,
+            stream.findings,
+            http.findings,
+            batch.findings,
+        ):
+            self._add_findings(found, stream.connections)
+        ended = {connection.slot: connection for connection in batch.ended}
+        if batch.pings:
+            out.append(_ping_rows(batch.pings))
+        if http.ended:
+            ledger = ledger_rows(http, self._client_sides, ended)
+            out.append(ledger)
+            self._end_slots(http)
+            if ended:
+                wire = np.asarray(ledger.values["wire_bytes"]).reshape(-1, 2).sum(axis=1)
+                by_slot = dict(zip(http.ended, wire.tolist(), strict=True))
+                out.append(self._connection_rows(batch, by_slot))
+        attempts = self._attempts(batch)
+        if attempts:
+            out.append(handshake_rows(attempts, show_secrets=self._options.show_secrets))
+        if http.exchanges:
+            out.append(self._http_rows(http))
+        for slot in http.ended:
+            self._log.ended(slot)
+            self._client_sides.pop(slot, None)
+        out.append(self._log.take())
+        return [rows for rows in out if rows.count]
+
+    def finish(self, found: Sequence[Finding]) -> list[TableRows]:
+        """Return what only the end of the capture completes.
+
+        Args:
+            found: findings about the capture as a whole.
+        """
+        attempts, refused = self._failed.finish(self._handshakes)
+        self._log.add([*found, *refused], {})
+        self._log.finish()
+        out = [handshake_rows(attempts, show_secrets=self._options.show_secrets), self._log.take()]
+        return [rows for rows in out if rows.count]
+
+    def add_findings(self, found: Sequence[Finding]) -> None:
+        """Take findings that concern no connection."""
+        self._log.add(found, {})
+
+    def _add_findings(self, found: Sequence[Finding], connections: Rows) -> None:
+        if found:
+            slots = {finding.slot for finding in found if finding.slot >= 0}
+            self._log.add(found, {slot: int(connections[slot]["tcp_stream"]) for slot in slots})
+
+    def _note_sides(self, http: HttpBatch) -> None:
+        for item in (*http.upgrades, *http.handshakes, *http.exchanges):
+            self._client_sides.setdefault(item.slot, item.client_side)
+
+    # --- rows
+
+    def _attempts(self, batch: WebSocketBatch) -> list[Attempt]:
+        """Return the attempts whose rows are complete, in order of their numbers."""
+        stream = batch.http.stream
+        rows: list[Attempt] = []
+
+        def add(detail: Handshake, connection: int, first_data_time: int) -> None:
+            tcp = stream.connections[detail.slot]
+            endpoints = Endpoints.of(tcp, detail.client_side)
+            self._failed.attempted(endpoints)
+            self._handshakes = max(self._handshakes, detail.number + 1)
+            rows.append(attempt(detail, tcp, endpoints, connection, first_data_time))
+
+        for detail in batch.http.handshakes:
+            add(detail, NULL, NULL)
+        for detail in batch.unopened:
+            add(detail, NULL, NULL)
+        for ended in batch.ended:
+            if ended.handshake is not None:
+                add(ended.handshake, ended.connection, ended.first_data_time)
+        return sorted(rows, key=lambda row: row.handshake)
+
+    def _end_slots(self, http: HttpBatch) -> None:
+        """Remember the TCP connects that failed."""
+        connections = http.stream.connections
+        rows = connections[http.ended]
+        failed = (rows["syn_time"] != NULL) & (rows["synack_time"] == NULL)
+        for tcp in rows[failed]:
+            self._failed.add(tcp)
+
+    def _connection_rows(self, batch: WebSocketBatch, wire: Mapping[int, int]) -> TableRows:
+        connections = batch.http.stream.connections
+        rows = [
+            self._connection_cells(ended, connections[ended.slot], wire[ended.slot])
+            for ended in sorted(batch.ended, key=lambda item: item.connection)
+        ]
+        return TableRows(CONNECTIONS, columns_of(CONNECTIONS.columns, rows), len(rows))
+
+    def _connection_cells(
+        self, ended: WebSocketConnection, tcp: Any, wire_bytes: int
+    ) -> tuple[object, ...]:
+        detail = ended.handshake
+        endpoints = Endpoints.of(tcp, ended.client_side)
+        close = ended.first_close
+        opened, closed = ended.opened_at, ended.closed_at
+        client, server = ended.totals
+        return (
+            ended.connection,
+            int(tcp["tcp_stream"]),
+            NULL,
+            SCHEMES.index(detail.scheme if detail else "ws"),
+            detail.http_version if detail else None,
+            endpoints.client_ip,
+            endpoints.client_port,
+            endpoints.server_ip,
+            endpoints.server_port,
+            detail.host if detail else None,
+            self._hidden(hide_query, detail.path) if detail else None,
+            self._hidden(hide_subprotocols, detail.subprotocol) if detail else None,
+            detail.extensions_text if detail else None,
+            opened,
+            closed,
+            NULL if NULL in (opened, closed) else closed - opened,
+            int(detail is not None),
+            client.frames,
+            server.frames,
+            client.messages,
+            server.messages,
+            client.payload_bytes,
+            server.payload_bytes,
+            wire_bytes,
+            CLOSE_KINDS.index(ended.close_kind),
+            NULL if close is None or close.code is None else close.code,
+            close.reason if close else None,
+            -1 if ended.closed_by is None else ended.closed_by,
+            ended.lost_bytes,
+        )
+
+    def _hidden(self, hide: Callable[[str], str], value: str | None) -> str | None:
+        return value if value is None or self._options.show_secrets else hide(value)
+
+    def _http_rows(self, http: HttpBatch) -> TableRows:
+        connections = http.stream.connections
+        rows = [
+            self._http_cells(exchange, int(connections[exchange.slot]["tcp_stream"]))
+            for exchange in http.exchanges
+        ]
+        return TableRows(HTTP, columns_of(HTTP.columns, rows), len(rows))
+
+    def _http_cells(self, exchange: Exchange, tcp_stream: int) -> tuple[object, ...]:
+        asked, answered = exchange.request_first_time, exchange.response_last_time
+        sent, first = exchange.request_last_time, exchange.response_first_time
+        return (
+            tcp_stream,
+            exchange.exchange,
+            exchange.method,
+            exchange.host,
+            self._hidden(hide_query, exchange.path),
+            NULL if exchange.status is None else exchange.status,
+            HTTP_KINDS.index(exchange.kind),
+            exchange.request_header_bytes,
+            exchange.request_body_bytes,
+            exchange.response_header_bytes,
+            exchange.response_body_bytes,
+            exchange.wire_bytes,
+            asked if asked != NULL else first,
+            NULL if NULL in (sent, first) else first - sent,
+            NULL if NULL in (asked, answered) or not exchange.complete else answered - asked,
+        )
+
+
+class LazyColumns(Mapping[str, Values]):
+    """Columns that are made when a report first reads them.
+
+    The terminal summary reads few of the millions of cells that CSV needs.
+    """
+
+    def __init__(self, makers: Mapping[str, Callable[[], Values]]) -> None:
+        self._makers = makers
+        self._made: dict[str, Values] = {}
+
+    def __getitem__(self, name: str) -> Values:
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+
+def _whole(rows: Rows, name: str) -> Callable[[], Values]:
+    return lambda: rows[name].astype(np.int64)
+
+
+def _small(rows: Rows, name: str) -> Callable[[], Values]:
+    return lambda: rows[name].astype(np.int8)
+
+
+def _bit(rows: Rows, mask: int) -> Callable[[], Values]:
+    return lambda: ((rows["bits"] & mask) != 0).astype(np.int8)
+
+
+def _frame_rows(rows: Rows) -> TableRows:
+    """Return the rows of `frames` over dtype FRAME."""
+    makers: dict[str, Callable[[], Values]] = {
+        name: _whole(rows, name)
+        for name in (
+            *("connection", "frame", "masking_key", "header_bytes", "payload_bytes"),
+            *("message", "packet_first", "packet_last", "time_first", "time_last"),
+        )
+    }
+    makers |= {
+        "direction": _small(rows, "sender"),
+        "opcode": _small(rows, "opcode"),
+        "fin": _bit(rows, 8),
+        "rsv1": _bit(rows, 4),
+        "rsv2": _bit(rows, 2),
+        "rsv3": _bit(rows, 1),
+        "masked": _small(rows, "masked"),
+        "close_code": lambda: np.where(
+            rows["close_code"] < 0, NULL, rows["close_code"].astype(np.int64)
+        ),
+    }
+    return TableRows(FRAMES, LazyColumns(makers), len(rows))
+
+
+_COSTS = (
+    "transfer_bytes",
+    "ws_header_bytes",
+    "packet_header_bytes",
+    "ack_bytes",
+    "retransmitted_bytes",
+)
+
+
+def _message_rows(batch: WebSocketBatch, options: Options) -> TableRows:
+    """Return the rows of `messages` over dtype MESSAGE."""
+    rows = batch.messages
+    count = len(rows)
+
+    def wire() -> np.ndarray[Any, np.dtype[np.int64]]:
+        return cast("Any", sum(rows[name] for name in _COSTS))
+
+    def overhead() -> Values:
+        sent = wire()
+        share = (sent - rows["transfer_bytes"]) / np.where(sent > 0, sent, 1)
+        return np.where(sent > 0, share, np.nan)
+
+    makers: dict[str, Callable[[], Values]] = {
+        name: _whole(rows, name)
+        for name in (
+            *("connection", "message", "frames", "payload_bytes", *_COSTS),
+            *("packet_first", "packet_last", "time_first", "time_last"),
+        )
+    }
+    previews = Previews(batch.previews, rows, options)
+    makers |= {
+        "direction": _small(rows, "sender"),
+        "type": lambda: (rows["opcode"] - 1).astype(np.int8),
+        "compressed": _small(rows, "compressed"),
+        "http_bytes": lambda: np.zeros(count, np.int64),
+        "tls_bytes": lambda: np.zeros(count, np.int64),
+        "wire_bytes": wire,
+        "overhead_ratio": overhead,
+        "delivery_us": lambda: rows["time_last"] - rows["time_first"],
+        "stall_us": _whole(rows, "stall"),
+        "payload_preview": lambda: previews,
+        "payload": lambda: batch.previews if batch.has_payload else [None] * count,
+    }
+    return TableRows(MESSAGES, LazyColumns(makers), count)
+
+
+def _ping_rows(pings: Sequence[Ping]) -> TableRows:
+    rows = [
+        (
+            ping.connection,
+            ping.sender,
+            ping.ping_frame,
+            NULL if ping.pong_frame is None else ping.pong_frame,
+            ping.payload_bytes,
+            NULL if ping.answered == NULL else ping.answered - ping.sent,
+        )
+        for ping in pings
+    ]
+    return TableRows(PINGS, columns_of(PINGS.columns, rows), len(rows))

@@ -1,0 +1,115 @@
+"""Rows of `findings`: floods counted, TCP slots turned into connection numbers.
+
+Used by tables.build. Knows nothing of what the findings mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from analyzer.columns import NULL
+from analyzer.findings import SEVERITIES, Finding
+from analyzer.options import Options
+from analyzer.tables.schema import FINDINGS, TableRows
+from analyzer.tables.timing import columns_of
+
+_Row = tuple[object, ...]
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where the findings of one slot belong, while it is in use."""
+
+    tcp_stream: int
+    connection: int = NULL
+    counts: dict[int, int] = field(default_factory=dict)
+    more: dict[int, Finding] = field(default_factory=dict)
+    waiting: list[Finding] = field(default_factory=list)
+
+
+class FindingLog:
+    """Holds, per slot, what was found before its WebSocket connection is known, and how
+    often each kind was."""
+
+    def __init__(self, options: Options) -> None:
+        self._limit = options.findings_per_connection
+        self._places: dict[int, _Place] = {}
+        self._nowhere = _Place(NULL)
+        self._rows: list[_Row] = []
+
+    def add(self, found: Sequence[Finding], stream_of: dict[int, int]) -> None:
+        """Take findings; `stream_of` gives the tcp_stream of each of their slots."""
+        for finding in found:
+            if finding.slot < 0:
+                self._count(self._nowhere, finding)
+                continue
+            place = self._places.get(finding.slot)
+            if place is None:
+                place = self._places[finding.slot] = _Place(stream_of[finding.slot])
+            self._count(place, finding)
+
+    def opened(self, slot: int, tcp_stream: int, connection: int) -> None:
+        """A WebSocket connection opened in `slot`: what waited for it gets its number."""
+        place = self._places.setdefault(slot, _Place(tcp_stream))
+        place.connection = connection
+        self._release(place)
+
+    def ended(self, slot: int) -> None:
+        """The slot's connection left."""
+        place = self._places.pop(slot, None)
+        if place is not None:
+            self._finish(place)
+
+    def finish(self) -> None:
+        """The capture ended."""
+        for place in [*self._places.values(), self._nowhere]:
+            self._finish(place)
+        self._places.clear()
+        self._nowhere = _Place(NULL)
+
+    def take(self) -> TableRows:
+        """Return the rows that are ready."""
+        rows, self._rows = self._rows, []
+        return TableRows(FINDINGS, columns_of(FINDINGS.columns, rows), len(rows))
+
+    def _count(self, place: _Place, finding: Finding) -> None:
+        code = finding.kind.code
+        seen = place.counts.get(code, 0)
+        place.counts[code] = seen + 1
+        if seen < self._limit:
+            if place.connection == NULL and finding.slot >= 0:
+                place.waiting.append(finding)
+            else:
+                self._rows.append(_row(finding, place))
+        elif code in place.more:
+            place.more[code] = replace(
+                place.more[code], count=place.more[code].count + finding.count
+            )
+        else:
+            place.more[code] = finding
+
+    def _release(self, place: _Place) -> None:
+        self._rows += [_row(finding, place) for finding in place.waiting]
+        place.waiting.clear()
+
+    def _finish(self, place: _Place) -> None:
+        self._release(place)
+        self._rows += [_row(finding, place) for finding in place.more.values()]
+
+
+def _row(finding: Finding, place: _Place) -> _Row:
+    text = finding.text
+    if finding.count > 1 and finding.kind.text.find("{detail}") < 0:
+        text = f"{text} ({finding.count} times from here on.)"
+    return (
+        finding.kind.id,
+        SEVERITIES.index(finding.kind.severity),
+        place.connection,
+        place.tcp_stream,
+        finding.packet or NULL,
+        NULL if finding.frame < 0 else finding.frame,
+        finding.kind.rfc or None,
+        text,
+        finding.count,
+    )

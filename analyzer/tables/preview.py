@@ -1,0 +1,90 @@
+"""Previews: how a message begins, as text that can be read on one line.
+
+Used by tables.build. Knows bytes and text only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from analyzer.columns import NULL, Rows
+from analyzer.options import Options
+
+_TEXT = 1
+_ELLIPSIS = "…"
+
+_ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+_ESCAPES |= {9: "\\t", 10: "\\n", 13: "\\r", 92: "\\\\"}
+# Characters that reorder or hide what stands around them on a screen.
+_ESCAPES |= {code: f"\\u{code:04x}" for code in (*range(0x200B, 0x2010), *range(0x2028, 0x202F))}
+_ESCAPES |= {code: f"\\u{code:04x}" for code in (*range(0x2060, 0x2070), 0xFEFF, 0x61C)}
+
+
+def preview(payload: bytes, size: int, *, is_text: bool, limit: int) -> str:
+    """Return the beginning of a payload on one line.
+
+    Args:
+        payload: the payload, or its first bytes.
+        size: of the whole payload; NULL if not known.
+        is_text: UTF-8 text is shown with control characters escaped (a backslash is
+            doubled, so that the text is unambiguous); else bytes in hexadecimal.
+        limit: how many bytes to show at most.
+
+    Returns:
+        The text; an ellipsis stands at its end if more follows.
+    """
+    shown = payload[:limit]
+    more = size > len(shown)
+    if is_text:
+        text = shown.decode("utf-8", "replace")
+        if more and text.endswith("�"):
+            # A character cut by the limit is no fault of the text.
+            text = _cut_character(shown, text)
+        if not (text.isascii() and text.isprintable() and "\\" not in text):
+            text = text.translate(_ESCAPES)
+    else:
+        text = shown.hex(" ")
+    return text + _ELLIPSIS if more else text
+
+
+def _cut_character(shown: bytes, text: str) -> str:
+    for back in (1, 2, 3):
+        if len(shown) >= back and shown[-back] >= 0xC0:
+            return shown[:-back].decode("utf-8", "replace")
+    return text
+
+
+class Previews(Sequence[str | None]):
+    """The column payload_preview, made when a report reads it."""
+
+    def __init__(self, payloads: Sequence[bytes | None], rows: Rows, options: Options) -> None:
+        self._payloads = payloads
+        self._rows = rows
+        self._limit = options.preview_bytes
+        self._shown = options.payload != "none"
+        self._made: list[str | None] | None = None
+
+    def _all(self) -> list[str | None]:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    def _make(self) -> list[str | None]:
+        if not self._shown:
+            return [None] * len(self._rows)
+        sizes = self._rows["payload_bytes"].tolist()
+        texts = (self._rows["opcode"] == _TEXT).tolist()
+        limit = self._limit
+        return [
+            None
+            if payload is None or size == NULL
+            else preview(payload, size, is_text=is_text, limit=limit)
+            for payload, size, is_text in zip(self._payloads, sizes, texts, strict=True)
+        ]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._all()[index]

@@ -1,0 +1,132 @@
+"""The search for a frame boundary, as bytes come.
+
+Knows recognition's judgement of headers and chains. Must not know the walk. Used by
+websocket.seeking, for one direction of a connection that is known to be WebSocket.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analyzer.websocket.recognition import NEED_MORE, Chain, grow
+
+_MAX_CHAINS = 512
+_KNOWN_OPCODES = (0, 1, 2, 8, 9, 10)
+
+
+class BoundarySearch:
+    """Finds where frames begin behind a gap.
+
+    The rule: a place is a boundary if `frames_needed` worth of evidence follows from it
+    without a fault. The start of a segment, the likeliest place, may have less, down to
+    one frame with evidence, if that ends exactly where the segments seen so far end.
+    How evidence is counted, and the odds of an error, stand at recognition.evidence.
+
+    Chains are followed as bytes come and may be longer than the bytes kept: the first
+    header of the chain that is still kept is then where reading resumes. The verdict
+    depends on segments only, not on how they come in batches.
+
+    Args:
+        masked: whether frames of this direction must be masked.
+        rsv_allowed: reserved bits that an extension defines.
+        frames_needed: evidence asked for.
+        max_bytes: kept and looked at.
+    """
+
+    def __init__(
+        self, *, masked: bool, rsv_allowed: int, frames_needed: int, max_bytes: int
+    ) -> None:
+        self._masked = masked
+        self._rsv_allowed = rsv_allowed
+        self._needed = frames_needed
+        self._max_bytes = max_bytes
+        self._data = bytearray()
+        self._chains: list[tuple[Chain, bool, list[int]]] = []
+        self._firsts = _plausible_firsts(rsv_allowed)
+        self.begin = 0
+        """Where the bytes kept begin, in bytes pushed so far."""
+
+    def push(self, segment: bytes) -> int | None:
+        """Look at the next segment's bytes.
+
+        Returns:
+            Where a frame begins, in bytes pushed so far (not before `begin`), or None.
+        """
+        start = len(self._data)
+        self._data += segment
+        self._chains.append((Chain(start, start), True, []))
+        for at in self._candidates(max(0, start - 1)):
+            if at != start:
+                self._chains.append((Chain(at, at), False, []))
+        best: int | None = None
+        alive = []
+        for chain, at_segment, headers in self._chains:
+            state = self._follow(chain, headers)
+            if state is None:
+                continue
+            if headers and self._is_enough(chain, at_segment):
+                place = next((at for at in headers if at >= 0), None)
+                if place is not None and (best is None or place < best):
+                    best = place
+            alive.append((chain, at_segment, headers))
+        self._chains = _thinned(alive)
+        return None if best is None else self.begin + best
+
+    def forget(self, count: int) -> None:
+        """Drop the first `count` bytes kept; places before `begin` are not found any more."""
+        del self._data[:count]
+        self.begin += count
+        for chain, _, headers in self._chains:
+            chain.start -= count
+            chain.at -= count
+            headers[:] = [at - count for at in headers]
+
+    def _is_enough(self, chain: Chain, at_segment: bool) -> bool:
+        if chain.evidence >= self._needed:
+            return True
+        return at_segment and chain.evidence > 0 and chain.at == len(self._data)
+
+    def _follow(self, chain: Chain, headers: list[int]) -> bool | None:
+        """Take the chain as far as the bytes go; None if it has a fault."""
+        while 0 <= chain.at < len(self._data):
+            at = chain.at
+            grown = grow(chain, self._data, self._masked, self._rsv_allowed)
+            if grown is None:
+                return None
+            if grown is NEED_MORE:
+                break
+            headers.append(at)
+        return True
+
+    def _candidates(self, since: int) -> list[int]:
+        """Return the places from `since` on whose two bytes could begin a frame.
+
+        The last byte is left for the next call, which sees its successor.
+        """
+        data = np.frombuffer(bytes(self._data[since:]), np.uint8)
+        if len(data) < 2:
+            return []
+        fits = self._firsts[data[:-1]] & ((data[1:] >= 0x80) == self._masked)
+        # Empty data frames and runs of one byte are no evidence: padding looks so.
+        fits &= data[:-1] != data[1:]
+        return (np.flatnonzero(fits) + since).tolist()
+
+
+def _plausible_firsts(rsv_allowed: int) -> np.ndarray:
+    """Return by value whether a byte can be the first of a header."""
+    allowed = np.zeros(256, bool)
+    for value in range(256):
+        opcode, rsv = value & 15, value >> 4 & 7
+        allowed[value] = opcode in _KNOWN_OPCODES and not rsv & ~rsv_allowed
+    return allowed
+
+
+def _thinned(chains: list[tuple[Chain, bool, list[int]]]) -> list[tuple[Chain, bool, list[int]]]:
+    """Keep the chains whose next header is nearest, where there are too many.
+
+    A false header in random bytes often claims a length that nothing will ever test.
+    """
+    if len(chains) <= _MAX_CHAINS:
+        return chains
+    kept = sorted(chains, key=lambda item: (not item[1], item[0].at))[:_MAX_CHAINS]
+    return sorted(kept, key=lambda item: item[0].start)

@@ -1,0 +1,198 @@
+"""One WebSocket connection: its lifecycle as a table, its closes, pings and totals.
+
+Knows the closing handshake (RFC 6455 7.1) and what a sniffer can say about how a
+connection ended. Must not know frames' bytes or tables. Used by websocket.stage, which
+makes one object per connection; handed on to tables when the connection opens and ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from analyzer.columns import NULL
+from analyzer.http.events import Handshake
+from analyzer.websocket.negotiation import Negotiation
+
+
+class State(IntEnum):
+    """Where a connection stands in its closing, as seen from the wire."""
+
+    OPEN = 0
+    CLIENT_CLOSING = 1  # the client's Close was seen first, the server's not yet
+    SERVER_CLOSING = 2
+    CLEAN = 3  # Close in both directions: the closing handshake is complete
+    FIN = 4  # TCP ended without a complete closing handshake
+    RESET = 5
+    TIMEOUT = 6
+
+
+class Event(IntEnum):
+    """What can happen to a connection's end."""
+
+    CLIENT_CLOSE = 0
+    SERVER_CLOSE = 1
+    FIN = 2
+    RESET = 3
+    TIMEOUT = 4
+
+
+TRANSITIONS: dict[tuple[State, Event], State] = {
+    (State.OPEN, Event.CLIENT_CLOSE): State.CLIENT_CLOSING,
+    (State.OPEN, Event.SERVER_CLOSE): State.SERVER_CLOSING,
+    (State.OPEN, Event.FIN): State.FIN,
+    (State.OPEN, Event.RESET): State.RESET,
+    (State.OPEN, Event.TIMEOUT): State.TIMEOUT,
+    (State.CLIENT_CLOSING, Event.CLIENT_CLOSE): State.CLIENT_CLOSING,
+    (State.CLIENT_CLOSING, Event.SERVER_CLOSE): State.CLEAN,
+    (State.CLIENT_CLOSING, Event.FIN): State.FIN,
+    (State.CLIENT_CLOSING, Event.RESET): State.RESET,
+    (State.CLIENT_CLOSING, Event.TIMEOUT): State.TIMEOUT,
+    (State.SERVER_CLOSING, Event.CLIENT_CLOSE): State.CLEAN,
+    (State.SERVER_CLOSING, Event.SERVER_CLOSE): State.SERVER_CLOSING,
+    (State.SERVER_CLOSING, Event.FIN): State.FIN,
+    (State.SERVER_CLOSING, Event.RESET): State.RESET,
+    (State.SERVER_CLOSING, Event.TIMEOUT): State.TIMEOUT,
+    # "the WebSocket connection is said to have been closed cleanly" (7.1.4) once the
+    # closing handshake completed; how TCP ends afterwards does not change that.
+    (State.CLEAN, Event.CLIENT_CLOSE): State.CLEAN,
+    (State.CLEAN, Event.SERVER_CLOSE): State.CLEAN,
+    (State.CLEAN, Event.FIN): State.CLEAN,
+    (State.CLEAN, Event.RESET): State.CLEAN,
+    (State.CLEAN, Event.TIMEOUT): State.CLEAN,
+    # A FIN in one direction leaves the other open: its Close may still come.
+    (State.FIN, Event.CLIENT_CLOSE): State.FIN,
+    (State.FIN, Event.SERVER_CLOSE): State.FIN,
+    (State.FIN, Event.FIN): State.FIN,
+    (State.FIN, Event.RESET): State.FIN,
+    (State.FIN, Event.TIMEOUT): State.FIN,
+    (State.RESET, Event.CLIENT_CLOSE): State.RESET,
+    (State.RESET, Event.SERVER_CLOSE): State.RESET,
+    (State.RESET, Event.FIN): State.RESET,
+    (State.RESET, Event.RESET): State.RESET,
+    (State.RESET, Event.TIMEOUT): State.RESET,
+    (State.TIMEOUT, Event.CLIENT_CLOSE): State.TIMEOUT,
+    (State.TIMEOUT, Event.SERVER_CLOSE): State.TIMEOUT,
+    (State.TIMEOUT, Event.FIN): State.TIMEOUT,
+    (State.TIMEOUT, Event.RESET): State.TIMEOUT,
+    (State.TIMEOUT, Event.TIMEOUT): State.TIMEOUT,
+}
+
+CLOSE_KINDS = {
+    State.OPEN: "open",
+    State.CLIENT_CLOSING: "open",
+    State.SERVER_CLOSING: "open",
+    State.CLEAN: "clean",
+    State.FIN: "fin",
+    State.RESET: "reset",
+    State.TIMEOUT: "timeout",
+}
+"""The contract's word for each state at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseFrame:
+    """The first Close frame of one direction."""
+
+    code: int | None
+    reason: str | None
+    time: int
+    packet: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """A ping with its pong, if one came (RFC 6455 5.5.2, 5.5.3). Times are ns."""
+
+    connection: int
+    sender: int
+    ping_frame: int
+    pong_frame: int | None
+    payload_bytes: int
+    sent: int
+    answered: int
+
+
+@dataclass(slots=True)
+class DirectionTotals:
+    """What one endpoint sent over a connection's whole life."""
+
+    frames: int = 0
+    messages: int = 0
+    payload_bytes: int = 0
+    """Of messages, as the application sees them."""
+    ws_header_bytes: int = 0
+    ws_control_bytes: int = 0
+    transfer_bytes: int = 0
+    unparsed_bytes: int = 0
+
+
+@dataclass(slots=True)
+class WebSocketConnection:
+    """A connection from its opening to its end.
+
+    Attributes:
+        connection: number in order of appearance.
+        slot: of its TCP connection, while that is open.
+        client_side: side of the TCP connection that is the WebSocket client.
+        handshake: None if it was not captured.
+        opened_at: ns; end of the 101, or first frame.
+        closes: first Close frame by sender (client, server).
+        totals: by sender; final when the connection has ended.
+        first_data_time: ns of the first data frame; NULL if none.
+        state: of the closing.
+        closed_by: sender of what ended it: 0 client, 1 server, None if nobody.
+        closed_at: ns; NULL while open.
+    """
+
+    connection: int
+    slot: int
+    client_side: int
+    handshake: Handshake | None
+    negotiation: Negotiation
+    opened_at: int = NULL
+    closes: list[CloseFrame | None] = field(default_factory=lambda: [None, None])
+    totals: tuple[DirectionTotals, DirectionTotals] = field(
+        default_factory=lambda: (DirectionTotals(), DirectionTotals())
+    )
+    first_data_time: int = NULL
+    state: State = State.OPEN
+    closed_by: int | None = None
+    closed_at: int = NULL
+    lost_bytes: int = 0
+
+    def direction(self, sender: int) -> int:
+        """Return the TCP direction (2 * slot + side) in which a sender's bytes go."""
+        return 2 * self.slot + (self.client_side if sender == 0 else 1 - self.client_side)
+
+    @property
+    def close_kind(self) -> str:
+        """The contract's word: clean, fin, reset, timeout, open."""
+        return CLOSE_KINDS[self.state]
+
+    @property
+    def first_close(self) -> CloseFrame | None:
+        """The Close frame that came first: it bears the connection's code and reason."""
+        seen = [close for close in self.closes if close is not None]
+        return min(seen, key=lambda close: (close.time, close.packet)) if seen else None
+
+    def end(self, events: list[tuple[int, Event, int | None]], ended_at: int) -> None:
+        """Run the events of TCP and of the Close frames through the lifecycle.
+
+        Args:
+            events: (time in ns, event, sender or None) of TCP's FIN, RST or timeout.
+            ended_at: ns when TCP ended, NULL if it did not.
+        """
+        for sender, close in enumerate(self.closes):
+            if close is not None:
+                event = Event.CLIENT_CLOSE if sender == 0 else Event.SERVER_CLOSE
+                events.append((close.time, event, sender))
+        # At equal times the order is Close, FIN, RST, as within one packet.
+        for _, event, sender in sorted(events, key=lambda item: (item[0], item[1])):
+            if self.closed_by is None:
+                self.closed_by = sender
+            self.state = TRANSITIONS[self.state, event]
+        if ended_at != NULL:
+            self.closed_at = ended_at
+        elif self.state == State.CLEAN:
+            self.closed_at = max(close.time for close in self.closes if close is not None)

@@ -1,0 +1,179 @@
+"""Payload that must be kept: joined to messages, inflated, checked.
+
+Takes the FRAGMENT rows of the walk in order. Knows permessage-deflate's context rules
+through its Inflater; must not know frames or tables. Used by websocket.stage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from analyzer import findings
+from analyzer.columns import NULL, Bytes, Rows
+from analyzer.findings import Finding, Kind
+from analyzer.options import Options
+from analyzer.websocket.negotiation import Side
+from analyzer.websocket.permessage_deflate import Inflater, Status
+
+_OUTCOMES: dict[Status, Kind] = {
+    Status.BAD_DATA: findings.DEFLATE_BAD_DATA,
+    Status.CONTEXT_LOST: findings.DEFLATE_CONTEXT_LOST,
+    Status.LIMIT: findings.DEFLATE_LIMIT,
+}
+
+
+@dataclass(slots=True)
+class _Joined:
+    """The message being joined in one direction."""
+
+    pieces: list[bytes] = field(default_factory=list)
+    size: int = 0
+    damaged: bool = False
+    too_long: bool = False
+
+
+class PayloadStage:
+    """Joins and inflates; holds one Inflater and one unfinished message per direction."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._inflaters: dict[int, Inflater] = {}
+        self._joined: dict[int, _Joined] = {}
+        self.kept: dict[int, bytes] = {}
+        """Payload (or its beginning) by pool index, of messages not yet handed on."""
+
+    def open(self, direction: int, side: Side | None) -> None:
+        """Begin a direction; `side` is None where nothing is compressed."""
+        self._joined[direction] = _Joined()
+        if side is not None:
+            limit = self._options.max_inflated_bytes
+            self._inflaters[direction] = Inflater(side, limit=limit, keep_bytes=limit)
+
+    def close(self, direction: int) -> None:
+        """Forget a direction."""
+        self._joined.pop(direction, None)
+        self._inflaters.pop(direction, None)
+
+    def push(self, rows: Rows, data: Bytes, pool: Rows) -> list[Finding]:
+        """Take the batch's FRAGMENT rows; write sizes into `pool`.
+
+        Args:
+            rows: dtype FRAGMENT, in order.
+            data: the batch's buffer, payload unmasked.
+            pool: dtype MESSAGE by pool index; `payload_bytes` and `damaged` of
+                compressed messages are set here.
+        """
+        found: list[Finding] = []
+        if not len(rows):
+            return found
+        view = memoryview(data)
+        indices: list[int] = []
+        sizes: list[int] = []
+        limit = self._options.max_message_bytes
+        joined_by = self._joined
+        for start, length, packet, frame, message, direction, _, last, compressed, text in rows.tolist():
+            joined = joined_by.get(direction)
+            if joined is None:
+                continue
+            if last:
+                joined_by[direction] = _Joined()
+                if compressed:
+                    indices.append(message)
+                    sizes.append(self._inflate(joined, direction, message, text, packet, frame, found))
+                elif joined.too_long:
+                    found.append(_at(findings.MESSAGE_LIMIT, direction, packet, frame))
+                elif not joined.damaged:
+                    self.kept[message] = b"".join(joined.pieces)
+            elif start < 0:
+                joined.damaged = True
+                if message < 0:
+                    # The place in the stream is lost: what comes is a new message.
+                    joined_by[direction] = _Joined()
+                inflater = self._inflaters.get(direction)
+                if inflater is not None:
+                    inflater.lose_context()
+            elif joined.size + length > limit:
+                joined.too_long = True
+                joined.pieces.clear()
+            else:
+                joined.pieces.append(bytes(view[start : start + length]))
+                joined.size += length
+        if indices:
+            pool["payload_bytes"][indices] = sizes
+        return found
+
+    def _inflate(
+        self,
+        joined: _Joined,
+        direction: int,
+        message: int,
+        text: int,
+        packet: int,
+        frame: int,
+        found: list[Finding],
+    ) -> int:
+        """Inflate one message; return its size, NULL where it cannot be known."""
+        inflater = self._inflaters.get(direction)
+        if inflater is None:
+            return NULL
+        if joined.damaged or joined.too_long:
+            inflater.lose_context()
+            kind = findings.MESSAGE_LIMIT if joined.too_long else findings.DEFLATE_CONTEXT_LOST
+            found.append(_at(kind, direction, packet, frame))
+            return NULL
+        pieces = joined.pieces
+        inflated = inflater.inflate(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        if inflated.status is not Status.OK:
+            kind = _OUTCOMES[inflated.status]
+            found.append(_at(kind, direction, packet, frame, inflated.detail))
+            return NULL
+        payload = inflated.payload
+        if text and not _is_utf8(payload):
+            found.append(_at(findings.WEBSOCKET_BAD_UTF8, direction, packet, frame))
+        policy = self._options.payload
+        if policy != "none":
+            self.kept[message] = (
+                payload if policy == "full" else payload[: self._options.preview_bytes]
+            )
+        return inflated.size
+
+
+def _is_utf8(payload: bytes) -> bool:
+    """Say whether text is valid (RFC 6455 8.1). ASCII is asked first: it is cheaper."""
+    if payload.isascii():
+        return True
+    try:
+        payload.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _at(kind: Kind, direction: int, packet: int, frame: int, detail: str = "") -> Finding:
+    return Finding(kind, direction >> 1, packet, frame, detail, 1, direction)
+
+
+def previews_of(
+    rows: Rows, previews: np.ndarray, kept: dict[int, bytes], indices: list[int]
+) -> list[bytes | None]:
+    """Return the first payload bytes of each message row, None where they are not known.
+
+    Args:
+        rows: dtype MESSAGE.
+        previews: uint8, one row per message row.
+        kept: payload by pool index, of messages that were inflated or kept whole.
+        indices: pool index of each row.
+    """
+    flat = previews.tobytes()
+    width = previews.shape[1]
+    found: list[bytes | None] = []
+    lengths = rows["preview_bytes"].tolist()
+    known = ((rows["compressed"] == 0) & (rows["damaged"] == 0)).tolist()
+    for place, (index, length) in enumerate(zip(indices, lengths, strict=True)):
+        payload = kept.get(index)
+        if payload is None and known[place]:
+            payload = flat[place * width : place * width + length]
+        found.append(payload)
+    return found

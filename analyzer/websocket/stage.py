@@ -1,0 +1,419 @@
+"""The websocket stage: stream rows and upgrades -> frames, messages, pings, closes.
+
+Opens a connection for each accepted upgrade (or for frames recognised in the middle of
+a stream), lets the kernel walk all rows of the batch, then does what comes per message
+or per control frame: inflating, pairing pings, closing. Knows http's handshakes and
+RFC 6455; must not know tables. Called by pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from analyzer import findings
+from analyzer.columns import NULL, Rows, empty
+from analyzer.findings import KINDS, Finding
+from analyzer.http.events import Handshake, HttpBatch
+from analyzer.options import Options
+from analyzer.tcp.bytestream import StreamBatch
+from analyzer.websocket import frames as layout
+from analyzer.websocket._frames import FrameWalk
+from analyzer.websocket.connection import (
+    CloseFrame,
+    DirectionTotals,
+    Event,
+    Ping,
+    WebSocketConnection,
+)
+from analyzer.websocket.frames import CLIENT, FRAME, MESSAGE, SERVER
+from analyzer.websocket.negotiation import Negotiation, negotiate
+from analyzer.websocket.opcodes import CLOSE, PING, PONG, close_code_name, parse_close
+from analyzer.websocket.payloads import PayloadStage, previews_of
+from analyzer.websocket.pings import Pings
+from analyzer.websocket.seeking import Seeker
+
+_VOID_OPCODE = 255
+
+
+@dataclass(slots=True)
+class WebSocketBatch:
+    """What the websocket stage hands on.
+
+    Attributes:
+        http: the batch below.
+        opened: connections that opened; the same objects stand in `ended` later.
+        unopened: handshakes with a wrong 101, behind which no frames followed.
+        ended: connections that leave; all their rows have been handed on.
+        frames: dtype FRAME, complete frames in order of their ends.
+        messages: dtype MESSAGE, complete messages whose costs are known.
+        previews: first payload bytes of each message row (fewer than
+            options.preview_bytes, or all of it with payload "full").
+        has_payload: whether `previews` holds whole payloads.
+        pings: pings that were answered, or never will be.
+        findings: oddities of WebSocket.
+    """
+
+    http: HttpBatch
+    opened: list[WebSocketConnection] = field(default_factory=list)
+    unopened: list[Handshake] = field(default_factory=list)
+    ended: list[WebSocketConnection] = field(default_factory=list)
+    frames: Rows = field(default_factory=lambda: empty(FRAME))
+    messages: Rows = field(default_factory=lambda: empty(MESSAGE))
+    previews: Sequence[bytes | None] = ()
+    has_payload: bool = False
+    pings: list[Ping] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
+class WebSocketStage:
+    """Holds the walk, and one WebSocketConnection per open connection."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._doubtful: dict[int, Handshake] = {}
+        self._seeker = Seeker(options, self._open_recognised, self._doubtful)
+        preview = options.preview_bytes if options.payload == "preview" else 0
+        self._walk = FrameWalk(preview, options.max_pending_messages, self._seeker)
+        self._payloads = PayloadStage(options)
+        self._pings = Pings(options)
+        self._by_slot: dict[int, WebSocketConnection] = {}
+        self._count = 0
+        self._batch: WebSocketBatch | None = None
+
+    def push(self, batch: HttpBatch) -> WebSocketBatch:
+        """Take one batch; return what became complete with it."""
+        out = self._batch = WebSocketBatch(batch)
+        stream = batch.stream
+        walk = self._walk
+        walk.reserve(len(stream.connections))
+        walk.begin_batch()
+        self._seeker.begin_batch(stream)
+        self._walk_rows(batch)
+        out.findings += self._seeker.take_findings()
+        self._take_oddities(out)
+        out.findings += self._payloads.push(
+            walk.rows("fragments"), stream.records.data, walk.rows("pool")
+        )
+        frames = walk.rows("frames").copy()
+        out.frames = frames
+        self._take_controls(out, frames)
+        for slot in batch.ended:
+            self._before_end(slot, out)
+        self._take_messages(out)
+        for slot in batch.ended:
+            self._end(slot, stream, out)
+        self._batch = None
+        return out
+
+    # --- opening
+
+    def _walk_rows(self, batch: HttpBatch) -> None:
+        """Walk the rows, opening each upgrade at its place among them.
+
+        Connections are numbered in the order in which they open, those recognised
+        in the middle of a stream among them. Where there are none of the latter, the
+        place does not matter, and all rows are walked in one go.
+        """
+        rows = batch.rows
+        records = batch.stream.records
+        at = 0
+        in_turn = bool(batch.upgrades) and self._has_unknown(batch)
+        for handshake, place in zip(batch.upgrades, batch.upgrade_rows, strict=True):
+            if in_turn and place > at:
+                self._walk.walk(rows[at:place], records)
+                at = place
+            if handshake.outcome == "accepted":
+                self._open(handshake.slot, handshake, handshake.response_last_time)
+            else:
+                # No client goes on after a wrong Accept; if frames follow all the
+                # same, this is the connection that they belong to.
+                self._doubtful[handshake.slot] = handshake
+        self._walk.walk(rows[at:], records)
+
+    def _has_unknown(self, batch: HttpBatch) -> bool:
+        """Tell whether rows of connections without a clean upgrade are in the batch."""
+        rows = batch.rows
+        unknown = self._walk.rows("walks")["mode"][rows["direction"]] == layout.PROBE
+        accepted = [each.slot for each in batch.upgrades if each.outcome == "accepted"]
+        return bool(np.setdiff1d(rows["direction"][unknown] >> 1, accepted).size)
+
+    def _open(
+        self, slot: int, handshake: Handshake | None, opened_at: int, client_side: int = 0
+    ) -> None:
+        """Open a connection in both directions of a slot."""
+        assert self._batch is not None
+        negotiation = Negotiation.unknown()
+        if handshake is not None:
+            negotiation = negotiate(handshake)
+            client_side = handshake.client_side
+        connection = WebSocketConnection(
+            self._count, slot, client_side, handshake, negotiation, opened_at
+        )
+        self._count += 1
+        self._by_slot[slot] = connection
+        self._batch.opened.append(connection)
+        packet = handshake.response_packet if handshake is not None else 0
+        self._batch.findings += [
+            Finding(found.kind, slot, packet, -1, found.detail) for found in negotiation.findings
+        ]
+        self._seeker.known(slot, negotiation)
+        keep = layout.KEEP_NOTHING
+        if self._options.payload == "full":
+            keep = layout.KEEP_ALL
+        elif negotiation.deflate:
+            keep = layout.KEEP_COMPRESSED
+        walks = self._walk.rows("walks")
+        for sender in (CLIENT, SERVER):
+            direction = connection.direction(sender)
+            walk = walks[direction]
+            walk["connection"] = connection.connection
+            walk["sender"] = sender
+            walk["mode"] = layout.HEADER
+            walk["rsv_allowed"] = negotiation.rsv_allowed
+            walk["deflate"] = negotiation.deflate and not negotiation.per_frame
+            walk["keep"] = keep
+            walk["tolerant"] = handshake is None
+            if keep != layout.KEEP_NOTHING:
+                side = negotiation.client if sender == CLIENT else negotiation.server
+                self._payloads.open(direction, side if negotiation.deflate else None)
+
+    def _open_recognised(self, slot: int, client_side: int, time: int, packet: int) -> None:
+        """Open a connection whose frames were recognised (called by the seeker)."""
+        handshake = self._doubtful.pop(slot, None)
+        self._open(slot, handshake, time, client_side)
+        if handshake is None:
+            assert self._batch is not None
+            self._batch.findings.append(Finding(findings.WEBSOCKET_MID_STREAM, slot, packet))
+
+    # --- after the walk
+
+    def _take_oddities(self, out: WebSocketBatch) -> None:
+        rows = self._walk.rows("oddities")
+        if not len(rows):
+            return
+        rows, counts = _thinned(rows, self._options.findings_per_connection)
+        for (packet, frame, detail, direction, kind), count in zip(
+            rows.tolist(), counts, strict=True
+        ):
+            out.findings.append(
+                Finding(KINDS[kind], direction >> 1, packet, frame, detail, count, direction)
+            )
+
+    def _take_controls(self, out: WebSocketBatch, frames: Rows) -> None:
+        controls = self._walk.rows("controls")
+        if not len(controls):
+            return
+        kept = self._walk.rows("control_bytes").tobytes()
+        rows = frames[controls["row"]]
+        for (_, start, length, complete), frame in zip(controls.tolist(), rows, strict=True):
+            opcode = int(frame["opcode"])
+            payload = kept[start : start + length]
+            slot = int(frame["direction"]) >> 1
+            connection = self._by_slot.get(slot)
+            if connection is None or not complete:
+                continue
+            if opcode == CLOSE:
+                self._take_close(connection, frame, payload, out)
+            elif opcode == PING:
+                out.pings += self._pings.ping(connection, frame, payload, out.findings)
+            elif opcode == PONG:
+                out.pings += self._pings.pong(connection, frame, payload)
+
+    def _take_close(
+        self, connection: WebSocketConnection, frame: Any, payload: bytes, out: WebSocketBatch
+    ) -> None:
+        body = parse_close(payload)
+        packet = int(frame["packet_last"])
+        number = int(frame["frame"])
+        sender = int(frame["sender"])
+        if body.fault is not None:
+            detail = "" if body.code is None else str(body.code)
+            out.findings.append(Finding(body.fault, connection.slot, packet, number, detail))
+        if connection.closes[sender] is None:
+            connection.closes[sender] = CloseFrame(
+                body.code, body.reason, int(frame["time_last"]), packet
+            )
+            if body.code not in (None, 1000, 1001) and connection.closes[1 - sender] is None:
+                name = close_code_name(body.code) if body.code is not None else ""
+                detail = f"{body.code} ({name})" if name else str(body.code)
+                out.findings.append(
+                    Finding(findings.WEBSOCKET_CLOSE_ERROR, connection.slot, packet, number, detail)
+                )
+
+    def _take_messages(self, out: WebSocketBatch) -> None:
+        """Copy the finished messages out of the pool and free their places."""
+        walk = self._walk
+        indices = walk.finished().copy()
+        pool = walk.rows("pool")
+        wanted = indices[pool["opcode"][indices] != _VOID_OPCODE]
+        rows = pool[wanted]
+        kept = self._payloads.kept
+        out.messages = rows
+        out.has_payload = self._options.payload == "full"
+        if self._options.payload != "none":
+            places = wanted.tolist()
+            out.previews = LazyPreviews(
+                rows,
+                walk.preview_rows()[wanted],
+                {place: kept[place] for place in places if place in kept} if kept else {},
+                places,
+            )
+        if kept:
+            for place in indices.tolist():
+                kept.pop(place, None)
+        for sender in (CLIENT, SERVER):
+            self._add_payload(rows[rows["sender"] == sender], sender)
+        walk.recycle()
+
+    def _add_payload(self, rows: Rows, sender: int) -> None:
+        known = rows["payload_bytes"] != NULL
+        slots = rows["direction"][known] >> 1
+        if not len(slots):
+            return
+        sums = np.bincount(slots, weights=rows["payload_bytes"][known])
+        for slot in np.flatnonzero(sums).tolist():
+            self._by_slot[slot].totals[sender].payload_bytes += int(sums[slot])
+
+    # --- ending
+
+    def _before_end(self, slot: int, out: WebSocketBatch) -> None:
+        """Settle what is unfinished; messages that wait for an ACK leave now."""
+        connection = self._by_slot.get(slot)
+        out.findings += self._seeker.end(self._walk, slot)
+        if connection is None:
+            return
+        walks = self._walk.rows("walks")
+        for direction in (2 * slot, 2 * slot + 1):
+            walk = walks[direction]
+            packet, frame = int(walk["packet_last"]), int(walk["frame"])
+            if walk["mode"] == layout.PAYLOAD or (walk["mode"] == layout.HEADER and walk["have"]):
+                missing = int(walk["payload_left"]) if walk["mode"] == layout.PAYLOAD else 1
+                detail = str(missing) if walk["mode"] == layout.PAYLOAD else "header"
+                out.findings.append(
+                    Finding(findings.WEBSOCKET_FRAME_CUT, slot, packet, frame, detail)
+                )
+            elif walk["message"] >= 0:
+                out.findings.append(
+                    Finding(findings.WEBSOCKET_MESSAGE_UNFINISHED, slot, packet, frame)
+                )
+            if walk["mode"] == layout.HEADER:
+                walk["unparsed_bytes"] += walk["have"]
+            if walk["repeated_keys"] or walk["stepped_keys"] > 2:
+                detail = (
+                    f"{walk['repeated_keys']} times the key of the frame before, "
+                    f"{walk['stepped_keys']} times a constant step from it"
+                )
+                out.findings.append(
+                    Finding(findings.WEBSOCKET_REPEATED_KEY, slot, packet, -1, detail)
+                )
+        self._walk.flush(slot)
+
+    def _end(self, slot: int, stream: StreamBatch, out: WebSocketBatch) -> None:
+        connection = self._by_slot.pop(slot, None)
+        doubtful = self._doubtful.pop(slot, None)
+        if doubtful is not None:
+            out.unopened.append(doubtful)
+        if connection is None:
+            self._walk.reset(slot)
+            return
+        walks = self._walk.rows("walks")
+        for sender in (CLIENT, SERVER):
+            direction = connection.direction(sender)
+            walk = walks[direction]
+            _fill(connection.totals[sender], walk)
+            first = int(walk["first_data_time"])
+            if first != NULL and (
+                connection.first_data_time == NULL or first < connection.first_data_time
+            ):
+                connection.first_data_time = first
+            connection.lost_bytes += int(stream.directions[direction]["lost_bytes"])
+            self._payloads.close(direction)
+        out.pings += self._pings.end(connection)
+        self._close(connection, stream.connections[slot], out)
+        out.ended.append(connection)
+        self._walk.reset(slot)
+
+    def _close(self, connection: WebSocketConnection, tcp: Any, out: WebSocketBatch) -> None:
+        """Say how the connection ended, from TCP's end and the Close frames."""
+        events: list[tuple[int, Event, int | None]] = []
+        for side_name, time_name, event in (
+            ("fin_side", "fin_time", Event.FIN),
+            ("reset_side", "closed_time", Event.RESET),
+        ):
+            side = int(tcp[side_name])
+            if side >= 0:
+                sender = CLIENT if side == connection.client_side else SERVER
+                events.append((int(tcp[time_name]), event, sender))
+        if tcp["timed_out"] and not any(close for close in connection.closes):
+            events = [event for event in events if event[1] != Event.RESET]
+            events.append((int(tcp["last_time"]), Event.TIMEOUT, None))
+        ended_at = int(tcp["closed_time"])
+        if ended_at == NULL and events:
+            ended_at = int(tcp["fin_time"]) if tcp["fin_side"] >= 0 else int(tcp["last_time"])
+        connection.end(events, ended_at)
+        if connection.close_kind in ("fin", "reset", "timeout"):
+            word = {"fin": "FIN", "reset": "RST", "timeout": "no answer any more"}
+            who = {None: "", 0: " by the client", 1: " by the server"}[connection.closed_by]
+            out.findings.append(
+                Finding(
+                    findings.WEBSOCKET_CLOSE_ABNORMAL,
+                    connection.slot,
+                    int(tcp["last_packet"]),
+                    -1,
+                    word[connection.close_kind] + who,
+                )
+            )
+
+
+class LazyPreviews(Sequence[bytes | None]):
+    """The messages' payload beginnings, cut from their array when first read."""
+
+    def __init__(
+        self, rows: Rows, previews: np.ndarray, kept: dict[int, bytes], places: list[int]
+    ) -> None:
+        self._source = (rows, previews, kept, places)
+        self._made: list[bytes | None] | None = None
+
+    def _all(self) -> list[bytes | None]:
+        if self._made is None:
+            self._made = previews_of(*self._source)
+        return self._made
+
+    def __len__(self) -> int:
+        return len(self._source[3])
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._all()[index]
+
+
+def _fill(totals: DirectionTotals, walk: Any) -> None:
+    totals.frames = int(walk["frames"])
+    totals.messages = int(walk["messages"])
+    totals.ws_header_bytes = int(walk["ws_header_bytes"])
+    totals.ws_control_bytes = int(walk["ws_control_bytes"])
+    totals.transfer_bytes = int(walk["transfer_bytes"])
+    totals.unparsed_bytes = int(walk["unparsed_bytes"])
+
+
+def _thinned(rows: Rows, limit: int) -> tuple[Rows, list[int]]:
+    """Keep the first `limit` oddities of each kind and direction of a batch, and the
+    last one with the count of those left out.
+
+    A flood (each frame unmasked) must not cost a Python object per frame.
+    """
+    keys = rows["direction"].astype(np.int64) * len(KINDS) + rows["kind"]
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    begins = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    sizes = np.diff(np.r_[begins, len(ordered)])
+    rank = np.arange(len(ordered)) - np.repeat(begins, sizes)
+    size = np.repeat(sizes, sizes)
+    chosen = (rank < limit) | (rank == size - 1)
+    count = np.where((rank == size - 1) & (size > limit), size - limit, 1)
+    places = order[chosen]
+    again = np.argsort(places, kind="stable")
+    return rows[places[again]], count[chosen][again].tolist()

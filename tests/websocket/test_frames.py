@@ -1,0 +1,462 @@
+"""The frame walk against a plain decoder, and its accounting against arithmetic."""
+
+import random
+
+import numpy as np
+import pytest
+from analyzer import findings
+from analyzer.columns import NULL
+from analyzer.findings import KINDS
+from analyzer.websocket import frames as layout
+from analyzer.websocket._frames import FrameWalk
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracle import websocket as oracle
+from oracle.chunks import HEADER, Stream
+
+CLIENT, SERVER = 0, 1
+
+
+class NoSeeker:
+    """Notes what the walk shows; never finds anything."""
+
+    def __init__(self):
+        self.shown = []
+
+    def show(self, walk, row, at, records):
+        self.shown.append((int(row["direction"]), at))
+
+
+def opened(slots=1, preview=16, pending=1024, **fields):
+    walk = FrameWalk(preview, pending, NoSeeker())
+    walk.reserve(slots)
+    rows = walk.rows("walks")
+    for slot in range(slots):
+        for side in (CLIENT, SERVER):
+            row = rows[2 * slot + side]
+            row["connection"] = slot
+            row["sender"] = side
+            row["mode"] = layout.HEADER
+            for name, value in fields.items():
+                row[name] = value
+    return walk
+
+
+class Result:
+    """Everything that a walk gave, over all its batches."""
+
+    def __init__(self):
+        self.frames, self.messages, self.oddities, self.controls = [], [], [], []
+        self.previews, self.data, self.fragments = [], {}, []
+
+    def kinds(self):
+        return [KINDS[row["kind"]].id for row in self.oddities]
+
+
+def run(walk, stream, size=None, end=True, slots=1):
+    result = Result()
+    batches = stream.batches(size)
+    for number, (rows, records) in enumerate(batches):
+        walk.begin_batch()
+        walk.walk(rows, records)
+        if end and number == len(batches) - 1:
+            for slot in range(slots):
+                walk.flush(slot)
+        data = records.data
+        for row in walk.rows("fragments"):
+            piece = b"" if row["start"] < 0 else bytes(data[row["start"] : row["start"] + row["length"]])
+            result.fragments.append((row.copy(), piece))
+        kept = walk.rows("control_bytes").tobytes()
+        for row in walk.rows("controls"):
+            result.controls.append(kept[row["start"] : row["start"] + row["length"]])
+        done = walk.finished()
+        pool = walk.rows("pool")
+        previews = walk.preview_rows()
+        for place in done:
+            if pool[place]["opcode"] != 255:
+                result.messages.append(pool[place].copy())
+                result.previews.append(bytes(previews[place][: pool[place]["preview_bytes"]]))
+        walk.recycle()
+        result.frames += [row.copy() for row in walk.rows("frames")]
+        result.oddities += [row.copy() for row in walk.rows("oddities")]
+    return result
+
+
+def cut(rng, data):
+    """Cut bytes into segments at random places."""
+    pieces = []
+    while data:
+        length = rng.choice([1, 2, 3, 7, 20, 100, 1448])
+        pieces.append(data[:length])
+        data = data[length:]
+    return pieces
+
+
+@st.composite
+def conversations(draw):
+    """One direction's frames: messages, whole or fragmented, with control frames between."""
+    masked = draw(st.booleans())
+    parts = []
+    for _ in range(draw(st.integers(1, 8))):
+        opcode = draw(st.sampled_from([1, 2]))
+        count = draw(st.integers(1, 4))
+        for number in range(count):
+            size = draw(st.sampled_from([0, 1, 5, 125, 126, 127, 300, 65535, 65536]))
+            payload = draw(st.binary(min_size=min(size, 64), max_size=min(size, 64)))
+            payload = (payload * (size // max(1, len(payload)) + 1))[:size] if payload else b""
+            if opcode == 1:
+                payload = payload.hex().encode()[:size]
+            key = draw(st.binary(min_size=4, max_size=4)) if masked else None
+            is_last = number == count - 1
+            parts.append(oracle.frame(0 if number else opcode, payload, fin=is_last, mask=key))
+            if draw(st.booleans()):
+                ping = draw(st.binary(max_size=125))
+                parts.append(oracle.frame(draw(st.sampled_from([9, 10])), ping, mask=key))
+    return CLIENT if masked else SERVER, b"".join(parts)
+
+
+@settings(deadline=None, max_examples=60)
+@given(conversations(), st.randoms(use_true_random=False), st.sampled_from([1, 7, None]))
+def test_equals_the_plain_decoder(conversation, rng, size):
+    side, data = conversation
+    expected = oracle.decode(data)
+    whole = oracle.messages(expected)
+    stream = Stream()
+    for piece in cut(rng, data):
+        stream.data(side, piece)
+    result = run(opened(keep=layout.KEEP_ALL), stream, size)
+    assert not result.oddities
+    assert len(result.frames) == len(expected)
+    for row, want in zip(result.frames, expected, strict=True):
+        assert row["opcode"] == want.opcode
+        assert bool(row["bits"] & 8) == want.fin
+        assert row["payload_bytes"] == want.length
+        assert row["header_bytes"] == want.header_bytes
+        key = NULL if want.mask is None else int.from_bytes(want.mask, "big")
+        assert row["masking_key"] == key
+        assert row["message"] == (NULL if want.message is None else want.message)
+    assert [c for c in result.controls] == [f.payload for f in expected if f.opcode >= 8]
+    assert len(result.messages) == len(whole)
+    kept = {}
+    done = []
+    for row, piece in result.fragments:
+        if row["last"]:
+            done.append(kept.pop(int(row["message"]), b""))
+        else:
+            kept[int(row["message"])] = kept.get(int(row["message"]), b"") + piece
+    assert done == [m.payload for m in whole]
+    for row, preview, want in zip(result.messages, result.previews, whole, strict=True):
+        assert row["transfer_bytes"] == len(want.payload)
+        assert row["frames"] == len(want.frames)
+        assert preview == want.payload[:16]
+        assert row["ws_header_bytes"] == sum(f.header_bytes for f in want.frames)
+
+
+@settings(deadline=None, max_examples=60)
+@given(conversations(), st.randoms(use_true_random=False))
+def test_shares_of_headers_add_up(conversation, rng):
+    """What messages do not bear of the packets' headers belongs to control frames."""
+    side, data = conversation
+    stream = Stream()
+    pieces = cut(rng, data)
+    for piece in pieces:
+        stream.data(side, piece)
+        stream.ack(side ^ 1)
+    result = run(opened(), stream)
+    walks_total = len(pieces) * HEADER
+    borne = sum(int(row["packet_header_bytes"]) for row in result.messages)
+    acks = sum(int(row["ack_bytes"]) for row in result.messages)
+    has_control = any(frame.opcode >= 8 for frame in oracle.decode(data))
+    if has_control:
+        assert borne <= walks_total
+        assert acks <= walks_total
+    else:
+        assert borne == walks_total
+        assert acks == walks_total
+
+
+def test_one_packet_one_message_bears_all():
+    stream = Stream()
+    stream.data(SERVER, oracle.frame(1, b"hello"))
+    stream.ack(CLIENT)
+    (message,) = run(opened(), stream).messages
+    assert message["packet_header_bytes"] == HEADER
+    assert message["ack_bytes"] == HEADER
+    assert message["transfer_bytes"] == 5
+    assert message["ws_header_bytes"] == 2
+    assert message["packet_first"] == message["packet_last"] == 1
+
+
+def test_two_messages_in_one_packet_share_by_their_bytes():
+    stream = Stream()
+    # 10 and 30 bytes of 40: a quarter and three quarters of 66, rounded cumulatively.
+    stream.data(SERVER, oracle.frame(1, b"12345678") + oracle.frame(1, b"x" * 28))
+    stream.ack(CLIENT)
+    first, second = run(opened(), stream).messages
+    assert first["packet_header_bytes"] == 66 * 10 // 40
+    assert first["packet_header_bytes"] + second["packet_header_bytes"] == 66
+    assert first["ack_bytes"] + second["ack_bytes"] == 66
+
+
+def test_retransmission_is_charged_to_the_message_that_it_repeats():
+    stream = Stream()
+    stream.data(SERVER, oracle.frame(2, b"a" * 98))
+    stream.data(SERVER, oracle.frame(2, b"b" * 98))
+    stream.again(SERVER, 100, 100)
+    stream.ack(CLIENT)
+    first, second = run(opened(), stream).messages
+    assert first["retransmitted_bytes"] == 0
+    assert second["retransmitted_bytes"] == 100
+    assert second["packet_header_bytes"] == 2 * HEADER
+
+
+def test_a_message_waits_for_the_ack_of_its_end():
+    stream = Stream()
+    stream.data(SERVER, oracle.frame(2, b"a" * 98))
+    walk = opened()
+    assert run(walk, stream, end=False).messages == []
+    more = Stream()
+    more.offsets = stream.offsets
+    more.ack(CLIENT, 99)
+    assert run(walk, more, end=False).messages == []
+    more = Stream()
+    more.offsets = stream.offsets
+    more.ack(CLIENT, 100)
+    (message,) = run(walk, more, end=False).messages
+    assert message["ack_bytes"] == 2 * HEADER
+
+
+def test_no_more_than_max_pending_messages_wait():
+    stream = Stream()
+    for _ in range(10):
+        stream.data(SERVER, oracle.frame(1, b"x"))
+    assert len(run(opened(pending=3), stream, end=False).messages) == 7
+
+
+def test_a_gap_within_a_payload_keeps_the_walk_in_step():
+    stream = Stream()
+    whole = oracle.frame(1, b"x" * 1000)
+    stream.data(SERVER, whole[:500])
+    stream.lost(SERVER, 300)
+    stream.data(SERVER, whole[800:] + oracle.frame(1, b"next"))
+    result = run(opened(), stream)
+    assert [int(m["damaged"]) for m in result.messages] == [1, 0]
+    assert result.kinds() == ["websocket-payload-lost"]
+    assert result.oddities[0]["detail"] == 300
+    assert result.previews[1] == b"next"
+
+
+def test_masking_goes_on_behind_a_gap_at_the_right_byte():
+    payload = bytes(range(256)) * 4
+    whole = oracle.frame(2, payload, mask=b"\x11\x22\x33\x44")
+    stream = Stream()
+    stream.data(CLIENT, whole[:108])
+    stream.lost(CLIENT, 301)
+    stream.data(CLIENT, whole[409:])
+    result = run(opened(keep=layout.KEEP_ALL), stream)
+    pieces = [piece for row, piece in result.fragments if row["start"] >= 0 and not row["last"]]
+    assert pieces == [payload[:100], payload[401:]]
+
+
+def test_a_gap_over_a_header_loses_the_framing():
+    stream = Stream()
+    stream.data(SERVER, oracle.frame(1, b"one"))
+    stream.lost(SERVER, 300)
+    stream.data(SERVER, b"\x81\x03two")
+    walk = opened()
+    result = run(walk, stream)
+    assert result.kinds() == ["websocket-framing-lost"]
+    assert len(result.frames) == 1
+    assert walk.rows("walks")[SERVER]["mode"] == layout.SEEK
+    assert walk.rows("walks")[SERVER]["unparsed_bytes"] == 5
+
+
+def test_payload_cut_by_the_snap_length_is_unparsed():
+    stream = Stream()
+    stream.cut(SERVER, oracle.frame(1, b"x" * 200)[:50], 154)
+    stream.data(SERVER, oracle.frame(1, b"next"))
+    walk = opened()
+    result = run(walk, stream)
+    assert [int(f["payload_bytes"]) for f in result.frames] == [200, 4]
+    row = walk.rows("walks")[SERVER]
+    assert (row["ws_header_bytes"], row["transfer_bytes"], row["unparsed_bytes"]) == (6, 50, 154)
+
+
+FAULTS = [
+    ("websocket-unmasked-client-frame", CLIENT, oracle.frame(1, b"x"), {}),
+    ("websocket-masked-server-frame", SERVER, oracle.frame(1, b"x", mask=b"abcd"), {}),
+    ("websocket-rsv", SERVER, oracle.frame(1, b"x", rsv=2), {}),
+    ("websocket-rsv", SERVER, oracle.frame(1, b"x", rsv=1), {}),
+    ("websocket-rsv1", SERVER, oracle.frame(1, b"x", rsv=4), {}),
+    ("websocket-rsv1", SERVER, oracle.frame(9, b"x", rsv=4), {"deflate": 1, "rsv_allowed": 4}),
+    ("websocket-reserved-opcode", SERVER, oracle.frame(3, b"x"), {}),
+    ("websocket-reserved-opcode", SERVER, oracle.frame(11, b"x"), {}),
+    ("websocket-control-too-long", SERVER, oracle.frame(9, b"x" * 126), {}),
+    ("websocket-control-fragmented", SERVER, oracle.frame(9, b"x", fin=False), {}),
+    ("websocket-lone-continuation", SERVER, oracle.frame(0, b"x"), {}),
+    ("websocket-length-not-minimal", SERVER, oracle.frame(1, b"x", length_form=16), {}),
+    ("websocket-length-not-minimal", SERVER, oracle.frame(1, b"x" * 200, length_form=64), {}),
+    ("websocket-bad-utf8", SERVER, oracle.frame(1, b"\xff"), {}),
+    ("websocket-bad-utf8", SERVER, oracle.frame(1, b"\xe2\x82"), {}),
+    ("websocket-bad-utf8", SERVER, oracle.frame(1, b"\xed\xa0\x80"), {}),
+]
+
+
+@pytest.mark.parametrize(("kind", "side", "data", "fields"), FAULTS)
+def test_rules(kind, side, data, fields):
+    """Each fault is found once, at its packet, and the next frame is read all the same."""
+    stream = Stream()
+    stream.data(side, data)
+    mask = b"wxyz" if side == CLIENT else None
+    stream.data(side, oracle.frame(9, b"ping", mask=mask))
+    result = run(opened(**fields), stream)
+    assert result.kinds() == [kind]
+    assert result.oddities[0]["packet"] == 1
+    assert result.controls[-1] == b"ping"
+
+
+def test_a_message_within_a_message():
+    stream = Stream()
+    stream.data(SERVER, oracle.frame(1, b"one", fin=False))
+    stream.data(SERVER, oracle.frame(2, b"two"))
+    result = run(opened(), stream)
+    assert result.kinds() == ["websocket-interrupted-message"]
+    assert result.previews == [b"two"]
+
+
+def test_data_after_close():
+    stream = Stream()
+    stream.data(SERVER, oracle.frame(8, oracle.close_body(1000, "bye")))
+    stream.data(SERVER, oracle.frame(1, b"more"))
+    result = run(opened(), stream)
+    assert result.kinds() == ["websocket-data-after-close"]
+    assert result.frames[0]["close_code"] == 1000
+    assert result.frames[1]["close_code"] == -1
+
+
+def test_the_top_bit_of_a_length_ends_the_framing():
+    stream = Stream()
+    stream.data(SERVER, b"\x82\x7f" + b"\xff" * 8 + b"rest")
+    result = run(opened(), stream)
+    assert result.kinds() == ["websocket-length-too-big", "websocket-framing-lost"]
+    assert result.frames == []
+
+
+def test_a_header_full_of_faults_is_no_header():
+    stream = Stream()
+    stream.data(SERVER, b"\x7f\xff\x00\x00\x00\x00\x00\x00\x00\x01keykrest")
+    assert "websocket-framing-lost" in run(opened(), stream).kinds()
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.text(max_size=300), st.integers(1, 9), st.booleans())
+def test_valid_utf8_passes_however_it_is_cut(text, step, masked):
+    data = text.encode()
+    frames = [data[at : at + step] for at in range(0, len(data), step)] or [b""]
+    key = b"k\x80y!" if masked else None
+    side = CLIENT if masked else SERVER
+    stream = Stream()
+    for number, part in enumerate(frames):
+        is_last = number == len(frames) - 1
+        stream.data(side, oracle.frame(0 if number else 1, part, fin=is_last, mask=key))
+    assert run(opened(), stream).kinds() == []
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.binary(max_size=200), st.integers(0, 140))
+def test_utf8_verdict_is_pythons(data, ascii_before):
+    data = b"a" * ascii_before + data
+    try:
+        data.decode()
+        expected = []
+    except UnicodeDecodeError:
+        expected = ["websocket-bad-utf8"]
+    stream = Stream()
+    stream.data(SERVER, oracle.frame(1, data))
+    assert run(opened(), stream).kinds() == expected
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.tuples(st.integers(0, 3), st.binary(min_size=1, max_size=200)), max_size=30))
+def test_any_bytes_are_walked_without_harm_and_counted(pieces):
+    stream = Stream()
+    for direction, data in pieces:
+        stream.data(direction, data)
+    walk = opened(slots=2)
+    run(walk, stream, slots=2)
+    for direction in range(4):
+        row = walk.rows("walks")[direction]
+        seen = sum(len(data) for where, data in pieces if where == direction)
+        header_part = row["have"] if row["mode"] == layout.HEADER else 0
+        counted = (
+            row["ws_header_bytes"]
+            + row["ws_control_bytes"]
+            + row["transfer_bytes"]
+            + row["unparsed_bytes"]
+            + header_part
+        )
+        assert counted == seen
+
+
+def test_predictable_masking_keys_are_counted():
+    stream = Stream()
+    for number in range(6):
+        stream.data(CLIENT, oracle.frame(1, b"x", mask=(5 * number).to_bytes(4, "big")))
+    stream.data(CLIENT, oracle.frame(1, b"x", mask=(25).to_bytes(4, "big")))
+    walk = opened()
+    run(walk, stream)
+    row = walk.rows("walks")[CLIENT]
+    assert row["stepped_keys"] == 4
+    assert row["repeated_keys"] == 1
+
+
+def test_frames_are_numbered_over_both_directions():
+    stream = Stream()
+    stream.data(CLIENT, oracle.frame(1, b"a", mask=b"abcd"))
+    stream.data(SERVER, oracle.frame(1, b"b"))
+    stream.data(CLIENT, oracle.frame(9, b"", mask=b"abce"))
+    result = run(opened(), stream)
+    assert [int(f["frame"]) for f in result.frames] == [0, 1, 2]
+    assert [int(m["message"]) for m in result.messages] == [0, 1]
+
+
+def test_held_bytes_stall_their_message():
+    """A segment that came early waits for the one before it; so does what it carries."""
+    whole = oracle.frame(2, b"x" * 298)
+    stream = Stream()
+    stream.data(SERVER, whole[:100])
+    stream.data(SERVER, whole[100:200], packet=3, time=3_000_000, ready=3_000_000)
+    stream.data(SERVER, whole[200:], packet=2, time=2_000_000, ready=3_000_000)
+    (message,) = run(opened(), stream).messages
+    assert message["stall"] == 1_000_000
+    assert message["time_last"] - message["time_first"] == 2_000_000
+    assert (message["packet_first"], message["packet_last"]) == (1, 3)
+
+
+def test_many_frames_in_one_segment():
+    """PEERS: 32,747 frames in one segment crashed Wireshark (issue 10989)."""
+    rng = random.Random(1)
+    stream = Stream()
+    stream.data(SERVER, oracle.frame(1, b"") * 32_747)
+    result = run(opened(), stream)
+    assert len(result.messages) == 32_747
+    assert sum(int(m["packet_header_bytes"]) for m in result.messages) == HEADER
+    assert rng
+
+
+def test_slots_are_reserved_and_reset():
+    walk = opened(slots=3)
+    walk.reserve(100)
+    rows = walk.rows("walks")
+    assert rows[4]["mode"] == layout.HEADER
+    assert rows[199]["mode"] == layout.PROBE
+    assert rows[199]["message"] == -1
+    walk.reset(2)
+    assert walk.rows("walks")[4]["mode"] == layout.PROBE
+    assert walk.rows("walks")[4]["acked"] == NULL
+
+
+def test_the_codes_of_findings_are_those_of_the_registry():
+    assert KINDS[findings.WEBSOCKET_RSV1.code] is findings.WEBSOCKET_RSV1
+    assert len({kind.id for kind in KINDS}) == len(KINDS)
+    assert np.dtype(np.int64).itemsize == 8
