@@ -1,9 +1,9 @@
 """Each stage alone: `python -m benchmarks.kernels [--only WORKLOAD]`.
 
-The stages are chained as in the pipeline and each one's pushes are timed (what is still
-open at the end of the file is left out), so that every
+The stages are chained as in the pipeline and each one's pushes are timed, so that every
 kernel works on what it gets in earnest: batches of a real size, warm from the stage
-before. A stage that is not there is skipped with a word, and so are those behind it.
+before. What is still open at the end of the file is left out. A stage that is not there
+is skipped with a word, and so are those behind it.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="workloads whose name contains this")
     arguments = parser.parse_args()
     for workload in workloads.all_workloads(quick=arguments.quick):
-        if arguments.only not in workload.name or workload.name.startswith("long"):
+        if arguments.only not in workload.path.name or workload.name.startswith("long"):
             continue
         workload.make()
         sys.stdout.write(f"\n{workload.path.name}\n\n| stage | rows | time | each | rate |\n")
