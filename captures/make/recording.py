@@ -228,7 +228,7 @@ def log_counts(events: Iterable[Event]) -> dict[str, Any]:
     return {
         "source": "application log",
         "connections": len(opened),
-        "refused": len(connections) - len(opened),
+        "refused": sum(len(row.get("refused", ())) for row in connections),
         "messages": total,
         "pings": {
             side: sum(row["pings"][side] for row in opened) for side in ("client", "server")
@@ -264,7 +264,15 @@ def _connection(port: int, rows: list[Event]) -> dict[str, Any]:
         }
     refused = [row for row in rows if row["event"] == "refused"]
     if refused:
-        out["refused"] = {key: refused[0][key] for key in ("status", "why") if key in refused[0]}
+        out["refused"] = [
+            {key: row[key] for key in ("path", "status", "outcome", "why") if key in row}
+            for row in refused
+        ]
+    exchanges = [row for row in rows if row["event"] == "exchange"]
+    if exchanges:
+        out["exchanges"] = [
+            {key: row[key] for key in ("path", "status", "kind", "body_bytes")} for row in exchanges
+        ]
     return out
 
 
