@@ -47,6 +47,8 @@ _INTERFACE_DESCRIPTION = 1
 _PACKET = 2  # obsolete since 2004, still in old files
 _INTERFACE_STATISTICS = 5
 _DECRYPTION_SECRETS = 10
+_JOURNAL_EXPORT = 9
+_CUSTOM = (0x00000BAD, 0x40000BAD)  # that may be copied to new files, that must not
 _SECTION_HEADER = int.from_bytes(PCAPNG_MAGIC, "big")  # reads the same both ways
 
 _BYTE_ORDER_MAGIC = bytes.fromhex("1a2b3c4d")
@@ -170,6 +172,9 @@ class PcapngReader(Reader):
             self._statistics(body)
         elif kind == _DECRYPTION_SECRETS:
             self._secret(body)
+        elif kind == _JOURNAL_EXPORT or kind in _CUSTOM:
+            # Wireshark lists them, so they take a frame.number; here they give no row.
+            self.packets += 1
 
     # --- bodies ------------------------------------------------------------------
     def _unpack(self, code: str, body: bytes, at: int = 0) -> tuple[int, ...]:

@@ -76,7 +76,7 @@ class FileStream(Stream):
     """A file, a FIFO or standard input.
 
     Args:
-        file: opened for reading, in binary; unbuffered is best.
+        file: opened for reading, in binary, with nothing read from it yet.
         owned: whether `close` closes it.
 
     Attributes:
@@ -91,8 +91,8 @@ class FileStream(Stream):
         self._file = file
         self._owned = owned
         self._poll: select.poll | None = None
-        # BufferedReader.readinto waits until all is there; readinto1 does not.
-        self._readinto: Any = getattr(file, "readinto1", None) or cast(Any, file).readinto
+        # A BufferedReader, even by readinto1, waits for more than a pipe has.
+        self._readinto: Any = cast(Any, getattr(file, "raw", file)).readinto
         self._ask_system()
 
     @classmethod
