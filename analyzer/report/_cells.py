@@ -10,6 +10,8 @@ its string columns made first) took four times as long for the frames table.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cython
 import numpy as np
 
@@ -115,12 +117,12 @@ class Cells:
     ends: cython.longlong[::1]
     first_label: cython.longlong[::1]
     out: cython.uchar[::1]
-    buffer: object
+    buffer: Any
     fixed_bytes: cython.Py_ssize_t
     second: cython.longlong
     stamp: cython.uchar[::1]
 
-    def __init__(self, dialect: int, kinds: object, affixes: list[bytes], first_label: object):
+    def __init__(self, dialect: int, kinds: Any, affixes: list[bytes], first_label: Any) -> None:
         """Prepare for a table.
 
         Args:
@@ -147,7 +149,7 @@ class Cells:
         numbers: cython.longlong[:, ::1],
         text: cython.uchar[::1],
         text_at: cython.longlong[::1],
-    ) -> object:
+    ) -> Any:
         """Return the rows as a uint8 array, good until the next call.
 
         Args:

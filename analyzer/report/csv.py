@@ -6,11 +6,23 @@ them. Made by the command line, called by the pipeline; analyzer.read_csv reads 
 
 from __future__ import annotations
 
+import base64
+import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from analyzer.columns import NULL
+from analyzer.errors import ReportError
 from analyzer.report.cells import Formatter
 from analyzer.report.output import PendingFolder, report_errors
-from analyzer.tables.schema import TABLES, TableRows
+from analyzer.tables.schema import TABLES, Column, Table, TableRows, Values
+from analyzer.tables.values import unit_ns
+
+_LARGEST_BLOCK = 1 << 30
+
+_ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|(.))", re.DOTALL)
 
 
 def file_name(table: str) -> str:
@@ -47,3 +59,83 @@ class CsvWriter:
     def abort(self) -> None:
         """Remove what was written."""
         self._output.discard()
+
+
+def read_rows(folder: str | Path, table: Table) -> TableRows:
+    """Return a table's rows as a CsvWriter wrote them.
+
+    Raises:
+        ReportError: There is no such file, or it is not one that CsvWriter wrote.
+    """
+    import pyarrow as pa
+    import pyarrow.csv
+
+    path = Path(folder) / file_name(table.name)
+    try:
+        size = path.stat().st_size
+        read = pyarrow.csv.read_csv(
+            path,
+            # A row must fit into a block, and payloads may be long.
+            pyarrow.csv.ReadOptions(block_size=min(max(size, 1), _LARGEST_BLOCK)),
+            convert_options=pyarrow.csv.ConvertOptions(
+                column_types={column.name: _cell_type(column) for column in table.columns},
+                include_columns=[column.name for column in table.columns],
+                null_values=[""],
+                true_values=["true"],
+                false_values=["false"],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+            ),
+        )
+    except (OSError, pa.ArrowException) as error:
+        reason = str(error).partition("\n")[0]
+        raise ReportError(f"cannot read {path}: {reason}") from error
+    values = {c.name: _values(c, read.column(c.name).combine_chunks()) for c in table.columns}
+    return TableRows(table, values, len(read))
+
+
+def _cell_type(column: Column) -> Any:
+    """Return the Arrow type as which a column's cells are parsed."""
+    import pyarrow as pa
+
+    if column.type in ("int", "bool", "time", "us", "seconds", "ratio"):
+        numbers = {"int": pa.int64(), "bool": pa.bool_(), "time": pa.timestamp("ns", "UTC")}
+        return numbers.get(column.type, pa.float64())
+    return pa.string()
+
+
+def _values(column: Column, cells: Any) -> Values:
+    """Return a column as the program keeps it, from parsed cells."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if column.type == "text":
+        return [None if cell is None else restored(cell) for cell in cells.to_pylist()]
+    if column.type == "payload":
+        return [None if cell is None else _payload(cell) for cell in cells.to_pylist()]
+    if column.type == "key":
+        keys = [NULL if cell is None else int(cell, 16) for cell in cells.to_pylist()]
+        return np.array(keys, np.int64)
+    if column.type == "enum":
+        codes = pc.index_in(cells, value_set=pa.array(column.labels, pa.string()))
+        return np.asarray(codes.fill_null(-1)).astype(np.int8)
+    if column.type == "bool":
+        return np.asarray(cells.cast(pa.int8()).fill_null(-1))
+    if column.type == "ratio":
+        return np.asarray(cells.fill_null(float("nan")))
+    if column.type in ("us", "seconds"):
+        known = np.asarray(cells.fill_null(0.0))
+        scaled = np.rint(known * unit_ns(column)).astype(np.int64)
+        return np.where(np.asarray(cells.is_null()), NULL, scaled)
+    return np.asarray(cells.cast(pa.int64()).fill_null(NULL))
+
+
+def restored(cell: str) -> str:
+    """Return the text of which a cell was made: without its protection, if it has one."""
+    if not cell.startswith("'"):
+        return cell
+    return _ESCAPE.sub(lambda m: chr(int(m[1], 16)) if m[1] else m[2], cell[1:])
+
+
+def _payload(cell: str) -> bytes:
+    return base64.b64decode(cell.removeprefix("'"))

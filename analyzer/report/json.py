@@ -33,6 +33,7 @@ class JsonWriter:
         self._pending = PendingFile(Path(target)) if isinstance(target, str | Path) else None
         self._stream = None if isinstance(target, str | Path) else target
         self._spools: dict[str, IO[bytes]] = {}
+        self._over = False
         self._formatters = {table.name: Formatter(table, "json") for table in TABLES}
 
     def write(self, rows: TableRows) -> None:
@@ -46,6 +47,8 @@ class JsonWriter:
 
     def close(self) -> None:
         """Write the document and put it in place."""
+        if self._over:
+            return
         if self._stream is not None:
             with report_errors("standard output"):
                 self._join(self._stream)
@@ -55,12 +58,14 @@ class JsonWriter:
                 self._join(self._pending.file)
             self._pending.finish()
             self._pending.commit()
+        self._over = True
         self._forget()
 
     def abort(self) -> None:
         """Remove what was written."""
         self._forget()
-        if self._pending is not None:
+        if self._pending is not None and not self._over:
+            self._over = True
             self._pending.discard()
 
     def _join(self, target: IO[bytes]) -> None:

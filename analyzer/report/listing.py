@@ -27,14 +27,14 @@ CONTROL = frozenset({"close", "ping", "pong"})
 _HEADS = (
     Head("time (UTC)", "left"),
     Head("gap"),
-    Head("connection"),
+    Head("conn"),
     Head("", "left"),
     Head("type", "left"),
     Head("payload"),
     Head("wire"),
     Head("preview", "left"),
 )
-_WIDTHS = (15, 8, 10, 1, 7, 7, 7)
+_WIDTHS = (15, 8, 5, 1, 7, 7, 7)
 
 
 class MessageListing:
@@ -92,7 +92,7 @@ class MessageListing:
         self._last[connection] = time
         if len(self._last) > MAX_REMEMBERED:
             del self._last[next(iter(self._last))]
-        gap = "" if before is None else f"+{duration(time - before)}"
+        gap = "" if before is None else _gap(time - before)
         sender = Text(
             arrow(self._console, row["direction"]),
             "green" if row["direction"] == "client" else "magenta",
@@ -100,3 +100,7 @@ class MessageListing:
         facts = [Text(clock(time)), Text(gap, "dim"), Text(str(connection)), sender, kind]
         cells = [*facts, Text(payload), Text(wire), last]
         print_row(self._console, cells, _HEADS, self._widths)
+
+
+def _gap(nanoseconds: int) -> str:
+    return ("+" if nanoseconds >= 0 else "") + duration(nanoseconds)

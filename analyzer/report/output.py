@@ -18,7 +18,11 @@ from analyzer.tables.schema import TableRows
 
 
 class Writer(Protocol):
-    """Takes rows as they are complete. Either close or abort is called, once, last."""
+    """Takes rows as they are complete.
+
+    The pipeline closes it when all went well and aborts it otherwise. A further call of
+    either does nothing.
+    """
 
     def write(self, rows: TableRows) -> None:
         """Take some complete rows of one table.
@@ -105,6 +109,7 @@ class PendingFolder:
         """
         self.folder = folder
         self.made = False
+        self.over = False
         self.files: dict[str, PendingFile] = {}
         if folder.exists() and not folder.is_dir():
             raise ReportError(f"cannot write {folder}: it is a file, not a folder")
@@ -121,11 +126,16 @@ class PendingFolder:
 
     def commit(self) -> None:
         """Finish all files, then put all in place."""
-        self._each(PendingFile.finish)
-        self._each(PendingFile.commit)
+        if not self.over:
+            self._each(PendingFile.finish)
+            self._each(PendingFile.commit)
+            self.over = True
 
     def discard(self) -> None:
         """Remove all unfinished files, and the folder if it was made for them."""
+        if self.over:
+            return
+        self.over = True
         self._each(PendingFile.discard)
         if self.made:
             with contextlib.suppress(OSError):

@@ -149,7 +149,8 @@ def to_series(column: Column, values: Values) -> pd.Series[Any]:
     if column.type == "key":
         return pd.Series(keys(numbers), dtype="string", name=name)
     if column.type == "enum":
-        categories = pd.Categorical.from_codes(numbers, categories=list(column.labels))
+        labels = pd.Index(list(column.labels))
+        categories = pd.Categorical.from_codes(numbers.astype(np.int8), categories=labels)
         return pd.Series(categories, name=name)
     if column.type == "bool":
         return pd.Series(pd.arrays.BooleanArray(numbers > 0, numbers < 0), name=name)

@@ -1,0 +1,319 @@
+"""The Python API: an analysis as DataFrames, and --where, which needs one.
+
+Knows the pipeline from outside, rows, and pandas, which is imported when a DataFrame is
+asked for. Must not know how tables are made. Used by Python programs and by the command
+line.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+import numpy as np
+
+from analyzer.columns import NULL
+from analyzer.errors import OptionError
+from analyzer.options import Options
+from analyzer.report.output import Writer
+from analyzer.tables import schema
+from analyzer.tables.schema import Table, TableRows
+from analyzer.tables.summary import Summary
+from analyzer.tables.values import concatenated, to_series
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analyzer.pipeline import Progress
+
+StrPath = str | os.PathLike[str]
+
+STDIN = "-"
+
+_ORDER = {
+    "connections": ["connection"],
+    "handshakes": ["handshake"],
+    "frames": ["connection", "frame"],
+    "messages": ["connection", "message"],
+    "pings": ["connection", "ping_frame"],
+    "http": ["tcp_stream", "exchange"],
+    "ledger": ["tcp_stream", "connection", "direction"],
+    "findings": ["packet", "tcp_stream", "connection", "frame", "id", "text"],
+}
+"""By what each DataFrame is sorted: rows leave the analysis as they are complete."""
+
+
+class Tables:
+    """The eight tables as DataFrames, each made when it is first asked for.
+
+    Columns, dtypes and null rules stand in docs/tables.md. Rows are sorted by their ids.
+    """
+
+    def __init__(self, load: Callable[[Table], TableRows]) -> None:
+        """Take rows of a table from `load` when they are needed."""
+        self._load = load
+        self._made: dict[str, pd.DataFrame] = {}
+
+    @property
+    def connections(self) -> pd.DataFrame:
+        """One row for each WebSocket connection."""
+        return self._table(schema.CONNECTIONS)
+
+    @property
+    def handshakes(self) -> pd.DataFrame:
+        """One row for each upgrade attempt, refused ones too."""
+        return self._table(schema.HANDSHAKES)
+
+    @property
+    def frames(self) -> pd.DataFrame:
+        """One row for each WebSocket frame."""
+        return self._table(schema.FRAMES)
+
+    @property
+    def messages(self) -> pd.DataFrame:
+        """One row for each message, with its cost on the wire."""
+        return self._table(schema.MESSAGES)
+
+    @property
+    def pings(self) -> pd.DataFrame:
+        """One row for each Ping with its Pong."""
+        return self._table(schema.PINGS)
+
+    @property
+    def http(self) -> pd.DataFrame:
+        """One row for each plain HTTP exchange."""
+        return self._table(schema.HTTP)
+
+    @property
+    def ledger(self) -> pd.DataFrame:
+        """Every byte accounted for once, by connection and direction."""
+        return self._table(schema.LEDGER)
+
+    @property
+    def findings(self) -> pd.DataFrame:
+        """One row for each oddity."""
+        return self._table(schema.FINDINGS)
+
+    def _table(self, table: Table) -> pd.DataFrame:
+        if table.name not in self._made:
+            self._made[table.name] = to_frame(self._load(table))
+        return self._made[table.name]
+
+
+class Analysis(Tables):
+    """What analyze() returns.
+
+    Attributes:
+        summary: the figures of the terminal report.
+    """
+
+    def __init__(self, collector: Collector, summary: Summary) -> None:
+        """Take the rows that `collector` holds."""
+        super().__init__(collector.rows)
+        self.summary = summary
+
+
+class Collector:
+    """A Writer that keeps rows in memory."""
+
+    def __init__(self, tables: Sequence[Table] = schema.TABLES) -> None:
+        """Keep the rows of `tables`."""
+        self._batches: dict[str, list[TableRows]] = {table.name: [] for table in tables}
+
+    def write(self, rows: TableRows) -> None:
+        """Keep `rows`."""
+        if rows.table.name in self._batches:
+            self._batches[rows.table.name].append(rows)
+
+    def close(self) -> None:
+        """Do nothing (Writer)."""
+
+    def abort(self) -> None:
+        """Do nothing (Writer)."""
+
+    def rows(self, table: Table) -> TableRows:
+        """Return all rows of a table."""
+        batches = self._batches[table.name]
+        values = {column.name: concatenated(column, batches) for column in table.columns}
+        return TableRows(table, values, sum(batch.count for batch in batches))
+
+
+def analyze(
+    paths: StrPath | Sequence[StrPath], *, where: str | None = None, **options: Any
+) -> Analysis:
+    """Analyse captures as one.
+
+    Args:
+        paths: a capture, a folder of captures, or several; "-" is standard input.
+        where: keep only connections for which this expression over the columns of
+            the connections table is true, as in DataFrame.query.
+        **options: fields of analyzer.Options, such as payload="full".
+
+    Returns:
+        The tables as DataFrames, and the summary.
+
+    Raises:
+        CaptureError: The input cannot be read at all.
+        OptionError: `where` cannot be evaluated.
+        TypeError: There is no such option.
+    """
+    several = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    collector = Collector()
+    summary = run([Path(path) for path in several], Options(**options), [collector], where=where)
+    return Analysis(collector, summary)
+
+
+def read_csv(folder: StrPath) -> Tables:
+    """Return the tables of a folder that --csv wrote, with the dtypes of analyze().
+
+    Raises:
+        ReportError: A table's file is missing or is not one that --csv wrote.
+    """
+    from analyzer.report.csv import read_rows
+
+    return Tables(lambda table: read_rows(Path(folder), table))
+
+
+def to_frame(rows: TableRows) -> pd.DataFrame:
+    """Return rows as a sorted DataFrame."""
+    import pandas as pd
+
+    columns = {
+        column.name: to_series(column, rows.values[column.name]) for column in rows.table.columns
+    }
+    frame = pd.DataFrame(columns)
+    return frame.sort_values(_ORDER[rows.table.name], kind="stable", ignore_index=True)
+
+
+# --- --where -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """What --where selects: numbers of connections, and their TCP connections."""
+
+    connections: frozenset[int]
+    tcp_streams: frozenset[int]
+
+
+class Selection:
+    """A Writer that hands on the rows of selected connections.
+
+    Rows that belong to no WebSocket connection (refused handshakes, plain HTTP
+    exchanges, findings) are kept if their TCP connection carries a selected one.
+    Findings about the capture itself are kept: they say what may be missing.
+    """
+
+    def __init__(self, writer: Writer, selected: Selected) -> None:
+        """Hand on to `writer`."""
+        self._writer = writer
+        self._connections = np.array(sorted(selected.connections), np.int64)
+        self._tcp_streams = np.array(sorted(selected.tcp_streams), np.int64)
+
+    def write(self, rows: TableRows) -> None:
+        """Hand on the rows that are selected."""
+        kept = np.flatnonzero(self._mask(rows))
+        if not len(kept):
+            return
+        places = kept.tolist()
+        values: dict[str, schema.Values] = {}
+        for column in rows.table.columns:
+            some = rows.values[column.name]
+            listed = column.type in ("text", "payload")
+            values[column.name] = [some[i] for i in places] if listed else np.asarray(some)[kept]
+        self._writer.write(TableRows(rows.table, values, len(places)))
+
+    def close(self) -> None:
+        """Close the writer."""
+        self._writer.close()
+
+    def abort(self) -> None:
+        """Abort the writer."""
+        self._writer.abort()
+
+    def _mask(self, rows: TableRows) -> Any:
+        mask = np.zeros(rows.count, bool)
+        loose = np.ones(rows.count, bool)
+        if "connection" in rows.values:
+            connections = np.asarray(rows.values["connection"])
+            mask |= np.isin(connections, self._connections)
+            loose = connections == NULL
+        if "tcp_stream" in rows.values:
+            streams = np.asarray(rows.values["tcp_stream"])
+            mask |= loose & np.isin(streams, self._tcp_streams)
+            if rows.table.name == "findings":
+                mask |= loose & (streams == NULL)
+        return mask
+
+
+def select(connections: pd.DataFrame, where: str) -> Selected:
+    """Return the connections for which the expression `where` is true.
+
+    Raises:
+        OptionError: It cannot be evaluated, or is neither true nor false.
+    """
+    import pandas as pd
+
+    try:
+        mask = connections.eval(where, engine="python", local_dict={}, global_dict={})
+    except Exception as error:  # pandas lets through whatever the expression raises
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise _bad_where(where, reason) from error
+    if not isinstance(mask, pd.Series) or not pd.api.types.is_bool_dtype(mask.dtype):
+        raise _bad_where(where, "it is not a condition that is true or false for each connection")
+    chosen = connections[mask.fillna(False).astype(bool)]
+    return Selected(frozenset(chosen["connection"]), frozenset(chosen["tcp_stream"]))
+
+
+def _bad_where(where: str, reason: str) -> OptionError:
+    return OptionError(
+        f"cannot evaluate --where {where!r}: {reason}",
+        hint="for example: server_port == 8080 and path.str.startswith('/chat')",
+    )
+
+
+def run(
+    paths: Sequence[Path],
+    options: Options,
+    writers: Sequence[Writer],
+    *,
+    where: str | None = None,
+    on_progress: Progress | None = None,
+    stdin: BinaryIO | None = None,
+) -> Summary:
+    """Run the pipeline; with `where` twice, first to see the connections.
+
+    Raises:
+        CaptureError: The input cannot be read at all.
+        OptionError: `where` cannot be evaluated.
+    """
+    from analyzer import pipeline
+
+    if where is None:
+        return pipeline.run(paths, options, writers, on_progress=on_progress, stdin=stdin)
+    again: BinaryIO | None = None
+    with tempfile.TemporaryFile() as spool:
+        if any(str(path) == STDIN for path in paths):
+            shutil.copyfileobj(stdin or open_stdin(), spool)
+            spool.seek(0)
+            again = cast("BinaryIO", spool)
+        collector = Collector([schema.CONNECTIONS])
+        pipeline.run(paths, options, [collector], on_progress=on_progress, stdin=again)
+        selected = select(to_frame(collector.rows(schema.CONNECTIONS)), where)
+        spool.seek(0)
+        summary = Summary()
+        chosen = [Selection(writer, selected) for writer in (*writers, summary)]
+        whole = pipeline.run(paths, options, chosen, on_progress=on_progress, stdin=again)
+        summary.capture = whole.capture
+        return summary
+
+
+def open_stdin() -> BinaryIO:
+    """Return standard input as bytes."""
+    return sys.stdin.buffer

@@ -1,0 +1,404 @@
+"""The command line: arguments to options, an analysis, a report, an exit status.
+
+`wsanalyze FILE...` needs no verb. Verbs stand in VERBS: a further one is one function
+that takes the arguments behind it. Whatever is slow to import is imported by the
+functions that need it, so that a small capture takes no longer than its analysis.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from analyzer.errors import OptionError, WsanalyzeError
+from analyzer.version import __version__
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from analyzer.pipeline import Progress
+    from analyzer.report.connection import ConnectionReport
+    from analyzer.report.output import Writer
+    from analyzer.tables.summary import Summary
+
+OK, FOUND, CALLERS_ERROR = 0, 1, 2
+INTERRUPTED, BROKEN_PIPE = 130, 141  # 128 and the signal's number, as shells have it
+
+PROGRESS_FROM_BYTES = 20_000_000
+"""Smaller inputs are done before a bar could be read."""
+
+Severity = Literal["info", "note", "warning", "error"]
+Payload = Literal["none", "preview", "full"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the command line asks for, as parsed."""
+
+    files: list[Path]
+    csv: Path | None
+    parquet: Path | None
+    json: str | None
+    payload: Payload
+    where: str | None
+    connection: int | None
+    messages: bool
+    no_control: bool
+    show_secrets: bool
+    fail_on: Severity | None
+    quiet: bool
+    no_progress: bool
+
+    @property
+    def json_to_stdout(self) -> bool:
+        """Whether the JSON document takes standard output."""
+        return self.json == "-"
+
+
+app = typer.Typer(
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"wsanalyze {__version__}")
+        raise typer.Exit
+
+
+_REPORTS = "Reports"
+_SELECTION = "Selection"
+
+Files = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILE...",
+        help="Captures (pcap, pcapng, also .gz and .zst) or folders of them, "
+        "analysed as one; - is standard input.",
+        show_default=False,
+    ),
+]
+CsvFolder = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Write all tables as CSV.", rich_help_panel=_REPORTS),
+]
+ParquetFolder = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Write all tables as Parquet.", rich_help_panel=_REPORTS),
+]
+JsonFile = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Write all tables as one JSON document; - is standard output.",
+        rich_help_panel=_REPORTS,
+    ),
+]
+KeptPayload = Annotated[
+    Payload, typer.Option(help="How much of each message to keep.", rich_help_panel=_REPORTS)
+]
+ShowSecrets = Annotated[
+    bool,
+    typer.Option(
+        "--show-secrets",
+        help="Show tokens in paths and subprotocols.",
+        rich_help_panel=_REPORTS,
+    ),
+]
+Where = Annotated[
+    str | None,
+    typer.Option(
+        metavar="EXPR",
+        help="Only connections for which this holds, such as "
+        "\"server_port == 8080 and path.str.startswith('/chat')\". Reads the input twice.",
+        rich_help_panel=_SELECTION,
+    ),
+]
+Connection = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=0, help="Show one in full.", rich_help_panel=_SELECTION),
+]
+Messages = Annotated[
+    bool, typer.Option("--messages", help="List messages.", rich_help_panel=_SELECTION)
+]
+NoControl = Annotated[
+    bool,
+    typer.Option(
+        "--no-control",
+        help="Leave out pings, pongs and closes in lists.",
+        rich_help_panel=_SELECTION,
+    ),
+]
+FailOn = Annotated[
+    Severity | None,
+    typer.Option(help="Exit with 1 if there is a finding as grave as this or graver."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no report on the terminal.")]
+NoProgress = Annotated[bool, typer.Option("--no-progress", help="Show no progress bar.")]
+Version = Annotated[
+    bool,
+    typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+]
+
+
+@app.command(no_args_is_help=True)
+def analyze(
+    files: Files,
+    csv: CsvFolder = None,
+    parquet: ParquetFolder = None,
+    json: JsonFile = None,
+    payload: KeptPayload = "preview",
+    show_secrets: ShowSecrets = False,
+    where: Where = None,
+    connection: Connection = None,
+    messages: Messages = False,
+    no_control: NoControl = False,
+    fail_on: FailOn = None,
+    quiet: Quiet = False,
+    no_progress: NoProgress = False,
+    version: Version = False,
+) -> int:
+    """Show what WebSocket traffic in captures does, and what it costs on the wire.
+
+    Without options: what the captures hold, handshake timings, messages,
+    where the bytes went, findings, connections.
+
+    Exit status: 0 analysed, 1 a finding as --fail-on asks for, 2 cannot be done.
+    """
+    request = Request(
+        files=files,
+        csv=csv,
+        parquet=parquet,
+        json=json,
+        payload=payload,
+        where=where,
+        connection=connection,
+        messages=messages,
+        no_control=no_control,
+        show_secrets=show_secrets,
+        fail_on=fail_on,
+        quiet=quiet,
+        no_progress=no_progress,
+    )
+    with _pipes():
+        return run(request)
+
+
+class _PipeClosed(Exception):
+    """The reader of standard output went away; no OSError, which typer would answer."""
+
+
+@contextlib.contextmanager
+def _pipes() -> Iterator[None]:
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise _PipeClosed from error
+
+
+def run(request: Request) -> int:
+    """Do what is asked; return the exit status.
+
+    Raises:
+        WsanalyzeError: It cannot be done; the caller's problem.
+    """
+    from analyzer.analysis import run as analyse
+    from analyzer.options import Options
+
+    options = Options(payload=request.payload, show_secrets=request.show_secrets)
+    console = _console(request)
+    single = _single_connection(request, console)
+    writers = _writers(request, console)
+    try:
+        with _progress(request) as on_progress:
+            summary = analyse(
+                request.files,
+                options,
+                [*writers, *([] if single is None else [single])],
+                where=request.where,
+                on_progress=on_progress,
+            )
+    except BaseException:
+        for writer in writers:
+            writer.abort()
+        raise
+    if console is not None:
+        _print(request, console, summary, single)
+    return FOUND if request.fail_on is not None and summary.reaches(request.fail_on) else OK
+
+
+def _console(request: Request) -> Console | None:
+    """Return the console of the report; None where none is printed."""
+    if request.json_to_stdout and (request.messages or request.connection is not None):
+        raise OptionError(
+            "--json - and a list on the terminal both want standard output",
+            hint="give --json a file name",
+        )
+    if request.quiet or request.json_to_stdout:
+        return None
+    from analyzer.report.layout import make_console
+
+    return make_console(sys.stdout)
+
+
+def _single_connection(request: Request, console: Console | None) -> ConnectionReport | None:
+    if request.connection is None or request.messages or console is None:
+        return None
+    from analyzer.report.connection import ConnectionReport
+
+    return ConnectionReport(request.connection)
+
+
+def _writers(request: Request, console: Console | None) -> list[Writer]:
+    """Return the writers that are asked for; each has checked that it can write."""
+    made: list[Writer] = []
+    try:
+        for make in _makers(request, console):
+            writer = make()
+            made.append(writer)  # at once: what is made before a failure is undone
+    except BaseException:
+        for writer in made:
+            writer.abort()
+        raise
+    return made
+
+
+def _makers(request: Request, console: Console | None) -> Iterator[Callable[[], Writer]]:
+    if request.csv is not None:
+        from analyzer.report.csv import CsvWriter
+
+        folder = request.csv
+        yield lambda: CsvWriter(folder)
+    if request.parquet is not None:
+        from analyzer.report.parquet import ParquetWriter
+
+        other = request.parquet
+        yield lambda: ParquetWriter(other)
+    if request.json is not None:
+        from analyzer.report.json import JsonWriter
+
+        target: Any = sys.stdout.buffer if request.json_to_stdout else request.json
+        yield lambda: JsonWriter(target)
+    if request.messages and console is not None:
+        yield lambda: _listing(request, console)
+
+
+def _listing(request: Request, console: Console) -> Writer:
+    from analyzer.analysis import Selected, Selection
+    from analyzer.report.listing import MessageListing
+
+    tables = ["messages"] if request.no_control else ["messages", "frames"]
+    listing = MessageListing(console, tables)
+    if request.connection is None:
+        return listing
+    return Selection(listing, Selected(frozenset({request.connection}), frozenset()))
+
+
+def _print(
+    request: Request, console: Console, summary: Summary, single: ConnectionReport | None
+) -> None:
+    if single is not None:
+        if not single.found:
+            raise OptionError(
+                f"there is no connection {request.connection}",
+                hint=f"the input holds {summary.rows['connections']}, numbered from 0",
+            )
+        single.render(console, control=not request.no_control)
+    elif not request.messages:
+        from analyzer.report.terminal import render
+
+        render(summary, console)
+
+
+@contextlib.contextmanager
+def _progress(request: Request) -> Iterator[Progress | None]:
+    """Yield what shows progress on standard error; None where nobody would see it."""
+    sizes = [path.stat().st_size for path in request.files if path.is_file()]
+    wanted = sys.stderr.isatty() and not request.no_progress and not request.messages
+    if not wanted or sum(sizes) < PROGRESS_FROM_BYTES:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+    columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _reserved(name: str) -> Callable[[Sequence[str]], int]:
+    def refuse(arguments: Sequence[str]) -> int:
+        raise OptionError(
+            f"{name!r} is a verb that this version does not have yet",
+            hint=f"to analyse a file of that name: wsanalyze ./{name}",
+        )
+
+    return refuse
+
+
+VERBS: dict[str, Callable[[Sequence[str]], int]] = {
+    name: _reserved(name) for name in ("live", "interfaces", "compare")
+}
+"""Verbs by name: each takes the arguments behind it and returns the exit status."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status.
+
+    Args:
+        arguments: without the program's name; default those of the process.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A terminal without UTF-8 shows question marks rather than a traceback.
+            stream.reconfigure(errors="replace")
+    try:
+        if given[0] in VERBS:
+            return VERBS[given[0]](given[1:])
+        status: Any = app(given, prog_name="wsanalyze", standalone_mode=False)
+    except WsanalyzeError as error:
+        return _complain(str(error), error.hint)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except _PipeClosed:
+        _drop_stdout()
+        return BROKEN_PIPE
+    except Exception as error:
+        # typer keeps its own copy of click in some versions, so that the class of
+        # usage errors has no name that holds for all.
+        if not hasattr(error, "format_message"):
+            raise
+        return _complain(error.format_message(), "wsanalyze --help lists all options")
+    return status if isinstance(status, int) else OK
+
+
+def _complain(message: str, hint: str | None) -> int:
+    """Say on standard error what the caller should change."""
+    lines = [f"error: {message}", *([f"hint: {hint}"] if hint else [])]
+    from analyzer.report.words import printable
+
+    # One line each: names of files may hold anything.
+    sys.stderr.writelines(printable(line) + "\n" for line in lines)
+    return CALLERS_ERROR
+
+
+def _drop_stdout() -> None:
+    """Point standard output at nothing, so that the last flush finds no broken pipe."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
