@@ -160,6 +160,12 @@ TCP_LATE = _kind(
 TCP_DATA_AFTER_FIN = _kind(
     "tcp-data-after-fin", WARNING, "RFC 9293 3.6", "Data beyond the sender's own FIN was ignored: {detail} bytes."
 )
+TCP_OUT_OF_WINDOW = _kind(
+    "tcp-out-of-window",
+    NOTE,
+    "RFC 9293 3.4",
+    "Bytes lie {detail} beyond what was expected, further than any window; they were ignored.",
+)
 
 # --- http ------------------------------------------------------------------------
 HTTP_MALFORMED = _kind(
@@ -218,6 +224,12 @@ HANDSHAKE_BAD_CONNECTION = _kind(
 )
 HANDSHAKE_BAD_UPGRADE = _kind(
     "handshake-bad-upgrade", ERROR, "RFC 6455 4.2.2", "The 101 does not upgrade to websocket: {detail}."
+)
+HANDSHAKE_MISSING_UPGRADE = _kind(
+    "handshake-missing-upgrade",
+    ERROR,
+    "RFC 6455 4.1",
+    "The upgrade request does not name websocket in Upgrade: {detail}.",
 )
 HANDSHAKE_MISSING_HOST = _kind(
     "handshake-missing-host", ERROR, "RFC 6455 4.1", "The upgrade request has no Host."

@@ -47,6 +47,9 @@ class Options:
     """IP datagrams that wait for fragments at once; the oldest goes first."""
     fragment_timeout_s: float = 30.0
     """Linux gives a datagram 30 s (net.ipv4.ipfrag_time)."""
+    max_fragments: int = 256
+    """Fragments of one datagram: 65,535 bytes over the smallest IPv4 path of 576
+    bytes are 119; tiny fragments are an attack."""
     max_tunnel_depth: int = 4
     """GRE in VXLAN in IPv6 is real; deeper nesting is an attack."""
 
@@ -79,6 +82,9 @@ class Options:
     """Bytes a client may send behind its upgrade request before the 101 is seen."""
     max_pipelined: int = 1024
     """Requests on a connection that wait for their responses."""
+    max_remembered_keys: int = 65_536
+    """Values of Sec-WebSocket-Key remembered to see one used again; the oldest goes
+    first. About 10 MB."""
 
     # --- websocket
     max_pending_messages: int = 1024

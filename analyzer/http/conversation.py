@@ -1,0 +1,653 @@
+"""A conversation: the HTTP messages of one TCP connection, request paired with response.
+
+Knows the order of messages (RFC 9112 9), who may speak when, and when a connection
+stops being HTTP. Must not know frames. One object per connection, made at its first
+payload byte by http.transactions.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Final
+
+from analyzer import findings
+from analyzer.columns import NULL
+from analyzer.http import pairing
+from analyzer.http.body import Body, BodyUntilClose, request_body, response_body
+from analyzer.http.handover import (
+    ACKED,
+    DIRECTION,
+    KIND,
+    LENGTH,
+    OFFSET,
+    PACKET,
+    TIME,
+    WIRE,
+    Piece,
+)
+from analyzer.http.head import (
+    MAYBE,
+    NEITHER,
+    REQUEST,
+    RESPONSE,
+    Head,
+    Malformed,
+    head_end,
+    leading_empty,
+    parse_head,
+    recognise,
+)
+from analyzer.http.pairing import Transaction
+from analyzer.http.results import Results
+from analyzer.http.upgrade import Checks, check_switch, fill_response, has_token, refuse
+from analyzer.tcp.bytestream import DATA, FIN, GAP_CUT, RESET
+
+# What a side is in.
+HEAD: Final = 0  # at or within a head
+BODY: Final = 1
+HOLD: Final = 2  # behind a request whose answer decides what follows
+WAIT: Final = 3  # a response that acknowledges a request not yet seen
+SEEK: Final = 4  # lost; a row that begins with a head ends it
+
+
+class Side:
+    """One direction: the parser's state.
+
+    Attributes:
+        direction: 2 * slot + side.
+        mode: HEAD, BODY, HOLD, WAIT or SEEK.
+        pending: bytes of an unfinished head.
+        first_time: when its first byte was captured.
+        body: being read.
+        current: whose message is being read.
+        seen: stream offset behind the last row.
+        held: rows kept back in HOLD and WAIT, copies.
+        held_bytes: their payload.
+        finished: FIN seen.
+    """
+
+    __slots__ = (
+        *("body", "current", "direction", "finished", "first_time", "held", "held_bytes"),
+        *("limited", "mode", "pending", "seen"),
+    )
+
+    def __init__(self, direction: int) -> None:
+        self.direction = direction
+        self.mode = HEAD
+        self.pending: bytearray | None = None
+        self.first_time = NULL
+        self.body: Body | None = None
+        self.current: Transaction | None = None
+        self.seen = 0
+        self.held: list[Piece] = []
+        self.held_bytes = 0
+        self.limited = False
+        self.finished = False
+
+
+class Conversation:
+    """Both sides of one connection, and the transactions in progress.
+
+    Attributes:
+        handed_on: the connection is HTTP no more; its rows leave.
+    """
+
+    __slots__ = (
+        *("_begun", "_client", "_kept", "_limit_told", "_lingering", "_meter", "_queue"),
+        *("_resets", "_results", "_sides", "_slot", "_start_seen", "_wait_rows", "_waited"),
+        "handed_on",
+    )
+
+    def __init__(self, slot: int, results: Results, *, start_seen: bool) -> None:
+        self._slot = slot
+        self._results = results
+        self._start_seen = start_seen
+        self._sides = (Side(2 * slot), Side(2 * slot + 1))
+        self._client = -1
+        self._kept: list[Piece] | None = []  # rows since the first, while undecided
+        self._queue: deque[Transaction] = deque()  # wait for their responses
+        self._lingering: Transaction | None = None  # complete, still counting packets
+        self._meter = [0]
+        self._begun = 0
+        self._limit_told = False
+        self._resets: list[int] = []
+        self._waited = False
+        self._wait_rows = 0
+        self.handed_on = False
+
+    # --- rows
+
+    def row(self, piece: Piece) -> None:
+        """Take the next row of the connection."""
+        if self.handed_on:
+            self._results.handover.hand_on(piece)
+            return
+        row = piece.row
+        kind = row[KIND]
+        side = self._sides[row[DIRECTION] & 1]
+        if self._kept is not None:
+            self._undecided(side, piece)
+            return
+        if kind > GAP_CUT:
+            self._control(side, piece)
+        elif side.mode in (HOLD, WAIT):
+            self._hold(side, piece, 0)
+        else:
+            self._payload(side, piece)
+        if self._wait_rows:
+            self._check_wait()
+
+    def begin_in_middle(self, piece: Piece) -> None:
+        """Begin with a row that opens with a head; the other side is lost yet."""
+        self._sides[1 - (piece.row[DIRECTION] & 1)].mode = SEEK
+        self.row(piece)
+
+    def _undecided(self, side: Side, piece: Piece) -> None:
+        """Look whether the connection is HTTP at all; keep its rows until then."""
+        assert self._kept is not None
+        if piece.row[KIND] != DATA:
+            if piece.row[KIND] <= GAP_CUT and side.pending:
+                self._hand_on_kept(piece)
+            else:
+                self._kept.append(piece.kept())
+            return
+        begun = side.pending or b""
+        buffer = begun + piece.data
+        answer = recognise(buffer)
+        too_long = len(buffer) > self._results.options.max_head_bytes
+        if answer == NEITHER or (answer == MAYBE and too_long):
+            self._hand_on_kept(piece)
+        elif answer == MAYBE:
+            side.pending = bytearray(buffer)
+            self._kept.append(piece.kept())
+        else:
+            is_client = answer == REQUEST
+            number = side.direction & 1
+            self._client = number if is_client else 1 - number
+            kept, self._kept = self._kept, None
+            for each in self._sides:
+                each.pending = None
+            for earlier in kept:
+                self.row(earlier)
+            self.row(piece)
+
+    def _hand_on_kept(self, piece: Piece | None) -> None:
+        kept, self._kept = self._kept or [], None
+        # A connection whose begin was not captured may be in the middle of a body.
+        search = not self._start_seen and not self._begun
+        self._hand_on()
+        self._results.searched[self._both()] = search
+        for each in (*kept, *((piece,) if piece is not None else ())):
+            self._results.handover.hand_on(each)
+
+    def _control(self, side: Side, piece: Piece) -> None:
+        """Take a row without payload."""
+        kind = piece.row[KIND]
+        self._meter[0] += piece.row[WIRE]
+        if kind == RESET:
+            self._resets.append(side.direction & 1)
+        elif kind == FIN:
+            side.finished = True
+            if side.mode == BODY and side.body is not None and side.body.until_close:
+                self._message_done(side)
+        if kind in (FIN, RESET) and side.held:
+            side.held.append(piece.kept())
+
+    def _hold(self, side: Side, piece: Piece, at: int) -> None:
+        """Keep a row until the answer says what it is."""
+        results = self._results
+        if self._wait_rows:
+            self._wait_rows += 1
+        side.held_bytes += piece.length - at
+        if side.held_bytes <= results.options.max_early_bytes:
+            side.held.append(piece.kept(at))
+            return
+        if not side.limited:
+            side.limited = True
+            results.find(findings.HTTP_EARLY_LIMIT, self._slot, piece.row[PACKET])
+        cut = piece.without_bytes(at)
+        if side.held and side.held[-1].row[KIND] == GAP_CUT == cut.row[KIND]:
+            # One row for all that is let go, so that rows are bounded too.
+            last = list(side.held[-1].row)
+            last[LENGTH] += cut.length
+            cut = Piece(tuple(last), -1, None, b"")
+            side.held.pop()
+        side.held.append(cut)
+
+    def _payload(self, side: Side, piece: Piece) -> None:
+        row = piece.row
+        side.seen = row[OFFSET] + row[LENGTH]
+        if row[KIND] != DATA:
+            self._meter[0] += row[WIRE]
+            self._gap(side, piece)
+            return
+        is_client = (side.direction & 1) == self._client
+        if side.mode == SEEK:
+            if recognise(piece.data) != (REQUEST if is_client else RESPONSE):
+                self._meter[0] += row[WIRE]
+                return
+            side.mode = HEAD
+        if side.mode == HEAD and is_client and not side.pending:
+            self._new_meter()
+        self._meter[0] += row[WIRE]
+        at = 0
+        while at < piece.length and not self.handed_on:
+            if side.mode == HEAD:
+                at = self._head(side, piece, at)
+            elif side.mode == BODY:
+                at = self._body(side, piece, at)
+            elif self._kept is not None:
+                self._undecided(side, piece.kept(at))
+                return
+            elif side.mode == SEEK:
+                return
+            else:
+                self._hold(side, piece, at)
+                return
+        if self.handed_on:
+            self._results.handover.hand_on(piece, at)
+
+    def _new_meter(self) -> None:
+        """From here on packets belong to the next request."""
+        self._meter = [0]
+        if self._lingering is not None:
+            self._emit(self._lingering)
+            self._lingering = None
+
+    # --- heads
+
+    def _head(self, side: Side, piece: Piece, at: int) -> int:
+        """Read on in a head; return the offset behind what was taken."""
+        is_client = (side.direction & 1) == self._client
+        before = 0
+        if side.pending is not None:
+            before = len(side.pending)
+            side.pending += piece.data[at:] if at else piece.data
+            buffer: bytes | bytearray = side.pending
+        else:
+            if not is_client and self._must_wait(piece):
+                side.mode = WAIT
+                self._wait_rows = 1
+                return at
+            if at and is_client:
+                self._new_meter()
+            buffer = piece.data[at:] if at else piece.data
+            side.first_time = piece.row[TIME]
+        leading = leading_empty(buffer)
+        end = head_end(buffer, max(leading, before - 3))
+        limit = self._results.options.max_head_bytes
+        if (end if end >= 0 else len(buffer)) - leading > limit:
+            self._results.find(
+                findings.HTTP_HEAD_LIMIT, self._slot, piece.row[PACKET], f"over {limit} bytes"
+            )
+            self._give_up_head(side, piece, "The answer's head is longer than max_head_bytes.")
+            self._hand_on()
+            return at
+        if end < 0:
+            if recognise(buffer) == NEITHER:
+                return self._malformed(side, piece, at, "not a start line")
+            if leading > limit:
+                return self._malformed(side, piece, at, "empty lines without end")
+            side.pending = bytearray(buffer) if before == 0 else side.pending
+            return piece.length
+        head = parse_head(buffer, leading, end)
+        if isinstance(head, Malformed):
+            return self._malformed(side, piece, at, head.reason)
+        if (head.status == 0) != is_client:
+            return self._malformed(side, piece, at, "it comes from the wrong side")
+        side.pending = None
+        for fault in head.faults:
+            self._results.find(findings.HTTP_MALFORMED, self._slot, piece.row[PACKET], fault)
+        self._results.http_bytes[side.direction] += end
+        if is_client:
+            self._request(side, head, piece, cut=False)
+        else:
+            self._response(side, head, piece)
+        return at + end - before
+
+    def _malformed(self, side: Side, piece: Piece, at: int, reason: str) -> int:
+        self._results.find(findings.HTTP_MALFORMED, self._slot, piece.row[PACKET], reason)
+        if self._give_up_head(side, piece, "The answer is not HTTP."):
+            self._hand_on()
+            return at
+        side.pending = None
+        side.mode = SEEK
+        return piece.length
+
+    def _give_up_head(self, side: Side, piece: Piece, reason: str) -> bool:
+        """End an attempt whose answer cannot be read; say whether there was one."""
+        is_client = (side.direction & 1) == self._client
+        handshake = self._queue[0].handshake if self._queue else None
+        if is_client or handshake is None:
+            return False
+        self._queue.popleft()
+        handshake.outcome = "bad-response"
+        handshake.outcome_reason = reason
+        handshake.response_first_time = side.first_time
+        handshake.response_last_time = piece.row[TIME]
+        self._results.handshakes.append(handshake)
+        return True
+
+    # --- requests
+
+    def _request(self, side: Side, head: Head, piece: Piece, *, cut: bool) -> None:
+        options = self._results.options
+        transaction = pairing.begin(
+            self._results, self._slot, self._client, head, side.first_time, piece.row, cut=cut
+        )
+        transaction.meter = self._meter
+        pairing.number(transaction, self._begun)
+        self._begun += 1
+        self._queue.append(transaction)
+        if len(self._queue) > options.max_pipelined:
+            if not self._limit_told:
+                self._limit_told = True
+                self._results.find(findings.HTTP_PIPELINE_LIMIT, self._slot, piece.row[PACKET])
+            self._drop(self._queue.popleft())
+        side.current = transaction
+        side.body = None if cut else request_body(head)
+        if cut:
+            side.mode = SEEK
+        elif side.body is not None and not side.body.done:
+            side.mode = BODY
+        else:
+            self._request_done(side)
+
+    def _request_done(self, side: Side) -> None:
+        transaction = side.current
+        side.current = side.body = None
+        side.mode = HEAD
+        if (
+            transaction is not None
+            and not transaction.answered
+            and (transaction.handshake is not None or transaction.method == "CONNECT")
+        ):
+            # What follows is WebSocket, a tunnel or the next request: the answer says.
+            side.mode = HOLD
+
+    def _replay(self, side: Side) -> None:
+        """Read the rows that were held back, as what they turned out to be."""
+        held, side.held, side.held_bytes, side.limited = side.held, [], 0, False
+        if side.mode in (HOLD, WAIT):
+            side.mode = HEAD
+        for piece in held:
+            self.row(piece)
+
+    # --- responses
+
+    def _must_wait(self, piece: Piece) -> bool:
+        """Say whether the request is still to come.
+
+        Captures on several queues swap packets: a response that acknowledges bytes of
+        the client that were not seen yet waits for them, for as many rows as tcp waits
+        before it calls bytes lost.
+        """
+        if self._queue or self._waited:
+            return False
+        return piece.row[ACKED] > self._sides[self._client].seen
+
+    def _check_wait(self) -> None:
+        server = self._sides[1 - self._client]
+        if server.mode != WAIT:
+            self._wait_rows = 0
+            return
+        late = self._wait_rows > self._results.options.lost_after_segments
+        if self._queue or late:
+            self._wait_rows = 0
+            self._waited = late and not self._queue
+            self._replay(server)
+
+    def _response(self, side: Side, head: Head, piece: Piece) -> None:
+        self._waited = False
+        if head.status == 101:
+            self._switch(side, head, piece)
+            return
+        if head.status < 200:
+            if self._queue:
+                pairing.interim(self._queue[0], head, side.first_time)
+            return
+        if not self._queue:
+            self._new_orphan(piece)
+        transaction = self._queue[0]
+        transaction.answered = True
+        pairing.answer(transaction, head, side.first_time, piece.row)
+        side.current = transaction
+        body = response_body(head, transaction.method)
+        side.body = body
+        handshake = transaction.handshake
+        client = self._sides[self._client]
+        is_tunnel = transaction.method == "CONNECT" and head.status < 300
+        if handshake is not None:
+            checks = Checks(self._results.findings, self._slot, piece.row[PACKET])
+            refuse(handshake, head, checks)
+            self._results.answered(handshake.key)
+        if body is None or body.done:
+            self._message_done(side)
+        else:
+            side.mode = BODY
+        if is_tunnel:
+            self._enter_tunnel(side)
+        if client.mode == HOLD:
+            self._replay(client)
+
+    def _enter_tunnel(self, side: Side) -> None:
+        """Begin anew on both sides: RFC 9110 9.3.6, "switch to tunnel mode"."""
+        self._kept = []
+        for each in self._sides:
+            each.pending = None
+        # Any mode but HEAD and BODY: the loop over the row's rest looks at _kept first.
+        side.mode = SEEK
+        client = self._sides[self._client]
+        held, client.held, client.held_bytes = client.held, [], 0
+        for each in self._sides:
+            each.mode = HEAD
+        side.mode = HEAD
+        for piece in held:
+            self.row(piece)
+
+    def _new_orphan(self, piece: Piece) -> None:
+        """Make a transaction for a response whose request was not captured."""
+        self._new_meter()
+        self._meter[0] += piece.row[WIRE]
+        transaction = pairing.orphan(self._slot, self._client)
+        transaction.meter = self._meter
+        pairing.number(transaction, self._begun)
+        self._begun += 1
+        self._queue.append(transaction)
+
+    def _switch(self, side: Side, head: Head, piece: Piece) -> None:
+        """Take a 101: the connection is HTTP no more."""
+        names_websocket = has_token(head.values.get("upgrade", ""), "websocket")
+        if names_websocket:
+            # Requests before the attempt were answered without our seeing it.
+            while self._queue and any(each.handshake for each in self._queue):
+                if self._queue[0].handshake is not None:
+                    break
+                self._drop(self._queue.popleft())
+        transaction = self._queue.popleft() if self._queue else None
+        handshake = transaction.handshake if transaction is not None else None
+        if handshake is None and names_websocket and (transaction is None or transaction.cut):
+            handshake = pairing.attempt_from(transaction, self._results, self._slot, self._client)
+            handshake.first_in_connection = self._begun == (transaction is not None)
+        if handshake is None:
+            if transaction is not None:
+                pairing.answer(transaction, head, side.first_time, piece.row)
+                pairing.finish(transaction, piece.row[TIME])
+                self._drop(transaction)
+            self._hand_on()
+            return
+        results = self._results
+        results.answered(handshake.key)
+        pairing.answer_attempt(handshake, head, side.first_time, piece.row)
+        checks = Checks(results.findings, self._slot, piece.row[PACKET])
+        check_switch(handshake, head, checks)
+        client = self._sides[self._client]
+        handshake.early_bytes = client.held_bytes
+        if client.held_bytes:
+            first = client.held[0].row[PACKET]
+            results.find(findings.HANDSHAKE_EARLY_DATA, self._slot, first, client.held_bytes)
+        results.upgrades.append(handshake)
+        results.marks.append(results.handover.place())
+        self._hand_on()
+
+    # --- bodies
+
+    def _body(self, side: Side, piece: Piece, at: int) -> int:
+        body = side.body
+        assert body is not None
+        end = body.take(piece, at)
+        self._results.http_bytes[side.direction] += end - at
+        is_client = (side.direction & 1) == self._client
+        if side.current is not None:
+            pairing.add_body(side.current, is_client, end - at, piece.row[TIME])
+        if body.fault:
+            self._results.find(findings.HTTP_MALFORMED, self._slot, piece.row[PACKET], body.fault)
+            self._message_lost(side)
+            return piece.length
+        if body.done:
+            self._message_done(side)
+        return end
+
+    def _message_done(self, side: Side) -> None:
+        if (side.direction & 1) == self._client:
+            self._request_done(side)
+            return
+        transaction = side.current
+        side.current = side.body = None
+        side.mode = HEAD
+        if transaction is None:
+            return
+        transaction.complete = True
+        if self._queue and self._queue[0] is transaction:
+            self._queue.popleft()
+        self._settle(transaction)
+
+    def _message_lost(self, side: Side) -> None:
+        """Go on behind a message whose end is not known."""
+        transaction = side.current
+        self._message_done(side)
+        if transaction is not None:
+            transaction.complete = False
+            if transaction.exchange is not None:
+                transaction.exchange.complete = False
+        if side.mode == HEAD:
+            side.mode = SEEK
+
+    def _settle(self, transaction: Transaction) -> None:
+        """Let a transaction leave, or linger for the packets that still belong to it."""
+        if transaction.exchange is not None and transaction.meter is self._meter:
+            self._lingering = transaction
+        else:
+            self._emit(transaction)
+
+    def _drop(self, transaction: Transaction) -> None:
+        """Let a transaction leave that has no complete response."""
+        self._emit(transaction)
+
+    def _emit(self, transaction: Transaction) -> None:
+        pairing.emit(transaction, self._results)
+
+    # --- gaps and ends
+
+    def _gap(self, side: Side, piece: Piece) -> None:
+        """Go on behind bytes that were not captured."""
+        lost = piece.length
+        packet = piece.row[PACKET]
+        if side.mode == SEEK:
+            return
+        self._results.find(findings.HTTP_LOST, self._slot, packet, f"{lost} bytes")
+        if side.mode == BODY:
+            assert side.body is not None
+            if not side.body.skip(lost):
+                self._message_lost(side)
+            elif side.body.done:
+                self._message_done(side)
+        elif side.pending is not None:
+            self._cut_head(side, piece.row)
+        else:
+            side.mode = SEEK
+
+    def _cut_head(self, side: Side, row: Any) -> None:
+        """Make the best of a head whose end was not captured."""
+        pending, side.pending = side.pending or bytearray(), None
+        side.mode = SEEK
+        # The last line may be cut anywhere, in the middle of a key for one.
+        whole = pending[: pending.rfind(b"\n") + 1] + b"\r\n"
+        head = parse_head(whole, leading_empty(whole), len(whole))
+        is_client = (side.direction & 1) == self._client
+        if isinstance(head, Malformed) or (head.status == 0) != is_client:
+            return
+        piece = Piece(row, -1, None, b"")
+        if is_client:
+            self._request(side, head, piece, cut=True)
+            return
+        if head.status < 200 and head.status != 101:
+            return
+        if head.status == 101:
+            if self._queue and self._queue[0].handshake is not None:
+                handshake = self._queue.popleft().handshake
+                assert handshake is not None
+                fill_response(handshake, head)
+                handshake.response_first_time = side.first_time
+                handshake.response_bytes = len(pending)
+                handshake.outcome = "cut"
+                handshake.outcome_reason = "The end of the 101 was not captured."
+                self._results.handshakes.append(handshake)
+            self._hand_on()
+            return
+        self._response(side, head, piece)
+        if side.mode == BODY:
+            self._message_lost(side)
+        elif side.mode == HEAD:
+            side.mode = SEEK
+
+    def _both(self) -> slice:
+        return slice(2 * self._slot, 2 * self._slot + 2)
+
+    def _hand_on(self) -> None:
+        """Leave HTTP: what was held back goes first, then every row to come."""
+        self._settle_all()
+        self.handed_on = True
+        self._results.handed_on[self._both()] = True
+        for side in self._sides:
+            for piece in side.held:
+                self._results.handover.hand_on(piece)
+            side.held = []
+
+    def _settle_all(self) -> None:
+        if self._lingering is not None:
+            self._emit(self._lingering)
+            self._lingering = None
+        while self._queue:
+            self._drop(self._queue.popleft())
+
+    def end(self, tcp: Any) -> None:
+        """Settle what is unfinished when the connection leaves.
+
+        Args:
+            tcp: its CONNECTION row.
+        """
+        if self._kept is not None:
+            self._hand_on_kept(None)
+            return
+        server = self._sides[1 - self._client]
+        if server.mode == WAIT:
+            self._wait_rows = 0
+            self._waited = True
+            self._replay(server)
+        for side in self._sides:
+            if side.pending is not None and not self.handed_on:
+                last = [0] * 14
+                last[DIRECTION] = side.direction
+                last[TIME] = int(tcp["last_time"])
+                self._cut_head(side, tuple(last))
+        if self.handed_on:
+            return
+        for transaction in self._queue:
+            if transaction.handshake is not None and not transaction.answered:
+                pairing.unanswered(
+                    transaction.handshake, self._results, tcp, self._client, self._resets
+                )
+        if isinstance(server.body, BodyUntilClose) and server.finished:
+            self._message_done(server)
+        self._settle_all()

@@ -1,0 +1,146 @@
+"""Rows that leave HTTP: which rows of a batch are handed on, and which are put in.
+
+Knows rows and buffers. Must not know messages. Used by http.conversation and
+http.transactions; makes the `rows` of an HttpBatch.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analyzer.columns import Rows, insert
+from analyzer.tcp.bytestream import CHUNK, DATA, GAP_CUT, StreamBatch
+
+Row = tuple[int, ...]
+"""One CHUNK row as a tuple."""
+
+assert CHUNK.names is not None
+(
+    PACKET,
+    TIME,
+    READY,
+    OFFSET,
+    ACKED,
+    START,
+    DIRECTION,
+    LENGTH,
+    PAYLOAD,
+    INTO,
+    HEADER_BYTES,
+    WIRE,
+    KIND,
+    FLAGS,
+) = range(len(CHUNK.names))
+
+
+class Piece:
+    """One row on its way through a conversation, with its bytes.
+
+    Attributes:
+        row: the CHUNK row as a tuple.
+        index: its place in the batch, or -1 if it was kept back.
+        length: bytes of stream that it stands for.
+    """
+
+    __slots__ = ("_data", "_stream", "index", "length", "row")
+
+    def __init__(
+        self, row: Row, index: int, stream: StreamBatch | None, data: bytes | None = None
+    ) -> None:
+        self.row = row
+        self.index = index
+        self.length = row[LENGTH]
+        self._stream = stream
+        self._data = data
+
+    @property
+    def data(self) -> bytes:
+        """The bytes; b"" for a row without captured bytes."""
+        if self._data is None:
+            if self.row[KIND] == DATA and self._stream is not None:
+                start = self.row[START]
+                self._data = self._stream.records.data[start : start + self.length].tobytes()
+            else:
+                self._data = b""
+        return self._data
+
+    def kept(self, at: int = 0) -> Piece:
+        """Return a copy of what lies behind `at` that outlives the batch."""
+        row, data = self.row, self.data
+        return Piece(tail(row, at) if at else row, -1, None, data[at:] if at else data)
+
+    def without_bytes(self, at: int = 0) -> Piece:
+        """Return the row behind `at` as a gap, for when its bytes cannot be kept."""
+        row = list(tail(self.row, at) if at else self.row)
+        if row[KIND] == DATA:
+            row[KIND] = GAP_CUT
+        return Piece(tuple(row), -1, None, b"")
+
+
+def tail(row: Row, at: int) -> Row:
+    """Return `row` from byte `at` on: the head before it took the packet's wire bytes."""
+    changed = list(row)
+    changed[START] += at
+    changed[OFFSET] += at
+    changed[INTO] += at
+    changed[LENGTH] -= at
+    changed[WIRE] = 0
+    return tuple(changed)
+
+
+class Handover:
+    """Collects the rows of one batch that leave HTTP.
+
+    Attributes:
+        at: the row being looked at; what is put in goes before it.
+        keep: bool per row of the batch: it leaves as it is.
+    """
+
+    def __init__(self, stream: StreamBatch) -> None:
+        self.at = 0
+        self.stream = stream
+        self.keep = np.zeros(len(stream.rows), bool)
+        self._tails: list[tuple[int, int]] = []
+        self._places: list[int] = []
+        self._inserted: list[Row] = []
+
+    def hand_on(self, piece: Piece, at: int = 0) -> None:
+        """Let `piece` leave from byte `at` on."""
+        if piece.row[KIND] <= GAP_CUT and at >= piece.length:
+            return
+        if piece.index >= 0:
+            self.keep[piece.index] = True
+            if at:
+                self._tails.append((piece.index, at))
+            return
+        row = list(tail(piece.row, at) if at else piece.row)
+        if row[KIND] == DATA:
+            row[START] = self.stream.records.append(piece.data[at:])
+        self._places.append(self.at)
+        self._inserted.append(tuple(row))
+
+    def place(self) -> tuple[int, int]:
+        """Return a mark for the place reached, for `positions`."""
+        return self.at, len(self._inserted)
+
+    def positions(self, marks: list[tuple[int, int]]) -> list[int]:
+        """Return where among `rows()` each mark lies."""
+        if not marks:
+            return []
+        kept = np.concatenate(([0], np.cumsum(self.keep)))
+        return [int(kept[row]) + inserted for row, inserted in marks]
+
+    def rows(self) -> Rows:
+        """Return the rows that leave, in order."""
+        source = self.stream.rows
+        if not self._inserted and not self._tails and self.keep.all():
+            return source
+        if self._tails:
+            source = source.copy()
+            for index, at in self._tails:
+                source[index] = tail(source[index].item(), at)
+        kept = source[self.keep]
+        if not self._inserted:
+            return kept
+        before = np.concatenate(([0], np.cumsum(self.keep)))[self._places]
+        return insert(kept, before.tolist(), np.array(self._inserted, dtype=CHUNK))

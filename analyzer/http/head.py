@@ -1,0 +1,227 @@
+"""Heads: the start line and fields of an HTTP/1.1 message, from bytes.
+
+Knows RFC 9112 sections 2 to 5, read leniently: this is a witness, not a server. Must
+not know bodies, connections or WebSocket. Called by http.conversation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+_TOKEN: Final = frozenset(
+    "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+)
+_MAX_METHOD = 32
+"""Longest method taken for one. The longest registered, UPDATEREDIRECTREF, has 17."""
+
+REQUEST: Final = "request"
+RESPONSE: Final = "response"
+MAYBE: Final = "maybe"
+NEITHER: Final = "neither"
+
+
+@dataclass(slots=True)
+class Head:
+    """One message head.
+
+    Attributes:
+        method: of a request; "" for a response.
+        target: request target as sent.
+        version: such as "1.1".
+        status: of a response; 0 for a request.
+        reason: reason phrase of a response.
+        fields: (name, value) as sent, repeated ones too, folded lines joined by a space.
+        values: by name in lower case; repeated fields joined by ", " (RFC 9110 5.3).
+        repeated: names in lower case that came more than once.
+        leading: bytes of empty lines before the start line.
+        size: bytes from the start line to the empty line that ends the head.
+        faults: what is wrong with it, in words.
+    """
+
+    method: str
+    target: str
+    version: str
+    status: int
+    reason: str
+    fields: tuple[tuple[str, str], ...]
+    values: Mapping[str, str]
+    repeated: tuple[str, ...]
+    leading: int
+    size: int
+    faults: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """Bytes that are no head."""
+
+    reason: str
+
+
+def leading_empty(data: bytes | bytearray) -> int:
+    """Return how many bytes of empty lines precede the start line.
+
+    RFC 9112 2.2: "a server ... SHOULD ignore at least one empty line (CRLF) received
+    prior to the request-line."
+    """
+    at = 0
+    while data[at : at + 1] in (b"\r", b"\n"):
+        at += 1
+    return at
+
+
+def head_end(data: bytes | bytearray, begin: int) -> int:
+    """Return the offset behind the empty line that ends the head; -1 if not there.
+
+    A lone LF ends a line as well (RFC 9112 2.2: "a recipient MAY recognize a single LF").
+
+    Args:
+        data: bytes of the head and perhaps more.
+        begin: where to search, at or behind the start line.
+    """
+    crlf = data.find(b"\n\r\n", begin)
+    lone = data.find(b"\n\n", begin, crlf + 2 if crlf >= 0 else len(data))
+    if lone >= 0:
+        return lone + 2
+    return crlf + 3 if crlf >= 0 else -1
+
+
+def read_head(data: bytes | bytearray) -> Head | Malformed | None:
+    """Parse the head at the start of `data`.
+
+    Returns:
+        The head; None if more bytes are needed; Malformed if no bytes can help.
+    """
+    leading = leading_empty(data)
+    end = head_end(data, leading)
+    if end < 0:
+        return Malformed("not a start line") if recognise(data) == NEITHER else None
+    return parse_head(data, leading, end)
+
+
+def recognise(data: bytes | bytearray) -> str:
+    """Say what the first bytes of a stream can be.
+
+    Returns:
+        REQUEST or RESPONSE if the start line is complete and right; NEITHER if it
+        cannot become one; MAYBE otherwise.
+    """
+    at = leading_empty(data)
+    if data[at : at + 1] and data[at] < 0x21:
+        return NEITHER
+    end = data.find(b"\n", at)
+    line = bytes(data[at:end] if end >= 0 else data[at:])
+    if end >= 0:
+        start = _start_line(line.decode("latin-1").rstrip("\r"))
+        if start is None:
+            return NEITHER
+        return REQUEST if start[0] else RESPONSE
+    if _has_control(line):
+        return NEITHER
+    if line[:5] == b"HTTP/"[: len(line)]:
+        return MAYBE
+    method, space, _ = line.partition(b" ")
+    if len(method) > _MAX_METHOD or not _TOKEN.issuperset(method.rstrip(b"\r").decode("latin-1")):
+        return NEITHER
+    # A CR that ends the line at the method leaves no room for a target.
+    return NEITHER if method.endswith(b"\r") and (space or len(method) > 1) else MAYBE
+
+
+def parse_head(data: bytes | bytearray, leading: int, end: int) -> Head | Malformed:
+    """Parse `data[leading:end]`, a whole head with its empty line."""
+    lines = data[leading:end].decode("latin-1").split("\n")
+    start = _start_line(lines[0].rstrip("\r"))
+    if start is None:
+        return Malformed(f"not a start line: {lines[0][:60].rstrip()!r}")
+    fields: list[tuple[str, str]] = []
+    values: dict[str, str] = {}
+    repeated: list[str] = []
+    faults: list[str] = []
+    for line in lines[1:-2]:
+        name, colon, value = line.partition(":")
+        if name[:1] in (" ", "\t"):
+            _unfold(line, fields, values, faults)
+            continue
+        if not colon or not name:
+            faults.append(f"a line without a field name: {line[:40].rstrip()!r}")
+            continue
+        if name[-1] in " \t":
+            # RFC 9112 5.1: "No whitespace is allowed between the field name and colon."
+            faults.append(f"whitespace before the colon of {name.strip()[:40]}")
+            name = name.rstrip(" \t")
+        value = value.strip(" \t\r")
+        fields.append((name, value))
+        key = name.lower()
+        if key in values:
+            values[key] += ", " + value
+            repeated.append(key)
+        else:
+            values[key] = value
+    if data.find(b"\0", leading, end) >= 0:
+        # RFC 9110 5.5: values with CR, LF or NUL "are invalid and dangerous".
+        faults.append("a NUL byte")
+    method, target, version, status, reason = start
+    return Head(
+        method,
+        target,
+        version,
+        status,
+        reason,
+        tuple(fields),
+        values,
+        tuple(repeated),
+        leading,
+        end - leading,
+        tuple(faults),
+    )
+
+
+def _unfold(
+    line: str, fields: list[tuple[str, str]], values: dict[str, str], faults: list[str]
+) -> None:
+    """Join a folded line to the field before it.
+
+    RFC 9112 5.2: replace "each received obs-fold with one or more SP octets".
+    """
+    if not fields:
+        faults.append("whitespace before the first field")
+        return
+    more = line.strip(" \t\r")
+    name, value = fields[-1]
+    fields[-1] = (name, f"{value} {more}".strip(" "))
+    values[name.lower()] = f"{values[name.lower()]} {more}".strip(" ")
+
+
+def _start_line(line: str) -> tuple[str, str, str, int, str] | None:
+    """Return (method, target, version, status, reason), or None."""
+    if line[:5] == "HTTP/":
+        code = line[9:12]
+        if line[8:9] != " " or not _is_version(line[5:8]) or line[12:13] not in ("", " "):
+            return None
+        if len(code) != 3 or not code.isascii() or not code.isdigit() or code[0] == "0":
+            return None
+        return "", "", line[5:8], int(code), line[13:]
+    method, _, rest = line.partition(" ")
+    target, _, protocol = rest.rstrip(" ").rpartition(" ")
+    if protocol[:5] != "HTTP/" or not _is_version(protocol[5:]) or not target:
+        return None
+    if not 0 < len(method) <= _MAX_METHOD or not _TOKEN.issuperset(method):
+        return None
+    # "PRI * HTTP/2.0" opens HTTP/2 (RFC 9113 3.4), which is another protocol.
+    if method == "PRI" and protocol == "HTTP/2.0":
+        return None
+    return method, target, protocol[5:], 0, ""
+
+
+def _is_version(text: str) -> bool:
+    """RFC 9112 2.3: HTTP-version = HTTP-name "/" DIGIT "." DIGIT."""
+    return text in ("1.1", "1.0") or (
+        len(text) == 3 and text.isascii() and text[1] == "." and (text[0] + text[2]).isdigit()
+    )
+
+
+def _has_control(line: bytes) -> bool:
+    # Without a line end yet: a text protocol has no control characters in its line.
+    return any(byte < 0x20 and byte not in (9, 13) for byte in line)

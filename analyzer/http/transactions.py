@@ -1,0 +1,137 @@
+"""The http stage: byte streams -> HTTP exchanges, upgrade attempts, rows that left HTTP.
+
+Holds one Conversation per connection whose bytes are, or may yet be, HTTP; rows of
+connections that left it pass by a mask, with no Python per row. Knows TCP's rows and
+slots; what a message means is http.conversation's matter. Called by pipeline.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.http.conversation import Conversation
+from analyzer.http.events import HttpBatch
+from analyzer.http.handover import DIRECTION, KIND, LENGTH, START, Piece
+from analyzer.http.head import MAYBE, NEITHER, recognise
+from analyzer.http.results import Results
+from analyzer.options import Options
+from analyzer.tcp.bytestream import DATA, GAP_CUT, StreamBatch
+
+_BLOCK = 1024
+"""Rows looked at together: a connection that is handed on leaves the slow way with
+the next block, however large the batch."""
+
+
+class HttpStage:
+    """Finds HTTP on any port, and where it ends."""
+
+    def __init__(self, options: Options) -> None:
+        self._results = Results(options)
+        self._conversations: dict[int, Conversation] = {}
+        self._stale: list[int] = []
+
+    def push(self, batch: StreamBatch) -> HttpBatch:
+        """Take one batch, the last one too; return what became complete with it."""
+        results = self._results
+        for slot in self._stale:
+            results.http_bytes[2 * slot : 2 * slot + 2] = 0
+        results.reserve(2 * len(batch.connections))
+        results.begin(batch)
+        at, count = 0, len(batch.rows)
+        while at < count:
+            at = self._block(batch, at, min(at + _BLOCK, count))
+        results.handover.at = count
+        for slot in batch.ended:
+            conversation = self._conversations.pop(slot, None)
+            if conversation is not None:
+                conversation.end(batch.connections[slot])
+            results.handed_on[2 * slot : 2 * slot + 2] = False
+            results.searched[2 * slot : 2 * slot + 2] = False
+        self._stale = list(batch.ended)
+        return HttpBatch(
+            batch,
+            results.handover.rows(),
+            results.upgrades,
+            results.handover.positions(results.marks),
+            results.handshakes,
+            results.exchanges,
+            list(batch.ended),
+            results.http_bytes,
+            results.findings,
+        )
+
+    def _block(self, batch: StreamBatch, begin: int, end: int) -> int:
+        """Look at rows `begin` to `end`; return where to go on."""
+        results = self._results
+        rows = batch.rows[begin:end]
+        passing = results.handed_on[rows["direction"]]
+        results.handover.keep[begin:end] = passing
+        look = ~passing
+        if results.searched.any():
+            look |= self._may_begin(batch, begin, end)
+        places = np.flatnonzero(look)
+        chosen = rows.tolist() if len(places) == len(rows) else rows[places].tolist()
+        conversations = self._conversations
+        for place, row in zip(places.tolist(), chosen, strict=True):
+            index = begin + place
+            direction = row[DIRECTION]
+            slot = direction >> 1
+            results.handover.at = index
+            conversation = conversations.get(slot)
+            piece = Piece(row, index, batch)
+            if conversation is None:
+                if results.handed_on[direction]:
+                    if results.searched[direction] and _begins_http(piece):
+                        self._resume(slot, piece)
+                        # Rows behind it pass by a mask that is no longer true.
+                        return index + 1
+                    results.handover.keep[index] = True
+                    continue
+                # SYNs and ACKs before the first payload cost nothing.
+                if row[KIND] > GAP_CUT or not row[LENGTH]:
+                    continue
+                known = bool(batch.connections[slot]["sides_known"])
+                conversation = Conversation(slot, results, start_seen=known)
+                conversations[slot] = conversation
+            conversation.row(piece)
+            if conversation.handed_on:
+                del conversations[slot]
+        return end
+
+    def _resume(self, slot: int, piece: Piece) -> None:
+        """Take up HTTP in a connection that began in the middle of something else."""
+        results = self._results
+        results.handed_on[2 * slot : 2 * slot + 2] = False
+        results.searched[2 * slot : 2 * slot + 2] = False
+        results.handover.keep[piece.index] = False
+        conversation = Conversation(slot, results, start_seen=False)
+        conversation.begin_in_middle(piece)
+        if not conversation.handed_on:
+            self._conversations[slot] = conversation
+
+    def _may_begin(self, batch: StreamBatch, begin: int, end: int) -> npt.NDArray[np.bool_]:
+        """Return which rows of searched directions begin with "GET " or "HTTP"."""
+        rows = batch.rows[begin:end]
+        look: npt.NDArray[np.bool_] = (
+            self._results.searched[rows["direction"]]
+            & (rows["kind"] == DATA)
+            & (rows["length"] >= 12)
+        )
+        places = np.flatnonzero(look)
+        starts = rows["start"][places]
+        data = batch.records.data
+        first, second = data[starts], data[starts + 1]
+        look[places] = ((first == ord("G")) & (second == ord("E"))) | (
+            (first == ord("H")) & (second == ord("T"))
+        )
+        return look
+
+
+def _begins_http(piece: Piece) -> bool:
+    """Say whether a row begins with a whole request line of GET, or with a status line."""
+    if piece.row[KIND] != DATA or piece.length < 12 or piece.row[START] < 0:
+        return False
+    if not piece.data.startswith((b"GET ", b"HTTP/1.")):
+        return False
+    return recognise(piece.data) not in (NEITHER, MAYBE)
