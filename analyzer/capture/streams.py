@@ -152,17 +152,25 @@ class _Decompressed(Stream):
     def __init__(self, source: Stream) -> None:
         super().__init__()
         self._source = source
+        # Of a pipe, what there is goes out before more is asked for.
+        self._may_wait = isinstance(source, FileStream) and source.size is None
         self._input = b""
         self._output = memoryview(b"")
         self._ended = False
 
     def _fill(self, room: memoryview) -> int:
-        while not self._output and not self._ended:
-            self._step(len(room))
-        taken = min(len(room), len(self._output))
-        room[:taken] = self._output[:taken]
-        self._output = self._output[taken:]
-        return taken
+        filled = 0
+        while filled < len(room):
+            if self._output:
+                taken = min(len(room) - filled, len(self._output))
+                room[filled : filled + taken] = self._output[:taken]
+                self._output = self._output[taken:]
+                filled += taken
+            elif self._ended or (filled and self._may_wait):
+                break
+            else:
+                self._step(len(room) - filled)
+        return filled
 
     @abstractmethod
     def _step(self, wanted: int) -> None:

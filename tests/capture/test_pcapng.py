@@ -244,3 +244,16 @@ def test_any_head_is_read_or_refused(head):
         except NotACaptureError:
             continue
         assert found == captures.read_pcapng(file)
+
+
+def test_blocks_too_short_for_their_fields_do_no_harm():
+    file = section() + interface() + block(2, b"1234") + block(6, b"1234")
+    file += block(5, b"1234") + block(10, b"1234") + enhanced(0, b"a")
+    packets, findings = read(file)
+    assert [p.payload for p in packets] == [b"a"]
+    assert findings == [("capture-skipped", "2 packets are longer than the block around them")]
+
+
+def test_many_old_packets_in_one_piece():
+    file = section() + interface() + b"".join(old_packet(i, b"x") for i in range(500))
+    assert [p.time for p in read(file)[0]] == [i * 1000 for i in range(500)]

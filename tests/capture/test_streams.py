@@ -146,3 +146,16 @@ def test_a_read_error_is_a_fault(tmp_path):
     source = FileStream(Broken())
     assert source.read(5) == b""
     assert source.fault.detail == "reading failed: Input/output error"
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd])
+def test_a_compressed_file_fills_the_room(tmp_path, pack):
+    (tmp_path / "x").write_bytes(pack(CONTENT) + pack(b"end"))
+    file = FileStream.open(tmp_path / "x")
+    source = decompressed(file, file.peek(24))
+    room = bytearray(len(CONTENT))
+    assert source.readinto(memoryview(room)) == len(CONTENT)
+    assert room == CONTENT
+    assert source.read(99) == b"end"
+    assert source.read(99) == b""
+    source.close()
