@@ -1,0 +1,202 @@
+"""The packets stage: from captured records to TCP segments.
+
+Knows the header walk and the joining of fragments, and counts what is not TCP. Must
+not know connections. Called by pipeline.Pipeline.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from analyzer.capture.records import RecordBatch
+from analyzer.columns import NULL, Rows, empty
+from analyzer.findings import (
+    PACKETS_MALFORMED,
+    PACKETS_SNAPLEN,
+    PACKETS_TUNNEL_DEPTH,
+    PACKETS_UNKNOWN_LINK_TYPE,
+)
+from analyzer.options import DEFAULT, Options
+from analyzer.packets import _headers
+from analyzer.packets.fragments import Fragment, Joiner, Tally
+from analyzer.packets.segments import SEGMENT, SegmentBatch
+
+FRAGMENT_LABEL = "ip fragment"
+
+_LABELS = {
+    _headers.FRAGMENT: FRAGMENT_LABEL,
+    _headers.UDP: "udp",
+    _headers.ARP: "arp",
+    _headers.ICMP: "icmp",
+    _headers.ICMPV6: "icmpv6",
+    _headers.EXTENSION: "ipv6 extension",
+    _headers.MALFORMED: "malformed",
+    _headers.HEADER_CUT: "header cut",
+    _headers.TCP_HEADER_CUT: "tcp header cut",
+    _headers.TOO_DEEP: "tunnel too deep",
+}
+_PROTOCOLS = {2: "igmp", 47: "gre", 50: "esp", 89: "ospf", 103: "pim", 112: "vrrp", 132: "sctp"}
+
+
+class PacketDecoder:
+    """Finds the TCP segments in packets.
+
+    Every packet gives one segment or one count in `not_tcp`. Fragments that do not
+    complete a datagram are counted as "ip fragment".
+
+    Args:
+        options: limits.
+    """
+
+    def __init__(self, options: Options = DEFAULT) -> None:
+        self._counts = np.zeros(_headers.OUTCOMES, np.int64)
+        self._firsts = np.zeros(_headers.OUTCOMES, np.int64)
+        self._others: dict[tuple[int, int], int] = {}
+        self._walk = _headers.HeaderWalk(
+            options.max_tunnel_depth, self._counts, self._firsts, self._others
+        )
+        self._joiner = Joiner(options)
+        self._too_deep = Tally()
+        self._malformed = Tally()
+        self._cut = Tally()
+        self._link_types: dict[int, Tally] = {}
+
+    def push(self, records: RecordBatch) -> SegmentBatch:
+        """Decode one batch of packets.
+
+        Args:
+            records: dtype RECORD; joined datagrams are appended to its data.
+
+        Returns:
+            The segments found, over the same buffer.
+        """
+        segments = np.empty(len(records.rows), SEGMENT)
+        row = count = 0
+        while True:
+            self._bind(records, segments)
+            row, count, outcome = self._walk.walk(row, count)
+            if outcome != _headers.FRAGMENT:
+                break
+            count += self._join(records, segments, count)
+            row += 1
+        batch = SegmentBatch(
+            records,
+            segments[:count],
+            packets=len(records.rows),
+            not_tcp=self._take_counts(records),
+            first_time=NULL,
+            last_time=NULL,
+        )
+        if len(records.rows):
+            self._add_totals(batch)
+        return batch
+
+    def finish(self) -> SegmentBatch:
+        """Give up what waits for fragments; return the findings of the whole capture."""
+        findings = self._joiner.finish()
+        malformed = self._malformed
+        if self._joiner.malformed.count:
+            other = self._joiner.malformed
+            first = min(filter(None, (malformed.first, other.first)))
+            malformed = Tally(malformed.count + other.count, first)
+        for link_type, tally in self._link_types.items():
+            noun = f"packets of link type {link_type}" if link_type >= 0 else "of further ones"
+            findings += tally.finding(PACKETS_UNKNOWN_LINK_TYPE, noun)
+        findings += malformed.finding(PACKETS_MALFORMED, "packets")
+        findings += self._cut.finding(PACKETS_SNAPLEN, "packets")
+        findings += self._too_deep.finding(PACKETS_TUNNEL_DEPTH, "packets")
+        return SegmentBatch(
+            RecordBatch(),
+            empty(SEGMENT),
+            first_time=NULL,
+            last_time=NULL,
+            findings=findings,
+        )
+
+    def _bind(self, records: RecordBatch, segments: Rows) -> None:
+        # Record arrays, so that the uncompiled kernel can say rows[i].packet too.
+        self._walk.bind(records.data, records.rows.view(np.recarray), segments.view(np.recarray))
+
+    def _join(self, records: RecordBatch, segments: Rows, count: int) -> int:
+        """Take the fragment at which the walk stopped; return the segments it gave."""
+        outcome = _headers.FRAGMENT
+        while outcome == _headers.FRAGMENT:
+            fragment = Fragment(*self._walk.fragment())
+            joined = self._joiner.add(fragment, records.data)
+            if joined is None:
+                self._counts[_headers.FRAGMENT] += 1
+                return 0
+            start = records.append(joined.content)
+            self._bind(records, segments)
+            # A joined datagram may be a fragment again, of the datagram in a tunnel.
+            outcome = self._walk.again(
+                joined.version,
+                start,
+                len(joined.content),
+                joined.length,
+                joined.depth,
+                joined.original,
+                count,
+            )
+        return 1 if outcome == _headers.SEGMENT else 0
+
+    def _take_counts(self, records: RecordBatch) -> Counter[str]:
+        """Return the counts since the last call, and add them to the totals."""
+        not_tcp = Counter(
+            {
+                label: int(self._counts[code])
+                for code, label in _LABELS.items()
+                if self._counts[code]
+            }
+        )
+        self._malformed.add(
+            int(self._firsts[_headers.MALFORMED]), int(self._counts[_headers.MALFORMED])
+        )
+        self._too_deep.add(
+            int(self._firsts[_headers.TOO_DEEP]), int(self._counts[_headers.TOO_DEEP])
+        )
+        self._counts[:] = 0
+        for (kind, value), number in self._others.items():
+            not_tcp[_other_label(kind, value)] += number
+            if kind == _headers.LINK_TYPE:
+                self._add_link_type(records, value, number)
+        self._others.clear()
+        return not_tcp
+
+    def _add_link_type(self, records: RecordBatch, link_type: int, number: int) -> None:
+        first = 0
+        tally = self._link_types.setdefault(link_type, Tally())
+        if not tally.count and link_type >= 0:
+            is_first = records.rows["link_type"] == link_type
+            first = int(records.rows["packet"][is_first.argmax()])
+        tally.add(first, number)
+
+    def _add_totals(self, batch: SegmentBatch) -> None:
+        rows = batch.records.rows
+        batch.wire_bytes = int(rows["original"].sum(dtype=np.int64))
+        times = rows["time"]
+        batch.first_time = int(times.min())
+        batch.last_time = int(times.max())
+        if batch.first_time == NULL and batch.last_time != NULL:
+            batch.first_time = int(times[times != NULL].min())
+        is_cut = rows["captured"] < rows["original"]
+        cut = int(np.count_nonzero(is_cut))
+        if cut:
+            self._cut.add(int(rows["packet"][is_cut.argmax()]), cut)
+
+
+def _other_label(kind: int, value: int) -> str:
+    """Return the short name of packets that the walk has no outcome for."""
+    if kind == _headers.LINK_TYPE:
+        return f"unknown link type {value}" if value >= 0 else "unknown link type"
+    if kind == _headers.ETHERTYPE:
+        return f"other ethertype {value:#06x}" if value >= 0 else "other ethertype"
+    if kind == _headers.PPP_PROTOCOL:
+        return f"ppp protocol {value:#06x}" if value >= 0 else "ppp protocol"
+    if kind == _headers.LLC:
+        return "llc"
+    if value == -2:
+        return "other address family"
+    return _PROTOCOLS.get(value, f"ip protocol {value}" if value >= 0 else "ip protocol")
