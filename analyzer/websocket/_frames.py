@@ -160,52 +160,55 @@ Oddity = cython.struct(
 
 # C copies of the names in websocket.frames, tcp.bytestream and findings: a kernel
 # reads a C integer where it would else look up a Python object per row.
-_NULL: cython.longlong = -(2**63)
-_DATA: cython.int = 0
-_GAP_LOST: cython.int = 1
-_GAP_CUT: cython.int = 2
-_RETRANSMISSION: cython.int = 3
-_PURE: cython.int = 4
+# Cython takes literals beyond 31 bits for Python objects.
+_MASK32 = cython.declare(cython.uint, 0xFFFFFFFF)
+_MASK55 = cython.declare(cython.longlong, 2**55 - 1)
+_NULL = cython.declare(cython.longlong, -(2**63))
+_DATA = cython.declare(cython.int, 0)
+_GAP_LOST = cython.declare(cython.int, 1)
+_GAP_CUT = cython.declare(cython.int, 2)
+_RETRANSMISSION = cython.declare(cython.int, 3)
+_PURE = cython.declare(cython.int, 4)
 
-_PROBE: cython.int = layout.PROBE
-_HEADER: cython.int = layout.HEADER
-_PAYLOAD: cython.int = layout.PAYLOAD
-_SEEK: cython.int = layout.SEEK
-_IGNORE: cython.int = layout.IGNORE
-_KEEP_ALL: cython.int = layout.KEEP_ALL
-_MAX_CONTROL: cython.int = layout.MAX_CONTROL
+_PROBE = cython.declare(cython.int, layout.PROBE)
+_HEADER = cython.declare(cython.int, layout.HEADER)
+_PAYLOAD = cython.declare(cython.int, layout.PAYLOAD)
+_SEEK = cython.declare(cython.int, layout.SEEK)
+_IGNORE = cython.declare(cython.int, layout.IGNORE)
+_KEEP_ALL = cython.declare(cython.int, layout.KEEP_ALL)
+_MAX_CONTROL = cython.declare(cython.int, layout.MAX_CONTROL)
 
-_CONTINUATION: cython.int = 0
-_TEXT: cython.int = 1
-_BINARY: cython.int = 2
-_CLOSE: cython.int = 8
-_PONG: cython.int = 10
-_FIN_BIT: cython.int = 8
-_RSV1_BIT: cython.int = 4
-_VOID: cython.int = 255  # opcode of a message that was given up
+_CONTINUATION = cython.declare(cython.int, 0)
+_TEXT = cython.declare(cython.int, 1)
+_BINARY = cython.declare(cython.int, 2)
+_CLOSE = cython.declare(cython.int, 8)
+_PONG = cython.declare(cython.int, 10)
+_FIN_BIT = cython.declare(cython.int, 8)
+_RSV1_BIT = cython.declare(cython.int, 4)
+_VOID = cython.declare(cython.int, 255)  # opcode of a message that was given up
 
-_UTF8_OFF: cython.int = -2
-_UTF8_BAD: cython.int = -1
+_UTF8_OFF = cython.declare(cython.int, -2)
+_UTF8_BAD = cython.declare(cython.int, -1)
 
-_UNMASKED: cython.int = findings.WEBSOCKET_UNMASKED_CLIENT_FRAME.code
-_MASKED: cython.int = findings.WEBSOCKET_MASKED_SERVER_FRAME.code
-_RSV: cython.int = findings.WEBSOCKET_RSV.code
-_RSV1: cython.int = findings.WEBSOCKET_RSV1.code
-_RESERVED: cython.int = findings.WEBSOCKET_RESERVED_OPCODE.code
-_TOO_LONG: cython.int = findings.WEBSOCKET_CONTROL_TOO_LONG.code
-_FRAGMENTED: cython.int = findings.WEBSOCKET_CONTROL_FRAGMENTED.code
-_LONE: cython.int = findings.WEBSOCKET_LONE_CONTINUATION.code
-_INTERRUPTED: cython.int = findings.WEBSOCKET_INTERRUPTED_MESSAGE.code
-_NOT_MINIMAL: cython.int = findings.WEBSOCKET_LENGTH_NOT_MINIMAL.code
-_TOO_BIG: cython.int = findings.WEBSOCKET_LENGTH_TOO_BIG.code
-_BAD_UTF8: cython.int = findings.WEBSOCKET_BAD_UTF8.code
-_AFTER_CLOSE: cython.int = findings.WEBSOCKET_DATA_AFTER_CLOSE.code
-_PAYLOAD_LOST: cython.int = findings.WEBSOCKET_PAYLOAD_LOST.code
-_FRAMING_LOST: cython.int = findings.WEBSOCKET_FRAMING_LOST.code
+_UNMASKED = cython.declare(cython.int, findings.WEBSOCKET_UNMASKED_CLIENT_FRAME.code)
+_MASKED = cython.declare(cython.int, findings.WEBSOCKET_MASKED_SERVER_FRAME.code)
+_RSV = cython.declare(cython.int, findings.WEBSOCKET_RSV.code)
+_RSV1 = cython.declare(cython.int, findings.WEBSOCKET_RSV1.code)
+_RESERVED = cython.declare(cython.int, findings.WEBSOCKET_RESERVED_OPCODE.code)
+_TOO_LONG = cython.declare(cython.int, findings.WEBSOCKET_CONTROL_TOO_LONG.code)
+_FRAGMENTED = cython.declare(cython.int, findings.WEBSOCKET_CONTROL_FRAGMENTED.code)
+_LONE = cython.declare(cython.int, findings.WEBSOCKET_LONE_CONTINUATION.code)
+_INTERRUPTED = cython.declare(cython.int, findings.WEBSOCKET_INTERRUPTED_MESSAGE.code)
+_NOT_MINIMAL = cython.declare(cython.int, findings.WEBSOCKET_LENGTH_NOT_MINIMAL.code)
+_TOO_BIG = cython.declare(cython.int, findings.WEBSOCKET_LENGTH_TOO_BIG.code)
+_BAD_UTF8 = cython.declare(cython.int, findings.WEBSOCKET_BAD_UTF8.code)
+_AFTER_CLOSE = cython.declare(cython.int, findings.WEBSOCKET_DATA_AFTER_CLOSE.code)
+_PAYLOAD_LOST = cython.declare(cython.int, findings.WEBSOCKET_PAYLOAD_LOST.code)
+_FRAMING_LOST = cython.declare(cython.int, findings.WEBSOCKET_FRAMING_LOST.code)
 
 # A header with this many faults of different kinds is no header: the walk has lost
 # its place, or what was upgraded does not speak RFC 6455.
-_FAULTS_OF_NO_HEADER: cython.int = 3
+_FAULTS_OF_NO_HEADER = cython.declare(cython.int, 3)
 
 
 @cython.cfunc
@@ -248,7 +251,7 @@ def _unmask(
             i += 64
     while i < stop:
         data[i] ^= key & 255
-        key = ((key >> 8) | (key << 24)) & 0xFFFFFFFF
+        key = ((key >> 8) | (key << 24)) & _MASK32
         i += 1
     return 0
 
@@ -605,7 +608,7 @@ class FrameWalk:
         elif length == 127:
             length = 0
             for k in range(2, 10):
-                length = ((length & 0x7FFFFFFFFFFFFF) << 8) | self.partial[d, k]
+                length = ((length & _MASK55) << 8) | self.partial[d, k]
             # "the most significant bit MUST be 0" (RFC 6455 5.2)
             big = self.partial[d, 2] & 128
             at = 10
@@ -647,7 +650,7 @@ class FrameWalk:
         """Count masking keys that repeat or follow by a constant step (RFC 6455 5.3)."""
         step: cython.longlong
         if self.walks[d].last_key != _NULL:
-            step = (key - self.walks[d].last_key) & 0xFFFFFFFF
+            step = (key - self.walks[d].last_key) & _MASK32
             if step == 0:
                 self.walks[d].repeated_keys += 1
             elif step == self.walks[d].key_step:
@@ -791,7 +794,7 @@ class FrameWalk:
         m: cython.Py_ssize_t = self.walks[d].message
         if self.walks[d].masked:
             if phase:
-                key = ((key >> (8 * phase)) | (key << (32 - 8 * phase))) & 0xFFFFFFFF
+                key = ((key >> (8 * phase)) | (key << (32 - 8 * phase))) & _MASK32
             _unmask(self.data, p, n, key, self.pattern)
             self.walks[d].phase = (phase + n) & 3
         if self.walks[d].opcode >= _CLOSE:
