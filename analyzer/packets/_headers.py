@@ -121,38 +121,6 @@ Segment = cython.struct(
 
 @cython.cfunc
 @cython.inline
-@cython.exceptval(-1)
-def _be16(data: cython.uchar[::1], at: cython.Py_ssize_t) -> cython.long:
-    """Return 16 bits at `at`. Each byte is widened before it is shifted."""
-    a: cython.long = int(data[at])
-    b: cython.long = int(data[at + 1])
-    return a << 8 | b
-
-
-@cython.cfunc
-@cython.inline
-@cython.exceptval(-1)
-def _be32(data: cython.uchar[::1], at: cython.Py_ssize_t) -> cython.longlong:
-    """Return 32 bits at `at`. Each byte is widened before it is shifted."""
-    a: cython.longlong = int(data[at])
-    b: cython.longlong = int(data[at + 1])
-    c: cython.longlong = int(data[at + 2])
-    d: cython.longlong = int(data[at + 3])
-    return a << 24 | b << 16 | c << 8 | d
-
-
-@cython.cfunc
-@cython.inline
-@cython.exceptval(check=True)
-def _be64(data: cython.uchar[::1], at: cython.Py_ssize_t) -> cython.ulonglong:
-    """Return 64 bits at `at`."""
-    high: cython.ulonglong = _be32(data, at)
-    low: cython.ulonglong = _be32(data, at + 4)
-    return high << 32 | low
-
-
-@cython.cfunc
-@cython.inline
 @cython.exceptval(check=False)
 def _mixed(state: cython.ulonglong, word: cython.ulonglong) -> cython.ulonglong:
     """Return the hash `state` with 64 more bits in it."""
@@ -160,6 +128,7 @@ def _mixed(state: cython.ulonglong, word: cython.ulonglong) -> cython.ulonglong:
     return state ^ (state >> 29)
 
 
+@cython.final
 @cython.cclass
 class HeaderWalk:
     """Decodes packets up to their TCP header.
@@ -176,8 +145,8 @@ class HeaderWalk:
     segments: Segment[::1]
     counts: cython.longlong[::1]
     firsts: cython.longlong[::1]
-    others: dict
-    named: set
+    others: dict[tuple[int, int], int]
+    named: set[tuple[int, int]]
     max_depth: cython.long
     # The packet under the walk.
     at: cython.Py_ssize_t
@@ -233,15 +202,19 @@ class HeaderWalk:
         """
         rows: cython.Py_ssize_t = len(self.records)
         outcome: cython.long
+        captured: cython.Py_ssize_t
+        link_type: cython.long
         while row < rows:
             self.packet = int(self.records[row].packet)
             self.time = int(self.records[row].time)
             self.at = int(self.records[row].start)
             self.original = int(self.records[row].original)
-            self.captured_end = self.at + int(self.records[row].captured)
+            captured = int(self.records[row].captured)
+            link_type = int(self.records[row].link_type)
+            self.captured_end = self.at + captured
             self.wire_end = self.at + self.original
             self.depth = 0
-            outcome = self._decode(self._link(int(self.records[row].link_type)), count)
+            outcome = self._decode(self._link(link_type), count)
             if outcome == _SEGMENT:
                 count += 1
             elif outcome == _FRAGMENT:
@@ -283,7 +256,7 @@ class HeaderWalk:
         outcome: cython.long = self._decode(_IPV4 if version == 4 else _IPV6, count)
         if outcome != _SEGMENT and outcome != _FRAGMENT:
             self._count(outcome)
-        return outcome
+        return int(outcome)
 
     def fragment(self) -> tuple[int, ...]:
         """Return the fragment at which the walk stopped.
@@ -313,6 +286,45 @@ class HeaderWalk:
             self.packet,
             self.time,
         )
+
+    # Methods, for the price of passing a memoryview that is an attribute is to count
+    # its references: 300 ns per packet.
+    @cython.cfunc
+    @cython.inline
+    @cython.exceptval(-1)
+    def _u8(self, at: cython.Py_ssize_t) -> cython.long:
+        """Return the byte at `at`; int() within an expression would make an object."""
+        value: cython.long = int(self.data[at])
+        return value
+
+    @cython.cfunc
+    @cython.inline
+    @cython.exceptval(-1)
+    def _be16(self, at: cython.Py_ssize_t) -> cython.long:
+        """Return 16 bits at `at`. Each byte is widened before it is shifted."""
+        a: cython.long = int(self.data[at])
+        b: cython.long = int(self.data[at + 1])
+        return a << 8 | b
+
+    @cython.cfunc
+    @cython.inline
+    @cython.exceptval(-1)
+    def _be32(self, at: cython.Py_ssize_t) -> cython.longlong:
+        """Return 32 bits at `at`. Each byte is widened before it is shifted."""
+        a: cython.longlong = int(self.data[at])
+        b: cython.longlong = int(self.data[at + 1])
+        c: cython.longlong = int(self.data[at + 2])
+        d: cython.longlong = int(self.data[at + 3])
+        return a << 24 | b << 16 | c << 8 | d
+
+    @cython.cfunc
+    @cython.inline
+    @cython.exceptval(-1, check=True)
+    def _be64(self, at: cython.Py_ssize_t) -> cython.ulonglong:
+        """Return 64 bits at `at`."""
+        high: cython.ulonglong = self._be32(at)
+        low: cython.ulonglong = self._be32(at + 4)
+        return high << 32 | low
 
     @cython.cfunc
     @cython.inline
@@ -448,7 +460,7 @@ class HeaderWalk:
     def _cooked(self, size: cython.Py_ssize_t, protocol: cython.Py_ssize_t) -> cython.long:
         if self._lacks(size):
             return self._short(size)
-        ethertype: cython.long = _be16(self.data, self.at + protocol)
+        ethertype: cython.long = self._be16(self.at + protocol)
         self.at += size
         return self._ethertype(ethertype)
 
@@ -458,9 +470,9 @@ class HeaderWalk:
         """Read an address family, in the byte order of the machine that captured."""
         if self._lacks(4):
             return self._short(4)
-        family: cython.longlong = _be32(self.data, self.at)
+        family: cython.longlong = self._be32(self.at)
         if family & 0xFFFF == 0:
-            family = int(self.data[self.at]) | int(self.data[self.at + 1]) << 8
+            family = self._u8(self.at) | self._u8(self.at + 1) << 8
         self.at += 4
         if family == 2:
             return _IPV4
@@ -475,9 +487,9 @@ class HeaderWalk:
         """Read PPP in HDLC-like framing, or Cisco HDLC (unicast 0f, multicast 8f)."""
         if self._lacks(4):
             return self._short(4)
-        address: cython.long = int(self.data[self.at])
+        address: cython.long = self._u8(self.at)
         if address == 0x0F or address == 0x8F:
-            ethertype: cython.long = _be16(self.data, self.at + 2)
+            ethertype: cython.long = self._be16(self.at + 2)
             self.at += 4
             return self._ethertype(ethertype)
         return _PPP
@@ -487,7 +499,7 @@ class HeaderWalk:
     def _ethernet(self) -> cython.long:
         if self._lacks(14):
             return self._short(14)
-        ethertype: cython.long = _be16(self.data, self.at + 12)
+        ethertype: cython.long = self._be16(self.at + 12)
         self.at += 14
         if ethertype == 0x0800:
             return _IPV4
@@ -505,9 +517,9 @@ class HeaderWalk:
         if self._lacks(8):
             return self._named(LLC, 0) if self.wire_end - self.at < 8 else _HEADER_CUT
         # DSAP and SSAP of SNAP, unnumbered information, OUI 0: an ethertype follows.
-        if _be32(self.data, self.at) != 0xAAAA0300 or _be16(self.data, self.at + 4) != 0:
+        if self._be32(self.at) != 0xAAAA0300 or self._be16(self.at + 4) != 0:
             return self._named(LLC, 0)
-        ethertype: cython.long = _be16(self.data, self.at + 6)
+        ethertype: cython.long = self._be16(self.at + 6)
         self.at += 8
         return self._ethertype(ethertype)
 
@@ -522,7 +534,7 @@ class HeaderWalk:
                 return self._malformed()
             if self._lacks(4):
                 return self._short(4)
-            ethertype = _be16(self.data, self.at + 2)
+            ethertype = self._be16(self.at + 2)
             self.at += 4
         if ethertype == 0x0800:
             return _IPV4
@@ -554,11 +566,11 @@ class HeaderWalk:
                 return self._malformed()
             if self._lacks(4):
                 return self._short(4)
-            bottom = int(self.data[self.at + 2]) & 1 == 1
+            bottom = self._u8(self.at + 2) & 1 == 1
             self.at += 4
         if self._lacks(1):
             return self._short(1)
-        nibble: cython.long = int(self.data[self.at]) >> 4
+        nibble: cython.long = self._u8(self.at) >> 4
         if nibble == 4:
             return _IPV4
         if nibble == 6:
@@ -576,9 +588,9 @@ class HeaderWalk:
         if self._lacks(6):
             return self._short(6)
         # Version 1, type 1, code 0: session data.
-        if _be16(self.data, self.at) != 0x1100:
+        if self._be16(self.at) != 0x1100:
             return self._named(ETHERTYPE, 0x8864)
-        length: cython.long = _be16(self.data, self.at + 4)
+        length: cython.long = self._be16(self.at + 4)
         self.at += 6
         if self.at + length > self.wire_end:
             return self._malformed()
@@ -591,16 +603,16 @@ class HeaderWalk:
         """Read PPP, with or without address and control, protocol field compressed or not."""
         if self._lacks(2):
             return self._short(2)
-        if _be16(self.data, self.at) == 0xFF03:
+        if self._be16(self.at) == 0xFF03:
             self.at += 2
             if self._lacks(2):
                 return self._short(2)
-        protocol: cython.long = int(self.data[self.at])
+        protocol: cython.long = self._u8(self.at)
         # RFC 1661 6.5: one byte if its lowest bit is set.
         if protocol & 1:
             self.at += 1
         else:
-            protocol = _be16(self.data, self.at)
+            protocol = self._be16(self.at)
             self.at += 2
         if protocol == 0x0021:
             return _IPV4
@@ -617,7 +629,7 @@ class HeaderWalk:
     def _raw_ip(self) -> cython.long:
         if self._lacks(1):
             return self._short(1)
-        nibble: cython.long = int(self.data[self.at]) >> 4
+        nibble: cython.long = self._u8(self.at) >> 4
         if nibble == 4:
             return _IPV4
         if nibble == 6:
@@ -631,9 +643,9 @@ class HeaderWalk:
         at: cython.Py_ssize_t = self.at
         if self._lacks(20):
             return self._short(20)
-        first: cython.long = int(self.data[at])
+        first: cython.long = self._u8(at)
         header: cython.Py_ssize_t = (first & 15) * 4
-        total: cython.Py_ssize_t = _be16(self.data, at + 2)
+        total: cython.Py_ssize_t = self._be16(at + 2)
         # Segmentation offload: the length did not fit, or was left to the card.
         if total == 0:
             total = self.wire_end - at
@@ -645,11 +657,11 @@ class HeaderWalk:
         self.ip_at = at
         self.ip_bytes = header
         self.version = 4
-        self.identification = _be16(self.data, at + 4)
+        self.identification = self._be16(at + 4)
         self.at = at + header
         # More fragments, and the offset in units of 8 bytes.
-        fragment: cython.long = _be16(self.data, at + 6) & 0x3FFF
-        protocol: cython.long = int(self.data[at + 9])
+        fragment: cython.long = self._be16(at + 6) & 0x3FFF
+        protocol: cython.long = self._u8(at + 9)
         if fragment != 0:
             self.fragment_offset = (fragment & 0x1FFF) * 8
             self.fragment_more = fragment >> 13
@@ -665,9 +677,9 @@ class HeaderWalk:
         at: cython.Py_ssize_t = self.at
         if self._lacks(40):
             return self._short(40)
-        if int(self.data[at]) >> 4 != 6:
+        if self._u8(at) >> 4 != 6:
             return self._malformed()
-        end: cython.Py_ssize_t = at + 40 + _be16(self.data, at + 4)
+        end: cython.Py_ssize_t = at + 40 + self._be16(at + 4)
         # Jumbo payload (RFC 2675), or segmentation offload.
         if end == at + 40:
             end = self.wire_end
@@ -677,10 +689,10 @@ class HeaderWalk:
         self.ip_at = at
         self.version = 6
         self.identification = 0
-        self.flow = _be32(self.data, at) & 0xFFFFF
+        self.flow = self._be32(at) & 0xFFFFF
         self.next_at = at + 6
         self.at = at + 40
-        following: cython.long = int(self.data[at + 6])
+        following: cython.long = self._u8(at + 6)
         if following != 6:
             following = self._extensions(following)
             if following < 0:
@@ -709,18 +721,18 @@ class HeaderWalk:
                 return following
             if self._lacks(8):
                 return -2 - self._short(8)
-            size = (int(self.data[self.at + 1]) + 1) * 8
+            size = (self._u8(self.at + 1) + 1) * 8
             if following == 51:  # RFC 4302 2.2: in 32-bit words, less 2
-                size = (int(self.data[self.at + 1]) + 2) * 4
+                size = (self._u8(self.at + 1) + 2) * 4
             elif following == 44:
                 size = 8
-                fragment = _be16(self.data, self.at + 2)
+                fragment = self._be16(self.at + 2)
                 # RFC 6946: alone in its datagram, a fragment header says nothing.
                 if fragment & 0xFFF9 != 0:
                     return self._fragment6(fragment)
             if self._lacks(size):
                 return -2 - self._short(size)
-            following = int(self.data[self.at])
+            following = self._u8(self.at)
             self.next_at = self.at
             self.at += size
         return -2 - _EXTENSION
@@ -730,10 +742,10 @@ class HeaderWalk:
     def _fragment6(self, fragment: cython.long) -> cython.long:
         """Read a fragment header (RFC 8200 4.5); return -2 less the outcome."""
         self.ip_bytes = self.at - self.ip_at
-        self.fragment_next = int(self.data[self.at])
+        self.fragment_next = self._u8(self.at)
         self.fragment_offset = fragment & 0xFFF8
         self.fragment_more = fragment & 1
-        self.identification = _be32(self.data, self.at + 4)
+        self.identification = self._be32(self.at + 4)
         self.at += 8
         return -2 - _FRAGMENT
 
@@ -769,7 +781,7 @@ class HeaderWalk:
         """Read an EtherIP header (RFC 3378): version 3, reserved 0."""
         if self._lacks(2):
             return self._short(2)
-        if _be16(self.data, self.at) != 0x3000:
+        if self._be16(self.at) != 0x3000:
             return self._named(PROTOCOL, 97)
         self.at += 2
         return self._inner(_ETHERNET)
@@ -780,8 +792,8 @@ class HeaderWalk:
         """Read a GRE header (RFC 2784, RFC 2890; version 1: RFC 2637 4.1)."""
         if self._lacks(4):
             return self._short(4)
-        flags: cython.long = _be16(self.data, self.at)
-        ethertype: cython.long = _be16(self.data, self.at + 2)
+        flags: cython.long = self._be16(self.at)
+        ethertype: cython.long = self._be16(self.at + 2)
         version: cython.long = flags & 7
         size: cython.Py_ssize_t = 4
         # Source routes (RFC 1701) have no bound worth walking.
@@ -801,7 +813,7 @@ class HeaderWalk:
             if self._lacks(size + 12):
                 return self._short(size + 12)
             # Its last bit tells of a platform specific subheader.
-            size += 20 if int(self.data[self.at + size + 11]) & 1 else 12
+            size += 20 if self._u8(self.at + size + 11) & 1 else 12
         if self._lacks(size):
             return self._short(size)
         self.at += size
@@ -821,10 +833,10 @@ class HeaderWalk:
         """Read a UDP header; enter the tunnels that go by its destination port."""
         if self._lacks(8):
             return _UDP
-        port: cython.long = _be16(self.data, self.at + 2)
+        port: cython.long = self._be16(self.at + 2)
         if not (port == 4789 or port == 8472 or port == 6081 or port == 2152):
             return _UDP
-        length: cython.Py_ssize_t = _be16(self.data, self.at + 4)
+        length: cython.Py_ssize_t = self._be16(self.at + 4)
         if length == 0:
             length = self.wire_end - self.at
         if length < 16 or self.at + length > self.wire_end or self._lacks(16):
@@ -838,7 +850,7 @@ class HeaderWalk:
             return self._gtp()
         # RFC 7348 5: flags R R R R I R R R, I "MUST be set to 1"; Linux's group
         # policy extension sets the first bit too. The last byte is reserved.
-        if int(self.data[self.at]) & 0x7F != 0x08 or int(self.data[self.at + 7]) != 0:
+        if self._u8(self.at) & 0x7F != 0x08 or self._u8(self.at + 7) != 0:
             return _UDP
         self.at += 8
         return self._inner(_ETHERNET)
@@ -847,10 +859,10 @@ class HeaderWalk:
     @cython.exceptval(-1)
     def _geneve(self) -> cython.long:
         """Read a Geneve header (RFC 8926 3.4): version 0, reserved bits 0."""
-        first: cython.long = int(self.data[self.at])
+        first: cython.long = self._u8(self.at)
         size: cython.Py_ssize_t = 8 + (first & 0x3F) * 4
-        reserved: cython.long = int(self.data[self.at + 1]) & 0x3F | int(self.data[self.at + 7])
-        ethertype: cython.long = _be16(self.data, self.at + 2)
+        reserved: cython.long = self._u8(self.at + 1) & 0x3F | self._u8(self.at + 7)
+        ethertype: cython.long = self._be16(self.at + 2)
         if first >> 6 != 0 or reserved != 0 or self.at + size > self.wire_end:
             return _UDP
         if not (ethertype == 0x6558 or ethertype == 0x0800 or ethertype == 0x86DD):
@@ -864,10 +876,10 @@ class HeaderWalk:
     @cython.exceptval(-1)
     def _gtp(self) -> cython.long:
         """Read a GTP-U header (3GPP TS 29.281 5.1) and its extension headers."""
-        first: cython.long = int(self.data[self.at])
-        end: cython.Py_ssize_t = self.at + 8 + _be16(self.data, self.at + 2)
+        first: cython.long = self._u8(self.at)
+        end: cython.Py_ssize_t = self.at + 8 + self._be16(self.at + 2)
         # Version 1, protocol type GTP, message type G-PDU.
-        if first & 0xF0 != 0x30 or int(self.data[self.at + 1]) != 255 or end > self.wire_end:
+        if first & 0xF0 != 0x30 or self._u8(self.at + 1) != 255 or end > self.wire_end:
             return _UDP
         self._narrow(end)
         self.at += 8
@@ -879,14 +891,14 @@ class HeaderWalk:
         for _ in range(_MAX_TAGS):
             if self._lacks(size) or size == 0:
                 return _UDP if self.at + size >= self.wire_end or size == 0 else _HEADER_CUT
-            extension = int(self.data[self.at + size - 1])
+            extension = self._u8(self.at + size - 1)
             self.at += size
             # Of the first four bytes the last one counts only with flag E.
             if extension == 0 or first & 4 == 0:
                 return self._inner(_RAW_IP)
             if self._lacks(1):
                 return self._short(1)
-            size = int(self.data[self.at]) * 4
+            size = self._u8(self.at) * 4
         return _UDP
 
     # --- TCP ------------------------------------------------------------------------
@@ -898,7 +910,7 @@ class HeaderWalk:
         at: cython.Py_ssize_t = self.at
         if self._lacks(20):
             return self._malformed() if at + 20 > self.wire_end else _TCP_HEADER_CUT
-        offset_and_flags: cython.long = _be16(self.data, at + 12)
+        offset_and_flags: cython.long = self._be16(at + 12)
         header: cython.long = (offset_and_flags >> 12) * 4
         if header < 20 or at + header > self.wire_end:
             return self._malformed()
@@ -914,12 +926,12 @@ class HeaderWalk:
         self.segments[row].link_bytes = self.original - self.ip_bytes - header - length
         self.segments[row].ip_bytes = self.ip_bytes
         self.segments[row].tcp_bytes = header
-        self.segments[row].source_port = _be16(self.data, at)
-        self.segments[row].destination_port = _be16(self.data, at + 2)
-        self.segments[row].seq = _be32(self.data, at + 4)
-        self.segments[row].ack = _be32(self.data, at + 8)
+        self.segments[row].source_port = self._be16(at)
+        self.segments[row].destination_port = self._be16(at + 2)
+        self.segments[row].seq = self._be32(at + 4)
+        self.segments[row].ack = self._be32(at + 8)
         self.segments[row].flags = offset_and_flags & 0x0FFF
-        self.segments[row].window = _be16(self.data, at + 14)
+        self.segments[row].window = self._be16(at + 14)
         self.segments[row].mss = 0
         self.segments[row].window_scale = -1
         self.segments[row].version = self.version
@@ -927,7 +939,7 @@ class HeaderWalk:
         strong: cython.bint = self.version == 4 and self.identification != 0
         if header > 20:
             # NOP, NOP, timestamps: what every common stack sends on all but SYNs.
-            if header >= 32 and _be32(self.data, at + 20) == 0x0101080A:
+            if header >= 32 and self._be32(at + 20) == 0x0101080A:
                 strong = True
                 if offset_and_flags & _SYN:
                     self._options(row, at + 32, at + header)
@@ -943,18 +955,18 @@ class HeaderWalk:
         at: cython.Py_ssize_t = self.ip_at
         if self.version == 4:
             self.segments[row].source_high = 0
-            self.segments[row].source_low = _MAPPED | _be32(self.data, at + 12)
+            self.segments[row].source_low = _MAPPED | self._be32(at + 12)
             self.segments[row].destination_high = 0
-            self.segments[row].destination_low = _MAPPED | _be32(self.data, at + 16)
+            self.segments[row].destination_low = _MAPPED | self._be32(at + 16)
         else:
-            self.segments[row].source_high = _be64(self.data, at + 8)
-            self.segments[row].source_low = _be64(self.data, at + 16)
-            self.segments[row].destination_high = _be64(self.data, at + 24)
-            self.segments[row].destination_low = _be64(self.data, at + 32)
+            self.segments[row].source_high = self._be64(at + 8)
+            self.segments[row].source_low = self._be64(at + 16)
+            self.segments[row].destination_high = self._be64(at + 24)
+            self.segments[row].destination_low = self._be64(at + 32)
         return 0
 
     @cython.cfunc
-    @cython.exceptval(check=True)
+    @cython.exceptval(-1, check=True)
     def _identity(self, header: cython.long, length: cython.longlong) -> cython.ulonglong:
         """Return the hash over what copies of one packet have in common."""
         at: cython.Py_ssize_t = self.at
@@ -964,10 +976,10 @@ class HeaderWalk:
         sized: cython.ulonglong = length
         state: cython.ulonglong = _mixed(_FNV_OFFSET, name << 32 ^ sized)
         while at + 8 <= end:
-            state = _mixed(state, _be64(self.data, at))
+            state = _mixed(state, self._be64(at))
             at += 8
         if at < end:  # a TCP header is a whole number of 32-bit words
-            last: cython.ulonglong = _be32(self.data, at)
+            last: cython.ulonglong = self._be32(at)
             state = _mixed(state, last)
         return state
 
@@ -980,13 +992,14 @@ class HeaderWalk:
 
         MSS and window scale count on SYNs only (RFC 9293 3.7.1, RFC 7323 2.2).
         """
-        is_syn: cython.bint = int(self.segments[row].flags) & _SYN != 0
+        flags: cython.long = int(self.segments[row].flags)
+        is_syn: cython.bint = flags & _SYN != 0
         timestamps: cython.bint = False
         kind: cython.long
         size: cython.long
         scale: cython.long
         while at < end:
-            kind = int(self.data[at])
+            kind = self._u8(at)
             if kind == 0:  # end of option list
                 break
             if kind == 1:  # no operation
@@ -994,16 +1007,16 @@ class HeaderWalk:
                 continue
             if at + 2 > end:
                 break
-            size = int(self.data[at + 1])
+            size = self._u8(at + 1)
             # A length that cannot be ends the options, not the segment.
             if size < 2 or at + size > end:
                 break
             if kind == 8 and size == 10:
                 timestamps = True
             elif kind == 2 and size == 4 and is_syn:
-                self.segments[row].mss = _be16(self.data, at + 2)
+                self.segments[row].mss = self._be16(at + 2)
             elif kind == 3 and size == 3 and is_syn:
-                scale = int(self.data[at + 2])
+                scale = self._u8(at + 2)
                 # RFC 7323 2.3: a larger shift than 14 "MUST" be used as 14.
                 self.segments[row].window_scale = scale if scale < 14 else 14
             at += size
