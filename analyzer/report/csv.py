@@ -98,10 +98,10 @@ def _cell_type(column: Column) -> Any:
     """Return the Arrow type as which a column's cells are parsed."""
     import pyarrow as pa
 
-    if column.type in ("int", "bool", "time", "us", "seconds", "ratio"):
-        numbers = {"int": pa.int64(), "bool": pa.bool_(), "time": pa.timestamp("ns", "UTC")}
-        return numbers.get(column.type, pa.float64())
-    return pa.string()
+    numbers = {"int": pa.int64(), "bool": pa.bool_()}
+    if column.type in ("us", "seconds", "ratio"):
+        return pa.float64()
+    return numbers.get(column.type, pa.string())
 
 
 def _values(column: Column, cells: Any) -> Values:
@@ -116,6 +116,8 @@ def _values(column: Column, cells: Any) -> Values:
     if column.type == "key":
         keys = [NULL if cell is None else int(cell, 16) for cell in cells.to_pylist()]
         return np.array(keys, np.int64)
+    if column.type == "time":
+        return _times(cells)
     if column.type == "enum":
         codes = pc.index_in(cells, value_set=pa.array(column.labels, pa.string()))
         return np.asarray(codes.fill_null(-1)).astype(np.int8)
@@ -127,7 +129,21 @@ def _values(column: Column, cells: Any) -> Values:
         known = np.asarray(cells.fill_null(0.0))
         scaled = np.rint(known * unit_ns(column)).astype(np.int64)
         return np.where(np.asarray(cells.is_null()), NULL, scaled)
-    return np.asarray(cells.cast(pa.int64()).fill_null(NULL))
+    return np.asarray(cells.fill_null(NULL))
+
+
+def _times(cells: Any) -> Values:
+    """Return ns since 1970 of times as the kernel writes them, of one length all.
+
+    Arrow itself cannot parse the first second of the range of an int64.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    seconds = pc.utf8_slice_codeunits(cells, 0, 19).cast(pa.timestamp("s")).cast(pa.int64())
+    fractions = pc.utf8_slice_codeunits(cells, 20, 29).cast(pa.int64())
+    times = np.asarray(seconds.fill_null(0)) * 1_000_000_000 + np.asarray(fractions.fill_null(0))
+    return np.where(np.asarray(cells.is_null()), NULL, times)
 
 
 def restored(cell: str) -> str:

@@ -99,7 +99,7 @@ def arrow_field(column: Column) -> pa.Field:
     metadata = {"description": column.text, "null": column.null}
     if column.type in UNITS:
         metadata["unit"] = UNITS[column.type]
-    return pa.field(column.name, arrow_type(column), column.null != "never", metadata)
+    return pa.field(column.name, arrow_type(column), metadata=metadata)
 
 
 def to_arrow(column: Column, values: Values) -> pa.Array:

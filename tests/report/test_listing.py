@@ -1,0 +1,40 @@
+"""The list of messages."""
+
+from __future__ import annotations
+
+import io
+
+from oracle.sample import batches
+from rich.console import Console
+
+from analyzer.report.listing import MessageListing
+
+
+def listed(*tables: str) -> list[str]:
+    file = io.StringIO()
+    listing = MessageListing(Console(file=file, width=120), tables)
+    for rows in batches():
+        listing.write(rows)
+    listing.close()
+    return [" ".join(line.split()) for line in file.getvalue().splitlines()]
+
+
+def test_messages_with_gap_sizes_and_preview() -> None:
+    preview = '{"text":"[bold]hi[/bold]\\x1b[31m\\u202e"}'
+    assert listed("messages") == [
+        "time (UTC) gap conn type payload wire preview",
+        f"03:04:05.000000 0 ↑ text z 200 B 250 B {preview}",
+        f"03:04:05.100000 +100 ms 0 ↓ text z 200 B 250 B {preview}",
+    ]
+
+
+def test_control_frames() -> None:
+    lines = listed("messages", "frames")
+    assert lines[1] == "03:04:05.000000 0 ↓ ping 4 B"
+    assert lines[2] == "03:04:05.010000 +10.0 ms 0 ↑ pong 4 B"
+    assert lines[3] == "03:04:05.030000 +20.0 ms 0 ↑ close 4 B 1000 Normal Closure"
+    assert len(lines) == 6
+
+
+def test_nothing_to_list() -> None:
+    assert listed("pings") == []

@@ -1,0 +1,74 @@
+"""The Parquet folder, read back with pyarrow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from oracle.rows import table_rows
+
+from analyzer.errors import ReportError
+from analyzer.report import parquet
+from analyzer.report.parquet import ParquetWriter
+from analyzer.tables.schema import FRAMES, MESSAGES, TABLES
+
+FRAME = {
+    "connection": 0,
+    "direction": "server",
+    "opcode": "close",
+    "fin": True,
+    "masked": False,
+    "time_first": 1_767_323_045_000_000_006,
+    "close_code": 1000,
+}
+
+
+def test_types_values_and_metadata(tmp_path: Path) -> None:
+    writer = ParquetWriter(tmp_path / "out")
+    row = {"connection": 1, "payload": b"\0\xff", "stall_us": 1500, "overhead_ratio": 0.25}
+    writer.write(table_rows(MESSAGES, [row]))
+    writer.close()
+    read = pq.read_table(tmp_path / "out" / "messages.parquet")
+    assert read.schema.names == [column.name for column in MESSAGES.columns]
+    assert read["payload"].to_pylist() == [b"\0\xff"]
+    assert read["stall_us"].to_pylist() == [1.5]
+    assert read["overhead_ratio"].to_pylist() == [0.25]
+    assert read["payload_preview"].to_pylist() == [None]
+    assert read.schema.field("time_first").type == pa.timestamp("ns", "UTC")
+    assert read.schema.field("stall_us").metadata[b"unit"] == b"microseconds"
+
+
+def test_row_groups_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "ROW_GROUP", 10)
+    writer = ParquetWriter(tmp_path / "out")
+    for first in range(0, 28, 7):
+        numbered = [dict(FRAME, frame=first + place) for place in range(7)]
+        writer.write(table_rows(FRAMES, numbered))
+    writer.close()
+    file = pq.ParquetFile(tmp_path / "out" / "frames.parquet")
+    groups = [file.metadata.row_group(place).num_rows for place in range(3)]
+    assert groups == [10, 10, 8]
+    assert file.read()["frame"].to_pylist() == list(range(28))
+    assert set(file.read()["opcode"].to_pylist()) == {"close"}
+
+
+def test_all_files_are_there(tmp_path: Path) -> None:
+    writer = ParquetWriter(tmp_path / "out")
+    writer.close()
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == sorted(f"{table.name}.parquet" for table in TABLES)
+
+
+def test_abort_removes_the_folder_it_made(tmp_path: Path) -> None:
+    writer = ParquetWriter(tmp_path / "out")
+    writer.write(table_rows(FRAMES, [FRAME]))
+    writer.abort()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_must_be_one(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ReportError, match="is a file"):
+        ParquetWriter(tmp_path / "file")

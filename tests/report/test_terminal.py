@@ -1,0 +1,94 @@
+"""The report on the terminal, rendered to text."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from oracle.rows import table_rows
+from oracle.sample import connection, summary
+from rich.console import Console
+
+from analyzer.report.layout import make_console
+from analyzer.report.terminal import render
+from analyzer.tables.schema import CONNECTIONS
+from analyzer.tables.summary import Summary
+
+
+def rendered(what: Summary, width: int = 100) -> str:
+    console = make_console(io.StringIO())
+    console.width = width
+    render(what, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_lines_fit_and_hold_nothing_that_a_terminal_obeys(width: int) -> None:
+    text = rendered(summary(), width)
+    assert max(map(len, text.splitlines())) <= width
+    assert text.replace("\n", "").isprintable()
+    assert all(line == line.rstrip() for line in text.splitlines())
+
+
+def test_figures() -> None:
+    text = rendered(summary())
+    words = " ".join(text.split())
+    for expected in (
+        "chat [1].pcapng",
+        "48 packets, 4.00 kB, 5.00 s from 2026-01-02 03:04:05 UTC",
+        "3 TCP connections; other packets: 3 UDP",
+        "2 WebSocket connections; 3 handshakes (2 accepted, 1 refused)",
+        "TCP connect 2 300 µs 300 µs 300 µs",
+        "upgrade 2 40.0 ms",
+        "1 401 Unauthorized",
+        "payload 200 B 200 B 400 B",
+        "payload as sent 100 B 100 B 200 B",
+        "on the wire 250 B 250 B 500 B",
+        "overhead 60.0 % 60.0 % 60.0 %",
+        "Compression saved 200 B of 400 B (50.0 %) in 2 messages.",
+        "1 message waited 7.00 ms in all for lost packets.",
+        "message payload 1,200 1,200 2,400 60.0 %",
+        "TCP headers 600 600 1,200 30.0 %",
+        "not understood 200 200 400 10.0 %",
+        "all 2,000 2,000 4,000",
+        "In 48 packets, 16 pure ACKs (1.06 kB) among them.",
+        "2 closed cleanly",
+        "Close codes: 1000 Normal Closure (1)",
+        "2 pings, 1 answered; round trip 2.00 ms median",
+        "✖ error websocket-unmasked-client-frame 17 times, first in packet 12",
+        "0 10.0.0.1:50000 /rooms/0?token=*** 5.00 s 2 2 2.00 kB 40 % clean 1000",
+    ):
+        assert expected in words, expected
+    assert words.index("websocket-unmasked") < words.index("tcp-retransmissions")
+    assert "TLS" not in text
+    assert "sent again" not in text
+
+
+def test_traffic_is_never_markup() -> None:
+    assert "\\x1b]0;evil\\x07 [red]." in rendered(summary())
+
+
+def test_empty_capture() -> None:
+    text = rendered(Summary())
+    assert "0 WebSocket connections" in text
+    assert "Messages" not in text
+
+
+def test_many_connections_are_cut_to_the_dearest() -> None:
+    some = Summary()
+    some.add(table_rows(CONNECTIONS, [connection(n, 1000 + n) for n in range(34)]))
+    lines = rendered(some).splitlines()
+    first = next(place for place, line in enumerate(lines) if line.startswith("Connections")) + 2
+    assert lines[first].split()[0] == "33"
+    assert "and 14 more" in "\n".join(lines)
+
+
+def test_ascii_console_gets_ascii() -> None:
+    file = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="replace")
+    render(summary(), Console(file=file, width=100, highlight=False))
+    file.flush()
+    assert isinstance(file.buffer, io.BytesIO)
+    text = file.buffer.getvalue().decode("ascii")
+    assert "x error" in text
+    assert "####" in text
