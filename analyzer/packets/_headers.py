@@ -509,7 +509,7 @@ class HeaderWalk:
 
     @cython.cfunc
     @cython.exceptval(-1)
-    def _llc(self, length: cython.long) -> cython.long:
+    def _llc(self, length: cython.Py_ssize_t) -> cython.long:
         """Read IEEE 802.2 LLC with SNAP, whose type field was a length."""
         if self.at + length > self.wire_end:
             return self._malformed()
@@ -548,6 +548,8 @@ class HeaderWalk:
             return _PPPOE
         if ethertype == 0x6558:
             return _ETHERNET
+        if ethertype == 0x8870:  # LLC of a jumbo frame, to its end
+            return self._llc(self.wire_end - self.at)
         if self.guessed:
             return _UDP
         if tags > 0 and ethertype <= 1500:
