@@ -165,6 +165,11 @@ class Conversation:
             number = side.direction & 1
             self._client = number if is_client else 1 - number
             kept, self._kept = self._kept, None
+            server = self._sides[1 - self._client]
+            if server.pending and recognise(server.pending) != RESPONSE:
+                if server.pending[:5] != b"HTTP/"[: len(server.pending)]:
+                    # Text from the middle of a body: only a head is a place to begin.
+                    server.mode = SEEK
             for each in self._sides:
                 each.pending = None
             for earlier in kept:
@@ -460,9 +465,7 @@ class Conversation:
         names_websocket = has_token(head.values.get("upgrade", ""), "websocket")
         if names_websocket:
             # Requests before the attempt were answered without our seeing it.
-            while self._queue and any(each.handshake for each in self._queue):
-                if self._queue[0].handshake is not None:
-                    break
+            while len(self._queue) > 1 and self._queue[0].handshake is None:
                 self._drop(self._queue.popleft())
         transaction = self._queue.popleft() if self._queue else None
         handshake = transaction.handshake if transaction is not None else None

@@ -73,15 +73,16 @@ class HttpStage:
         places = np.flatnonzero(look)
         chosen = rows.tolist() if len(places) == len(rows) else rows[places].tolist()
         conversations = self._conversations
+        sides_known = batch.connections["sides_known"]
         for place, row in zip(places.tolist(), chosen, strict=True):
             index = begin + place
             direction = row[DIRECTION]
             slot = direction >> 1
             results.handover.at = index
             conversation = conversations.get(slot)
-            piece = Piece(row, index, batch)
             if conversation is None:
                 if results.handed_on[direction]:
+                    piece = Piece(row, index, batch)
                     if results.searched[direction] and _begins_http(piece):
                         self._resume(slot, piece)
                         # Rows behind it pass by a mask that is no longer true.
@@ -91,10 +92,10 @@ class HttpStage:
                 # SYNs and ACKs before the first payload cost nothing.
                 if row[KIND] > GAP_CUT or not row[LENGTH]:
                     continue
-                known = bool(batch.connections[slot]["sides_known"])
+                known = bool(sides_known[slot])
                 conversation = Conversation(slot, results, start_seen=known)
                 conversations[slot] = conversation
-            conversation.row(piece)
+            conversation.row(Piece(row, index, batch))
             if conversation.handed_on:
                 del conversations[slot]
         return end
