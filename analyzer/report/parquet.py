@@ -6,6 +6,7 @@ line, called by the pipeline. pyarrow is imported when a writer is made.
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,9 @@ class ParquetWriter:
 
     def abort(self) -> None:
         """Remove what was written."""
+        with contextlib.suppress(OSError, ValueError):
+            for table in self._tables.values():
+                table.close()
         self._output.discard()
 
 
@@ -88,5 +92,6 @@ class _TableFile:
 
         if self._count:
             self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=ROW_GROUP)
+            self._count = 0
         self._waiting.clear()
         self._writer.close()

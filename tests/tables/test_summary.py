@@ -1,0 +1,103 @@
+"""The summary: figures by hand, and the same whatever the batches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracle.rows import table_rows
+from oracle.sample import connection, finding, ledger, message, summary
+
+from analyzer.columns import NULL
+from analyzer.tables import summary as module
+from analyzer.tables.schema import CONNECTIONS, FINDINGS, LEDGER, MESSAGES
+from analyzer.tables.summary import Samples, Summary
+
+
+def test_sample_capture() -> None:
+    made = summary()
+    assert made.outcomes == {"accepted": 2, "refused": 1}
+    assert made.refusals == {"401 Unauthorized": 1}
+    assert (made.phases["tcp_us"].count, made.phases["tcp_us"].median) == (2, 300_000)
+    assert made.phases["tls_us"].count == 0
+    assert made.messages[0]["messages"] == made.messages[1]["messages"] == 1
+    assert made.compression == {"messages": 2, "payload_bytes": 400, "transfer_bytes": 200}
+    assert made.ledger[0]["wire_bytes"] == 2000
+    assert made.opcodes[0] == {"pong": 1, "text": 1, "close": 1}
+    assert made.close_codes == {1000: 1}
+    assert (made.pings_sent, made.pings.count) == ([0, 2], 1)
+    assert made.stalled == {"messages": 1, "ns": 7_000_000}
+    assert [line.overhead for line in made.connections] == [0.4, 0.4]
+    assert made.grave_findings[0].id == "websocket-unmasked-client-frame"
+
+
+def test_null_sizes_do_not_count() -> None:
+    made = Summary()
+    made.add(table_rows(MESSAGES, [message(0, "client", payload_bytes=None)]))
+    assert made.messages[0]["payload_bytes"] == 0
+    assert made.compression["messages"] == 0
+
+
+@pytest.mark.parametrize("first", [CONNECTIONS, LEDGER])
+def test_ledger_and_connection_meet_in_any_order(first: object) -> None:
+    rows = [
+        table_rows(CONNECTIONS, [connection(5)]),
+        table_rows(LEDGER, [ledger(5, "client"), ledger(5, "server")]),
+    ]
+    made = Summary()
+    for batch in rows if first is CONNECTIONS else rows[::-1]:
+        made.add(batch)
+    assert made.connections[0].transfer_bytes == 1200
+
+
+def test_only_the_dearest_connections_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_CONNECTIONS", 3)
+    monkeypatch.setattr(module, "MAX_WAITING", 2)
+    made = Summary()
+    for number, cost in enumerate([5, 9, 9, 1, 7, 9, 2]):
+        made.add(table_rows(CONNECTIONS, [connection(number, cost)]))
+        made.add(table_rows(LEDGER, [ledger(100 + number, "client")]))
+    assert [line.values["connection"] for line in made.connections] == [1, 2, 5]
+    assert len(made._waiting) == 2
+
+
+def test_severity_is_reached() -> None:
+    made = Summary()
+    assert not made.reaches("info")
+    made.add(table_rows(FINDINGS, [finding("x", "warning", packet=None)]))
+    assert made.reaches("note")
+    assert made.reaches("warning")
+    assert not made.reaches("error")
+    assert made.findings["x"].first_packet == NULL
+
+
+def test_findings_are_counted_by_kind() -> None:
+    made = Summary()
+    rows = [finding("x", "note", count=2, packet=8), finding("x", "note", packet=5)]
+    made.add(table_rows(FINDINGS, [*rows, *(finding("x", "note", text=str(n)) for n in range(9))]))
+    found = made.findings["x"]
+    assert (found.count, found.rows, found.first_packet) == (12, 11, 5)
+    assert len(found.examples) == module.MAX_EXAMPLES
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=60), st.data())
+def test_samples_do_not_depend_on_batches(values: list[int], data: st.DataObject) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "MAX_SAMPLES", 8)
+        whole, cut = Samples(), Samples()
+        array = np.array(values, np.int64)
+        owners = np.arange(len(values))
+        whole.add(array, owners)
+        at = 0
+        while at < len(values):
+            size = data.draw(st.integers(1, 9))
+            cut.add(array[at : at + size], owners[at : at + size])
+            at += size
+        for name in ("count", "worst", "worst_of", "median"):
+            assert getattr(whole, name) == getattr(cut, name)
+        assert whole.worst == max(values)
+        assert whole._kept_count <= 8
+        if len(values) <= 8:
+            assert whole.median == np.median(values)
