@@ -1,0 +1,179 @@
+"""The command line: exit status, one line per error, reports where they are asked for."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from oracle.fake_pipeline import FakePipeline
+
+import analyzer
+from analyzer import cli
+from analyzer.errors import CaptureAccessError
+from analyzer.version import __version__
+
+ROOT = Path(__file__).parents[1]
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def pipeline(monkeypatch: pytest.MonkeyPatch) -> FakePipeline:
+    fake = FakePipeline()
+    monkeypatch.setitem(sys.modules, "analyzer.pipeline", fake)
+    monkeypatch.setattr(analyzer, "pipeline", fake, raising=False)
+    return fake
+
+
+def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "analyzer.cli", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.usefixtures("pipeline")
+def test_report(capsys: Captured) -> None:
+    assert cli.main(["x.pcap"]) == 0
+    out, err = capsys.readouterr()
+    assert "2 WebSocket connections" in out
+    assert err == ""
+
+
+@pytest.mark.usefixtures("pipeline")
+@pytest.mark.parametrize(
+    ("severity", "status"), [("error", 1), ("warning", 1), ("note", 1), ("info", 1), (None, 0)]
+)
+def test_fail_on(severity: str | None, status: int) -> None:
+    asked = [] if severity is None else ["--fail-on", severity]
+    assert cli.main(["x", "--quiet", *asked]) == status
+
+
+def test_fail_on_without_findings(pipeline: FakePipeline) -> None:
+    pipeline.rows = [rows for rows in pipeline.rows if rows.table.name != "findings"]
+    assert cli.main(["x", "-q", "--fail-on", "info"]) == 0
+
+
+@pytest.mark.usefixtures("pipeline")
+def test_tables(tmp_path: Path, capsys: Captured) -> None:
+    folders = ["--csv", str(tmp_path / "c"), "--parquet", str(tmp_path / "p")]
+    assert cli.main(["x", *folders, "--json", str(tmp_path / "j"), "-q"]) == 0
+    assert capsys.readouterr().out == ""
+    assert len(json.loads((tmp_path / "j").read_text())["messages"]) == 2
+    assert len(analyzer.read_csv(tmp_path / "c").connections) == 2
+    assert (tmp_path / "p" / "frames.parquet").exists()
+
+
+@pytest.mark.usefixtures("pipeline")
+def test_json_to_standard_output_is_alone_there(capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["x", "--json", "-"]) == 0
+    assert len(json.loads(capfd.readouterr().out)["handshakes"]) == 3
+
+
+@pytest.mark.usefixtures("pipeline")
+def test_lists(capsys: Captured) -> None:
+    assert cli.main(["x", "--messages"]) == 0
+    with_control = capsys.readouterr().out
+    assert cli.main(["x", "--messages", "--no-control"]) == 0
+    without = capsys.readouterr().out
+    assert "ping" in with_control
+    assert "ping" not in without
+    assert len(without.splitlines()) == 3
+    assert cli.main(["x", "--messages", "--connection", "1"]) == 0
+    assert capsys.readouterr().out == ""
+    assert cli.main(["x", "--connection", "1"]) == 0
+    assert "Connection 1" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("pipeline")
+def test_where(capsys: Captured) -> None:
+    assert cli.main(["x", "--where", "connection == 1"]) == 0
+    assert "1 WebSocket connection;" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("pipeline")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["x", "--where", "nothing > 1"], "cannot evaluate --where"),
+        (["x", "--connection", "9"], "there is no connection 9"),
+        (["x", "--json", "-", "--messages"], "standard output"),
+        (["x", "--csv", "/dev/null"], "is a file"),
+        (["x", "--json", "/no/such/folder/x"], "No such file"),
+        (["x", "--no-such-option"], "No such option"),
+        (["x", "--payload", "some"], "some"),
+        (["live", "eth0"], "'live' is a verb"),
+    ],
+)
+def test_callers_errors_are_one_line(arguments: list[str], message: str, capsys: Captured) -> None:
+    assert cli.main(arguments) == 2
+    error, *hint = capsys.readouterr().err.splitlines()
+    assert error.startswith("error: ")
+    assert message in error
+    assert all(line.startswith("hint: ") for line in hint)
+    assert len(hint) <= 1
+
+
+def test_error_of_the_input_removes_half_reports(
+    pipeline: FakePipeline, tmp_path: Path, capsys: Captured
+) -> None:
+    pipeline.error = CaptureAccessError("cannot read a\x1b[31m\nb: no such file")
+    assert cli.main(["x", "--csv", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err == "error: cannot read a\\x1b[31m\\x0ab: no such file\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_second_report_that_cannot_be_written_removes_the_first(tmp_path: Path) -> None:
+    assert cli.main(["x", "--csv", str(tmp_path / "c"), "--json", str(tmp_path)]) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_interrupt_and_broken_pipe(pipeline: FakePipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline.error = KeyboardInterrupt()
+    assert cli.main(["x", "-q"]) == 130
+    pipeline.error = BrokenPipeError()
+    monkeypatch.setattr(cli, "_drop_stdout", lambda: None)
+    assert cli.main(["x", "-q"]) == 141
+
+
+def test_verb_is_one_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(cli.VERBS, "live", lambda arguments: len(arguments))
+    assert cli.main(["live", "eth0", "--x"]) == 2
+
+
+def test_file_named_like_a_verb(pipeline: FakePipeline) -> None:
+    assert cli.main(["./live", "-q"]) == 0
+    assert pipeline.calls[0][0] == ["live"]
+
+
+def test_version_and_help_import_nothing_slow() -> None:
+    code = (
+        "import sys; from analyzer.cli import main; main(['--version']);"
+        "print(sorted({'pandas', 'pyarrow', 'scapy', 'numpy', 'rich'} & set(sys.modules)))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert run.stdout == f"wsanalyze {__version__}\n[]\n"
+
+
+def test_help_without_arguments() -> None:
+    run = process()
+    assert run.returncode == 0
+    assert "--messages" in run.stdout
+
+
+def test_completion_is_offered() -> None:
+    shown = process(_WSANALYZE_COMPLETE="source_bash")
+    assert "wsanalyze" in shown.stdout
+    completed = process(
+        _WSANALYZE_COMPLETE="complete_bash", COMP_WORDS="wsanalyze --no-c", COMP_CWORD="1"
+    )
+    assert "--no-control" in completed.stdout
