@@ -137,7 +137,7 @@ Slot = cython.struct(
     closing=cython.uchar,
 )
 Track = cython.struct(
-    base=cython.longlong,
+    origin=cython.longlong,
     next=cython.longlong,
     acked=cython.longlong,
     top=cython.longlong,
@@ -595,7 +595,7 @@ class Assembler:
         """Begin a connection with segment `i`; return its slot."""
         s: cython.Py_ssize_t
         hashed: cython.uint = self.hashed
-        syn: cython.int = self.segments[i].flags & (_SYN | _ACK)
+        syn: cython.int = self._flags(i) & (_SYN | _ACK)
         if self.mapped >= self.max_connections:
             self._make_room(i)
         s = self._new_slot()
@@ -663,7 +663,9 @@ class Assembler:
             self.open_streams.move_to_end(stream)
         self._end(s, _END_EVICTED)
         self._unmap(s)
-        self._note(findings.TCP_CONNECTION_LIMIT, s, self.segments[i].packet, f"tcp.stream {stream}")
+        self._note(
+            findings.TCP_CONNECTION_LIMIT, s, self.segments[i].packet, f"tcp.stream {stream}"
+        )
         return 0
 
     @cython.cfunc
@@ -675,7 +677,7 @@ class Assembler:
         """
         d: cython.Py_ssize_t = 2 * s + self.side
         isn: cython.longlong = self.tracks[d].isn
-        if self.segments[i].flags & (_SYN | _ACK) == _SYN and isn >= 0 and self.segments[i].seq != isn:
+        if self._flags(i) & (_SYN | _ACK) == _SYN and isn >= 0 and self.segments[i].seq != isn:
             if self.slots[s].left == 0:
                 self._end(s, _END_REUSED)
             self._unmap(s)
@@ -688,12 +690,16 @@ class Assembler:
 
     @cython.cfunc
     def _reckon_isn(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
-        """Keep what Wireshark takes for the initial sequence numbers of both sides."""
-        flags: cython.int = self.segments[i].flags
-        if self.tracks[d].isn < 0:
-            self.tracks[d].isn = (
-                _wide(self.segments[i].seq) - (0 if flags & _SYN else 1)
-            ) & _SEQ_MASK
+        """Keep what Wireshark takes for the initial sequence numbers of both sides.
+
+        The first segment decides, and every SYN-ACK does so again.
+        """
+        flags: cython.int = self._flags(i)
+        seq: cython.longlong = _wide(self.segments[i].seq)
+        if flags & (_SYN | _ACK) == (_SYN | _ACK):
+            self.tracks[d].isn = seq
+        elif self.tracks[d].isn < 0:
+            self.tracks[d].isn = (seq - (0 if flags & _SYN else 1)) & _SEQ_MASK
         if self.tracks[d ^ 1].isn < 0 and flags & _ACK:
             self.tracks[d ^ 1].isn = (_wide(self.segments[i].ack) - 1) & _SEQ_MASK
         return 0
@@ -797,7 +803,7 @@ class Assembler:
     def _segment(self, i: cython.Py_ssize_t) -> cython.int:
         s: cython.Py_ssize_t
         d: cython.Py_ssize_t
-        flags: cython.int = self.segments[i].flags
+        flags: cython.int = self._flags(i)
         length: cython.int = self.segments[i].length
         if length < 0:
             length = 0
@@ -828,7 +834,7 @@ class Assembler:
         self.sums[d].tcp_bytes += self.segments[i].tcp_bytes
         self.slots[s].segments += 1
         self.tracks[d ^ 1].unanswered = 0
-        if self.tracks[d].isn < 0 or self.tracks[d ^ 1].isn < 0:
+        if flags & _SYN or self.tracks[d].isn < 0 or self.tracks[d ^ 1].isn < 0:
             self._reckon_isn(i, d)
         if flags & _ACK:
             self.row_acked = self._acknowledge(i, d ^ 1, flags)
@@ -843,12 +849,21 @@ class Assembler:
 
     @cython.cfunc
     @cython.inline
+    @cython.exceptval(check=False)
+    def _flags(self, i: cython.Py_ssize_t) -> cython.int:
+        """Return the TCP flags of segment `i`; numpy has a `flags` of its own."""
+        if cython.compiled:
+            return self.segments[i].flags
+        return int(self.segments[i]["flags"])
+
+    @cython.cfunc
+    @cython.inline
     def _present(self, i: cython.Py_ssize_t, length: cython.int) -> cython.int:
         """Make segment `i` the packet whose rows are written."""
         self.packet = _wide(self.segments[i].packet)
         self.time = _wide(self.segments[i].time)
         self.row_acked = -1
-        self.row_flags = self.segments[i].flags & 0xFF
+        self.row_flags = self._flags(i) & 0xFF
         self.header = (
             _wide(self.segments[i].link_bytes)
             + self.segments[i].ip_bytes
@@ -871,9 +886,12 @@ class Assembler:
         """Give a segment's rows: the common cases here, the rest in `_take_slowly`."""
         place: cython.longlong
         captured: cython.int
-        if self.links[s].state != _ESTABLISHED and flags & (_SYN | _RST | _ACK) == _ACK:
-            if self.row_acked >= 0 or self.tracks[d ^ 1].based == 0:
-                self._event(s, _ON_ACK + (d & 1), d & 1)
+        if (
+            self.links[s].state != _ESTABLISHED
+            and flags & (_SYN | _RST | _ACK) == _ACK
+            and (self.row_acked >= 0 or self.tracks[d ^ 1].based == 0)
+        ):
+            self._event(s, _ON_ACK + (d & 1), d & 1)
         if flags & _SYN_FIN_RST:
             return self._take_slowly(i, s, d, flags, length)
         if length == 0:
@@ -902,9 +920,9 @@ class Assembler:
         near: cython.longlong = self.tracks[d].next
         if self.tracks[d].based == 0:
             return 0
-        if self.segments[i].flags & _SYN:
+        if self._flags(i) & _SYN:
             seq += 1
-        return near + _distance(seq, self.tracks[d].base + near)
+        return near + _distance(seq, self.tracks[d].origin + near)
 
     @cython.cfunc
     @cython.inline
@@ -938,9 +956,11 @@ class Assembler:
         self.recents[at].length = self.payload
         lane = lane << (8 * k)
         self.tracks[d].tags = (tags & ~lane) | (tag << (8 * k))
-        self.tracks[d].recents = _RING + ((self.tracks[d].recents + 1) & (_RING - 1)) if (
-            self.tracks[d].recents >= _RING - 1
-        ) else self.tracks[d].recents + 1
+        self.tracks[d].recents = (
+            _RING + ((self.tracks[d].recents + 1) & (_RING - 1))
+            if (self.tracks[d].recents >= _RING - 1)
+            else self.tracks[d].recents + 1
+        )
         return False
 
     @cython.cfunc
@@ -987,11 +1007,11 @@ class Assembler:
                 return -1
             # RFC 9293 3.10.7.3: a SYN-ACK acknowledges the SYN, so the peer's data
             # begins there.
-            self.tracks[o].base = _wide(self.segments[i].ack)
+            self.tracks[o].origin = _wide(self.segments[i].ack)
             self.tracks[o].based = 1
             return 0
         near = self.tracks[o].next
-        reached = near + _distance(_wide(self.segments[i].ack), self.tracks[o].base + near)
+        reached = near + _distance(_wide(self.segments[i].ack), self.tracks[o].origin + near)
         if reached < 0 or reached > near + _MAX_WINDOW:
             return -1
         if flags & _RST:
@@ -1052,7 +1072,7 @@ class Assembler:
         if flags & _SYN:
             self._syn(i, s, d, flags)
         if self.tracks[d].based == 0:
-            self.tracks[d].base = _wide(self.segments[i].seq)
+            self.tracks[d].origin = _wide(self.segments[i].seq)
             self.tracks[d].based = 1
         place = self._place(i, d)
         if length:
@@ -1090,7 +1110,7 @@ class Assembler:
         untouched: cython.bint = self.tracks[d].next == 0 and self.tracks[d].held_from < 0
         # Another SYN-ACK may replace one that nobody has used yet.
         if self.tracks[d].based == 0 or (untouched and self.tracks[d].fin < 0):
-            self.tracks[d].base = base
+            self.tracks[d].origin = base
             self.tracks[d].based = 1
         if self.segments[i].mss:
             self.sums[d].mss = self.segments[i].mss
@@ -1354,9 +1374,11 @@ class Assembler:
         self.delivered[r].position = self.head
         self.delivered[r].length = count
         self.head += count
-        self.tracks[d].pieces = _RING + ((self.tracks[d].pieces + 1) & (_RING - 1)) if (
-            self.tracks[d].pieces >= _RING - 1
-        ) else self.tracks[d].pieces + 1
+        self.tracks[d].pieces = (
+            _RING + ((self.tracks[d].pieces + 1) & (_RING - 1))
+            if (self.tracks[d].pieces >= _RING - 1)
+            else self.tracks[d].pieces + 1
+        )
         return 0
 
     @cython.cfunc
@@ -1372,9 +1394,7 @@ class Assembler:
         upto: cython.longlong = place
         if 0 <= self.tracks[d].held_from < place:
             upto = self.tracks[d].held_from
-        self._note_side(
-            findings.TCP_HELD_LIMIT, d >> 1, self.packet, upto - self.tracks[d].next, d
-        )
+        self._note_side(findings.TCP_HELD_LIMIT, d >> 1, self.packet, upto - self.tracks[d].next, d)
         self._lose(d, upto)
         self._drain(d)
         return 0

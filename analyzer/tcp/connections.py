@@ -25,7 +25,7 @@ SLOT = row_dtype(
 
 TRACK = row_dtype(
     [
-        ("base", "<i8"),  # sequence number of stream offset 0
+        ("origin", "<i8"),  # sequence number of stream offset 0
         ("next", "<i8"),  # stream offset expected next
         ("acked", "<i8"),  # highest that the peer acknowledged
         ("top", "<i8"),  # end of the furthest segment held
@@ -47,7 +47,7 @@ TRACK = row_dtype(
         ("pieces", "<i4"),  # the same for the ring of delivered ones
         ("fin_flags", "u1"),
         ("fin_done", "u1"),  # the FIN row has left
-        ("based", "u1"),  # base is known
+        ("based", "u1"),  # origin is known
         ("zero_window", "u1"),  # the last window was 0
     ]
 )

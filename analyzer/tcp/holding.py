@@ -58,9 +58,7 @@ class Piece:
     def section(self, begin: int, end: int) -> Piece:
         """Return the part of it within the stream offsets [begin, end)."""
         skip = begin - self.offset
-        return Piece(
-            begin, end, self.into + skip, self.data[skip : end - self.offset], self.origin
-        )
+        return Piece(begin, end, self.into + skip, self.data[skip : end - self.offset], self.origin)
 
     @property
     def charge(self) -> int:
@@ -112,7 +110,7 @@ class Held:
         high = bisect_left(self.pieces, piece.end, lo=low, key=_offset)
         met = self.pieces[low:high]
         differs = next((at for old in met if (at := first_difference(old, piece)) >= 0), -1)
-        kept, lost = (_fill(met, piece) if self.keep_first else _replace(met, piece))
+        kept, lost = _fill(met, piece) if self.keep_first else _replace(met, piece)
         self.pieces[low:high] = kept
         self.charge += sum(p.charge for p in kept) - sum(p.charge for p in met)
         return lost, differs

@@ -18,9 +18,7 @@ def test_policy_decides_byte_by_byte(keep_first, given_pieces):
     held, expected, lost_bytes, total = Held(keep_first), {}, 0, 0
     for offset, data in given_pieces:
         lost, differs = held.insert(piece(offset, data))
-        clash = [
-            offset + i for i, b in enumerate(data) if expected.get(offset + i, b) != b
-        ]
+        clash = [offset + i for i, b in enumerate(data) if expected.get(offset + i, b) != b]
         assert differs == (clash[0] if clash else -1)
         lost_bytes += sum(p.end - p.offset for p in lost)
         total += len(data)

@@ -19,7 +19,9 @@ def handshake(a=A, b=B, **more):
 
 
 def test_in_order_data_and_times():
-    out = Outcome([*handshake(), segment(0, A + 1, b"hello", ack=B + 1), segment(1, B + 1, ack=A + 6)])
+    out = Outcome(
+        [*handshake(), segment(0, A + 1, b"hello", ack=B + 1), segment(1, B + 1, ack=A + 6)]
+    )
     out.check()
     assert bytes(out.stream(0)) == b"hello"
     assert out.kinds(0) == [bs.PURE, bs.PURE, bs.DATA]
@@ -84,7 +86,12 @@ def test_other_bytes_in_a_retransmission_are_a_finding():
 
 
 def test_overlap_policy_chooses_among_held_bytes():
-    traffic = [*handshake(), segment(0, A + 2, b"XY"), segment(0, A + 2, b"pq"), segment(0, A + 1, b"a")]
+    traffic = [
+        *handshake(),
+        segment(0, A + 2, b"XY"),
+        segment(0, A + 2, b"pq"),
+        segment(0, A + 1, b"a"),
+    ]
     for policy, expected in (("first", b"aXY"), ("last", b"apq")):
         out = Outcome(traffic, overlap_policy=policy)
         out.check()
@@ -171,7 +178,9 @@ def test_fin_both_ways_closes_and_leaves_after_the_linger():
 
 
 def test_early_fin_waits_for_its_data():
-    out = Outcome([*handshake(), segment(0, A + 4, ack=B + 1, flags=FIN | ACK), segment(0, A + 1, b"abc")])
+    out = Outcome(
+        [*handshake(), segment(0, A + 4, ack=B + 1, flags=FIN | ACK), segment(0, A + 1, b"abc")]
+    )
     out.check()
     assert out.kinds(0) == [bs.PURE, bs.PURE, bs.PURE, bs.DATA, bs.FIN]
     assert out.of(0)[-1]["packet"] == 4
@@ -180,7 +189,11 @@ def test_early_fin_waits_for_its_data():
 
 def test_data_behind_the_fin_is_counted_not_read():
     out = Outcome(
-        [*handshake(), segment(0, A + 1, b"abc", flags=FIN | ACK, ack=B + 1), segment(0, A + 3, b"cde")]
+        [
+            *handshake(),
+            segment(0, A + 1, b"abc", flags=FIN | ACK, ack=B + 1),
+            segment(0, A + 3, b"cde"),
+        ]
     )
     out.check()
     assert bytes(out.stream(0)) == b"abc"
@@ -221,7 +234,9 @@ def test_side_0_is_who_sent_the_syn_even_if_its_answer_comes_first():
 
 
 def test_middle_of_a_connection_begins_at_its_first_byte():
-    out = Outcome([segment(0, 2**32 - 2, b"abcd", ack=7), segment(1, 7, b"r", ack=2), segment(0, 2, b"ef")])
+    out = Outcome(
+        [segment(0, 2**32 - 2, b"abcd", ack=7), segment(1, 7, b"r", ack=2), segment(0, 2, b"ef")]
+    )
     out.check()
     assert bytes(out.stream(0)) == b"abcdef"
     assert out.of(1)[0]["acked"] == 4
