@@ -1,0 +1,151 @@
+"""The kernel's lookup and numbering, held against tshark's tcp.stream."""
+
+import random
+import shutil
+import socket
+import subprocess
+
+import dpkt
+import pytest
+from oracle.streams import ACK, FIN, RST, SYN, Outcome, segment
+
+OPEN = [
+    segment(0, 100, flags=SYN),
+    segment(1, 500, ack=101, flags=SYN | ACK),
+    segment(0, 101, ack=501),
+]
+
+CASES = {
+    "reuse": [*OPEN, segment(0, 900, flags=SYN), segment(1, 700, ack=901, flags=SYN | ACK)],
+    "same syn": [OPEN[0], OPEN[0], OPEN[1]],
+    "other syn-ack": [
+        *OPEN[:2],
+        segment(1, 700, ack=101, flags=SYN | ACK),
+        segment(0, 101, ack=701),
+    ],
+    "syn behind data": [
+        segment(0, 100, b"x", ack=500),
+        segment(0, 99, flags=SYN),
+        segment(0, 100, flags=SYN),
+    ],
+    "peer known by its acks": [
+        segment(0, 100, b"x", ack=500),
+        segment(1, 499, flags=SYN),
+        segment(1, 500, flags=SYN),
+    ],
+    "crossed": [
+        segment(0, 100, flags=SYN),
+        segment(1, 500, flags=SYN),
+        segment(0, 100, ack=501, flags=SYN | ACK),
+        segment(1, 500, ack=101, flags=SYN | ACK),
+    ],
+    "syn-ack first": [OPEN[1], OPEN[0], OPEN[2]],
+    "refused twice": [
+        segment(0, 100, flags=SYN),
+        segment(1, 0, ack=101, flags=RST | ACK),
+        segment(0, 300, flags=SYN),
+        segment(1, 0, ack=301, flags=RST | ACK),
+        segment(0, 300, flags=SYN),
+    ],
+    "odd flags": [
+        *OPEN,
+        segment(0, 101, flags=RST),
+        segment(0, 105, flags=SYN | RST),
+        segment(0, 106, flags=SYN | FIN),
+    ],
+    "back and forth": [segment(0, seq, flags=SYN) for seq in (100, 200, 100, 200)],
+    "reset bases the peer": [
+        segment(1, 0, ack=101, flags=RST | ACK),
+        segment(0, 100, flags=SYN),
+        segment(0, 101, flags=SYN),
+    ],
+}
+
+
+def at_random(seed):
+    rng = random.Random(seed)
+    return [
+        segment(
+            rng.randrange(2),
+            rng.choice([100, 101, 105, 500, 501]),
+            b"x" * rng.randrange(3),
+            ack=rng.choice([100, 101, 105, 500, 501]),
+            flags=rng.choice([SYN, SYN, SYN | ACK, ACK, ACK, RST, RST | ACK, FIN | ACK, 0]),
+            port=rng.choice([1, 2, 3]),
+        )
+        for _ in range(150)
+    ]
+
+
+CASES |= {f"random {seed}": at_random(seed) for seed in range(6)}
+
+
+def write_pcap(path, segments):
+    with path.open("wb") as file:
+        writer = dpkt.pcap.Writer(file)
+        for number, given in enumerate(segments, 1):
+            ends = [("10.0.0.1", given["port"]), ("10.0.0.2", 80)]
+            (source, sport), (target, dport) = ends if given["side"] == 0 else ends[::-1]
+            tcp = dpkt.tcp.TCP(
+                sport=sport,
+                dport=dport,
+                seq=given["seq"],
+                ack=given["ack"] or 0,
+                flags=given["flags"],
+                data=given["payload"],
+            )
+            ip = dpkt.ip.IP(
+                src=socket.inet_aton(source), dst=socket.inet_aton(target), id=number, p=6, data=tcp
+            )
+            ip.len = len(bytes(ip))
+            writer.writepkt(bytes(dpkt.ethernet.Ethernet(data=ip)), ts=number / 1000)
+
+
+@pytest.fixture(scope="module")
+def numbered(tmp_path_factory):
+    """All cases, each on ports of its own, in one capture: segments, {packet: tcp.stream}."""
+    traffic = [
+        {**given, "port": 100 * number + given["port"] % 100}
+        for number, segments in enumerate(CASES.values(), 1)
+        for given in segments
+    ]
+    path = tmp_path_factory.mktemp("tshark") / "cases.pcap"
+    write_pcap(path, traffic)
+    run = subprocess.run(
+        ["tshark", "-r", str(path), "-T", "fields", "-e", "frame.number", "-e", "tcp.stream"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return traffic, dict(tuple(map(int, line.split("\t"))) for line in run.stdout.splitlines())
+
+
+@pytest.mark.tshark
+@pytest.mark.skipif(not shutil.which("tshark"), reason="tshark is not on PATH")
+@pytest.mark.parametrize("most", [40, 65_536])
+def test_numbers_are_those_of_tshark(numbered, most):
+    traffic, expected = numbered
+    # 40: enough for the ports of a case, so that only finished cases make room.
+    out = Outcome(traffic, max_connections=most)
+    out.check()
+    assert {row["packet"]: row["stream"] for row in out.rows} == expected
+
+
+def test_lookup_finds_every_connection_among_many():
+    rng = random.Random(5)
+    ports = [rng.randrange(1, 60_000) for _ in range(3000)]
+    out = Outcome([segment(rng.randrange(2), 1, b"x", port=port) for port in ports], [700, 1])
+    numbers = {}
+    for port in ports:
+        numbers.setdefault(port, len(numbers))
+    assert [row["stream"] for row in out.rows] == [numbers[port] for port in ports]
+
+
+def test_lookup_survives_removal():
+    rng = random.Random(6)
+    ports = [rng.randrange(1, 400) for _ in range(3000)]
+    out = Outcome([segment(0, 1, flags=SYN, port=port) for port in ports], max_connections=50)
+    out.check()
+    by_stream = {int(link["tcp_stream"]): int(link["port0"]) for link in out.connections.values()}
+    assert [by_stream[row["stream"]] for row in out.rows] == ports
+    assert len(out.connections) == len(out.opened) == len(set(out.opened))
