@@ -286,7 +286,7 @@ def _pcapng(data: bytes, order: str = "<", sections: int = 1) -> bytes:
         out.append(block(0x0A0D0D0A, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1)))
         resolution = struct.pack(order + "HHB3xHH", 9, 1, 9, 0, 0)
         out.append(block(1, struct.pack(order + "HHI", capture.link, 0, 262_144) + resolution))
-        out.append(block(0x0BAD, b"a block that nobody knows"))
+        out.append(block(0x80000001, b"a block that nobody knows"))
         for record in capture.records[start : start + share]:
             high, low = divmod(record.time_ns, 1 << 32)
             head = struct.pack(order + "IIIII", 0, high, low, len(record.data), record.original)
