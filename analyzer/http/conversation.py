@@ -7,24 +7,12 @@ payload byte by http.transactions.
 
 from __future__ import annotations
 
-from collections import deque
-from typing import Any, Final
+from typing import Any
 
 from analyzer import findings
-from analyzer.columns import NULL
 from analyzer.http import pairing
-from analyzer.http.body import Body, BodyUntilClose, request_body, response_body
-from analyzer.http.handover import (
-    ACKED,
-    DIRECTION,
-    KIND,
-    LENGTH,
-    OFFSET,
-    PACKET,
-    TIME,
-    WIRE,
-    Piece,
-)
+from analyzer.http.body import BodyUntilClose, request_body, response_body
+from analyzer.http.handover import ACKED, DIRECTION, KIND, LENGTH, OFFSET, PACKET, TIME, WIRE, Piece
 from analyzer.http.head import (
     MAYBE,
     NEITHER,
@@ -37,52 +25,11 @@ from analyzer.http.head import (
     parse_head,
     recognise,
 )
-from analyzer.http.pairing import Transaction
+from analyzer.http.pairing import Pairs
 from analyzer.http.results import Results
-from analyzer.http.upgrade import Checks, check_switch, fill_response, has_token, refuse
+from analyzer.http.sides import BODY, HEAD, HOLD, SEEK, WAIT, Side
+from analyzer.http.upgrade import Checks, check_switch, has_token, refuse
 from analyzer.tcp.bytestream import DATA, FIN, GAP_CUT, RESET
-
-# What a side is in.
-HEAD: Final = 0  # at or within a head
-BODY: Final = 1
-HOLD: Final = 2  # behind a request whose answer decides what follows
-WAIT: Final = 3  # a response that acknowledges a request not yet seen
-SEEK: Final = 4  # lost; a row that begins with a head ends it
-
-
-class Side:
-    """One direction: the parser's state.
-
-    Attributes:
-        direction: 2 * slot + side.
-        mode: HEAD, BODY, HOLD, WAIT or SEEK.
-        pending: bytes of an unfinished head.
-        first_time: when its first byte was captured.
-        body: being read.
-        current: whose message is being read.
-        seen: stream offset behind the last row.
-        held: rows kept back in HOLD and WAIT, copies.
-        held_bytes: their payload.
-        finished: FIN seen.
-    """
-
-    __slots__ = (
-        *("body", "current", "direction", "finished", "first_time", "held", "held_bytes"),
-        *("limited", "mode", "pending", "seen"),
-    )
-
-    def __init__(self, direction: int) -> None:
-        self.direction = direction
-        self.mode = HEAD
-        self.pending: bytearray | None = None
-        self.first_time = NULL
-        self.body: Body | None = None
-        self.current: Transaction | None = None
-        self.seen = 0
-        self.held: list[Piece] = []
-        self.held_bytes = 0
-        self.limited = False
-        self.finished = False
 
 
 class Conversation:
@@ -93,8 +40,8 @@ class Conversation:
     """
 
     __slots__ = (
-        *("_begun", "_client", "_kept", "_limit_told", "_lingering", "_meter", "_queue"),
-        *("_resets", "_results", "_sides", "_slot", "_start_seen", "_wait_rows", "_waited"),
+        *("_client", "_kept", "_pairs", "_resets", "_results", "_sides", "_slot"),
+        *("_start_seen", "_wait_rows", "_waited"),
         "handed_on",
     )
 
@@ -105,11 +52,7 @@ class Conversation:
         self._sides = (Side(2 * slot), Side(2 * slot + 1))
         self._client = -1
         self._kept: list[Piece] | None = []  # rows since the first, while undecided
-        self._queue: deque[Transaction] = deque()  # wait for their responses
-        self._lingering: Transaction | None = None  # complete, still counting packets
-        self._meter = [0]
-        self._begun = 0
-        self._limit_told = False
+        self._pairs = Pairs(results, slot)
         self._resets: list[int] = []
         self._waited = False
         self._wait_rows = 0
@@ -166,10 +109,9 @@ class Conversation:
             self._client = number if is_client else 1 - number
             kept, self._kept = self._kept, None
             server = self._sides[1 - self._client]
-            if server.pending and recognise(server.pending) != RESPONSE:
-                if server.pending[:5] != b"HTTP/"[: len(server.pending)]:
-                    # Text from the middle of a body: only a head is a place to begin.
-                    server.mode = SEEK
+            if server.pending and server.pending[:5] != b"HTTP/"[: len(server.pending)]:
+                # Text from the middle of a body: only a head is a place to begin.
+                server.mode = SEEK
             for each in self._sides:
                 each.pending = None
             for earlier in kept:
@@ -179,7 +121,7 @@ class Conversation:
     def _hand_on_kept(self, piece: Piece | None) -> None:
         kept, self._kept = self._kept or [], None
         # A connection whose begin was not captured may be in the middle of a body.
-        search = not self._start_seen and not self._begun
+        search = not self._start_seen and not self._pairs.begun
         self._hand_on()
         self._results.searched[self._both()] = search
         for each in (*kept, *((piece,) if piece is not None else ())):
@@ -188,7 +130,7 @@ class Conversation:
     def _control(self, side: Side, piece: Piece) -> None:
         """Take a row without payload."""
         kind = piece.row[KIND]
-        self._meter[0] += piece.row[WIRE]
+        self._pairs.meter[0] += piece.row[WIRE]
         if kind == RESET:
             self._resets.append(side.direction & 1)
         elif kind == FIN:
@@ -203,47 +145,34 @@ class Conversation:
         results = self._results
         if self._wait_rows:
             self._wait_rows += 1
-        side.held_bytes += piece.length - at
-        if side.held_bytes <= results.options.max_early_bytes:
-            side.held.append(piece.kept(at))
-            return
-        if not side.limited:
-            side.limited = True
+        if not side.hold(piece, at, results.options.max_early_bytes):
             results.find(findings.HTTP_EARLY_LIMIT, self._slot, piece.row[PACKET])
-        cut = piece.without_bytes(at)
-        if side.held and side.held[-1].row[KIND] == GAP_CUT == cut.row[KIND]:
-            # One row for all that is let go, so that rows are bounded too.
-            last = list(side.held[-1].row)
-            last[LENGTH] += cut.length
-            cut = Piece(tuple(last), -1, None, b"")
-            side.held.pop()
-        side.held.append(cut)
 
     def _payload(self, side: Side, piece: Piece) -> None:
         row = piece.row
         side.seen = row[OFFSET] + row[LENGTH]
         if row[KIND] != DATA:
-            self._meter[0] += row[WIRE]
+            self._pairs.meter[0] += row[WIRE]
             self._gap(side, piece)
             return
         is_client = (side.direction & 1) == self._client
         if side.mode == SEEK:
             if recognise(piece.data) != (REQUEST if is_client else RESPONSE):
-                self._meter[0] += row[WIRE]
+                self._pairs.meter[0] += row[WIRE]
                 return
             side.mode = HEAD
         if side.mode == HEAD and is_client and not side.pending:
-            self._new_meter()
-        self._meter[0] += row[WIRE]
+            self._pairs.new_meter()
+        self._pairs.meter[0] += row[WIRE]
         at = 0
         while at < piece.length and not self.handed_on:
+            if self._kept is not None:
+                self._undecided(side, piece.kept(at))
+                return
             if side.mode == HEAD:
                 at = self._head(side, piece, at)
             elif side.mode == BODY:
                 at = self._body(side, piece, at)
-            elif self._kept is not None:
-                self._undecided(side, piece.kept(at))
-                return
             elif side.mode == SEEK:
                 return
             else:
@@ -251,13 +180,6 @@ class Conversation:
                 return
         if self.handed_on:
             self._results.handover.hand_on(piece, at)
-
-    def _new_meter(self) -> None:
-        """From here on packets belong to the next request."""
-        self._meter = [0]
-        if self._lingering is not None:
-            self._emit(self._lingering)
-            self._lingering = None
 
     # --- heads
 
@@ -275,7 +197,7 @@ class Conversation:
                 self._wait_rows = 1
                 return at
             if at and is_client:
-                self._new_meter()
+                self._pairs.new_meter()
             buffer = piece.data[at:] if at else piece.data
             side.first_time = piece.row[TIME]
         leading = leading_empty(buffer)
@@ -322,10 +244,10 @@ class Conversation:
     def _give_up_head(self, side: Side, piece: Piece, reason: str) -> bool:
         """End an attempt whose answer cannot be read; say whether there was one."""
         is_client = (side.direction & 1) == self._client
-        handshake = self._queue[0].handshake if self._queue else None
+        handshake = self._pairs.attempt()
         if is_client or handshake is None:
             return False
-        self._queue.popleft()
+        self._pairs.queue.popleft()
         handshake.outcome = "bad-response"
         handshake.outcome_reason = reason
         handshake.response_first_time = side.first_time
@@ -336,19 +258,10 @@ class Conversation:
     # --- requests
 
     def _request(self, side: Side, head: Head, piece: Piece, *, cut: bool) -> None:
-        options = self._results.options
         transaction = pairing.begin(
             self._results, self._slot, self._client, head, side.first_time, piece.row, cut=cut
         )
-        transaction.meter = self._meter
-        pairing.number(transaction, self._begun)
-        self._begun += 1
-        self._queue.append(transaction)
-        if len(self._queue) > options.max_pipelined:
-            if not self._limit_told:
-                self._limit_told = True
-                self._results.find(findings.HTTP_PIPELINE_LIMIT, self._slot, piece.row[PACKET])
-            self._drop(self._queue.popleft())
+        self._pairs.add(transaction, piece.row[PACKET])
         side.current = transaction
         side.body = None if cut else request_body(head)
         if cut:
@@ -372,10 +285,7 @@ class Conversation:
 
     def _replay(self, side: Side) -> None:
         """Read the rows that were held back, as what they turned out to be."""
-        held, side.held, side.held_bytes, side.limited = side.held, [], 0, False
-        if side.mode in (HOLD, WAIT):
-            side.mode = HEAD
-        for piece in held:
+        for piece in side.release():
             self.row(piece)
 
     # --- responses
@@ -387,7 +297,7 @@ class Conversation:
         the client that were not seen yet waits for them, for as many rows as tcp waits
         before it calls bytes lost.
         """
-        if self._queue or self._waited:
+        if self._pairs.queue or self._waited:
             return False
         return piece.row[ACKED] > self._sides[self._client].seen
 
@@ -397,9 +307,9 @@ class Conversation:
             self._wait_rows = 0
             return
         late = self._wait_rows > self._results.options.lost_after_segments
-        if self._queue or late:
+        if self._pairs.queue or late:
             self._wait_rows = 0
-            self._waited = late and not self._queue
+            self._waited = late and not self._pairs.queue
             self._replay(server)
 
     def _response(self, side: Side, head: Head, piece: Piece) -> None:
@@ -408,12 +318,12 @@ class Conversation:
             self._switch(side, head, piece)
             return
         if head.status < 200:
-            if self._queue:
-                pairing.interim(self._queue[0], head, side.first_time)
+            if self._pairs.queue:
+                pairing.interim(self._pairs.queue[0], head, side.first_time)
             return
-        if not self._queue:
-            self._new_orphan(piece)
-        transaction = self._queue[0]
+        if not self._pairs.queue:
+            self._pairs.add_orphan(self._client, piece.row)
+        transaction = self._pairs.queue[0]
         transaction.answered = True
         pairing.answer(transaction, head, side.first_time, piece.row)
         side.current = transaction
@@ -431,52 +341,35 @@ class Conversation:
         else:
             side.mode = BODY
         if is_tunnel:
-            self._enter_tunnel(side)
+            self._enter_tunnel()
         if client.mode == HOLD:
             self._replay(client)
 
-    def _enter_tunnel(self, side: Side) -> None:
+    def _enter_tunnel(self) -> None:
         """Begin anew on both sides: RFC 9110 9.3.6, "switch to tunnel mode"."""
         self._kept = []
         for each in self._sides:
             each.pending = None
-        # Any mode but HEAD and BODY: the loop over the row's rest looks at _kept first.
-        side.mode = SEEK
-        client = self._sides[self._client]
-        held, client.held, client.held_bytes = client.held, [], 0
-        for each in self._sides:
             each.mode = HEAD
-        side.mode = HEAD
-        for piece in held:
-            self.row(piece)
-
-    def _new_orphan(self, piece: Piece) -> None:
-        """Make a transaction for a response whose request was not captured."""
-        self._new_meter()
-        self._meter[0] += piece.row[WIRE]
-        transaction = pairing.orphan(self._slot, self._client)
-        transaction.meter = self._meter
-        pairing.number(transaction, self._begun)
-        self._begun += 1
-        self._queue.append(transaction)
+        self._replay(self._sides[self._client])
 
     def _switch(self, side: Side, head: Head, piece: Piece) -> None:
         """Take a 101: the connection is HTTP no more."""
         names_websocket = has_token(head.values.get("upgrade", ""), "websocket")
         if names_websocket:
             # Requests before the attempt were answered without our seeing it.
-            while len(self._queue) > 1 and self._queue[0].handshake is None:
-                self._drop(self._queue.popleft())
-        transaction = self._queue.popleft() if self._queue else None
+            while len(self._pairs.queue) > 1 and self._pairs.queue[0].handshake is None:
+                self._pairs.drop_first()
+        transaction = self._pairs.queue.popleft() if self._pairs.queue else None
         handshake = transaction.handshake if transaction is not None else None
         if handshake is None and names_websocket and (transaction is None or transaction.cut):
             handshake = pairing.attempt_from(transaction, self._results, self._slot, self._client)
-            handshake.first_in_connection = self._begun == (transaction is not None)
+            handshake.first_in_connection = self._pairs.begun == (transaction is not None)
         if handshake is None:
             if transaction is not None:
                 pairing.answer(transaction, head, side.first_time, piece.row)
                 pairing.finish(transaction, piece.row[TIME])
-                self._drop(transaction)
+                pairing.emit(transaction, self._results)
             self._hand_on()
             return
         results = self._results
@@ -521,9 +414,7 @@ class Conversation:
         if transaction is None:
             return
         transaction.complete = True
-        if self._queue and self._queue[0] is transaction:
-            self._queue.popleft()
-        self._settle(transaction)
+        self._pairs.answered(transaction)
 
     def _message_lost(self, side: Side) -> None:
         """Go on behind a message whose end is not known."""
@@ -535,20 +426,6 @@ class Conversation:
                 transaction.exchange.complete = False
         if side.mode == HEAD:
             side.mode = SEEK
-
-    def _settle(self, transaction: Transaction) -> None:
-        """Let a transaction leave, or linger for the packets that still belong to it."""
-        if transaction.exchange is not None and transaction.meter is self._meter:
-            self._lingering = transaction
-        else:
-            self._emit(transaction)
-
-    def _drop(self, transaction: Transaction) -> None:
-        """Let a transaction leave that has no complete response."""
-        self._emit(transaction)
-
-    def _emit(self, transaction: Transaction) -> None:
-        pairing.emit(transaction, self._results)
 
     # --- gaps and ends
 
@@ -587,14 +464,10 @@ class Conversation:
         if head.status < 200 and head.status != 101:
             return
         if head.status == 101:
-            if self._queue and self._queue[0].handshake is not None:
-                handshake = self._queue.popleft().handshake
-                assert handshake is not None
-                fill_response(handshake, head)
-                handshake.response_first_time = side.first_time
-                handshake.response_bytes = len(pending)
-                handshake.outcome = "cut"
-                handshake.outcome_reason = "The end of the 101 was not captured."
+            handshake = self._pairs.attempt()
+            if handshake is not None:
+                self._pairs.queue.popleft()
+                pairing.cut_answer(handshake, head, side.first_time, len(pending))
                 self._results.handshakes.append(handshake)
             self._hand_on()
             return
@@ -609,20 +482,13 @@ class Conversation:
 
     def _hand_on(self) -> None:
         """Leave HTTP: what was held back goes first, then every row to come."""
-        self._settle_all()
+        self._pairs.settle()
         self.handed_on = True
         self._results.handed_on[self._both()] = True
         for side in self._sides:
             for piece in side.held:
                 self._results.handover.hand_on(piece)
             side.held = []
-
-    def _settle_all(self) -> None:
-        if self._lingering is not None:
-            self._emit(self._lingering)
-            self._lingering = None
-        while self._queue:
-            self._drop(self._queue.popleft())
 
     def end(self, tcp: Any) -> None:
         """Settle what is unfinished when the connection leaves.
@@ -646,11 +512,11 @@ class Conversation:
                 self._cut_head(side, tuple(last))
         if self.handed_on:
             return
-        for transaction in self._queue:
+        for transaction in self._pairs.queue:
             if transaction.handshake is not None and not transaction.answered:
                 pairing.unanswered(
                     transaction.handshake, self._results, tcp, self._client, self._resets
                 )
         if isinstance(server.body, BodyUntilClose) and server.finished:
             self._message_done(server)
-        self._settle_all()
+        self._pairs.settle()

@@ -6,12 +6,13 @@ Called by http.conversation.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from analyzer import findings
 from analyzer.columns import NULL
 from analyzer.http.events import Exchange, Handshake
-from analyzer.http.handover import PACKET, TIME, Row
+from analyzer.http.handover import PACKET, TIME, WIRE, Row
 from analyzer.http.head import Head
 from analyzer.http.results import Results
 from analyzer.http.upgrade import (
@@ -104,19 +105,6 @@ def begin(
     return transaction
 
 
-def number(transaction: Transaction, begun: int) -> None:
-    """Give it its place on the connection: `begun` others went before."""
-    if transaction.exchange is not None:
-        transaction.exchange.exchange = begun
-    if transaction.handshake is not None:
-        transaction.handshake.first_in_connection = begun == 0
-
-
-def orphan(slot: int, client: int) -> Transaction:
-    """Return a transaction whose request was not captured."""
-    return Transaction(Exchange(slot, 0, client), None)
-
-
 def attempt_from(
     transaction: Transaction | None, results: Results, slot: int, client: int
 ) -> Handshake:
@@ -176,6 +164,15 @@ def answer_attempt(handshake: Handshake, head: Head, first_time: int, row: Row) 
         handshake.response_first_time = first_time
     handshake.response_last_time = max(handshake.response_first_time, row[TIME])
     handshake.response_packet = row[PACKET]
+
+
+def cut_answer(handshake: Handshake, head: Head, first_time: int, size: int) -> None:
+    """Take a 101 whose end was not captured: its fields may miss the Accept."""
+    fill_response(handshake, head)
+    handshake.response_first_time = first_time
+    handshake.response_bytes += size
+    handshake.outcome = "cut"
+    handshake.outcome_reason = "The end of the 101 was not captured."
 
 
 def add_body(transaction: Transaction, is_request: bool, count: int, time: int) -> None:
@@ -242,3 +239,77 @@ def _say(handshake: Handshake, reason: str) -> None:
     earlier = handshake.outcome_reason
     text = f"{reason}; {earlier}" if earlier else reason
     handshake.outcome_reason = text[0].upper() + text[1:] + "."
+
+
+class Pairs:
+    """The transactions in progress of one connection, and whose packets count.
+
+    Attributes:
+        queue: requests that wait for the end of their responses, oldest first.
+        begun: how many began.
+        meter: one number, the wire bytes of the transaction that began last.
+    """
+
+    __slots__ = ("_limit_told", "_lingering", "_results", "_slot", "begun", "meter", "queue")
+
+    def __init__(self, results: Results, slot: int) -> None:
+        self._results = results
+        self._slot = slot
+        self._lingering: Transaction | None = None  # complete, still counting packets
+        self._limit_told = False
+        self.queue: deque[Transaction] = deque()
+        self.begun = 0
+        self.meter = [0]
+
+    def new_meter(self) -> None:
+        """From here on packets belong to the next request."""
+        self.meter = [0]
+        if self._lingering is not None:
+            emit(self._lingering, self._results)
+            self._lingering = None
+
+    def add(self, transaction: Transaction, packet: int) -> None:
+        """Take up a transaction that begins with `packet`."""
+        transaction.meter = self.meter
+        if transaction.exchange is not None:
+            transaction.exchange.exchange = self.begun
+        if transaction.handshake is not None:
+            transaction.handshake.first_in_connection = self.begun == 0
+        self.begun += 1
+        self.queue.append(transaction)
+        if len(self.queue) > self._results.options.max_pipelined:
+            if not self._limit_told:
+                self._limit_told = True
+                self._results.find(findings.HTTP_PIPELINE_LIMIT, self._slot, packet)
+            self.drop_first()
+
+    def add_orphan(self, client: int, row: Row) -> None:
+        """Take up a response whose request was not captured."""
+        self.new_meter()
+        self.meter[0] += row[WIRE]
+        self.add(Transaction(Exchange(self._slot, 0, client), None), row[PACKET])
+
+    def attempt(self) -> Handshake | None:
+        """Return the upgrade attempt that waits for its answer first of all, or None."""
+        return self.queue[0].handshake if self.queue else None
+
+    def answered(self, transaction: Transaction) -> None:
+        """Let a transaction leave, or linger for the packets that still belong to it."""
+        if self.queue and self.queue[0] is transaction:
+            self.queue.popleft()
+        if transaction.exchange is not None and transaction.meter is self.meter:
+            self._lingering = transaction
+        else:
+            emit(transaction, self._results)
+
+    def drop_first(self) -> None:
+        """Let the oldest leave without its response."""
+        emit(self.queue.popleft(), self._results)
+
+    def settle(self) -> None:
+        """Let all leave."""
+        if self._lingering is not None:
+            emit(self._lingering, self._results)
+            self._lingering = None
+        while self.queue:
+            self.drop_first()
