@@ -850,12 +850,29 @@ class HeaderWalk:
             return self._geneve()
         if port == 2152:
             return self._gtp()
-        # RFC 7348 5: flags R R R R I R R R, I "MUST be set to 1"; Linux's group
-        # policy extension sets the first bit too. The last byte is reserved.
-        if self._u8(self.at) & 0x7F != 0x08 or self._u8(self.at + 7) != 0:
+        return self._vxlan()
+
+    @cython.cfunc
+    @cython.exceptval(-1)
+    def _vxlan(self) -> cython.long:
+        """Read a VXLAN header (RFC 7348 5), or one of its generic protocol extension.
+
+        Flags R R R R I R R R, of which I "MUST be set to 1". Linux's group policy
+        extension sets the first bit; the generic one's bit P (0x04) says that the
+        fourth byte names the payload. The last byte is reserved.
+        """
+        flags: cython.long = self._u8(self.at)
+        following: cython.long = 3
+        if flags & 0x7B != 0x08 or self._u8(self.at + 7) != 0:
             return _UDP
+        if flags & 0x04:
+            following = self._u8(self.at + 3)
         self.at += 8
-        return self._inner(_ETHERNET)
+        if following == 3:
+            return self._inner(_ETHERNET)
+        if following == 1 or following == 2:
+            return self._inner(_RAW_IP)
+        return _UDP
 
     @cython.cfunc
     @cython.exceptval(-1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 
 from analyzer.capture.records import RECORD, RecordBatch
@@ -12,6 +13,11 @@ from analyzer.options import DEFAULT, Options
 from analyzer.packets.decode import PacketDecoder
 
 SECOND = 1_000_000_000
+
+
+def ethernet(**fields):
+    """Return an Ethernet header; without addresses scapy would ask the network."""
+    return Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02", **fields)
 
 
 def records(packets, link_type=1, snaplen=1 << 30, first=1, times=None):

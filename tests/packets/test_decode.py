@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracle.packets import decode, records
+from oracle.packets import decode, ethernet, records
 from scapy.contrib.geneve import GENEVE
 from scapy.contrib.gtp import GTP_U_Header
 from scapy.contrib.mpls import MPLS
@@ -20,8 +20,8 @@ from scapy.layers.inet6 import (
     IPv6ExtHdrHopByHop,
     IPv6ExtHdrRouting,
 )
-from scapy.layers.l2 import ARP, GRE, LLC, SNAP, CookedLinux, Dot1AD, Dot1Q, Dot3, Ether
-from scapy.layers.ppp import PPP, HDLC, PPPoE
+from scapy.layers.l2 import ARP, GRE, LLC, SNAP, CookedLinux, Dot1AD, Dot1Q, Dot3
+from scapy.layers.ppp import HDLC, PPP, PPPoE
 from scapy.layers.vxlan import VXLAN
 from scapy.packet import Raw
 
@@ -39,13 +39,19 @@ SLL2 = struct.pack(">HHIHBB8s", 0x0800, 0, 1, 1, 0, 6, bytes(8))
 
 # name, link type, layers below the innermost IP header
 STACKS = [
-    ("ethernet", 1, Ether()),
-    ("vlan", 1, Ether() / Dot1Q(vlan=5)),
-    ("qinq", 1, Ether() / Dot1AD(vlan=5) / Dot1Q(vlan=6) / Dot1Q(vlan=7)),
-    ("mpls", 1, Ether() / MPLS(label=20, s=0) / MPLS(label=21, s=1)),
-    ("pppoe", 1, Ether() / PPPoE(sessionid=9) / PPP()),
-    ("snap", 1, Dot3() / LLC(dsap=0xAA, ssap=0xAA, ctrl=3) / SNAP(OUI=0)),
-    ("snap-jumbo", 1, Ether(type=0x8870) / LLC(dsap=0xAA, ssap=0xAA, ctrl=3) / SNAP(OUI=0)),
+    ("ethernet", 1, ethernet()),
+    ("vlan", 1, ethernet() / Dot1Q(vlan=5)),
+    ("qinq", 1, ethernet() / Dot1AD(vlan=5) / Dot1Q(vlan=6) / Dot1Q(vlan=7)),
+    ("mpls", 1, ethernet() / MPLS(label=20, s=0) / MPLS(label=21, s=1)),
+    ("pppoe", 1, ethernet() / PPPoE(sessionid=9) / PPP()),
+    (
+        "snap",
+        1,
+        Dot3(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
+        / LLC(dsap=0xAA, ssap=0xAA, ctrl=3)
+        / SNAP(OUI=0),
+    ),
+    ("snap-jumbo", 1, ethernet(type=0x8870) / LLC(dsap=0xAA, ssap=0xAA, ctrl=3) / SNAP(OUI=0)),
     ("sll", 113, CookedLinux()),
     ("raw", 101, None),
     ("raw12", 12, None),
@@ -53,17 +59,17 @@ STACKS = [
     ("ppp", 9, PPP()),
     ("ppp-hdlc", 9, HDLC() / PPP()),
     ("serial", 50, HDLC() / PPP()),
-    ("gre", 1, Ether() / OUTER / GRE()),
-    ("gre-all", 1, Ether() / OUTER / GRE(chksum_present=1, key_present=1, seqnum_present=1)),
-    ("gre-teb", 1, Ether() / OUTER6 / GRE(proto=0x6558) / Ether()),
-    ("erspan1", 1, Ether() / OUTER / GRE(proto=0x88BE) / Ether()),
-    ("vxlan", 1, Ether() / OUTER / UDP(sport=999, dport=4789) / VXLAN(vni=7) / Ether()),
-    ("vxlan8472", 1, Ether() / OUTER / UDP(dport=8472) / VXLAN(flags=8) / Ether() / Dot1Q()),
-    ("geneve", 1, Ether() / OUTER / UDP(dport=6081) / GENEVE(vni=7, proto=0x6558) / Ether()),
-    ("gtp", 1, Ether() / OUTER / UDP(dport=2152) / GTP_U_Header(teid=3)),
-    ("gtp-seq", 1, Ether() / OUTER / UDP(dport=2152) / GTP_U_Header(teid=3, S=1, seq=8)),
-    ("ipip", 1, Ether() / OUTER),
-    ("ip-in-6", 1, Ether() / OUTER6),
+    ("gre", 1, ethernet() / OUTER / GRE()),
+    ("gre-all", 1, ethernet() / OUTER / GRE(chksum_present=1, key_present=1, seqnum_present=1)),
+    ("gre-teb", 1, ethernet() / OUTER6 / GRE(proto=0x6558) / ethernet()),
+    ("erspan1", 1, ethernet() / OUTER / GRE(proto=0x88BE) / ethernet()),
+    ("vxlan", 1, ethernet() / OUTER / UDP(sport=999, dport=4789) / VXLAN(vni=7) / ethernet()),
+    ("vxlan8472", 1, ethernet() / OUTER / UDP(dport=8472) / VXLAN(flags=8) / ethernet() / Dot1Q()),
+    ("geneve", 1, ethernet() / OUTER / UDP(dport=6081) / GENEVE(vni=7, proto=0x6558) / ethernet()),
+    ("gtp", 1, ethernet() / OUTER / UDP(dport=2152) / GTP_U_Header(teid=3)),
+    ("gtp-seq", 1, ethernet() / OUTER / UDP(dport=2152) / GTP_U_Header(teid=3, S=1, seq=8)),
+    ("ipip", 1, ethernet() / OUTER),
+    ("ip-in-6", 1, ethernet() / OUTER6),
 ]
 
 
@@ -74,7 +80,11 @@ def built(below, ip, tcp, body=BODY):
 
 def check_sum(batch):
     originals = dict(
-        zip(batch.records.rows["packet"].tolist(), batch.records.rows["original"].tolist())
+        zip(
+            batch.records.rows["packet"].tolist(),
+            batch.records.rows["original"].tolist(),
+            strict=True,
+        )
     )
     for row in batch.rows:
         parts = sum(int(row[n]) for n in ("link_bytes", "ip_bytes", "tcp_bytes", "length"))
@@ -105,7 +115,10 @@ def test_every_stack_gives_its_innermost_segment(name, link_type, below, ip):
 
 
 @given(
-    st.sampled_from(STACKS), st.booleans(), st.integers(0, 200), st.integers(0, 40),
+    st.sampled_from(STACKS),
+    st.booleans(),
+    st.integers(0, 200),
+    st.integers(0, 40),
     st.binary(max_size=20),
 )
 @settings(max_examples=80, deadline=None)
@@ -141,7 +154,7 @@ def test_bytes_of_any_kind_never_raise_and_sums_hold(stack, data):
 
 def test_syn_options_count_and_scale_is_at_most_14():
     syn = TCP(flags="S", options=[("MSS", 1460), ("SAckOK", b""), ("WScale", 15)])
-    batch, _ = decode([bytes(Ether() / V4 / syn)])
+    batch, _ = decode([bytes(ethernet() / V4 / syn)])
     # RFC 7323 2.3: more than 14 MUST be used as 14.
     assert (batch.rows["mss"][0], batch.rows["window_scale"][0]) == (1460, 14)
 
@@ -149,25 +162,33 @@ def test_syn_options_count_and_scale_is_at_most_14():
 def test_options_and_extension_headers_are_ip_bytes():
     v4 = IP(options=[IPOption_NOP()] * 4) / TCP()
     v6 = V6 / IPv6ExtHdrHopByHop() / IPv6ExtHdrRouting() / IPv6ExtHdrDestOpt() / TCP()
-    batch, _ = decode([bytes(Ether() / v4), bytes(Ether() / v6)])
+    batch, _ = decode([bytes(ethernet() / v4), bytes(ethernet() / v6)])
     assert batch.rows["ip_bytes"].tolist() == [24, 40 + 8 + 8 + 8]
 
 
 def test_padding_is_link_and_length_zero_means_to_the_end():
-    padded = bytes(Ether() / V4 / TCP()).ljust(60, b"\0")
-    offloaded = bytes(Ether() / IP(len=0) / TCP() / Raw(b"x" * 99))
+    padded = bytes(ethernet() / V4 / TCP()).ljust(60, b"\0")
+    offloaded = bytes(ethernet() / IP(len=0) / TCP() / Raw(b"x" * 99))
     batch, _ = decode([padded, offloaded])
     assert batch.rows["length"].tolist() == [0, 99]
     assert batch.rows["link_bytes"].tolist() == [20, 14]
 
 
 def test_what_is_not_tcp_is_counted_by_name():
-    others = [Ether() / ARP(), Ether() / IP() / UDP(dport=4789) / Raw(b"other" * 9),
-              Ether() / IP() / ICMP(), Ether(type=0x88CC) / Raw(b"lldp"),
-              Ether() / IP(len=900) / TCP()]
+    others = [
+        ethernet() / ARP(),
+        ethernet() / IP() / UDP(dport=4789) / Raw(b"other" * 9),
+        ethernet() / IP() / ICMP(),
+        ethernet(type=0x88CC) / Raw(b"lldp"),
+        ethernet() / IP(len=900) / TCP(),
+    ]
     batch, findings = decode([bytes(p) for p in others])
     assert batch.not_tcp == {
-        "arp": 1, "udp": 1, "icmp": 1, "other ethertype 0x88cc": 1, "malformed": 1,
+        "arp": 1,
+        "udp": 1,
+        "icmp": 1,
+        "other ethertype 0x88cc": 1,
+        "malformed": 1,
     }
     assert [(f.kind.id, f.packet, f.count) for f in findings] == [("packets-malformed", 5, 1)]
 
@@ -194,15 +215,15 @@ def test_cooked_v2():
 
 
 def test_identity_is_of_the_packet_not_of_its_way():
-    one = bytes(Ether() / IP(id=5, ttl=64) / TCP(seq=1, chksum=9))
-    copy = bytes(Ether() / Dot1Q() / IP(id=5, ttl=63) / TCP(seq=1, chksum=9))
-    other = bytes(Ether() / IP(id=6, ttl=64) / TCP(seq=1, chksum=9))
+    one = bytes(ethernet() / IP(id=5, ttl=64) / TCP(seq=1, chksum=9))
+    copy = bytes(ethernet() / Dot1Q() / IP(id=5, ttl=63) / TCP(seq=1, chksum=9))
+    other = bytes(ethernet() / IP(id=6, ttl=64) / TCP(seq=1, chksum=9))
     identity = decode([one, copy, other])[0].rows["identity"].tolist()
     assert identity[0] == identity[1] != identity[2]
 
 
 def test_tunnels_are_bounded():
-    deep = Ether() / OUTER / OUTER / OUTER / V4 / TCP()
+    deep = ethernet() / OUTER / OUTER / OUTER / V4 / TCP()
     batch, findings = decode([bytes(deep)], options=Options(max_tunnel_depth=2))
     assert batch.not_tcp == {"tunnel too deep": 1}
     assert [f.kind.id for f in findings] == ["packets-tunnel-depth"]
