@@ -193,7 +193,8 @@ class Cells:
         for column in range(self.columns):
             at = self._affix(at, column)
             kind = self.kinds[column]
-            value = numbers[column, row]
+            # The cast makes a Python int of numpy's when this runs uncompiled.
+            value = cython.cast(cython.longlong, numbers[column, row])
             if value == NULL:
                 at = self._affix(at, self.columns + 1)
             elif kind == INT:
