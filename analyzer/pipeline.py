@@ -117,7 +117,7 @@ def run(
         for records in source:
             pipeline.push(records)
             if on_progress is not None:
-                on_progress(source.bytes_read, source.total_bytes)
+                on_progress(source.bytes_read, source.bytes_total)
         summary = pipeline.finish()
         summary.capture.files = [str(name) for name in source.names]
         for writer in writers:

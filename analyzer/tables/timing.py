@@ -178,8 +178,16 @@ def handshake_rows(attempts: Sequence[Attempt], *, show_secrets: bool) -> TableR
     return TableRows(HANDSHAKES, columns_of(HANDSHAKES.columns, rows), len(rows))
 
 
-_DTYPES = {"int": np.int64, "bool": np.int8, "enum": np.int8, "time": np.int64, "us": np.int64}
-_DTYPES |= {"seconds": np.int64, "ratio": np.float64, "key": np.int64}
+_DTYPES: dict[str, type[np.generic]] = {
+    "int": np.int64,
+    "bool": np.int8,
+    "enum": np.int8,
+    "time": np.int64,
+    "us": np.int64,
+    "seconds": np.int64,
+    "ratio": np.float64,
+    "key": np.int64,
+}
 
 
 def columns_of(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> dict[str, Values]:

@@ -188,9 +188,9 @@ class WebSocketConnection:
                 event = Event.CLIENT_CLOSE if sender == 0 else Event.SERVER_CLOSE
                 events.append((close.time, event, sender))
         # At equal times the order is Close, FIN, RST, as within one packet.
-        for _, event, sender in sorted(events, key=lambda item: (item[0], item[1])):
+        for _, event, ended_by in sorted(events, key=lambda item: (item[0], item[1])):
             if self.closed_by is None:
-                self.closed_by = sender
+                self.closed_by = ended_by
             self.state = TRANSITIONS[self.state, event]
         if ended_at != NULL:
             self.closed_at = ended_at

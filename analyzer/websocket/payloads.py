@@ -68,7 +68,7 @@ class PayloadStage:
         found: list[Finding] = []
         if not len(rows):
             return found
-        view = memoryview(data)
+        view = data.data
         indices: list[int] = []
         sizes: list[int] = []
         limit = self._options.max_message_bytes
