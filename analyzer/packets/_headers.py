@@ -1011,7 +1011,8 @@ class HeaderWalk:
 
         MSS and window scale count on SYNs only (RFC 9293 3.7.1, RFC 7323 2.2).
         """
-        flags: cython.long = int(self.segments[row].flags)
+        # Not from the row: uncompiled, `flags` of a numpy record is numpy's own.
+        flags: cython.long = self._be16(self.at + 12)
         is_syn: cython.bint = flags & _SYN != 0
         timestamps: cython.bint = False
         kind: cython.long
