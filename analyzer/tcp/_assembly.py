@@ -219,6 +219,10 @@ _MAX_WINDOW = cython.declare(cython.longlong, sequence.MAX_WINDOW)
 _WEAK_WINDOW = cython.declare(cython.longlong, connections.WEAK_WINDOW_NS)
 
 _SEQ_MASK = cython.declare(cython.longlong, 0xFFFFFFFF)
+# Larger literals than 32 bits would be Python objects in C too.
+_HALF_RING = cython.declare(cython.longlong, 2**31)
+_WHOLE_RING = cython.declare(cython.longlong, 2**32)
+_LOW_HALF = cython.declare(cython.ulonglong, 0xFFFFFFFF)
 _ONES = cython.declare(cython.ulonglong, 0x0101010101010101)
 _HIGHS = cython.declare(cython.ulonglong, 0x8080808080808080)
 _MASK = 2**64 - 1
@@ -257,9 +261,30 @@ def _wide(value: cython.longlong) -> cython.longlong:
 def _distance(seq: cython.longlong, origin: cython.longlong) -> cython.longlong:
     """sequence.distance in C."""
     behind: cython.longlong = (seq - origin) & _SEQ_MASK
-    if behind >= 0x80000000:
-        behind -= 0x100000000
+    if behind >= _HALF_RING:
+        behind -= _WHOLE_RING
     return behind
+
+
+@cython.cfunc
+@cython.boundscheck(False)
+def _copy(
+    target: cython.uchar[::1],
+    at: cython.Py_ssize_t,
+    source: cython.uchar[::1],
+    start: cython.Py_ssize_t,
+    count: cython.Py_ssize_t,
+) -> cython.int:
+    """Copy `count` bytes; one check instead of one per byte, so that C copies in blocks."""
+    i: cython.Py_ssize_t
+    if at < 0 or start < 0 or at + count > target.shape[0] or start + count > source.shape[0]:
+        return 0
+    if not cython.compiled:
+        target[at : at + count] = source[start : start + count]
+        return 0
+    for i in range(count):
+        target[at + i] = source[start + i]
+    return 0
 
 
 @cython.cclass
@@ -483,7 +508,7 @@ class Assembler:
                 self.segments[i].destination_port,
             )
         )
-        wanted: cython.uint = (both ^ (both >> 32)) & 0xFFFFFFFF
+        wanted: cython.uint = (both ^ (both >> 32)) & _LOW_HALF
         mask: cython.Py_ssize_t = self.table.shape[0] - 1
         at: cython.Py_ssize_t = wanted & mask
         s: cython.Py_ssize_t
@@ -944,7 +969,7 @@ class Assembler:
         tag: cython.ulonglong = identity >> 56
         lane: cython.ulonglong = 0xFF
         met: cython.ulonglong = tags ^ (tag * _ONES)
-        k: cython.int = self.tracks[d].recents & (_RING - 1)
+        k: cython.int = _wide(self.tracks[d].recents) & (_RING - 1)
         at: cython.Py_ssize_t = d * _RING + k
         # A byte of `met` is 0 where the tag agrees; this finds a zero byte.
         if (met - _ONES) & ~met & _HIGHS and self._is_recent(i, d, identity):
@@ -1355,8 +1380,6 @@ class Assembler:
     ) -> cython.int:
         """Copy delivered bytes into the arena."""
         at: cython.Py_ssize_t = self.head & (_ARENA - 1)
-        j: cython.Py_ssize_t
-        p: cython.Py_ssize_t = start
         n: cython.Py_ssize_t = count
         r: cython.Py_ssize_t = d * _RING + (self.tracks[d].pieces & (_RING - 1))
         if count > _ARENA:
@@ -1365,11 +1388,7 @@ class Assembler:
             # A piece never wraps around: the rest of the arena stays unused.
             self.head += _ARENA - at
             at = 0
-        if n < 96:
-            for j in range(n):
-                self.arena[at + j] = self.data[p + j]
-        else:
-            self.arena[at : at + n] = self.data[p : p + n]
+        _copy(self.arena, at, self.data, start, n)
         self.delivered[r].offset = place
         self.delivered[r].position = self.head
         self.delivered[r].length = count
