@@ -143,6 +143,28 @@ def test_interrupt_and_broken_pipe(pipeline: FakePipeline, monkeypatch: pytest.M
     assert cli.main(["x", "-q"]) == 141
 
 
+def test_reader_of_standard_output_that_goes_away() -> None:
+    code = (
+        "import sys, types; sys.path.insert(0, 'tests');"
+        "from oracle.fake_pipeline import FakePipeline;"
+        "sys.modules['analyzer.pipeline'] = FakePipeline();"
+        "import analyzer; analyzer.pipeline = sys.modules['analyzer.pipeline'];"
+        "from analyzer.cli import main; sys.exit(main(['x']))"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as broken:
+        run = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            stdout=broken,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (run.returncode, run.stderr) == (141, "")
+
+
 def test_verb_is_one_function(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(cli.VERBS, "live", lambda arguments: len(arguments))
     assert cli.main(["live", "eth0", "--x"]) == 2

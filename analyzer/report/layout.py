@@ -44,12 +44,18 @@ class Head:
     at_least: int = 12
 
 
+class _ReportConsole(Console):
+    def on_broken_pipe(self) -> None:
+        """Let the command line answer; rich would exit with 1, which means a finding."""
+        raise BrokenPipeError
+
+
 def make_console(file: IO[str]) -> Console:
     """Return a console on `file`: as wide as the terminal, PIPED_WIDTH where it is none."""
     width = None
     if not file.isatty() and not os.environ.get("COLUMNS", "").isdigit():
         width = PIPED_WIDTH
-    return Console(file=file, width=width, highlight=False, markup=False, emoji=False)
+    return _ReportConsole(file=file, width=width, highlight=False, markup=False, emoji=False)
 
 
 def is_ascii(console: Console) -> bool:
