@@ -22,14 +22,17 @@ from analyzer.http.head import (
     Malformed,
     head_end,
     leading_empty,
+    parse_cut,
     parse_head,
     recognise,
 )
 from analyzer.http.pairing import Pairs
 from analyzer.http.results import Results
-from analyzer.http.sides import BODY, HEAD, HOLD, SEEK, WAIT, Side
+from analyzer.http.sides import BODY, HEAD, HOLD, MAX_KEPT_ROWS, SEEK, WAIT, Side
 from analyzer.http.upgrade import Checks, check_switch, has_token, refuse
 from analyzer.tcp.bytestream import DATA, FIN, GAP_CUT, RESET
+
+_LOOKED_AT = 1024
 
 
 class Conversation:
@@ -89,7 +92,7 @@ class Conversation:
         """Look whether the connection is HTTP at all; keep its rows until then."""
         assert self._kept is not None
         if piece.row[KIND] != DATA:
-            if piece.row[KIND] <= GAP_CUT and side.pending:
+            if (piece.row[KIND] <= GAP_CUT and side.pending) or len(self._kept) > MAX_KEPT_ROWS:
                 self._hand_on_kept(piece)
             else:
                 self._kept.append(piece.kept())
@@ -97,7 +100,9 @@ class Conversation:
         begun = side.pending or b""
         buffer = begun + piece.data
         answer = recognise(buffer)
-        too_long = len(buffer) > self._results.options.max_head_bytes
+        too_long = (
+            len(buffer) > self._results.options.max_head_bytes or len(self._kept) > MAX_KEPT_ROWS
+        )
         if answer == NEITHER or (answer == MAYBE and too_long):
             self._hand_on_kept(piece)
         elif answer == MAYBE:
@@ -114,6 +119,7 @@ class Conversation:
                 server.mode = SEEK
             for each in self._sides:
                 each.pending = None
+                each.is_client = (each is side) == is_client
             for earlier in kept:
                 self.row(earlier)
             self.row(piece)
@@ -122,31 +128,30 @@ class Conversation:
         kept, self._kept = self._kept or [], None
         # A connection whose begin was not captured may be in the middle of a body.
         search = not self._start_seen and not self._pairs.begun
-        self._hand_on()
-        self._results.searched[self._both()] = search
+        self._hand_on(search=search)
         for each in (*kept, *((piece,) if piece is not None else ())):
             self._results.handover.hand_on(each)
 
     def _control(self, side: Side, piece: Piece) -> None:
         """Take a row without payload."""
         kind = piece.row[KIND]
-        self._pairs.meter[0] += piece.row[WIRE]
         if kind == RESET:
             self._resets.append(side.direction & 1)
-        elif kind == FIN:
+        if side.held and kind in (FIN, RESET):
+            side.held.append(piece.kept())
+            return
+        self._pairs.meter[0] += piece.row[WIRE]
+        if kind == FIN:
             side.finished = True
             if side.mode == BODY and side.body is not None and side.body.until_close:
                 self._message_done(side)
-        if kind in (FIN, RESET) and side.held:
-            side.held.append(piece.kept())
 
     def _hold(self, side: Side, piece: Piece, at: int) -> None:
         """Keep a row until the answer says what it is."""
-        results = self._results
         if self._wait_rows:
             self._wait_rows += 1
-        if not side.hold(piece, at, results.options.max_early_bytes):
-            results.find(findings.HTTP_EARLY_LIMIT, self._slot, piece.row[PACKET])
+        if not side.hold(piece, at, self._results.options.max_early_bytes):
+            self._results.find(findings.HTTP_EARLY_LIMIT, self._slot, piece.row[PACKET])
 
     def _payload(self, side: Side, piece: Piece) -> None:
         row = piece.row
@@ -155,13 +160,12 @@ class Conversation:
             self._pairs.meter[0] += row[WIRE]
             self._gap(side, piece)
             return
-        is_client = (side.direction & 1) == self._client
         if side.mode == SEEK:
-            if recognise(piece.data) != (REQUEST if is_client else RESPONSE):
+            if recognise(piece.data) != (REQUEST if side.is_client else RESPONSE):
                 self._pairs.meter[0] += row[WIRE]
                 return
             side.mode = HEAD
-        if side.mode == HEAD and is_client and not side.pending:
+        if side.mode == HEAD and side.is_client and not side.pending:
             self._pairs.new_meter()
         self._pairs.meter[0] += row[WIRE]
         at = 0
@@ -185,18 +189,17 @@ class Conversation:
 
     def _head(self, side: Side, piece: Piece, at: int) -> int:
         """Read on in a head; return the offset behind what was taken."""
-        is_client = (side.direction & 1) == self._client
         before = 0
         if side.pending is not None:
             before = len(side.pending)
             side.pending += piece.data[at:] if at else piece.data
             buffer: bytes | bytearray = side.pending
         else:
-            if not is_client and self._must_wait(piece):
+            if not side.is_client and self._must_wait(piece):
                 side.mode = WAIT
                 self._wait_rows = 1
                 return at
-            if at and is_client:
+            if at and side.is_client:
                 self._pairs.new_meter()
             buffer = piece.data[at:] if at else piece.data
             side.first_time = piece.row[TIME]
@@ -211,22 +214,21 @@ class Conversation:
             self._hand_on()
             return at
         if end < 0:
-            if recognise(buffer) == NEITHER:
+            # A start line is looked at while it grows, but not with each byte of a long one.
+            if (before < _LOOKED_AT and recognise(buffer) == NEITHER) or leading > limit:
                 return self._malformed(side, piece, at, "not a start line")
-            if leading > limit:
-                return self._malformed(side, piece, at, "empty lines without end")
             side.pending = bytearray(buffer) if before == 0 else side.pending
             return piece.length
         head = parse_head(buffer, leading, end)
         if isinstance(head, Malformed):
             return self._malformed(side, piece, at, head.reason)
-        if (head.status == 0) != is_client:
+        if (head.status == 0) != side.is_client:
             return self._malformed(side, piece, at, "it comes from the wrong side")
         side.pending = None
         for fault in head.faults:
             self._results.find(findings.HTTP_MALFORMED, self._slot, piece.row[PACKET], fault)
         self._results.http_bytes[side.direction] += end
-        if is_client:
+        if side.is_client:
             self._request(side, head, piece, cut=False)
         else:
             self._response(side, head, piece)
@@ -243,9 +245,8 @@ class Conversation:
 
     def _give_up_head(self, side: Side, piece: Piece, reason: str) -> bool:
         """End an attempt whose answer cannot be read; say whether there was one."""
-        is_client = (side.direction & 1) == self._client
         handshake = self._pairs.attempt()
-        if is_client or handshake is None:
+        if side.is_client or handshake is None:
             return False
         self._pairs.queue.popleft()
         handshake.outcome = "bad-response"
@@ -303,9 +304,6 @@ class Conversation:
 
     def _check_wait(self) -> None:
         server = self._sides[1 - self._client]
-        if server.mode != WAIT:
-            self._wait_rows = 0
-            return
         late = self._wait_rows > self._results.options.lost_after_segments
         if self._pairs.queue or late:
             self._wait_rows = 0
@@ -327,11 +325,9 @@ class Conversation:
         transaction.answered = True
         pairing.answer(transaction, head, side.first_time, piece.row)
         side.current = transaction
-        body = response_body(head, transaction.method)
-        side.body = body
+        body = side.body = response_body(head, transaction.method)
         handshake = transaction.handshake
         client = self._sides[self._client]
-        is_tunnel = transaction.method == "CONNECT" and head.status < 300
         if handshake is not None:
             checks = Checks(self._results.findings, self._slot, piece.row[PACKET])
             refuse(handshake, head, checks)
@@ -340,7 +336,7 @@ class Conversation:
             self._message_done(side)
         else:
             side.mode = BODY
-        if is_tunnel:
+        if transaction.method == "CONNECT" and head.status < 300:
             self._enter_tunnel()
         if client.mode == HOLD:
             self._replay(client)
@@ -368,7 +364,7 @@ class Conversation:
         if handshake is None:
             if transaction is not None:
                 pairing.answer(transaction, head, side.first_time, piece.row)
-                pairing.finish(transaction, piece.row[TIME])
+                transaction.complete = True
                 pairing.emit(transaction, self._results)
             self._hand_on()
             return
@@ -378,10 +374,10 @@ class Conversation:
         checks = Checks(results.findings, self._slot, piece.row[PACKET])
         check_switch(handshake, head, checks)
         client = self._sides[self._client]
-        handshake.early_bytes = client.held_bytes
-        if client.held_bytes:
+        early = handshake.early_bytes = client.held_bytes
+        if early:
             first = client.held[0].row[PACKET]
-            results.find(findings.HANDSHAKE_EARLY_DATA, self._slot, first, client.held_bytes)
+            results.find(findings.HANDSHAKE_EARLY_DATA, self._slot, first, early)
         results.upgrades.append(handshake)
         results.marks.append(results.handover.place())
         self._hand_on()
@@ -393,9 +389,8 @@ class Conversation:
         assert body is not None
         end = body.take(piece, at)
         self._results.http_bytes[side.direction] += end - at
-        is_client = (side.direction & 1) == self._client
         if side.current is not None:
-            pairing.add_body(side.current, is_client, end - at, piece.row[TIME])
+            pairing.add_body(side.current, side.is_client, end - at, piece.row[TIME])
         if body.fault:
             self._results.find(findings.HTTP_MALFORMED, self._slot, piece.row[PACKET], body.fault)
             self._message_lost(side)
@@ -405,7 +400,7 @@ class Conversation:
         return end
 
     def _message_done(self, side: Side) -> None:
-        if (side.direction & 1) == self._client:
+        if side.is_client:
             self._request_done(side)
             return
         transaction = side.current
@@ -431,11 +426,10 @@ class Conversation:
 
     def _gap(self, side: Side, piece: Piece) -> None:
         """Go on behind bytes that were not captured."""
-        lost = piece.length
-        packet = piece.row[PACKET]
         if side.mode == SEEK:
             return
-        self._results.find(findings.HTTP_LOST, self._slot, packet, f"{lost} bytes")
+        lost = piece.length
+        self._results.find(findings.HTTP_LOST, self._slot, piece.row[PACKET], f"{lost} bytes")
         if side.mode == BODY:
             assert side.body is not None
             if not side.body.skip(lost):
@@ -451,14 +445,11 @@ class Conversation:
         """Make the best of a head whose end was not captured."""
         pending, side.pending = side.pending or bytearray(), None
         side.mode = SEEK
-        # The last line may be cut anywhere, in the middle of a key for one.
-        whole = pending[: pending.rfind(b"\n") + 1] + b"\r\n"
-        head = parse_head(whole, leading_empty(whole), len(whole))
-        is_client = (side.direction & 1) == self._client
-        if isinstance(head, Malformed) or (head.status == 0) != is_client:
+        head = parse_cut(pending)
+        if isinstance(head, Malformed) or (head.status == 0) != side.is_client:
             return
         piece = Piece(row, -1, None, b"")
-        if is_client:
+        if side.is_client:
             self._request(side, head, piece, cut=True)
             return
         if head.status < 200 and head.status != 101:
@@ -477,14 +468,11 @@ class Conversation:
         elif side.mode == HEAD:
             side.mode = SEEK
 
-    def _both(self) -> slice:
-        return slice(2 * self._slot, 2 * self._slot + 2)
-
-    def _hand_on(self) -> None:
+    def _hand_on(self, *, search: bool = False) -> None:
         """Leave HTTP: what was held back goes first, then every row to come."""
         self._pairs.settle()
         self.handed_on = True
-        self._results.handed_on[self._both()] = True
+        self._results.leave(self._slot, search=search)
         for side in self._sides:
             for piece in side.held:
                 self._results.handover.hand_on(piece)
@@ -512,11 +500,7 @@ class Conversation:
                 self._cut_head(side, tuple(last))
         if self.handed_on:
             return
-        for transaction in self._pairs.queue:
-            if transaction.handshake is not None and not transaction.answered:
-                pairing.unanswered(
-                    transaction.handshake, self._results, tcp, self._client, self._resets
-                )
+        self._pairs.unanswered(tcp, self._client, self._resets)
         if isinstance(server.body, BodyUntilClose) and server.finished:
             self._message_done(server)
         self._pairs.settle()

@@ -14,6 +14,7 @@ from typing import Final
 _TOKEN: Final = frozenset(
     "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 )
+_CONTROL: Final = bytes(byte for byte in range(0x20) if byte not in b"\t\r")
 _MAX_METHOD = 32
 """Longest method taken for one. The longest registered, UPDATEREDIRECTREF, has 17."""
 
@@ -175,6 +176,13 @@ def parse_head(data: bytes | bytearray, leading: int, end: int) -> Head | Malfor
     )
 
 
+def parse_cut(data: bytes | bytearray) -> Head | Malformed:
+    """Parse the lines there are of a head whose end was not captured."""
+    # The last line may be cut anywhere, in the middle of a key for one.
+    whole = bytes(data[: data.rfind(b"\n") + 1]) + b"\r\n"
+    return parse_head(whole, leading_empty(whole), len(whole))
+
+
 def _parse_field(line: str) -> tuple[str, str, str, str]:
     """Return (name, name in lower case, value, fault); no name if it is no field."""
     name, colon, value = line.partition(":")
@@ -241,4 +249,4 @@ def _is_version(text: str) -> bool:
 
 def _has_control(line: bytes) -> bool:
     # Without a line end yet: a text protocol has no control characters in its line.
-    return any(byte < 0x20 and byte not in (9, 13) for byte in line)
+    return len(line.translate(None, _CONTROL)) != len(line)

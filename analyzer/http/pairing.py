@@ -192,13 +192,6 @@ def add_body(transaction: Transaction, is_request: bool, count: int, time: int) 
         handshake.response_last_time = max(handshake.response_last_time, time)
 
 
-def finish(transaction: Transaction, time: int) -> None:
-    """Note that the response is complete."""
-    transaction.complete = True
-    if transaction.exchange is not None:
-        transaction.exchange.response_last_time = max(transaction.exchange.response_last_time, time)
-
-
 def emit(transaction: Transaction, results: Results) -> None:
     """Let it leave."""
     if transaction.handshake is not None:
@@ -305,6 +298,12 @@ class Pairs:
     def drop_first(self) -> None:
         """Let the oldest leave without its response."""
         emit(self.queue.popleft(), self._results)
+
+    def unanswered(self, tcp: Any, client: int, resets: list[int]) -> None:
+        """Say of each attempt in progress how it ended without an answer."""
+        for transaction in self.queue:
+            if transaction.handshake is not None and not transaction.answered:
+                unanswered(transaction.handshake, self._results, tcp, client, resets)
 
     def settle(self) -> None:
         """Let all leave."""

@@ -61,6 +61,16 @@ class Results:
         """Note an oddity."""
         self.findings.append(Finding(kind, slot, packet, -1, detail))
 
+    def leave(self, slot: int, *, search: bool) -> None:
+        """Let the rows of a connection pass from now on, looking for HTTP or not."""
+        self.handed_on[2 * slot : 2 * slot + 2] = True
+        self.searched[2 * slot : 2 * slot + 2] = search
+
+    def stay(self, slot: int) -> None:
+        """Look at the rows of a slot from now on."""
+        self.handed_on[2 * slot : 2 * slot + 2] = False
+        self.searched[2 * slot : 2 * slot + 2] = False
+
     def next_handshake(self) -> int:
         """Return the number of the next attempt."""
         self._handshakes += 1

@@ -20,12 +20,16 @@ HOLD: Final = 2  # behind a request whose answer decides what follows
 WAIT: Final = 3  # a response that acknowledges a request not yet seen
 SEEK: Final = 4  # lost; a row that begins with a head ends it
 
+MAX_KEPT_ROWS: Final = 4096
+"""Rows kept back at once: segments of one byte cost a hundred times their payload."""
+
 
 class Side:
     """One direction: the parser's state.
 
     Attributes:
         direction: 2 * slot + side.
+        is_client: it sends requests; good once that is decided.
         mode: HEAD, BODY, HOLD, WAIT or SEEK.
         pending: bytes of an unfinished head.
         first_time: when its first byte was captured.
@@ -39,12 +43,22 @@ class Side:
     """
 
     __slots__ = (
-        *("body", "current", "direction", "finished", "first_time", "held", "held_bytes"),
+        *(
+            "body",
+            "current",
+            "direction",
+            "finished",
+            "first_time",
+            "held",
+            "held_bytes",
+            "is_client",
+        ),
         *("limited", "mode", "pending", "seen"),
     )
 
     def __init__(self, direction: int) -> None:
         self.direction = direction
+        self.is_client = False
         self.mode = HEAD
         self.pending: bytearray | None = None
         self.first_time = NULL
@@ -63,7 +77,7 @@ class Side:
             False at the first row above the limit.
         """
         self.held_bytes += piece.length - at
-        if self.held_bytes <= limit:
+        if self.held_bytes <= limit and len(self.held) < MAX_KEPT_ROWS:
             self.held.append(piece.kept(at))
             return True
         cut = piece.without_bytes(at)

@@ -46,8 +46,7 @@ class HttpStage:
             conversation = self._conversations.pop(slot, None)
             if conversation is not None:
                 conversation.end(batch.connections[slot])
-            results.handed_on[2 * slot : 2 * slot + 2] = False
-            results.searched[2 * slot : 2 * slot + 2] = False
+            results.stay(slot)
         self._stale = list(batch.ended)
         return HttpBatch(
             batch,
@@ -103,8 +102,7 @@ class HttpStage:
     def _resume(self, slot: int, piece: Piece) -> None:
         """Take up HTTP in a connection that began in the middle of something else."""
         results = self._results
-        results.handed_on[2 * slot : 2 * slot + 2] = False
-        results.searched[2 * slot : 2 * slot + 2] = False
+        results.stay(slot)
         results.handover.keep[piece.index] = False
         conversation = Conversation(slot, results, start_seen=False)
         conversation.begin_in_middle(piece)
