@@ -188,7 +188,7 @@ class TableBuilder:
             wire_bytes,
             CLOSE_KINDS.index(ended.close_kind),
             NULL if close is None or close.code is None else close.code,
-            close.reason if close else None,
+            (close.reason or None) if close else None,
             -1 if ended.closed_by is None else ended.closed_by,
             ended.lost_bytes,
         )

@@ -22,9 +22,11 @@ class State(IntEnum):
     CLIENT_CLOSING = 1  # the client's Close was seen first, the server's not yet
     SERVER_CLOSING = 2
     CLEAN = 3  # Close in both directions: the closing handshake is complete
-    FIN = 4  # TCP ended without a complete closing handshake
+    FIN = 4  # TCP began to end without any Close
     RESET = 5
     TIMEOUT = 6
+    CLIENT_CLOSE_FIN = 7  # FIN, and of the Close frames only the client's
+    SERVER_CLOSE_FIN = 8
 
 
 class Event(IntEnum):
@@ -45,12 +47,12 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.OPEN, Event.TIMEOUT): State.TIMEOUT,
     (State.CLIENT_CLOSING, Event.CLIENT_CLOSE): State.CLIENT_CLOSING,
     (State.CLIENT_CLOSING, Event.SERVER_CLOSE): State.CLEAN,
-    (State.CLIENT_CLOSING, Event.FIN): State.FIN,
+    (State.CLIENT_CLOSING, Event.FIN): State.CLIENT_CLOSE_FIN,
     (State.CLIENT_CLOSING, Event.RESET): State.RESET,
     (State.CLIENT_CLOSING, Event.TIMEOUT): State.TIMEOUT,
     (State.SERVER_CLOSING, Event.CLIENT_CLOSE): State.CLEAN,
     (State.SERVER_CLOSING, Event.SERVER_CLOSE): State.SERVER_CLOSING,
-    (State.SERVER_CLOSING, Event.FIN): State.FIN,
+    (State.SERVER_CLOSING, Event.FIN): State.SERVER_CLOSE_FIN,
     (State.SERVER_CLOSING, Event.RESET): State.RESET,
     (State.SERVER_CLOSING, Event.TIMEOUT): State.TIMEOUT,
     # "the WebSocket connection is said to have been closed cleanly" (7.1.4) once the
@@ -60,12 +62,23 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.CLEAN, Event.FIN): State.CLEAN,
     (State.CLEAN, Event.RESET): State.CLEAN,
     (State.CLEAN, Event.TIMEOUT): State.CLEAN,
-    # A FIN in one direction leaves the other open: its Close may still come.
-    (State.FIN, Event.CLIENT_CLOSE): State.FIN,
-    (State.FIN, Event.SERVER_CLOSE): State.FIN,
+    # A FIN in one direction leaves the other open: its Close may still come, and
+    # completes the closing handshake if the sender of the FIN had sent its own before.
+    (State.FIN, Event.CLIENT_CLOSE): State.CLIENT_CLOSE_FIN,
+    (State.FIN, Event.SERVER_CLOSE): State.SERVER_CLOSE_FIN,
     (State.FIN, Event.FIN): State.FIN,
     (State.FIN, Event.RESET): State.FIN,
     (State.FIN, Event.TIMEOUT): State.FIN,
+    (State.CLIENT_CLOSE_FIN, Event.CLIENT_CLOSE): State.CLIENT_CLOSE_FIN,
+    (State.CLIENT_CLOSE_FIN, Event.SERVER_CLOSE): State.CLEAN,
+    (State.CLIENT_CLOSE_FIN, Event.FIN): State.CLIENT_CLOSE_FIN,
+    (State.CLIENT_CLOSE_FIN, Event.RESET): State.CLIENT_CLOSE_FIN,
+    (State.CLIENT_CLOSE_FIN, Event.TIMEOUT): State.CLIENT_CLOSE_FIN,
+    (State.SERVER_CLOSE_FIN, Event.CLIENT_CLOSE): State.CLEAN,
+    (State.SERVER_CLOSE_FIN, Event.SERVER_CLOSE): State.SERVER_CLOSE_FIN,
+    (State.SERVER_CLOSE_FIN, Event.FIN): State.SERVER_CLOSE_FIN,
+    (State.SERVER_CLOSE_FIN, Event.RESET): State.SERVER_CLOSE_FIN,
+    (State.SERVER_CLOSE_FIN, Event.TIMEOUT): State.SERVER_CLOSE_FIN,
     (State.RESET, Event.CLIENT_CLOSE): State.RESET,
     (State.RESET, Event.SERVER_CLOSE): State.RESET,
     (State.RESET, Event.FIN): State.RESET,
@@ -86,6 +99,8 @@ CLOSE_KINDS = {
     State.FIN: "fin",
     State.RESET: "reset",
     State.TIMEOUT: "timeout",
+    State.CLIENT_CLOSE_FIN: "fin",
+    State.SERVER_CLOSE_FIN: "fin",
 }
 """The contract's word for each state at the end."""
 

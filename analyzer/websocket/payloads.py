@@ -28,6 +28,9 @@ _OUTCOMES: dict[Status, Kind] = {
 class _Joined:
     """The message being joined in one direction."""
 
+    message: int = -1
+    """Its pool index; -1 before its first byte."""
+    compressed: bool = False
     pieces: list[bytes] = field(default_factory=list)
     size: int = 0
     damaged: bool = False
@@ -77,6 +80,12 @@ class PayloadStage:
             joined = joined_by.get(direction)
             if joined is None:
                 continue
+            if message < 0:
+                self._lose_place(direction, whole_place=not length)
+                continue
+            if joined.message != message:
+                self._give_up(direction, joined)
+                joined = joined_by[direction] = _Joined(message, bool(compressed))
             if last:
                 joined_by[direction] = _Joined()
                 if compressed:
@@ -88,12 +97,6 @@ class PayloadStage:
                     self.kept[message] = b"".join(joined.pieces)
             elif start < 0:
                 joined.damaged = True
-                if message < 0:
-                    # The place in the stream is lost: what comes is a new message.
-                    joined_by[direction] = _Joined()
-                inflater = self._inflaters.get(direction)
-                if inflater is not None:
-                    inflater.lose_context()
             elif joined.size + length > limit:
                 joined.too_long = True
                 joined.pieces.clear()
@@ -103,6 +106,38 @@ class PayloadStage:
         if indices:
             pool["payload_bytes"][indices] = sizes
         return found
+
+    def give_up(self, messages: Rows, indices: list[int]) -> None:
+        """Forget messages of which nothing more comes, before their indices are used again.
+
+        Args:
+            messages: dtype MESSAGE.
+            indices: pool index of each.
+        """
+        for direction, index in zip(messages["direction"].tolist(), indices, strict=True):
+            joined = self._joined.get(direction)
+            if joined is not None and joined.message == index:
+                self._give_up(direction, joined)
+                self._joined[direction] = _Joined()
+
+    def _give_up(self, direction: int, joined: _Joined) -> None:
+        """A message that never ended: the sender's window has bytes that were not seen."""
+        inflater = self._inflaters.get(direction)
+        if inflater is not None and joined.compressed:
+            inflater.lose_context()
+
+    def _lose_place(self, direction: int, *, whole_place: bool) -> None:
+        """Bytes outside of any message were lost.
+
+        With the place in the stream (`whole_place`) any number of messages may be lost
+        among them; else they lay in a control frame, which the window knows nothing of.
+        """
+        if not whole_place:
+            return
+        self._joined[direction] = _Joined()
+        inflater = self._inflaters.get(direction)
+        if inflater is not None:
+            inflater.lose_context()
 
     def _inflate(
         self,
@@ -156,16 +191,18 @@ def _at(kind: Kind, direction: int, packet: int, frame: int, detail: str = "") -
 
 
 def previews_of(
-    rows: Rows, previews: np.ndarray, kept: dict[int, bytes], indices: list[int]
+    rows: Rows, previews: np.ndarray | None, kept: dict[int, bytes], indices: list[int]
 ) -> list[bytes | None]:
     """Return the first payload bytes of each message row, None where they are not known.
 
     Args:
         rows: dtype MESSAGE.
-        previews: uint8, one row per message row.
+        previews: uint8, one row per message row; None where all payload is in `kept`.
         kept: payload by pool index, of messages that were inflated or kept whole.
         indices: pool index of each row.
     """
+    if previews is None:
+        return [kept.get(index) for index in indices]
     flat = previews.tobytes()
     width = previews.shape[1]
     found: list[bytes | None] = []

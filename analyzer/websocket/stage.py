@@ -214,19 +214,22 @@ class WebSocketStage:
             payload = kept[start : start + length]
             slot = int(frame["direction"]) >> 1
             connection = self._by_slot.get(slot)
-            if connection is None or not complete:
+            if connection is None:
                 continue
             if opcode == CLOSE:
-                self._take_close(connection, frame, payload, out)
+                self._take_close(connection, frame, payload if complete else None, out)
+            elif not complete:
+                continue
             elif opcode == PING:
                 out.pings += self._pings.ping(connection, frame, payload, out.findings)
             elif opcode == PONG:
                 out.pings += self._pings.pong(connection, frame, payload)
 
     def _take_close(
-        self, connection: WebSocketConnection, frame: Any, payload: bytes, out: WebSocketBatch
+        self, connection: WebSocketConnection, frame: Any, payload: bytes | None, out: WebSocketBatch
     ) -> None:
-        body = parse_close(payload)
+        """Note a Close frame; one whose body was not captured (None) closes as well."""
+        body = parse_close(payload or b"")
         packet = int(frame["packet_last"])
         number = int(frame["frame"])
         sender = int(frame["sender"])
@@ -249,7 +252,10 @@ class WebSocketStage:
         walk = self._walk
         indices = walk.finished().copy()
         pool = walk.rows("pool")
-        wanted = indices[pool["opcode"][indices] != _VOID_OPCODE]
+        is_void = pool["opcode"][indices] == _VOID_OPCODE
+        wanted, void = indices[~is_void], indices[is_void]
+        if len(void):
+            self._payloads.give_up(pool.take(void), void.tolist())
         rows = pool.take(wanted)  # 100 times faster than pool[wanted] on structured rows
         kept = self._payloads.kept
         out.messages = rows
@@ -258,7 +264,7 @@ class WebSocketStage:
             places = wanted.tolist()
             out.previews = LazyPreviews(
                 rows,
-                walk.preview_rows().take(wanted, axis=0),
+                None if out.has_payload else walk.preview_rows().take(wanted, axis=0),
                 {place: kept[place] for place in places if place in kept} if kept else {},
                 places,
             )
@@ -266,15 +272,16 @@ class WebSocketStage:
             for place in indices.tolist():
                 kept.pop(place, None)
         for sender in (CLIENT, SERVER):
-            self._add_payload(rows[rows["sender"] == sender], sender)
+            self._add_payload(rows, sender)
         walk.recycle()
 
     def _add_payload(self, rows: Rows, sender: int) -> None:
-        known = rows["payload_bytes"] != NULL
+        sizes = rows["payload_bytes"]
+        known = (rows["sender"] == sender) & (sizes != NULL)
         slots = rows["direction"][known] >> 1
         if not len(slots):
             return
-        sums = np.bincount(slots, weights=rows["payload_bytes"][known])
+        sums = np.bincount(slots, weights=sizes[known])
         for slot in np.flatnonzero(sums).tolist():
             self._by_slot[slot].totals[sender].payload_bytes += int(sums[slot])
 
@@ -356,24 +363,34 @@ class WebSocketStage:
             ended_at = int(tcp["fin_time"]) if tcp["fin_side"] >= 0 else int(tcp["last_time"])
         connection.end(events, ended_at)
         if connection.close_kind in ("fin", "reset", "timeout"):
-            word = {"fin": "FIN", "reset": "RST", "timeout": "no answer any more"}
-            who = {None: "", 0: " by the client", 1: " by the server"}[connection.closed_by]
+            detail = _abnormal(connection, {event: sender for _, event, sender in events})
             out.findings.append(
                 Finding(
                     findings.WEBSOCKET_CLOSE_ABNORMAL,
                     connection.slot,
                     int(tcp["last_packet"]),
                     -1,
-                    word[connection.close_kind] + who,
+                    detail,
                 )
             )
+
+
+def _abnormal(connection: WebSocketConnection, senders: dict[Event, int | None]) -> str:
+    """Say what ended a connection instead of Close frames in both directions."""
+    names = ("the client", "the server")
+    event = {"fin": Event.FIN, "reset": Event.RESET}.get(connection.close_kind)
+    sender = None if event is None else senders.get(event)
+    word = {"fin": "FIN", "reset": "RST"}.get(connection.close_kind, "no answer any more")
+    text = word if sender is None else f"{word} by {names[sender]}"
+    closed = [name for name, close in zip(names, connection.closes, strict=True) if close]
+    return f"{text}; only {closed[0]} had sent Close" if len(closed) == 1 else text
 
 
 class LazyPreviews(Sequence[bytes | None]):
     """The messages' payload beginnings, cut from their array when first read."""
 
     def __init__(
-        self, rows: Rows, previews: np.ndarray, kept: dict[int, bytes], places: list[int]
+        self, rows: Rows, previews: np.ndarray | None, kept: dict[int, bytes], places: list[int]
     ) -> None:
         self._source = (rows, previews, kept, places)
         self._made: list[bytes | None] | None = None
@@ -401,9 +418,11 @@ def _fill(totals: DirectionTotals, walk: Any) -> None:
 
 def _thinned(rows: Rows, limit: int) -> tuple[Rows, list[int]]:
     """Keep the first `limit` oddities of each kind and direction of a batch, and the
-    last one with the count of those left out.
+    next one with the count of all that follow.
 
-    A flood (each frame unmasked) must not cost a Python object per frame.
+    A flood (each frame unmasked) must not cost a Python object per frame. The first
+    that has no row of its own, not the last, stands for the rest: where that one lies
+    does not depend on where the batch ends.
     """
     keys = rows["direction"].astype(np.int64) * len(KINDS) + rows["kind"]
     order = np.argsort(keys, kind="stable")
@@ -412,8 +431,8 @@ def _thinned(rows: Rows, limit: int) -> tuple[Rows, list[int]]:
     sizes = np.diff(np.r_[begins, len(ordered)])
     rank = np.arange(len(ordered)) - np.repeat(begins, sizes)
     size = np.repeat(sizes, sizes)
-    chosen = (rank < limit) | (rank == size - 1)
-    count = np.where((rank == size - 1) & (size > limit), size - limit, 1)
+    chosen = rank <= limit
+    count = np.where(rank == limit, size - limit, 1)
     places = order[chosen]
     again = np.argsort(places, kind="stable")
-    return rows[places[again]], count[chosen][again].tolist()
+    return rows.take(places[again]), count[chosen][again].tolist()

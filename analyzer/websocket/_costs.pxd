@@ -1,0 +1,9 @@
+from analyzer.websocket._state cimport WalkState
+
+
+cdef class Costs(WalkState):
+    cdef long long _share(self, long long header, long long at, long long payload)
+    cdef int _acknowledge(self, Py_ssize_t i, Py_ssize_t d)
+    cdef bint _is_acknowledged(self, Py_ssize_t d)
+    cdef int _retransmission(self, Py_ssize_t i, Py_ssize_t d)
+    cdef int _pop(self, Py_ssize_t d)

@@ -1,0 +1,115 @@
+"""What messages cost: shares of packet headers, ACKs, retransmissions.
+
+Knows how the bytes of packets are shared out to the messages in them. Must not know
+frames. The second of the kernels that make the frame walk (see _state).
+"""
+
+from __future__ import annotations
+
+import cython
+
+if cython.compiled:
+    from cython.cimports.analyzer.websocket._state import WalkState
+else:
+    from analyzer.websocket._state import WalkState
+
+# C copies of names: a kernel reads a C integer where it would else look up a
+# Python object per row; so it would for literals beyond 31 bits.
+_NULL = cython.declare(cython.longlong, -(2**63))
+_PURE = cython.declare(cython.int, 4)
+
+
+@cython.cclass
+class Costs(WalkState):
+    """Shares bytes that are no payload out to the messages they served."""
+
+    @cython.cfunc
+    def _share(
+        self, header: cython.longlong, at: cython.longlong, payload: cython.longlong
+    ) -> cython.longlong:
+        """Return the header bytes that the first `at` of `payload` bytes stand for.
+
+        Cumulative, so that the shares of all pieces of a packet sum up to its header
+        exactly, whatever the cuts.
+        """
+        if at <= 0 or payload <= 0:
+            return 0
+        if at >= payload:
+            return header
+        return header * at // payload
+
+    @cython.cfunc
+    def _acknowledge(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
+        """Row `i` acknowledges bytes of direction `d`: share its cost, let messages go."""
+        acked: cython.longlong = self.chunks[i].acked
+        old: cython.longlong = self.walks[d].acked
+        cost: cython.longlong = 0
+        low: cython.longlong
+        high: cython.longlong
+        m: cython.Py_ssize_t
+        if acked <= old:
+            return 0
+        self.walks[d].acked = acked
+        m = self.walks[d].head
+        if old == _NULL:
+            return 0
+        if self.chunks[i].kind == _PURE:
+            cost = self.chunks[i].wire
+            if self.walks[d].have and self.walks[d].message < 0 and acked > self.walks[d].begin:
+                # Of a header that is not whole yet: kept for the message it will begin.
+                low = self.walks[d].begin if self.walks[d].begin > old else old
+                self.walks[d].ack_share += cost - self._share(cost, low - old, acked - old)
+        while m >= 0 and self.pool[m].begin < acked:
+            if cost:
+                low = self.pool[m].begin if self.pool[m].begin > old else old
+                high = acked
+                if self.pool[m].end != _NULL and self.pool[m].end < acked:
+                    high = self.pool[m].end
+                if high > low:
+                    self.pool[m].ack_bytes += self._share(cost, high - old, acked - old) - self._share(
+                        cost, low - old, acked - old
+                    )
+            m = self.pool[m].next
+        while self.walks[d].head >= 0 and self._is_acknowledged(d):
+            self._pop(d)
+        return 0
+
+    @cython.cfunc
+    def _is_acknowledged(self, d: cython.Py_ssize_t) -> cython.bint:
+        m: cython.Py_ssize_t = self.walks[d].head
+        return self.pool[m].end != _NULL and self.pool[m].end <= self.walks[d].acked
+
+    @cython.cfunc
+    def _retransmission(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
+        """Charge payload sent again, with its share of headers, to its messages."""
+        begin: cython.longlong = self.chunks[i].offset
+        end: cython.longlong = begin + self.chunks[i].length
+        into: cython.longlong = self.chunks[i].into - begin
+        low: cython.longlong
+        high: cython.longlong
+        m: cython.Py_ssize_t = self.walks[d].head
+        while m >= 0 and self.pool[m].begin < end:
+            low = self.pool[m].begin if self.pool[m].begin > begin else begin
+            high = end
+            if self.pool[m].end != _NULL and self.pool[m].end < end:
+                high = self.pool[m].end
+            if high > low:
+                self.pool[m].retransmitted_bytes += high - low
+                self.pool[m].packet_header_bytes += self._share(
+                    self.chunks[i].header_bytes, into + high, self.chunks[i].payload
+                ) - self._share(self.chunks[i].header_bytes, into + low, self.chunks[i].payload)
+            m = self.pool[m].next
+        return 0
+
+    @cython.cfunc
+    def _pop(self, d: cython.Py_ssize_t) -> cython.int:
+        """Let the oldest waiting message of `d` go; its row is final."""
+        m: cython.Py_ssize_t = self.walks[d].head
+        self.walks[d].head = self.pool[m].next
+        if self.walks[d].head < 0:
+            self.walks[d].tail = -1
+        self.walks[d].pending -= 1
+        # The pool has as many places as `done`, and a message is in either once.
+        self.done[self.done_count] = m
+        self.done_count += 1
+        return 0

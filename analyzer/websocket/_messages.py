@@ -1,0 +1,155 @@
+"""Messages: which frames make one, where it begins and ends (RFC 6455 5.4).
+
+The fourth of the kernels that make the frame walk (see _state).
+"""
+
+from __future__ import annotations
+
+import cython
+
+from analyzer import findings
+from analyzer.websocket import frames as layout
+
+if cython.compiled:
+    from cython.cimports.analyzer.websocket._payload import Payload
+else:
+    from analyzer.websocket._payload import Payload
+
+# C copies of names: a kernel reads a C integer where it would else look up a
+# Python object per row; so it would for literals beyond 31 bits.
+_NULL = cython.declare(cython.longlong, -(2**63))
+_KEEP_ALL = cython.declare(cython.int, layout.KEEP_ALL)
+_CONTINUATION = cython.declare(cython.int, 0)
+_TEXT = cython.declare(cython.int, 1)
+_BINARY = cython.declare(cython.int, 2)
+_CLOSE = cython.declare(cython.int, 8)
+_RSV1_BIT = cython.declare(cython.int, 4)
+_VOID = cython.declare(cython.int, 255)
+_UTF8_OFF = cython.declare(cython.int, -2)
+_UTF8_BAD = cython.declare(cython.int, -1)
+_LONE = cython.declare(cython.int, findings.WEBSOCKET_LONE_CONTINUATION.code)
+_INTERRUPTED = cython.declare(cython.int, findings.WEBSOCKET_INTERRUPTED_MESSAGE.code)
+_BAD_UTF8 = cython.declare(cython.int, findings.WEBSOCKET_BAD_UTF8.code)
+
+
+@cython.cclass
+class Messages(Payload):
+    """Opens and closes messages."""
+
+    @cython.cfunc
+    def _place(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
+        """Find the message that the frame belongs to (RFC 6455 5.4)."""
+        opcode: cython.int = self.walks[d].opcode
+        m: cython.Py_ssize_t
+        if opcode >= _CLOSE:
+            return 0
+        if opcode == _CONTINUATION:
+            if self.walks[d].message < 0:
+                if not self.walks[d].tolerant:
+                    self._oddity(i, d, _LONE, 0)
+                return 0
+        elif opcode > _BINARY:
+            return 0
+        else:
+            if self.walks[d].message >= 0:
+                self._oddity(i, d, _INTERRUPTED, 0)
+                self._give_up(d)
+            self._begin_message(i, d)
+        m = self.walks[d].message
+        self.pool[m].frames += 1
+        self.pool[m].transfer_bytes += self.walks[d].payload_bytes
+        self.pool[m].ws_header_bytes += self.walks[d].header_bytes
+        return 0
+
+    @cython.cfunc
+    def _begin_message(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
+        m: cython.Py_ssize_t
+        rsv1: cython.int = self.walks[d].bits & _RSV1_BIT
+        if self.free_count == 0:
+            self._grow_pool()
+        self.free_count -= 1
+        m = self.free[self.free_count]
+        self.pool[m].connection = self.walks[d].connection
+        self.pool[m].message = self.numbers[d >> 1, 1]
+        self.numbers[d >> 1, 1] += 1
+        self.pool[m].payload_bytes = self.pool[m].transfer_bytes = 0
+        self.pool[m].ws_header_bytes = self.pool[m].packet_header_bytes = 0
+        self.pool[m].ack_bytes = self.walks[d].ack_share
+        self.pool[m].retransmitted_bytes = 0
+        self.pool[m].packet_first = self.walks[d].packet_first
+        self.pool[m].packet_last = self.walks[d].packet_last
+        self.pool[m].time_first = self.walks[d].time_first
+        self.pool[m].time_last = self.walks[d].time_last
+        self.pool[m].stall = 0
+        self.pool[m].stall_until = _NULL
+        self.pool[m].begin = self.walks[d].begin
+        self.pool[m].end = _NULL
+        self.pool[m].frames = 0
+        self.pool[m].direction = d
+        self.pool[m].preview_bytes = 0
+        self.pool[m].next = -1
+        self.pool[m].sender = self.walks[d].sender
+        self.pool[m].opcode = self.walks[d].opcode
+        self.pool[m].damaged = 0
+        self.walks[d].compressed = 1 if rsv1 and self.walks[d].deflate else 0
+        self.pool[m].compressed = self.walks[d].compressed
+        self.walks[d].message = m
+        self.walks[d].tolerant = 0
+        # Text that some unknown extension has changed is not UTF-8 and need not be.
+        self.walks[d].utf8_need = 0 if self.walks[d].opcode == _TEXT and not rsv1 else _UTF8_OFF
+        if self.walks[d].tail >= 0:
+            self.pool[self.walks[d].tail].next = m
+        else:
+            self.walks[d].head = m
+        self.walks[d].tail = m
+        self.walks[d].pending += 1
+        if self.walks[d].first_data_time == _NULL:
+            self.walks[d].first_data_time = self.walks[d].time_first
+        if self.walks[d].pending > self.max_pending and self.walks[d].head != m:
+            self._pop(d)
+        return 0
+
+    @cython.cfunc
+    def _extend(self, d: cython.Py_ssize_t, m: cython.Py_ssize_t) -> cython.int:
+        """Widen the message's packets and times by those of the frame that ended."""
+        if self.walks[d].packet_first < self.pool[m].packet_first:
+            self.pool[m].packet_first = self.walks[d].packet_first
+        if self.walks[d].packet_last > self.pool[m].packet_last:
+            self.pool[m].packet_last = self.walks[d].packet_last
+        if self.walks[d].time_first < self.pool[m].time_first:
+            self.pool[m].time_first = self.walks[d].time_first
+        if self.walks[d].time_last > self.pool[m].time_last:
+            self.pool[m].time_last = self.walks[d].time_last
+        return 0
+
+    @cython.cfunc
+    def _end_message(
+        self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, m: cython.Py_ssize_t, end: cython.longlong
+    ) -> cython.int:
+        if self.walks[d].utf8_need > 0 or self.walks[d].utf8_need == _UTF8_BAD:
+            self._oddity(i, d, _BAD_UTF8, 0)
+        self.pool[m].payload_bytes = self.pool[m].transfer_bytes
+        self.pool[m].end = end
+        self.walks[d].messages += 1
+        if self.walks[d].keep == _KEEP_ALL or (self.walks[d].compressed and self.walks[d].keep):
+            # An empty piece says that the message has ended.
+            self._fragment(i, d, 0, 0)
+            self.fragments[self.fragment_count - 1].last = 1
+        self.walks[d].message = -1
+        self.walks[d].compressed = 0
+        self.walks[d].utf8_need = _UTF8_OFF
+        if self.walks[d].acked >= end:
+            while self.walks[d].head >= 0 and self._is_acknowledged(d):
+                self._pop(d)
+        return 0
+
+    @cython.cfunc
+    def _give_up(self, d: cython.Py_ssize_t) -> cython.int:
+        """The current message will never be complete: it yields no row."""
+        m: cython.Py_ssize_t = self.walks[d].message
+        self.pool[m].opcode = _VOID
+        self.pool[m].end = self.walks[d].begin
+        self.walks[d].message = -1
+        self.walks[d].compressed = 0
+        self.walks[d].utf8_need = _UTF8_OFF
+        return 0

@@ -1,0 +1,219 @@
+"""Payload of frames: unmasked in place, previewed, checked for UTF-8.
+
+Knows RFC 6455 5.3 and RFC 3629. Must not know headers or messages' beginnings. The third
+of the kernels that make the frame walk (see _state).
+"""
+
+from __future__ import annotations
+
+import cython
+
+from analyzer.websocket import frames as layout
+
+if cython.compiled:
+    from cython.cimports.analyzer.websocket._costs import Costs
+    from cython.cimports.libc.string import memcpy
+else:
+    from analyzer.websocket._costs import Costs
+
+# C copies of names: a kernel reads a C integer where it would else look up a
+# Python object per row; so it would for literals beyond 31 bits.
+_MASK32 = cython.declare(cython.uint, 0xFFFFFFFF)
+_KEEP_ALL = cython.declare(cython.int, layout.KEEP_ALL)
+_MAX_CONTROL = cython.declare(cython.int, layout.MAX_CONTROL)
+_CLOSE = cython.declare(cython.int, 8)
+_UTF8_BAD = cython.declare(cython.int, -1)
+
+
+@cython.cfunc
+@cython.boundscheck(False)
+def _unmask(
+    data: cython.uchar[::1],
+    start: cython.Py_ssize_t,
+    count: cython.Py_ssize_t,
+    key: cython.uint,
+    pattern: cython.uchar[::1],
+) -> cython.int:
+    """XOR `count` bytes at `start` with `key` (RFC 6455 5.3), byte 0 of it first.
+
+    The inner loop over a pattern of 64 bytes is what compilers turn into vector
+    instructions; a loop byte by byte is not (benchmarks/kernels.py).
+    """
+    i: cython.Py_ssize_t = start
+    stop: cython.Py_ssize_t = start + count
+    j: cython.Py_ssize_t
+    if start < 0 or count < 0 or stop > data.shape[0] or pattern.shape[0] < 64:
+        return 0
+    if count >= 64:
+        for j in range(64):
+            pattern[j] = (key >> (8 * (j & 3))) & 255
+        while i + 64 <= stop:
+            for j in range(64):
+                data[i + j] ^= pattern[j]
+            i += 64
+    while i < stop:
+        data[i] ^= key & 255
+        key = ((key >> 8) | (key << 24)) & _MASK32
+        i += 1
+    return 0
+
+
+@cython.cfunc
+@cython.boundscheck(False)
+@cython.exceptval(check=False)
+def _ascii_run(
+    data: cython.uchar[::1], start: cython.Py_ssize_t, stop: cython.Py_ssize_t
+) -> cython.Py_ssize_t:
+    """Return where the ASCII bytes that begin at `start` end.
+
+    Most text is ASCII alone; blocks of 64 bytes and of 8 are looked at at once.
+    """
+    i: cython.Py_ssize_t = start
+    j: cython.Py_ssize_t
+    seen: cython.uchar = 0
+    if start < 0 or stop > data.shape[0]:
+        return start
+    while i + 64 <= stop:
+        for j in range(64):
+            seen |= data[i + j]
+        if seen >= 0x80:
+            break
+        i += 64
+    seen = 0
+    while i + 8 <= stop:
+        for j in range(8):
+            seen |= data[i + j]
+        if seen >= 0x80:
+            break
+        i += 8
+    while i < stop and data[i] < 0x80:
+        i += 1
+    return i
+
+
+@cython.cclass
+class Payload(Costs):
+    """Takes payload as it comes, piece by piece."""
+
+    @cython.cfunc
+    def _payload(
+        self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, p: cython.Py_ssize_t, n: cython.Py_ssize_t
+    ) -> cython.int:
+        """Take `n` payload bytes at `p`."""
+        key: cython.uint = self.walks[d].key
+        phase: cython.int = self.walks[d].phase
+        m: cython.Py_ssize_t = self.walks[d].message
+        if self.walks[d].masked:
+            if phase:
+                key = ((key >> (8 * phase)) | (key << (32 - 8 * phase))) & _MASK32
+            _unmask(self.data, p, n, key, self.pattern)
+            self.walks[d].phase = (phase + n) & 3
+        if self.walks[d].opcode >= _CLOSE:
+            self.walks[d].ws_control_bytes += n
+            self._keep_control(d, p, n)
+        else:
+            self.walks[d].transfer_bytes += n
+            if m >= 0:
+                if self.chunks[i].ready > self.chunks[i].time:
+                    self._stall(i, m)
+                if self.walks[d].utf8_need >= 0:
+                    self._utf8(d, p, p + n)
+                if self.walks[d].compressed:
+                    if self.walks[d].keep:
+                        self._fragment(i, d, p, n)
+                else:
+                    self._preview(m, p, n)
+                    if self.walks[d].keep == _KEEP_ALL:
+                        self._fragment(i, d, p, n)
+        self.walks[d].payload_left -= n
+        return 0
+
+    @cython.cfunc
+    def _stall(self, i: cython.Py_ssize_t, m: cython.Py_ssize_t) -> cython.int:
+        """Count the time for which bytes of message `m` waited behind a hole, once."""
+        since: cython.longlong = self.chunks[i].time
+        if self.pool[m].stall_until > since:
+            since = self.pool[m].stall_until
+        if self.chunks[i].ready > since:
+            self.pool[m].stall += self.chunks[i].ready - since
+            self.pool[m].stall_until = self.chunks[i].ready
+        return 0
+
+    @cython.cfunc
+    def _preview(self, m: cython.Py_ssize_t, p: cython.Py_ssize_t, n: cython.Py_ssize_t) -> cython.int:
+        have: cython.int = self.pool[m].preview_bytes
+        if have >= self.preview_bytes:
+            return 0
+        if n > self.preview_bytes - have:
+            n = self.preview_bytes - have
+        if p < 0 or n <= 0 or p + n > self.data.shape[0]:
+            return 0
+        if cython.compiled:
+            memcpy(
+                cython.address(self.previews[m, have]),
+                cython.address(self.data[p]),
+                cython.cast(cython.size_t, n),
+            )
+        else:
+            self.previews[m, have : have + n] = self.data[p : p + n]
+        self.pool[m].preview_bytes = have + n
+        return 0
+
+    @cython.cfunc
+    def _keep_control(
+        self, d: cython.Py_ssize_t, p: cython.Py_ssize_t, n: cython.Py_ssize_t
+    ) -> cython.int:
+        """Copy control payload, at its place in the frame, up to MAX_CONTROL bytes."""
+        at: cython.longlong = self.walks[d].payload_bytes - self.walks[d].payload_left
+        j: cython.Py_ssize_t
+        for j in range(n):
+            if at + j >= _MAX_CONTROL:
+                break
+            self.control[d, at + j] = self.data[p + j]
+        return 0
+
+    @cython.cfunc
+    def _utf8(self, d: cython.Py_ssize_t, p: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cython.int:
+        """Check text as it comes (RFC 3629 section 4), across frames and packets."""
+        need: cython.int = self.walks[d].utf8_need
+        low: cython.int = self.walks[d].utf8_low
+        high: cython.int = self.walks[d].utf8_high
+        b: cython.int
+        while p < end:
+            if need == 0:
+                p = _ascii_run(self.data, p, end)
+                if p >= end:
+                    break
+            b = self.data[p]
+            p += 1
+            if need == 0:
+                low = 0x80
+                high = 0xBF
+                if b < 0xC2 or b > 0xF4:
+                    need = _UTF8_BAD
+                    break
+                if b < 0xE0:
+                    need = 1
+                elif b < 0xF0:
+                    need = 2
+                    if b == 0xE0:
+                        low = 0xA0
+                    elif b == 0xED:
+                        high = 0x9F
+                else:
+                    need = 3
+                    if b == 0xF0:
+                        low = 0x90
+                    elif b == 0xF4:
+                        high = 0x8F
+            else:
+                if b < low or b > high:
+                    need = _UTF8_BAD
+                    break
+                low = 0x80
+                high = 0xBF
+                need -= 1
+        self.walks[d].utf8_need = need
+        self.walks[d].utf8_low = low
+        self.walks[d].utf8_high = high
+        return 0

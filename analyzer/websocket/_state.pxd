@@ -1,0 +1,171 @@
+# The C structs of the rows in websocket.frames and tcp.bytestream, field by field.
+# Cython compares them with the arrays' dtypes at each call.
+
+ctypedef struct Chunk:
+    long long packet
+    long long time
+    long long ready
+    long long offset
+    long long acked
+    long long start
+    int direction
+    int length
+    int payload
+    int into
+    int header_bytes
+    int wire
+    unsigned char kind
+    unsigned char flags
+
+ctypedef struct Walk:
+    long long connection
+    long long frame
+    long long payload_bytes
+    long long payload_left
+    long long begin
+    long long packet_first
+    long long packet_last
+    long long time_first
+    long long time_last
+    long long share
+    long long ack_share
+    long long acked
+    long long frames
+    long long messages
+    long long ws_header_bytes
+    long long ws_control_bytes
+    long long transfer_bytes
+    long long unparsed_bytes
+    long long missing
+    long long skipped
+    long long first_data_time
+    long long last_key
+    long long key_step
+    long long repeated_keys
+    long long stepped_keys
+    long long ready_packet
+    int mode
+    int message
+    int head
+    int tail
+    int pending
+    int have
+    unsigned int key
+    int phase
+    int header_bytes
+    int utf8_need
+    int utf8_low
+    int utf8_high
+    int rsv_allowed
+    int keep
+    unsigned char sender
+    unsigned char opcode
+    unsigned char bits
+    unsigned char masked
+    unsigned char closing
+    unsigned char tolerant
+    unsigned char deflate
+    unsigned char compressed
+
+ctypedef struct Frame:
+    long long connection
+    long long frame
+    long long message
+    long long payload_bytes
+    long long masking_key
+    long long packet_first
+    long long packet_last
+    long long time_first
+    long long time_last
+    int direction
+    int header_bytes
+    int close_code
+    unsigned char sender
+    unsigned char opcode
+    unsigned char bits
+    unsigned char masked
+
+ctypedef struct Message:
+    long long connection
+    long long message
+    long long payload_bytes
+    long long transfer_bytes
+    long long ws_header_bytes
+    long long packet_header_bytes
+    long long ack_bytes
+    long long retransmitted_bytes
+    long long packet_first
+    long long packet_last
+    long long time_first
+    long long time_last
+    long long stall
+    long long stall_until
+    long long begin
+    long long end
+    int frames
+    int direction
+    int preview_bytes
+    int next
+    unsigned char sender
+    unsigned char opcode
+    unsigned char compressed
+    unsigned char damaged
+
+ctypedef struct Control:
+    int row
+    int start
+    int length
+    int complete
+
+ctypedef struct Fragment:
+    long long start
+    long long length
+    long long packet
+    long long frame
+    int message
+    int direction
+    unsigned char first
+    unsigned char last
+    unsigned char compressed
+    unsigned char text
+
+ctypedef struct Oddity:
+    long long packet
+    long long frame
+    long long detail
+    int direction
+    int kind
+
+
+cdef class WalkState:
+    cdef Chunk[::1] chunks
+    cdef unsigned char[::1] data
+    cdef Walk[::1] walks
+    cdef long long[:, ::1] numbers
+    cdef unsigned char[:, ::1] partial
+    cdef unsigned char[:, ::1] control
+    cdef Message[::1] pool
+    cdef unsigned char[:, ::1] previews
+    cdef int[::1] free
+    cdef int[::1] done
+    cdef Frame[::1] frames
+    cdef Control[::1] controls
+    cdef unsigned char[::1] control_bytes
+    cdef Fragment[::1] fragments
+    cdef Oddity[::1] oddities
+    cdef unsigned char[::1] pattern
+    cdef Py_ssize_t free_count
+    cdef Py_ssize_t done_count
+    cdef Py_ssize_t frame_count
+    cdef Py_ssize_t control_count
+    cdef Py_ssize_t control_used
+    cdef Py_ssize_t fragment_count
+    cdef Py_ssize_t oddity_count
+    cdef int preview_bytes
+    cdef int max_pending
+    cdef object seeker
+    cdef object records
+    cdef object _arrays
+    cdef int _control_row(self, Py_ssize_t d, Py_ssize_t f)
+    cdef int _fragment(self, Py_ssize_t i, Py_ssize_t d, long long p, long long n)
+    cdef int _oddity(self, Py_ssize_t i, Py_ssize_t d, int kind, long long detail)

@@ -1,0 +1,238 @@
+"""The state of the frame walk, and the rows that it writes.
+
+One WALK row per direction, the pool of messages that are not complete in all their
+costs, and the batch's frames, control payloads, fragments and oddities: arrays of
+structs that the kernels above this one share. Knows their layout (websocket.frames) and
+how they grow; must not know what the bytes mean.
+
+The kernels are one class in five files, each a base of the next: _state, _costs,
+_payload, _messages, _frames. Each has a .pxd beside it with its C declarations.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cython
+import numpy as np
+
+from analyzer.columns import Rows, grown
+from analyzer.tcp.bytestream import CHUNK
+from analyzer.websocket import frames as layout
+
+# C copies of names: a kernel reads a C integer where it would else look up a
+# Python object per row; so it would for literals beyond 31 bits.
+_MAX_CONTROL = cython.declare(cython.int, layout.MAX_CONTROL)
+_TEXT = cython.declare(cython.int, 1)
+
+
+@cython.cclass
+class WalkState:
+    """Arrays, counters and growth.
+
+    Args:
+        preview_bytes: how much of an uncompressed message's payload is kept beside it.
+        max_pending: messages of a direction that may wait for an ACK.
+        seeker: called where the walk cannot go on by itself; see websocket.seeking.
+    """
+
+    def __init__(self, preview_bytes: int, max_pending: int, seeker: Any) -> None:
+        self.preview_bytes = preview_bytes
+        self.max_pending = max(1, max_pending)
+        self.seeker = seeker
+        self.records = None
+        self.free_count = self.done_count = self.frame_count = 0
+        self.control_count = self.control_used = 0
+        self.fragment_count = self.oddity_count = 0
+        self._arrays = {}
+        self.data = np.zeros(0, np.uint8)
+        self.pattern = np.zeros(64, np.uint8)
+        self.partial = self.control = np.zeros((0, 0), np.uint8)
+        self.previews = np.zeros((0, max(1, preview_bytes)), np.uint8)
+        self.numbers = np.zeros((0, 2), np.int64)
+        self.free = self.done = np.zeros(0, np.int32)
+        self.control_bytes = np.zeros(4096, np.uint8)
+        self._arrays["control_bytes"] = np.asarray(self.control_bytes)
+        self.chunks = record_view(np.zeros(0, CHUNK))
+        for name, dtype in _ROWS.items():
+            self._arrays[name] = np.zeros(0 if name == "walks" else 64, dtype)
+        self._bind()
+        self._grow_pool()
+
+    def _bind(self) -> None:
+        """Take views of all growing arrays, after any of them was replaced."""
+        arrays = self._arrays
+        self.walks = record_view(arrays["walks"])
+        self.pool = record_view(arrays["pool"])
+        self.frames = record_view(arrays["frames"])
+        self.controls = record_view(arrays["controls"])
+        self.fragments = record_view(arrays["fragments"])
+        self.oddities = record_view(arrays["oddities"])
+        self.control_bytes = arrays["control_bytes"]
+
+    def _grow(self, name: str, capacity: int) -> None:
+        self._arrays[name] = grown(self._arrays[name], capacity)
+        self._bind()
+
+    def _grow_pool(self) -> None:
+        old: int = len(self.free)
+        new: int = max(256, 2 * old)
+        self._grow("pool", new)
+        previews = np.zeros((new, max(1, self.preview_bytes)), np.uint8)
+        previews[:old] = np.asarray(self.previews)[:old]
+        self.previews = previews
+        # Lowest indices are handed out first.
+        free = np.zeros(new, np.int32)
+        free[: new - old] = np.arange(new - 1, old - 1, -1, dtype=np.int32)
+        self.free = free
+        self.free_count = new - old
+        done = np.zeros(new, np.int32)
+        done[:old] = np.asarray(self.done)[:old]
+        self.done = done
+
+    def reserve(self, slots: int) -> None:
+        """Make room for `slots` TCP connections; new ones begin in mode PROBE."""
+        old: int = len(self.numbers)
+        if slots <= old:
+            return
+        new: int = max(slots, 2 * old, 16)
+        self._grow("walks", 2 * new)
+        numbers = np.zeros((new, 2), np.int64)
+        numbers[:old] = np.asarray(self.numbers)
+        self.numbers = numbers
+        partial = np.zeros((2 * new, 16), np.uint8)
+        control = np.zeros((2 * new, 128), np.uint8)
+        if old:
+            partial[: 2 * old] = np.asarray(self.partial)[: 2 * old]
+            control[: 2 * old] = np.asarray(self.control)[: 2 * old]
+        self.partial = partial
+        self.control = control
+        for slot in range(old, new):
+            self.reset(slot)
+
+    def reset(self, slot: int) -> None:
+        """Forget a connection; its slot begins in mode PROBE."""
+        walks = self._arrays["walks"]
+        for direction in (2 * slot, 2 * slot + 1):
+            walk = walks[direction]
+            walk["connection"] = walk["acked"] = walk["last_key"] = _PY_NULL
+            walk["first_data_time"] = _PY_NULL
+            for name in _ZEROED:
+                walk[name] = 0
+            walk["message"] = walk["head"] = walk["tail"] = -1
+            walk["utf8_need"] = -2
+        self.numbers[slot, 0] = 0
+        self.numbers[slot, 1] = 0
+
+    def begin_batch(self) -> None:
+        """Forget the rows of the batch before."""
+        self.frame_count = self.control_count = self.control_used = 0
+        self.fragment_count = self.oddity_count = 0
+
+    def rows(self, name: str) -> Rows:
+        """Return the batch's rows: frames, controls, fragments, oddities, or all walks."""
+        counts = {
+            "frames": self.frame_count,
+            "controls": self.control_count,
+            "fragments": self.fragment_count,
+            "oddities": self.oddity_count,
+            "control_bytes": self.control_used,
+        }
+        array: Rows = self._arrays[name]
+        return array[: counts[name]] if name in counts else array
+
+    def finished(self) -> Any:
+        """Return int32 pool indices of the messages that are complete, in order."""
+        return np.asarray(self.done)[: self.done_count]
+
+    def preview_rows(self) -> Any:
+        """Return uint8 (pool, preview_bytes): first payload bytes by pool index."""
+        return np.asarray(self.previews)
+
+    def recycle(self) -> None:
+        """Take back the pool entries of the finished messages."""
+        i: cython.Py_ssize_t
+        for i in range(self.done_count):
+            self.free[self.free_count] = self.done[i]
+            self.free_count += 1
+        self.done_count = 0
+
+    @cython.cfunc
+    def _control_row(self, d: cython.Py_ssize_t, f: cython.Py_ssize_t) -> cython.int:
+        c: cython.Py_ssize_t = self.control_count
+        length: cython.longlong = self.walks[d].payload_bytes
+        j: cython.Py_ssize_t
+        if length > _MAX_CONTROL:
+            length = _MAX_CONTROL
+        if c >= self.controls.shape[0]:
+            self._grow("controls", c + 1)
+        if self.control_used + length > self.control_bytes.shape[0]:
+            self._grow("control_bytes", self.control_used + length)
+        for j in range(length):
+            self.control_bytes[self.control_used + j] = self.control[d, j]
+        self.controls[c].row = f
+        self.controls[c].start = self.control_used
+        self.controls[c].length = length
+        self.controls[c].complete = 0 if self.walks[d].missing else 1
+        self.control_used += length
+        self.control_count += 1
+        return 0
+
+    @cython.cfunc
+    def _fragment(
+        self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, p: cython.longlong, n: cython.longlong
+    ) -> cython.int:
+        f: cython.Py_ssize_t = self.fragment_count
+        if f >= self.fragments.shape[0]:
+            self._grow("fragments", f + 1)
+        self.fragments[f].start = p
+        self.fragments[f].length = n
+        self.fragments[f].packet = self.chunks[i].packet
+        self.fragments[f].frame = self.walks[d].frame
+        self.fragments[f].message = self.walks[d].message
+        self.fragments[f].direction = d
+        self.fragments[f].first = 0
+        self.fragments[f].last = 0
+        self.fragments[f].compressed = self.walks[d].compressed
+        self.fragments[f].text = 0
+        if self.walks[d].message >= 0:
+            self.fragments[f].text = self.pool[self.walks[d].message].opcode == _TEXT
+        self.fragment_count += 1
+        return 0
+
+    @cython.cfunc
+    def _oddity(
+        self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, kind: cython.int, detail: cython.longlong
+    ) -> cython.int:
+        o: cython.Py_ssize_t = self.oddity_count
+        if o >= self.oddities.shape[0]:
+            self._grow("oddities", o + 1)
+        self.oddities[o].packet = self.chunks[i].packet
+        self.oddities[o].frame = self.walks[d].frame
+        self.oddities[o].detail = detail
+        self.oddities[o].direction = d
+        self.oddities[o].kind = kind
+        self.oddity_count += 1
+        return 0
+
+
+_PY_NULL = -(2**63)
+_ROWS = {
+    "walks": layout.WALK,
+    "pool": layout.MESSAGE,
+    "frames": layout.FRAME,
+    "controls": layout.CONTROL,
+    "fragments": layout.FRAGMENT,
+    "oddities": layout.ODDITY,
+}
+_ZEROED = [
+    name
+    for name in layout.WALK.names or ()
+    if name
+    not in ("connection", "acked", "last_key", "first_data_time", "message", "head", "tail")
+]
+
+
+def record_view(rows: Any) -> Any:
+    """Return a view whose elements have attributes, as the uncompiled walk needs."""
+    return rows.view(np.recarray)
