@@ -185,8 +185,6 @@ class Conversation:
         if self.handed_on:
             self._results.handover.hand_on(piece, at)
 
-    # --- heads
-
     def _head(self, side: Side, piece: Piece, at: int) -> int:
         """Read on in a head; return the offset behind what was taken."""
         before = 0
@@ -256,8 +254,6 @@ class Conversation:
         self._results.handshakes.append(handshake)
         return True
 
-    # --- requests
-
     def _request(self, side: Side, head: Head, piece: Piece, *, cut: bool) -> None:
         transaction = pairing.begin(
             self._results, self._slot, self._client, head, side.first_time, piece.row, cut=cut
@@ -288,8 +284,6 @@ class Conversation:
         """Read the rows that were held back, as what they turned out to be."""
         for piece in side.release():
             self.row(piece)
-
-    # --- responses
 
     def _must_wait(self, piece: Piece) -> bool:
         """Say whether the request is still to come.
@@ -381,8 +375,6 @@ class Conversation:
         results.upgrades.append(handshake)
         results.marks.append(results.handover.place())
         self._hand_on()
-
-    # --- bodies
 
     def _body(self, side: Side, piece: Piece, at: int) -> int:
         body = side.body
