@@ -71,7 +71,7 @@ class Deflater:
         self.bits = bits
         self._stream = self._new()
 
-    def _new(self) -> "zlib._Compress":
+    def _new(self) -> zlib._Compress:
         return zlib.compressobj(9, zlib.DEFLATED, -self.bits)
 
     def __call__(self, data: bytes) -> bytes:
@@ -123,7 +123,9 @@ def ip_packet(source: str, target: str, protocol: int, body: bytes, number: int 
     a, b = ipaddress.ip_address(source), ipaddress.ip_address(target)
     if a.version == 6:
         return struct.pack(">IHBB", 6 << 28, len(body), protocol, 64) + a.packed + b.packed + body
-    head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(body), number & 0xFFFF, 0x4000, 64, protocol, 0)
+    head = struct.pack(
+        ">BBHHHBBH", 0x45, 0, 20 + len(body), number & 0xFFFF, 0x4000, 64, protocol, 0
+    )
     head += a.packed + b.packed
     return head[:10] + struct.pack(">H", checksum(head)) + head[12:] + body
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import recording
 
-WORDS = "temperature humidity pressure sensor Zürich Genève ok alarm 21.5 48 1013 °C".split()
+WORDS = ["temperature", "humidity", "pressure", "sensor", "Zürich", "Genève", "ok", "alarm", "21.5", "48", "1013", "°C"]
 
 
 def prose(randomness: random.Random, size: int) -> str:

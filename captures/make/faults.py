@@ -181,7 +181,9 @@ def _retransmit(capture: Capture, randomness: random.Random, seed: int) -> Captu
             continue
         cut = randomness.randint(1, parts.end - parts.payload - 1)
         for start, end in ((parts.payload + cut, parts.end), (parts.payload, parts.payload + cut)):
-            records.append(replace(_piece(record, parts, start, end), time_ns=record.time_ns + 1000))
+            records.append(
+                replace(_piece(record, parts, start, end), time_ns=record.time_ns + 1000)
+            )
     return replace(capture, records=tuple(records))
 
 

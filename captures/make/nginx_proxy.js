@@ -20,7 +20,11 @@ wss.on('connection', (ws, req) => {
     const answer = binary ? data : data.toString().toUpperCase();
     entry('server', 'sent', port, answer, binary); ws.send(answer);
   });
-  ws.on('close', (code) => log({ port, who: 'server', event: 'closed', code }));
+  ws.on('close', (code, reason) => {
+    // nginx passes the client's Close on, or ends this leg by itself.
+    log({ port, who: 'client', event: 'closing', ...(code === 1006 ? { how: 'fin' } : { how: 'close', code, reason: reason.toString() }) });
+    log({ port, who: 'server', event: 'closed', code });
+  });
 });
 async function client(path, lines, idle) {
   const ws = new WebSocket('ws://127.0.0.1:9007' + path, [], { perMessageDeflate: true });

@@ -62,7 +62,10 @@ ONE_SIDED = (
 def main() -> None:
     recording.isolate()
     modules = recording.node_modules("ws@8")
-    programs = [recording.npm_version(modules, "ws"), "node " + recording.program_version("node", "-v")]
+    programs = [
+        recording.npm_version(modules, "ws"),
+        "node " + recording.program_version("node", "-v"),
+    ]
     script = Path(__file__).with_suffix(".js")
     jobs: list[tuple[str, list[str], str, str]] = [
         (f"npm-ws-{name}", [name], text, "") for name, text in SCENARIOS.items()

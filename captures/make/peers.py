@@ -90,7 +90,10 @@ def out_of_order() -> Case:
     first = len(one.packets)
     one.client(c(TEXT, body)).server(s(TEXT, b"ok")).close()
     a, b = one.packets[first + 1], one.packets[first + 2]
-    one.packets[first + 1], one.packets[first + 2] = Packet(a.time_ns, b.data), Packet(b.time_ns, a.data)
+    one.packets[first + 1], one.packets[first + 2] = (
+        Packet(a.time_ns, b.data),
+        Packet(b.time_ns, a.data),
+    )
     return Case(out_of_order.__doc__ or "", one.pcap(), texts([body], [b"ok"]))
 
 
@@ -188,7 +191,10 @@ def mid_stream() -> Case:
     """The capture starts within a connection on port 9999 (row 13)."""
     frames = []
     for n in range(12):
-        frames += [("client", c(TEXT, b'{"ask": %d}' % n)), ("server", s(TEXT, b'{"answer": %d}' % n))]
+        frames += [
+            ("client", c(TEXT, b'{"ask": %d}' % n)),
+            ("server", s(TEXT, b'{"answer": %d}' % n)),
+        ]
     return Case(
         mid_stream.__doc__ or "",
         _without_handshake(frames),
@@ -425,7 +431,12 @@ def loopback_fragments() -> Case:
 
 # --- permessage-deflate --------------------------------------------------------------------------------
 
-SAID = [b"one message about the weather", b"another message about the weather", b"", b"weather" * 40]
+SAID = [
+    b"one message about the weather",
+    b"another message about the weather",
+    b"",
+    b"weather" * 40,
+]
 
 
 def _compressed(client: bool, server: bool, *, bits: int = 15, parameters: str = "") -> Case:
@@ -498,7 +509,9 @@ def compressed_fragments_after_plain() -> Case:
     one.client(c(TEXT, b"plain"))
     one.client(c(TEXT, data[:5], rsv=4, fin=False) + c(PING) + c(CONTINUATION, b"", fin=False))
     one.client(c(CONTINUATION, data[5:])).server(s(PONG)).close()
-    return Case(compressed_fragments_after_plain.__doc__ or "", one.pcap(), texts([b"plain", body], []))
+    return Case(
+        compressed_fragments_after_plain.__doc__ or "", one.pcap(), texts([b"plain", body], [])
+    )
 
 
 @_case
@@ -548,7 +561,11 @@ def _violations() -> dict[str, Case]:
     many = b"".join(c(TEXT, b"n%d" % n) for n in range(8))
     too_big = b"\x82\x7f\xff\xff\xff\xff\xff\xff\xff\xff" + b"x" * 20
     table: dict[str, tuple[str, bytes, str]] = {
-        "rsv1_not_negotiated": ("server", s(TEXT, Deflater()(b"compressed"), rsv=4), "websocket-rsv1"),
+        "rsv1_not_negotiated": (
+            "server",
+            s(TEXT, Deflater()(b"compressed"), rsv=4),
+            "websocket-rsv1",
+        ),
         "rsv1_on_control": ("server", s(PING, b"x", rsv=4), "websocket-rsv1"),
         "unmasked_client": ("client", s(TEXT, b"bare"), "websocket-unmasked-client-frame"),
         "masked_server": ("server", c(TEXT, b"veil"), "websocket-masked-server-frame"),
@@ -565,7 +582,11 @@ def _violations() -> dict[str, Case]:
         "reserved_opcode_3": ("server", s(3, b"o"), "websocket-reserved-opcode"),
         "reserved_opcode_11": ("client", c(11, b"o"), "websocket-reserved-opcode"),
         "length_16_for_5": ("client", c(TEXT, b"hello", form=16), "websocket-length-not-minimal"),
-        "length_64_for_200": ("server", s(TEXT, b"x" * 200, form=64), "websocket-length-not-minimal"),
+        "length_64_for_200": (
+            "server",
+            s(TEXT, b"x" * 200, form=64),
+            "websocket-length-not-minimal",
+        ),
         "length_above_2_63": ("server", too_big, "websocket-length-too-big"),
         "bad_utf8": ("client", c(TEXT, b"caf\xe9 \xff"), "websocket-bad-utf8"),
         "surrogate_utf8": ("server", s(TEXT, b"\xed\xa0\x80"), "websocket-bad-utf8"),

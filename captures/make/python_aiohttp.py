@@ -65,7 +65,12 @@ class Server:
     async def refuse(self, request: web.Request) -> web.Response:
         status, headers = REFUSALS[request.path]
         self.log.add(
-            port_of(request), "server", "refused", status=status, outcome="refused", path=request.path
+            port_of(request),
+            "server",
+            "refused",
+            status=status,
+            outcome="refused",
+            path=request.path,
         )
         return web.Response(status=status, headers=headers, text=f"{status} for {request.path}\n")
 
@@ -215,9 +220,15 @@ def main() -> None:
     programs = [f"Python aiohttp {aiohttp.__version__}", f"Python {sys.version.split()[0]}"]
     scenarios = {
         "websocket": (websocket, "three connections, two compressed (window bits 15 and 11)"),
-        "refusals": (refusals, "upgrades answered with 401, 403, 404, 426, 302, 200, 503; one accepted"),
+        "refusals": (
+            refusals,
+            "upgrades answered with 401, 403, 404, 426, 302, 200, 503; one accepted",
+        ),
         "reused": (reused, "chunked and plain responses before the upgrade on one connection"),
-        "plain-http": (plain, "short and long polling, chunked streaming, SSE, pipelining; no WebSocket"),
+        "plain-http": (
+            plain,
+            "short and long polling, chunked streaming, SSE, pipelining; no WebSocket",
+        ),
     }
     with tempfile.TemporaryDirectory() as folder:
         for name, (scenario, text) in scenarios.items():

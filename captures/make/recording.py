@@ -131,16 +131,28 @@ def capture(
         command = ["dumpcap", "-q", "-i", interface, "-f", pattern, "-w", str(path), *options]
         ready = b"File:"
     else:
-        command = ["tcpdump", "-i", interface, "-U", "--immediate-mode", "-B", "16384", "-Z", "root"]
+        command = [
+            "tcpdump",
+            "-i",
+            interface,
+            "-U",
+            "--immediate-mode",
+            "-B",
+            "16384",
+            "-Z",
+            "root",
+        ]
         command += ["-w", str(path), *options, pattern]
         ready = b"listening on"
     with subprocess.Popen([*prefix, *command], stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
+        said = b""
         for line in process.stderr:
+            said += line
             if ready in line:
                 break
         else:
-            raise RuntimeError(f"{command[0]} did not start")
+            raise RuntimeError(f"{command[0]} did not start: {said!r}")
         time.sleep(0.3)
         try:
             yield
@@ -180,7 +192,7 @@ def without_machine(data: bytes) -> bytes:
 
 
 def tshark_fields(path: Path, display_filter: str, *fields: str) -> list[list[str]]:
-    command = ["tshark", "-r", str(path), "-o", "tcp.reassemble_out_of_order:TRUE"]
+    command = ["tshark", "-n", "-r", str(path), "-o", "tcp.reassemble_out_of_order:TRUE"]
     command += ["-Y", display_filter, "-T", "fields"]
     for field in fields:
         command += ["-e", field]
@@ -197,7 +209,9 @@ def tshark_counts(path: Path) -> dict[str, Any]:
             name = OPCODES.get(int(opcode), f"reserved-{opcode}")
             frames["client" if mask in ("1", "True") else "server"][name] += 1
     codes: Counter[str] = Counter()
-    for (row,) in tshark_fields(path, "websocket.opcode == 8", "websocket.payload.close.status_code"):
+    for (row,) in tshark_fields(
+        path, "websocket.opcode == 8", "websocket.payload.close.status_code"
+    ):
         codes.update(code for code in row.split(",") if code)
     streams = {row[0] for row in tshark_fields(path, "tcp", "tcp.stream")}
     packets = tshark_fields(path, "frame", "frame.number")
@@ -230,9 +244,7 @@ def log_counts(events: Iterable[Event]) -> dict[str, Any]:
         "connections": len(opened),
         "refused": sum(len(row.get("refused", ())) for row in connections),
         "messages": total,
-        "pings": {
-            side: sum(row["pings"][side] for row in opened) for side in ("client", "server")
-        },
+        "pings": {side: sum(row["pings"][side] for row in opened) for side in ("client", "server")},
         "by_client_port": {str(row.pop("port")): row for row in connections},
     }
 

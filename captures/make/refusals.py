@@ -74,7 +74,9 @@ def replaced(text: str, old: str, new: str) -> str:
 CASES = {
     "as in RFC 6455": Case("accepted", frames=True),
     "wrong Accept": Case(
-        "bad-accept", response=replaced(RESPONSE, ACCEPT, "AAAAAAAAAAAAAAAAAAAAAAAAAAA="), frames=True
+        "bad-accept",
+        response=replaced(RESPONSE, ACCEPT, "AAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+        frames=True,
     ),
     "no Accept": Case(
         "bad-accept",

@@ -71,9 +71,7 @@ def main() -> None:
         try:
             with recording.capture(path, pattern=f"tcp port {PORT}"):
                 url = f"http://127.0.0.1:{PORT}/examples/websocket/chat.xhtml"
-                events = recording.run_node(
-                    Path(__file__).with_suffix(".js"), modules, url
-                )
+                events = recording.run_node(Path(__file__).with_suffix(".js"), modules, url)
         finally:
             os.kill(tomcat.pid, signal.SIGTERM)
             tomcat.wait()

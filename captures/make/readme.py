@@ -1,0 +1,80 @@
+"""Write captures/README.md from captures/manifest.json."""
+
+from __future__ import annotations
+
+import json
+
+import recording
+
+HEAD = """# Sample captures
+
+Small captures of real programs, with what they must contain according to a source other
+than wsanalyze: the programs' own logs (`logs/`, one event per line, see
+`make/recording.py`) and tshark 4.0.17. `manifest.json` holds both for each capture, and
+says where tshark is known to be wrong. Tests need nothing but these files.
+
+## Make them again
+
+As root on Debian 12, each generator by itself, such as `python captures/make/npm_ws.py`:
+
+- Debian packages: tcpdump, tshark, iproute2, nodejs, npm; nginx for `nginx_proxy.py`;
+  tomcat10, tomcat10-examples and chromium for `tomcat_chat.py`.
+- Python packages: websockets, aiohttp; zstandard for `faults.py`.
+- npm packages (ws, playwright-core) are installed into a temporary folder, or taken from
+  the folder that `CAPTURES_NODE_MODULES` names.
+
+Generators run in a network namespace of their own. Payloads are made with fixed seeds;
+ports, keys, times and packet sizes differ from run to run, so a new run replaces capture,
+log and manifest entry together, and stops where tshark and the programs disagree.
+
+- `make/faults.py` makes faulty copies (loss, reordering, duplicates, cuts and more) of any
+  capture, the same for the same seed: `faults.make(source, kind, seed)`. A few are in
+  `faults/`.
+- `make/peers.py` builds, byte by byte, one capture for each case on which another analyzer
+  fails: `peers.cases()`. Nothing of it is stored.
+- `make/readme.py` writes this page.
+
+## The captures
+
+| capture | packets | what it shows | connections | messages of client / server | close | made by |
+|---|---|---|---|---|---|---|
+"""
+
+
+def main() -> None:
+    manifest = json.loads(recording.MANIFEST.read_text())
+    lines = []
+    for name, entry in manifest.items():
+        expected = entry["expected"]
+        log = expected.get("log", {})
+        sides = log.get("messages", {})
+        counts = [
+            str(sides[side]["text"] + sides[side]["binary"]) if side in sides else "-"
+            for side in ("client", "server")
+        ]
+        closes = {
+            f"{row['close']['closed_by']} {row['close']['code'] or row['close']['kind']}"
+            for row in log.get("by_client_port", {}).values()
+            if "close" in row
+        }
+        cells = [
+            f"`{name}`",
+            str(expected["tshark"]["packets"]),
+            entry["description"],
+            str(log.get("connections", "-")),
+            " / ".join(counts),
+            ", ".join(sorted(closes)) or "-",
+            "; ".join(entry["programs"]),
+        ]
+        lines.append("| " + " | ".join(cells) + " |\n")
+    notes = [
+        f"- `{name}`: {entry['tshark_notes']}.\n"
+        for name, entry in manifest.items()
+        if "tshark_notes" in entry
+    ]
+    page = HEAD + "".join(lines) + "\n## Where tshark 4.0.17 differs\n\n" + "".join(notes)
+    (recording.CAPTURES / "README.md").write_text(page)
+
+
+if __name__ == "__main__":
+    main()
