@@ -106,7 +106,7 @@ def response(*fields: str, key: str = KEY) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
-# --- IP and TCP ----------------------------------------------------------------------------
+# --- IP and TCP ----------------
 
 
 def checksum(data: bytes) -> int:
@@ -243,7 +243,7 @@ class Conversation:
         return pcap(self.packets, **options)  # type: ignore[arg-type]
 
 
-# --- link layers and capture files ------------------------------------------------------------
+# --- link layers and capture files ----------------
 
 MACS = b"\x02\x00\x00\x00\x00\x02\x02\x00\x00\x00\x00\x01"
 

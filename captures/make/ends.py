@@ -7,7 +7,9 @@ from typing import Any
 
 import recording
 
-WORDS = ["temperature", "humidity", "pressure", "sensor", "Zürich", "Genève", "ok", "alarm", "21.5", "48", "1013", "°C"]
+WORDS: list[str] = (
+    "temperature humidity pressure sensor Zürich Genève ok alarm 21.5 48 1013 °C".split()
+)  # noqa: SIM905
 
 
 def prose(randomness: random.Random, size: int) -> str:

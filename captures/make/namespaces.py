@@ -62,7 +62,7 @@ def address(namespace: str, device: str, value: str) -> None:
     ip("addr", "add", value, "dev", device, *options, namespace=namespace)
 
 
-# --- the two programs -----------------------------------------------------------------------
+# --- the two programs ----------------
 
 
 async def serve_echo(host: str) -> None:
@@ -135,7 +135,7 @@ def scenario(
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-# --- the lossy way -----------------------------------------------------------------------------
+# --- the lossy way ----------------
 
 
 def open_tun(namespace: str, name: str) -> int:
@@ -192,7 +192,7 @@ def lossy(path: Path) -> list[recording.Event]:
         forwarder.wait()
 
 
-# --- the plain ways --------------------------------------------------------------------------------
+# --- the plain ways ----------------
 
 
 def between(host: str = "10.20.0.2") -> None:

@@ -51,8 +51,8 @@ def main() -> None:
         recording.publish(
             path,
             path.name,
-            description="client to nginx and nginx to a ws server in one capture; nginx ends one idle"
-            " connection after proxy_read_timeout",
+            description="client to nginx and nginx to a ws server in one capture;"
+            " nginx ends one idle connection after proxy_read_timeout",
             generator="nginx_proxy.py",
             programs=[
                 recording.program_version("nginx", "-v").removeprefix("nginx version: "),

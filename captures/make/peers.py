@@ -79,7 +79,7 @@ def texts(client: list[bytes], server: list[bytes]) -> Messages:
     return {"client": [("text", p) for p in client], "server": [("text", p) for p in server]}
 
 
-# --- TCP ---------------------------------------------------------------------------------------
+# --- TCP ----------------
 
 
 @_case
@@ -292,7 +292,7 @@ def over_limit() -> Case:
     )
 
 
-# --- handshake -----------------------------------------------------------------------------------
+# --- handshake ----------------
 
 
 def _handshake(asked: bytes, answered: bytes) -> Conversation:
@@ -399,7 +399,7 @@ def _subprotocols() -> dict[str, Case]:
     return out
 
 
-# --- fragments -------------------------------------------------------------------------------------
+# --- fragments ----------------
 
 
 @_case
@@ -429,7 +429,7 @@ def loopback_fragments() -> Case:
     )
 
 
-# --- permessage-deflate --------------------------------------------------------------------------------
+# --- permessage-deflate ----------------
 
 SAID = [
     b"one message about the weather",
@@ -553,7 +553,7 @@ def bomb(inflated: int, side: str = "server") -> Case:
     return Case(bomb.__doc__ or "", one.pcap(), said, ("deflate-limit",))
 
 
-# --- rules of RFC 6455 ------------------------------------------------------------------------------------
+# --- rules of RFC 6455 ----------------
 
 
 def _violations() -> dict[str, Case]:
@@ -615,7 +615,7 @@ def _violations() -> dict[str, Case]:
     return out
 
 
-# --- link layers ----------------------------------------------------------------------------------------------
+# --- link layers ----------------
 
 
 def _encapsulated() -> dict[str, Case]:

@@ -246,7 +246,7 @@ def main() -> None:
         recording.publish(
             path,
             path.name,
-            description=f"{len(CASES)} handshakes, refused or of unusual form, and two refused connects",
+            description=f"{len(CASES)} handshakes, refused or unusual, and two refused connects",
             generator="refusals.py",
             programs=[f"raw sockets of Python {sys.version.split()[0]}"],
             events=log.events,

@@ -85,7 +85,7 @@ def main() -> None:
         recording.publish(
             path,
             path.name,
-            description="Tomcat's chat example in two tabs of headless Chromium, with the page's HTTP",
+            description="Tomcat's chat example in two tabs of Chromium, with the page's HTTP",
             generator="tomcat_chat.py",
             programs=[" ".join(package.split()), version],
             events=[event for event in events if "port" in event],
