@@ -30,16 +30,12 @@ class BoundarySearch:
         masked: whether frames of this direction must be masked.
         rsv_allowed: reserved bits that an extension defines.
         frames_needed: evidence asked for.
-        max_bytes: kept and looked at.
     """
 
-    def __init__(
-        self, *, masked: bool, rsv_allowed: int, frames_needed: int, max_bytes: int
-    ) -> None:
+    def __init__(self, *, masked: bool, rsv_allowed: int, frames_needed: int) -> None:
         self._masked = masked
         self._rsv_allowed = rsv_allowed
         self._needed = frames_needed
-        self._max_bytes = max_bytes
         self._data = bytearray()
         self._chains: list[tuple[Chain, bool, list[int]]] = []
         self._firsts = _plausible_firsts(rsv_allowed)
@@ -65,9 +61,7 @@ class BoundarySearch:
             if state is None:
                 continue
             if headers and self._is_enough(chain, at_segment):
-                place = next((at for at in headers if at >= 0), None)
-                if place is not None and (best is None or place < best):
-                    best = place
+                best = headers[0] if best is None else min(best, headers[0])
             alive.append((chain, at_segment, headers))
         self._chains = _thinned(alive)
         return None if best is None else self.begin + best
@@ -79,7 +73,9 @@ class BoundarySearch:
         for chain, _, headers in self._chains:
             chain.start -= count
             chain.at -= count
-            headers[:] = [at - count for at in headers]
+            headers[:] = [at - count for at in headers if at >= count]
+        # A chain whose next header was dropped before it could be read ends.
+        self._chains = [item for item in self._chains if item[0].at >= 0]
 
     def _is_enough(self, chain: Chain, at_segment: bool) -> bool:
         if chain.evidence >= self._needed:

@@ -8,6 +8,7 @@ walk's modes and recognition's judgements. Owned by websocket.stage, called by t
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,11 +19,15 @@ from analyzer import findings
 from analyzer.columns import Rows, empty
 from analyzer.findings import Finding
 from analyzer.options import Options
-from analyzer.tcp.bytestream import CHUNK, DATA, StreamBatch
+from analyzer.tcp.bytestream import CHUNK, DATA, GAP_LOST, StreamBatch
 from analyzer.websocket import frames as layout
 from analyzer.websocket.boundary import BoundarySearch
 from analyzer.websocket.negotiation import Negotiation
 from analyzer.websocket.recognition import Recogniser, Verdict
+
+_ROW_BYTES = 512
+"""What a row costs beside its bytes while it is kept: segments of one byte must not
+evade the limit on bytes."""
 
 Opener = Callable[[int, int, int, int], None]
 """Opens a recognised connection: slot, client side, time in ns, packet."""
@@ -34,6 +39,17 @@ class _Kept:
 
     row: Any
     payload: bytes
+    """Empty for a gap."""
+
+    @property
+    def length(self) -> int:
+        """Bytes of the stream that it stands for."""
+        return int(self.row["length"])
+
+    @property
+    def cost(self) -> int:
+        """Bytes of memory, about."""
+        return len(self.payload) + _ROW_BYTES
 
 
 @dataclass(slots=True)
@@ -42,7 +58,7 @@ class _Probe:
 
     recogniser: Recogniser
     kept: list[_Kept] = field(default_factory=list)
-    size: int = 0
+    cost: int = 0
 
 
 @dataclass(slots=True)
@@ -50,8 +66,10 @@ class _Search:
     """A direction that lost its frame boundary."""
 
     boundary: BoundarySearch
-    kept: list[_Kept] = field(default_factory=list)
-    begin: int = 0  # stream offset of the first byte kept
+    kept: deque[_Kept] = field(default_factory=deque)
+    size: int = 0
+    """Bytes of payload kept."""
+    cost: int = 0
 
 
 class Seeker:
@@ -64,14 +82,12 @@ class Seeker:
             frames, whatever they look like.
     """
 
-    def __init__(
-        self, options: Options, open_recognised: Opener, doubtful: Container[int]
-    ) -> None:
+    def __init__(self, options: Options, open_recognised: Opener, doubtful: Container[int]) -> None:
         self._options = options
         self._open = open_recognised
         self._doubtful = doubtful
         self._probes: dict[int, _Probe] = {}
-        self._probed_bytes = 0
+        self._kept_bytes = 0
         self._searches: dict[int, _Search] = {}
         self._negotiated: dict[int, Negotiation] = {}
         self._found: list[Finding] = []
@@ -101,7 +117,7 @@ class Seeker:
             return found
         walks = walk.rows("walks")
         for direction in (2 * slot, 2 * slot + 1):
-            self._searches.pop(direction, None)
+            self._drop_search(direction)
             row = walks[direction]
             if row["mode"] == layout.SEEK and row["skipped"]:
                 found.append(
@@ -153,20 +169,32 @@ class Seeker:
             probe = self._probes[slot] = _Probe(Recogniser(self._options))
         if kept is None:
             probe.recogniser.lose(side, int(row["length"]))
-            return []
-        probe.kept.append(kept)
-        probe.size += len(kept.payload)
-        self._probed_bytes += len(kept.payload)
+            self._keep_probed(probe, _gap(row))
+            return self._within_limit(walk)
+        self._keep_probed(probe, kept)
         recognition = probe.recogniser.push(side, kept.payload)
         if recognition.verdict is Verdict.WEBSOCKET:
             return self._recognised(walk, slot, probe, recognition.client_side, recognition.starts)
         if recognition.verdict is Verdict.NOT_WEBSOCKET:
             _set_mode(walk, slot, layout.IGNORE)
             self._drop_probe(slot)
-        elif self._probed_bytes > self._options.max_probe_bytes_total:
-            oldest = next(iter(self._probes))
-            _set_mode(walk, oldest, layout.IGNORE)
-            self._drop_probe(oldest)
+        return self._within_limit(walk)
+
+    def _keep_probed(self, probe: _Probe, kept: _Kept) -> None:
+        probe.kept.append(kept)
+        probe.cost += kept.cost
+        self._kept_bytes += kept.cost
+
+    def _within_limit(self, walk: Any) -> list[_Kept]:
+        """Give up what was kept longest while there is too much; return no rows."""
+        while self._kept_bytes > self._options.max_probe_bytes_total:
+            if self._probes:
+                oldest = next(iter(self._probes))
+                _set_mode(walk, oldest, layout.IGNORE)
+                self._drop_probe(oldest)
+            else:
+                # The direction goes on searching in what comes next.
+                self._drop_search(next(iter(self._searches)))
         return []
 
     def _starts_otherwise(self, row: Any) -> bool:
@@ -193,12 +221,12 @@ class Seeker:
         for kept in probe.kept:
             side = int(kept.row["direction"]) & 1
             begin, start = seen[side], starts[side]
-            seen[side] += len(kept.payload)
+            seen[side] += kept.length
             # A side without a frame yet is searched once it is known what it speaks.
             skip = 0 if start is None else max(0, start - begin)
-            if skip < len(kept.payload):
+            if skip < kept.length:
                 replay.append(_trimmed(kept, skip))
-        first = replay[0].row
+        first = next(kept.row for kept in replay if kept.payload)
         self._open(slot, client_side, int(first["time"]), int(first["packet"]))
         walks = walk.rows("walks")
         for side in (0, 1):
@@ -209,23 +237,33 @@ class Seeker:
     def _drop_probe(self, slot: int) -> None:
         probe = self._probes.pop(slot, None)
         if probe is not None:
-            self._probed_bytes -= probe.size
+            self._kept_bytes -= probe.cost
+
+    def _drop_search(self, direction: int) -> None:
+        search = self._searches.pop(direction, None)
+        if search is not None:
+            self._kept_bytes -= search.cost
 
     # --- where is the next frame?
 
     def _seek(self, walk: Any, row: Any, kept: _Kept | None) -> list[_Kept]:
         direction = int(row["direction"])
         search = self._searches.get(direction)
-        if search is None or kept is None:
-            search = self._searches[direction] = self._new_search(walk, direction)
         if kept is None:
+            # Behind a gap nothing is known of what came before it.
+            self._drop_search(direction)
             return []
+        if search is None:
+            search = self._searches[direction] = self._new_search(walk, direction)
         search.kept.append(kept)
+        search.size += len(kept.payload)
+        search.cost += kept.cost
+        self._kept_bytes += kept.cost
         start = search.boundary.push(kept.payload)
         if start is None:
             self._forget_oldest(search)
-            return []
-        del self._searches[direction]
+            return self._within_limit(walk)
+        self._drop_search(direction)
         replay: list[_Kept] = []
         at = search.boundary.begin
         for item in search.kept:
@@ -244,19 +282,20 @@ class Seeker:
                 masked=bool(is_client),
                 rsv_allowed=negotiation.rsv_allowed,
                 frames_needed=self._options.resync_frames,
-                max_bytes=self._options.max_probe_bytes,
             )
         )
 
     def _forget_oldest(self, search: _Search) -> None:
         """Drop rows that the search cannot begin in any more."""
         dropped = 0
-        size = sum(len(item.payload) for item in search.kept)
-        while size - len(search.kept[dropped].payload) > self._options.max_probe_bytes:
-            size -= len(search.kept[dropped].payload)
-            search.boundary.forget(len(search.kept[dropped].payload))
-            dropped += 1
-        del search.kept[:dropped]
+        while search.size - len(search.kept[0].payload) > self._options.max_probe_bytes:
+            oldest = search.kept.popleft()
+            dropped += len(oldest.payload)
+            search.size -= len(oldest.payload)
+            search.cost -= oldest.cost
+            self._kept_bytes -= oldest.cost
+        if dropped:
+            search.boundary.forget(dropped)
 
     def _resume(self, walk: Any, direction: int, replay: list[_Kept]) -> None:
         row = walk.rows("walks")[direction]
@@ -289,6 +328,15 @@ def _keep(row: Any, at: int, records: Any) -> _Kept:
     return _trimmed(whole, at - start)
 
 
+def _gap(row: Any) -> _Kept:
+    """Return a row for bytes that were not captured: its cost was counted already."""
+    gap = _Kept(row.copy(), b"")
+    gap.row["kind"] = GAP_LOST
+    gap.row["acked"] = -1
+    gap.row["wire"] = 0
+    return gap
+
+
 def _trimmed(kept: _Kept, skip: int) -> _Kept:
     """Return the row without its first `skip` bytes."""
     if not skip:
@@ -306,6 +354,7 @@ def _replayed(kept: list[_Kept], records: Any) -> Rows:
     rows = empty(CHUNK, len(kept))
     for place, item in enumerate(kept):
         rows[place] = item.row
-        rows[place]["start"] = records.append(item.payload)
-        rows[place]["kind"] = DATA
+        if item.payload:
+            rows[place]["start"] = records.append(item.payload)
+            rows[place]["kind"] = DATA
     return np.asarray(rows)
