@@ -76,12 +76,26 @@ class PayloadStage:
         sizes: list[int] = []
         limit = self._options.max_message_bytes
         joined_by = self._joined
-        for start, length, packet, frame, message, direction, _, last, compressed, text in rows.tolist():
+        for (
+            start,
+            length,
+            packet,
+            frame,
+            message,
+            direction,
+            _,
+            last,
+            compressed,
+            text,
+        ) in rows.tolist():
             joined = joined_by.get(direction)
             if joined is None:
                 continue
             if message < 0:
-                self._lose_place(direction, whole_place=not length)
+                # A piece with a length lay in a frame between messages: a control
+                # frame, which the window knows nothing of.
+                if not length:
+                    self._lose_place(direction)
                 continue
             if joined.message != message:
                 self._give_up(direction, joined)
@@ -90,7 +104,9 @@ class PayloadStage:
                 joined_by[direction] = _Joined()
                 if compressed:
                     indices.append(message)
-                    sizes.append(self._inflate(joined, direction, message, text, packet, frame, found))
+                    sizes.append(
+                        self._inflate(joined, direction, message, text, packet, frame, found)
+                    )
                 elif joined.too_long:
                     found.append(_at(findings.MESSAGE_LIMIT, direction, packet, frame))
                 elif not joined.damaged:
@@ -126,14 +142,8 @@ class PayloadStage:
         if inflater is not None and joined.compressed:
             inflater.lose_context()
 
-    def _lose_place(self, direction: int, *, whole_place: bool) -> None:
-        """Bytes outside of any message were lost.
-
-        With the place in the stream (`whole_place`) any number of messages may be lost
-        among them; else they lay in a control frame, which the window knows nothing of.
-        """
-        if not whole_place:
-            return
+    def _lose_place(self, direction: int) -> None:
+        """The place in the stream is lost, and with it any number of messages."""
         self._joined[direction] = _Joined()
         inflater = self._inflaters.get(direction)
         if inflater is not None:

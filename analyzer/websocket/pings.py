@@ -72,9 +72,7 @@ class Pings:
             done.append(_unanswered(connection, sender, number, waiting.pop(number)))
         _, size, sent = waiting.pop(match)
         done.append(
-            Ping(
-                connection.connection, sender, match, int(frame["frame"]), size, sent, answered
-            )
+            Ping(connection.connection, sender, match, int(frame["frame"]), size, sent, answered)
         )
         return done
 

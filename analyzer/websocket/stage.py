@@ -226,7 +226,11 @@ class WebSocketStage:
                 out.pings += self._pings.pong(connection, frame, payload)
 
     def _take_close(
-        self, connection: WebSocketConnection, frame: Any, payload: bytes | None, out: WebSocketBatch
+        self,
+        connection: WebSocketConnection,
+        frame: Any,
+        payload: bytes | None,
+        out: WebSocketBatch,
     ) -> None:
         """Note a Close frame; one whose body was not captured (None) closes as well."""
         body = parse_close(payload or b"")
@@ -417,11 +421,10 @@ def _fill(totals: DirectionTotals, walk: Any) -> None:
 
 
 def _thinned(rows: Rows, limit: int) -> tuple[Rows, list[int]]:
-    """Keep the first `limit` oddities of each kind and direction of a batch, and the
-    next one with the count of all that follow.
+    """Keep the first oddities of each kind and direction, and one more for the rest.
 
-    A flood (each frame unmasked) must not cost a Python object per frame. The first
-    that has no row of its own, not the last, stands for the rest: where that one lies
+    `limit` of them stay; the next bears the count of all that follow. A flood (each
+    frame unmasked) must not cost a Python object per frame. The first that has no row of its own, not the last, stands for the rest: where that one lies
     does not depend on where the batch ends.
     """
     keys = rows["direction"].astype(np.int64) * len(KINDS) + rows["kind"]
