@@ -154,6 +154,12 @@ TCP_CONNECT_REFUSED = _kind(
 TCP_CONNECT_UNANSWERED = _kind(
     "tcp-connect-unanswered", WARNING, "RFC 9293 3.8.1", "A connect to {detail} was not answered."
 )
+TCP_CONNECT_LIMIT = _kind(
+    "tcp-connect-limit",
+    WARNING,
+    "",
+    "Failed connects beyond max_failed_connects were not looked at: {detail}.",
+)
 TCP_LATE = _kind(
     "tcp-late", NOTE, "", "Packets came after their connection's rows had left: {detail}."
 )
@@ -396,7 +402,7 @@ WEBSOCKET_CLOSE_ABNORMAL = _kind(
     "websocket-close-abnormal",
     WARNING,
     "RFC 6455 7.1.5",
-    "The connection ended without a Close frame: {detail}.",
+    "The connection ended without Close frames in both directions: {detail}.",
 )
 WEBSOCKET_CLOSE_ERROR = _kind(
     "websocket-close-error", NOTE, "RFC 6455 7.4.1", "The connection was closed with {detail}."

@@ -8,11 +8,10 @@ must not know report formats. Called by pipeline.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from analyzer import findings
 from analyzer.columns import NULL, Rows
 from analyzer.findings import Finding
 from analyzer.http.events import Exchange, Handshake, HttpBatch
@@ -20,6 +19,7 @@ from analyzer.options import Options
 from analyzer.tables.failed_connects import FailedConnects
 from analyzer.tables.finding_log import FindingLog
 from analyzer.tables.ledger import ledger_rows
+from analyzer.tables.preview import Previews
 from analyzer.tables.schema import (
     CLOSE_KINDS,
     CONNECTIONS,
@@ -34,14 +34,15 @@ from analyzer.tables.schema import (
 )
 from analyzer.tables.secrets import hide_query, hide_subprotocols
 from analyzer.tables.timing import Attempt, Endpoints, attempt, columns_of, handshake_rows
-from analyzer.tables.preview import Previews
 from analyzer.websocket.connection import Ping, WebSocketConnection
 from analyzer.websocket.stage import WebSocketBatch
 
 
 class TableBuilder:
-    """Holds what must wait: client sides by slot, findings without a connection yet,
-    failed connects."""
+    """Holds what must wait.
+
+    That is: client sides by slot, findings without a connection yet, failed connects.
+    """
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -111,7 +112,8 @@ class TableBuilder:
             self._log.add(found, {slot: int(connections[slot]["tcp_stream"]) for slot in slots})
 
     def _note_sides(self, http: HttpBatch) -> None:
-        for item in (*http.upgrades, *http.handshakes, *http.exchanges):
+        items: list[Handshake | Exchange] = [*http.upgrades, *http.handshakes, *http.exchanges]
+        for item in items:
             self._client_sides.setdefault(item.slot, item.client_side)
 
     # --- rows
@@ -139,11 +141,14 @@ class TableBuilder:
 
     def _end_slots(self, http: HttpBatch) -> None:
         """Remember the TCP connects that failed."""
-        connections = http.stream.connections
-        rows = connections[http.ended]
-        failed = (rows["syn_time"] != NULL) & (rows["synack_time"] == NULL)
-        for tcp in rows[failed]:
-            self._failed.add(tcp)
+        slots = np.asarray(http.ended, np.int64)
+        rows = http.stream.connections.take(slots)
+        both = http.stream.directions.take(np.stack([2 * slots, 2 * slots + 1]))
+        # A SYN-ACK may have escaped the capture: what follows it proves the connection.
+        went_on = (both["stream_bytes"] + both["pure_acks"] + both["lost_bytes"]).any(axis=0)
+        failed = (rows["syn_time"] != NULL) & (rows["synack_time"] == NULL) & ~went_on
+        for place in np.flatnonzero(failed).tolist():
+            self._failed.add(rows[place])
 
     def _connection_rows(self, batch: WebSocketBatch, wire: Mapping[int, int]) -> TableRows:
         connections = batch.http.stream.connections
@@ -299,7 +304,10 @@ def _message_rows(batch: WebSocketBatch, options: Options) -> TableRows:
     count = len(rows)
 
     def wire() -> np.ndarray[Any, np.dtype[np.int64]]:
-        return cast("Any", sum(rows[name] for name in _COSTS))
+        total = np.zeros(count, np.int64)
+        for name in _COSTS:
+            total += rows[name]
+        return total
 
     def overhead() -> Values:
         sent = wire()

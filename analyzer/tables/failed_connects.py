@@ -32,7 +32,7 @@ class FailedConnects:
             self._servers.add((endpoints.server_ip, endpoints.server_port))
 
     def add(self, tcp: Any) -> None:
-        """Note a CONNECTION row whose SYN was not answered by a SYN-ACK."""
+        """Note a CONNECTION row whose SYN was answered by RST or by nothing."""
         if len(self._failed) >= self._limit:
             self._more += 1
             return
@@ -53,14 +53,16 @@ class FailedConnects:
             else:
                 others.setdefault((server, refused), []).append(tcp)
         found = [_finding(server, refused, rows) for (server, refused), rows in others.items()]
+        if self._more:
+            found.append(Finding(findings.TCP_CONNECT_LIMIT, detail=self._more, count=self._more))
         return attempts, found
 
 
 def _reason(tcp: Any, refused: bool) -> str:
     if refused:
         return "The server answered the SYN with RST: nothing listens on that port."
-    retries = int(tcp["syn_retries"])
-    return f"The SYN was sent {retries + 1} times and never answered."
+    sent = int(tcp["syn_retries"]) + 1
+    return f"The SYN was sent {'once' if sent == 1 else f'{sent} times'} and never answered."
 
 
 def _finding(server: _Server, refused: bool, rows: list[Any]) -> Finding:

@@ -29,8 +29,10 @@ class _Place:
 
 
 class FindingLog:
-    """Holds, per slot, what was found before its WebSocket connection is known, and how
-    often each kind was."""
+    """Holds findings whose WebSocket connection is not known yet, by slot.
+
+    And how often each kind was seen there.
+    """
 
     def __init__(self, options: Options) -> None:
         self._limit = options.findings_per_connection

@@ -48,7 +48,7 @@ def ledger_rows(
     slots = np.asarray(batch.ended, dtype=np.int64)
     client = np.asarray([client_sides.get(slot, 0) for slot in batch.ended], dtype=np.int64)
     directions = np.stack([2 * slots + client, 2 * slots + 1 - client], axis=1).ravel()
-    counted = batch.stream.directions[directions]
+    counted = batch.stream.directions.take(directions)
     count = len(directions)
     values: dict[str, Values] = {name: counted[name].astype(np.int64) for name in _COUNTED_BY_TCP}
     websocket = {name: np.zeros(count, np.int64) for name in _COUNTED_BY_WEBSOCKET}

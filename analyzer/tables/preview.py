@@ -19,6 +19,8 @@ _ESCAPES |= {9: "\\t", 10: "\\n", 13: "\\r", 92: "\\\\"}
 # Characters that reorder or hide what stands around them on a screen.
 _ESCAPES |= {code: f"\\u{code:04x}" for code in (*range(0x200B, 0x2010), *range(0x2028, 0x202F))}
 _ESCAPES |= {code: f"\\u{code:04x}" for code in (*range(0x2060, 0x2070), 0xFEFF, 0x61C)}
+_ESCAPES |= {code: f"\\u{code:04x}" for code in (0xAD, 0x180E, *range(0xFFF9, 0xFFFC))}
+_ESCAPES |= {code: f"\\U{code:08x}" for code in range(0xE0000, 0xE0080)}
 
 
 def preview(payload: bytes, size: int, *, is_text: bool, limit: int) -> str:

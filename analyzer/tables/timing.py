@@ -87,7 +87,10 @@ def attempt(
         tcp=_between(syn, established),
         upgrade=_between(begun, answered),
         total=_between(started, answered) if begun != NULL else NULL,
-        first_message=_between(answered, first_data_time),
+        # A client that does not wait for the 101 needs no time at all after it.
+        first_message=_between(answered, max(answered, first_data_time))
+        if first_data_time != NULL
+        else NULL,
     )
 
 
