@@ -7,9 +7,20 @@ from typing import Any
 
 import recording
 
-WORDS: list[str] = (
-    "temperature humidity pressure sensor Zürich Genève ok alarm 21.5 48 1013 °C".split()
-)  # noqa: SIM905
+WORDS = [
+    "temperature",
+    "humidity",
+    "pressure",
+    "sensor",
+    "Zürich",
+    "Genève",
+    "ok",
+    "alarm",
+    "21.5",
+    "48",
+    "1013",
+    "°C",
+]
 
 
 def prose(randomness: random.Random, size: int) -> str:

@@ -12,7 +12,7 @@ import recording
 SCENARIOS = {
     "basic": "text and binary, payloads of 0, 1, 125, 126, 127, 1000, 65535 and 65536 bytes",
     "large": "a message of 200 kB and one of 150 kB over many segments; server closes with 1001",
-    "fragments": "pings between fragments, both directions fragmenting at once; Close without a body",
+    "fragments": "pings between fragments, both directions at once; Close without a body",
     "closes": "12 connections, each closed with another code or reason, by client or server",
     "aborts": "4 connections that end without a Close frame: FIN or RST, by client or server",
     "subprotocol": "two subprotocols offered, one chosen; Origin and Cookie in the request",
