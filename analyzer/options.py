@@ -26,7 +26,8 @@ class Options:
     preview_bytes: int = 96
     """Enough to recognise a message, little enough for a line of a terminal."""
     show_secrets: bool = False
-    """Show Cookie, Authorization and tokens in queries, which are hidden else."""
+    """Show tokens in paths and subprotocols, which are hidden else. Cookie and
+    Authorization are never kept."""
 
     # --- capture
     batch_bytes: int = 4 * MIB
