@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ INTERRUPTED, BROKEN_PIPE = 130, 141  # 128 and the signal's number, as shells ha
 
 PROGRESS_FROM_BYTES = 20_000_000
 """Smaller inputs are done before a bar could be read."""
+SLOW_FROM_BYTES = 20_000_000
+"""Smaller inputs take seconds even where the kernels are not compiled."""
 
 Severity = Literal["info", "note", "warning", "error"]
 Payload = Literal["none", "preview", "full"]
@@ -216,6 +219,7 @@ def run(request: Request) -> int:
     from analyzer.options import Options
 
     options = Options(payload=request.payload, show_secrets=request.show_secrets)
+    _say_if_slow(request)
     console = _console(request)
     single = _single_connection(request, console)
     writers = _writers(request, console)
@@ -235,6 +239,32 @@ def run(request: Request) -> int:
     if console is not None:
         _print(request, console, summary, single)
     return FOUND if request.fail_on is not None and summary.reaches(request.fail_on) else OK
+
+
+def _input_bytes(request: Request) -> int:
+    return sum(path.stat().st_size for path in request.files if path.is_file())
+
+
+def _say_if_slow(request: Request) -> None:
+    """Say on standard error that a long input will take long, where it need not."""
+    if _input_bytes(request) >= SLOW_FROM_BYTES and uncompiled_kernels():
+        sys.stderr.write(
+            "note: the kernels are not compiled, so that this takes many times as long; "
+            "install again where there is a C compiler\n"
+        )
+
+
+def uncompiled_kernels() -> list[str]:
+    """Return the names of the kernels that run as plain Python."""
+    import analyzer.pipeline  # noqa: F401  loads the kernels of all stages
+
+    return sorted(
+        name
+        for name, module in sys.modules.items()
+        if name.startswith("analyzer.")
+        and re.fullmatch(r"_[a-z]\w*", name.rpartition(".")[2])
+        and (module.__file__ or "").endswith(".py")
+    )
 
 
 def _console(request: Request) -> Console | None:
@@ -323,9 +353,8 @@ def _print(
 @contextlib.contextmanager
 def _progress(request: Request) -> Iterator[Progress | None]:
     """Yield what shows progress on standard error; None where nobody would see it."""
-    sizes = [path.stat().st_size for path in request.files if path.is_file()]
     wanted = sys.stderr.isatty() and not request.no_progress and not request.messages
-    if not wanted or sum(sizes) < PROGRESS_FROM_BYTES:
+    if not wanted or _input_bytes(request) < PROGRESS_FROM_BYTES:
         yield None
         return
     from rich.console import Console

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -199,3 +200,50 @@ def test_completion_is_offered() -> None:
         _WSANALYZE_COMPLETE="complete_bash", COMP_WORDS="wsanalyze --no-c", COMP_CWORD="1"
     )
     assert "--no-control" in completed.stdout
+
+
+def test_long_input_without_compiled_kernels_says_so_once(
+    pipeline: FakePipeline, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = types.ModuleType("analyzer.packets._walk")
+    kernel.__file__ = "analyzer/packets/_walk.py"
+    monkeypatch.setitem(sys.modules, "analyzer.packets._walk", kernel)
+    files = [tmp_path / name for name in ("a.pcap", "b.pcap")]
+    for file in files:
+        with file.open("wb") as opened:
+            opened.truncate(cli.SLOW_FROM_BYTES // 2)
+    assert cli.main([str(files[0]), "-q"]) == 0
+    assert capsys.readouterr().err == ""
+    assert cli.main([*map(str, files), "-q"]) == 0
+    note = capsys.readouterr().err
+    assert note.startswith("note: the kernels are not compiled")
+    assert note.count("\n") == 1
+    assert len(pipeline.calls) == 2
+
+
+@pytest.mark.usefixtures("pipeline")
+def test_compiled_kernels_are_not_complained_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in cli.uncompiled_kernels():
+        monkeypatch.delitem(sys.modules, name)
+    kernel = types.ModuleType("analyzer.packets._walk")
+    kernel.__file__ = "analyzer/packets/_walk.abi3.so"
+    monkeypatch.setitem(sys.modules, "analyzer.packets._walk", kernel)
+    assert cli.uncompiled_kernels() == []
+
+
+def test_terminal_report_needs_no_slow_import() -> None:
+    code = (
+        "import sys; from analyzer import cli; cli.main(['captures/npm-ws-pings.pcap', '-q']); "
+        "print(sorted({'pandas', 'pyarrow', 'scapy'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_script(shell: str) -> None:
+    done = process("--show-completion", shell)
+    assert done.returncode == 0
+    assert "_WSANALYZE_COMPLETE" in done.stdout
