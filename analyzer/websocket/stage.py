@@ -424,8 +424,8 @@ def _thinned(rows: Rows, limit: int) -> tuple[Rows, list[int]]:
     """Keep the first oddities of each kind and direction, and one more for the rest.
 
     `limit` of them stay; the next bears the count of all that follow. A flood (each
-    frame unmasked) must not cost a Python object per frame. The first that has no row of its own, not the last, stands for the rest: where that one lies
-    does not depend on where the batch ends.
+    frame unmasked) must not cost a Python object per frame. The first that has no row
+    of its own stands for the rest, not the last, which is another in another batch.
     """
     keys = rows["direction"].astype(np.int64) * len(KINDS) + rows["kind"]
     order = np.argsort(keys, kind="stable")
