@@ -34,6 +34,7 @@ from analyzer.tables.schema import (
 )
 from analyzer.tables.secrets import hide_query, hide_subprotocols
 from analyzer.tables.timing import Attempt, Endpoints, attempt, columns_of, handshake_rows
+from analyzer.tcp.bytestream import Connection, StreamBatch
 from analyzer.websocket.connection import Ping, WebSocketConnection
 from analyzer.websocket.stage import WebSocketBatch
 
@@ -58,8 +59,8 @@ class TableBuilder:
         out = [_frame_rows(batch.frames), _message_rows(batch, self._options)]
         for opened in batch.opened:
             self._client_sides[opened.slot] = opened.client_side
-            streams = stream.connections[opened.slot]
-            self._log.opened(opened.slot, int(streams["tcp_stream"]), opened.connection)
+            tcp_stream = stream.connection(opened.slot).tcp_stream
+            self._log.opened(opened.slot, tcp_stream, opened.connection)
         self._note_sides(http)
         for found in (
             stream.records.findings,
@@ -67,7 +68,7 @@ class TableBuilder:
             http.findings,
             batch.findings,
         ):
-            self._add_findings(found, stream.connections)
+            self._add_findings(found, stream)
         ended = {connection.slot: connection for connection in batch.ended}
         if batch.pings:
             out.append(_ping_rows(batch.pings))
@@ -106,10 +107,10 @@ class TableBuilder:
         """Take findings that concern no connection."""
         self._log.add(found, {})
 
-    def _add_findings(self, found: Sequence[Finding], connections: Rows) -> None:
+    def _add_findings(self, found: Sequence[Finding], stream: StreamBatch) -> None:
         if found:
             slots = {finding.slot for finding in found if finding.slot >= 0}
-            self._log.add(found, {slot: int(connections[slot]["tcp_stream"]) for slot in slots})
+            self._log.add(found, {slot: stream.connection(slot).tcp_stream for slot in slots})
 
     def _note_sides(self, http: HttpBatch) -> None:
         items: list[Handshake | Exchange] = [*http.upgrades, *http.handshakes, *http.exchanges]
@@ -124,7 +125,7 @@ class TableBuilder:
         rows: list[Attempt] = []
 
         def add(detail: Handshake, connection: int, first_data_time: int) -> None:
-            tcp = stream.connections[detail.slot]
+            tcp = stream.connection(detail.slot)
             endpoints = Endpoints.of(tcp, detail.client_side)
             self._failed.attempted(endpoints)
             self._handshakes = max(self._handshakes, detail.number + 1)
@@ -148,18 +149,18 @@ class TableBuilder:
         went_on = (both["stream_bytes"] + both["pure_acks"] + both["lost_bytes"]).any(axis=0)
         failed = (rows["syn_time"] != NULL) & (rows["synack_time"] == NULL) & ~went_on
         for place in np.flatnonzero(failed).tolist():
-            self._failed.add(rows[place])
+            self._failed.add(http.stream.connection(http.ended[place]))
 
     def _connection_rows(self, batch: WebSocketBatch, wire: Mapping[int, int]) -> TableRows:
-        connections = batch.http.stream.connections
+        stream = batch.http.stream
         rows = [
-            self._connection_cells(ended, connections[ended.slot], wire[ended.slot])
+            self._connection_cells(ended, stream.connection(ended.slot), wire[ended.slot])
             for ended in sorted(batch.ended, key=lambda item: item.connection)
         ]
         return TableRows(CONNECTIONS, columns_of(CONNECTIONS.columns, rows), len(rows))
 
     def _connection_cells(
-        self, ended: WebSocketConnection, tcp: Any, wire_bytes: int
+        self, ended: WebSocketConnection, tcp: Connection, wire_bytes: int
     ) -> tuple[object, ...]:
         detail = ended.handshake
         endpoints = Endpoints.of(tcp, ended.client_side)
@@ -168,7 +169,7 @@ class TableBuilder:
         client, server = ended.totals
         return (
             ended.connection,
-            int(tcp["tcp_stream"]),
+            tcp.tcp_stream,
             NULL,
             SCHEMES.index(detail.scheme if detail else "ws"),
             detail.http_version if detail else None,
@@ -202,9 +203,8 @@ class TableBuilder:
         return value if value is None or self._options.show_secrets else hide(value)
 
     def _http_rows(self, http: HttpBatch) -> TableRows:
-        connections = http.stream.connections
         rows = [
-            self._http_cells(exchange, int(connections[exchange.slot]["tcp_stream"]))
+            self._http_cells(exchange, http.stream.connection(exchange.slot).tcp_stream)
             for exchange in http.exchanges
         ]
         return TableRows(HTTP, columns_of(HTTP.columns, rows), len(rows))

@@ -7,12 +7,11 @@ are a finding per server. Used by tables.build.
 
 from __future__ import annotations
 
-from typing import Any
-
 from analyzer import findings
 from analyzer.findings import Finding
 from analyzer.options import Options
 from analyzer.tables.timing import Attempt, Endpoints, failed_connect
+from analyzer.tcp.bytestream import Connection
 
 _Server = tuple[str, int]
 
@@ -23,7 +22,7 @@ class FailedConnects:
     def __init__(self, options: Options) -> None:
         self._limit = options.max_failed_connects
         self._servers: set[_Server] = set()
-        self._failed: list[tuple[_Server, Any]] = []
+        self._failed: list[tuple[_Server, Connection]] = []
         self._more = 0
 
     def attempted(self, endpoints: Endpoints) -> None:
@@ -31,20 +30,20 @@ class FailedConnects:
         if len(self._servers) < self._limit:
             self._servers.add((endpoints.server_ip, endpoints.server_port))
 
-    def add(self, tcp: Any) -> None:
+    def add(self, tcp: Connection) -> None:
         """Note a CONNECTION row whose SYN was answered by RST or by nothing."""
         if len(self._failed) >= self._limit:
             self._more += 1
             return
         endpoints = Endpoints.of(tcp, 0)
-        self._failed.append(((endpoints.server_ip, endpoints.server_port), tcp.copy()))
+        self._failed.append(((endpoints.server_ip, endpoints.server_port), tcp))
 
     def finish(self, number: int) -> tuple[list[Attempt], list[Finding]]:
         """Return rows, numbered from `number`, and findings about the other servers."""
         attempts: list[Attempt] = []
-        others: dict[tuple[_Server, bool], list[Any]] = {}
-        for server, tcp in sorted(self._failed, key=lambda item: int(item[1]["tcp_stream"])):
-            refused = int(tcp["reset_side"]) == 1
+        others: dict[tuple[_Server, bool], list[Connection]] = {}
+        for server, tcp in sorted(self._failed, key=lambda item: item[1].tcp_stream):
+            refused = tcp.reset_side == 1
             if server in self._servers:
                 outcome = "syn-refused" if refused else "syn-unanswered"
                 attempts.append(
@@ -58,15 +57,15 @@ class FailedConnects:
         return attempts, found
 
 
-def _reason(tcp: Any, refused: bool) -> str:
+def _reason(tcp: Connection, refused: bool) -> str:
     if refused:
         return "The server answered the SYN with RST: nothing listens on that port."
-    sent = int(tcp["syn_retries"]) + 1
+    sent = tcp.syn_retries + 1
     return f"The SYN was sent {'once' if sent == 1 else f'{sent} times'} and never answered."
 
 
-def _finding(server: _Server, refused: bool, rows: list[Any]) -> Finding:
+def _finding(server: _Server, refused: bool, rows: list[Connection]) -> Finding:
     kind = findings.TCP_CONNECT_REFUSED if refused else findings.TCP_CONNECT_UNANSWERED
     address, port = server
     where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-    return Finding(kind, packet=int(rows[0]["first_packet"]), detail=where, count=len(rows))
+    return Finding(kind, packet=rows[0].first_packet, detail=where, count=len(rows))

@@ -9,6 +9,7 @@ path, or in Sec-WebSocket-Protocol. Knows text alone. Called by tables.build unl
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import unquote_plus
 
 HIDDEN = "***"
@@ -42,6 +43,7 @@ _JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?"
 """A JSON Web Token begins with the base64 of an opening brace and a quote (RFC 7519)."""
 
 
+@lru_cache(maxsize=4096)
 def hide_query(path: str) -> str:
     """Return a request target with the values of secret parameters hidden.
 
@@ -55,6 +57,7 @@ def hide_query(path: str) -> str:
     return path[: at + 1] + _PARAMETER.sub(_hidden_parameter, path[at + 1 :])
 
 
+@lru_cache(maxsize=4096)
 def hide_subprotocols(text: str) -> str:
     """Return Sec-WebSocket-Protocol with the tokens in its entries hidden.
 

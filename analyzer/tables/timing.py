@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
 
 import numpy as np
 
@@ -16,9 +16,13 @@ from analyzer.http.events import Handshake
 from analyzer.packets.segments import address_text
 from analyzer.tables.schema import HANDSHAKES, OUTCOMES, SCHEMES, Column, TableRows, Values
 from analyzer.tables.secrets import hide_query, hide_subprotocols
+from analyzer.tcp.bytestream import Connection
+
+_address = lru_cache(maxsize=65_536)(address_text)
+"""Few addresses have many connections."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Endpoints:
     """Addresses of a TCP connection, client first."""
 
@@ -28,18 +32,14 @@ class Endpoints:
     server_port: int
 
     @classmethod
-    def of(cls, tcp: Any, client_side: int) -> Endpoints:
+    def of(cls, tcp: Connection, client_side: int) -> Endpoints:
         """Return them from a CONNECTION row and the side that is the client."""
-        version = int(tcp["version"])
-        sides = [
-            (address_text(tcp["high0"], tcp["low0"], version), int(tcp["port0"])),
-            (address_text(tcp["high1"], tcp["low1"], version), int(tcp["port1"])),
-        ]
-        client, server = sides[client_side], sides[1 - client_side]
-        return cls(*client, *server)
+        side0 = _address(tcp.high0, tcp.low0, tcp.version), tcp.port0
+        side1 = _address(tcp.high1, tcp.low1, tcp.version), tcp.port1
+        return cls(*side1, *side0) if client_side else cls(*side0, *side1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Attempt:
     """One row of `handshakes`, times in ns."""
 
@@ -57,7 +57,7 @@ class Attempt:
 
 
 def attempt(
-    detail: Handshake, tcp: Any, endpoints: Endpoints, connection: int, first_data_time: int
+    detail: Handshake, tcp: Connection, endpoints: Endpoints, connection: int, first_data_time: int
 ) -> Attempt:
     """Measure one upgrade attempt.
 
@@ -69,8 +69,8 @@ def attempt(
         first_data_time: ns of its first data frame; NULL if none.
     """
     fresh = detail.first_in_connection
-    syn = int(tcp["syn_time"]) if fresh else NULL
-    established = int(tcp["established_time"]) if fresh else NULL
+    syn = tcp.syn_time if fresh else NULL
+    established = tcp.established_time if fresh else NULL
     begun = detail.request_first_time
     started = syn if syn != NULL else begun
     if started == NULL:
@@ -79,11 +79,11 @@ def attempt(
     return Attempt(
         handshake=detail.number,
         connection=connection,
-        tcp_stream=int(tcp["tcp_stream"]),
+        tcp_stream=tcp.tcp_stream,
         endpoints=endpoints,
         detail=detail,
         started_at=started,
-        syn_retries=int(tcp["syn_retries"]) if syn != NULL else NULL,
+        syn_retries=tcp.syn_retries if syn != NULL else NULL,
         tcp=_between(syn, established),
         upgrade=_between(begun, answered),
         total=_between(started, answered) if begun != NULL else NULL,
@@ -94,18 +94,18 @@ def attempt(
     )
 
 
-def failed_connect(number: int, tcp: Any, outcome: str, reason: str) -> Attempt:
+def failed_connect(number: int, tcp: Connection, outcome: str, reason: str) -> Attempt:
     """Return the row of a TCP connect that never got as far as a request."""
-    syn = int(tcp["syn_time"])
+    syn = tcp.syn_time
     detail = Handshake(slot=-1, client_side=0, outcome=outcome, outcome_reason=reason)
     return Attempt(
         handshake=number,
         connection=NULL,
-        tcp_stream=int(tcp["tcp_stream"]),
+        tcp_stream=tcp.tcp_stream,
         endpoints=Endpoints.of(tcp, 0),
         detail=detail,
         started_at=syn,
-        syn_retries=int(tcp["syn_retries"]),
+        syn_retries=tcp.syn_retries,
         tcp=NULL,
         upgrade=NULL,
         total=NULL,

@@ -66,9 +66,9 @@ class Costs(WalkState):
                 if self.pool[m].end != _NULL and self.pool[m].end < acked:
                     high = self.pool[m].end
                 if high > low:
-                    self.pool[m].ack_bytes += self._share(cost, high - old, acked - old) - self._share(
-                        cost, low - old, acked - old
-                    )
+                    self.pool[m].ack_bytes += self._share(
+                        cost, high - old, acked - old
+                    ) - self._share(cost, low - old, acked - old)
             m = self.pool[m].next
         while self.walks[d].head >= 0 and self._is_acknowledged(d):
             self._pop(d)

@@ -6,6 +6,7 @@ cdef class FrameWalk(Messages):
     cdef int _data(self, Py_ssize_t i, Py_ssize_t d, Py_ssize_t p)
     cdef int _touch(self, Py_ssize_t i, Py_ssize_t d)
     cdef Py_ssize_t _header(self, Py_ssize_t i, Py_ssize_t d, Py_ssize_t p, Py_ssize_t end)
+    cdef long long _number(self, Py_ssize_t d, Py_ssize_t at, Py_ssize_t count)
     cdef int _begin_frame(self, Py_ssize_t i, Py_ssize_t d)
     cdef int _note_key(self, Py_ssize_t d, long long key)
     cdef int _check(self, Py_ssize_t i, Py_ssize_t d, long long length)

@@ -171,7 +171,11 @@ class FrameWalk(Messages):
 
     @cython.cfunc
     def _header(
-        self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, p: cython.Py_ssize_t, end: cython.Py_ssize_t
+        self,
+        i: cython.Py_ssize_t,
+        d: cython.Py_ssize_t,
+        p: cython.Py_ssize_t,
+        end: cython.Py_ssize_t,
     ) -> cython.Py_ssize_t:
         """Read header bytes from `p`; return where they end. Begins the frame if whole."""
         have: cython.int = self.walks[d].have
@@ -210,35 +214,41 @@ class FrameWalk(Messages):
         return p
 
     @cython.cfunc
+    def _number(
+        self, d: cython.Py_ssize_t, at: cython.Py_ssize_t, count: cython.Py_ssize_t
+    ) -> cython.longlong:
+        """Return `count` bytes of the header in `partial` as a number of at most 63 bits."""
+        value: cython.longlong = 0
+        byte: cython.longlong
+        k: cython.Py_ssize_t
+        for k in range(count):
+            # int(): uncompiled, a byte of an array overflows when it is shifted.
+            byte = int(self.partial[d, at + k])
+            value = ((value & _MASK55) << 8) | byte
+        return value
+
+    @cython.cfunc
     def _begin_frame(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
         """Take the fields of the header in `partial` and open the frame."""
         first: cython.int = self.partial[d, 0]
         second: cython.int = self.partial[d, 1]
         length: cython.longlong = second & 127
         at: cython.int = 2
-        k: cython.int
         faults: cython.int
         key: cython.longlong = 0
         big: cython.longlong = 0
         slot: cython.Py_ssize_t = d >> 1
         if length == 126:
-            length = (cython.cast(cython.longlong, self.partial[d, 2]) << 8) | self.partial[d, 3]
+            length = self._number(d, 2, 2)
             at = 4
         elif length == 127:
-            length = 0
-            for k in range(2, 10):
-                length = ((length & _MASK55) << 8) | self.partial[d, k]
+            length = self._number(d, 2, 8)
             # "the most significant bit MUST be 0" (RFC 6455 5.2)
             big = self.partial[d, 2] & 128
             at = 10
         self.walks[d].masked = 1 if second & 128 else 0
         if self.walks[d].masked:
-            key = (
-                (cython.cast(cython.longlong, self.partial[d, at]) << 24)
-                | (cython.cast(cython.longlong, self.partial[d, at + 1]) << 16)
-                | (cython.cast(cython.longlong, self.partial[d, at + 2]) << 8)
-                | self.partial[d, at + 3]
-            )
+            key = self._number(d, at, 4)
             self._note_key(d, key)
             self.walks[d].key = (
                 ((key & 255) << 24) | ((key & 0xFF00) << 8) | ((key >> 8) & 0xFF00) | (key >> 24)
@@ -279,7 +289,9 @@ class FrameWalk(Messages):
         return 0
 
     @cython.cfunc
-    def _check(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, length: cython.longlong) -> cython.int:
+    def _check(
+        self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, length: cython.longlong
+    ) -> cython.int:
         """Report the rules that the header breaks; return how many."""
         opcode: cython.int = self.walks[d].opcode
         bits: cython.int = self.walks[d].bits
@@ -349,7 +361,8 @@ class FrameWalk(Messages):
         if opcode == _CLOSE:
             self.walks[d].closing = 1
             if self.walks[d].payload_bytes >= 2 and not self.walks[d].missing:
-                code = (cython.cast(cython.int, self.control[d, 0]) << 8) | self.control[d, 1]
+                code = int(self.control[d, 0])
+                code = (code << 8) | int(self.control[d, 1])
         self.frames[f].connection = self.walks[d].connection
         self.frames[f].frame = self.walks[d].frame
         self.frames[f].message = _NULL

@@ -140,7 +140,9 @@ class Payload(Costs):
         return 0
 
     @cython.cfunc
-    def _preview(self, m: cython.Py_ssize_t, p: cython.Py_ssize_t, n: cython.Py_ssize_t) -> cython.int:
+    def _preview(
+        self, m: cython.Py_ssize_t, p: cython.Py_ssize_t, n: cython.Py_ssize_t
+    ) -> cython.int:
         have: cython.int = self.pool[m].preview_bytes
         if have >= self.preview_bytes:
             return 0
@@ -173,7 +175,9 @@ class Payload(Costs):
         return 0
 
     @cython.cfunc
-    def _utf8(self, d: cython.Py_ssize_t, p: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cython.int:
+    def _utf8(
+        self, d: cython.Py_ssize_t, p: cython.Py_ssize_t, end: cython.Py_ssize_t
+    ) -> cython.int:
         """Check text as it comes (RFC 3629 section 4), across frames and packets."""
         need: cython.int = self.walks[d].utf8_need
         low: cython.int = self.walks[d].utf8_low

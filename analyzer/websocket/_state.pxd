@@ -32,6 +32,7 @@ ctypedef struct Walk:
     long long acked
     long long frames
     long long messages
+    long long message_bytes
     long long ws_header_bytes
     long long ws_control_bytes
     long long transfer_bytes
@@ -154,6 +155,7 @@ cdef class WalkState:
     cdef Fragment[::1] fragments
     cdef Oddity[::1] oddities
     cdef unsigned char[::1] pattern
+    cdef Walk[::1] blank
     cdef Py_ssize_t free_count
     cdef Py_ssize_t done_count
     cdef Py_ssize_t frame_count

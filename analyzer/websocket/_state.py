@@ -16,13 +16,15 @@ from typing import Any
 import cython
 import numpy as np
 
-from analyzer.columns import Rows, grown
+from analyzer.columns import NULL, Rows, grown
 from analyzer.tcp.bytestream import CHUNK
 from analyzer.websocket import frames as layout
 
 # C copies of names: a kernel reads a C integer where it would else look up a
 # Python object per row; so it would for literals beyond 31 bits.
+_HEADER = cython.declare(cython.int, layout.HEADER)
 _MAX_CONTROL = cython.declare(cython.int, layout.MAX_CONTROL)
+_BINARY = cython.declare(cython.int, 2)
 _TEXT = cython.declare(cython.int, 1)
 
 
@@ -54,6 +56,7 @@ class WalkState:
         self.control_bytes = np.zeros(4096, np.uint8)
         self._arrays["control_bytes"] = np.asarray(self.control_bytes)
         self.chunks = record_view(np.zeros(0, CHUNK))
+        self.blank = record_view(_blank_walk())
         for name, dtype in _ROWS.items():
             self._arrays[name] = np.zeros(0 if name == "walks" else 64, dtype)
         self._bind()
@@ -107,22 +110,61 @@ class WalkState:
             control[: 2 * old] = np.asarray(self.control)[: 2 * old]
         self.partial = partial
         self.control = control
-        for slot in range(old, new):
-            self.reset(slot)
+        d: cython.Py_ssize_t
+        for d in range(2 * old, 2 * new):
+            self.walks[d] = self.blank[0]
 
-    def reset(self, slot: int) -> None:
+    def reset(self, slot: cython.Py_ssize_t) -> None:
         """Forget a connection; its slot begins in mode PROBE."""
-        walks = self._arrays["walks"]
-        for direction in (2 * slot, 2 * slot + 1):
-            walk = walks[direction]
-            walk["connection"] = walk["acked"] = walk["last_key"] = _PY_NULL
-            walk["first_data_time"] = _PY_NULL
-            for name in _ZEROED:
-                walk[name] = 0
-            walk["message"] = walk["head"] = walk["tail"] = -1
-            walk["utf8_need"] = -2
+        self.walks[2 * slot] = self.blank[0]
+        self.walks[2 * slot + 1] = self.blank[0]
         self.numbers[slot, 0] = 0
         self.numbers[slot, 1] = 0
+
+    def open(
+        self,
+        direction: cython.Py_ssize_t,
+        connection: cython.longlong,
+        sender: cython.int,
+        rules: tuple[int, int, int, int],
+    ) -> None:
+        """Begin to read frames in a direction.
+
+        Args:
+            direction: 2 * slot + side.
+            connection: WebSocket connection number.
+            sender: CLIENT or SERVER.
+            rules: reserved bits allowed, permessage-deflate negotiated, KEEP_*,
+                whether a message may be joined in its middle.
+        """
+        self.walks[direction].connection = connection
+        self.walks[direction].sender = sender
+        self.walks[direction].mode = _HEADER
+        self.walks[direction].rsv_allowed = rules[0]
+        self.walks[direction].deflate = rules[1]
+        self.walks[direction].keep = rules[2]
+        self.walks[direction].tolerant = rules[3]
+
+    def ending(self, d: cython.Py_ssize_t) -> tuple[int, ...]:
+        """Return the values of frames.Ending for a direction."""
+        return (
+            self.walks[d].mode,
+            self.walks[d].have if self.walks[d].mode == _HEADER else 0,
+            self.walks[d].payload_left,
+            1 if self.walks[d].message >= 0 else 0,
+            self.walks[d].packet_last,
+            self.walks[d].frame,
+            self.walks[d].repeated_keys,
+            self.walks[d].stepped_keys,
+            self.walks[d].frames,
+            self.walks[d].messages,
+            self.walks[d].message_bytes,
+            self.walks[d].ws_header_bytes,
+            self.walks[d].ws_control_bytes,
+            self.walks[d].transfer_bytes,
+            self.walks[d].unparsed_bytes,
+            self.walks[d].first_data_time,
+        )
 
     def begin_batch(self) -> None:
         """Forget the rows of the batch before."""
@@ -150,9 +192,13 @@ class WalkState:
         return np.asarray(self.previews)
 
     def recycle(self) -> None:
-        """Take back the pool entries of the finished messages."""
+        """Take back the pool entries of the finished messages; sum up their payload."""
         i: cython.Py_ssize_t
+        m: cython.Py_ssize_t
         for i in range(self.done_count):
+            m = self.done[i]
+            if self.pool[m].opcode <= _BINARY and self.pool[m].payload_bytes >= 0:
+                self.walks[self.pool[m].direction].message_bytes += self.pool[m].payload_bytes
             self.free[self.free_count] = self.done[i]
             self.free_count += 1
         self.done_count = 0
@@ -216,7 +262,6 @@ class WalkState:
         return 0
 
 
-_PY_NULL = -(2**63)
 _ROWS = {
     "walks": layout.WALK,
     "pool": layout.MESSAGE,
@@ -225,12 +270,17 @@ _ROWS = {
     "fragments": layout.FRAGMENT,
     "oddities": layout.ODDITY,
 }
-_ZEROED = [
-    name
-    for name in layout.WALK.names or ()
-    if name
-    not in ("connection", "acked", "last_key", "first_data_time", "message", "head", "tail")
-]
+
+
+def _blank_walk() -> Rows:
+    """Return the row of a direction of which nothing is known."""
+    rows = np.zeros(1, layout.WALK)
+    for name in ("connection", "acked", "last_key", "first_data_time"):
+        rows[name] = NULL
+    for name in ("message", "head", "tail"):
+        rows[name] = -1
+    rows["utf8_need"] = -2
+    return rows
 
 
 def record_view(rows: Any) -> Any:

@@ -6,6 +6,8 @@ rows are reported. Used by the kernel's owner, websocket.stage, and by tables.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from analyzer.columns import row_dtype
 
 FRAME = row_dtype(
@@ -76,6 +78,7 @@ WALK = row_dtype(
         ("acked", "<i8"),  # stream offset acknowledged by the peer; NULL before any
         ("frames", "<i8"),
         ("messages", "<i8"),
+        ("message_bytes", "<i8"),  # payload of complete messages, inflated
         ("ws_header_bytes", "<i8"),
         ("ws_control_bytes", "<i8"),
         ("transfer_bytes", "<i8"),
@@ -113,6 +116,29 @@ WALK = row_dtype(
     ]
 )
 """One direction of the walk."""
+
+
+class Ending(NamedTuple):
+    """How a direction stands when its connection ends; from its WALK row."""
+
+    mode: int
+    header_read: int
+    """Bytes of a header that is not whole."""
+    payload_left: int
+    in_message: int
+    packet: int
+    frame: int
+    repeated_keys: int
+    stepped_keys: int
+    frames: int
+    messages: int
+    message_bytes: int
+    ws_header_bytes: int
+    ws_control_bytes: int
+    transfer_bytes: int
+    unparsed_bytes: int
+    first_data_time: int
+
 
 CONTROL = row_dtype(
     [

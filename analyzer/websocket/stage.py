@@ -19,7 +19,7 @@ from analyzer.columns import NULL, Rows, empty
 from analyzer.findings import KINDS, Finding
 from analyzer.http.events import Handshake, HttpBatch
 from analyzer.options import Options
-from analyzer.tcp.bytestream import StreamBatch
+from analyzer.tcp.bytestream import Connection, StreamBatch
 from analyzer.websocket import frames as layout
 from analyzer.websocket._frames import FrameWalk
 from analyzer.websocket.connection import (
@@ -29,7 +29,7 @@ from analyzer.websocket.connection import (
     Ping,
     WebSocketConnection,
 )
-from analyzer.websocket.frames import CLIENT, FRAME, MESSAGE, SERVER
+from analyzer.websocket.frames import CLIENT, FRAME, MESSAGE, SERVER, Ending
 from analyzer.websocket.negotiation import Negotiation, negotiate
 from analyzer.websocket.opcodes import CLOSE, PING, PONG, close_code_name, parse_close
 from analyzer.websocket.payloads import PayloadStage, previews_of
@@ -37,6 +37,7 @@ from analyzer.websocket.pings import Pings
 from analyzer.websocket.seeking import Seeker
 
 _VOID_OPCODE = 255
+_CLOSE_FIELDS = ["packet_last", "time_last", "frame", "sender"]
 
 
 @dataclass(slots=True)
@@ -166,17 +167,11 @@ class WebSocketStage:
             keep = layout.KEEP_ALL
         elif negotiation.deflate:
             keep = layout.KEEP_COMPRESSED
-        walks = self._walk.rows("walks")
+        deflates = negotiation.deflate and not negotiation.per_frame
+        rules = (negotiation.rsv_allowed, int(deflates), keep, int(handshake is None))
         for sender in (CLIENT, SERVER):
             direction = connection.direction(sender)
-            walk = walks[direction]
-            walk["connection"] = connection.connection
-            walk["sender"] = sender
-            walk["mode"] = layout.HEADER
-            walk["rsv_allowed"] = negotiation.rsv_allowed
-            walk["deflate"] = negotiation.deflate and not negotiation.per_frame
-            walk["keep"] = keep
-            walk["tolerant"] = handshake is None
+            self._walk.open(direction, connection.connection, sender, rules)
             if keep != layout.KEEP_NOTHING:
                 side = negotiation.client if sender == CLIENT else negotiation.server
                 self._payloads.open(direction, side if negotiation.deflate else None)
@@ -209,13 +204,15 @@ class WebSocketStage:
             return
         kept = self._walk.rows("control_bytes").tobytes()
         rows = frames.take(controls["row"])
-        for (_, start, length, complete), frame in zip(controls.tolist(), rows, strict=True):
-            opcode = int(frame["opcode"])
+        opcodes = rows["opcode"].tolist()
+        slots = (rows["direction"] >> 1).tolist()
+        for place, (_, start, length, complete) in enumerate(controls.tolist()):
+            opcode = opcodes[place]
             payload = kept[start : start + length]
-            slot = int(frame["direction"]) >> 1
-            connection = self._by_slot.get(slot)
+            connection = self._by_slot.get(slots[place])
             if connection is None:
                 continue
+            frame = rows[place]
             if opcode == CLOSE:
                 self._take_close(connection, frame, payload if complete else None, out)
             elif not complete:
@@ -234,16 +231,12 @@ class WebSocketStage:
     ) -> None:
         """Note a Close frame; one whose body was not captured (None) closes as well."""
         body = parse_close(payload or b"")
-        packet = int(frame["packet_last"])
-        number = int(frame["frame"])
-        sender = int(frame["sender"])
+        packet, time, number, sender = frame[_CLOSE_FIELDS].item()
         if body.fault is not None:
             detail = "" if body.code is None else str(body.code)
             out.findings.append(Finding(body.fault, connection.slot, packet, number, detail))
         if connection.closes[sender] is None:
-            connection.closes[sender] = CloseFrame(
-                body.code, body.reason, int(frame["time_last"]), packet
-            )
+            connection.closes[sender] = CloseFrame(body.code, body.reason, time, packet)
             if body.code not in (None, 1000, 1001) and connection.closes[1 - sender] is None:
                 name = close_code_name(body.code) if body.code is not None else ""
                 detail = f"{body.code} ({name})" if name else str(body.code)
@@ -275,19 +268,7 @@ class WebSocketStage:
         if kept:
             for place in indices.tolist():
                 kept.pop(place, None)
-        for sender in (CLIENT, SERVER):
-            self._add_payload(rows, sender)
         walk.recycle()
-
-    def _add_payload(self, rows: Rows, sender: int) -> None:
-        sizes = rows["payload_bytes"]
-        known = (rows["sender"] == sender) & (sizes != NULL)
-        slots = rows["direction"][known] >> 1
-        if not len(slots):
-            return
-        sums = np.bincount(slots, weights=sizes[known])
-        for slot in np.flatnonzero(sums).tolist():
-            self._by_slot[slot].totals[sender].payload_bytes += int(sums[slot])
 
     # --- ending
 
@@ -297,29 +278,21 @@ class WebSocketStage:
         out.findings += self._seeker.end(self._walk, slot)
         if connection is None:
             return
-        walks = self._walk.rows("walks")
         for direction in (2 * slot, 2 * slot + 1):
-            walk = walks[direction]
-            packet, frame = int(walk["packet_last"]), int(walk["frame"])
-            if walk["mode"] == layout.PAYLOAD or (walk["mode"] == layout.HEADER and walk["have"]):
-                missing = int(walk["payload_left"]) if walk["mode"] == layout.PAYLOAD else 1
-                detail = str(missing) if walk["mode"] == layout.PAYLOAD else "header"
-                out.findings.append(
-                    Finding(findings.WEBSOCKET_FRAME_CUT, slot, packet, frame, detail)
-                )
-            elif walk["message"] >= 0:
-                out.findings.append(
-                    Finding(findings.WEBSOCKET_MESSAGE_UNFINISHED, slot, packet, frame)
-                )
-            if walk["mode"] == layout.HEADER:
-                walk["unparsed_bytes"] += walk["have"]
-            if walk["repeated_keys"] or walk["stepped_keys"] > 2:
+            end = Ending(*self._walk.ending(direction))
+            at = (slot, end.packet, end.frame)
+            if end.mode == layout.PAYLOAD or end.header_read:
+                missing = str(end.payload_left) if end.mode == layout.PAYLOAD else "header"
+                out.findings.append(Finding(findings.WEBSOCKET_FRAME_CUT, *at, missing))
+            elif end.in_message:
+                out.findings.append(Finding(findings.WEBSOCKET_MESSAGE_UNFINISHED, *at))
+            if end.repeated_keys or end.stepped_keys > 2:
                 detail = (
-                    f"{walk['repeated_keys']} times the key of the frame before, "
-                    f"{walk['stepped_keys']} times a constant step from it"
+                    f"{end.repeated_keys} times the key of the frame before, "
+                    f"{end.stepped_keys} times a constant step from it"
                 )
                 out.findings.append(
-                    Finding(findings.WEBSOCKET_REPEATED_KEY, slot, packet, -1, detail)
+                    Finding(findings.WEBSOCKET_REPEATED_KEY, slot, end.packet, -1, detail)
                 )
         self._walk.flush(slot)
 
@@ -331,12 +304,11 @@ class WebSocketStage:
         if connection is None:
             self._walk.reset(slot)
             return
-        walks = self._walk.rows("walks")
         for sender in (CLIENT, SERVER):
             direction = connection.direction(sender)
-            walk = walks[direction]
-            _fill(connection.totals[sender], walk)
-            first = int(walk["first_data_time"])
+            end = Ending(*self._walk.ending(direction))
+            _fill(connection.totals[sender], end)
+            first = end.first_data_time
             if first != NULL and (
                 connection.first_data_time == NULL or first < connection.first_data_time
             ):
@@ -344,27 +316,26 @@ class WebSocketStage:
             connection.lost_bytes += int(stream.directions[direction]["lost_bytes"])
             self._payloads.close(direction)
         out.pings += self._pings.end(connection)
-        self._close(connection, stream.connections[slot], out)
+        self._close(connection, stream.connection(slot), out)
         out.ended.append(connection)
         self._walk.reset(slot)
 
-    def _close(self, connection: WebSocketConnection, tcp: Any, out: WebSocketBatch) -> None:
+    def _close(self, connection: WebSocketConnection, tcp: Connection, out: WebSocketBatch) -> None:
         """Say how the connection ended, from TCP's end and the Close frames."""
         events: list[tuple[int, Event, int | None]] = []
-        for side_name, time_name, event in (
-            ("fin_side", "fin_time", Event.FIN),
-            ("reset_side", "closed_time", Event.RESET),
+        for side, time, event in (
+            (tcp.fin_side, tcp.fin_time, Event.FIN),
+            (tcp.reset_side, tcp.closed_time, Event.RESET),
         ):
-            side = int(tcp[side_name])
             if side >= 0:
                 sender = CLIENT if side == connection.client_side else SERVER
-                events.append((int(tcp[time_name]), event, sender))
-        if tcp["timed_out"] and not any(close for close in connection.closes):
+                events.append((time, event, sender))
+        if tcp.timed_out and not any(close for close in connection.closes):
             events = [event for event in events if event[1] != Event.RESET]
-            events.append((int(tcp["last_time"]), Event.TIMEOUT, None))
-        ended_at = int(tcp["closed_time"])
+            events.append((tcp.last_time, Event.TIMEOUT, None))
+        ended_at = tcp.closed_time
         if ended_at == NULL and events:
-            ended_at = int(tcp["fin_time"]) if tcp["fin_side"] >= 0 else int(tcp["last_time"])
+            ended_at = tcp.fin_time if tcp.fin_side >= 0 else tcp.last_time
         connection.end(events, ended_at)
         if connection.close_kind in ("fin", "reset", "timeout"):
             detail = _abnormal(connection, {event: sender for _, event, sender in events})
@@ -372,7 +343,7 @@ class WebSocketStage:
                 Finding(
                     findings.WEBSOCKET_CLOSE_ABNORMAL,
                     connection.slot,
-                    int(tcp["last_packet"]),
+                    tcp.last_packet,
                     -1,
                     detail,
                 )
@@ -411,13 +382,14 @@ class LazyPreviews(Sequence[bytes | None]):
         return self._all()[index]
 
 
-def _fill(totals: DirectionTotals, walk: Any) -> None:
-    totals.frames = int(walk["frames"])
-    totals.messages = int(walk["messages"])
-    totals.ws_header_bytes = int(walk["ws_header_bytes"])
-    totals.ws_control_bytes = int(walk["ws_control_bytes"])
-    totals.transfer_bytes = int(walk["transfer_bytes"])
-    totals.unparsed_bytes = int(walk["unparsed_bytes"])
+def _fill(totals: DirectionTotals, end: Ending) -> None:
+    totals.frames = end.frames
+    totals.messages = end.messages
+    totals.payload_bytes = end.message_bytes
+    totals.ws_header_bytes = end.ws_header_bytes
+    totals.ws_control_bytes = end.ws_control_bytes
+    totals.transfer_bytes = end.transfer_bytes
+    totals.unparsed_bytes = end.unparsed_bytes + end.header_read
 
 
 def _thinned(rows: Rows, limit: int) -> tuple[Rows, list[int]]:
