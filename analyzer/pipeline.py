@@ -13,11 +13,9 @@ from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import BinaryIO
 
-from analyzer import findings
 from analyzer.capture.records import RecordBatch
 from analyzer.capture.source import open_capture
 from analyzer.columns import NULL
-from analyzer.findings import Finding
 from analyzer.http.transactions import HttpStage
 from analyzer.options import Options
 from analyzer.packets.decode import PacketDecoder
@@ -60,9 +58,7 @@ class Pipeline:
         """Settle what is open at the end of the capture; return the summary."""
         self._take_segments(self._packets.finish())
         self._take_stream(self._tcp.finish())
-        capture = self.summary.capture
-        empty = [] if capture.packets else [Finding(findings.CAPTURE_EMPTY)]
-        self._deliver(self._tables.finish(empty))
+        self._deliver(self._tables.finish())
         return self.summary
 
     def _take_segments(self, segments: SegmentBatch) -> None:

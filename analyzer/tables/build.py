@@ -91,14 +91,10 @@ class TableBuilder:
         out.append(self._log.take())
         return [rows for rows in out if rows.count]
 
-    def finish(self, found: Sequence[Finding]) -> list[TableRows]:
-        """Return what only the end of the capture completes.
-
-        Args:
-            found: findings about the capture as a whole.
-        """
+    def finish(self) -> list[TableRows]:
+        """Return what only the end of the capture completes."""
         attempts, refused = self._failed.finish(self._handshakes)
-        self._log.add([*found, *refused], {})
+        self._log.add(refused, {})
         self._log.finish()
         out = [handshake_rows(attempts, show_secrets=self._options.show_secrets), self._log.take()]
         return [rows for rows in out if rows.count]

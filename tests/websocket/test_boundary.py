@@ -77,7 +77,7 @@ def test_chain_reaches_over_frames_longer_than_what_is_kept():
     pieces = [frame(BINARY, bytes(70_000))[at : at + 1000] for at in range(0, 70_010, 1000)]
     stream = pieces * 3
     pushed = 0
-    for number, piece in enumerate(stream):
+    for number, piece in enumerate(stream):  # noqa: B007
         place = one.push(piece)
         pushed += len(piece)
         if place is not None:

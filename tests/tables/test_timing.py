@@ -1,0 +1,92 @@
+"""How long each part of a handshake took."""
+
+import pytest
+
+from analyzer.columns import NULL, empty
+from analyzer.http.events import Handshake
+from analyzer.tables.schema import HANDSHAKES, OUTCOMES
+from analyzer.tables.timing import Endpoints, attempt, columns_of, handshake_rows
+from analyzer.tcp.bytestream import CONNECTION, Connection
+
+
+def tcp(**fields):
+    row = empty(CONNECTION, 1)[0]
+    row["version"], row["low0"], row["low1"] = 4, 0x0A000001, 0x0A000002
+    row["port0"], row["port1"], row["tcp_stream"] = 40000, 80, 6
+    row["syn_time"], row["established_time"], row["syn_retries"] = 100, 130, 1
+    for name, value in fields.items():
+        row[name] = value
+    return Connection._make(row.tolist())
+
+
+def detail(**fields):
+    times = {"request_first_time": 140, "request_last_time": 145}
+    times |= {"response_first_time": 190, "response_last_time": 200}
+    return Handshake(0, 0, number=2, outcome="accepted", **{**times, **fields})
+
+
+def measured(row=None, first_data=260, **fields):
+    row = tcp() if row is None else row
+    made = attempt(detail(**fields), row, Endpoints.of(row, 0), 1, first_data)
+    return made.started_at, made.tcp, made.upgrade, made.total, made.first_message
+
+
+def test_first_in_its_connection():
+    assert measured() == (100, 30, 60, 100, 60)
+
+
+def test_on_a_reused_connection_tcp_costs_nothing():
+    assert measured(first_in_connection=False) == (140, NULL, 60, 60, 60)
+    row = tcp()
+    made = attempt(detail(first_in_connection=False), row, Endpoints.of(row, 0), 1, NULL)
+    assert made.syn_retries == NULL
+
+
+def test_without_syn():
+    assert measured(tcp(syn_time=NULL, established_time=NULL)) == (140, NULL, 60, 60, 60)
+
+
+def test_101_without_its_request():
+    fields = {"request_first_time": NULL, "request_last_time": NULL}
+    row = tcp(syn_time=NULL, established_time=NULL)
+    assert measured(row, **fields) == (190, NULL, NULL, NULL, 60)
+
+
+def test_never_answered():
+    fields = {"response_first_time": NULL, "response_last_time": NULL}
+    assert measured(first_data=NULL, **fields) == (100, 30, NULL, NULL, NULL)
+
+
+def test_no_message():
+    assert measured(first_data=NULL)[4] == NULL
+
+
+def test_message_before_the_end_of_the_101_did_not_wait():
+    assert measured(first_data=150)[4] == 0
+
+
+@pytest.mark.parametrize(("side", "client"), [(0, "10.0.0.1"), (1, "10.0.0.2")])
+def test_client_comes_first(side, client):
+    ends = Endpoints.of(tcp(), side)
+    assert (ends.client_ip, ends.client_port) == (client, 40000 if side == 0 else 80)
+
+
+def test_rows_hide_secrets_and_show_null():
+    row = tcp()
+    fields = {"path": "/chat?token=secret", "request_packet": 4, "key": "k", "accept_valid": None}
+    made = attempt(detail(**fields), row, Endpoints.of(row, 0), NULL, NULL)
+    hidden = handshake_rows([made], show_secrets=False)
+    shown = handshake_rows([made], show_secrets=True)
+    assert "secret" not in hidden.values["path"][0]
+    assert shown.values["path"] == ["/chat?token=secret"]
+    cells = {name: next(iter(column)) for name, column in hidden.values.items()}
+    assert cells["outcome"] == OUTCOMES.index("accepted")
+    assert (cells["request_packet"], cells["response_packet"]) == (4, NULL)
+    assert (cells["accept_valid"], cells["connection"], cells["status"]) == (-1, NULL, NULL)
+    assert list(hidden.values) == [column.name for column in HANDSHAKES.columns]
+
+
+def test_no_rows_have_all_columns():
+    columns = columns_of(HANDSHAKES.columns, [])
+    assert {len(values) for values in columns.values()} == {0}
+    assert list(columns) == [column.name for column in HANDSHAKES.columns]
