@@ -389,6 +389,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: without the program's name; default those of the process.
     """
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    # numpy's linear algebra is not used: its threads would only cost their start.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             # A terminal without UTF-8 shows question marks rather than a traceback.

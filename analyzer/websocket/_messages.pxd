@@ -7,3 +7,4 @@ cdef class Messages(Payload):
     cdef int _extend(self, Py_ssize_t d, Py_ssize_t m)
     cdef int _end_message(self, Py_ssize_t i, Py_ssize_t d, Py_ssize_t m, long long end)
     cdef int _give_up(self, Py_ssize_t d)
+    cdef int _end_fragments(self, Py_ssize_t i, Py_ssize_t d, Py_ssize_t m)

@@ -132,9 +132,7 @@ class Messages(Payload):
         self.pool[m].end = end
         self.walks[d].messages += 1
         if self.walks[d].keep == _KEEP_ALL or (self.walks[d].compressed and self.walks[d].keep):
-            # An empty piece says that the message has ended.
-            self._fragment(i, d, 0, 0)
-            self.fragments[self.fragment_count - 1].last = 1
+            self._end_fragments(i, d, m)
         self.walks[d].message = -1
         self.walks[d].compressed = 0
         self.walks[d].utf8_need = _UTF8_OFF
@@ -152,4 +150,16 @@ class Messages(Payload):
         self.walks[d].message = -1
         self.walks[d].compressed = 0
         self.walks[d].utf8_need = _UTF8_OFF
+        return 0
+
+    @cython.cfunc
+    def _end_fragments(
+        self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, m: cython.Py_ssize_t
+    ) -> cython.int:
+        """Mark the message's last piece; an empty one, if that left with another batch."""
+        f: cython.Py_ssize_t = self.fragment_count - 1
+        if f < 0 or self.fragments[f].message != m or self.fragments[f].direction != d:
+            self._fragment(i, d, 0, 0)
+            f = self.fragment_count - 1
+        self.fragments[f].last = 1
         return 0

@@ -37,6 +37,10 @@ class _Joined:
     too_long: bool = False
 
 
+_NOTHING = _Joined()
+"""No message is in progress; never changed."""
+
+
 class PayloadStage:
     """Joins and inflates; holds one Inflater and one unfinished message per direction."""
 
@@ -44,12 +48,17 @@ class PayloadStage:
         self._options = options
         self._inflaters: dict[int, Inflater] = {}
         self._joined: dict[int, _Joined] = {}
+        self._found: list[Finding] = []
+        whole, none = options.max_inflated_bytes, 0
+        self._keep_bytes = {"none": none, "preview": options.preview_bytes, "full": whole}[
+            options.payload
+        ]
         self.kept: dict[int, bytes] = {}
         """Payload (or its beginning) by pool index, of messages not yet handed on."""
 
     def open(self, direction: int, side: Side | None) -> None:
         """Begin a direction; `side` is None where nothing is compressed."""
-        self._joined[direction] = _Joined()
+        self._joined[direction] = _NOTHING
         if side is not None:
             limit = self._options.max_inflated_bytes
             self._inflaters[direction] = Inflater(side, limit=limit, keep_bytes=limit)
@@ -68,9 +77,9 @@ class PayloadStage:
             pool: dtype MESSAGE by pool index; `payload_bytes` and `damaged` of
                 compressed messages are set here.
         """
-        found: list[Finding] = []
+        self._found = []
         if not len(rows):
-            return found
+            return self._found
         view = data.data
         indices: list[int] = []
         sizes: list[int] = []
@@ -98,30 +107,33 @@ class PayloadStage:
                     self._lose_place(direction)
                 continue
             if joined.message != message:
-                self._give_up(direction, joined)
-                joined = joined_by[direction] = _Joined(message, bool(compressed))
-            if last:
-                joined_by[direction] = _Joined()
-                if compressed:
+                if joined.message >= 0:
+                    self._give_up(direction, joined)
+                    joined_by[direction] = _NOTHING
+                if last and compressed and 0 <= start and length <= limit:
+                    # The common case: a message in one piece.
+                    payload = bytes(view[start : start + length])
                     indices.append(message)
-                    sizes.append(
-                        self._inflate(joined, direction, message, text, packet, frame, found)
-                    )
-                elif joined.too_long:
-                    found.append(_at(findings.MESSAGE_LIMIT, direction, packet, frame))
-                elif not joined.damaged:
-                    self.kept[message] = b"".join(joined.pieces)
-            elif start < 0:
+                    sizes.append(self._inflate(payload, direction, message, text, packet, frame))
+                    continue
+                joined = joined_by[direction] = _Joined(message, bool(compressed))
+            if start < 0:
                 joined.damaged = True
             elif joined.size + length > limit:
                 joined.too_long = True
                 joined.pieces.clear()
-            else:
+            elif length:
                 joined.pieces.append(bytes(view[start : start + length]))
                 joined.size += length
+            if last:
+                joined_by[direction] = _NOTHING
+                size = self._finish(joined, direction, text, packet, frame)
+                if compressed:
+                    indices.append(message)
+                    sizes.append(size)
         if indices:
             pool["payload_bytes"][indices] = sizes
-        return found
+        return self._found
 
     def give_up(self, messages: Rows, indices: list[int]) -> None:
         """Forget messages of which nothing more comes, before their indices are used again.
@@ -134,7 +146,7 @@ class PayloadStage:
             joined = self._joined.get(direction)
             if joined is not None and joined.message == index:
                 self._give_up(direction, joined)
-                self._joined[direction] = _Joined()
+                self._joined[direction] = _NOTHING
 
     def _give_up(self, direction: int, joined: _Joined) -> None:
         """A message that never ended: the sender's window has bytes that were not seen."""
@@ -144,51 +156,47 @@ class PayloadStage:
 
     def _lose_place(self, direction: int) -> None:
         """The place in the stream is lost, and with it any number of messages."""
-        self._joined[direction] = _Joined()
+        self._joined[direction] = _NOTHING
         inflater = self._inflaters.get(direction)
         if inflater is not None:
             inflater.lose_context()
 
+    def _finish(self, joined: _Joined, direction: int, text: int, packet: int, frame: int) -> int:
+        """End a message that came in pieces; return its size, NULL if not known."""
+        payload = b"".join(joined.pieces)
+        if joined.compressed and not (joined.damaged or joined.too_long):
+            return self._inflate(payload, direction, joined.message, text, packet, frame)
+        if joined.too_long:
+            self._found.append(_at(findings.MESSAGE_LIMIT, direction, packet, frame))
+        if joined.compressed:
+            if not joined.too_long:
+                self._found.append(_at(findings.DEFLATE_CONTEXT_LOST, direction, packet, frame))
+            self._give_up(direction, joined)
+        elif not (joined.damaged or joined.too_long):
+            self.kept[joined.message] = payload
+        return NULL
+
     def _inflate(
-        self,
-        joined: _Joined,
-        direction: int,
-        message: int,
-        text: int,
-        packet: int,
-        frame: int,
-        found: list[Finding],
+        self, payload: bytes, direction: int, message: int, text: int, packet: int, frame: int
     ) -> int:
         """Inflate one message; return its size, NULL where it cannot be known."""
         inflater = self._inflaters.get(direction)
         if inflater is None:
             return NULL
-        if joined.damaged or joined.too_long:
-            inflater.lose_context()
-            kind = findings.MESSAGE_LIMIT if joined.too_long else findings.DEFLATE_CONTEXT_LOST
-            found.append(_at(kind, direction, packet, frame))
+        size, payload, status, detail = inflater.inflate(payload)
+        if status is not Status.OK:
+            self._found.append(_at(_OUTCOMES[status], direction, packet, frame, detail))
             return NULL
-        pieces = joined.pieces
-        inflated = inflater.inflate(pieces[0] if len(pieces) == 1 else b"".join(pieces))
-        if inflated.status is not Status.OK:
-            kind = _OUTCOMES[inflated.status]
-            found.append(_at(kind, direction, packet, frame, inflated.detail))
-            return NULL
-        payload = inflated.payload
-        if text and not _is_utf8(payload):
-            found.append(_at(findings.WEBSOCKET_BAD_UTF8, direction, packet, frame))
-        policy = self._options.payload
-        if policy != "none":
-            self.kept[message] = (
-                payload if policy == "full" else payload[: self._options.preview_bytes]
-            )
-        return inflated.size
+        # ASCII is asked first: it is the common case, and cheap.
+        if text and not payload.isascii() and not _is_utf8(payload):
+            self._found.append(_at(findings.WEBSOCKET_BAD_UTF8, direction, packet, frame))
+        if self._keep_bytes:
+            self.kept[message] = payload[: self._keep_bytes]
+        return size
 
 
 def _is_utf8(payload: bytes) -> bool:
-    """Say whether text is valid (RFC 6455 8.1). ASCII is asked first: it is cheaper."""
-    if payload.isascii():
-        return True
+    """Say whether text is valid (RFC 6455 8.1)."""
     try:
         payload.decode("utf-8")
     except UnicodeDecodeError:
