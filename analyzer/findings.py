@@ -111,7 +111,10 @@ PACKETS_FRAGMENT_OVERLAP = _kind(
     "packets-fragment-overlap", WARNING, "RFC 5722", "IP fragments overlap: {detail}."
 )
 PACKETS_FRAGMENT_LIMIT = _kind(
-    "packets-fragment-limit", WARNING, "", "Datagrams given up by max_fragmented_datagrams: {detail}."
+    "packets-fragment-limit",
+    WARNING,
+    "",
+    "Datagrams given up by max_fragmented_datagrams or max_fragments: {detail}.",
 )
 PACKETS_TUNNEL_DEPTH = _kind(
     "packets-tunnel-depth", WARNING, "", "Tunnels nested deeper than max_tunnel_depth: {detail}."

@@ -19,23 +19,24 @@ from analyzer.findings import (
     PACKETS_UNKNOWN_LINK_TYPE,
 )
 from analyzer.options import DEFAULT, Options
-from analyzer.packets import _headers
+from analyzer.packets import layers
+from analyzer.packets._headers import HeaderWalk
 from analyzer.packets.fragments import Fragment, Joiner, Tally
 from analyzer.packets.segments import SEGMENT, SegmentBatch
 
 FRAGMENT_LABEL = "ip fragment"
 
 _LABELS = {
-    _headers.FRAGMENT: FRAGMENT_LABEL,
-    _headers.UDP: "udp",
-    _headers.ARP: "arp",
-    _headers.ICMP: "icmp",
-    _headers.ICMPV6: "icmpv6",
-    _headers.EXTENSION: "ipv6 extension",
-    _headers.MALFORMED: "malformed",
-    _headers.HEADER_CUT: "header cut",
-    _headers.TCP_HEADER_CUT: "tcp header cut",
-    _headers.TOO_DEEP: "tunnel too deep",
+    layers.FRAGMENT: FRAGMENT_LABEL,
+    layers.UDP: "udp",
+    layers.ARP: "arp",
+    layers.ICMP: "icmp",
+    layers.ICMPV6: "icmpv6",
+    layers.EXTENSION: "ipv6 extension",
+    layers.MALFORMED: "malformed",
+    layers.HEADER_CUT: "header cut",
+    layers.TCP_HEADER_CUT: "tcp header cut",
+    layers.TOO_DEEP: "tunnel too deep",
 }
 _PROTOCOLS = {2: "igmp", 47: "gre", 50: "esp", 89: "ospf", 103: "pim", 112: "vrrp", 132: "sctp"}
 
@@ -51,12 +52,10 @@ class PacketDecoder:
     """
 
     def __init__(self, options: Options = DEFAULT) -> None:
-        self._counts = np.zeros(_headers.OUTCOMES, np.int64)
-        self._firsts = np.zeros(_headers.OUTCOMES, np.int64)
+        self._counts = np.zeros(layers.OUTCOMES, np.int64)
+        self._firsts = np.zeros(layers.OUTCOMES, np.int64)
         self._others: dict[tuple[int, int], int] = {}
-        self._walk = _headers.HeaderWalk(
-            options.max_tunnel_depth, self._counts, self._firsts, self._others
-        )
+        self._walk = HeaderWalk(options.max_tunnel_depth, self._counts, self._firsts, self._others)
         self._joiner = Joiner(options)
         self._too_deep = Tally()
         self._malformed = Tally()
@@ -77,7 +76,7 @@ class PacketDecoder:
         while True:
             self._bind(records, segments)
             row, count, outcome = self._walk.walk(row, count)
-            if outcome != _headers.FRAGMENT:
+            if outcome != layers.FRAGMENT:
                 break
             count += self._join(records, segments, count)
             row += 1
@@ -121,12 +120,12 @@ class PacketDecoder:
 
     def _join(self, records: RecordBatch, segments: Rows, count: int) -> int:
         """Take the fragment at which the walk stopped; return the segments it gave."""
-        outcome = _headers.FRAGMENT
-        while outcome == _headers.FRAGMENT:
+        outcome = layers.FRAGMENT
+        while outcome == layers.FRAGMENT:
             fragment = Fragment(*self._walk.fragment())
             joined = self._joiner.add(fragment, records.data)
             if joined is None:
-                self._counts[_headers.FRAGMENT] += 1
+                self._counts[layers.FRAGMENT] += 1
                 return 0
             start = records.append(joined.content)
             self._bind(records, segments)
@@ -140,7 +139,7 @@ class PacketDecoder:
                 joined.original,
                 count,
             )
-        return 1 if outcome == _headers.SEGMENT else 0
+        return 1 if outcome == layers.SEGMENT else 0
 
     def _take_counts(self, records: RecordBatch) -> Counter[str]:
         """Return the counts since the last call, and add them to the totals."""
@@ -152,15 +151,13 @@ class PacketDecoder:
             }
         )
         self._malformed.add(
-            int(self._firsts[_headers.MALFORMED]), int(self._counts[_headers.MALFORMED])
+            int(self._firsts[layers.MALFORMED]), int(self._counts[layers.MALFORMED])
         )
-        self._too_deep.add(
-            int(self._firsts[_headers.TOO_DEEP]), int(self._counts[_headers.TOO_DEEP])
-        )
+        self._too_deep.add(int(self._firsts[layers.TOO_DEEP]), int(self._counts[layers.TOO_DEEP]))
         self._counts[:] = 0
         for (kind, value), number in self._others.items():
             not_tcp[_other_label(kind, value)] += number
-            if kind == _headers.LINK_TYPE:
+            if kind == layers.LINK_TYPE:
                 self._add_link_type(records, value, number)
         self._others.clear()
         return not_tcp
@@ -189,14 +186,14 @@ class PacketDecoder:
 
 def _other_label(kind: int, value: int) -> str:
     """Return the short name of packets that the walk has no outcome for."""
-    if kind == _headers.LINK_TYPE:
+    if kind == layers.LINK_TYPE:
         return f"unknown link type {value}" if value >= 0 else "unknown link type"
-    if kind == _headers.ETHERTYPE:
+    if kind == layers.ETHERTYPE:
         return f"other ethertype {value:#06x}" if value >= 0 else "other ethertype"
-    if kind == _headers.PPP_PROTOCOL:
+    if kind == layers.PPP_PROTOCOL:
         return f"ppp protocol {value:#06x}" if value >= 0 else "ppp protocol"
-    if kind == _headers.LLC:
+    if kind == layers.LLC:
         return "llc"
-    if value == -2:
+    if value == layers.OTHER_FAMILY:
         return "other address family"
     return _PROTOCOLS.get(value, f"ip protocol {value}" if value >= 0 else "ip protocol")

@@ -45,6 +45,7 @@ class Fragment(NamedTuple):
     original: int
     packet: int
     time: int
+    way: int
 
 
 class Joined(NamedTuple):
@@ -300,13 +301,14 @@ def _key(fragment: Fragment, data: Bytes) -> tuple[int, ...]:
     """Return what the fragments of one datagram share.
 
     RFC 791 3.2: identification, source, destination and protocol; RFC 8200 4.5:
-    source, destination and identification.
+    source, destination and identification. And the way: networks that share private
+    addresses are kept apart by VLANs and tunnels.
     """
     at, size = (12, 8) if fragment.version == 4 else (8, 32)
     start = fragment.ip_at + at
     addresses = int.from_bytes(data[start : start + size].tobytes(), "big")
     protocol = fragment.next_protocol if fragment.version == 4 else 0
-    return fragment.version, addresses, protocol, fragment.identification
+    return fragment.version, addresses, protocol, fragment.identification, fragment.way
 
 
 def _header(fragment: Fragment, data: Bytes) -> bytes:

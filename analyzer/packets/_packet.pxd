@@ -1,0 +1,117 @@
+# The C structs of RECORD and SEGMENT, field by field: Cython compares them with the
+# arrays' dtypes at each call.
+
+ctypedef struct Record:
+    long long packet
+    long long time
+    long long start
+    int captured
+    int original
+    int link_type
+
+ctypedef struct Segment:
+    long long packet
+    long long time
+    unsigned long long source_high
+    unsigned long long source_low
+    unsigned long long destination_high
+    unsigned long long destination_low
+    unsigned long long identity
+    long long start
+    int captured
+    int length
+    int link_bytes
+    int ip_bytes
+    int tcp_bytes
+    unsigned int seq
+    unsigned int ack
+    unsigned short source_port
+    unsigned short destination_port
+    unsigned short flags
+    unsigned short window
+    unsigned short mss
+    signed char window_scale
+    unsigned char version
+    unsigned char strong_identity
+
+
+cdef class PacketState:
+    cdef unsigned char[::1] data
+    cdef Record[::1] records
+    cdef Segment[::1] segments
+    cdef long long[::1] counts
+    cdef long long[::1] firsts
+    cdef dict others
+    cdef set named
+    cdef long max_depth
+    # The packet under the walk.
+    cdef Py_ssize_t at
+    cdef Py_ssize_t captured_end
+    cdef Py_ssize_t wire_end
+    cdef long long original
+    cdef long long packet
+    cdef long long time
+    cdef long depth
+    cdef bint guessed  # inside a UDP tunnel: known by port and looks only
+    cdef unsigned long long way  # hash over VLANs, tunnels' addresses and keys
+    # Its innermost IP header.
+    cdef Py_ssize_t ip_at
+    cdef long ip_bytes
+    cdef long version  # 0 before the first one
+    cdef long long identification
+    cdef long long flow
+    # Its fragment, if it is one.
+    cdef long fragment_offset
+    cdef long fragment_more
+    cdef long fragment_next
+    cdef Py_ssize_t next_at  # the byte that names what follows the IP header
+    cdef long _count(self, long outcome)
+    cdef long _named(self, long kind, long long value)
+    cdef long _short(self, Py_ssize_t size)
+    cdef long _malformed(self)
+    cdef long _through(self, unsigned long long key)
+    cdef long _inner(self, long layer)
+
+
+# What is read many times in each packet: functions here are compiled into each kernel
+# that uses them, a method of a base class is a call through a pointer (twice the time of
+# the whole walk), and to pass `data` is to count its references. _packet.py has the
+# same functions for the uncompiled kernels. Each byte is widened before it is shifted.
+
+cdef inline long u8(PacketState packet, Py_ssize_t at) except -1:
+    return packet.data[at]
+
+
+cdef inline long be16(PacketState packet, Py_ssize_t at) except -1:
+    cdef long a = packet.data[at]
+    cdef long b = packet.data[at + 1]
+    return a << 8 | b
+
+
+cdef inline long long be32(PacketState packet, Py_ssize_t at) except -1:
+    cdef long long a = packet.data[at]
+    cdef long long b = packet.data[at + 1]
+    cdef long long c = packet.data[at + 2]
+    cdef long long d = packet.data[at + 3]
+    return a << 24 | b << 16 | c << 8 | d
+
+
+cdef inline unsigned long long be64(PacketState packet, Py_ssize_t at) except? 1:
+    cdef unsigned long long high = be32(packet, at)
+    cdef unsigned long long low = be32(packet, at + 4)
+    return high << 32 | low
+
+
+cdef inline bint lacks(PacketState packet, Py_ssize_t size) noexcept:
+    return packet.at + size > packet.captured_end
+
+
+cdef inline void narrow(PacketState packet, Py_ssize_t end) noexcept:
+    packet.wire_end = end
+    if packet.captured_end > end:
+        packet.captured_end = end
+
+
+cdef inline unsigned long long mixed(unsigned long long state, unsigned long long word) noexcept:
+    state = (state ^ word) * 0x9E3779B97F4A7C15ULL
+    return state ^ (state >> 29)

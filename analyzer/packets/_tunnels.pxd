@@ -1,0 +1,10 @@
+from analyzer.packets._network cimport NetworkLayers
+
+
+cdef class Tunnels(NetworkLayers):
+    cdef long _etherip(self)
+    cdef long _gre(self)
+    cdef long _udp(self)
+    cdef long _vxlan(self)
+    cdef long _geneve(self)
+    cdef long _gtp(self)
