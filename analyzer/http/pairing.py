@@ -216,11 +216,13 @@ def unanswered(
     who = ("client", "server")
     if reset_side >= 0:
         detail = f"the {who[reset_side != client]} sent RST"
-    elif fin_side >= 0:
-        detail = f"the {who[fin_side != client]} sent FIN"
+    elif fin_side == 1 - client:
+        detail = "the server sent FIN"
     else:
+        # A client that ends in peace what was not answered has given up waiting.
         handshake.outcome = "no-answer"
-        _say(handshake, "no answer was seen before the capture or the connection ended")
+        gave_up = "the client gave up" if fin_side == client else "the capture ended"
+        _say(handshake, f"no answer was seen before {gave_up}")
         checks.add(findings.HANDSHAKE_NO_ANSWER)
         return
     handshake.outcome = "reset"

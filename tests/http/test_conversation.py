@@ -104,7 +104,7 @@ def test_refusals_say_why(response, outcome, word):
     [
         ([(1, "rst")], "reset", "handshake-reset"),
         ([(1, "fin")], "reset", "handshake-reset"),
-        ([(0, "fin")], "reset", "handshake-reset"),
+        ([(0, "fin")], "no-answer", "handshake-no-answer"),
         ([(1, "ack")], "no-answer", "handshake-no-answer"),
     ],
 )
@@ -118,7 +118,7 @@ def test_attempts_without_an_answer(steps, outcome, finding):
 
 def test_reset_says_who():
     assert "server sent RST" in run([(0, UPGRADE), (1, "rst")]).handshakes[0].outcome_reason
-    assert "client sent FIN" in run([(0, UPGRADE), (0, "fin")]).handshakes[0].outcome_reason
+    assert "server sent FIN" in run([(0, UPGRADE), (1, "fin")]).handshakes[0].outcome_reason
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_orphan_counts_its_own_packet():
     ("fin", "reset", "resets", "outcome", "words"),
     [
         (-1, -1, [], "no-answer", "no answer"),
-        (0, -1, [], "reset", "client sent FIN"),
+        (0, -1, [], "no-answer", "client gave up"),
         (1, -1, [], "reset", "server sent FIN"),
         (1, 0, [], "reset", "client sent RST"),
         (-1, -1, [1], "reset", "server sent RST"),
