@@ -11,18 +11,6 @@ def test_outcomes_are_below_all_layers():
 
 def test_layers_are_distinct():
     names = ("ETHERNET", "IPV4", "IPV6", "TCP", "UDP_HEADER", "GRE", "MPLS", "PPP", "RAW_IP")
-        "ETHERNET",
-        "IPV4",
-        "IPV6",
-        "TCP",
-        "UDP_HEADER",
-        "GRE",
-        "MPLS",
-        "PPP",
-        "RAW_IP",
-        "ETHERIP",
-        "PPPOE",
-    ]
     values = [getattr(layers, name) for name in (*names, "ETHERIP", "PPPOE")]
     assert len(set(values)) == len(values)
     assert min(values) >= layers.LAYERS
