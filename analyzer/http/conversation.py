@@ -12,7 +12,18 @@ from typing import Any
 from analyzer import findings
 from analyzer.http import pairing
 from analyzer.http.body import BodyUntilClose, request_body, response_body
-from analyzer.http.handover import ACKED, DIRECTION, KIND, LENGTH, OFFSET, PACKET, TIME, WIRE, Piece
+from analyzer.http.handover import (
+    ACKED,
+    DIRECTION,
+    KIND,
+    LENGTH,
+    OFFSET,
+    PACKET,
+    TIME,
+    WIRE,
+    Piece,
+    end_row,
+)
 from analyzer.http.head import (
     MAYBE,
     NEITHER,
@@ -26,7 +37,8 @@ from analyzer.http.head import (
     parse_head,
     recognise,
 )
-from analyzer.http.pairing import Pairs
+from analyzer.http.opening import Opening
+from analyzer.http.pairing import Pairs, Transaction
 from analyzer.http.results import Results
 from analyzer.http.sides import BODY, HEAD, HOLD, MAX_KEPT_ROWS, SEEK, WAIT, Side
 from analyzer.http.upgrade import Checks, check_switch, has_token, refuse
@@ -60,6 +72,17 @@ class Conversation:
         self._waited = False
         self._wait_rows = 0
         self.handed_on = False
+
+    @classmethod
+    def behind(cls, opening: Opening, results: Results) -> Conversation:
+        """Return the conversation of which one upgrade request is all that was read."""
+        handshake = opening.handshake
+        made = cls(handshake.slot, results, start_seen=True)
+        made._kept, made._client = None, handshake.client_side
+        side = made._sides[made._client]
+        side.is_client, side.mode, side.seen = True, HOLD, opening.seen
+        made._pairs.add(Transaction(None, handshake), handshake.request_packet)
+        return made
 
     # --- rows
 
@@ -486,10 +509,7 @@ class Conversation:
             self._replay(server)
         for side in self._sides:
             if side.pending is not None and not self.handed_on:
-                last = [0] * 14
-                last[DIRECTION] = side.direction
-                last[TIME] = int(tcp["last_time"])
-                self._cut_head(side, tuple(last))
+                self._cut_head(side, end_row(side.direction, int(tcp["last_time"])))
         if self.handed_on:
             return
         self._pairs.unanswered(tcp, self._client, self._resets)

@@ -88,6 +88,13 @@ def tail(row: Row, at: int) -> Row:
     return tuple(changed)
 
 
+def end_row(direction: int, time: int) -> Row:
+    """Return a row of no packet, for what ends with its connection."""
+    row = [0] * len(CHUNK)
+    row[DIRECTION], row[TIME] = direction, time
+    return tuple(row)
+
+
 class Handover:
     """Collects the rows of one batch that leave HTTP.
 
@@ -139,7 +146,8 @@ class Handover:
             source = source.copy()
             for index, at in self._tails:
                 source[index] = tail(source[index].item(), at)
-        kept = source[self.keep]
+        # A boolean index on structured rows costs a hundred times what take() does.
+        kept = source.take(np.flatnonzero(self.keep))
         if not self._inserted:
             return kept
         before = np.concatenate(([0], np.cumsum(self.keep)))[self._places]

@@ -20,6 +20,7 @@ from analyzer.http.upgrade import (
     check_request,
     fill_request,
     fill_response,
+    in_sentence,
     is_attempt,
 )
 
@@ -70,23 +71,7 @@ def begin(
     exchange: Exchange | None = None
     handshake: Handshake | None = None
     if is_attempt(head):
-        handshake = Handshake(slot, client, results.next_handshake())
-        fill_request(handshake, head)
-        handshake.request_first_time = first_time
-        handshake.request_last_time = max(first_time, row[TIME])
-        handshake.request_packet = row[PACKET]
-        if cut:
-            handshake.outcome = "cut"
-            handshake.outcome_reason = "The end of the request's head was not captured."
-            handshake.request_packet = 0
-        else:
-            checks = Checks(results.findings, slot, row[PACKET])
-            check_request(head, checks)
-            if handshake.key is not None:
-                results.note_key(handshake.key, checks)
-            if checks.kinds:
-                text = results.findings[-len(checks.kinds)].text
-                handshake.outcome_reason = text[0].lower() + text[1:].rstrip(".")
+        handshake = begin_attempt(results, slot, client, head, first_time, row, cut=cut)
     else:
         exchange = Exchange(slot, 0, client)
         exchange.method = head.method
@@ -103,6 +88,36 @@ def begin(
     transaction.cut = cut
     transaction.head = head if cut else None
     return transaction
+
+
+def begin_attempt(
+    results: Results,
+    slot: int,
+    client: int,
+    head: Head,
+    first_time: int,
+    row: Row,
+    *,
+    cut: bool = False,
+) -> Handshake:
+    """Return the upgrade attempt that a request head begins; arguments as of `begin`."""
+    handshake = Handshake(slot, client, results.next_handshake())
+    fill_request(handshake, head)
+    handshake.request_first_time = first_time
+    handshake.request_last_time = max(first_time, row[TIME])
+    if cut:
+        handshake.outcome = "cut"
+        handshake.outcome_reason = "The end of the request's head was not captured."
+        return handshake
+    handshake.request_packet = row[PACKET]
+    checks = Checks(results.findings, slot, row[PACKET])
+    check_request(head, checks)
+    if handshake.key is not None:
+        results.note_key(handshake.key, checks)
+    if checks.kinds:
+        text = results.findings[-len(checks.kinds)].text
+        handshake.outcome_reason = in_sentence(text).rstrip(".")
+    return handshake
 
 
 def attempt_from(

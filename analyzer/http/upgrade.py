@@ -23,6 +23,9 @@ _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _ONCE: Final = ("sec-websocket-key", "sec-websocket-version", "sec-websocket-accept")
 """RFC 6455 11.3: these "MUST NOT appear more than once" in a request or response."""
 
+_NAMES: Final = ("Connection", "Upgrade", "Host")
+"""Field names of one word that a finding's text may begin with."""
+
 _REASONS: Final = {
     400: "the server found the request bad (400)",
     401: "the server asks for credentials (401)",
@@ -248,11 +251,19 @@ def check_switch(handshake: Handshake, head: Head, checks: Checks) -> None:
         handshake.outcome = "bad-response"
         handshake.outcome_reason = "Upgrade of the 101 does not name websocket."
     if handshake.outcome == "accepted" and checks.kinds:
-        handshake.outcome_reason = "Accepted, though " + _lower(checks.kinds[0].text)
+        handshake.outcome_reason = "Accepted, though " + _plain(checks.kinds[0].text)
 
 
-def _lower(text: str) -> str:
-    return text[0].lower() + text[1:].partition(": {detail}")[0].rstrip(".") + "."
+def _plain(text: str) -> str:
+    return in_sentence(text.partition(": {detail}")[0].rstrip(".") + ".")
+
+
+def in_sentence(text: str) -> str:
+    """Return a sentence as it reads within another: field names keep their spelling."""
+    word = text.partition(" ")[0]
+    if word in _NAMES or "-" in word:
+        return text
+    return text[0].lower() + text[1:]
 
 
 def _check_choice(handshake: Handshake, checks: Checks) -> None:
