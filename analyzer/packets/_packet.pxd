@@ -74,8 +74,8 @@ cdef class PacketState:
 
 
 # What is read many times in each packet: functions here are compiled into each kernel
-# that uses them, a method of a base class is a call through a pointer (twice the time of
-# the whole walk), and to pass `data` is to count its references. _packet.py has the
+# that uses them; a method of a base class is a call through a pointer each time,
+# and to pass `data` is to count its references. _packet.py has the
 # same functions for the uncompiled kernels. Each byte is widened before it is shifted.
 
 cdef inline long u8(PacketState packet, Py_ssize_t at) except -1:
