@@ -83,9 +83,14 @@ CAPTURE_DAMAGED = _kind(
     "capture-damaged", ERROR, "", "The capture is damaged; what follows was not read: {detail}."
 )
 CAPTURE_SKIPPED = _kind(
-    "capture-skipped", WARNING, "", "Records of the capture contradict themselves and were skipped: {detail}."
+    "capture-skipped",
+    WARNING,
+    "",
+    "Records of the capture contradict themselves and were skipped: {detail}.",
 )
-CAPTURE_UNREADABLE = _kind("capture-unreadable", ERROR, "", "One of the files was not read: {detail}.")
+CAPTURE_UNREADABLE = _kind(
+    "capture-unreadable", ERROR, "", "One of the files was not read: {detail}."
+)
 CAPTURE_EMPTY = _kind("capture-empty", NOTE, "", "The capture holds no packets.")
 CAPTURE_DROPS = _kind(
     "capture-drops", WARNING, "", "The capturing program says that it dropped packets: {detail}."
@@ -96,7 +101,10 @@ CAPTURE_NO_TIME = _kind(
 
 # --- packets ---------------------------------------------------------------------
 PACKETS_UNKNOWN_LINK_TYPE = _kind(
-    "packets-unknown-link-type", WARNING, "", "Packets of a link type that is not decoded: {detail}."
+    "packets-unknown-link-type",
+    WARNING,
+    "",
+    "Packets of a link type that is not decoded: {detail}.",
 )
 PACKETS_SNAPLEN = _kind(
     "packets-snaplen", WARNING, "", "Packets were cut by the capture's snap length: {detail}."
@@ -167,7 +175,10 @@ TCP_LATE = _kind(
     "tcp-late", NOTE, "", "Packets came after their connection's rows had left: {detail}."
 )
 TCP_DATA_AFTER_FIN = _kind(
-    "tcp-data-after-fin", WARNING, "RFC 9293 3.6", "Data beyond the sender's own FIN was ignored: {detail} bytes."
+    "tcp-data-after-fin",
+    WARNING,
+    "RFC 9293 3.6",
+    "Data beyond the sender's own FIN was ignored: {detail} bytes.",
 )
 TCP_OUT_OF_WINDOW = _kind(
     "tcp-out-of-window",
@@ -181,7 +192,10 @@ HTTP_MALFORMED = _kind(
     "http-malformed", WARNING, "RFC 9112 2.2", "A message head cannot be read: {detail}."
 )
 HTTP_HEAD_LIMIT = _kind(
-    "http-head-limit", WARNING, "RFC 9112 2.3", "A message head is longer than max_head_bytes: {detail}."
+    "http-head-limit",
+    WARNING,
+    "RFC 9112 2.3",
+    "A message head is longer than max_head_bytes: {detail}.",
 )
 HTTP_PIPELINE_LIMIT = _kind(
     "http-pipeline-limit", WARNING, "", "More requests wait for a response than max_pipelined."
@@ -223,7 +237,10 @@ HANDSHAKE_BAD_VERSION = _kind(
     "handshake-bad-version", ERROR, "RFC 6455 4.1", "Sec-WebSocket-Version is not 13: {detail}."
 )
 HANDSHAKE_BAD_HTTP_VERSION = _kind(
-    "handshake-bad-http-version", ERROR, "RFC 6455 4.1", "The upgrade request is not HTTP/1.1: {detail}."
+    "handshake-bad-http-version",
+    ERROR,
+    "RFC 6455 4.1",
+    "The upgrade request is not HTTP/1.1: {detail}.",
 )
 HANDSHAKE_BAD_METHOD = _kind(
     "handshake-bad-method", ERROR, "RFC 6455 4.1", "The upgrade request is not a GET: {detail}."
@@ -232,7 +249,10 @@ HANDSHAKE_BAD_CONNECTION = _kind(
     "handshake-bad-connection", ERROR, "RFC 6455 4.1", "Connection does not name Upgrade: {detail}."
 )
 HANDSHAKE_BAD_UPGRADE = _kind(
-    "handshake-bad-upgrade", ERROR, "RFC 6455 4.2.2", "The 101 does not upgrade to websocket: {detail}."
+    "handshake-bad-upgrade",
+    ERROR,
+    "RFC 6455 4.2.2",
+    "The 101 does not upgrade to websocket: {detail}.",
 )
 HANDSHAKE_MISSING_UPGRADE = _kind(
     "handshake-missing-upgrade",
@@ -277,7 +297,10 @@ HANDSHAKE_NO_ANSWER = _kind(
     "handshake-no-answer", WARNING, "RFC 6455 4.1", "The upgrade request was never answered."
 )
 HANDSHAKE_RESET = _kind(
-    "handshake-reset", WARNING, "RFC 6455 4.1", "The connection ended before the upgrade was answered: {detail}."
+    "handshake-reset",
+    WARNING,
+    "RFC 6455 4.1",
+    "The connection ended before the upgrade was answered: {detail}.",
 )
 
 # --- websocket frames and messages -------------------------------------------------
@@ -291,7 +314,10 @@ WEBSOCKET_MASKED_SERVER_FRAME = _kind(
     "websocket-masked-server-frame", ERROR, "RFC 6455 5.1", "A server frame is masked."
 )
 WEBSOCKET_RSV = _kind(
-    "websocket-rsv", ERROR, "RFC 6455 5.2", "A reserved bit is set that no extension defines: {detail}."
+    "websocket-rsv",
+    ERROR,
+    "RFC 6455 5.2",
+    "A reserved bit is set that no extension defines: {detail}.",
 )
 WEBSOCKET_RSV1 = _kind(
     "websocket-rsv1",
@@ -413,7 +439,10 @@ WEBSOCKET_CLOSE_ERROR = _kind(
 
 # --- permessage-deflate ------------------------------------------------------------
 DEFLATE_BAD_DATA = _kind(
-    "deflate-bad-data", ERROR, "RFC 7692 7.2.2", "A compressed message cannot be inflated: {detail}."
+    "deflate-bad-data",
+    ERROR,
+    "RFC 7692 7.2.2",
+    "A compressed message cannot be inflated: {detail}.",
 )
 DEFLATE_CONTEXT_LOST = _kind(
     "deflate-context-lost",
@@ -425,7 +454,10 @@ DEFLATE_LIMIT = _kind(
     "deflate-limit", ERROR, "", "A compressed message is larger than max_inflated_bytes."
 )
 MESSAGE_LIMIT = _kind(
-    "websocket-message-limit", WARNING, "", "A message is longer than max_message_bytes; its payload was not kept."
+    "websocket-message-limit",
+    WARNING,
+    "",
+    "A message is longer than max_message_bytes; its payload was not kept.",
 )
 DEFLATE_GREW = _kind(
     "deflate-grew", NOTE, "RFC 7692 7.2.1", "Compression made messages longer: {detail}."

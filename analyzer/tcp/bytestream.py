@@ -85,7 +85,6 @@ CONNECTION = row_dtype(
 """One TCP connection."""
 
 
-
 class Connection(NamedTuple):
     """One row of CONNECTION as Python values, for what comes per connection."""
 

@@ -130,7 +130,9 @@ def test_no_permission(save, monkeypatch):
     assert "permission" in error.value.hint
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", gzip.compress(b"hello", mtime=0), b"\x1f\x8b\xff\xff"])
+@pytest.mark.parametrize(
+    "content", [b"", b"hello", gzip.compress(b"hello", mtime=0), b"\x1f\x8b\xff\xff"]
+)
 def test_a_file_that_is_no_capture(save, content):
     path = save("a", content)
     with pytest.raises(NotACaptureError, match="a"):

@@ -4,15 +4,16 @@ import random
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracle import websocket as oracle
+from oracle.chunks import HEADER, Stream
+
 from analyzer import findings
 from analyzer.columns import NULL
 from analyzer.findings import KINDS
 from analyzer.websocket import frames as layout
 from analyzer.websocket._frames import FrameWalk
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from oracle import websocket as oracle
-from oracle.chunks import HEADER, Stream
 
 CLIENT, SERVER = 0, 1
 
@@ -64,7 +65,11 @@ def run(walk, stream, size=None, end=True, slots=1):
                 walk.flush(slot)
         data = records.data
         for row in walk.rows("fragments"):
-            piece = b"" if row["start"] < 0 else bytes(data[row["start"] : row["start"] + row["length"]])
+            piece = (
+                b""
+                if row["start"] < 0
+                else bytes(data[row["start"] : row["start"] + row["length"]])
+            )
             result.fragments.append((row.copy(), piece))
         kept = walk.rows("control_bytes").tobytes()
         for row in walk.rows("controls"):
@@ -135,7 +140,7 @@ def test_equals_the_plain_decoder(conversation, rng, size):
         key = NULL if want.mask is None else int.from_bytes(want.mask, "big")
         assert row["masking_key"] == key
         assert row["message"] == (NULL if want.message is None else want.message)
-    assert [c for c in result.controls] == [f.payload for f in expected if f.opcode >= 8]
+    assert list(result.controls) == [f.payload for f in expected if f.opcode >= 8]
     assert len(result.messages) == len(whole)
     kept = {}
     done = []
@@ -459,3 +464,16 @@ def test_the_codes_of_findings_are_those_of_the_registry():
     assert KINDS[findings.WEBSOCKET_RSV1.code] is findings.WEBSOCKET_RSV1
     assert len({kind.id for kind in KINDS}) == len(KINDS)
     assert np.dtype(np.int64).itemsize == 8
+
+
+def test_a_gap_in_a_ping_between_fragments_leaves_the_message_whole():
+    stream = Stream()
+    stream.data(SERVER, oracle.frame(1, b"one ", fin=False))
+    ping = oracle.frame(9, b"x" * 100)
+    stream.data(SERVER, ping[:20])
+    stream.lost(SERVER, 50)
+    stream.data(SERVER, ping[70:] + oracle.frame(0, b"two"))
+    result = run(opened(keep=layout.KEEP_ALL), stream)
+    assert result.kinds() == ["websocket-payload-lost"]
+    assert [int(m["damaged"]) for m in result.messages] == [0]
+    assert b"".join(piece for _, piece in result.fragments) == b"one two"
