@@ -40,6 +40,13 @@ class Body:
         self.done = not self._left
         return at + taken
 
+    def passes(self, count: int) -> bool:
+        """Take `count` bytes unseen if they are all body and not its end; else False."""
+        if count >= self._left:
+            return False
+        self._left -= count
+        return True
+
     def skip(self, lost: int) -> bool:
         """Skip bytes that were not captured; False if the end of the body is lost too."""
         if lost > self._left:
@@ -61,6 +68,10 @@ class BodyUntilClose(Body):
     def take(self, piece: Piece, at: int) -> int:
         """Take all."""
         return piece.length
+
+    def passes(self, count: int) -> bool:
+        """Take all."""
+        return True
 
     def skip(self, lost: int) -> bool:
         """Skip any number."""
@@ -85,6 +96,14 @@ class ChunkedBody(Body):
         while at < end and not self.done and not self.fault:
             at = self._take_data(at, end) if self._left else self._take_line(piece.data, at)
         return at
+
+    def passes(self, count: int) -> bool:
+        """Take bytes of one chunk's data."""
+        if count > self._left:
+            return False
+        self._left -= count
+        self._line_end_due = True
+        return True
 
     def skip(self, lost: int) -> bool:
         """Skip within one chunk's data; a lost chunk size cannot be made up."""

@@ -35,6 +35,7 @@ from analyzer.http.head import (
     leading_empty,
     parse_cut,
     parse_head,
+    proxy_header,
     recognise,
 )
 from analyzer.http.opening import Opening
@@ -42,7 +43,7 @@ from analyzer.http.pairing import Pairs, Transaction
 from analyzer.http.results import Results
 from analyzer.http.sides import BODY, HEAD, HOLD, MAX_KEPT_ROWS, SEEK, WAIT, Side
 from analyzer.http.upgrade import Checks, check_switch, has_token, refuse
-from analyzer.tcp.bytestream import DATA, FIN, GAP_CUT, RESET
+from analyzer.tcp.bytestream import DATA, FIN, GAP_CUT, PURE, RESET
 
 _LOOKED_AT = 1024
 
@@ -55,7 +56,7 @@ class Conversation:
     """
 
     __slots__ = (
-        *("_client", "_kept", "_pairs", "_resets", "_results", "_sides", "_slot"),
+        *("_client", "_kept", "_pairs", "_proxied", "_resets", "_results", "_sides", "_slot"),
         *("_start_seen", "_wait_rows", "_waited"),
         "handed_on",
     )
@@ -69,6 +70,7 @@ class Conversation:
         self._kept: list[Piece] | None = []  # rows since the first, while undecided
         self._pairs = Pairs(results, slot)
         self._resets: list[int] = []
+        self._proxied = False
         self._waited = False
         self._wait_rows = 0
         self.handed_on = False
@@ -106,6 +108,26 @@ class Conversation:
         if self._wait_rows:
             self._check_wait()
 
+    def passes(
+        self, kind: int, direction: int, offset: int, length: int, time: int, wire: int
+    ) -> bool:
+        """Take a row in the middle of a body, or a pure ACK; False if it may be more."""
+        if self._kept is not None or self._wait_rows:
+            return False
+        if kind != DATA:
+            if kind == PURE:
+                self._pairs.meter[0] += wire
+            return kind == PURE
+        side = self._sides[direction & 1]
+        if side.mode != BODY or side.body is None or not side.body.passes(length):
+            return False
+        side.seen = offset + length
+        self._pairs.meter[0] += wire
+        self._results.http_bytes[direction] += length
+        if side.current is not None:
+            pairing.add_body(side.current, side.is_client, length, time)
+        return True
+
     def begin_in_middle(self, piece: Piece) -> None:
         """Begin with a row that opens with a head; the other side is lost yet."""
         self._sides[1 - (piece.row[DIRECTION] & 1)].mode = SEEK
@@ -122,7 +144,13 @@ class Conversation:
             return
         begun = side.pending or b""
         buffer = begun + piece.data
-        answer = recognise(buffer)
+        if not self._proxied and (size := proxy_header(buffer)):
+            if size > 0:
+                self._skip_proxy_header(side, piece, size - len(begun))
+                return
+            answer = MAYBE
+        else:
+            answer = recognise(buffer)
         too_long = (
             len(buffer) > self._results.options.max_head_bytes or len(self._kept) > MAX_KEPT_ROWS
         )
@@ -146,6 +174,15 @@ class Conversation:
             for earlier in kept:
                 self.row(earlier)
             self.row(piece)
+
+    def _skip_proxy_header(self, side: Side, piece: Piece, at: int) -> None:
+        """Begin behind what a balancer put before the stream; it stays unparsed."""
+        assert self._kept is not None
+        self._proxied = True
+        self._kept = [row for row in self._kept if row.row[DIRECTION] != side.direction]
+        side.pending = None
+        if at < piece.length:
+            self._undecided(side, piece.kept(at))
 
     def _hand_on_kept(self, piece: Piece | None) -> None:
         kept, self._kept = self._kept or [], None

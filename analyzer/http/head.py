@@ -18,6 +18,11 @@ _CONTROL: Final = bytes(byte for byte in range(0x20) if byte not in b"\t\r")
 _MAX_METHOD = 32
 """Longest method taken for one. The longest registered, UPDATEREDIRECTREF, has 17."""
 
+_PROXY_1: Final = b"PROXY "
+_MAX_PROXY_1: Final = 107
+"""With CRLF: the specification's own count, for the longest addresses."""
+_PROXY_2: Final = b"\r\n\r\n\0\r\nQUIT\n"
+
 REQUEST: Final = "request"
 RESPONSE: Final = "response"
 MAYBE: Final = "maybe"
@@ -71,6 +76,28 @@ def leading_empty(data: bytes | bytearray) -> int:
     if data[:1] not in (b"\r", b"\n"):
         return 0
     return len(data) - len(data.lstrip(b"\r\n"))
+
+
+def proxy_header(data: bytes | bytearray) -> int:
+    """Return the size of a PROXY protocol header at the start of a stream.
+
+    A balancer puts one before the first request (HAProxy's "The PROXY protocol",
+    versions 1, a line, and 2, binary), to say where the connection comes from.
+
+    Returns:
+        0 if there is none; -1 if more bytes are needed to tell.
+    """
+    if data[:6] == _PROXY_1[: len(data)]:
+        end = data.find(b"\r\n", 0, _MAX_PROXY_1)
+        if end >= 0:
+            return end + 2
+        return -1 if len(data) < _MAX_PROXY_1 else 0
+    if data[:12] == _PROXY_2[: len(data)]:
+        if len(data) < 16:
+            return -1
+        size = 16 + (data[14] << 8) + data[15]
+        return size if len(data) >= size else -1
+    return 0
 
 
 def head_end(data: bytes | bytearray, begin: int) -> int:

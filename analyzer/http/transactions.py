@@ -19,6 +19,9 @@ from analyzer.http.results import Results
 from analyzer.options import Options
 from analyzer.tcp.bytestream import DATA, GAP_CUT, StreamBatch
 
+_SHORT = ("kind", "direction", "offset", "length", "time", "wire")
+"""What Conversation.passes has to know of a row: making a whole one costs more."""
+
 _BLOCK = 1024
 """Rows looked at together: a connection that is handed on leaves the slow way with
 the next block, however large the batch."""
@@ -81,12 +84,15 @@ class HttpStage:
         chosen = rows.take(places)
         payload = ((chosen["kind"] <= GAP_CUT) & (chosen["length"] > 0)).tolist()
         slots = (chosen["direction"] >> 1).tolist()
+        shorts = zip(*(chosen[name].tolist() for name in _SHORT), strict=True)
         conversations = self._conversations
         openings = self._openings
-        for at, (place, slot, has_payload) in enumerate(
-            zip(places.tolist(), slots, payload, strict=True)
+        for at, (place, slot, has_payload, short) in enumerate(
+            zip(places.tolist(), slots, payload, shorts, strict=True)
         ):
             conversation = conversations.get(slot)
+            if conversation is not None and conversation.passes(*short):
+                continue
             if conversation is None and not has_payload and slot not in openings:
                 # SYNs and ACKs before the first payload cost nothing.
                 if results.handed_on[2 * slot]:

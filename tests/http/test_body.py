@@ -144,3 +144,12 @@ def test_any_bytes_in_any_cut_give_the_same_end(raw, sizes):
     feed(many, raw, sizes)
     assert (one.done, bool(one.fault)) == (many.done, bool(many.fault))
     assert 0 <= taken <= len(raw)
+
+
+def test_bytes_pass_unseen_only_inside_of_a_body():
+    known = Body(10)
+    assert known.passes(9)
+    assert not known.passes(1)  # its last byte ends the message
+    assert BodyUntilClose().passes(10**6)
+    chunked = ChunkedBody()
+    assert not chunked.passes(1)  # a chunk size has to be read first
