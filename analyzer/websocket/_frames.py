@@ -37,6 +37,7 @@ _HEADER = cython.declare(cython.int, layout.HEADER)
 _PAYLOAD = cython.declare(cython.int, layout.PAYLOAD)
 _SEEK = cython.declare(cython.int, layout.SEEK)
 _IGNORE = cython.declare(cython.int, layout.IGNORE)
+_KEEP_ALL = cython.declare(cython.int, layout.KEEP_ALL)
 _MAX_CONTROL = cython.declare(cython.int, layout.MAX_CONTROL)
 _CONTINUATION = cython.declare(cython.int, 0)
 _TEXT = cython.declare(cython.int, 1)
@@ -409,11 +410,12 @@ class FrameWalk(Messages):
             self.walks[d].payload_left -= n
             self.walks[d].missing += n
             self.walks[d].phase = (self.walks[d].phase + n) & 3
-            self.walks[d].utf8_need = _UTF8_OFF
-            if self.walks[d].message >= 0:
+            # A control frame between two fragments has bytes of its own.
+            if self.walks[d].message >= 0 and self.walks[d].opcode < _CLOSE:
+                self.walks[d].utf8_need = _UTF8_OFF
                 self.pool[self.walks[d].message].damaged = 1
-            if self.walks[d].keep:
-                self._fragment(i, d, -1, n)
+                if self.walks[d].keep == _KEEP_ALL or self.walks[d].compressed:
+                    self._fragment(i, d, -1, n)
             left -= n
             if self.walks[d].payload_left == 0:
                 self._end_frame(i, d, self.chunks[i].offset + n)

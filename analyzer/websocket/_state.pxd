@@ -125,7 +125,6 @@ ctypedef struct Fragment:
     long long frame
     int message
     int direction
-    unsigned char first
     unsigned char last
     unsigned char compressed
     unsigned char text

@@ -46,7 +46,7 @@ class WalkState:
         self.free_count = self.done_count = self.frame_count = 0
         self.control_count = self.control_used = 0
         self.fragment_count = self.oddity_count = 0
-        self._arrays = {}
+        self._arrays: dict[str, Any] = {}
         self.data = np.zeros(0, np.uint8)
         self.pattern = np.zeros(64, np.uint8)
         self.partial = self.control = np.zeros((0, 0), np.uint8)
@@ -237,7 +237,6 @@ class WalkState:
         self.fragments[f].frame = self.walks[d].frame
         self.fragments[f].message = self.walks[d].message
         self.fragments[f].direction = d
-        self.fragments[f].first = 0
         self.fragments[f].last = 0
         self.fragments[f].compressed = self.walks[d].compressed
         self.fragments[f].text = 0

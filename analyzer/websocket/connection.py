@@ -207,6 +207,9 @@ class WebSocketConnection:
             if self.closed_by is None:
                 self.closed_by = ended_by
             self.state = TRANSITIONS[self.state, event]
+        if self.close_kind == "open":
+            # A Close that nobody has answered yet ends nothing.
+            self.closed_by = None
         if ended_at != NULL:
             self.closed_at = ended_at
         elif self.state == State.CLEAN:

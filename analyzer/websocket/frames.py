@@ -158,7 +158,6 @@ FRAGMENT = row_dtype(
         ("frame", "<i8"),
         ("message", "<i4"),  # pool index; -1: the message was given up
         ("direction", "<i4"),
-        ("first", "u1"),  # begins its message
         ("last", "u1"),  # ends its message
         ("compressed", "u1"),
         ("text", "u1"),

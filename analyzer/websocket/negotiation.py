@@ -20,11 +20,6 @@ RSV2: Final = 2
 RSV3: Final = 1
 
 DEFLATE: Final = "permessage-deflate"
-PER_FRAME_DEFLATE: Final = frozenset(
-    {"x-webkit-deflate-frame", "deflate-frame", "perframe-deflate"}
-)
-"""Drafts before RFC 7692, still spoken by old WebKit: RSV1 marks a frame whose payload
-is compressed just like a message of permessage-deflate."""
 
 MAX_WINDOW_BITS: Final = 15
 
@@ -64,7 +59,6 @@ class Negotiation:
         client_no_context_takeover: the client begins each message with an empty window.
         server_no_context_takeover: the server does.
         rsv_allowed: reserved bits that an extension defines: RSV1 4, RSV2 2, RSV3 1.
-        per_frame: RSV1 marks one compressed frame, not a compressed message.
         assumed: the handshake was not captured; all this is the widest guess.
         unknown_extensions: names of accepted extensions that are not decoded: what
             their bits and bytes mean is not known.
@@ -77,7 +71,6 @@ class Negotiation:
     client_no_context_takeover: bool = False
     server_no_context_takeover: bool = False
     rsv_allowed: int = 0
-    per_frame: bool = False
     assumed: bool = False
     unknown_extensions: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -110,7 +103,6 @@ def negotiate(handshake: Handshake) -> Negotiation:
     """
     faults: list[str] = []
     accepted: Parameters | None = None
-    per_frame = False
     unknown: list[str] = []
     for name, written in handshake.extensions:
         lowered = name.lower()
@@ -120,14 +112,10 @@ def negotiate(handshake: Handshake) -> Negotiation:
                 faults += _offer_faults(accepted, handshake.extensions_offered, faults)
         elif lowered == DEFLATE:
             faults.append("permessage-deflate is accepted twice")
-        elif lowered in PER_FRAME_DEFLATE and not per_frame:
-            per_frame = True
         else:
             unknown.append(name)
-    # Both at once would fight over RSV1; the registered one is believed.
-    per_frame = per_frame and accepted is None
     parameters = accepted or {}
-    deflate = accepted is not None or per_frame
+    deflate = accepted is not None
     return Negotiation(
         deflate=deflate,
         client_window_bits=parameters.get("client_max_window_bits") or MAX_WINDOW_BITS,
@@ -135,7 +123,6 @@ def negotiate(handshake: Handshake) -> Negotiation:
         client_no_context_takeover="client_no_context_takeover" in parameters,
         server_no_context_takeover="server_no_context_takeover" in parameters,
         rsv_allowed=RSV1 | RSV2 | RSV3 if unknown else RSV1 if deflate else 0,
-        per_frame=per_frame,
         unknown_extensions=tuple(unknown),
         findings=_findings(handshake, faults, unknown),
     )

@@ -92,7 +92,6 @@ class PayloadStage:
             frame,
             message,
             direction,
-            _,
             last,
             compressed,
             text,

@@ -167,8 +167,7 @@ class WebSocketStage:
             keep = layout.KEEP_ALL
         elif negotiation.deflate:
             keep = layout.KEEP_COMPRESSED
-        deflates = negotiation.deflate and not negotiation.per_frame
-        rules = (negotiation.rsv_allowed, int(deflates), keep, int(handshake is None))
+        rules = (negotiation.rsv_allowed, int(negotiation.deflate), keep, int(handshake is None))
         for sender in (CLIENT, SERVER):
             direction = connection.direction(sender)
             self._walk.open(direction, connection.connection, sender, rules)

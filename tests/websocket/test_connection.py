@@ -77,7 +77,7 @@ def test_clean_close_without_the_end_of_tcp_ends_with_the_second_close():
 def test_one_close_alone_leaves_it_open():
     one = connection([None, closing(10)])
     one.end([], NULL)
-    assert (one.close_kind, one.closed_by, one.closed_at) == ("open", SERVER, NULL)
+    assert (one.close_kind, one.closed_by, one.closed_at) == ("open", None, NULL)
 
 
 def test_nothing_seen_is_null():

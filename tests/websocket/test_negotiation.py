@@ -133,16 +133,7 @@ def test_offers_are_not_missed_where_the_request_was_not_seen() -> None:
     assert agreed.findings == ()
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["x-webkit-deflate-frame", "deflate-frame", "perframe-deflate", "X-WebKit-Deflate-Frame"],
-)
-def test_compression_by_frame(name: str) -> None:
-    agreed = negotiate(handshake(name, name))
-    assert agreed == Negotiation(deflate=True, per_frame=True, rsv_allowed=4)
-
-
-@pytest.mark.parametrize("name", ["permessage-bzip2", "bbf-usp-protocol"])
+@pytest.mark.parametrize("name", ["permessage-bzip2", "bbf-usp-protocol", "x-webkit-deflate-frame"])
 def test_unknown_extensions_may_use_every_bit(name: str) -> None:
     agreed = negotiate(handshake(name, name))
     assert not agreed.deflate

@@ -123,7 +123,7 @@ def test_numbers_do_not_depend_on_the_cut(talks):
         ([(CLIENT, "rst")], "reset", CLIENT, 3),
         ([CLOSES[1], (CLIENT, "rst")], "reset", SERVER, 4),
         ([], "open", None, None),
-        ([CLOSES[0]], "open", CLIENT, None),
+        ([CLOSES[0]], "open", None, None),
     ],
 )
 def test_close_kinds(steps, kind, closed_by, closed_at):
