@@ -81,6 +81,9 @@ class Options:
     """Request line and fields. Apache allows 8 KiB a line, nginx 32 KiB in all."""
     max_early_bytes: int = 1 * MIB
     """Bytes a client may send behind its upgrade request before the 101 is seen."""
+    max_held_head_bytes_total: int = 64 * MIB
+    """Unfinished heads, and rows kept until it is clear what they are, of all connections
+    together; the connection that keeps some longest is handed on first."""
     max_pipelined: int = 1024
     """Requests on a connection that wait for their responses."""
     max_remembered_keys: int = 65_536

@@ -41,7 +41,7 @@ from analyzer.http.head import (
 from analyzer.http.opening import Opening
 from analyzer.http.pairing import Pairs, Transaction
 from analyzer.http.results import Results
-from analyzer.http.sides import BODY, HEAD, HOLD, MAX_KEPT_ROWS, SEEK, WAIT, Side
+from analyzer.http.sides import BODY, HEAD, HOLD, MAX_KEPT_ROWS, ROW_BYTES, SEEK, WAIT, Side
 from analyzer.http.upgrade import Checks, check_switch, has_token, refuse
 from analyzer.tcp.bytestream import DATA, FIN, GAP_CUT, PURE, RESET
 
@@ -127,6 +127,23 @@ class Conversation:
         if side.current is not None:
             pairing.add_body(side.current, side.is_client, length, time)
         return True
+
+    def memory(self) -> int:
+        """Return about how many bytes are kept that could not be read yet."""
+        most = self._results.options.max_early_bytes
+        one, other = self._sides
+        rows = ROW_BYTES * len(self._kept) if self._kept else 0
+        return rows + one.memory(most) + other.memory(most)
+
+    def give_up(self, packet: int) -> None:
+        """Hand the connection on, because all together keep too much."""
+        limit = self._results.options.max_held_head_bytes_total
+        detail = f"all connections hold over {limit} bytes (max_held_head_bytes_total)"
+        self._results.find(findings.HTTP_HEAD_LIMIT, self._slot, packet, detail)
+        if self._kept is not None:
+            self._hand_on_kept(None)
+        else:
+            self._hand_on()
 
     def begin_in_middle(self, piece: Piece) -> None:
         """Begin with a row that opens with a head; the other side is lost yet."""

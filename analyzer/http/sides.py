@@ -24,6 +24,10 @@ MAX_KEPT_ROWS: Final = 4096
 """Rows kept back at once: segments of one byte cost a hundred times their payload."""
 
 
+ROW_BYTES: Final = 600
+"""About what a kept row costs beside its payload: a tuple of 14 integers, an object."""
+
+
 class Side:
     """One direction: the parser's state.
 
@@ -96,3 +100,10 @@ class Side:
         if self.mode in (HOLD, WAIT):
             self.mode = HEAD
         return held
+
+    def memory(self, most: int) -> int:
+        """Return about how many bytes are kept; of held rows, payload up to `most`."""
+        pending = len(self.pending) if self.pending is not None else 0
+        if not self.held:
+            return pending
+        return pending + min(self.held_bytes, most) + ROW_BYTES * len(self.held)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from analyzer.http.conversation import Conversation
 from analyzer.http.events import HttpBatch
-from analyzer.http.handover import DIRECTION, KIND, START, Piece
+from analyzer.http.handover import DIRECTION, KIND, PACKET, START, Piece
 from analyzer.http.head import MAYBE, NEITHER, recognise
 from analyzer.http.opening import NO_PAYLOAD, Opening, open_attempt, switch
 from analyzer.http.results import Results
@@ -34,6 +34,8 @@ class HttpStage:
         self._results = Results(options)
         self._conversations: dict[int, Conversation] = {}
         self._openings: dict[int, Opening] = {}
+        self._holding: dict[int, int] = {}  # slot: bytes held back, oldest first
+        self._held = 0
         self._stale: list[int] = []
 
     def push(self, batch: StreamBatch) -> HttpBatch:
@@ -49,6 +51,7 @@ class HttpStage:
         results.handover.at = count
         for slot in batch.ended:
             conversation = self._conversations.pop(slot, None)
+            self._held -= self._holding.pop(slot, 0)
             opening = self._openings.pop(slot, None)
             if opening is not None:
                 conversation = Conversation.behind(opening, results)
@@ -113,9 +116,28 @@ class HttpStage:
                 if conversation is None:
                     continue
             conversation.row(piece)
-            if conversation.handed_on:
-                del conversations[slot]
+            self._account(slot, conversation, piece.row[PACKET])
         return end
+
+    def _account(self, slot: int, conversation: Conversation, packet: int) -> None:
+        """Keep the count of what all conversations hold back below its limit."""
+        if conversation.handed_on:
+            del self._conversations[slot]
+            self._held -= self._holding.pop(slot, 0)
+            return
+        held = conversation.memory()
+        before = self._holding.get(slot, 0)
+        if held == before:
+            return
+        self._held += held - before
+        if held:
+            self._holding[slot] = held
+        else:
+            del self._holding[slot]
+        while self._held > self._results.options.max_held_head_bytes_total:
+            oldest = next(iter(self._holding))
+            self._held -= self._holding.pop(oldest)
+            self._conversations.pop(oldest).give_up(packet)
 
     def _open(self, slot: int, piece: Piece, batch: StreamBatch) -> Conversation | None:
         """Return the conversation that has to see a row; None if the short way did."""

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from oracle.conversations import HEADER_BYTES, batch_of, cut, rows_of, stream
 from oracle.upgrades import OK, PLAIN, SWITCH, UPGRADE, payload, run
 
+from analyzer import findings
 from analyzer.http.transactions import HttpStage
 from analyzer.options import Options
 
@@ -118,6 +119,37 @@ def test_mutated_traffic_never_raises_and_bytes_tie_out(
     for side in (0, 1):
         sent = sum(len(what) for each, what in mutated if each == side and isinstance(what, bytes))
         assert out.http_bytes[side] + len(payload(out, side)) <= sent
+
+
+# --- what all connections hold back together
+
+
+def unfinished(slots, **limits):
+    stage = HttpStage(Options(**limits))
+    half = PLAIN[:-2] + b"X-Long: " + b"x" * 600
+    rows = [row for slot in range(slots) for row in rows_of([(0, half)], slot, slot + 1)]
+    return stage, stage.push(batch_of(rows, slots))
+
+
+def test_heads_without_end_are_bounded_over_all_connections():
+    stage, out = unfinished(5, max_held_head_bytes_total=1500)
+    assert [each.kind for each in out.findings] == [findings.HTTP_HEAD_LIMIT] * 3
+    assert [each.slot for each in out.findings] == [0, 1, 2]  # the oldest first
+    assert sorted(stage._conversations) == [3, 4]
+
+
+def test_heads_without_end_below_the_limit_stay():
+    stage, out = unfinished(5)
+    assert not out.findings
+    assert len(stage._conversations) == 5
+
+
+def test_what_ends_is_no_longer_counted_as_held():
+    stage = HttpStage(Options())
+    stage.push(stream([(0, PLAIN[:-2])]))
+    stage.push(stream([(0, UPGRADE + b"early"), (1, SWITCH)]))
+    assert stage._held == 0
+    assert not stage._holding
 
 
 # --- h11 as oracle
