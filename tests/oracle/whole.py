@@ -1,0 +1,49 @@
+"""The whole way, from a capture in memory to DataFrames."""
+
+from __future__ import annotations
+
+import io
+
+import pandas as pd
+
+from analyzer import pipeline
+from analyzer.analysis import Collector, to_frame
+from analyzer.options import Options
+from analyzer.tables.schema import LEDGER_PARTS, TABLES
+
+Tables = dict[str, pd.DataFrame]
+Said = dict[str, list[tuple[str, bytes | None]]]
+
+
+def tables_of(data: bytes, **options: object) -> Tables:
+    """Analyse a capture as from a pipe."""
+    collector = Collector()
+    pipeline.run(["-"], Options(**options), [collector], stdin=io.BytesIO(data))  # type: ignore[arg-type]
+    return {table.name: to_frame(collector.rows(table)) for table in TABLES}
+
+
+def assert_ties_out(tables: Tables) -> None:
+    """Assert that the ledger's parts are no less than 0, and together the whole."""
+    ledger = tables["ledger"]
+    parts = ledger[list(LEDGER_PARTS)]
+    assert (parts.sum(axis=1) == ledger["wire_bytes"]).all()
+    assert (parts >= 0).all(axis=None)
+
+
+def said(tables: Tables, tcp_stream: int | None = None) -> Said:
+    """Return type and payload of each message by sender, in order."""
+    messages = tables["messages"]
+    if tcp_stream is not None:
+        rows = tables["connections"]
+        chosen = rows.loc[rows["tcp_stream"] == tcp_stream, "connection"]
+        messages = messages[messages["connection"].isin(chosen)]
+    found: Said = {"client": [], "server": []}
+    for row in messages.sort_values(["connection", "message"]).itertuples():
+        found[row.direction].append((row.type, row.payload))
+    return found
+
+
+def grave(tables: Tables) -> set[str]:
+    """Return the ids of findings that are warnings or errors."""
+    findings = tables["findings"]
+    return set(findings.loc[findings["severity"].isin(["warning", "error"]), "id"])
