@@ -11,17 +11,22 @@ HEAD = """# Sample captures
 Small captures of real programs, with what they must contain according to a source other
 than wsanalyze: the programs' own logs (`logs/`, one event per line, see
 `make/recording.py`) and tshark 4.0.17. `manifest.json` holds both for each capture, and
-says where tshark is known to be wrong. Tests need nothing but these files.
+says where tshark is known to be wrong. Tests need nothing but these files. A capture of
+TLS has its key log beside it (`NAME.keys`); what is inside stands in the manifest under
+`log_decrypted` and `tshark_decrypted`, and the columns below count what is in clear.
 
 ## Make them again
 
 As root on Debian 12, each generator by itself, such as `python captures/make/npm_ws.py`:
 
 - Debian packages: tcpdump, tshark, iproute2, nodejs, npm; nginx for `nginx_proxy.py`;
-  tomcat10, tomcat10-examples and chromium for `tomcat_chat.py`.
+  tomcat10, tomcat10-examples and chromium for `tomcat_chat.py`; tinyproxy for
+  `connect_proxy.py`; nginx, nghttp2-proxy and curl for `http2_clear.py`; openssl for
+  `python_wss.py`.
 - Python packages: websockets, aiohttp; zstandard for `faults.py`.
-- npm packages (ws, playwright-core) are installed into a temporary folder, or taken from
-  the folder that `CAPTURES_NODE_MODULES` names.
+- npm packages (ws, playwright-core, socket.io, socket.io-client, sockjs, sockjs-client,
+  @stomp/stompjs) are installed into a temporary folder, or taken from the folder that
+  `CAPTURES_NODE_MODULES` names.
 
 Generators run in a network namespace of their own. Payloads are made with fixed seeds;
 ports, keys, times and packet sizes differ from run to run, so a new run replaces capture,

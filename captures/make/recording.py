@@ -18,6 +18,7 @@ end the connection; `how` is "close" (a Close frame), "fin" or "reset".
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -109,6 +110,21 @@ def program_version(*command: str) -> str:
     return (done.stdout + done.stderr).splitlines()[0].strip()
 
 
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a capturing program; it writes out what it holds.
+
+    A signal that falls between its look at the stop flag and its wait for packets is not
+    heeded before the next packet, which on a quiet interface never comes: so again.
+    """
+    for _ in range(20):
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=3)
+            return
+    process.kill()
+    raise RuntimeError("the capturing program does not stop")
+
+
 @contextlib.contextmanager
 def capture(
     path: Path,
@@ -158,9 +174,7 @@ def capture(
             yield
             time.sleep(0.6)
         finally:
-            process.send_signal(signal.SIGINT)
-            process.stderr.read()
-            process.wait()
+            stop(process)
     if path.suffix == ".pcapng":
         path.write_bytes(without_machine(path.read_bytes()))
 
@@ -191,8 +205,12 @@ def without_machine(data: bytes) -> bytes:
 # --- expected counts -------------------------------------------------------------------
 
 
-def tshark_fields(path: Path, display_filter: str, *fields: str) -> list[list[str]]:
+def tshark_fields(
+    path: Path, display_filter: str, *fields: str, keys: Path | None = None
+) -> list[list[str]]:
     command = ["tshark", "-n", "-r", str(path), "-o", "tcp.reassemble_out_of_order:TRUE"]
+    if keys:
+        command += ["-o", f"tls.keylog_file:{keys}"]
     command += ["-Y", display_filter, "-T", "fields"]
     for field in fields:
         command += ["-e", field]
@@ -200,22 +218,21 @@ def tshark_fields(path: Path, display_filter: str, *fields: str) -> list[list[st
     return [line.split("\t") for line in done.stdout.splitlines()]
 
 
-def tshark_counts(path: Path) -> dict[str, Any]:
+def tshark_counts(path: Path, keys: Path | None = None) -> dict[str, Any]:
     """What tshark counts: frames by direction (from the mask bit) and opcode, and more."""
+    find = functools.partial(tshark_fields, path, keys=keys)
     frames: dict[str, Counter[str]] = {"client": Counter(), "server": Counter()}
-    rows = tshark_fields(path, "websocket", "websocket.opcode", "websocket.mask")
+    rows = find("websocket", "websocket.opcode", "websocket.mask")
     for opcodes, masks in rows:
         for opcode, mask in zip(opcodes.split(","), masks.split(","), strict=True):
             name = OPCODES.get(int(opcode), f"reserved-{opcode}")
             frames["client" if mask in ("1", "True") else "server"][name] += 1
     codes: Counter[str] = Counter()
-    for (row,) in tshark_fields(
-        path, "websocket.opcode == 8", "websocket.payload.close.status_code"
-    ):
+    for (row,) in find("websocket.opcode == 8", "websocket.payload.close.status_code"):
         codes.update(code for code in row.split(",") if code)
-    streams = {row[0] for row in tshark_fields(path, "tcp", "tcp.stream")}
-    packets = tshark_fields(path, "frame", "frame.number")
-    accepted = tshark_fields(path, "http.response.code == 101", "tcp.stream")
+    streams = {row[0] for row in find("tcp", "tcp.stream")}
+    packets = find("frame", "frame.number")
+    accepted = find("http.response.code == 101", "tcp.stream")
     return {
         "source": "tshark 4.0.17",
         "packets": len(packets),
@@ -299,6 +316,7 @@ def publish(
     more: dict[str, Any] | None = None,
     tshark_notes: str = "",
     tshark_differs: bool = False,
+    keys: Path | None = None,
 ) -> None:
     """Put a capture, its log and its line of the manifest in place.
 
@@ -312,6 +330,9 @@ def publish(
         more: further expected facts, each group with its own "source".
         tshark_notes: where tshark 4.0.17 is known to be wrong about this capture.
         tshark_differs: tshark's frames are not compared with the log.
+        keys: key log (SSLKEYLOGFILE) of a capture of TLS, stored beside it. What the
+            programs logged, and what tshark sees with it, are then groups of their own,
+            `log_decrypted` and `tshark_decrypted`.
     """
     data = source.read_bytes()
     assert len(data) < MAX_BYTES, f"{name}: {len(data)} bytes"
@@ -321,9 +342,13 @@ def publish(
         LOGS.mkdir(exist_ok=True)
         log = LOGS / (Path(name).stem + ".jsonl")
         log.write_text("".join(json.dumps(event) + "\n" for event in events))
-        expected["log"] = log_counts(events)
+        decrypted = "_decrypted" if keys else ""
+        if keys:
+            (CAPTURES / name).with_suffix(".keys").write_bytes(keys.read_bytes())
+            expected["tshark_decrypted"] = tshark_counts(source, keys)
+        counted = expected["log" + decrypted] = log_counts(events)
         if not tshark_differs:
-            compare(name, expected["log"], expected["tshark"])
+            compare(name, counted, expected["tshark" + decrypted])
     expected.update(more or {})
     entry = {
         "description": description,
