@@ -90,7 +90,7 @@ def tail(row: Row, at: int) -> Row:
 
 def end_row(direction: int, time: int) -> Row:
     """Return a row of no packet, for what ends with its connection."""
-    row = [0] * len(CHUNK)
+    row = [0] * (FLAGS + 1)
     row[DIRECTION], row[TIME] = direction, time
     return tuple(row)
 

@@ -392,29 +392,6 @@ def test_fin_behind_held_bytes_leaves_in_its_place():
     assert out.rows["packet"].tolist() == [2, 3, 4]
 
 
-# --- PROXY protocol (its specification, sections 2.1 and 2.2)
-
-PROXY_1 = b"PROXY TCP4 192.168.0.1 192.168.0.11 56324 443\r\n"
-PROXY_2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c" + bytes(12)
-
-
-@pytest.mark.parametrize("header", [PROXY_1, PROXY_2, b"PROXY UNKNOWN\r\n"])
-@pytest.mark.parametrize("cut", [0, 1, 5, 13])
-def test_upgrade_behind_a_proxy_header(header, cut):
-    whole = header + UPGRADE
-    pieces = [(0, whole[:cut]), (0, whole[cut:])] if cut else [(0, header), (0, UPGRADE)]
-    out = run([*pieces, (1, SWITCH)])
-    assert [each.outcome for each in out.upgrades] == ["accepted"]
-    assert out.http_bytes[:2].tolist() == [len(UPGRADE), len(SWITCH)]
-    assert not out.findings
-
-
-def test_only_one_proxy_header_is_skipped():
-    out = run([(0, PROXY_1 * 3000)])
-    assert not out.handshakes
-    assert out.http_bytes[0] == 0
-
-
 def test_field_names_keep_their_spelling_in_a_reason():
     upgrade = UPGRADE.replace(b"Sec-WebSocket-Version: 13", b"Sec-WebSocket-Version: 12")
     out = run([(0, upgrade), (1, b"HTTP/1.1 400 No\r\n\r\n")])

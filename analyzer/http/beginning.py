@@ -1,0 +1,122 @@
+"""The beginning of a conversation: whether a connection is HTTP, and which side asks.
+
+Knows start lines, and PROXY protocol headers before them. Must not know messages. The
+base of http.conversation, which goes on where this is decided.
+"""
+
+from __future__ import annotations
+
+from analyzer import findings
+from analyzer.http.handover import DIRECTION, KIND, Piece
+from analyzer.http.head import MAYBE, NEITHER, REQUEST, proxy_header, recognise
+from analyzer.http.pairing import Pairs
+from analyzer.http.results import Results
+from analyzer.http.sides import MAX_KEPT_ROWS, ROW_BYTES, SEEK, Side
+from analyzer.tcp.bytestream import DATA, GAP_CUT
+
+
+class Beginning:
+    """Both sides of one connection, and the rows kept until it is clear what they are.
+
+    Attributes:
+        handed_on: the connection is HTTP no more; its rows leave.
+    """
+
+    __slots__ = (
+        *("_client", "_kept", "_pairs", "_proxied", "_results", "_sides", "_slot", "_start_seen"),
+        "handed_on",
+    )
+
+    def __init__(self, slot: int, results: Results, *, start_seen: bool) -> None:
+        self._slot = slot
+        self._results = results
+        self._start_seen = start_seen
+        self._sides = (Side(2 * slot), Side(2 * slot + 1))
+        self._client = -1
+        self._kept: list[Piece] | None = []  # rows since the first, while undecided
+        self._pairs = Pairs(results, slot)
+        self._proxied = False
+        self.handed_on = False
+
+    def row(self, piece: Piece) -> None:
+        """Take the next row of the connection."""
+        raise NotImplementedError
+
+    def _hand_on(self, *, search: bool = False) -> None:
+        raise NotImplementedError
+
+    def memory(self) -> int:
+        """Return about how many bytes are kept that could not be read yet."""
+        most = self._results.options.max_early_bytes
+        one, other = self._sides
+        rows = ROW_BYTES * len(self._kept) if self._kept else 0
+        return rows + one.memory(most) + other.memory(most)
+
+    def give_up(self, packet: int) -> None:
+        """Hand the connection on, because all together keep too much."""
+        limit = self._results.options.max_held_head_bytes_total
+        detail = f"all connections hold over {limit} bytes (max_held_head_bytes_total)"
+        self._results.find(findings.HTTP_HEAD_LIMIT, self._slot, packet, detail)
+        if self._kept is not None:
+            self._hand_on_kept(None)
+        else:
+            self._hand_on()
+
+    def _undecided(self, side: Side, piece: Piece) -> None:
+        """Look whether the connection is HTTP at all; keep its rows until then."""
+        assert self._kept is not None
+        if piece.row[KIND] != DATA:
+            if (piece.row[KIND] <= GAP_CUT and side.pending) or len(self._kept) > MAX_KEPT_ROWS:
+                self._hand_on_kept(piece)
+            else:
+                self._kept.append(piece.kept())
+            return
+        begun = side.pending or b""
+        buffer = begun + piece.data
+        if not self._proxied and (size := proxy_header(buffer)):
+            if size > 0:
+                self._skip_proxy_header(side, piece, size - len(begun))
+                return
+            answer = MAYBE
+        else:
+            answer = recognise(buffer)
+        too_long = (
+            len(buffer) > self._results.options.max_head_bytes or len(self._kept) > MAX_KEPT_ROWS
+        )
+        if answer == NEITHER or (answer == MAYBE and too_long):
+            self._hand_on_kept(piece)
+        elif answer == MAYBE:
+            side.pending = bytearray(buffer)
+            self._kept.append(piece.kept())
+        else:
+            is_client = answer == REQUEST
+            number = side.direction & 1
+            self._client = number if is_client else 1 - number
+            kept, self._kept = self._kept, None
+            server = self._sides[1 - self._client]
+            if server.pending and server.pending[:5] != b"HTTP/"[: len(server.pending)]:
+                # Text from the middle of a body: only a head is a place to begin.
+                server.mode = SEEK
+            for each in self._sides:
+                each.pending = None
+                each.is_client = (each is side) == is_client
+            for earlier in kept:
+                self.row(earlier)
+            self.row(piece)
+
+    def _skip_proxy_header(self, side: Side, piece: Piece, at: int) -> None:
+        """Begin behind what a balancer put before the stream; it stays unparsed."""
+        assert self._kept is not None
+        self._proxied = True
+        self._kept = [row for row in self._kept if row.row[DIRECTION] != side.direction]
+        side.pending = None
+        if at < piece.length:
+            self._undecided(side, piece.kept(at))
+
+    def _hand_on_kept(self, piece: Piece | None) -> None:
+        kept, self._kept = self._kept or [], None
+        # A connection whose begin was not captured may be in the middle of a body.
+        search = not self._start_seen and not self._pairs.begun
+        self._hand_on(search=search)
+        for each in (*kept, *((piece,) if piece is not None else ())):
+            self._results.handover.hand_on(each)
