@@ -16,7 +16,8 @@ daemon off; user root; pid %(folder)s/pid; error_log %(folder)s/error.log;
 events { worker_connections 64; }
 http {
   log_format exchange '$remote_port $request_method $uri $status $body_bytes_sent';
-  access_log %(folder)s/access.log exchange; client_body_temp_path %(folder)s/body; proxy_temp_path %(folder)s/proxy;
+  access_log %(folder)s/access.log exchange;
+  client_body_temp_path %(folder)s/body; proxy_temp_path %(folder)s/proxy;
   fastcgi_temp_path %(folder)s/f; uwsgi_temp_path %(folder)s/u; scgi_temp_path %(folder)s/s;
   server { listen 127.0.0.1:%(port)d; root %(folder)s/www; }
 }
@@ -97,8 +98,8 @@ def main() -> None:
         recording.publish(
             path,
             path.name,
-            description="curl asks nginx and nghttpx (before nginx) for h2c (200 and 101), then speaks HTTP/2"
-            " with prior knowledge; no WebSocket",
+            description="curl asks nginx and nghttpx (before nginx) for h2c (200 and 101), then"
+            " speaks HTTP/2 with prior knowledge; no WebSocket",
             generator="http2_clear.py",
             programs=[
                 recording.program_version("nginx", "-v").removeprefix("nginx version: "),
