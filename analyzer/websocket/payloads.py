@@ -85,17 +85,8 @@ class PayloadStage:
         sizes: list[int] = []
         limit = self._options.max_message_bytes
         joined_by = self._joined
-        for (
-            start,
-            length,
-            packet,
-            frame,
-            message,
-            direction,
-            last,
-            compressed,
-            text,
-        ) in rows.tolist():
+        for row in rows.tolist():
+            start, length, packet, frame, message, direction, last, compressed, text = row
             joined = joined_by.get(direction)
             if joined is None:
                 continue
