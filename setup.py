@@ -54,5 +54,9 @@ def kernels() -> list[Extension]:
 
 setup(
     ext_modules=kernels(),
-    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+    options={
+        "bdist_wheel": {"py_limited_api": "cp311"},
+        # One compiler per processor: most of the time of an install is theirs.
+        "build_ext": {"parallel": os.cpu_count()},
+    },
 )
