@@ -17,6 +17,12 @@ UNTESTED = {"version.py"}
 """Modules without a test file of their own: nothing in them can fail."""
 
 KERNEL_PARTS = {
+    "tcp/_copies.py": "tcp/_assembly.py",
+    "tcp/_delivery.py": "tcp/_assembly.py",
+    "tcp/_lookup.py": "tcp/_assembly.py",
+    "tcp/_ordering.py": "tcp/_assembly.py",
+    "tcp/_rows.py": "tcp/_assembly.py",
+    "tcp/_state.py": "tcp/_assembly.py",
     "websocket/_costs.py": "websocket/_frames.py",
     "websocket/_messages.py": "websocket/_frames.py",
     "websocket/_payload.py": "websocket/_frames.py",
@@ -26,7 +32,7 @@ KERNEL_PARTS = {
 
 MAX_FUNCTION_LINES = 60
 MAX_MODULE_LINES = 500
-LONG_MODULES = {"analyzer/tcp/_assembly.py": 1671, "captures/make/peers.py": 380}
+LONG_MODULES = {"captures/make/peers.py": 380}
 """Modules that are longer, with their lines. May only shrink; new ones are not added."""
 LONG_FUNCTIONS: dict[str, int] = {}
 """`path:name` of each function that is longer, with its lines. May only shrink."""

@@ -156,6 +156,9 @@ class StreamBatch:
             good until the next push. A slot is used again only after the batch in
             whose `ended` it stands.
         directions: dtype DIRECTION, indexed by 2 * slot + side. A view as well.
+            Packets, wire, header, stream and duplicate bytes and pure ACKs, and
+            `last_packet` and `last_time` of `connections`, are filled in when the slot
+            stands in `ended`; the rest is current.
         opened: slots whose connection appeared in this batch.
         ended: slots whose connection leaves with this batch; its rows are final.
         findings: oddities of TCP; `Finding.slot` says where.

@@ -1,7 +1,8 @@
 """Sequence numbers: 32 bits on the wire, 64-bit stream offsets inside the program.
 
-Knows modular arithmetic only. Must not know segments or connections. The kernel has
-the same two lines in C; the tests hold both against each other.
+Knows integer arithmetic only. Must not know segments or connections. Compiled kernels
+take the same functions from sequence.pxd, in C; uncompiled ones take them from here, and
+the tests hold both against each other.
 """
 
 from __future__ import annotations
@@ -32,3 +33,18 @@ def stream_offset(seq: int, base: int, near: int) -> int:
         near: a stream offset within 2**31 of the answer, such as the next expected.
     """
     return near + distance(seq, (base + near) % MODULUS)
+
+
+def wide(value: int) -> int:
+    """Return `value` as an integer that does not wrap; numpy's narrow ones do."""
+    return int(value)
+
+
+def wide_unsigned(value: int) -> int:
+    """Return `value` modulo 2**64, where C does so by itself."""
+    return int(value) & (2**64 - 1)
+
+
+def between(one: int, other: int) -> int:
+    """Return how far two times lie apart: up to 2**64 - 1, so that nothing overflows."""
+    return abs(int(one) - int(other))

@@ -7,7 +7,10 @@ import subprocess
 
 import dpkt
 import pytest
-from oracle.streams import ACK, FIN, RST, SYN, Outcome, segment
+from oracle.streams import ACK, FIN, RST, SYN, Outcome, make_batch, segment
+
+from analyzer.options import Options
+from analyzer.tcp.reassembly import Reassembler
 
 OPEN = [
     segment(0, 100, flags=SYN),
@@ -149,3 +152,41 @@ def test_lookup_survives_removal():
     by_stream = {int(link["tcp_stream"]): int(link["port0"]) for link in out.connections.values()}
     assert [by_stream[row["stream"]] for row in out.rows] == ports
     assert len(out.connections) == len(out.opened) == len(set(out.opened))
+
+
+def six(number, high):
+    """Return a segment as a batch whose addresses have these upper halves."""
+    batch = make_batch([(number, segment(0, 1, b"x"))])
+    batch.rows["version"] = 6
+    batch.rows["source_high"], batch.rows["destination_high"] = high
+    return batch
+
+
+def test_upper_halves_of_addresses_tell_connections_apart():
+    stage = Reassembler(Options())
+    ends = [(1, 2), (1, 3), (0, 0), (1, 0), (0, 2), (2, 1), (1, 2), (0, 0), (1, 3)]
+    made = [stage.push(six(number, high)) for number, high in enumerate(ends, 1)]
+    numbers = [int(b.connections["tcp_stream"][b.rows["direction"][0] >> 1]) for b in made]
+    assert numbers == [0, 1, 2, 3, 4, 5, 0, 2, 1]
+
+
+def test_both_directions_of_long_addresses_are_one_connection():
+    stage = Reassembler(Options())
+    there, back = six(1, (7, 8)), six(2, (7, 8))
+    for end in ("high", "low", "port"):
+        columns = [f"source_{end}", f"destination_{end}"]
+        swapped = [back.rows[name].copy() for name in reversed(columns)]
+        for name, values in zip(columns, swapped, strict=True):
+            back.rows[name] = values
+    assert stage.push(there).rows["direction"].tolist() == [0]
+    assert stage.push(back).rows["direction"].tolist() == [1]
+
+
+def test_state_grows_with_connections_and_keeps_what_it_has():
+    ports = range(1, 1500)
+    traffic = [segment(0, 1, b"ab", port=port) for port in ports]
+    traffic += [segment(0, 3, b"c", port=port) for port in ports]
+    out = Outcome(traffic, [1000, 1, 700])
+    out.check()
+    assert {bytes(out.stream(0, stream)) for stream in out.connections} == {b"abc"}
+    assert {int(total["packets"]) for (_, side), total in out.directions.items() if not side} == {2}

@@ -301,6 +301,78 @@ def test_connection_limit_lets_the_idle_go():
     assert out.ids().count("tcp-connection-limit") == 2
 
 
+NULL = -(2**63)
+
+
+def test_bytes_behind_a_lost_hole_waited_for_nothing():
+    lost = [
+        *handshake(),
+        segment(0, A + 4, b"lo!"),
+        segment(0, A + 7, b"."),
+        segment(1, B + 1, ack=A + 8),
+    ]
+    out = Outcome([*lost, *[segment(1, B + 1, ack=A + 8) for _ in range(4)]], lost_after_segments=3)
+    first, second = (row for row in out.of(0) if row["kind"] == bs.DATA)
+    assert (first["packet"], first["time"], first["ready"]) == (4, 4_000_000, 4_000_000)
+    assert (second["packet"], second["time"], second["ready"]) == (5, 5_000_000, 5_000_000)
+    ended = Outcome([*handshake(), segment(0, A + 4, b"lo!", ack=B + 1, flags=FIN | ACK)])
+    data, fin = ended.of(0)[-2:]
+    assert (data["kind"], data["ready"]) == (bs.DATA, 4_000_000)
+    assert (fin["kind"], fin["ready"]) == (bs.FIN, 4_000_000)
+
+
+def test_bytes_behind_a_hole_given_up_waited_for_nothing():
+    early = [segment(0, A + 1 + 10 * n, b"x" * 5) for n in range(1, 9)]
+    out = Outcome([*handshake(), *early], max_held_bytes=1200)
+    rows = [row for row in out.of(0) if row["kind"] == bs.DATA]
+    assert [row["ready"] for row in rows] == [row["time"] for row in rows]
+
+
+def test_first_other_byte_is_found_in_any_recent_piece():
+    pieces = [segment(0, A + 1 + 2 * n, b"ab") for n in range(6)]
+    out = Outcome([*handshake(), *pieces, segment(0, A + 1, b"abaXabaXabab")])
+    assert ("tcp-overlap-differs", 0, 10, "3") in out.findings
+
+
+def test_packets_without_time_end_nothing():
+    timeless = [{**given, "time": NULL} for given in [*handshake(), *close()]]
+    late = [segment(0, 1, b"x", port=50000, time=10**18 + n * 10**9) for n in (0, 9, 11)]
+    out = Outcome([*timeless, *late])
+    out.check()
+    # The wait for late packets begins with the first time that is known.
+    assert out.ended == [0, 1]
+    waited = Outcome([*timeless, *late[:2], segment(0, A + 2, ack=B + 2, time=NULL)])
+    assert waited.directions[0, 0]["packets"] == 5
+    assert "tcp-late" not in waited.ids()
+    assert "tcp-late" in Outcome([*timeless, *late, timeless[-1]]).ids()
+
+
+def test_syn_retries_count_without_times():
+    out = Outcome([segment(0, A, flags=SYN, time=NULL) for _ in range(3)])
+    assert (out.connections[0]["syn_retries"], out.connections[0]["syn_time"]) == (2, NULL)
+
+
+def test_first_fin_is_known_without_times():
+    timeless = [{**given, "time": NULL} for given in [*handshake(), *close()]]
+    assert Outcome(timeless).connections[0]["fin_side"] == 0
+
+
+def test_times_at_the_ends_of_their_range_are_far_apart():
+    twice = segment(0, A + 1, b"abc", ack=B + 1, identity=77)
+    times = (-(2**63) + 1, 2**63 - 1, 0)
+    out = Outcome([*handshake(), *[{**twice, "time": time} for time in times], *close()])
+    out.check()
+    assert out.directions[0, 0]["duplicate_bytes"] == 0
+    assert out.directions[0, 0]["retransmissions"] == 2
+
+
+def test_closing_at_the_end_of_time_waits():
+    last = [{**given, "time": 2**63 - 2} for given in [*handshake(), *close()]]
+    out = Outcome([*last, segment(0, A + 2, ack=B + 2, time=2**63 - 2)])
+    out.check()
+    assert "tcp-late" not in out.ids()
+
+
 # --- properties
 
 
@@ -365,7 +437,7 @@ hostile = st.lists(
         captured=st.just(None),
         identity=st.integers(0, 5),
         strong=st.integers(0, 1),
-        time=st.one_of(st.none(), st.sampled_from([0, -(2**63), 2 * 10**10])),
+        time=st.one_of(st.none(), st.sampled_from([0, -(2**63), 2 * 10**10, 2**63 - 1, 1 - 2**63])),
         window=st.integers(0, 1),
     ),
     max_size=40,

@@ -1,0 +1,191 @@
+"""What was seen before: copies of a packet, and payload sent again with other bytes.
+
+Knows the rings of recent segments and of delivered payload, which all connections share
+(tcp.connections). Must not know holes. The third of the kernels that make the assembly
+(see _state).
+"""
+
+from __future__ import annotations
+
+import cython
+
+from analyzer import findings
+from analyzer.columns import NULL
+from analyzer.tcp import connections
+
+if cython.compiled:
+    from cython.cimports.analyzer.tcp._rows import RowWriter
+    from cython.cimports.analyzer.tcp.sequence import between, wide, wide_unsigned
+    from cython.cimports.libc.string import memcpy
+else:
+    from analyzer.tcp._rows import RowWriter
+    from analyzer.tcp.sequence import between, wide, wide_unsigned
+
+# C copies of names: a kernel reads a C integer where it would else look up a Python
+# object per row; so it would for literals beyond 31 bits.
+_NULL = cython.declare(cython.longlong, NULL)
+_NEVER = cython.declare(cython.longlong, 2**63 - 1)
+_SYN_FIN_RST = cython.declare(cython.int, 7)
+_CHAIN = cython.declare(cython.int, connections.CHAIN)
+_RECENTS = cython.declare(cython.longlong, connections.RECENTS)
+_PIECES = cython.declare(cython.longlong, connections.PIECES)
+_ARENA = cython.declare(cython.longlong, connections.ARENA_BYTES)
+_WEAK_WINDOW = cython.declare(cython.ulonglong, connections.WEAK_WINDOW_NS)
+_ONES = cython.declare(cython.ulonglong, 0x0101010101010101)
+_HIGHS = cython.declare(cython.ulonglong, 0x8080808080808080)
+
+
+@cython.cclass
+class CopyCheck(RowWriter):
+    """Remembers segments and payload, and finds those that come again."""
+
+    @cython.cfunc
+    def _is_copy(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.bint:
+        """Say whether segment `i` is a packet seen before; remember it if it is not."""
+        identity: cython.ulonglong = wide_unsigned(self.segments[i].identity)
+        tags: cython.ulonglong = wide_unsigned(self.tracks[d].tags)
+        tag: cython.ulonglong = identity >> 56
+        met: cython.ulonglong = tags ^ (tag * _ONES)
+        # One number for four: the keys make it one that no sender can aim at.
+        key: cython.ulonglong = identity ^ wide_unsigned(
+            wide_unsigned(self.segments[i].seq) * self.key0
+            + wide_unsigned(self.segments[i].ack) * self.key1
+            + wide_unsigned(self.payload) * self.key2
+        )
+        n: cython.Py_ssize_t
+        # A byte of `met` is 0 where the tag agrees; this finds a zero byte.
+        if (met - _ONES) & ~met & _HIGHS and self._is_recent(i, d, key):
+            return True
+        self.recent_head += 1
+        n = self.recent_head & (_RECENTS - 1)
+        self.recents[n].key = key
+        self.recents[n].time = self.time
+        self.recents[n].previous = self.tracks[d].recent
+        self.tracks[d].recent = self.recent_head
+        self.tracks[d].tags = wide_unsigned(tags << 8) | tag
+        return False
+
+    @cython.cfunc
+    def _is_recent(
+        self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, key: cython.ulonglong
+    ) -> cython.bint:
+        """Compare with the recent segments of the direction, a byte tag agreeing."""
+        _: cython.int
+        n: cython.Py_ssize_t
+        number: cython.longlong = self.tracks[d].recent
+        window: cython.ulonglong = self.copy_window
+        if self.segments[i].strong_identity == 0:
+            # See connections.WEAK_WINDOW_NS.
+            if self.payload == 0 and self.row_flags & _SYN_FIN_RST == 0:
+                return False
+            if self.time == _NULL:
+                return False
+            if window > _WEAK_WINDOW:
+                window = _WEAK_WINDOW
+        for _ in range(_CHAIN):
+            if number <= 0 or number <= self.recent_head - _RECENTS:
+                return False
+            n = number & (_RECENTS - 1)
+            if (
+                self.recents[n].key == key
+                and (self.recents[n].time == _NULL) == (self.time == _NULL)
+                and between(self.time, self.recents[n].time) <= window
+            ):
+                return True
+            number = self.recents[n].previous
+        return False
+
+    @cython.cfunc
+    def _keep(
+        self,
+        d: cython.Py_ssize_t,
+        place: cython.longlong,
+        start: cython.longlong,
+        count: cython.longlong,
+    ) -> cython.int:
+        """Copy delivered bytes into the arena."""
+        at: cython.Py_ssize_t = self.head & (_ARENA - 1)
+        n: cython.Py_ssize_t
+        if count > _ARENA:
+            return 0
+        if at + count > _ARENA:
+            # A piece never wraps around: the rest of the arena stays unused.
+            self.head += _ARENA - at
+            at = 0
+        self._store(at, start, count)
+        self.piece_head += 1
+        n = self.piece_head & (_PIECES - 1)
+        self.pieces[n].offset = place
+        self.pieces[n].position = self.head
+        self.pieces[n].length = count
+        self.pieces[n].previous = self.tracks[d].piece
+        self.tracks[d].piece = self.piece_head
+        self.head += count
+        return 0
+
+    @cython.cfunc
+    @cython.boundscheck(False)
+    def _store(
+        self, at: cython.Py_ssize_t, start: cython.Py_ssize_t, count: cython.Py_ssize_t
+    ) -> cython.int:
+        """Copy bytes into the arena: one check, and the C library's block copy."""
+        if at < 0 or start < 0 or count <= 0:
+            return 0
+        if at + count > self.arena.shape[0] or start + count > self.data.shape[0]:
+            return 0
+        if cython.compiled:
+            memcpy(
+                cython.address(self.arena[at]),
+                cython.address(self.data[start]),
+                cython.cast(cython.size_t, count),
+            )
+        else:
+            self.arena[at : at + count] = self.data[start : start + count]
+        return 0
+
+    @cython.cfunc
+    def _compare(
+        self,
+        d: cython.Py_ssize_t,
+        place: cython.longlong,
+        start: cython.longlong,
+        captured: cython.longlong,
+    ) -> cython.int:
+        """Compare bytes sent again with those delivered, where the arena still has them."""
+        _: cython.int
+        n: cython.Py_ssize_t
+        differs: cython.longlong
+        first: cython.longlong = _NEVER
+        number: cython.longlong = self.tracks[d].piece
+        for _ in range(_CHAIN):
+            if number <= 0 or number <= self.piece_head - _PIECES:
+                break
+            n = number & (_PIECES - 1)
+            if self.pieces[n].position < self.head - _ARENA:
+                break
+            differs = self._difference(n, place, start, captured)
+            if 0 <= differs < first:
+                first = differs
+            number = self.pieces[n].previous
+        if first != _NEVER:
+            self._note_side(findings.TCP_OVERLAP_DIFFERS, d >> 1, self.packet, first, d)
+        return 0
+
+    @cython.cfunc
+    def _difference(
+        self,
+        n: cython.Py_ssize_t,
+        place: cython.longlong,
+        start: cython.longlong,
+        captured: cython.longlong,
+    ) -> cython.longlong:
+        """Return the stream offset of the first byte that differs from piece `n`, or -1."""
+        offset: cython.longlong = wide(self.pieces[n].offset)
+        shift: cython.longlong = wide(self.pieces[n].position) - offset
+        byte: cython.longlong = max(place, offset)
+        stop: cython.longlong = min(place + captured, offset + self.pieces[n].length)
+        while byte < stop:
+            if self.data[start + byte - place] != self.arena[(byte + shift) & (_ARENA - 1)]:
+                return byte
+            byte += 1
+        return -1

@@ -1,0 +1,363 @@
+"""The life of connections: opened, moved on by events, closed, ended, forgotten.
+
+Knows the state table (tcp.lifecycle), Wireshark's numbering and max_connections. Must
+not know payload. The seventh of the kernels that make the assembly (see _state).
+"""
+
+from __future__ import annotations
+
+import cython
+
+from analyzer import findings
+from analyzer.columns import NULL
+from analyzer.tcp import bytestream, connections, lifecycle
+
+if cython.compiled:
+    from cython.cimports.analyzer.tcp._lookup import Lookup
+    from cython.cimports.analyzer.tcp.sequence import wide
+else:
+    from analyzer.tcp._lookup import Lookup
+    from analyzer.tcp.sequence import wide
+
+# C copies of names: a kernel reads a C integer where it would else look up a Python
+# object per row; so it would for literals beyond 31 bits.
+_NULL = cython.declare(cython.longlong, NULL)
+_NEVER = cython.declare(cython.longlong, 2**63 - 1)
+_PURE = cython.declare(cython.int, bytestream.PURE)
+_FIN_ROW = cython.declare(cython.int, bytestream.FIN)
+_RESET = cython.declare(cython.int, bytestream.RESET)
+_SYN = cython.declare(cython.int, 2)
+_ACK = cython.declare(cython.int, 16)
+_NEW = cython.declare(cython.int, lifecycle.State.NEW)
+_SYN_CROSSED = cython.declare(cython.int, lifecycle.State.SYN_CROSSED)
+_ESTABLISHED = cython.declare(cython.int, lifecycle.State.ESTABLISHED)
+_FIN_BOTH = cython.declare(cython.int, lifecycle.State.FIN_BOTH)
+_CLOSED = cython.declare(cython.int, lifecycle.State.CLOSED)
+_EVENTS = cython.declare(cython.int, len(lifecycle.Event))
+_ON_SYN = cython.declare(cython.int, lifecycle.Event.SYN_0)
+_ON_SYNACK = cython.declare(cython.int, lifecycle.Event.SYNACK_0)
+_ON_FIN = cython.declare(cython.int, lifecycle.Event.FIN_0)
+_ON_RST = cython.declare(cython.int, lifecycle.Event.RST_0)
+_END_CLOSED = cython.declare(cython.int, bytestream.END_CLOSED)
+_END_REUSED = cython.declare(cython.int, bytestream.END_REUSED)
+_END_EVICTED = cython.declare(cython.int, bytestream.END_EVICTED)
+_WINDOW = cython.declare(cython.longlong, connections.WINDOW_BYTES)
+_SEQ_MASK = cython.declare(cython.longlong, 0xFFFFFFFF)
+_TIMED_OUT_AFTER = cython.declare(cython.int, 3)
+
+
+@cython.cclass
+class Lifecycle(Lookup):
+    """Opens and ends connections."""
+
+    @cython.cfunc
+    def _open(self, i: cython.Py_ssize_t) -> cython.Py_ssize_t:
+        """Begin a connection with segment `i`; return its slot."""
+        s: cython.Py_ssize_t
+        hashed: cython.uint = self.hashed
+        syn: cython.int = self._flags(i) & (_SYN | _ACK)
+        if self.mapped >= self.max_connections:
+            self._make_room(i)
+        s = self._new_slot()
+        if 2 * (self.mapped + 1) > self.table.shape[0]:
+            self._grow_table()
+        self._blank(s)
+        self.slots[s].hash = hashed
+        # RFC 9293 3.5: the answer to a SYN is a SYN-ACK, so its receiver opened.
+        self.side = 1 if syn == (_SYN | _ACK) else 0
+        self.links[s].sides_known = 1 if syn & _SYN else 0
+        self._name_ends(i, s)
+        self.links[s].tcp_stream = self.streams
+        self.links[s].first_packet = self.segments[i].packet
+        self.links[s].first_time = self.segments[i].time
+        self.streams += 1
+        self.mapped += 1
+        self._map(s)
+        self.open_streams[self.links[s].tcp_stream] = s
+        self.opened.append(s)
+        return s
+
+    @cython.cfunc
+    def _make_room(self, i: cython.Py_ssize_t) -> cython.int:
+        """Let a connection go: the first that has left, else one that is idle.
+
+        Idle ones are found by second chance: the oldest that has had no packet since
+        the last search passed it. The order is that of tcp_stream, not of slots, so
+        that it depends on packets only.
+        """
+        s: cython.Py_ssize_t
+        if self.left_streams:
+            s = next(iter(self.left_streams.values()))
+            self._unmap(s)
+            return 0
+        while True:
+            stream, number = next(iter(self.open_streams.items()))
+            s = number
+            if self.slots[s].touched == 0:
+                break
+            self.slots[s].touched = 0
+            self.open_streams.move_to_end(stream)
+        self._end(s, _END_EVICTED)
+        self._unmap(s)
+        self._note(
+            findings.TCP_CONNECTION_LIMIT, s, self.segments[i].packet, f"tcp.stream {stream}"
+        )
+        return 0
+
+    @cython.cfunc
+    def _again(self, i: cython.Py_ssize_t, s: cython.Py_ssize_t) -> cython.Py_ssize_t:
+        """Decide on a SYN, or a segment of a connection that has left: the slot, or -1.
+
+        As Wireshark does: a SYN whose sequence number is not the one that its sender
+        is known to have begun with opens a new connection on the same ports.
+        """
+        d: cython.Py_ssize_t = 2 * s + self.side
+        isn: cython.longlong = self.rares[d].isn
+        if self._flags(i) & (_SYN | _ACK) == _SYN and isn >= 0 and self.segments[i].seq != isn:
+            if self.slots[s].left == 0:
+                self._end(s, _END_REUSED)
+            self._unmap(s)
+            return self._open(i)
+        if self.slots[s].left == 0:
+            return s
+        self._reckon_isn(i, d)
+        self._note(findings.TCP_LATE, s, self.segments[i].packet, 1)
+        return -1
+
+    @cython.cfunc
+    def _reckon_isn(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
+        """Keep what Wireshark takes for the initial sequence numbers of both sides.
+
+        The first segment decides, and every SYN-ACK does so again.
+        """
+        flags: cython.int = self._flags(i)
+        seq: cython.longlong = wide(self.segments[i].seq)
+        if flags & (_SYN | _ACK) == (_SYN | _ACK):
+            self.rares[d].isn = seq
+        elif self.rares[d].isn < 0:
+            self.rares[d].isn = (seq - (0 if flags & _SYN else 1)) & _SEQ_MASK
+        if self.rares[d ^ 1].isn < 0 and flags & _ACK:
+            self.rares[d ^ 1].isn = (wide(self.segments[i].ack) - 1) & _SEQ_MASK
+        if self.rares[d ^ 1].isn >= 0:
+            self.slots[d >> 1].numbered = 1
+        return 0
+
+    @cython.cfunc
+    def _event(self, s: cython.Py_ssize_t, event: cython.int, side: cython.int) -> cython.int:
+        """Move the connection's state on, with the times that belong to the change."""
+        old: cython.int = self.slots[s].state
+        new: cython.int = self.transitions[old * _EVENTS + event]
+        self.slots[s].state = new
+        self.links[s].state = new
+        if new == old:
+            return 0
+        if new == _ESTABLISHED and old != _NEW and (side == 0 or old == _SYN_CROSSED):
+            self.links[s].established_time = self.time
+        if new == _CLOSED:
+            self.links[s].closed_time = self.time
+        if new >= _FIN_BOTH:
+            self._close(s)
+        return 0
+
+    @cython.cfunc
+    def _close(self, s: cython.Py_ssize_t) -> cython.int:
+        """Let a finished connection wait for late packets."""
+        due: cython.longlong
+        if self.slots[s].closing:
+            return 0
+        due = self._due()
+        self.slots[s].closing = 1
+        self.closing[self.links[s].tcp_stream] = (due, s)
+        if len(self.closing) == 1 and self.clock != _NULL:
+            self.due = due
+        return 0
+
+    @cython.cfunc
+    def _due(self) -> cython.longlong:
+        """Return when a connection that closes now has waited long enough."""
+        if self.clock == _NULL or self.clock > _NEVER - self.linger:
+            return _NEVER
+        return self.clock + self.linger
+
+    @cython.cfunc
+    def _start_clock(self) -> cython.int:
+        """Begin the waiting of those that closed before any packet had a time."""
+        for stream, entry in list(self.closing.items()):
+            self.closing[stream] = (self._due(), entry[1])
+        self.due = self._next_due()
+        return 0
+
+    @cython.cfunc
+    def _next_due(self) -> cython.longlong:
+        """Return when the next connection has waited long enough."""
+        due: cython.longlong = _NEVER
+        if self.closing:
+            due = next(iter(self.closing.values()))[0]
+        return due
+
+    @cython.cfunc
+    def _tick(self, now: cython.longlong) -> cython.int:
+        """Do what is due at the time `now`."""
+        first: cython.bint = self.clock == _NULL
+        self.clock = now
+        if first:
+            self._start_clock()
+        self._let_go()
+        return 0
+
+    @cython.cfunc
+    def _let_go(self) -> cython.int:
+        """End the connections whose wait is over, in the order in which they closed."""
+        s: cython.Py_ssize_t
+        while self.due <= self.clock and self.closing:
+            s = next(iter(self.closing.values()))[1]
+            self._end(s, _END_CLOSED)
+        return 0
+
+    @cython.cfunc
+    def _end(self, s: cython.Py_ssize_t, reason: cython.int) -> cython.int:
+        """Settle what is held and say that the connection's rows are final."""
+        d: cython.Py_ssize_t
+        kept = self._save()
+        self.packet = self.slots[s].last_packet
+        self.time = self.slots[s].last_time
+        for d in range(2 * s, 2 * s + 2):
+            self._flush(d)
+            if self.tracks[d].unanswered >= _TIMED_OUT_AFTER:
+                self.links[s].timed_out = 1
+            self._summarise(d)
+            self._count(d)
+        self._load(kept)
+        self.links[s].last_packet = self.slots[s].last_packet
+        self.links[s].last_time = self.slots[s].last_time
+        self.links[s].end = reason
+        self.slots[s].left = 1
+        stream = self.links[s].tcp_stream
+        self.open_streams.pop(stream, None)
+        self.left_streams[stream] = s
+        if self.closing.pop(stream, None) is not None and self.clock != _NULL:
+            self.due = self._next_due()
+        self.ended.append(s)
+        return 0
+
+    @cython.cfunc
+    def _count(self, d: cython.Py_ssize_t) -> cython.int:
+        """Hand on what was counted beside DIRECTION."""
+        self.sums[d].packets = self.counts[d].packets
+        self.sums[d].link_bytes = self.counts[d].link_bytes
+        self.sums[d].ip_bytes = self.counts[d].ip_bytes
+        self.sums[d].tcp_bytes = self.counts[d].tcp_bytes
+        self.sums[d].stream_bytes = self.counts[d].stream_bytes
+        self.sums[d].pure_acks = self.counts[d].pure_acks
+        self.sums[d].pure_ack_bytes = self.counts[d].pure_ack_bytes
+        self.sums[d].duplicate_bytes = self.counts[d].duplicate_bytes
+        # Each byte of a packet is in one of these, whatever way the packet took.
+        self.sums[d].wire_bytes = (
+            self.sums[d].link_bytes
+            + self.sums[d].ip_bytes
+            + self.sums[d].tcp_bytes
+            + self.sums[d].duplicate_bytes
+            + self.sums[d].retransmitted_bytes
+            + self.sums[d].stream_bytes
+        )
+        return 0
+
+    @cython.cfunc
+    def _summarise(self, d: cython.Py_ssize_t) -> cython.int:
+        """Report once per direction what would else be a finding per packet."""
+        s: cython.Py_ssize_t = d >> 1
+        if self.sums[d].lost_bytes:
+            self._note_side(
+                findings.TCP_LOST, s, self.rares[d].first_lost, self.sums[d].lost_bytes, d
+            )
+        if self.sums[d].retransmissions:
+            self._note_side(
+                findings.TCP_RETRANSMISSIONS,
+                s,
+                self.rares[d].first_sent_again,
+                self.sums[d].retransmissions,
+                d,
+            )
+        if self.sums[d].zero_windows:
+            self._note_side(
+                findings.TCP_ZERO_WINDOW, s, self.rares[d].first_zero, self.sums[d].zero_windows, d
+            )
+        return 0
+
+    @cython.cfunc
+    def _syn(
+        self, i: cython.Py_ssize_t, s: cython.Py_ssize_t, d: cython.Py_ssize_t, flags: cython.int
+    ) -> cython.int:
+        """Take the opening of one side: where its stream begins, and the times."""
+        side: cython.int = d & 1
+        base: cython.longlong = (wide(self.segments[i].seq) + 1) & _SEQ_MASK
+        untouched: cython.bint = self.tracks[d].next == 0 and self.tracks[d].held_from < 0
+        # Another SYN-ACK may replace one that nobody has used yet.
+        if self.tracks[d].based == 0 or (untouched and self.tracks[d].fin < 0):
+            self.tracks[d].origin = base
+            self.tracks[d].based = 1
+        if self.segments[i].mss:
+            self.sums[d].mss = self.segments[i].mss
+        if flags & _ACK:
+            if self.links[s].synack_time == _NULL:
+                self.links[s].synack_time = self.time
+            self._event(s, _ON_SYNACK + side, side)
+            return 0
+        if self.slots[s].syns == 0:
+            self.slots[s].syns = 1
+            self.links[s].syn_time = self.time
+        elif side == 0:
+            self.links[s].syn_retries += 1
+        self._event(s, _ON_SYN + side, side)
+        return 0
+
+    @cython.cfunc
+    def _fin(self, s: cython.Py_ssize_t, d: cython.Py_ssize_t, at: cython.longlong) -> cython.int:
+        """Take a FIN that stands behind the byte before stream offset `at`."""
+        side: cython.int = d & 1
+        believed: cython.bint = (
+            self.tracks[d].fin < 0
+            and at >= self.tracks[d].next
+            and at <= self._reference(d) + _WINDOW
+        )
+        if believed:
+            self.tracks[d].fin = at
+            self.rares[d].fin_packet = self.packet
+            self.rares[d].fin_time = self.time
+            self.rares[d].fin_acked = self.row_acked
+            self.rares[d].fin_flags = self.row_flags
+            if self.tracks[d].acked > at:
+                self.tracks[d].acked = at
+            if self.links[s].fin_side < 0:
+                self.links[s].fin_time = self.time
+                self.links[s].fin_side = side
+            self._event(s, _ON_FIN + side, side)
+        if self.payload:
+            self.header = 0
+            if believed:
+                self._reach_fin(d, self.time)
+            return 0
+        if believed and at == self.tracks[d].next:
+            self.tracks[d].fin_done = 1
+            self._row(_FIN_ROW, d, at, 0, 0, 0, self.time)
+            self._refuse_held(d)
+        else:
+            self._row(_PURE, d, self.tracks[d].next, 0, 0, 0, self.time)
+        return 0
+
+    @cython.cfunc
+    def _reset(
+        self, s: cython.Py_ssize_t, d: cython.Py_ssize_t, place: cython.longlong, length: cython.int
+    ) -> cython.int:
+        side: cython.int = d & 1
+        if self.links[s].reset_side < 0:
+            self.links[s].reset_side = side
+            if self.links[s].closed_time == _NULL:
+                self.links[s].closed_time = self.time
+        self._event(s, _ON_RST + side, side)
+        if length:
+            # RFC 9293 3.5.3 lets a RST carry data: a diagnosis, not part of the stream.
+            self._sent_again(d, place, length, 0)
+            self.header = 0
+        self._row(_RESET, d, self.tracks[d].next, 0, 0, 0, self.time)
+        return 0

@@ -1,0 +1,236 @@
+# The C structs of the rows in packets.segments, tcp.bytestream and tcp.connections, field
+# by field. Cython compares them with the arrays' dtypes at each call.
+
+ctypedef struct Segment:
+    long long packet
+    long long time
+    unsigned long long source_high
+    unsigned long long source_low
+    unsigned long long destination_high
+    unsigned long long destination_low
+    unsigned long long identity
+    long long start
+    int captured
+    int length
+    int link_bytes
+    int ip_bytes
+    int tcp_bytes
+    unsigned int seq
+    unsigned int ack
+    unsigned short source_port
+    unsigned short destination_port
+    unsigned short flags
+    unsigned short window
+    unsigned short mss
+    signed char window_scale
+    unsigned char version
+    unsigned char strong_identity
+
+ctypedef struct Chunk:
+    long long packet
+    long long time
+    long long ready
+    long long offset
+    long long acked
+    long long start
+    int direction
+    int length
+    int payload
+    int into
+    int header_bytes
+    int wire
+    unsigned char kind
+    unsigned char flags
+
+ctypedef struct Connection:
+    long long tcp_stream
+    unsigned long long high0
+    unsigned long long low0
+    unsigned long long high1
+    unsigned long long low1
+    long long first_packet
+    long long first_time
+    long long last_packet
+    long long last_time
+    long long syn_time
+    long long synack_time
+    long long established_time
+    long long fin_time
+    long long closed_time
+    unsigned short port0
+    unsigned short port1
+    int syn_retries
+    unsigned char version
+    unsigned char state
+    signed char fin_side
+    signed char reset_side
+    unsigned char end
+    unsigned char sides_known
+    unsigned char timed_out
+
+ctypedef struct Direction:
+    long long packets
+    long long wire_bytes
+    long long link_bytes
+    long long ip_bytes
+    long long tcp_bytes
+    long long duplicate_bytes
+    long long retransmitted_bytes
+    long long stream_bytes
+    long long lost_bytes
+    long long cut_bytes
+    long long pure_acks
+    long long pure_ack_bytes
+    long long retransmissions
+    long long out_of_order
+    long long zero_windows
+    long long keep_alives
+    int mss
+
+ctypedef struct Entry:
+    unsigned int hash
+    int slot
+
+ctypedef struct Slot:
+    unsigned long long low0
+    unsigned long long low1
+    long long segments
+    long long last_packet
+    long long last_time
+    unsigned int hash
+    unsigned short port0
+    unsigned short port1
+    unsigned char version
+    unsigned char high
+    unsigned char state
+    unsigned char left
+    unsigned char closing
+    unsigned char touched
+    unsigned char waiting
+    unsigned char numbered
+    signed char syns
+    int spare
+
+ctypedef struct Track:
+    long long next
+    long long acked
+    long long fin
+    long long held_from
+    unsigned long long tags
+    long long recent
+    long long piece
+    unsigned int origin
+    unsigned char unanswered
+    unsigned char based
+    unsigned char zero_window
+    unsigned char fin_done
+
+ctypedef struct Count:
+    long long packets
+    long long link_bytes
+    long long ip_bytes
+    long long tcp_bytes
+    long long stream_bytes
+    long long pure_acks
+    long long pure_ack_bytes
+    long long duplicate_bytes
+
+ctypedef struct Rare:
+    long long top
+    long long fin_packet
+    long long fin_time
+    long long fin_acked
+    long long mark
+    long long first_sent_again
+    long long first_lost
+    long long first_zero
+    long long stray_next
+    long long isn
+    int stray
+    unsigned char fin_flags
+
+ctypedef struct Recent:
+    unsigned long long key
+    long long time
+    long long previous
+
+ctypedef struct Piece:
+    long long offset
+    long long position
+    long long previous
+    long long length
+
+
+cdef class AssemblerState:
+    cdef Segment[::1] segments
+    cdef unsigned char[::1] data
+    cdef Chunk[::1] chunks
+    cdef Entry[::1] table
+    cdef Slot[::1] slots
+    cdef Track[::1] tracks
+    cdef Count[::1] counts
+    cdef Rare[::1] rares
+    cdef Connection[::1] links
+    cdef Direction[::1] sums
+    cdef Recent[::1] recents
+    cdef Piece[::1] pieces
+    cdef unsigned char[::1] arena
+    cdef unsigned char[::1] transitions
+    cdef unsigned int[::1] hashes
+    cdef Py_ssize_t[::1] guesses
+    cdef Slot[::1] blank_slot
+    cdef Track[::1] blank_track
+    cdef Count[::1] blank_count
+    cdef Rare[::1] blank_rare
+    cdef Connection[::1] blank_link
+    cdef Direction[::1] blank_sum
+    # the current packet, or the held one whose rows are being written
+    cdef long long packet
+    cdef long long time
+    cdef long long row_acked
+    cdef int row_flags
+    cdef int header
+    cdef int payload
+    cdef int wire
+    cdef bint news
+    # the pass
+    cdef Py_ssize_t row_count
+    cdef Py_ssize_t capacity
+    cdef Py_ssize_t side
+    cdef unsigned int hashed
+    cdef long long clock
+    cdef long long due
+    cdef long long head
+    cdef long long recent_head
+    cdef long long piece_head
+    cdef long long streams
+    cdef Py_ssize_t mapped
+    cdef Py_ssize_t fresh
+    cdef long long held_total
+    cdef long long warmed
+    # limits
+    cdef Py_ssize_t max_connections
+    cdef long long max_held
+    cdef long long max_held_total
+    cdef long long lost_after
+    cdef long long copy_window
+    cdef long long linger
+    cdef bint keep_first
+    cdef unsigned long long key0
+    cdef unsigned long long key1
+    cdef unsigned long long key2
+    # Python objects of the rare paths
+    cdef object records
+    cdef object arrays
+    cdef object held
+    cdef object free
+    cdef object retired
+    cdef object open_streams
+    cdef object left_streams
+    cdef object closing
+    cdef object opened
+    cdef object ended
+    cdef object found
+    cdef int _flags(self, Py_ssize_t i) noexcept
+    cdef Py_ssize_t _new_slot(self)
+    cdef int _blank(self, Py_ssize_t s)
