@@ -59,8 +59,7 @@ class TableBuilder:
         out = [_frame_rows(batch.frames), _message_rows(batch, self._options)]
         for opened in batch.opened:
             self._client_sides[opened.slot] = opened.client_side
-            tcp_stream = stream.connection(opened.slot).tcp_stream
-            self._log.opened(opened.slot, tcp_stream, opened.connection)
+            self._log.opened(opened.slot, opened.connection)
         self._note_sides(http)
         for found in (
             stream.records.findings,

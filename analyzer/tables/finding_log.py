@@ -37,6 +37,7 @@ class FindingLog:
     def __init__(self, options: Options) -> None:
         self._limit = options.findings_per_connection
         self._places: dict[int, _Place] = {}
+        self._connections: dict[int, int] = {}
         self._nowhere = _Place(NULL)
         self._rows: list[_Row] = []
 
@@ -48,17 +49,22 @@ class FindingLog:
                 continue
             place = self._places.get(finding.slot)
             if place is None:
-                place = self._places[finding.slot] = _Place(stream_of[finding.slot])
+                place = self._places[finding.slot] = _Place(
+                    stream_of[finding.slot], self._connections.get(finding.slot, NULL)
+                )
             self._count(place, finding)
 
-    def opened(self, slot: int, tcp_stream: int, connection: int) -> None:
+    def opened(self, slot: int, connection: int) -> None:
         """A WebSocket connection opened in `slot`: what waited for it gets its number."""
-        place = self._places.setdefault(slot, _Place(tcp_stream))
-        place.connection = connection
-        self._release(place)
+        self._connections[slot] = connection
+        place = self._places.get(slot)
+        if place is not None:
+            place.connection = connection
+            self._release(place)
 
     def ended(self, slot: int) -> None:
         """The slot's connection left."""
+        self._connections.pop(slot, None)
         place = self._places.pop(slot, None)
         if place is not None:
             self._finish(place)

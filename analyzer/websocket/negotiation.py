@@ -8,7 +8,8 @@ connection; whether an accepted extension was offered at all is judged by http.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from analyzer import findings
@@ -101,15 +102,30 @@ def negotiate(handshake: Handshake) -> Negotiation:
     A response that breaks a rule is followed as far as it can be understood: both
     ends went on with it, or there would be no frames to ask for.
     """
+    agreed = _agreed(
+        handshake.extensions, handshake.extensions_offered, handshake.method is not None
+    )
+    if not agreed.findings:
+        return agreed
+    slot, packet = handshake.slot, handshake.response_packet
+    found = tuple(replace(each, slot=slot, packet=packet) for each in agreed.findings)
+    return replace(agreed, findings=found)
+
+
+@lru_cache(maxsize=1024)
+def _agreed(
+    extensions: tuple[Extension, ...], offered: tuple[Extension, ...], offer_seen: bool
+) -> Negotiation:
+    """Do the same for extensions alone: a server's connections agree on much the same."""
     faults: list[str] = []
     accepted: Parameters | None = None
     unknown: list[str] = []
-    for name, written in handshake.extensions:
+    for name, written in extensions:
         lowered = name.lower()
         if lowered == DEFLATE and accepted is None:
             accepted = _read_deflate(written, _ACCEPTED, faults)
-            if handshake.method is not None:
-                faults += _offer_faults(accepted, handshake.extensions_offered, faults)
+            if offer_seen:
+                faults += _offer_faults(accepted, offered, faults)
         elif lowered == DEFLATE:
             faults.append("permessage-deflate is accepted twice")
         else:
@@ -124,14 +140,14 @@ def negotiate(handshake: Handshake) -> Negotiation:
         server_no_context_takeover="server_no_context_takeover" in parameters,
         rsv_allowed=RSV1 | RSV2 | RSV3 if unknown else RSV1 if deflate else 0,
         unknown_extensions=tuple(unknown),
-        findings=_findings(handshake, faults, unknown),
+        findings=_findings(faults, unknown),
     )
 
 
-def _findings(handshake: Handshake, faults: list[str], unknown: list[str]) -> tuple[Finding, ...]:
+def _findings(faults: list[str], unknown: list[str]) -> tuple[Finding, ...]:
     """Return one finding for each fault and for each extension that is not decoded."""
     return tuple(
-        Finding(kind, slot=handshake.slot, packet=handshake.response_packet, detail=detail)
+        Finding(kind, detail=detail)
         for kind, details in (
             (findings.HANDSHAKE_BAD_EXTENSION, dict.fromkeys(faults)),
             (findings.WEBSOCKET_UNKNOWN_EXTENSION, dict.fromkeys(unknown)),

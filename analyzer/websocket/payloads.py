@@ -100,7 +100,7 @@ class PayloadStage:
                 if joined.message >= 0:
                     self._give_up(direction, joined)
                     joined_by[direction] = _NOTHING
-                if last and compressed and 0 <= start and length <= limit:
+                if last and compressed and start >= 0 and length <= limit:
                     # The common case: a message in one piece.
                     payload = bytes(view[start : start + length])
                     indices.append(message)

@@ -37,7 +37,7 @@ from analyzer.websocket.pings import Pings
 from analyzer.websocket.seeking import Seeker
 
 _VOID_OPCODE = 255
-_CLOSE_FIELDS = ["packet_last", "time_last", "frame", "sender"]
+_CLOSE_FIELDS = ("packet_last", "time_last", "frame", "sender")
 
 
 @dataclass(slots=True)
@@ -205,32 +205,40 @@ class WebSocketStage:
         rows = frames.take(controls["row"])
         opcodes = rows["opcode"].tolist()
         slots = (rows["direction"] >> 1).tolist()
+        closes = list(zip(*(rows[name].tolist() for name in _CLOSE_FIELDS), strict=True))
         for place, (_, start, length, complete) in enumerate(controls.tolist()):
             opcode = opcodes[place]
             payload = kept[start : start + length]
             connection = self._by_slot.get(slots[place])
             if connection is None:
                 continue
-            frame = rows[place]
             if opcode == CLOSE:
-                self._take_close(connection, frame, payload if complete else None, out)
+                body = payload if complete else b""
+                self._take_close(connection, closes[place], body, out)
             elif not complete:
                 continue
             elif opcode == PING:
-                out.pings += self._pings.ping(connection, frame, payload, out.findings)
+                out.pings += self._pings.ping(connection, rows[place], payload, out.findings)
             elif opcode == PONG:
-                out.pings += self._pings.pong(connection, frame, payload)
+                out.pings += self._pings.pong(connection, rows[place], payload)
 
     def _take_close(
         self,
         connection: WebSocketConnection,
-        frame: Any,
-        payload: bytes | None,
+        frame: tuple[int, int, int, int],
+        payload: bytes,
         out: WebSocketBatch,
     ) -> None:
-        """Note a Close frame; one whose body was not captured (None) closes as well."""
-        body = parse_close(payload or b"")
-        packet, time, number, sender = frame[_CLOSE_FIELDS].item()
+        """Note a Close frame; one whose body was not captured closes as well.
+
+        Args:
+            connection: where it was sent.
+            frame: its _CLOSE_FIELDS.
+            payload: its body.
+            out: takes the findings.
+        """
+        body = parse_close(payload)
+        packet, time, number, sender = frame
         if body.fault is not None:
             detail = "" if body.code is None else str(body.code)
             out.findings.append(Finding(body.fault, connection.slot, packet, number, detail))

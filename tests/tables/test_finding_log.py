@@ -22,7 +22,7 @@ def test_waits_for_the_connection_and_then_leaves_at_once():
     log = FindingLog(Options())
     log.add([Finding(KIND, 3, 7, 2)], STREAMS)
     assert taken(log) == []
-    log.opened(3, 30, 5)
+    log.opened(3, 5)
     assert taken(log) == [(KIND.id, 5, 30, 7, 2, 1)]
     log.add([Finding(KIND, 3, 8, 3)], STREAMS)
     assert taken(log) == [(KIND.id, 5, 30, 8, 3, 1)]
@@ -43,16 +43,16 @@ def test_without_a_connection_it_leaves_with_the_slot():
 
 def test_slot_used_again_is_another_connection():
     log = FindingLog(Options())
-    log.opened(3, 30, 5)
+    log.opened(3, 5)
     log.ended(3)
     log.add([Finding(KIND, 3, 9)], {3: 31})
-    log.opened(3, 31, 6)
+    log.opened(3, 6)
     assert taken(log) == [(KIND.id, 6, 31, 9, NULL, 1)]
 
 
 def test_flood_is_counted_with_the_first_that_has_no_row():
     log = FindingLog(Options(findings_per_connection=2))
-    log.opened(3, 30, 0)
+    log.opened(3, 0)
     log.add([Finding(KIND, 3, packet) for packet in range(1, 6)], STREAMS)
     log.add([Finding(KIND, 3, 6, count=10), Finding(OTHER, 3, 7)], STREAMS)
     assert [row[3] for row in taken(log)] == [1, 2, 7]
@@ -66,7 +66,7 @@ def test_flood_is_counted_with_the_first_that_has_no_row():
 def test_limit_is_for_each_connection():
     log = FindingLog(Options(findings_per_connection=1))
     for slot in (3, 4):
-        log.opened(slot, STREAMS[slot], slot)
+        log.opened(slot, slot)
     log.add([Finding(KIND, 3, 1), Finding(KIND, 4, 2), Finding(KIND, 3, 3)], STREAMS)
     log.finish()
     assert sorted(taken(log)) == [
