@@ -304,6 +304,7 @@ class Conversation(Beginning):
         if not self._pairs.queue:
             self._pairs.add_orphan(self._client, piece.row)
         transaction = self._pairs.queue[0]
+        awaited = transaction is self._pairs.queue[-1]
         transaction.answered = True
         pairing.answer(transaction, head, side.first_time, piece.row)
         side.current = transaction
@@ -320,7 +321,8 @@ class Conversation(Beginning):
             side.mode = BODY
         if transaction.method == "CONNECT" and head.status < 300:
             self._enter_tunnel()
-        if client.mode == HOLD:
+        # What was held back follows the last request, not one answered before it.
+        if client.mode == HOLD and awaited:
             self._replay(client)
 
     def _enter_tunnel(self) -> None:

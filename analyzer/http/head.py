@@ -6,6 +6,7 @@ not know bodies, connections or WebSocket. Called by http.conversation.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -194,10 +195,18 @@ def parse_head(data: bytes | bytearray, leading: int, end: int) -> Head | Malfor
     )
 
 
+_STATUS: Final = re.compile(rb"HTTP/1\.[01] [1-5][0-9][0-9] ")
+
+
 def parse_cut(data: bytes | bytearray) -> Head | Malformed:
     """Parse the lines there are of a head whose end was not captured."""
     # The last line may be cut anywhere, in the middle of a key for one.
-    whole = bytes(data[: data.rfind(b"\n") + 1]) + b"\r\n"
+    whole = bytes(data[: data.rfind(b"\n") + 1])
+    if not whole and _STATUS.match(data):
+        # Only the reason phrase is cut, and it means nothing (RFC 9112 4: "A client
+        # SHOULD ignore the reason-phrase content").
+        whole = bytes(data) + b"\r\n"
+    whole += b"\r\n"
     return parse_head(whole, leading_empty(whole), len(whole))
 
 

@@ -396,3 +396,13 @@ def test_field_names_keep_their_spelling_in_a_reason():
     upgrade = UPGRADE.replace(b"Sec-WebSocket-Version: 13", b"Sec-WebSocket-Version: 12")
     out = run([(0, upgrade), (1, b"HTTP/1.1 400 No\r\n\r\n")])
     assert "Sec-WebSocket-Version is not 13" in out.handshakes[0].outcome_reason
+
+
+def test_an_earlier_answer_does_not_release_what_waits_for_the_101():
+    get = b"GET /first HTTP/1.1\r\nHost: h\r\n\r\n"
+    answer = b"HTTP/1.1 204 No Content\r\n\r\n"
+    early = b"\x81\x80abcd"
+    out = run([(0, get + UPGRADE), (0, early), (1, answer), (1, SWITCH)])
+    assert out.upgrades[0].early_bytes == len(early)
+    assert payload(out, 0) == early
+    assert ids(out) == ["handshake-early-data"]

@@ -14,6 +14,7 @@ from analyzer.http.head import (
     RESPONSE,
     Head,
     Malformed,
+    parse_cut,
     read_head,
     recognise,
 )
@@ -134,3 +135,11 @@ def test_any_bytes(raw, before):
     assert head is None or isinstance(head, (Head, Malformed))
     if isinstance(head, Head):
         assert 0 < head.leading + head.size <= len(before + raw)
+
+
+def test_a_status_line_of_which_only_the_phrase_is_cut_is_read():
+    head = parse_cut(b"HTTP/1.1 101 Switching Prot")
+    assert isinstance(head, Head)
+    assert head.status == 101
+    assert isinstance(parse_cut(b"HTTP/1.1 10"), Malformed)
+    assert isinstance(parse_cut(b"GET /index.ht"), Malformed)
