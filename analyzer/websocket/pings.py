@@ -5,6 +5,7 @@ Knows RFC 6455 5.5.2 and 5.5.3 only. Used by websocket.stage.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from analyzer import findings
@@ -15,14 +16,21 @@ from analyzer.websocket.connection import Ping, WebSocketConnection
 
 _Waiting = dict[int, tuple[bytes, int, int]]
 """Pings that wait, by frame number: payload, payload size, time sent in ns."""
+_Early = deque[tuple[bytes, int, int]]
+"""Pongs that were read before their ping: payload, frame number, time in ns."""
 
 
 class Pings:
-    """Holds the unanswered pings of open connections."""
+    """Holds the unanswered pings of open connections.
+
+    A direction with a hole is read later than the other, so that a pong may come here
+    before its ping.
+    """
 
     def __init__(self, options: Options) -> None:
         self._limit = options.max_pending_pings
         self._waiting: dict[tuple[int, int], _Waiting] = {}
+        self._early: dict[tuple[int, int], _Early] = {}
 
     def ping(
         self,
@@ -31,11 +39,20 @@ class Pings:
         payload: bytes,
         found: list[Finding],
     ) -> list[Ping]:
-        """Note a ping; return one that is given up for it, if there are too many."""
+        """Note a ping; return it if its pong is known, or one given up if there are too many."""
         sender = int(frame["sender"])
+        sent = int(frame["time_last"])
+        early = self._early.get((connection.connection, sender), ())
+        for pong in early:
+            pong_payload, pong_frame, answered = pong
+            if pong_payload == payload and sent <= answered:
+                self._early[connection.connection, sender].remove(pong)
+                size, number = int(frame["payload_bytes"]), int(frame["frame"])
+                ends = (number, pong_frame, size, sent, answered)
+                return [Ping(connection.connection, sender, *ends)]
         waiting = self._waiting.setdefault((connection.connection, sender), {})
         number = int(frame["frame"])
-        waiting[number] = (payload, int(frame["payload_bytes"]), int(frame["time_last"]))
+        waiting[number] = (payload, int(frame["payload_bytes"]), sent)
         if len(waiting) <= self._limit:
             return []
         found.append(
@@ -53,9 +70,7 @@ class Pings:
         by nobody. A pong without a ping is a one-way heartbeat and pairs with nothing.
         """
         sender = 1 - int(frame["sender"])
-        waiting = self._waiting.get((connection.connection, sender))
-        if not waiting:
-            return []
+        waiting = self._waiting.get((connection.connection, sender), {})
         answered = int(frame["time_first"])
         match = None
         for number, (sent_payload, _, sent) in waiting.items():
@@ -64,6 +79,9 @@ class Pings:
                 match = number
                 break
         if match is None:
+            key = (connection.connection, sender)
+            early = self._early.setdefault(key, deque(maxlen=self._limit))
+            early.append((payload, int(frame["frame"]), answered))
             return []
         done: list[Ping] = []
         for number in list(waiting):
@@ -80,6 +98,7 @@ class Pings:
         """Return the pings that stay unanswered, and forget the connection."""
         left: list[Ping] = []
         for sender in (0, 1):
+            self._early.pop((connection.connection, sender), None)
             waiting = self._waiting.pop((connection.connection, sender), {})
             left += [_unanswered(connection, sender, n, item) for n, item in waiting.items()]
         return left

@@ -120,3 +120,22 @@ def test_connections_are_apart_and_forgotten():
     assert two.end() == []
     assert one.end() == [(SERVER, 0, None)]
     assert one.pings.end(one.connection) == []
+
+
+def test_pong_read_before_its_ping_pairs_by_time():
+    """The ping's direction waited for a hole, so that its frame is read later."""
+    wire = Wire()
+    pong = {"sender": CLIENT, "frame": 0, "time_first": 50, "time_last": 51, "payload_bytes": 1}
+    wire.rows += wire.pings.pong(wire.connection, pong, b"a")
+    wire.frame = 0
+    wire.ping(SERVER, b"b")
+    wire.ping(SERVER, b"a")
+    wire.ping(SERVER, b"a")
+    assert wire.end() == [(SERVER, 2, 0), (SERVER, 1, None), (SERVER, 3, None)]
+
+
+def test_pong_sent_before_the_ping_is_no_answer():
+    wire = Wire()
+    wire.pong(CLIENT, b"a")
+    wire.ping(SERVER, b"a")
+    assert wire.end() == [(SERVER, 1, None)]
