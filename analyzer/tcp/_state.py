@@ -1,7 +1,7 @@
 """The state of the assembly of streams: arrays of structs, limits, and how they grow.
 
 Knows the layouts (tcp.connections, tcp.bytestream). Must not know what a segment means.
-The assembly is one class in seven files, each a base of the next: _state, _rows, _copies,
+The assembly is one class in eight files, each a base of the next: _state, _rows, _copies,
 _delivery, _ordering, _lookup, _lifecycle, _assembly. Each has a .pxd beside it with its
 C declarations.
 """

@@ -4,11 +4,13 @@ Knows layouts and limits; has no code that runs per packet. Used by the kernels 
 folder, which repeat the layouts as C structs (_state.pxd), and by tcp.reassembly.
 
 With many connections the time of a segment is the time to fetch its state into the
-processor's cache: 20,000 connections with their state in eight arrays took 500 ns a
-segment, 200 took 100 ns. So what each segment touches lies in four cache lines of 64
-bytes: SLOT, TRACK of both directions, COUNT; all else is colder. The recent segments and
-payload that copies are recognised by lie in rings shared by all connections, which are
-written in order and so cost no fetch at all.
+processor's cache: with state in eight arrays, some 16 lines a segment, 20,000 connections
+took 500 to 800 ns a segment and 200 took 110 to 150. So what each segment touches lies in
+four cache lines of 64 bytes: SLOT, TRACK of both directions, COUNT; all else is colder.
+The recent segments and payload that copies are recognised by lie in rings shared by all
+connections, which are written in order and so need no fetch; and the state of a block of
+segments is asked for before the first is worked on. Now 20,000 take 230 to 310 ns, opening
+and ending them included, and 200 take 120 to 150.
 """
 
 from __future__ import annotations
