@@ -11,6 +11,7 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 ABI3 = ("Py_LIMITED_API", "0x030B0000")
+SHARED = "analyzer._cyutility"
 
 
 def kernels() -> list[Extension]:
@@ -23,18 +24,26 @@ def kernels() -> list[Extension]:
         return []
     # "wheel" builds are abi3 only on CPython: PyPy has no limited API.
     limited = sys.implementation.name == "cpython"
-    extensions = [
-        Extension(
-            ".".join(path.with_suffix("").parts),
-            [str(path)],
+
+    def extension(name: str, source: str) -> Extension:
+        return Extension(
+            name,
+            [source],
             define_macros=[ABI3] if limited else [],
             py_limited_api=limited,
-            extra_compile_args=["-O3"] if os.name == "posix" else [],
+            # Debugging information would double the time of compiling.
+            extra_compile_args=["-O3", "-g0"] if os.name == "posix" else [],
         )
+
+    extensions = [
+        extension(".".join(path.with_suffix("").parts), str(path))
         for path in sorted(Path("analyzer").rglob("_[a-z]*.py"))
     ]
+    # What Cython needs for memoryviews, once for all kernels: half of each one's C.
+    extensions.append(extension(SHARED, SHARED.replace(".", "/") + ".c"))
     compiled = cythonize(
         extensions,
+        shared_utility_qualified_name=SHARED,
         build_dir="build/cython",
         compiler_directives={
             "language_level": "3",
@@ -47,8 +56,8 @@ def kernels() -> list[Extension]:
     )
     # cythonize() drops the flag, so it is set on what it returns: a failed
     # compile then warns and the install goes on.
-    for extension in compiled:
-        extension.optional = True
+    for each in compiled:
+        each.optional = True
     return compiled
 
 
