@@ -1,15 +1,17 @@
 """Lists messages (and control frames) on the terminal as their rows come.
 
 Knows rows of messages and frames. Must not know the summary. A Writer of the pipeline;
-made by the command line for --messages. Rows are printed in the order in which they
-leave the analysis: a message leaves when its cost is known.
+made by the command line for --messages. A message leaves the analysis when its cost is
+known, so that rows do not come in order of time: some are kept back and sorted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from heapq import heappop, heappush
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.text import Text
 
@@ -22,7 +24,12 @@ from analyzer.tables.summary import row_values
 MAX_REMEMBERED = 65_536
 """Connections whose last message's time is remembered for the gap (max_connections)."""
 
+MAX_WAITING = 20_000
+"""Rows kept back to be sorted: more than the messages of a few thousand connections
+that wait for an ACK."""
+
 CONTROL = frozenset({"close", "ping", "pong"})
+_FIRST_CONTROL = 8  # opcode (RFC 6455 5.2)
 
 _HEADS = (
     Head("time (UTC)", "left"),
@@ -45,6 +52,8 @@ class MessageListing:
         self._console = console
         self._tables = frozenset(tables)
         self._last: dict[int, int] = {}
+        self._waiting: list[tuple[int, int, dict[str, Any]]] = []
+        self._taken = 0
         room = console.width - 2 - sum(_WIDTHS) - 2 * len(_WIDTHS)
         self._widths = (*_WIDTHS, max(12, room))
         self.count = 0
@@ -54,8 +63,12 @@ class MessageListing:
         name = rows.table.name
         if name not in self._tables or name not in ("messages", "frames"):
             return
-        for place in range(rows.count):
-            self.show(row_values(rows, place))
+        for place in _listed(rows):
+            row = row_values(rows, place)
+            heappush(self._waiting, (row["time_first"], self._taken, row))
+            self._taken += 1
+            if len(self._waiting) > MAX_WAITING:
+                self.show(heappop(self._waiting)[2])
 
     def show(self, row: dict[str, Any]) -> None:
         """Print one row of messages, or of frames if it is a control frame."""
@@ -65,7 +78,9 @@ class MessageListing:
             self._control(row)
 
     def close(self) -> None:
-        """Do nothing: all is printed."""
+        """Print what was kept back."""
+        while self._waiting:
+            self.show(heappop(self._waiting)[2])
 
     def abort(self) -> None:
         """Do nothing: what is printed is printed."""
@@ -100,6 +115,14 @@ class MessageListing:
         facts = [Text(clock(time)), Text(gap, "dim"), Text(str(connection)), sender, kind]
         cells = [*facts, Text(payload), Text(wire), last]
         print_row(self._console, cells, _HEADS, self._widths)
+
+
+def _listed(rows: TableRows) -> list[int]:
+    """Return the places of the rows that get a line: of frames, the control frames."""
+    if rows.table.name == "messages":
+        return list(range(rows.count))
+    opcodes = np.asarray(rows.values["opcode"])
+    return np.flatnonzero(opcodes >= _FIRST_CONTROL).tolist()
 
 
 def _gap(nanoseconds: int) -> str:

@@ -29,11 +29,18 @@ def test_messages_with_gap_sizes_and_preview() -> None:
 
 
 def test_control_frames() -> None:
-    lines = listed("messages", "frames")
+    lines = listed("frames")
     assert lines[1] == "03:04:05.000000 0 ↓ ping 4 B"
     assert lines[2] == "03:04:05.010000 +10.0 ms 0 ↑ pong 4 B"
     assert lines[3] == "03:04:05.030000 +20.0 ms 0 ↑ close 4 B 1000 Normal Closure"
-    assert len(lines) == 6
+    assert len(lines) == 4
+
+
+def test_lines_are_sorted_by_time() -> None:
+    """Messages leave the analysis after control frames that came later."""
+    lines = listed("messages", "frames")[1:]
+    assert len(lines) == 5
+    assert [line.split()[0] for line in lines] == sorted(line.split()[0] for line in lines)
 
 
 def test_nothing_to_list() -> None:
