@@ -8,7 +8,7 @@ C declarations.
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections import OrderedDict
 from typing import Any
 
@@ -49,9 +49,9 @@ class AssemblerState:
         self.linger = int(options.closed_linger_s * 1e9)
         self.keep_first = options.overlap_policy == "first"
         # Keyed, so that no traffic can be made that fills one place of the table.
-        self.key0 = secrets.randbits(64) | 1
-        self.key1 = secrets.randbits(64) | 1
-        self.key2 = secrets.randbits(64) | 1
+        self.key0 = int.from_bytes(os.urandom(8), "little") | 1
+        self.key1 = int.from_bytes(os.urandom(8), "little") | 1
+        self.key2 = int.from_bytes(os.urandom(8), "little") | 1
         self._begin_numbers()
         self._begin_objects()
         self.data = np.zeros(0, np.uint8)

@@ -6,7 +6,9 @@ through its Inflater; must not know frames or tables. Used by websocket.stage.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -198,27 +200,52 @@ def _at(kind: Kind, direction: int, packet: int, frame: int, detail: str = "") -
     return Finding(kind, direction >> 1, packet, frame, detail, 1, direction)
 
 
-def previews_of(
-    rows: Rows, previews: np.ndarray | None, kept: dict[int, bytes], indices: list[int]
-) -> list[bytes | None]:
-    """Return the first payload bytes of each message row, None where they are not known.
+class Previews(Sequence[bytes | None]):
+    """The messages' payload beginnings; None where they are not known.
+
+    Cut from their array when first read: a summary never does.
 
     Args:
         rows: dtype MESSAGE.
         previews: uint8, one row per message row; None where all payload is in `kept`.
-        kept: payload by pool index, of messages that were inflated or kept whole.
-        indices: pool index of each row.
+        kept: for each row the payload, where it was inflated or kept whole; or None for
+            all of them.
     """
+
+    def __init__(
+        self, rows: Rows, previews: np.ndarray | None, kept: list[bytes | None] | None
+    ) -> None:
+        self._source = (rows, previews, kept)
+        self._count = len(rows)
+        self._made: list[bytes | None] | None = None
+
+    def _all(self) -> list[bytes | None]:
+        if self._made is None:
+            self._made = _previews(*self._source)
+        return self._made
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._all()[index]
+
+
+def _previews(
+    rows: Rows, previews: np.ndarray | None, kept: list[bytes | None] | None
+) -> list[bytes | None]:
+    if kept is None:
+        kept = [None] * len(rows)
     if previews is None:
-        return [kept.get(index) for index in indices]
+        return kept
     flat = previews.tobytes()
     width = previews.shape[1]
     found: list[bytes | None] = []
     lengths = rows["preview_bytes"].tolist()
     known = ((rows["compressed"] == 0) & (rows["damaged"] == 0)).tolist()
-    for place, (index, length) in enumerate(zip(indices, lengths, strict=True)):
-        payload = kept.get(index)
+    for place, (payload, length) in enumerate(zip(kept, lengths, strict=True)):
         if payload is None and known[place]:
-            payload = flat[place * width : place * width + length]
-        found.append(payload)
+            found.append(flat[place * width : place * width + length])
+        else:
+            found.append(payload)
     return found

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -32,7 +31,7 @@ from analyzer.websocket.connection import (
 from analyzer.websocket.frames import CLIENT, FRAME, MESSAGE, SERVER, Ending
 from analyzer.websocket.negotiation import Negotiation, negotiate
 from analyzer.websocket.opcodes import CLOSE, PING, PONG, close_code_name, parse_close
-from analyzer.websocket.payloads import PayloadStage, previews_of
+from analyzer.websocket.payloads import PayloadStage, Previews
 from analyzer.websocket.pings import Pings
 from analyzer.websocket.seeking import Seeker
 
@@ -137,10 +136,11 @@ class WebSocketStage:
 
     def _has_unknown(self, batch: HttpBatch) -> bool:
         """Tell whether rows of connections without a clean upgrade are in the batch."""
-        rows = batch.rows
-        unknown = self._walk.rows("walks")["mode"][rows["direction"]] == layout.PROBE
-        accepted = [each.slot for each in batch.upgrades if each.outcome == "accepted"]
-        return bool(np.setdiff1d(rows["direction"][unknown] >> 1, accepted).size)
+        slots = batch.rows["direction"] >> 1
+        modes = self._walk.rows("walks")["mode"][batch.rows["direction"]]
+        is_accepted = np.zeros(len(batch.stream.connections) + 1, bool)
+        is_accepted[[each.slot for each in batch.upgrades if each.outcome == "accepted"]] = True
+        return bool(((modes == layout.PROBE) & ~is_accepted[slots]).any())
 
     def _open(
         self, slot: int, handshake: Handshake | None, opened_at: int, client_side: int = 0
@@ -265,16 +265,11 @@ class WebSocketStage:
         out.messages = rows
         out.has_payload = self._options.payload == "full"
         if self._options.payload != "none":
-            places = wanted.tolist()
-            out.previews = LazyPreviews(
-                rows,
-                None if out.has_payload else walk.preview_rows().take(wanted, axis=0),
-                {place: kept[place] for place in places if place in kept} if kept else {},
-                places,
-            )
-        if kept:
-            for place in indices.tolist():
-                kept.pop(place, None)
+            previews = None if out.has_payload else walk.preview_rows().take(wanted, axis=0)
+            taken = [kept.pop(place, None) for place in wanted.tolist()] if kept else None
+            out.previews = Previews(rows, previews, taken)
+        for place in void.tolist():
+            kept.pop(place, None)
         walk.recycle()
 
     # --- ending
@@ -366,27 +361,6 @@ def _abnormal(connection: WebSocketConnection, senders: dict[Event, int | None])
     text = word if sender is None else f"{word} by {names[sender]}"
     closed = [name for name, close in zip(names, connection.closes, strict=True) if close]
     return f"{text}; only {closed[0]} had sent Close" if len(closed) == 1 else text
-
-
-class LazyPreviews(Sequence[bytes | None]):
-    """The messages' payload beginnings, cut from their array when first read."""
-
-    def __init__(
-        self, rows: Rows, previews: np.ndarray | None, kept: dict[int, bytes], places: list[int]
-    ) -> None:
-        self._source = (rows, previews, kept, places)
-        self._made: list[bytes | None] | None = None
-
-    def _all(self) -> list[bytes | None]:
-        if self._made is None:
-            self._made = previews_of(*self._source)
-        return self._made
-
-    def __len__(self) -> int:
-        return len(self._source[3])
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._all()[index]
 
 
 def _fill(totals: DirectionTotals, end: Ending) -> None:
