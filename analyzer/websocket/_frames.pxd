@@ -2,6 +2,7 @@ from analyzer.websocket._messages cimport Messages
 
 
 cdef class FrameWalk(Messages):
+    cdef int _warm(self, Py_ssize_t begin, Py_ssize_t end)
     cdef int _row(self, Py_ssize_t i)
     cdef int _data(self, Py_ssize_t i, Py_ssize_t d, Py_ssize_t p)
     cdef int _touch(self, Py_ssize_t i, Py_ssize_t d)

@@ -162,6 +162,7 @@ cdef class WalkState:
     cdef Py_ssize_t control_used
     cdef Py_ssize_t fragment_count
     cdef Py_ssize_t oddity_count
+    cdef long long warmed
     cdef int preview_bytes
     cdef int max_pending
     cdef object seeker

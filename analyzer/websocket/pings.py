@@ -97,6 +97,8 @@ class Pings:
     def end(self, connection: WebSocketConnection) -> list[Ping]:
         """Return the pings that stay unanswered, and forget the connection."""
         left: list[Ping] = []
+        if not self._waiting:
+            return left
         for sender in (0, 1):
             self._early.pop((connection.connection, sender), None)
             waiting = self._waiting.pop((connection.connection, sender), {})

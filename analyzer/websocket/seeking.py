@@ -89,6 +89,7 @@ class Seeker:
         self._probes: dict[int, _Probe] = {}
         self._kept_bytes = 0
         self._searches: dict[int, _Search] = {}
+        self._lost: set[int] = set()  # directions that ever were in mode SEEK
         self._negotiated: dict[int, Negotiation] = {}
         self._found: list[Finding] = []
         self._stream: StreamBatch | None = None
@@ -115,10 +116,12 @@ class Seeker:
         found: list[Finding] = []
         if self._negotiated.pop(slot, None) is None:
             return found
-        walks = walk.rows("walks")
         for direction in (2 * slot, 2 * slot + 1):
+            if direction not in self._lost:
+                continue
+            self._lost.discard(direction)
             self._drop_search(direction)
-            row = walks[direction]
+            row = walk.rows("walks")[direction]
             if row["mode"] == layout.SEEK and row["skipped"]:
                 found.append(
                     Finding(
@@ -248,6 +251,7 @@ class Seeker:
 
     def _seek(self, walk: Any, row: Any, kept: _Kept | None) -> list[_Kept]:
         direction = int(row["direction"])
+        self._lost.add(direction)
         search = self._searches.get(direction)
         if kept is None:
             # Behind a gap nothing is known of what came before it.

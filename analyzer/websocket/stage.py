@@ -36,6 +36,8 @@ from analyzer.websocket.pings import Pings
 from analyzer.websocket.seeking import Seeker
 
 _VOID_OPCODE = 255
+_STEPS_BY_CHANCE = 2
+"""Masking keys at a constant step from the last: more of them are no chance."""
 _CLOSE_FIELDS = ("packet_last", "time_last", "frame", "sender")
 
 
@@ -101,11 +103,11 @@ class WebSocketStage:
         frames = walk.rows("frames").copy()
         out.frames = frames
         self._take_controls(out, frames)
-        for slot in batch.ended:
-            self._before_end(slot, out)
+        self._settle(batch.ended, out)
         self._take_messages(out)
+        lost = stream.directions["lost_bytes"]
         for slot in batch.ended:
-            self._end(slot, stream, out)
+            self._end(slot, stream, int(lost[2 * slot] + lost[2 * slot + 1]), out)
         self._batch = None
         return out
 
@@ -274,12 +276,26 @@ class WebSocketStage:
 
     # --- ending
 
-    def _before_end(self, slot: int, out: WebSocketBatch) -> None:
-        """Settle what is unfinished; messages that wait for an ACK leave now."""
-        connection = self._by_slot.get(slot)
-        out.findings += self._seeker.end(self._walk, slot)
-        if connection is None:
-            return
+    def _settle(self, slots: list[int], out: WebSocketBatch) -> None:
+        """Report what is unfinished; messages that wait for an ACK leave now."""
+        places = np.asarray(slots, np.int64)
+        walks = self._walk.rows("walks")
+        unfinished = np.zeros(len(slots), bool)
+        for directions in (2 * places, 2 * places + 1):
+            mode = walks["mode"][directions]
+            unfinished |= (mode == layout.PAYLOAD) | (walks["message"][directions] >= 0)
+            unfinished |= (mode == layout.HEADER) & (walks["have"][directions] > 0)
+            unfinished |= walks["repeated_keys"][directions] > 0
+            unfinished |= walks["stepped_keys"][directions] > _STEPS_BY_CHANCE
+        for slot, is_unfinished in zip(slots, unfinished.tolist(), strict=True):
+            out.findings += self._seeker.end(self._walk, slot)
+            if slot in self._by_slot:
+                if is_unfinished:
+                    self._report_unfinished(slot, out)
+                self._walk.flush(slot)
+
+    def _report_unfinished(self, slot: int, out: WebSocketBatch) -> None:
+        """Report frames and messages without an end, and masking keys that are not random."""
         for direction in (2 * slot, 2 * slot + 1):
             end = Ending(*self._walk.ending(direction))
             at = (slot, end.packet, end.frame)
@@ -288,7 +304,7 @@ class WebSocketStage:
                 out.findings.append(Finding(findings.WEBSOCKET_FRAME_CUT, *at, missing))
             elif end.in_message:
                 out.findings.append(Finding(findings.WEBSOCKET_MESSAGE_UNFINISHED, *at))
-            if end.repeated_keys or end.stepped_keys > 2:
+            if end.repeated_keys or end.stepped_keys > _STEPS_BY_CHANCE:
                 detail = (
                     f"{end.repeated_keys} times the key of the frame before, "
                     f"{end.stepped_keys} times a constant step from it"
@@ -296,9 +312,8 @@ class WebSocketStage:
                 out.findings.append(
                     Finding(findings.WEBSOCKET_REPEATED_KEY, slot, end.packet, -1, detail)
                 )
-        self._walk.flush(slot)
 
-    def _end(self, slot: int, stream: StreamBatch, out: WebSocketBatch) -> None:
+    def _end(self, slot: int, stream: StreamBatch, lost_bytes: int, out: WebSocketBatch) -> None:
         connection = self._by_slot.pop(slot, None)
         doubtful = self._doubtful.pop(slot, None)
         if doubtful is not None:
@@ -315,8 +330,8 @@ class WebSocketStage:
                 connection.first_data_time == NULL or first < connection.first_data_time
             ):
                 connection.first_data_time = first
-            connection.lost_bytes += int(stream.directions[direction]["lost_bytes"])
             self._payloads.close(direction)
+        connection.lost_bytes = lost_bytes
         out.pings += self._pings.end(connection)
         self._close(connection, stream.connection(slot), out)
         out.ended.append(connection)
