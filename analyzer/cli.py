@@ -413,9 +413,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         # typer keeps its own copy of click in some versions, so that the class of
         # usage errors has no name that holds for all.
-        if not hasattr(error, "format_message"):
+        if hasattr(error, "format_message"):
+            return _complain(error.format_message(), "wsanalyze --help lists all options")
+        if os.environ.get("WSANALYZE_DEBUG"):
             raise
-        return _complain(error.format_message(), "wsanalyze --help lists all options")
+        # Nothing in traffic should get here; if it does, the fault is ours.
+        message = f"a fault of wsanalyze itself: {type(error).__name__}: {error}"
+        return _complain(message, "please report it; with WSANALYZE_DEBUG=1 it shows where")
     return status if isinstance(status, int) else OK
 
 

@@ -247,3 +247,18 @@ def test_completion_script(shell: str) -> None:
     done = process("--show-completion", shell)
     assert done.returncode == 0
     assert "_WSANALYZE_COMPLETE" in done.stdout
+
+
+def test_a_fault_of_its_own_is_one_line(monkeypatch, capsys):
+    def faulty(*_: object) -> int:
+        raise RuntimeError("of its own")
+
+    monkeypatch.setattr(cli, "run", faulty)
+    monkeypatch.delenv("WSANALYZE_DEBUG", raising=False)
+    assert cli.main(["some.pcap"]) == 2
+    error = capsys.readouterr().err
+    assert error.splitlines()[0] == "error: a fault of wsanalyze itself: RuntimeError: of its own"
+    assert "Traceback" not in error
+    monkeypatch.setenv("WSANALYZE_DEBUG", "1")
+    with pytest.raises(RuntimeError):
+        cli.main(["some.pcap"])
