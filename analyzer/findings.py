@@ -399,7 +399,7 @@ WEBSOCKET_PAYLOAD_LOST = _kind(
 )
 WEBSOCKET_FRAMING_LOST = _kind(
     "websocket-framing-lost",
-    ERROR,
+    WARNING,
     "",
     "The frame boundary was lost behind a gap or a fault; frames are searched for again.",
 )
@@ -436,6 +436,15 @@ WEBSOCKET_CLOSE_ABNORMAL = _kind(
 WEBSOCKET_CLOSE_ERROR = _kind(
     "websocket-close-error", NOTE, "RFC 6455 7.4.1", "The connection was closed with {detail}."
 )
+MESSAGE_LIMIT = _kind(
+    "websocket-message-limit",
+    WARNING,
+    "",
+    "A message is longer than max_message_bytes; its payload was not kept.",
+)
+PINGS_LIMIT = _kind(
+    "websocket-pings-limit", NOTE, "", "More pings wait for a pong than max_pending_pings."
+)
 
 # --- permessage-deflate ------------------------------------------------------------
 DEFLATE_BAD_DATA = _kind(
@@ -452,16 +461,4 @@ DEFLATE_CONTEXT_LOST = _kind(
 )
 DEFLATE_LIMIT = _kind(
     "deflate-limit", ERROR, "", "A compressed message is larger than max_inflated_bytes."
-)
-MESSAGE_LIMIT = _kind(
-    "websocket-message-limit",
-    WARNING,
-    "",
-    "A message is longer than max_message_bytes; its payload was not kept.",
-)
-DEFLATE_GREW = _kind(
-    "deflate-grew", NOTE, "RFC 7692 7.2.1", "Compression made messages longer: {detail}."
-)
-PINGS_LIMIT = _kind(
-    "websocket-pings-limit", NOTE, "", "More pings wait for a pong than max_pending_pings."
 )

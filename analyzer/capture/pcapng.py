@@ -49,7 +49,6 @@ _INTERFACE_STATISTICS = 5
 _DECRYPTION_SECRETS = 10
 _JOURNAL_EXPORT = 9
 _CUSTOM = (0x00000BAD, 0x40000BAD)  # that may be copied to new files, that must not
-_SECTION_HEADER = int.from_bytes(PCAPNG_MAGIC, "big")  # reads the same both ways
 
 _BYTE_ORDER_MAGIC = bytes.fromhex("1a2b3c4d")
 _MAJOR = 1

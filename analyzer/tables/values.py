@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-NUMBER_TYPES: frozenset[Type] = frozenset({"int", "time", "us", "seconds", "key"})
-"""Types kept as int64."""
-
 UNITS: dict[Type, str] = {"time": "UTC", "us": "microseconds", "seconds": "seconds"}
 """Units to tell the reader; of sizes the name says it."""
 

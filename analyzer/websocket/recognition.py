@@ -1,9 +1,9 @@
 """Judges whether bytes look like WebSocket frames.
 
 Knows what RFC 6455 5.2 lets a frame header be, and how likely other bytes look so.
-Must not know the walk, packets or findings. `find_boundary` serves the walk behind a
-gap; `Recogniser` a connection whose handshake was not captured. Both are for the rare
-case, and bounded by options.max_probe_bytes.
+Must not know the walk, packets or findings. `grow` serves the search behind a gap
+(websocket.boundary); `Recogniser` a connection whose handshake was not captured, for
+websocket.seeking. Both are for the rare case, and bounded by options.max_probe_bytes.
 
 What counts is a chain: headers of which each begins where the frame before it ends.
 A chain must also be a possible order of fragments (RFC 6455 5.4), its text must be
@@ -13,7 +13,6 @@ UTF-8 (8.1), its Close frames must have a code that may be sent (7.4).
 from __future__ import annotations
 
 import codecs
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal, NamedTuple
@@ -147,59 +146,6 @@ class Chain:
     is_begun: bool = False
     last: int = -1
     rewarded: int = -1
-
-
-def find_boundary(
-    data: bytes | bytearray,
-    segment_starts: Sequence[int],
-    *,
-    masked: bool | None,
-    rsv_allowed: int,
-    frames_needed: int,
-) -> int | None:
-    """Find where a frame begins in bytes of a connection known to be WebSocket.
-
-    The rule: the first place from which `frames_needed` worth of evidence follows
-    without a fault; a segment's start is tried before any other place. A chain that
-    begins at a segment's start may be shorter, down to one frame, if it ends exactly
-    where the bytes do. How evidence counts, and the odds of an error, stand at evidence().
-
-    Args:
-        data: bytes of one direction without holes, ending where a segment ends.
-        segment_starts: offsets in `data` at which a segment begins, ascending.
-        masked: as in plausible_header.
-        rsv_allowed: as in plausible_header.
-        frames_needed: evidence asked for.
-
-    Returns:
-        The offset; None if there is none yet.
-    """
-    starts = [at for at in segment_starts if 0 <= at < len(data)]
-    for at in starts:
-        chain = _follow(data, at, masked, rsv_allowed, frames_needed)
-        if chain is None or not chain.evidence:
-            continue
-        if chain.evidence >= frames_needed or chain.at == len(data):
-            return at
-    for at in range(len(data)):
-        chain = _follow(data, at, masked, rsv_allowed, frames_needed)
-        if chain is not None and chain.evidence >= frames_needed:
-            return at
-    return None
-
-
-def _follow(
-    data: bytes | bytearray, start: int, masked: bool | None, rsv_allowed: int, needed: int
-) -> Chain | None:
-    """Return the chain from `start` as far as it is needed or the bytes go; None: a fault."""
-    chain = Chain(start, start)
-    while chain.evidence < needed and chain.at < len(data):
-        grown = grow(chain, data, masked, rsv_allowed)
-        if grown is None:
-            return None
-        if grown is NEED_MORE:
-            break
-    return chain
 
 
 def grow(
@@ -414,7 +360,7 @@ class Recogniser:
     """Tells whether a TCP connection without a captured handshake is WebSocket.
 
     The rule: a chain that begins at a segment's start must show MASKED_EVIDENCE where it
-    is masked, which also names the client. Evidence counts as in find_boundary, and one
+    is masked, which also names the client. Evidence counts as evidence() says, and one
     more for a masked frame that begins and ends where segments do: two such frames are
     enough, or two of text, or four of any kind. Unmasked frames alone need
     UNMASKED_EVIDENCE (eight frames, or four of text), for an unmasked header is two
