@@ -68,8 +68,8 @@ class Ordering(Delivery):
             end = beyond
         if place < end and place < self.tracks[d].next:
             old = min(end, self.tracks[d].next) - place
-            self._count_again(d, place, old, end)
-            self._compare(d, place, start, min(captured, old))
+            if not self._count_again(d, place, old, end):
+                self._compare(d, place, start, min(captured, old))
             self._sent_again(d, place, old, 0)
             into = old
         while True:
@@ -121,19 +121,19 @@ class Ordering(Delivery):
         place: cython.longlong,
         old: cython.longlong,
         end: cython.longlong,
-    ) -> cython.int:
-        """Count a segment whose first `old` bytes are not new."""
+    ) -> cython.bint:
+        """Count a segment whose first `old` bytes are not new; say whether it is a probe."""
         # RFC 9293 3.8.4: a keep-alive's sequence number is SND.NXT-1, with one garbage
-        # octet or none.
+        # octet or none. Garbage differs from what was sent there, and means nothing.
         if old == 1 and end == place + 1 and end == self.tracks[d].next and self.payload == 1:
             self.sums[d].keep_alives += 1
-            return 0
+            return True
         self.sums[d].retransmissions += 1
         if self.sums[d].retransmissions == 1:
             self.rares[d].first_sent_again = self.packet
         if end <= self.tracks[d].next and self.tracks[d].unanswered < 255:
             self.tracks[d].unanswered += 1
-        return 0
+        return False
 
     @cython.cfunc
     def _has_room(self, d: cython.Py_ssize_t, captured: cython.longlong) -> cython.bint:

@@ -260,6 +260,15 @@ def test_keep_alives_and_zero_windows():
     assert ("tcp-zero-window", 0, 5, "1") in out.findings
 
 
+def test_garbage_octet_of_a_keep_alive_is_no_overlap():
+    # RFC 9293 3.8.4: a probe "may or may not contain one garbage octet".
+    probe = segment(0, A + 2, b"\0", ack=B + 1)
+    out = Outcome([*handshake(), segment(0, A + 1, b"ab", ack=B + 1), probe])
+    assert bytes(out.stream(0)) == b"ab"
+    assert out.directions[0, 0]["keep_alives"] == 1
+    assert "tcp-overlap-differs" not in out.ids()
+
+
 def test_timed_out_needs_silence():
     again = [segment(0, A + 1, b"abc", time=n * 10**9) for n in range(1, 5)]
     assert Outcome([*handshake(), *again]).connections[0]["timed_out"] == 1
