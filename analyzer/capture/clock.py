@@ -14,6 +14,9 @@ MICROSECONDS = 6
 
 _SECOND = 1_000_000_000
 _MAX = 2**63 - 1
+LATEST = 2**62 - 1
+"""Times lie within this many ns of 1970, that is from 1823 to 2116, so that the
+difference of two never overflows 64 bits. What pcap can write ends in 2106."""
 
 
 def ticks_to_ns(ticks: int, resolution: int, offset_s: int) -> int:
@@ -27,12 +30,12 @@ def ticks_to_ns(ticks: int, resolution: int, offset_s: int) -> int:
         offset_s: if_tsoffset, seconds to add.
 
     Returns:
-        Nanoseconds, or NULL where 64 bits cannot hold them.
+        Nanoseconds, or NULL where it lies beyond LATEST.
     """
     exponent = resolution & 0x7F
     base = 2 if resolution & 0x80 else 10
     time = ticks * _SECOND // base**exponent + offset_s * _SECOND
-    return time if -_MAX <= time <= _MAX else NULL
+    return time if -LATEST <= time <= LATEST else NULL
 
 
 def linear(resolution: int, offset_s: int) -> tuple[int, int, int, int]:
@@ -40,7 +43,7 @@ def linear(resolution: int, offset_s: int) -> tuple[int, int, int, int]:
 
     Returns:
         limit, multiplier, divisor, offset: for ticks <= limit the time is
-        ticks * multiplier // divisor + offset without overflow. The limit is -1
+        ticks * multiplier // divisor + offset, without overflow and within LATEST. The limit is -1
         where no time stamp can be computed so.
     """
     exponent = resolution & 0x7F
@@ -53,8 +56,8 @@ def linear(resolution: int, offset_s: int) -> tuple[int, int, int, int]:
     else:
         multiplier, divisor = 1, 10 ** (exponent - 9)
     offset = offset_s * _SECOND
-    if divisor > _MAX or abs(offset) > _MAX:
+    if divisor > _MAX or abs(offset) > LATEST:
         return -1, 1, 1, 0
     # One less than 64 bits hold: the greatest number stands for "too great".
-    limit = min((_MAX - 1) // multiplier, (_MAX - max(offset, 0)) * divisor // multiplier)
+    limit = min((_MAX - 1) // multiplier, (LATEST - max(offset, 0)) * divisor // multiplier)
     return limit, multiplier, divisor, offset

@@ -23,6 +23,11 @@ from analyzer.columns import NULL
         (1, 6, 1_000_000, 10**15 + 1000),
         (2**64 - 1, 6, 0, NULL),  # the year 586,524
         (0, 6, 2**62, NULL),
+        # Two times may lie 2^63 - 2 ns apart at most, which 64 bits hold.
+        (2**62 - 1, 9, 0, 2**62 - 1),
+        (2**62, 9, 0, NULL),
+        (0, 0, -4_611_686_018, -4_611_686_018 * 10**9),
+        (0, 0, -4_611_686_019, NULL),
         (2**64 - 1, 127, 0, 0),
     ],
 )
@@ -42,7 +47,7 @@ def test_linear_is_exact_and_stays_within_64_bits(resolution, offset, data):
     per_second = 2 ** (resolution - 128) if resolution >= 128 else 10**resolution
     exact = Fraction(ticks, per_second) * 10**9 // 1 + offset * 10**9
     assert ticks * multiplier // divisor + add == exact
-    assert -(2**63) < exact < 2**63
+    assert abs(exact) < 2**62
 
 
 def test_common_clocks_need_no_long_way():

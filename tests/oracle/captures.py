@@ -111,7 +111,7 @@ def _time(ticks, options, order):
     offset = struct.unpack(order + "q", offset)[0] if len(offset) == 8 else 0
     per_second = 2 ** (resolution - 128) if resolution >= 128 else 10**resolution
     time = ticks * 10**9 // per_second + offset * 10**9
-    return time if -(2**63) < time < 2**63 else None
+    return time if abs(time) < 2**62 else None
 
 
 def read_pcapng(file, longest=64 * 2**20):
