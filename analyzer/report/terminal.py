@@ -239,20 +239,33 @@ def _closes(summary: Summary, console: Console) -> None:
     if not summary.close_kinds and not sum(summary.pings_sent):
         return
     heading(console, "How connections ended")
-    kinds = (f"{number(n)} {ENDINGS[kind]}" for kind, n in summary.close_kinds.most_common())
-    say(console, ", ".join(kinds))
+    for kind, count in summary.close_kinds.most_common():
+        say(console, f"{number(count)} {ENDINGS[kind]}{_closers(summary, kind)}")
     codes = [f"{code_name(code)} ({number(n)})" for code, n in summary.close_codes.most_common(5)]
     if codes:
-        say(console, "Close codes: " + ", ".join(codes))
+        others = len(summary.close_codes) - len(codes)
+        more = f" and {plural(others, 'more code')}" if others else ""
+        say(console, "Close codes: " + ", ".join(codes) + more)
     sent, answered = sum(summary.pings_sent), summary.pings.count
     if sent:
         heading(console, "Pings")
         line = f"{plural(sent, 'ping')}, {number(answered)} answered"
-        if answered:
+        if answered == 1:
+            line += f"; round trip {duration(summary.pings.worst)}"
+        elif answered:
             times = (summary.pings.median, summary.pings.quantile(0.95), summary.pings.worst)
             median, slow, worst = (duration(value) for value in times)
-            line += f"; round trip {median} median, {slow} 95 %, {worst} worst"
+            line += f"; round trip {median} median, {slow} at 95 %, {worst} worst"
         say(console, line)
+
+
+def _closers(summary: Summary, kind: str) -> str:
+    """Return who closed the connections that ended so: client, server, or how many each."""
+    counts = {who: summary.closers[kind, who] for who in ("client", "server")}
+    known = {who: count for who, count in counts.items() if count}
+    if len(known) == 1:
+        return f", by the {next(iter(known))}"
+    return "".join(f", {number(count)} by the {who}" for who, count in known.items())
 
 
 def code_name(code: int) -> str:
@@ -291,14 +304,26 @@ def _connections(summary: Summary, console: Console) -> None:
     count = summary.rows["connections"]
     if not count:
         return
-    note = "dearest on the wire first" if count > 1 else ""
-    heading(console, "Connections", note)
     lines = summary.connections[:SHOWN_CONNECTIONS]
+    notes = ["dearest on the wire first"] if count > 1 else []
+    host = common_host(lines)
+    if host is not None:
+        notes.append(f"{'' if count == len(lines) else 'these '}all on {printable(host)[:40]}")
+    heading(console, "Connections", ", ".join(notes))
     heads, rows = connection_cells(lines, console)
     table(console, heads, rows)
     if count > len(lines):
         say(console, f"and {number(count - len(lines))} more; --csv DIR has them all")
     say(console, Text("--connection N shows one in full, --messages lists messages.", "dim"))
+
+
+def common_host(lines: Sequence[ConnectionLine]) -> str | None:
+    """Return the host of all connections; None if there are several, or one connection.
+
+    In every line it would leave no room for what tells them apart.
+    """
+    hosts = {line.values["host"] for line in lines}
+    return hosts.pop() if len(hosts) == 1 and len(lines) > 1 else None
 
 
 def connection_cells(
@@ -310,10 +335,8 @@ def connection_cells(
     heads = [Head("#")]
     if wide:
         heads.append(Head("client", "left", flexible=True, at_least=15))
-    hosts = {line.values["host"] for line in lines}
-    # The host in every line would leave no room for what tells them apart.
-    host = next(iter(hosts)) if len(hosts) == 1 and len(lines) > 1 else None
-    title = f"path on {printable(host)[:40]}" if host else "server and path"
+    host = common_host(lines)
+    title = "server and path" if host is None else "path"
     heads.append(Head(title, "left", flexible=True, at_least=16))
     if very_wide:
         heads.append(Head("opened", "left"))
@@ -322,12 +345,13 @@ def connection_cells(
         heads.append(Head("payload"))
     heads += [Head("wire"), Head("overhead" if wide else "over"), Head("close", "left")]
     return heads, [
-        tuple(_connection_row(line, host, wide=wide, very_wide=very_wide)) for line in lines
+        tuple(_connection_row(line, host, console, wide=wide, very_wide=very_wide))
+        for line in lines
     ]
 
 
 def _connection_row(
-    line: ConnectionLine, host: str | None, *, wide: bool, very_wide: bool
+    line: ConnectionLine, host: str | None, console: Console, *, wide: bool, very_wide: bool
 ) -> Iterator[Cell]:
     row = line.values
     yield str(row["connection"])
@@ -343,7 +367,7 @@ def _connection_row(
         yield size(row["client_payload_bytes"] + row["server_payload_bytes"])
     yield size(row["wire_bytes"])
     yield "-" if line.overhead is None else f"{100 * line.overhead:.0f} %"
-    yield ending(row)
+    yield ending(row, console)
 
 
 def target(row: dict[str, Any]) -> str:
@@ -352,9 +376,11 @@ def target(row: dict[str, Any]) -> str:
     return f"{host}{row['path'] or ''}"
 
 
-def ending(row: dict[str, Any]) -> str:
-    """Return how a connection ended, in a word or two."""
+def ending(row: dict[str, Any], console: Console) -> str:
+    """Return how a connection ended, in a word or two, and an arrow for who ended it."""
     words = [row["close_kind"] or "-"]
     if row["close_code"] is not None:
         words.append(str(row["close_code"]))
+    if row["closed_by"] is not None:
+        words.append(arrow(console, row["closed_by"]))
     return " ".join(words)

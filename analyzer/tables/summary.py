@@ -148,6 +148,7 @@ class Summary:
         opcodes: by direction: frames by opcode label.
         ledger: by direction: LEDGER_COUNTS of WebSocket connections.
         close_kinds: connections by close_kind; close_codes: by close_code.
+        closers: connections by close_kind and closed_by.
         pings: samples (ns) of round trips; pings_sent: by direction.
         stalled: messages held up by a hole, and ns of it.
         findings: by id.
@@ -164,6 +165,7 @@ class Summary:
     ledger: list[Counter[str]] = field(default_factory=_direction_counts)
     close_kinds: Counter[str] = field(default_factory=Counter)
     close_codes: Counter[int] = field(default_factory=Counter)
+    closers: Counter[tuple[str, str]] = field(default_factory=Counter)
     pings: Samples = field(default_factory=Samples)
     pings_sent: list[int] = field(default_factory=lambda: [0, 0])
     stalled: Counter[str] = field(default_factory=Counter)
@@ -220,6 +222,10 @@ class Summary:
     def _add_connections(self, rows: TableRows) -> None:
         kinds = _codes(rows, "close_kind")
         self.close_kinds.update(_labelled(kinds, schema.CLOSE_KINDS))
+        closers = _codes(rows, "closed_by")
+        for side, closer in enumerate(schema.DIRECTIONS):
+            for kind, count in _labelled(kinds[closers == side], schema.CLOSE_KINDS).items():
+                self.closers[kind, closer] += count
         codes = _numbers(rows, "close_code")
         for code, count in _counted(codes[codes != NULL]):
             self.close_codes[code] += count

@@ -430,9 +430,7 @@ class FrameWalk(Messages):
             self.walks[d].unparsed_bytes += left
         if mode == _PAYLOAD:
             # The frame's length is known, so its end is, although bytes are not.
-            n = self.walks[d].payload_left
-            if n > left:
-                n = left
+            n = left if left < self.walks[d].payload_left else self.walks[d].payload_left
             if self.chunks[i].packet > self.walks[d].ready_packet:
                 self.walks[d].ready_packet = self.chunks[i].packet
             self._touch(i, d)
@@ -479,8 +477,6 @@ class FrameWalk(Messages):
         `p` is -1 for a gap. The seeker may open connections and change modes.
         """
         n: cython.longlong = 0
-        replay: Any
-        kept: Any
         j: cython.Py_ssize_t
         if p >= 0:
             n = self.chunks[i].start + self.chunks[i].length - p

@@ -55,7 +55,7 @@ def test_figures() -> None:
         "In 48 packets, 16 pure ACKs (1.06 kB) among them.",
         "2 closed cleanly",
         "Close codes: 1000 Normal Closure (1)",
-        "2 pings, 1 answered; round trip 2.00 ms median",
+        "2 pings, 1 answered; round trip 2.00 ms",
         "✖ error websocket-unmasked-client-frame 17 times, first in packet 12",
         "0 10.0.0.1:50000 /rooms/0?token=*** 5.00 s 2 2 2.00 kB 40 % clean 1000",
     ):
@@ -82,6 +82,30 @@ def test_many_connections_are_cut_to_the_dearest() -> None:
     first = next(place for place, line in enumerate(lines) if line.startswith("Connections")) + 2
     assert lines[first].split()[0] == "33"
     assert "and 14 more" in "\n".join(lines)
+
+
+def test_who_closed_is_said_of_each_kind_and_of_each_connection() -> None:
+    ends = [("clean", "client"), ("clean", "client"), ("fin", "client"), ("fin", "server")]
+    rows = [
+        connection(n, close_kind=kind, closed_by=who, close_code=1000 + n)
+        for n, (kind, who) in enumerate([*ends, ("open", None)])
+    ]
+    some = Summary()
+    some.add(table_rows(CONNECTIONS, rows))
+    text = rendered(some)
+    assert "2 closed cleanly, by the client\n" in text
+    assert "2 ended by FIN without Close frames, 1 by the client, 1 by the server\n" in text
+    assert "1 still open at the end\n" in text
+    endings = ("clean 1000 ↑", "clean 1001 ↑", "fin 1002 ↑", "fin 1003 ↓", "open 1004")
+    for ending in endings:
+        assert f"{ending}\n" in text, ending
+
+
+def test_codes_that_are_not_listed_are_counted() -> None:
+    some = Summary()
+    rows = [connection(n, close_code=3000 + n) for n in range(7)]
+    some.add(table_rows(CONNECTIONS, rows))
+    assert "(1) and 2 more codes\n" in rendered(some)
 
 
 def test_ascii_console_gets_ascii() -> None:
