@@ -6,6 +6,9 @@ base of http.conversation, which goes on where this is decided.
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from analyzer import findings
 from analyzer.http.handover import DIRECTION, KIND, Piece
 from analyzer.http.head import MAYBE, NEITHER, REQUEST, proxy_header, recognise
@@ -13,6 +16,10 @@ from analyzer.http.pairing import Pairs
 from analyzer.http.results import Results
 from analyzer.http.sides import MAX_KEPT_ROWS, ROW_BYTES, SEEK, Side
 from analyzer.tcp.bytestream import DATA, GAP_CUT
+
+_MAY_BE_GET: Final = re.compile(rb"GET /[!-~]{4}[ -~]{4}")
+"""A request line that a snap length cut, with as many bytes as the status line needs
+that may answer it."""
 
 
 class Beginning:
@@ -66,7 +73,10 @@ class Beginning:
         """Look whether the connection is HTTP at all; keep its rows until then."""
         assert self._kept is not None
         if piece.row[KIND] != DATA:
-            if (piece.row[KIND] <= GAP_CUT and side.pending) or len(self._kept) > MAX_KEPT_ROWS:
+            is_gap = piece.row[KIND] <= GAP_CUT and side.pending is not None
+            if is_gap and _MAY_BE_GET.match(side.pending or b""):
+                self._decide(side, piece, is_client=True)
+            elif is_gap or len(self._kept) > MAX_KEPT_ROWS:
                 self._hand_on_kept(piece)
             else:
                 self._kept.append(piece.kept())
@@ -89,20 +99,23 @@ class Beginning:
             side.pending = bytearray(buffer)
             self._kept.append(piece.kept())
         else:
-            is_client = answer == REQUEST
-            number = side.direction & 1
-            self._client = number if is_client else 1 - number
-            kept, self._kept = self._kept, None
-            server = self._sides[1 - self._client]
-            if server.pending and server.pending[:5] != b"HTTP/"[: len(server.pending)]:
-                # Text from the middle of a body: only a head is a place to begin.
-                server.mode = SEEK
-            for each in self._sides:
-                each.pending = None
-                each.is_client = (each is side) == is_client
-            for earlier in kept:
-                self.row(earlier)
-            self.row(piece)
+            self._decide(side, piece, is_client=answer == REQUEST)
+
+    def _decide(self, side: Side, piece: Piece, *, is_client: bool) -> None:
+        """Read the rows kept, and this one, as HTTP."""
+        number = side.direction & 1
+        self._client = number if is_client else 1 - number
+        kept, self._kept = self._kept or [], None
+        server = self._sides[1 - self._client]
+        if server.pending and server.pending[:5] != b"HTTP/"[: len(server.pending)]:
+            # Text from the middle of a body: only a head is a place to begin.
+            server.mode = SEEK
+        for each in self._sides:
+            each.pending = None
+            each.is_client = (each is side) == is_client
+        for earlier in kept:
+            self.row(earlier)
+        self.row(piece)
 
     def _skip_proxy_header(self, side: Side, piece: Piece, at: int) -> None:
         """Begin behind what a balancer put before the stream; it stays unparsed."""

@@ -437,18 +437,29 @@ class Conversation(Beginning):
         if head.status < 200 and head.status != 101:
             return
         if head.status == 101:
-            handshake = self._pairs.attempt()
-            if handshake is not None:
-                self._pairs.queue.popleft()
-                pairing.cut_answer(handshake, head, side.first_time, len(pending))
-                self._results.handshakes.append(handshake)
-            self._hand_on()
+            self._cut_switch(side, head, len(pending))
             return
         self._response(side, head, piece)
         if side.mode == BODY:
             self._message_lost(side)
         elif side.mode == HEAD:
             side.mode = SEEK
+
+    def _cut_switch(self, side: Side, head: Head, size: int) -> None:
+        """Take a 101 whose end was not captured: an attempt, unless it names another upgrade."""
+        results = self._results
+        transaction = self._pairs.queue[-1] if self._pairs.queue else None
+        handshake = transaction.handshake if transaction is not None else None
+        if pairing.may_be_websocket(transaction, head):
+            if transaction is not None:
+                self._pairs.queue.pop()
+            if handshake is None:
+                handshake = pairing.attempt_from(transaction, results, self._slot, self._client)
+                handshake.first_in_connection = self._pairs.begun == (transaction is not None)
+            pairing.cut_answer(handshake, head, side.first_time, size)
+            results.upgrades.append(handshake)
+            results.marks.append(results.handover.place())
+        self._hand_on()
 
     def _hand_on(self, *, search: bool = False) -> None:
         """Leave HTTP: what was held back goes first, then every row to come."""

@@ -20,6 +20,7 @@ from analyzer.http.upgrade import (
     check_request,
     fill_request,
     fill_response,
+    has_token,
     in_sentence,
     is_attempt,
 )
@@ -132,6 +133,19 @@ def attempt_from(
         handshake.request_first_time = exchange.request_first_time
         handshake.request_last_time = exchange.request_last_time
     return handshake
+
+
+def may_be_websocket(transaction: Transaction | None, head: Head) -> bool:
+    """Say whether a 101 of which `head` was captured may answer an upgrade to WebSocket."""
+    if transaction is not None and transaction.handshake is not None:
+        return True
+    upgrade = head.values.get("upgrade")
+    if upgrade is not None:
+        return has_token(upgrade, "websocket")
+    if transaction is None:
+        return True
+    # A request that was captured whole, or names its upgrade, has said what it is.
+    return transaction.head is not None and "upgrade" not in transaction.head.values
 
 
 def interim(transaction: Transaction, head: Head, first_time: int) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from analyzer.columns import NULL, Rows
 from analyzer.findings import Finding
@@ -179,7 +180,7 @@ class TableBuilder:
             opened,
             closed,
             NULL if NULL in (opened, closed) else closed - opened,
-            int(detail is not None),
+            int(detail is not None and detail.outcome != "cut"),
             client.frames,
             server.frames,
             client.messages,
@@ -325,12 +326,17 @@ def _message_rows(batch: WebSocketBatch, options: Options) -> TableRows:
         "tls_bytes": lambda: np.zeros(count, np.int64),
         "wire_bytes": wire,
         "overhead_ratio": overhead,
-        "delivery_us": lambda: rows["time_last"] - rows["time_first"],
+        "delivery_us": lambda: _between(rows["time_first"], rows["time_last"]),
         "stall_us": _whole(rows, "stall"),
         "payload_preview": lambda: previews,
         "payload": lambda: batch.previews if batch.has_payload else [None] * count,
     }
     return TableRows(MESSAGES, LazyColumns(makers), count)
+
+
+def _between(begin: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return durations in ns; NULL where a packet has no time stamp."""
+    return np.where((begin == NULL) | (end == NULL), NULL, end - begin)
 
 
 def _ping_rows(pings: Sequence[Ping]) -> TableRows:
@@ -341,7 +347,7 @@ def _ping_rows(pings: Sequence[Ping]) -> TableRows:
             ping.ping_frame,
             NULL if ping.pong_frame is None else ping.pong_frame,
             ping.payload_bytes,
-            NULL if ping.answered == NULL else ping.answered - ping.sent,
+            NULL if NULL in (ping.sent, ping.answered) else ping.answered - ping.sent,
         )
         for ping in pings
     ]

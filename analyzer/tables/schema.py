@@ -165,7 +165,7 @@ CONNECTIONS = Table(
         _time("opened_at", NEVER, "End of the 101 response; without it, the first frame."),
         _time("closed_at", "still open", "Last packet of the connection."),
         Column("duration_s", "seconds", "still open", "From opened_at to closed_at."),
-        _bool("handshake_seen", NEVER, "Whether the opening handshake was captured."),
+        _bool("handshake_seen", NEVER, "Whether the opening handshake was captured whole."),
         _int("client_frames", NEVER, "Frames from the client, control frames too."),
         _int("server_frames", NEVER, "Frames from the server, control frames too."),
         _int("client_messages", NEVER, "Messages from the client."),

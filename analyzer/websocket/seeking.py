@@ -78,8 +78,8 @@ class Seeker:
     Args:
         options: limits.
         open_recognised: called when a connection turns out to be WebSocket.
-        doubtful: slots whose upgrade was answered by a wrong 101: what follows it are
-            frames, whatever they look like.
+        doubtful: slots whose upgrade was answered by a wrong 101, or by one that was cut:
+            what follows it are frames, whatever they look like.
     """
 
     def __init__(self, options: Options, open_recognised: Opener, doubtful: Container[int]) -> None:

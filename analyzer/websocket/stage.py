@@ -77,7 +77,8 @@ class WebSocketStage:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._doubtful: dict[int, Handshake] = {}
-        self._seeker = Seeker(options, self._open_recognised, self._doubtful)
+        self._named: set[int] = set()  # those of them that name websocket
+        self._seeker = Seeker(options, self._open_recognised, self._named)
         preview = options.preview_bytes if options.payload == "preview" else 0
         self._walk = FrameWalk(preview, options.max_pending_messages, self._seeker)
         self._payloads = PayloadStage(options)
@@ -134,6 +135,8 @@ class WebSocketStage:
                 # No client goes on after a wrong Accept; if frames follow all the
                 # same, this is the connection that they belong to.
                 self._doubtful[handshake.slot] = handshake
+                if handshake.outcome != "cut" or _names_websocket(handshake):
+                    self._named.add(handshake.slot)
         self._walk.walk(rows[at:], records)
 
     def _has_unknown(self, batch: HttpBatch) -> bool:
@@ -151,8 +154,11 @@ class WebSocketStage:
         assert self._batch is not None
         negotiation = Negotiation.unknown()
         if handshake is not None:
-            negotiation = negotiate(handshake)
             client_side = handshake.client_side
+        # Of a cut 101 it is not known what it agreed on.
+        agreed = None if handshake is None or handshake.outcome == "cut" else handshake
+        if agreed is not None:
+            negotiation = negotiate(agreed)
         connection = WebSocketConnection(
             self._count, slot, client_side, handshake, negotiation, opened_at
         )
@@ -169,7 +175,7 @@ class WebSocketStage:
             keep = layout.KEEP_ALL
         elif negotiation.deflate:
             keep = layout.KEEP_COMPRESSED
-        rules = (negotiation.rsv_allowed, int(negotiation.deflate), keep, int(handshake is None))
+        rules = (negotiation.rsv_allowed, int(negotiation.deflate), keep, int(agreed is None))
         for sender in (CLIENT, SERVER):
             direction = connection.direction(sender)
             self._walk.open(direction, connection.connection, sender, rules)
@@ -180,8 +186,10 @@ class WebSocketStage:
     def _open_recognised(self, slot: int, client_side: int, time: int, packet: int) -> None:
         """Open a connection whose frames were recognised (called by the seeker)."""
         handshake = self._doubtful.pop(slot, None)
+        is_named = slot in self._named
+        self._named.discard(slot)
         self._open(slot, handshake, time, client_side)
-        if handshake is None:
+        if not is_named:
             assert self._batch is not None
             self._batch.findings.append(Finding(findings.WEBSOCKET_MID_STREAM, slot, packet))
 
@@ -316,6 +324,7 @@ class WebSocketStage:
     def _end(self, slot: int, stream: StreamBatch, lost_bytes: int, out: WebSocketBatch) -> None:
         connection = self._by_slot.pop(slot, None)
         doubtful = self._doubtful.pop(slot, None)
+        self._named.discard(slot)
         if doubtful is not None:
             out.unopened.append(doubtful)
         if connection is None:
@@ -386,6 +395,13 @@ def _fill(totals: DirectionTotals, end: Ending) -> None:
     totals.ws_control_bytes = end.ws_control_bytes
     totals.transfer_bytes = end.transfer_bytes
     totals.unparsed_bytes = end.unparsed_bytes + end.header_read
+
+
+def _names_websocket(handshake: Handshake) -> bool:
+    """Say whether the captured part of an upgrade tells that it is one to WebSocket."""
+    fields = (*handshake.request_header, *handshake.response_header)
+    names = [name.lower() for name, _ in fields]
+    return any(name == "upgrade" or name.startswith("sec-websocket-") for name in names)
 
 
 def _thinned(rows: Rows, limit: int) -> tuple[Rows, list[int]]:

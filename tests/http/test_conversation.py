@@ -375,9 +375,27 @@ def test_gap_in_a_request_head():
 
 def test_gap_in_the_101():
     out = run([(0, UPGRADE), (1, SWITCH[:60]), (1, 80), (1, b"\x81\x02hi")])
-    (handshake,) = out.handshakes
+    (handshake,) = out.upgrades
     assert (handshake.outcome, handshake.status) == ("cut", 101)
     assert payload(out, 1) == b"\x81\x02hi"
+
+
+@pytest.mark.parametrize(("captured", "path"), [(40, "/chat"), (14, None)])
+def test_both_heads_cut_by_a_snap_length(captured, path):
+    rest = len(UPGRADE) - captured, len(SWITCH) - captured
+    steps = [(0, UPGRADE[:captured]), (0, rest[0]), (1, SWITCH[:captured]), (1, rest[1])]
+    out = run([*steps, (0, b"\x81\x80abcd"), (1, b"\x81\x02hi")])
+    (handshake,) = out.upgrades
+    assert (handshake.outcome, handshake.status, handshake.path) == ("cut", 101, path)
+    assert (payload(out, 0), payload(out, 1)) == (b"\x81\x80abcd", b"\x81\x02hi")
+    assert not out.exchanges
+
+
+def test_a_cut_101_to_another_upgrade_is_no_attempt():
+    request = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+    out = run([(0, request), (0, 40), (1, SWITCH[:40]), (1, 60), (1, b"\0\0\0")])
+    assert not out.upgrades
+    assert not out.handshakes
 
 
 def test_start_line_in_tiny_segments_keeps_few_rows():
