@@ -38,6 +38,9 @@ log and manifest entry together, and stops where tshark and the programs disagre
 - `make/peers.py` builds, byte by byte, one capture for each case on which another analyzer
   fails: `peers.cases()`. Nothing of it is stored.
 - `make/readme.py` writes this page.
+- `make/golden.py` writes what some of them yield into `../reports/`; the samples in the README
+  and in `docs/` come from captures as well and are made anew by `../docs/samples.py`. Run both
+  after a capture has changed.
 
 ## The captures
 
