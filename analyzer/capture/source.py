@@ -134,7 +134,9 @@ class Source:
             yield RecordBatch(findings=[_unreadable(one, error)])
             return
         last = reader.finish()
-        if stream.fault is not None:
+        # A reader that stopped at damage leaves the rest of the stream alone; whether a
+        # fault in that was met depends on how far ahead bytes were taken.
+        if stream.fault is not None and not reader.stopped:
             # The reader's complaint would be the same cut, told a second time.
             last.findings = [f for f in last.findings if f.kind not in (CAPTURE_CUT, CAPTURE_EMPTY)]
             last.findings.insert(0, replace(stream.fault, packet=reader.packets + 1))

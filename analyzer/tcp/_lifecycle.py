@@ -121,7 +121,14 @@ class Lifecycle(Lookup):
         if self.slots[s].left == 0:
             return s
         self._reckon_isn(i, d)
-        self._note(findings.TCP_LATE, s, self.segments[i].packet, 1)
+        # Not of the slot: its findings have left as well, and when they did depends on
+        # batches.
+        self._note(
+            findings.TCP_LATE,
+            -1,
+            self.segments[i].packet,
+            f"tcp.stream {self.links[s].tcp_stream}",
+        )
         return -1
 
     @cython.cfunc

@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import Any
 
 import cython
-import numpy as np
 
 from analyzer import findings
 from analyzer.columns import Rows
@@ -73,13 +72,15 @@ class FrameWalk(Messages):
         count: cython.Py_ssize_t
         self.records = records
         self.data = records.data
+        # Turning a memoryview back into an array takes numpy 0.2 ms.
+        self.chunk_rows = rows
         self.chunks = record_view(rows)
         count = self.chunks.shape[0]
         for i in range(count):
             if i % _WARM_ROWS == 0:
                 self._warm(i, i + _WARM_ROWS if i + _WARM_ROWS < count else count)
             self._row(i)
-        self.records = None
+        self.records = self.chunk_rows = None
 
     @cython.cfunc
     def _warm(self, begin: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cython.int:
@@ -484,16 +485,18 @@ class FrameWalk(Messages):
                 return 0
             self.walks[d].unparsed_bytes += n
             self.walks[d].skipped += n
-        kept = np.asarray(self.chunks)
+        kept = self.chunk_rows
         replay = self.seeker.show(self, kept[i], p, self.records)
         if replay is None or len(replay) == 0:
             return 0
         # The seeker has appended bytes, which may have moved the buffer.
         self.data = self.records.data
+        self.chunk_rows = replay
         self.chunks = record_view(replay)
         for j in range(self.chunks.shape[0]):
             if self.chunks[j].kind == _DATA:
                 self.walks[self.chunks[j].direction].unparsed_bytes -= self.chunks[j].length
             self._row(j)
-        self.chunks = kept
+        self.chunk_rows = kept
+        self.chunks = record_view(kept)
         return 0

@@ -167,6 +167,7 @@ cdef class WalkState:
     cdef int max_pending
     cdef object seeker
     cdef object records
+    cdef object chunk_rows
     cdef object _arrays
     cdef int _control_row(self, Py_ssize_t d, Py_ssize_t f)
     cdef int _fragment(self, Py_ssize_t i, Py_ssize_t d, long long p, long long n)

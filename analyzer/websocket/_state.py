@@ -43,6 +43,7 @@ class WalkState:
         self.max_pending = max(1, max_pending)
         self.seeker = seeker
         self.records = None
+        self.chunk_rows: Any = None
         self.warmed = 0
         self.free_count = self.done_count = self.frame_count = 0
         self.control_count = self.control_used = 0

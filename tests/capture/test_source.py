@@ -234,3 +234,15 @@ def test_close_before_reading(save):
     source = open_capture(save("a", ONE))
     source.close()
     assert source.bytes_read == 0
+
+
+def test_behind_damage_no_fault_of_the_compression_is_told():
+    """How far ahead of the damage bytes are taken depends on the size of a batch."""
+    packed = bytearray(gzip.compress(ONE + b"\xff" * 64 + bytes(100), mtime=0))
+    packed[-8] ^= 1  # the CRC of the whole
+    found = [
+        [finding.kind.id for batch in source for finding in batch.findings]
+        for size in (64, 1 << 20)
+        for source in [open_capture("-", Options(batch_bytes=size), stdin=io.BytesIO(packed))]
+    ]
+    assert found == [["capture-damaged"], ["capture-damaged"]]

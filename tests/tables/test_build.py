@@ -1,5 +1,6 @@
 """Rows of the tables from what the stages found, led through http and websocket."""
 
+import numpy as np
 import pytest
 from oracle import conversations
 from oracle.stages import (
@@ -21,8 +22,10 @@ from analyzer.analysis import Collector, to_frame
 from analyzer.columns import NULL
 from analyzer.http.transactions import HttpStage
 from analyzer.options import DEFAULT, Options
+from analyzer.tables import build
 from analyzer.tables.build import LazyColumns, TableBuilder
 from analyzer.tables.schema import OUTCOMES, TABLES
+from analyzer.websocket.connection import Ping
 from analyzer.websocket.stage import WebSocketStage
 
 STEPS = [
@@ -136,3 +139,17 @@ def test_columns_are_made_once_and_when_read():
     assert (list(columns), len(columns), made) == (["one", "two"], 2, [])
     assert columns["one"] is columns["one"]
     assert made == [1]
+
+
+def test_a_ping_without_a_time_has_no_round_trip():
+    """Simple packet blocks bear no time stamp."""
+    rows = build._ping_rows(
+        [Ping(0, 0, 1, 2, 4, NULL, 500), Ping(0, 0, 3, 4, 4, 500, NULL), Ping(0, 1, 5, 6, 4, 7, 9)]
+    )
+    assert list(rows.values["rtt_us"]) == [NULL, NULL, 2]
+
+
+def test_a_duration_without_one_of_its_times_is_null():
+    begin = np.array([NULL, 5, NULL, 5])
+    end = np.array([5, NULL, NULL, 7])
+    assert build._between(begin, end).tolist() == [NULL, NULL, NULL, 2]

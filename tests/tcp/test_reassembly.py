@@ -172,7 +172,7 @@ def test_fin_both_ways_closes_and_leaves_after_the_linger():
     assert (link["fin_time"], link["fin_side"], link["closed_time"]) == (4_000_000, 0, 6_000_000)
     assert (link["state"], link["end"]) == (State.CLOSED, bs.END_CLOSED)
     assert out.ended == [0, 1]
-    assert ("tcp-late", 0, 8, "1") in out.findings
+    assert ("tcp-late", -1, 8, "tcp.stream 0") in out.findings
     assert out.directions[0, 0]["packets"] == 4
     assert [row["acked"] for row in out.of(1)][-1] == 0, "the FIN's number is not a byte"
 
