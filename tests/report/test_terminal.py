@@ -6,12 +6,12 @@ import io
 
 import pytest
 from oracle.rows import table_rows
-from oracle.sample import connection, summary
+from oracle.sample import connection, finding, summary
 from rich.console import Console
 
 from analyzer.report.layout import make_console
 from analyzer.report.terminal import render
-from analyzer.tables.schema import CONNECTIONS
+from analyzer.tables.schema import CONNECTIONS, FINDINGS
 from analyzer.tables.summary import Summary
 
 
@@ -99,6 +99,13 @@ def test_who_closed_is_said_of_each_kind_and_of_each_connection() -> None:
     endings = ("clean 1000 ↑", "clean 1001 ↑", "fin 1002 ↑", "fin 1003 ↓", "open 1004")
     for ending in endings:
         assert f"{ending}\n" in text, ending
+
+
+def test_example_is_called_one_only_where_others_differ() -> None:
+    for texts, said in ((["6 sent", "6 sent"], False), (["6 sent", "9 sent"], True)):
+        some = Summary()
+        some.add(table_rows(FINDINGS, [finding("tcp-retransmissions", "note", text=t) for t in texts]))
+        assert ("One of 2, not all alike." in " ".join(rendered(some).split())) == said
 
 
 def test_codes_that_are_not_listed_are_counted() -> None:
