@@ -104,7 +104,9 @@ def test_who_closed_is_said_of_each_kind_and_of_each_connection() -> None:
 def test_example_is_called_one_only_where_others_differ() -> None:
     for texts, said in ((["6 sent", "6 sent"], False), (["6 sent", "9 sent"], True)):
         some = Summary()
-        some.add(table_rows(FINDINGS, [finding("tcp-retransmissions", "note", text=t) for t in texts]))
+        some.add(
+            table_rows(FINDINGS, [finding("tcp-retransmissions", "note", text=t) for t in texts])
+        )
         assert ("One of 2, not all alike." in " ".join(rendered(some).split())) == said
 
 
