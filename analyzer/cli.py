@@ -425,11 +425,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _complain(message: str, hint: str | None) -> int:
     """Say on standard error what the caller should change."""
-    lines = [f"error: {message}", *([f"hint: {hint}"] if hint else [])]
     from analyzer.report.words import printable
 
-    # One line each: names of files may hold anything.
-    sys.stderr.writelines(printable(line) + "\n" for line in lines)
+    line = f"error: {message.removesuffix('.')}; {hint}" if hint else f"error: {message}"
+    # One line whatever happens: names of files may hold anything.
+    sys.stderr.write(printable(line) + "\n")
     return CALLERS_ERROR
 
 

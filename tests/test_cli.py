@@ -115,11 +115,9 @@ def test_where(capsys: Captured) -> None:
 )
 def test_callers_errors_are_one_line(arguments: list[str], message: str, capsys: Captured) -> None:
     assert cli.main(arguments) == 2
-    error, *hint = capsys.readouterr().err.splitlines()
+    (error,) = capsys.readouterr().err.splitlines()
     assert error.startswith("error: ")
     assert message in error
-    assert all(line.startswith("hint: ") for line in hint)
-    assert len(hint) <= 1
 
 
 def test_error_of_the_input_removes_half_reports(
@@ -256,8 +254,8 @@ def test_a_fault_of_its_own_is_one_line(monkeypatch, capsys):
     monkeypatch.setattr(cli, "run", faulty)
     monkeypatch.delenv("WSANALYZE_DEBUG", raising=False)
     assert cli.main(["some.pcap"]) == 2
-    error = capsys.readouterr().err
-    assert error.splitlines()[0] == "error: a fault of wsanalyze itself: RuntimeError: of its own"
+    (error,) = capsys.readouterr().err.splitlines()
+    assert error.startswith("error: a fault of wsanalyze itself: RuntimeError: of its own; ")
     assert "Traceback" not in error
     monkeypatch.setenv("WSANALYZE_DEBUG", "1")
     with pytest.raises(RuntimeError):
