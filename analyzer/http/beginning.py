@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from analyzer import findings
-from analyzer.http.handover import DIRECTION, KIND, Piece
+from analyzer.http.handover import ACKED, DIRECTION, KIND, Piece
 from analyzer.http.head import MAYBE, NEITHER, REQUEST, proxy_header, recognise
 from analyzer.http.pairing import Pairs
 from analyzer.http.results import Results
@@ -116,6 +116,25 @@ class Beginning:
         for earlier in kept:
             self.row(earlier)
         self.row(piece)
+
+    def _answer_unseen(self) -> bool:
+        """Go on behind an upgrade whose answer is not in a capture of one direction.
+
+        RFC 6455 4.1: a client that sent its handshake "MUST wait for a response from the
+        server before sending any further data"; where it sends some, and no packet of
+        the server was ever seen, the response was not captured.
+        """
+        client, server = self._sides[self._client], self._sides[1 - self._client]
+        handshake = self._pairs.attempt()
+        if handshake is None or not client.held or server.seen or client.held[0].row[ACKED] >= 0:
+            return False
+        self._pairs.queue.popleft()
+        handshake.outcome = "cut"
+        handshake.outcome_reason = "The answer was not captured: no packet of the server was."
+        self._results.upgrades.append(handshake)
+        self._results.marks.append(self._results.handover.place())
+        self._hand_on()
+        return True
 
     def _skip_proxy_header(self, side: Side, piece: Piece, at: int) -> None:
         """Begin behind what a balancer put before the stream; it stays unparsed."""

@@ -140,6 +140,8 @@ class Conversation(Beginning):
             self._wait_rows += 1
         if not side.hold(piece, at, self._results.options.max_early_bytes):
             self._results.find(findings.HTTP_EARLY_LIMIT, self._slot, piece.row[PACKET])
+        if len(side.held) > self._results.options.lost_after_segments:
+            self._answer_unseen()
 
     def _payload(self, side: Side, piece: Piece) -> None:
         row = piece.row
@@ -488,7 +490,7 @@ class Conversation(Beginning):
         for side in self._sides:
             if side.pending is not None and not self.handed_on:
                 self._cut_head(side, end_row(side.direction, int(tcp["last_time"])))
-        if self.handed_on:
+        if self.handed_on or self._answer_unseen():
             return
         self._pairs.unanswered(tcp, self._client, self._resets)
         if isinstance(server.body, BodyUntilClose) and server.finished:

@@ -391,6 +391,18 @@ def test_both_heads_cut_by_a_snap_length(captured, path):
     assert not out.exchanges
 
 
+@pytest.mark.parametrize("frames", [1, 40])
+def test_capture_of_the_client_alone(frames):
+    steps = [(0, UPGRADE), *[(0, b"\x81\x80abcd")] * frames]
+    # -1: no packet of the server was seen that could be acknowledged.
+    rows = [((*row[:4], -1, *row[5:]), data) for row, data in rows_of(steps)]
+    out = HttpStage(Options()).push(batch_of(rows, 1, [0]))
+    (handshake,) = out.upgrades
+    assert (handshake.outcome, handshake.status, handshake.path) == ("cut", None, "/chat")
+    assert payload(out, 0) == b"\x81\x80abcd" * frames
+    assert not ids(out)
+
+
 def test_a_cut_101_to_another_upgrade_is_no_attempt():
     request = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
     out = run([(0, request), (0, 40), (1, SWITCH[:40]), (1, 60), (1, b"\0\0\0")])
