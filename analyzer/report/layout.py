@@ -1,7 +1,8 @@
 """What the terminal reports look like: one console, headings, tables without boxes.
 
 Knows rich. Must not know what is shown. All text goes to the console as rich Text, never
-as markup, so that square brackets in traffic stay what they are.
+as markup, so that square brackets in traffic stay what they are. Used by terminal,
+connection, listing and the command line.
 """
 
 from __future__ import annotations
