@@ -96,13 +96,13 @@ class FrameWalk(Messages):
         seen: cython.longlong = 0
         for i in range(begin, end):
             d = self.chunks[i].direction
-            seen += self.walks[d].connection + self.walks[d].time_last
-            seen += self.walks[d].ws_control_bytes + self.walks[d].repeated_keys
-            seen += self.walks[d].utf8_low + self.walks[d ^ 1].acked + self.walks[d ^ 1].head
+            seen ^= self.walks[d].connection ^ self.walks[d].time_last
+            seen ^= self.walks[d].ws_control_bytes ^ self.walks[d].repeated_keys
+            seen ^= self.walks[d].utf8_low ^ self.walks[d ^ 1].acked ^ self.walks[d ^ 1].head
         for i in range(begin, end):
             m = self.walks[self.chunks[i].direction ^ 1].head
             if m >= 0:
-                seen += self.pool[m].begin + self.pool[m].connection
+                seen ^= self.pool[m].begin ^ self.pool[m].connection
         self.warmed = seen
         return 0
 
