@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from analyzer.columns import NULL
-from analyzer.findings import SEVERITIES, Finding
+from analyzer.findings import SEVERITIES, TCP_CONNECTION_LIMIT, Finding
 from analyzer.options import Options
 from analyzer.tables.schema import FINDINGS, TableRows
 from analyzer.tables.timing import columns_of
@@ -44,7 +44,8 @@ class FindingLog:
     def add(self, found: Sequence[Finding], stream_of: dict[int, int]) -> None:
         """Take findings; `stream_of` gives the tcp_stream of each of their slots."""
         for finding in found:
-            if finding.slot < 0:
+            if finding.slot < 0 or finding.kind is TCP_CONNECTION_LIMIT:
+                # Each is of another connection: together they are one flood.
                 self._count(self._nowhere, finding)
                 continue
             place = self._places.get(finding.slot)

@@ -82,3 +82,19 @@ def test_findings_of_no_connection():
     assert taken(log) == [("capture-cut", NULL, NULL, 1, NULL, 1)]
     log.finish()
     assert taken(log) == [("capture-cut", NULL, NULL, NULL, NULL, 1)]
+
+
+def test_flood_of_evicted_connections_stays_small():
+    limit = Options().findings_per_connection
+    log = FindingLog(Options())
+    for stream in range(1000):
+        slot = stream % 7
+        found = Finding(
+            findings.TCP_CONNECTION_LIMIT, slot, stream + 1, detail=f"tcp.stream {stream}"
+        )
+        log.add([found], {slot: stream})
+        log.ended(slot)
+    log.finish()
+    rows = taken(log)
+    assert len(rows) == limit + 1
+    assert sum(count for *_, count in rows) == 1000
