@@ -19,6 +19,7 @@ else:
 # C copies of names: a kernel reads a C integer where it would else look up a
 # Python object per row; so it would for literals beyond 31 bits.
 _MASK32 = cython.declare(cython.uint, 0xFFFFFFFF)
+_NULL = cython.declare(cython.longlong, -(2**63))
 _KEEP_ALL = cython.declare(cython.int, layout.KEEP_ALL)
 _MAX_CONTROL = cython.declare(cython.int, layout.MAX_CONTROL)
 _CLOSE = cython.declare(cython.int, 8)
@@ -132,6 +133,8 @@ class Payload(Costs):
     def _stall(self, i: cython.Py_ssize_t, m: cython.Py_ssize_t) -> cython.int:
         """Count the time for which bytes of message `m` waited behind a hole, once."""
         since: cython.longlong = self.chunks[i].time
+        if since == _NULL:
+            return 0  # a packet without a time stamp: nobody knows how long it waited
         if self.pool[m].stall_until > since:
             since = self.pool[m].stall_until
         if self.chunks[i].ready > since:

@@ -437,6 +437,16 @@ def test_held_bytes_stall_their_message():
     assert (message["packet_first"], message["packet_last"]) == (1, 3)
 
 
+def test_a_packet_without_a_time_stalls_nothing():
+    whole = oracle.frame(2, b"x" * 298)
+    stream = Stream()
+    stream.data(SERVER, whole[:100])
+    stream.data(SERVER, whole[100:200], packet=3, time=3_000_000, ready=3_000_000)
+    stream.data(SERVER, whole[200:], packet=2, time=-(2**63), ready=3_000_000)
+    (message,) = run(opened(), stream).messages
+    assert message["stall"] == 0
+
+
 def test_many_frames_in_one_segment():
     """PEERS: 32,747 frames in one segment crashed Wireshark (issue 10989)."""
     rng = random.Random(1)
