@@ -1,10 +1,9 @@
 """The frame walk: stream rows of all connections of a batch in one pass.
 
-Reads CHUNK rows in order, keeps one WALK row per direction between batches, and
-writes frames, messages, control payloads, payload fragments and oddities. Unmasks
-in place, so that payload is never copied. Knows RFC 6455 framing (section 5) and gaps;
-must not know handshakes, compression's inside, or reports. Called by websocket.stage,
-which owns it. The last of the kernels that make the walk (see _state).
+Reads CHUNK rows in order, keeps one WALK row per direction between batches, and writes
+frames, messages, control payloads, payload fragments and oddities. Unmasks in place: no
+payload is copied. Knows RFC 6455 framing (section 5) and gaps; must not know handshakes,
+compression's inside, or reports. Owned by websocket.stage; last of the walk's kernels (_state).
 """
 
 from __future__ import annotations
@@ -69,13 +68,12 @@ class FrameWalk(Messages):
     def walk(self, rows: Rows, records: Any) -> None:
         """Walk rows of dtype CHUNK over `records.data`, in order."""
         i: cython.Py_ssize_t
-        count: cython.Py_ssize_t
         self.records = records
         self.data = records.data
         # Turning a memoryview back into an array takes numpy 0.2 ms.
-        self.chunk_rows = rows
+        self.chunk_rows: Any = rows
         self.chunks = record_view(rows)
-        count = self.chunks.shape[0]
+        count: cython.Py_ssize_t = self.chunks.shape[0]
         for i in range(count):
             if i % _WARM_ROWS == 0:
                 self._warm(i, i + _WARM_ROWS if i + _WARM_ROWS < count else count)
