@@ -430,9 +430,8 @@ class FrameWalk(Messages):
         if mode == _PAYLOAD:
             # The frame's length is known, so its end is, although bytes are not.
             n = left if left < self.walks[d].payload_left else self.walks[d].payload_left
-            if self.chunks[i].packet > self.walks[d].ready_packet:
-                self.walks[d].ready_packet = self.chunks[i].packet
-            self._touch(i, d)
+            if self.chunks[i].kind == _GAP_CUT:
+                self._touch(i, d)
             self.walks[d].payload_left -= n
             self.walks[d].missing += n
             self.walks[d].phase = (self.walks[d].phase + n) & 3

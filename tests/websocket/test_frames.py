@@ -487,3 +487,18 @@ def test_a_gap_in_a_ping_between_fragments_leaves_the_message_whole():
     assert result.kinds() == ["websocket-payload-lost"]
     assert [int(m["damaged"]) for m in result.messages] == [0]
     assert b"".join(piece for _, piece in result.fragments) == b"one two"
+
+
+def test_the_verdict_on_a_loss_is_not_when_the_message_was_complete():
+    """Bytes that the capture lost held nothing up: the last captured piece is the last."""
+    whole = oracle.frame(2, b"x" * 298)
+    stream = Stream()
+    stream.data(SERVER, whole[:100])
+    stream.lost(SERVER, 100)
+    stream.rows[-1][0]["packet"] = 20
+    stream.rows[-1][0]["time"] = stream.rows[-1][0]["ready"] = 20_000_000
+    stream.data(SERVER, whole[200:], packet=3, time=3_000_000, ready=3_000_000)
+    (message,) = run(opened(), stream).messages
+    assert (message["packet_first"], message["packet_last"]) == (1, 3)
+    assert message["time_last"] - message["time_first"] == 2_000_000
+    assert message["stall"] == 0
