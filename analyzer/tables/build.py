@@ -43,7 +43,8 @@ from analyzer.websocket.stage import WebSocketBatch
 class TableBuilder:
     """Holds what must wait.
 
-    That is: client sides by slot, findings without a connection yet, failed connects.
+    That is: client sides by slot, findings without a connection yet, failed connects, and
+    attempts that ended before their TCP connection: packets of its opening may still come.
     """
 
     def __init__(self, options: Options) -> None:
@@ -51,6 +52,7 @@ class TableBuilder:
         self._log = FindingLog(options)
         self._failed = FailedConnects(options)
         self._client_sides: dict[int, int] = {}
+        self._answered: dict[int, Handshake] = {}
         self._handshakes = 0
 
     def push(self, batch: WebSocketBatch) -> list[TableRows]:
@@ -128,7 +130,15 @@ class TableBuilder:
             rows.append(attempt(detail, tcp, endpoints, connection, first_data_time))
 
         for detail in batch.http.handshakes:
-            add(detail, NULL, NULL)
+            # Of several attempts on one connection the opening is the first one's alone.
+            if detail.first_in_connection and detail.slot not in self._answered:
+                self._answered[detail.slot] = detail
+            else:
+                add(detail, NULL, NULL)
+        for slot in batch.http.ended:
+            answered = self._answered.pop(slot, None)
+            if answered is not None:
+                add(answered, NULL, NULL)
         for detail in batch.unopened:
             add(detail, NULL, NULL)
         for ended in batch.ended:

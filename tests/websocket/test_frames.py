@@ -8,83 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import websocket as oracle
 from oracle.chunks import HEADER, Stream
+from oracle.walks import CLIENT, SERVER, opened, run
 
 from analyzer import findings
 from analyzer.columns import NULL
 from analyzer.findings import KINDS
 from analyzer.websocket import frames as layout
-from analyzer.websocket._frames import FrameWalk
-
-CLIENT, SERVER = 0, 1
-
-
-class NoSeeker:
-    """Notes what the walk shows; never finds anything."""
-
-    def __init__(self):
-        self.shown = []
-
-    def show(self, walk, row, at, records):
-        self.shown.append((int(row["direction"]), at))
-
-
-def opened(slots=1, preview=16, pending=1024, **fields):
-    walk = FrameWalk(preview, pending, NoSeeker())
-    walk.reserve(slots)
-    rows = walk.rows("walks")
-    for slot in range(slots):
-        for side in (CLIENT, SERVER):
-            row = rows[2 * slot + side]
-            row["connection"] = slot
-            row["sender"] = side
-            row["mode"] = layout.HEADER
-            for name, value in fields.items():
-                row[name] = value
-    return walk
-
-
-class Result:
-    """Everything that a walk gave, over all its batches."""
-
-    def __init__(self):
-        self.frames, self.messages, self.oddities, self.controls = [], [], [], []
-        self.previews, self.data, self.fragments = [], {}, []
-
-    def kinds(self):
-        return [KINDS[row["kind"]].id for row in self.oddities]
-
-
-def run(walk, stream, size=None, end=True, slots=1):
-    result = Result()
-    batches = stream.batches(size)
-    for number, (rows, records) in enumerate(batches):
-        walk.begin_batch()
-        walk.walk(rows, records)
-        if end and number == len(batches) - 1:
-            for slot in range(slots):
-                walk.flush(slot)
-        data = records.data
-        for row in walk.rows("fragments"):
-            piece = (
-                b""
-                if row["start"] < 0
-                else bytes(data[row["start"] : row["start"] + row["length"]])
-            )
-            result.fragments.append((row.copy(), piece))
-        kept = walk.rows("control_bytes").tobytes()
-        for row in walk.rows("controls"):
-            result.controls.append(kept[row["start"] : row["start"] + row["length"]])
-        done = walk.finished()
-        pool = walk.rows("pool")
-        previews = walk.preview_rows()
-        for place in done:
-            if pool[place]["opcode"] != 255:
-                result.messages.append(pool[place].copy())
-                result.previews.append(bytes(previews[place][: pool[place]["preview_bytes"]]))
-        walk.recycle()
-        result.frames += [row.copy() for row in walk.rows("frames")]
-        result.oddities += [row.copy() for row in walk.rows("oddities")]
-    return result
 
 
 def cut(rng, data):
@@ -177,64 +106,6 @@ def test_shares_of_headers_add_up(conversation, rng):
     else:
         assert borne == walks_total
         assert acks == walks_total
-
-
-def test_one_packet_one_message_bears_all():
-    stream = Stream()
-    stream.data(SERVER, oracle.frame(1, b"hello"))
-    stream.ack(CLIENT)
-    (message,) = run(opened(), stream).messages
-    assert message["packet_header_bytes"] == HEADER
-    assert message["ack_bytes"] == HEADER
-    assert message["transfer_bytes"] == 5
-    assert message["ws_header_bytes"] == 2
-    assert message["packet_first"] == message["packet_last"] == 1
-
-
-def test_two_messages_in_one_packet_share_by_their_bytes():
-    stream = Stream()
-    # 10 and 30 bytes of 40: a quarter and three quarters of 66, rounded cumulatively.
-    stream.data(SERVER, oracle.frame(1, b"12345678") + oracle.frame(1, b"x" * 28))
-    stream.ack(CLIENT)
-    first, second = run(opened(), stream).messages
-    assert first["packet_header_bytes"] == 66 * 10 // 40
-    assert first["packet_header_bytes"] + second["packet_header_bytes"] == 66
-    assert first["ack_bytes"] + second["ack_bytes"] == 66
-
-
-def test_retransmission_is_charged_to_the_message_that_it_repeats():
-    stream = Stream()
-    stream.data(SERVER, oracle.frame(2, b"a" * 98))
-    stream.data(SERVER, oracle.frame(2, b"b" * 98))
-    stream.again(SERVER, 100, 100)
-    stream.ack(CLIENT)
-    first, second = run(opened(), stream).messages
-    assert first["retransmitted_bytes"] == 0
-    assert second["retransmitted_bytes"] == 100
-    assert second["packet_header_bytes"] == 2 * HEADER
-
-
-def test_a_message_waits_for_the_ack_of_its_end():
-    stream = Stream()
-    stream.data(SERVER, oracle.frame(2, b"a" * 98))
-    walk = opened()
-    assert run(walk, stream, end=False).messages == []
-    more = Stream()
-    more.offsets = stream.offsets
-    more.ack(CLIENT, 99)
-    assert run(walk, more, end=False).messages == []
-    more = Stream()
-    more.offsets = stream.offsets
-    more.ack(CLIENT, 100)
-    (message,) = run(walk, more, end=False).messages
-    assert message["ack_bytes"] == 2 * HEADER
-
-
-def test_no_more_than_max_pending_messages_wait():
-    stream = Stream()
-    for _ in range(10):
-        stream.data(SERVER, oracle.frame(1, b"x"))
-    assert len(run(opened(pending=3), stream, end=False).messages) == 7
 
 
 def test_a_gap_within_a_payload_keeps_the_walk_in_step():
@@ -350,34 +221,6 @@ def test_a_header_full_of_faults_is_no_header():
     stream = Stream()
     stream.data(SERVER, b"\x7f\xff\x00\x00\x00\x00\x00\x00\x00\x01keykrest")
     assert "websocket-framing-lost" in run(opened(), stream).kinds()
-
-
-@settings(deadline=None, max_examples=100)
-@given(st.text(max_size=300), st.integers(1, 9), st.booleans())
-def test_valid_utf8_passes_however_it_is_cut(text, step, masked):
-    data = text.encode()
-    frames = [data[at : at + step] for at in range(0, len(data), step)] or [b""]
-    key = b"k\x80y!" if masked else None
-    side = CLIENT if masked else SERVER
-    stream = Stream()
-    for number, part in enumerate(frames):
-        is_last = number == len(frames) - 1
-        stream.data(side, oracle.frame(0 if number else 1, part, fin=is_last, mask=key))
-    assert run(opened(), stream).kinds() == []
-
-
-@settings(deadline=None, max_examples=200)
-@given(st.binary(max_size=200), st.integers(0, 140))
-def test_utf8_verdict_is_pythons(data, ascii_before):
-    data = b"a" * ascii_before + data
-    try:
-        data.decode()
-        expected = []
-    except UnicodeDecodeError:
-        expected = ["websocket-bad-utf8"]
-    stream = Stream()
-    stream.data(SERVER, oracle.frame(1, data))
-    assert run(opened(), stream).kinds() == expected
 
 
 @settings(deadline=None, max_examples=100)
