@@ -58,6 +58,9 @@ class Options:
     # --- tcp
     max_connections: int = 65_536
     """TCP connections kept at once. Finished ones go first, then idle ones."""
+    max_finished_connections: int = 4096
+    """Finished connections remembered, so that a packet that comes late still gets their
+    tcp_stream. The oldest is forgotten first: each one takes 3 kB."""
     max_held_bytes: int = 4 * MIB
     """Out-of-order bytes kept per direction: the usual largest receive window
     (net.ipv4.tcp_rmem is 6 MiB); a hole that outlives them is lost."""

@@ -56,7 +56,7 @@ class Lifecycle(Lookup):
         s: cython.Py_ssize_t
         hashed: cython.uint = self.hashed
         syn: cython.int = self._flags(i) & (_SYN | _ACK)
-        if self.mapped >= self.max_connections:
+        if self.mapped >= self.max_connections or len(self.left_streams) > self.max_finished:
             self._make_room(i)
         s = self._new_slot()
         if 2 * (self.mapped + 1) > self.table.shape[0]:

@@ -210,6 +210,7 @@ cdef class AssemblerState:
     cdef long long warmed
     # limits
     cdef Py_ssize_t max_connections
+    cdef Py_ssize_t max_finished
     cdef long long max_held
     cdef long long max_held_total
     cdef long long lost_after

@@ -42,6 +42,7 @@ class AssemblerState:
 
     def __init__(self, options: Options) -> None:
         self.max_connections = max(1, options.max_connections)
+        self.max_finished = max(0, options.max_finished_connections)
         self.max_held = options.max_held_bytes
         self.max_held_total = options.max_held_bytes_total
         self.lost_after = max(1, options.lost_after_segments)

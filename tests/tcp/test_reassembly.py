@@ -177,6 +177,18 @@ def test_fin_both_ways_closes_and_leaves_after_the_linger():
     assert [row["acked"] for row in out.of(1)][-1] == 0, "the FIN's number is not a byte"
 
 
+def test_the_oldest_finished_connections_are_forgotten():
+    """Their slots are used again; a packet that comes that late is a new tcp_stream."""
+    others = [segment(0, 1, b"x", port=50_000 + n, time=(15 + n) * 1_000_000_000) for n in range(3)]
+    late = segment(0, A + 2, ack=B + 2, time=30_000_000_000)
+    kept = Outcome([*handshake(), *close(), *others, late])
+    assert kept.opened == [0, 1, 2, 3]
+    forgotten = Outcome([*handshake(), *close(), *others, late], max_finished_connections=0)
+    assert forgotten.opened == [0, 1, 2, 3, 4]
+    assert "tcp-late" in [found[0] for found in kept.findings]
+    assert "tcp-late" not in [found[0] for found in forgotten.findings]
+
+
 def test_early_fin_waits_for_its_data():
     out = Outcome(
         [*handshake(), segment(0, A + 4, ack=B + 1, flags=FIN | ACK), segment(0, A + 1, b"abc")]
