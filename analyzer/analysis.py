@@ -45,6 +45,8 @@ _ORDER = {
     "http": ["tcp_stream", "exchange"],
     "ledger": ["tcp_stream", "connection", "direction"],
     "findings": ["packet", "tcp_stream", "connection", "frame", "id", "text"],
+    "alternatives": ["scope", "connection", "session"],
+    "scaling": ["scope", "clients"],
 }
 """By what each DataFrame is sorted: rows leave the analysis as they are complete."""
 
@@ -99,6 +101,16 @@ class Tables:
     def findings(self) -> pd.DataFrame:
         """One row for each oddity."""
         return self._table(schema.FINDINGS)
+
+    @property
+    def alternatives(self) -> pd.DataFrame:
+        """What the same messages cost over each transport, by connection and in total."""
+        return self._table(schema.ALTERNATIVES)
+
+    @property
+    def scaling(self) -> pd.DataFrame:
+        """Rates of each transport for so many clients (Options.clients)."""
+        return self._table(schema.SCALING)
 
     def _table(self, table: Table) -> pd.DataFrame:
         if table.name not in self._made:

@@ -115,6 +115,23 @@ class Options:
     max_pending_pings: int = 64
     """Pings of one direction that wait for their pong."""
 
+    # --- alternatives
+    poll_intervals_s: tuple[float, ...] = (1.0,)
+    """Intervals of the modelled short polling, start to start."""
+    long_poll_hold_s: float = 30.0
+    """How long a modelled long poll is held without news: 20 to 60 s are common, below
+    the time-outs of proxies."""
+    keep_alive: bool = True
+    """Modelled requests share a TCP connection; else each opens its own."""
+    clients: tuple[int, ...] = ()
+    """Numbers of clients for which `scaling` states rates."""
+    max_compared_connections: int = 2048
+    """Ended connections that wait for the end of the capture, since an exchange with the
+    same host may still show real heads; the oldest go first, with the heads that their own
+    handshake has. 1.5 kB each."""
+    max_session_messages: int = 65_536
+    """Messages of plain HTTP kept until their session ends, of one session."""
+
     # --- tables
     findings_per_connection: int = 10
     """Rows of one kind of finding per connection; further ones are counted."""

@@ -1,6 +1,7 @@
 """The way of the data, on one page.
 
     capture -> packets -> tcp -> (tls) -> http -> websocket -> tables -> report
+                                                           \\-> alternatives -/
 
 A file, standard input and (later) a live interface run the same stages. Each has
 `push(batch) -> batch` and is the only holder of state between batches. Called by the
@@ -9,10 +10,11 @@ command line and by the Python API.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from os import PathLike
 from typing import BinaryIO
 
+from analyzer.alternatives.stage import AlternativesStage
 from analyzer.capture.records import RecordBatch
 from analyzer.capture.source import open_capture
 from analyzer.columns import NULL
@@ -39,9 +41,12 @@ class Pipeline:
     Args:
         options: limits and switches.
         writers: what takes the rows, as they become complete.
+        only: WebSocket connections that are compared with other transports; None: all.
     """
 
-    def __init__(self, options: Options, writers: Sequence[Writer]) -> None:
+    def __init__(
+        self, options: Options, writers: Sequence[Writer], only: Collection[int] | None = None
+    ) -> None:
         self._writers = writers
         self.summary = Summary()
         self._packets = PacketDecoder(options)
@@ -49,6 +54,7 @@ class Pipeline:
         self._http = HttpStage(options)
         self._websocket = WebSocketStage(options)
         self._tables = TableBuilder(options)
+        self._alternatives = AlternativesStage(options, only)
 
     def push(self, records: RecordBatch) -> None:
         """Analyse one batch of captured packets."""
@@ -59,6 +65,7 @@ class Pipeline:
         self._take_segments(self._packets.finish())
         self._take_stream(self._tcp.finish())
         self._deliver(self._tables.finish())
+        self._deliver(self._alternatives.finish())
         return self.summary
 
     def _take_segments(self, segments: SegmentBatch) -> None:
@@ -75,7 +82,9 @@ class Pipeline:
     def _take_stream(self, stream: StreamBatch) -> None:
         self.summary.capture.tcp_connections += len(stream.opened)
         http = self._http.push(stream)
-        self._deliver(self._tables.push(self._websocket.push(http)))
+        websocket = self._websocket.push(http)
+        self._deliver(self._tables.push(websocket))
+        self._deliver(self._alternatives.push(websocket))
 
     def _deliver(self, tables: Sequence[TableRows]) -> None:
         for rows in tables:
@@ -90,6 +99,7 @@ def run(
     writers: Sequence[Writer] = (),
     on_progress: Progress | None = None,
     stdin: BinaryIO | None = None,
+    only: Collection[int] | None = None,
 ) -> Summary:
     """Analyse captures as one, and hand the tables' rows to `writers`.
 
@@ -99,6 +109,7 @@ def run(
         writers: closed when all is written, aborted if anything raises.
         on_progress: called after each batch.
         stdin: what "-" reads; default the process's own.
+        only: WebSocket connections that are compared with other transports; None: all.
 
     Returns:
         What the terminal report shows.
@@ -109,7 +120,7 @@ def run(
     """
     try:
         source = open_capture(paths, options, stdin=stdin)
-        pipeline = Pipeline(options, writers)
+        pipeline = Pipeline(options, writers, only)
         for records in source:
             pipeline.push(records)
             if on_progress is not None:

@@ -106,6 +106,12 @@ OUTCOMES = (
     *("no-answer", "syn-refused", "syn-unanswered", "encrypted", "cut"),
 )
 HTTP_KINDS = ("plain", "poll", "long-poll", "stream", "sse")
+TRANSPORTS = (
+    *("websocket", "request", "short-poll", "long-poll", "stream", "sse"),
+    *("short-poll-h2", "long-poll-h2", "sse-h2"),
+)
+SOURCES = ("measured", "observed", "modelled")
+SCOPES = ("connection", "session", "connections", "sessions")
 
 # --- null rules that many columns share -------------------------------------------
 NEVER = "never"
@@ -354,6 +360,89 @@ LEDGER = Table(
     ),
 )
 
+_ALTERNATIVE = (
+    _int("connection", "session, or a total", "WebSocket connection."),
+    _enum("transport", TRANSPORTS, NEVER, "Way to deliver; -h2: over HTTP/2."),
+    Column("interval_s", "seconds", "does not poll", "Start of a poll to start of the next."),
+)
+
+ALTERNATIVES = Table(
+    "alternatives",
+    "What the same messages at the same times cost over each transport: one row for each "
+    "connection and transport, and one for all connections. alternatives.md has the rules.",
+    (
+        *_ALTERNATIVE,
+        _enum(
+            "source",
+            SOURCES,
+            NEVER,
+            "measured: in this capture; observed: modelled with heads of real exchanges with "
+            "the host; modelled: with heads made from the opening handshake.",
+        ),
+        _int("requests", NEVER, "HTTP requests, the upgrade among them."),
+        _int("packets", NEVER, "Packets both ways, SYN to last."),
+        _int("header_bytes", NEVER, "Application bytes that are no payload of a message."),
+        _int("application_bytes", NEVER, "All bytes above TCP, both ways."),
+        _int("wire_bytes", NEVER, "All packets' bytes, both ways."),
+        Column(
+            "ratio_application", "ratio", "no WebSocket bytes", "application_bytes to WebSocket's."
+        ),
+        Column("ratio_wire", "ratio", "no WebSocket bytes", "wire_bytes to WebSocket's."),
+        Column(
+            "added_latency_ms_mean",
+            "ratio",
+            "no message of the server, or not defined",
+            "Milliseconds that a message of the server waits longer than over WebSocket.",
+        ),
+        Column(
+            "added_latency_ms_p95",
+            "ratio",
+            "no message of the server, or not defined",
+            "The same, 95th percentile.",
+        ),
+        _int("empty_polls", "does not poll", "Answers that bring no message."),
+        _enum(
+            "scope",
+            SCOPES,
+            NEVER,
+            "connection: WebSocket; session: a client's messages over plain HTTP; connections, "
+            "sessions: the sum of all.",
+        ),
+        _int("session", "not a session", "Session of plain HTTP, from 0."),
+        _int("tcp_connections", NEVER, "TCP connections."),
+        _int("messages", NEVER, "Messages delivered, both ways."),
+        _int("payload_bytes", NEVER, "Their payload as the application sees it."),
+        Column("duration_s", "seconds", "not known", "Time that all this goes over."),
+        Column("requests_per_s", "ratio", "no time passes", "Requests that the server gets."),
+        Column(
+            "break_even_per_s",
+            "ratio",
+            "one of the two is cheaper at every rate",
+            "Messages of the server a second at which it costs as much on the wire as WebSocket.",
+        ),
+    ),
+)
+
+SCALING = Table(
+    "scaling",
+    "Rates of a transport for so many clients, each like the mean connection (--clients).",
+    (
+        _enum("scope", SCOPES, NEVER, "connections: WebSocket; sessions: plain HTTP."),
+        *_ALTERNATIVE[1:],
+        _int("clients", NEVER, "How many clients at once."),
+        Column("requests_per_s", "ratio", "no time passes", "Requests that the server gets."),
+        Column("packets_per_s", "ratio", "no time passes", "Packets both ways."),
+        Column(
+            "header_bits_per_s",
+            "ratio",
+            "no time passes",
+            "Application bits that are no payload, without what opens and closes connections.",
+        ),
+        Column("application_bits_per_s", "ratio", "no time passes", "All bits above TCP."),
+        Column("wire_bits_per_s", "ratio", "no time passes", "All bits on the wire."),
+    ),
+)
+
 FINDINGS = Table(
     "findings",
     "One row for each oddity; what they mean stands in findings.md.",
@@ -370,7 +459,10 @@ FINDINGS = Table(
     ),
 )
 
-TABLES = (CONNECTIONS, HANDSHAKES, FRAMES, MESSAGES, PINGS, HTTP, LEDGER, FINDINGS)
+TABLES = (
+    *(CONNECTIONS, HANDSHAKES, FRAMES, MESSAGES, PINGS, HTTP, LEDGER, FINDINGS),
+    *(ALTERNATIVES, SCALING),
+)
 """All tables, in the order of the reports."""
 
 BY_NAME: Mapping[str, Table] = {table.name: table for table in TABLES}

@@ -1,0 +1,42 @@
+# The C structs of the rows in alternatives.lanes, field by field.
+# Cython compares them with the arrays' dtypes at each call.
+
+ctypedef struct Lane:
+    long long answers
+    long long messages
+    long long payload_bytes
+    long long full_segments
+    long long delay
+    long long prompt
+    long long timeouts
+    long long last_answer
+    long long open_bytes
+    long long open_messages
+
+ctypedef struct Conversation:
+    long long origin
+    long long last_client
+    long long last_server
+    long long last_packet
+    long long gap
+    long long hold
+    long long client_header_bytes
+    long long server_header_bytes
+    int mss
+    int size_class
+
+cdef class Schedule:
+    cdef public object _arrays
+    cdef Lane[::1] lanes
+    cdef Conversation[::1] conversations
+    cdef int[:, ::1] sizes
+    cdef int[:, ::1] delays
+    cdef long long[::1] intervals
+    cdef int width
+    cdef Py_ssize_t _count
+    cdef int _answer(self, Py_ssize_t c, Py_ssize_t lane, long long payload, long long messages)
+    cdef int _delay(self, Py_ssize_t lane, long long wait, long long most)
+    cdef int _client(self, Py_ssize_t c, long long time, long long size)
+    cdef int _write(self, Py_ssize_t c, long long size, long long first, long long last)
+    cdef int _short_poll(self, Py_ssize_t c, Py_ssize_t lane, long long interval, long long time, long long size)
+    cdef int _long_poll(self, Py_ssize_t c, long long time, long long size, bint joined)

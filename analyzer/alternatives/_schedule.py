@@ -1,0 +1,288 @@
+"""Kernel: when and in which answers other transports would have delivered messages.
+
+One pass over the messages of a batch, whatever connections they belong to; the rules and
+their reasons stand in docs/alternatives.md. Knows times and sizes. Must not know heads or
+packets' headers: these come later (alternatives.costs). Called by alternatives.stage;
+tests/oracle/alternatives.py is its plain twin.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cython
+import numpy as np
+
+from analyzer.alternatives import lanes as layout
+from analyzer.columns import NULL, grown
+from analyzer.tcp._state import record_view
+
+# C copies of names: a kernel reads a C integer where it would else look up a
+# Python object per row; so it would for literals beyond 31 bits.
+_NULL = cython.declare(cython.longlong, NULL)
+_POSTS = cython.declare(cython.int, layout.POSTS)
+_PUSHES = cython.declare(cython.int, layout.PUSHES)
+_WRITES = cython.declare(cython.int, layout.WRITES)
+_LONG_POLL = cython.declare(cython.int, layout.LONG_POLL)
+_SHORT_POLL = cython.declare(cython.int, layout.SHORT_POLL)
+_SIZE_CLASSES = cython.declare(cython.int, layout.SIZE_CLASSES)
+_DELAY_CLASSES = cython.declare(cython.int, layout.DELAY_CLASSES)
+_SOON = cython.declare(cython.longlong, 40_000_000)  # ns: costs.ACK_DELAY_NS
+
+
+@cython.cclass
+class Schedule:
+    """The lanes of all connections, by a small number of each (such as its slot).
+
+    Args:
+        intervals: ns between polls, one for each short-poll lane.
+    """
+
+    def __init__(self, intervals: Any) -> None:
+        self.intervals = np.ascontiguousarray(intervals, np.int64)
+        self.width = _SHORT_POLL + len(intervals)
+        self._arrays = {}
+        self._count = 0
+        self._grow(16)
+
+    def _grow(self, count: int) -> None:
+        arrays = self._arrays
+        if not arrays:
+            arrays["conversations"] = np.zeros(0, layout.CONVERSATION)
+            arrays["lanes"] = np.zeros(0, layout.LANE)
+            arrays["sizes"] = np.zeros((0, _SIZE_CLASSES), np.int32)
+            arrays["delays"] = np.zeros((0, _DELAY_CLASSES), np.int32)
+        arrays["conversations"] = grown(arrays["conversations"], count)
+        self._count = len(arrays["conversations"])
+        rows = self._count * self.width
+        arrays["lanes"] = grown(arrays["lanes"], rows)[:rows]
+        for name, width in (("sizes", _SIZE_CLASSES), ("delays", _DELAY_CLASSES)):
+            bigger = np.zeros((rows, width), np.int32)
+            bigger[: len(arrays[name])] = arrays[name]
+            arrays[name] = bigger
+        self.conversations = record_view(arrays["conversations"])
+        self.lanes = record_view(arrays["lanes"])
+        self.sizes = arrays["sizes"]
+        self.delays = arrays["delays"]
+
+    def open(self, number: int, origin: int, gap: int, hold: int, mss: int) -> None:
+        """Begin a connection anew.
+
+        Args:
+            number: its small number.
+            origin: ns: its opening, the time of the first poll.
+            gap: ns between a long poll's answer and the arrival of the next request.
+            hold: ns for which a long poll is held.
+            mss: payload bytes of a full segment.
+        """
+        if number >= self._count:
+            self._grow(number + 1)
+        begin: cython.Py_ssize_t = number * self.width
+        end: cython.Py_ssize_t = begin + self.width
+        for name in ("lanes", "sizes", "delays"):
+            self._arrays[name][begin:end] = 0
+        mss = max(mss, 1)
+        self._arrays["lanes"]["last_answer"][begin:end] = NULL
+        self._arrays["conversations"][number] = (
+            *(origin, origin, origin, 0, max(gap, 1), max(hold, 1), 0, 0, mss),
+            mss // _SIZE_CLASSES + 1,
+        )
+
+    def rows(self, name: str, number: int) -> Any:
+        """Return "lanes", "sizes" or "delays" of a connection: a view, one row for each lane."""
+        return self._arrays[name][number * self.width : (number + 1) * self.width]
+
+    def conversation(self, number: int) -> Any:
+        """Return the CONVERSATION row of a connection: a view."""
+        return self._arrays["conversations"][number]
+
+    def add(
+        self,
+        numbers: cython.int[::1],
+        senders: cython.uchar[::1],
+        times: cython.longlong[::1],
+        sizes: cython.longlong[::1],
+        firsts: cython.longlong[::1],
+        lasts: cython.longlong[::1],
+    ) -> None:
+        """Take messages; those of one direction in order of time.
+
+        Args:
+            numbers: of their connections, each open; -1 passes one by.
+            senders: 0 the client, 1 the server.
+            times: ns, when each was sent; NULL counts as the time of the one before.
+            sizes: payload bytes as the application sees them.
+            firsts: packet with its first byte.
+            lasts: packet with its last byte.
+        """
+        i: cython.Py_ssize_t
+        k: cython.Py_ssize_t
+        c: cython.Py_ssize_t
+        base: cython.Py_ssize_t
+        time: cython.longlong
+        size: cython.longlong
+        joined: cython.bint
+        for i in range(len(numbers)):
+            c = numbers[i]
+            if c < 0 or c >= self._count:
+                continue
+            time = times[i]
+            size = sizes[i] if sizes[i] > 0 else 0
+            if senders[i] == 0:
+                self._client(c, time, size)
+                continue
+            # A clock that is set back delivers nothing before what it delivered already.
+            if time == _NULL or time < self.conversations[c].last_server:
+                time = self.conversations[c].last_server
+            self.conversations[c].last_server = time
+            header: cython.int = 2 if size < 126 else 4 if size < 65536 else 10
+            self.conversations[c].server_header_bytes += header
+            base = c * self.width
+            joined = self._write(c, size, firsts[i], lasts[i])
+            self._answer(c, base + _PUSHES, size, 1)
+            self._long_poll(c, time, size, joined)
+            for k in range(self.width - _SHORT_POLL):
+                self._short_poll(c, base + _SHORT_POLL + k, self.intervals[k], time, size)
+
+    def finish(self, number: cython.Py_ssize_t) -> None:
+        """Close the answers that are being filled."""
+        lane: cython.Py_ssize_t
+        for lane in range(number * self.width, (number + 1) * self.width):
+            if self.lanes[lane].open_messages:
+                self._answer(
+                    number, lane, self.lanes[lane].open_bytes, self.lanes[lane].open_messages
+                )
+                self.lanes[lane].open_bytes = self.lanes[lane].open_messages = 0
+
+    @cython.cfunc
+    def _answer(
+        self,
+        c: cython.Py_ssize_t,
+        lane: cython.Py_ssize_t,
+        payload: cython.longlong,
+        messages: cython.longlong,
+    ) -> cython.int:
+        """Count one answer with its messages."""
+        mss: cython.longlong = self.conversations[c].mss
+        # One byte between messages, as about every way to list them has it.
+        body: cython.longlong = payload + messages
+        self.lanes[lane].answers += 1
+        self.lanes[lane].messages += messages
+        self.lanes[lane].payload_bytes += payload
+        self.lanes[lane].full_segments += body // mss
+        self.sizes[lane, (body % mss) // self.conversations[c].size_class] += 1
+        return 0
+
+    @cython.cfunc
+    def _delay(
+        self, lane: cython.Py_ssize_t, wait: cython.longlong, most: cython.longlong
+    ) -> cython.int:
+        """Count how long a message waited, of `most` that it could; who does not, in no class."""
+        if wait <= 0:
+            return 0
+        place: cython.longlong = wait // (most // _DELAY_CLASSES + 1)
+        if place >= _DELAY_CLASSES:
+            place = _DELAY_CLASSES - 1
+        self.lanes[lane].delay += wait
+        self.delays[lane, place] += 1
+        return 0
+
+    @cython.cfunc
+    def _client(
+        self, c: cython.Py_ssize_t, time: cython.longlong, size: cython.longlong
+    ) -> cython.int:
+        if time != _NULL and time > self.conversations[c].last_client:
+            self.conversations[c].last_client = time
+        header: cython.int = 6 if size < 126 else 8 if size < 65536 else 14
+        self.conversations[c].client_header_bytes += header
+        self._answer(c, c * self.width + _POSTS, size, 1)
+        return 0
+
+    @cython.cfunc
+    def _write(
+        self,
+        c: cython.Py_ssize_t,
+        size: cython.longlong,
+        first: cython.longlong,
+        last: cython.longlong,
+    ) -> cython.int:
+        """Join a message to the write before it, if its packet began that way; say so."""
+        lane: cython.Py_ssize_t = c * self.width + _WRITES
+        joined: cython.bint = (
+            self.lanes[lane].open_messages > 0 and first == self.conversations[c].last_packet
+        )
+        if self.lanes[lane].open_messages and not joined:
+            self._answer(c, lane, self.lanes[lane].open_bytes, self.lanes[lane].open_messages)
+            self.lanes[lane].open_bytes = self.lanes[lane].open_messages = 0
+        self.lanes[lane].open_bytes += size
+        self.lanes[lane].open_messages += 1
+        self.conversations[c].last_packet = last
+        return joined
+
+    @cython.cfunc
+    def _short_poll(
+        self,
+        c: cython.Py_ssize_t,
+        lane: cython.Py_ssize_t,
+        interval: cython.longlong,
+        time: cython.longlong,
+        size: cython.longlong,
+    ) -> cython.int:
+        """Put a message into the answer of the next poll that reaches the server."""
+        # Who polls waits for an answer before the next poll: a round trip at least.
+        if interval < self.conversations[c].gap:
+            interval = self.conversations[c].gap
+        since: cython.longlong = time - self.conversations[c].origin
+        tick: cython.longlong = 0
+        if since > 0:
+            tick = (since + interval - 1) // interval
+        if self.lanes[lane].open_messages and tick != self.lanes[lane].last_answer:
+            self._answer(c, lane, self.lanes[lane].open_bytes, self.lanes[lane].open_messages)
+            self.lanes[lane].open_bytes = self.lanes[lane].open_messages = 0
+        self.lanes[lane].last_answer = tick
+        self.lanes[lane].open_bytes += size
+        self.lanes[lane].open_messages += 1
+        self._delay(lane, tick * interval - since if since > 0 else 0, interval)
+        return 0
+
+    @cython.cfunc
+    def _long_poll(
+        self,
+        c: cython.Py_ssize_t,
+        time: cython.longlong,
+        size: cython.longlong,
+        joined: cython.bint,
+    ) -> cython.int:
+        """Put a message into the answer of the request that is open, or of the next one."""
+        lane: cython.Py_ssize_t = c * self.width + _LONG_POLL
+        gap: cython.longlong = self.conversations[c].gap
+        hold: cython.longlong = self.conversations[c].hold
+        answer: cython.longlong = self.lanes[lane].last_answer
+        ready: cython.longlong
+        phase: cython.longlong
+        begun: cython.bint = self.lanes[lane].open_messages > 0
+        if begun and (joined or time <= answer):
+            # It waits for the same request, or goes out with the message before it.
+            self.lanes[lane].open_bytes += size
+            self.lanes[lane].open_messages += 1
+            self._delay(lane, answer - time if answer > time else 0, gap)
+            return 0
+        if begun:
+            self._answer(c, lane, self.lanes[lane].open_bytes, self.lanes[lane].open_messages)
+        ready = answer + gap if begun else self.conversations[c].origin
+        if time > ready + hold:
+            # Requests that nobody answered in time: each is held, answered empty, asked again.
+            self.lanes[lane].timeouts += (time - ready) // (hold + gap)
+            phase = (time - ready) % (hold + gap)
+            ready = time - phase
+            if phase > hold:
+                self.lanes[lane].timeouts += 1
+                ready += hold + gap
+        answer = time if time > ready else ready
+        if answer - ready < _SOON:
+            self.lanes[lane].prompt += 1
+        self.lanes[lane].last_answer = answer
+        self.lanes[lane].open_bytes = size
+        self.lanes[lane].open_messages = 1
+        self._delay(lane, answer - time, gap)
+        return 0

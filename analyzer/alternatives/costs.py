@@ -1,0 +1,489 @@
+"""Costs: what each transport takes to deliver the messages of connections.
+
+Puts together the schedule's lanes, the heads and the packet model; all connections at
+once, one element of each array for each. docs/alternatives.md has the formulas with a
+worked example. Knows transports. Must not know tables. Used by alternatives.stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.alternatives import lanes as layout
+from analyzer.alternatives.heads import Envelope, Heads, Pair
+from analyzer.alternatives.packets import Floats, Traffic, answer_segments
+
+Ints = npt.NDArray[np.int64]
+
+_DATA_FRAME: Final = 9.0
+"""RFC 9113 4.1: the header of a DATA frame."""
+_H2_CLIENT: Final = 24.0 + 33.0 + 13.0 + 9.0
+"""RFC 9113 3.4: the client's preface of 24 bytes, SETTINGS with four parameters (9 + 4 * 6),
+WINDOW_UPDATE of the connection (13), and its ACK of the server's SETTINGS (9)."""
+_H2_SERVER: Final = 27.0 + 9.0
+"""The server's SETTINGS with three parameters (9 + 3 * 6) and its ACK (9)."""
+_CLOSE_BYTES: Final = 8.0 + 4.0
+"""Close frames with a code, masked and not (RFC 6455 5.5.1)."""
+_HELD: Final = 0.5
+"""From this share of held requests on the server is taken to acknowledge each at once."""
+
+
+@dataclass(slots=True)
+class Conversations:
+    """What is known of some connections; arrays have one element for each.
+
+    Attributes:
+        duration: ns from the opening to the end.
+        gap: ns between an answer and the next request, at the server.
+        hold: ns for which a long poll is held.
+        lanes: LANE rows, shape (connections, lanes).
+        sizes: shape (connections, lanes, SIZE_CLASSES).
+        delays: shape (connections, lanes, DELAY_CLASSES).
+        client_header_bytes, server_header_bytes: of WebSocket frames.
+        wire: WIRE rows.
+        heads: of each connection.
+        keep_alive: one TCP connection for many requests, else one for each.
+    """
+
+    duration: Ints
+    gap: Ints
+    hold: Ints
+    lanes: npt.NDArray[Any]
+    sizes: npt.NDArray[np.int32]
+    delays: npt.NDArray[np.int32]
+    client_header_bytes: Floats
+    server_header_bytes: Floats
+    wire: npt.NDArray[Any]
+    heads: Sequence[Heads]
+    keep_alive: bool = True
+
+    def of_heads(self, get: Callable[[Heads], float]) -> Floats:
+        """Return one number of each connection's heads."""
+        return np.array([get(heads) for heads in self.heads], np.float64)
+
+    def lane(self, number: int) -> npt.NDArray[Any]:
+        """Return a lane's rows."""
+        rows: npt.NDArray[Any] = self.lanes[:, number]
+        return rows
+
+    @property
+    def seconds(self) -> Floats:
+        """The duration in seconds."""
+        return self.duration / 1e9
+
+
+@dataclass(slots=True)
+class Cost:
+    """What one transport costs each connection; arrays as in Conversations.
+
+    Attributes:
+        transport: its name in the table; interval: ns between polls, 0 for others.
+        requests, packets, application_bytes, wire_bytes, header_bytes: in all.
+        tcp_connections: in all.
+        empty_polls: answers without a message; of transports that do not poll 0.
+        delay: ns, summed over `delayed` messages; delays: by class, of `delay_range` ns.
+        has_delay: whether the transport has a delay at all (one request a message has none
+            to speak of: nobody knows when to ask).
+        steady_*: per second, without what opens and closes a connection.
+        per_message: wire bytes of a further message, when it comes alone; steady_wire of an
+            idle connection is idle_wire.
+        observed: bool: heads of real exchanges were used.
+    """
+
+    transport: str
+    interval: int
+    requests: Floats
+    packets: Floats
+    application_bytes: Floats
+    wire_bytes: Floats
+    header_bytes: Floats
+    tcp_connections: Floats
+    empty_polls: Floats
+    steady: dict[str, Floats]
+    per_message: Floats
+    idle_wire: Floats
+    observed: npt.NDArray[np.bool_]
+    has_delay: bool = True
+    delay: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    delays: npt.NDArray[np.int32] | None = None
+    delay_range: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+
+
+STEADY: Final = ("requests", "packets", "header_bytes", "application_bytes", "wire_bytes")
+
+
+@dataclass(slots=True)
+class _Asked:
+    """Requests of one kind, their heads and what the answers have besides messages."""
+
+    pair: str
+    body: Callable[[Heads], Envelope]
+    role: str
+
+
+_SHORT = _Asked("poll", lambda heads: heads.body, "poll")
+_LONG = _Asked("long_poll", lambda heads: heads.long_body, "long-poll")
+
+
+def all_costs(known: Conversations, intervals: Sequence[int]) -> list[Cost]:
+    """Return the cost of each modelled transport, in the order of the table."""
+    costs = [request(known)]
+    costs += [short_poll(known, k, interval) for k, interval in enumerate(intervals)]
+    costs += [long_poll(known), stream(known), server_sent_events(known)]
+    costs += [short_poll(known, k, each, http2=True) for k, each in enumerate(intervals)]
+    costs += [long_poll(known, http2=True), server_sent_events(known, http2=True)]
+    return costs
+
+
+class _Account:
+    """Adds up one transport: a Traffic, and what of its bytes is head."""
+
+    def __init__(self, known: Conversations, *, http2: bool = False) -> None:
+        self.known = known
+        self.http2 = http2
+        self.traffic = Traffic(known.wire)
+        self.requests = np.zeros(len(known.heads))
+        self.payload = np.zeros(len(known.heads))
+
+    def head(self, pair: str, side: str) -> tuple[Floats, Floats]:
+        """Return the mean size of a repeated head, and what the first one has more."""
+
+        def pick(heads: Heads) -> Pair:
+            found: Pair = getattr(heads, pair)
+            return found
+
+        if not self.http2:
+            size = self.known.of_heads(lambda heads: getattr(pick(heads), side))
+            return size, np.zeros(len(size))
+        first = self.known.of_heads(lambda heads: getattr(pick(heads), f"{side}_h2")[0])
+        later = self.known.of_heads(lambda heads: getattr(pick(heads), f"{side}_h2")[1])
+        return later, np.maximum(0.0, first - later)
+
+    def framed(self, body: Floats) -> Floats:
+        """Return what HTTP/2 frames add to bodies that are not empty."""
+        return np.where(body > 0, _DATA_FRAME, 0.0) if self.http2 else np.zeros(len(body))
+
+    def posts(self) -> None:
+        """Add a request for each message of the client."""
+        known = self.known
+        lane = known.lane(layout.POSTS)
+        count = lane["answers"].astype(np.float64)
+        request, first = self.head("post", "request")
+        answer, answer_first = self.head("post", "answer")
+        body = known.of_heads(lambda heads: heads.post_body)
+        request = request + self.framed(np.ones(len(count)))
+        answer = answer + body + self.framed(body)
+        any_posts = count > 0
+        self.requests += count
+        self.payload += lane["payload_bytes"]
+        traffic = self.traffic
+        size = request + known.wire["record"]
+        packets = answer_segments(lane, known.sizes[:, layout.POSTS], size, known.wire)
+        traffic.client_bytes += count * size + lane["payload_bytes"] + any_posts * first
+        traffic.client_packets += packets
+        traffic.server_acks += (packets - count) * known.wire["bulk_acks"]
+        traffic.answer(count, answer)
+        traffic.server_bytes += any_posts * answer_first
+
+    def cost(self, transport: str, interval: int, connections: Floats, **more: Any) -> Cost:
+        """Close the account: TCP connections, totals, steady rates."""
+        traffic, known = self.traffic, self.known
+        if not known.keep_alive and not self.http2 and transport in _REQUESTING:
+            connections = self.requests
+        running = self._totals()
+        traffic.connect(connections)
+        if self.http2:
+            traffic.client_bytes += connections * _H2_CLIENT
+            traffic.server_bytes += connections * _H2_SERVER
+            # The preface rides with the first request; the server's SETTINGS come alone.
+            traffic.server_packets += connections
+            traffic.client_acks += connections
+        totals = self._totals()
+        span = np.where(known.seconds > 0, known.seconds, np.nan)
+        again = totals if not known.keep_alive and not self.http2 else running
+        return Cost(
+            transport,
+            interval,
+            **totals,
+            tcp_connections=connections,
+            steady={name: again[name] / span for name in STEADY},
+            **more,
+        )
+
+    def _totals(self) -> dict[str, Floats]:
+        application = self.traffic.client_bytes + self.traffic.server_bytes
+        return {
+            "requests": self.requests.copy(),
+            "packets": self.traffic.packets,
+            "application_bytes": application.copy(),
+            "header_bytes": application - self.payload,
+            "wire_bytes": self.traffic.wire_bytes,
+        }
+
+
+_REQUESTING = frozenset({"request", "short-poll", "long-poll", "stream", "sse"})
+
+
+def _observed(known: Conversations, role: str) -> npt.NDArray[np.bool_]:
+    return np.array([role in heads.observed for heads in known.heads], bool)
+
+
+def _nothing(known: Conversations) -> Floats:
+    return np.zeros(len(known.heads))
+
+
+def _exchange_wire(account: _Account, asked: _Asked, payload: Floats, held: float) -> Floats:
+    """Return the wire bytes of one exchange that brings `payload` bytes in one message."""
+    known = account.known
+    single = Traffic(known.wire)
+    one = np.ones(len(known.heads))
+    request, _ = account.head(asked.pair, "request")
+    answer, _ = account.head(asked.pair, "answer")
+    envelope = known.of_heads(lambda heads: asked.body(heads).opening + asked.body(heads).each)
+    single.ask(one, request, acked=held)
+    single.answer(one, answer + envelope + payload + account.framed(one))
+    return single.wire_bytes
+
+
+def _mean_payload(known: Conversations) -> Floats:
+    lane = known.lane(layout.PUSHES)
+    return lane["payload_bytes"] / np.maximum(lane["messages"], 1)
+
+
+def request(known: Conversations) -> Cost:
+    """One request for each message: a POST for the client's, a GET for the server's."""
+    account = _Account(known)
+    account.posts()
+    lane = known.lane(layout.PUSHES)
+    _answers(account, _SHORT, layout.PUSHES, lane["answers"], _nothing(known))
+    single = _exchange_wire(account, _SHORT, _mean_payload(known), 0.0)
+    return account.cost(
+        "request",
+        0,
+        np.ones(len(known.heads)),
+        empty_polls=_nothing(known),
+        per_message=single,
+        idle_wire=_nothing(known),
+        observed=_observed(known, "poll"),
+        has_delay=False,
+    )
+
+
+def _answers(
+    account: _Account, asked: _Asked, number: int, count: Floats, held: Floats | float
+) -> None:
+    """Add `count` requests, of which the lane `number` has those that brought messages."""
+    known = account.known
+    lane = known.lane(number)
+    full = lane["answers"].astype(np.float64)
+    messages = lane["messages"] / np.maximum(full, 1)
+    request, request_first = account.head(asked.pair, "request")
+    answer, answer_first = account.head(asked.pair, "answer")
+    opening = known.of_heads(lambda heads: asked.body(heads).opening)
+    each = known.of_heads(lambda heads: asked.body(heads).each)
+    empty = known.of_heads(lambda heads: asked.body(heads).empty)
+    traffic = account.traffic
+    traffic.ask(count, request, acked=held)
+    beside = answer + opening + each * messages + account.framed(np.ones(len(full)))
+    record = known.wire["record"]
+    packets = answer_segments(lane, known.sizes[:, number], beside + record, known.wire)
+    size = beside + lane["payload_bytes"] / np.maximum(full, 1)
+    traffic.answer(full, size, packets)
+    traffic.answer(count - full, answer + empty + account.framed(empty))
+    asked_any = count > 0
+    traffic.client_bytes += asked_any * request_first
+    traffic.server_bytes += asked_any * answer_first
+    account.requests += count
+    account.payload += lane["payload_bytes"]
+
+
+def short_poll(known: Conversations, place: int, interval: int, *, http2: bool = False) -> Cost:
+    """A request each `interval` ns, whether there is a message or not."""
+    account = _Account(known, http2=http2)
+    account.posts()
+    number = layout.SHORT_POLL + place
+    lane = known.lane(number)
+    paced = np.maximum(known.gap, interval)
+    ticks = known.duration // paced
+    last = np.where(lane["answers"] > 0, lane["last_answer"], 0)
+    polls = np.maximum(ticks, last).astype(np.float64) + 1
+    _answers(account, _SHORT, number, polls, 0.0)
+    empty = _exchange_wire(account, _SHORT, _nothing(known), 0.0)
+    each = known.of_heads(lambda heads: heads.body.each)
+    full = known.wire["server_header"] + known.wire["client_ack"] * known.wire["bulk_acks"]
+    payload = _mean_payload(known) + each
+    cost = account.cost(
+        "short-poll-h2" if http2 else "short-poll",
+        interval,
+        np.ones(len(known.heads)),
+        empty_polls=polls - lane["answers"],
+        # A further message makes the next answer longer, no more.
+        per_message=payload * (1 + full / known.wire["mss"]),
+        idle_wire=empty * 1e9 / paced,
+        observed=_observed(known, "poll"),
+        delay=lane["delay"],
+        delays=known.delays[:, number],
+        delay_range=paced,
+    )
+    # Polls come at their interval, however short the capture.
+    share = 1e9 / paced / np.maximum(polls, 1)
+    posts = known.lane(layout.POSTS)["answers"] == 0
+    for name in STEADY:
+        exact = cost.steady[name] * known.seconds * share
+        cost.steady[name] = np.where(posts & (known.seconds > 0), exact, cost.steady[name])
+    return cost
+
+
+def long_poll(known: Conversations, *, http2: bool = False) -> Cost:
+    """A request that is held until there is a message, then asked again."""
+    account = _Account(known, http2=http2)
+    account.posts()
+    number = layout.LONG_POLL
+    lane = known.lane(number)
+    full = lane["answers"].astype(np.float64)
+    # What is left behind the last answer: held in vain, and one that is never answered.
+    begun = np.where(full > 0, lane["last_answer"], 0)
+    left = np.maximum(0, known.duration - begun)
+    timeouts = lane["timeouts"] + left // (known.hold + known.gap)
+    answered = full + timeouts
+    is_held = np.where(lane["prompt"] < _HELD * full, answered, answered - lane["prompt"])
+    held = is_held / np.maximum(answered, 1)
+    _answers(account, _LONG, number, answered, held)
+    one = np.ones(len(known.heads))
+    size, _ = account.head("long_poll", "request")
+    account.traffic.ask(one, size, acked=1.0)
+    account.requests += 1
+    single = _exchange_wire(account, _LONG, _mean_payload(known), 1.0)
+    idle = _exchange_wire(account, _LONG, _nothing(known), 1.0)
+    posts = known.lane(layout.POSTS)["answers"] > 0
+    return account.cost(
+        "long-poll-h2" if http2 else "long-poll",
+        0,
+        one if http2 else one + posts,
+        empty_polls=timeouts.astype(np.float64),
+        per_message=single,
+        idle_wire=idle * 1e9 / (known.hold + known.gap),
+        observed=_observed(known, "long-poll"),
+        delay=lane["delay"],
+        delays=known.delays[:, number],
+        delay_range=known.gap,
+    )
+
+
+def stream(known: Conversations) -> Cost:
+    """One response that goes on, each message a chunk."""
+    return _pushed(known, "stream", lambda heads: heads.chunk, http2=False)
+
+
+def server_sent_events(known: Conversations, *, http2: bool = False) -> Cost:
+    """One response of type text/event-stream, each message an event."""
+    if http2:
+        # Chunk framing gives way to a DATA frame for each event.
+        event = _EVENT_LINES + _DATA_FRAME
+        return _pushed(known, "sse", lambda heads: event, http2=True)
+    return _pushed(known, "sse", lambda heads: heads.event, http2=False)
+
+
+_EVENT_LINES: Final = 8.0
+"""WHATWG HTML 9.2.5: "data: " and two line feeds."""
+
+
+def _pushed(
+    known: Conversations, transport: str, beside: Callable[[Heads], float], *, http2: bool
+) -> Cost:
+    account = _Account(known, http2=http2)
+    account.posts()
+    lane = known.lane(layout.WRITES)
+    writes = lane["answers"].astype(np.float64)
+    each = known.of_heads(beside)
+    request, request_first = account.head(transport, "request")
+    answer, answer_first = account.head(transport, "answer")
+    one = np.ones(len(known.heads))
+    traffic = account.traffic
+    traffic.ask(one, request + request_first)
+    traffic.answer(one, answer + answer_first)
+    account.requests += 1
+    messages = lane["messages"] / np.maximum(writes, 1)
+    record = known.wire["record"]
+    packets = answer_segments(
+        lane, known.sizes[:, layout.WRITES], each * messages + record, known.wire
+    )
+    size = each * messages + lane["payload_bytes"] / np.maximum(writes, 1)
+    traffic.answer(writes, size, packets, known.wire["push_acks"])
+    account.payload += lane["payload_bytes"]
+    single = Traffic(known.wire)
+    single.answer(one, each + _mean_payload(known), None, known.wire["push_acks"])
+    posts = known.lane(layout.POSTS)["answers"] > 0
+    return account.cost(
+        f"{transport}-h2" if http2 else transport,
+        0,
+        one if http2 else one + posts,
+        empty_polls=_nothing(known),
+        per_message=single.wire_bytes,
+        idle_wire=_nothing(known),
+        observed=_observed(known, transport),
+        delay=np.zeros(len(known.heads), np.int64),
+        delay_range=known.gap,
+    )
+
+
+def websocket(known: Conversations, answered: Floats) -> Cost:
+    """WebSocket: one handshake, then a frame for each message; for messages seen over HTTP.
+
+    Args:
+        known: the conversations.
+        answered: client messages behind which the server's own data comes at once, so that
+            no pure ACK is needed.
+    """
+    account = _Account(known)
+    one = np.ones(len(known.heads))
+    traffic = account.traffic
+    client, server = known.lane(layout.POSTS), known.lane(layout.WRITES)
+    sent, writes = client["answers"].astype(np.float64), server["answers"].astype(np.float64)
+    per_client = known.client_header_bytes / np.maximum(sent, 1)
+    per_write = known.server_header_bytes / np.maximum(writes, 1)
+    record = known.wire["record"]
+    packets = answer_segments(
+        client, known.sizes[:, layout.POSTS], per_client + record, known.wire
+    )
+    traffic.client_bytes += (
+        client["payload_bytes"] + known.client_header_bytes + sent * record
+    )
+    traffic.client_packets += packets
+    traffic.server_acks += np.maximum(0, sent - answered)
+    traffic.server_acks += (packets - sent) * known.wire["bulk_acks"]
+    pushed = answer_segments(server, known.sizes[:, layout.WRITES], per_write + record, known.wire)
+    size = per_write + server["payload_bytes"] / np.maximum(writes, 1)
+    traffic.answer(writes, size, pushed, known.wire["push_acks"])
+    account.payload += client["payload_bytes"] + server["payload_bytes"]
+    single = Traffic(known.wire)
+    single.answer(one, per_write + _mean_payload(known), None, known.wire["push_acks"])
+    cost = account.cost(
+        "websocket",
+        0,
+        one,
+        empty_polls=_nothing(known),
+        per_message=single.wire_bytes,
+        idle_wire=_nothing(known),
+        observed=np.zeros(len(one), bool),
+        delay=np.zeros(len(one), np.int64),
+        delay_range=known.gap,
+    )
+    # The handshake and the closing one are no part of the steady rates.
+    asked = known.of_heads(lambda heads: heads.upgrade[0])
+    given = known.of_heads(lambda heads: heads.upgrade[1])
+    traffic.ask(one, asked)
+    traffic.answer(one, given)
+    traffic.client_bytes += _CLOSE_BYTES - 4
+    traffic.server_bytes += 4
+    traffic.client_packets += 1
+    traffic.server_packets += 1
+    account.requests += 1
+    for name, value in account._totals().items():
+        setattr(cost, name, value)
+    return cost

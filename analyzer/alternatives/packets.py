@@ -1,0 +1,165 @@
+"""The packet model: bytes of requests, answers and frames as packets, with their ACKs.
+
+Every rule stands in docs/alternatives.md with its reason. All functions work on arrays,
+one element for each connection. Knows sizes and counts. Must not know heads or times.
+Used by alternatives.costs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.alternatives.lanes import SIZE_CLASSES
+from analyzer.columns import row_dtype
+
+Floats = npt.NDArray[np.float64]
+
+ACK_DELAY_NS: Final = 40_000_000
+"""How long an ACK waits for data to ride on: Linux waits 40 ms (TCP_DELACK_MIN); RFC 1122
+4.2.3.2 allows 500 ms."""
+BULK_ACKS: Final = 0.5
+"""RFC 5681 4.2: "an ACK SHOULD be generated for at least every second full-sized segment"."""
+SYN_OPTIONS: Final = 8
+"""A SYN's header is longer than the others': MSS and window scale, SACK permitted."""
+_POINTS: Final = (np.arange(4) + 0.5) / 4
+
+WIRE = row_dtype(
+    [
+        ("mss", "<f8"),  # payload bytes of a full segment
+        ("client_header", "<f8"),  # link, IP and TCP header of a packet with payload
+        ("server_header", "<f8"),
+        ("client_ack", "<f8"),  # wire bytes of a pure ACK
+        ("server_ack", "<f8"),
+        ("push_acks", "<f8"),  # the client's pure ACKs for each segment pushed to it
+        ("bulk_acks", "<f8"),  # pure ACKs for each further segment of a longer answer
+        ("first_ack", "<f8"),  # the server's for a connection's first request: 0 or 1
+        ("record", "<f8"),  # TLS bytes that each write costs; 0 in the clear
+        ("tls_client", "<f8"),  # TLS handshake of a connection, bytes
+        ("tls_server", "<f8"),
+        ("tls_packets", "<f8"),
+    ]
+)
+"""What one connection's packets look like; measured on it."""
+
+
+def segments(size: Floats | float, wire: npt.NDArray[Any]) -> Floats:
+    """Return how many packets carry `size` bytes that are written at once; at least 1."""
+    return np.maximum(1.0, np.ceil(np.asarray(size) / wire["mss"]))
+
+
+def answer_segments(
+    lanes: npt.NDArray[Any], sizes: npt.NDArray[np.int32], beside: Floats, wire: npt.NDArray[Any]
+) -> Floats:
+    """Return how many packets carry all answers of a lane.
+
+    Args:
+        lanes: LANE rows, one for each connection.
+        sizes: their answers by size class, shape (connections, SIZE_CLASSES).
+        beside: what each answer has besides its messages' payload: head and envelope.
+        wire: WIRE rows.
+    """
+    mss = wire["mss"]
+    size_class = np.floor(mss / SIZE_CLASSES) + 1
+    answers = np.maximum(lanes["answers"], 1)
+    # A class holds payload with one byte a message, which the envelope counts again.
+    shift = np.asarray(beside) - lanes["messages"] / answers
+    places = (np.arange(SIZE_CLASSES)[:, None] + _POINTS).ravel()
+    body = np.minimum(places[None, :] * size_class[:, None], (mss - 1)[:, None])
+    each = np.maximum(1.0, np.ceil((body + shift[:, None]) / mss[:, None]))
+    each = each.reshape(len(mss), SIZE_CLASSES, len(_POINTS)).mean(axis=2)
+    total: Floats = lanes["full_segments"] + (sizes * each).sum(axis=1)
+    return total
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Both directions of all TCP connections that one transport needs.
+
+    Attributes:
+        wire: WIRE rows.
+        client_bytes, server_bytes: TCP payload.
+        client_packets, server_packets: packets that carry it.
+        client_acks, server_acks: packets that only acknowledge.
+        connections: TCP connections.
+    """
+
+    wire: npt.NDArray[Any]
+    client_bytes: Floats = field(default_factory=lambda: np.zeros(0))
+    server_bytes: Floats = field(default_factory=lambda: np.zeros(0))
+    client_packets: Floats = field(default_factory=lambda: np.zeros(0))
+    server_packets: Floats = field(default_factory=lambda: np.zeros(0))
+    client_acks: Floats = field(default_factory=lambda: np.zeros(0))
+    server_acks: Floats = field(default_factory=lambda: np.zeros(0))
+    connections: Floats = field(default_factory=lambda: np.zeros(0))
+
+    def __post_init__(self) -> None:
+        for name in (
+            *("client_bytes", "server_bytes", "client_packets", "server_packets"),
+            *("client_acks", "server_acks", "connections"),
+        ):
+            setattr(self, name, np.zeros(len(self.wire)))
+
+    def ask(self, count: Floats, size: Floats, *, acked: Floats | float = 0.0) -> None:
+        """Add requests of `size` bytes on the average.
+
+        Args:
+            count: how many.
+            size: of each, head and body.
+            acked: share of them that a pure ACK acknowledges before their answer does.
+        """
+        size = size + self.wire["record"]
+        packets = segments(size, self.wire)
+        self.client_bytes += count * size
+        self.client_packets += count * packets
+        self.server_acks += count * (acked + (packets - 1) * self.wire["bulk_acks"])
+
+    def answer(
+        self, count: Floats, size: Floats, packets: Floats | None = None, acked: Any = 1.0
+    ) -> None:
+        """Add answers of `size` bytes on the average.
+
+        Args:
+            count: how many.
+            size: of each, head and body.
+            packets: that carry all of them; by default each is of mean size.
+            acked: share of them whose last segment a pure ACK acknowledges.
+        """
+        size = size + self.wire["record"]
+        if packets is None:
+            packets = count * segments(size, self.wire)
+        self.server_bytes += count * size
+        self.server_packets += packets
+        self.client_acks += count * acked + (packets - count) * self.wire["bulk_acks"]
+
+    def connect(self, count: Floats) -> None:
+        """Add TCP connections with their TLS handshakes, from SYN to the last ACK."""
+        wire = self.wire
+        self.connections += count
+        self.client_bytes += count * wire["tls_client"]
+        self.server_bytes += count * wire["tls_server"]
+        self.client_packets += count * wire["tls_packets"] / 2
+        self.server_packets += count * wire["tls_packets"] / 2
+        self.server_acks += count * wire["first_ack"]
+
+    @property
+    def packets(self) -> Floats:
+        """All packets: SYN, SYN-ACK and ACK, FIN, FIN and ACK of each connection too."""
+        carrying = self.client_packets + self.server_packets
+        return carrying + self.client_acks + self.server_acks + 6 * self.connections
+
+    @property
+    def wire_bytes(self) -> Floats:
+        """All packets' bytes on the wire."""
+        wire = self.wire
+        client = self.client_packets * wire["client_header"] + self.client_bytes
+        server = self.server_packets * wire["server_header"] + self.server_bytes
+        # SYN and SYN-ACK, the ACK that completes; FIN and FIN, the last ACK.
+        syns = wire["client_header"] + wire["server_header"] + 2 * SYN_OPTIONS
+        ends = 2 * wire["client_ack"] + 2 * wire["server_ack"]
+        acks = self.client_acks * wire["client_ack"] + self.server_acks * wire["server_ack"]
+        total: Floats = client + server + acks + self.connections * (syns + ends)
+        return total

@@ -1,0 +1,420 @@
+"""Rows of `alternatives` and `scaling`, and the totals that they sum up to.
+
+Knows costs and the schema. Must not know how costs come about (alternatives.costs). Used by
+alternatives.stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.alternatives import lanes as layout
+from analyzer.alternatives.costs import STEADY, Conversations, Cost, all_costs, websocket
+from analyzer.alternatives.evidence import Ended
+from analyzer.alternatives.heads import Heads
+from analyzer.alternatives.packets import Floats
+from analyzer.columns import NULL
+from analyzer.options import Options
+from analyzer.tables.schema import (
+    ALTERNATIVES,
+    SCALING,
+    SCOPES,
+    SOURCES,
+    TRANSPORTS,
+    TableRows,
+    Values,
+)
+
+_BINS: Final = 16  # of delays in a total, for each doubling
+_MAX_BINS: Final = 64 * _BINS
+_P95: Final = 0.95
+
+_INTS = ("requests", "packets", "header_bytes", "application_bytes", "wire_bytes")
+_CONNECTION, _SESSION, _CONNECTIONS, _SESSIONS = range(len(SCOPES))
+_MEASURED, _OBSERVED, _MODELLED = range(len(SOURCES))
+
+
+@dataclass(slots=True)
+class _Line:
+    """One transport's rows for many connections, before they are rounded."""
+
+    transport: str
+    interval: int
+    source: npt.NDArray[np.int8]
+    sums: dict[str, Floats]
+    tcp_connections: Floats
+    empty_polls: Floats | None
+    per_message: Floats
+    steady: dict[str, Floats]
+    has_delay: bool
+    delay: Floats
+    delays: npt.NDArray[np.int32] | None
+    delay_range: Floats
+
+
+@dataclass(slots=True)
+class _Sum:
+    """One transport's line of totals."""
+
+    sums: dict[str, float] = field(default_factory=lambda: dict.fromkeys(_INTS, 0.0))
+    steady: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STEADY, 0.0))
+    tcp_connections: float = 0.0
+    empty_polls: float | None = None
+    weighted: float = 0.0
+    delay: float = 0.0
+    has_delay: bool = True
+    source: int = _MEASURED
+    bins: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(_MAX_BINS, np.int64))
+
+
+@dataclass(slots=True)
+class _Totals:
+    """All lines of one scope, and what they share."""
+
+    count: int = 0
+    steady_count: int = 0
+    messages: int = 0
+    pushes: int = 0
+    payload: int = 0
+    duration: int = 0
+    lines: dict[tuple[str, int], _Sum] = field(default_factory=dict)
+
+
+class RowMaker:
+    """Makes rows, and keeps the totals of all that it made."""
+
+    def __init__(self, options: Options, intervals: Sequence[int]) -> None:
+        self._options = options
+        self._intervals = intervals
+        self._totals = {_CONNECTION: _Totals(), _SESSION: _Totals()}
+
+    def rows(self, ended: Sequence[Ended], heads: Sequence[Heads]) -> list[TableRows]:
+        """Return the rows of connections (or sessions) with the heads given for each."""
+        out = []
+        for scope in (_CONNECTION, _SESSION):
+            places = [
+                place for place, each in enumerate(ended) if (each.session != NULL) == scope
+            ]
+            if places:
+                some = [ended[place] for place in places]
+                out.append(self._scope_rows(scope, some, [heads[place] for place in places]))
+        return out
+
+    def _scope_rows(
+        self, scope: int, ended: Sequence[Ended], heads: Sequence[Heads]
+    ) -> TableRows:
+        known = _conversations(ended, heads, keep_alive=self._options.keep_alive)
+        answered = np.array([each.answered for each in ended], np.float64)
+        modelled = websocket(known, answered)
+        costs = [modelled, *all_costs(known, self._intervals)]
+        lines = [_modelled_line(cost) for cost in costs]
+        if scope == _CONNECTION:
+            _measure(lines[0], ended, known)
+        else:
+            lines += _session_lines(ended, known)
+        self._add(scope, lines, known)
+        return _table_rows(scope, ended, known, lines)
+
+    def _add(self, scope: int, lines: Sequence[_Line], known: Conversations) -> None:
+        totals = self._totals[scope]
+        posts, pushes = known.lane(layout.POSTS), known.lane(layout.PUSHES)
+        totals.count += len(known.heads)
+        timed = known.duration > 0
+        totals.steady_count += int(np.count_nonzero(timed))
+        totals.messages += int(posts["messages"].sum() + pushes["messages"].sum())
+        totals.pushes += int(pushes["messages"].sum())
+        totals.payload += int(posts["payload_bytes"].sum() + pushes["payload_bytes"].sum())
+        totals.duration += int(known.duration.sum())
+        for line in lines:
+            key = (line.transport, line.interval)
+            if line.transport not in TRANSPORTS:
+                continue
+            one = totals.lines.setdefault(key, _Sum())
+            for name in _INTS:
+                one.sums[name] += float(line.sums[name].sum())
+            for name in STEADY:
+                one.steady[name] += float(line.steady[name][timed].sum())
+            one.tcp_connections += float(line.tcp_connections.sum())
+            if line.empty_polls is not None:
+                one.empty_polls = (one.empty_polls or 0.0) + float(line.empty_polls.sum())
+            one.weighted += float((line.per_message * pushes["messages"]).sum())
+            one.source = max(one.source, int(line.source.max()))
+            one.has_delay &= line.has_delay
+            one.delay += float(line.delay.sum())
+            _add_delays(one.bins, line)
+
+    def totals(self) -> list[TableRows]:
+        """Return the rows of the totals, and those of `scaling`."""
+        out = []
+        for scope, totals in self._totals.items():
+            if totals.count:
+                out.append(_total_rows(scope + 2, totals))
+                if self._options.clients:
+                    out.append(_scaling_rows(scope + 2, totals, self._options.clients))
+        return out
+
+
+def _conversations(
+    ended: Sequence[Ended], heads: Sequence[Heads], *, keep_alive: bool
+) -> Conversations:
+    return Conversations(
+        duration=np.array([each.duration for each in ended], np.int64),
+        gap=np.array([each.gap for each in ended], np.int64),
+        hold=np.array([each.hold for each in ended], np.int64),
+        lanes=np.stack([each.lanes for each in ended]),
+        sizes=np.stack([each.sizes for each in ended]),
+        delays=np.stack([each.delays for each in ended]),
+        client_header_bytes=np.array([e.frame_header_bytes[0] for e in ended], np.float64),
+        server_header_bytes=np.array([e.frame_header_bytes[1] for e in ended], np.float64),
+        wire=np.array([each.wire for each in ended]),
+        heads=heads,
+        keep_alive=keep_alive,
+    )
+
+
+# --- lines ---------------------------------------------------------------------------
+
+
+def _modelled_line(cost: Cost) -> _Line:
+    zeros = np.zeros(len(cost.requests))
+    polls = cost.transport.startswith(("short-poll", "long-poll"))
+    return _Line(
+        cost.transport,
+        cost.interval,
+        np.where(cost.observed, _OBSERVED, _MODELLED).astype(np.int8),
+        {name: getattr(cost, name) for name in _INTS},
+        cost.tcp_connections,
+        cost.empty_polls if polls else None,
+        cost.per_message,
+        cost.steady,
+        cost.has_delay,
+        cost.delay.astype(np.float64) if len(cost.delay) else zeros,
+        cost.delays,
+        cost.delay_range.astype(np.float64) if len(cost.delay_range) else zeros,
+    )
+
+
+def _measure(line: _Line, ended: Sequence[Ended], known: Conversations) -> None:
+    """Put what was measured in the place of what was modelled."""
+    measured = np.array([each.measured for each in ended])
+    span = np.where(known.duration > 0, known.seconds, np.nan)
+    line.source[:] = _MEASURED
+    line.sums = {name: measured[name].astype(np.float64) for name in _INTS}
+    line.tcp_connections = measured["tcp_connections"].astype(np.float64)
+    line.steady = {
+        name: measured[f"steady_{name}"] / span for name in STEADY if name != "requests"
+    }
+    line.steady["requests"] = np.zeros(len(ended))
+
+
+def _session_lines(ended: Sequence[Ended], known: Conversations) -> list[_Line]:
+    """Return lines of what sessions really did, one for each transport that any of them used."""
+    return []
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    return np.where(whole > 0, part / np.where(whole > 0, whole, 1), np.nan)
+
+
+def _break_even(
+    line: _Line, ours: _Line, pushes: Floats, seconds: Floats
+) -> Floats:
+    """Return messages of the server a second at which both cost the same; nan if nowhere."""
+    here = line.sums["wire_bytes"] - pushes * line.per_message
+    there = ours.sums["wire_bytes"] - pushes * ours.per_message
+    return _crossing(here - there, ours.per_message - line.per_message, seconds)
+
+
+def _crossing(fixed: Floats, each: Floats, seconds: Floats) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rate = fixed / each / seconds
+    return np.where(np.isfinite(rate) & (rate > 0), rate, np.nan)
+
+
+def _mean_ms(line: _Line, pushes: Floats) -> Floats:
+    if not line.has_delay:
+        return np.full(len(pushes), np.nan)
+    return np.where(pushes > 0, line.delay / np.maximum(pushes, 1) / 1e6, np.nan)
+
+
+def _p95_ms(line: _Line, pushes: Floats) -> Floats:
+    if not line.has_delay:
+        return np.full(len(pushes), np.nan)
+    if line.delays is None:
+        return np.where(pushes > 0, 0.0, np.nan)
+    counts = line.delays
+    # Messages that do not wait stand in no class, before all others.
+    at_once = pushes - counts.sum(axis=1)
+    wanted = _P95 * pushes - at_once
+    reached = np.cumsum(counts, axis=1)
+    place = np.minimum((reached < wanted[:, None]).sum(axis=1), layout.DELAY_CLASSES - 1)
+    at = np.arange(len(place))
+    before = reached[at, place] - counts[at, place]
+    inside = np.clip((wanted - before) / np.maximum(counts[at, place], 1), 0, 1)
+    value = np.where(wanted > 0, (place + inside) * _class_width(line) / 1e6, 0.0)
+    return np.where(pushes > 0, value, np.nan)
+
+
+def _class_width(line: _Line) -> Floats:
+    """Return ns in a class of delays, as the kernel has it."""
+    width: Floats = np.floor(line.delay_range / layout.DELAY_CLASSES) + 1
+    return width
+
+
+def _add_delays(bins: npt.NDArray[np.int64], line: _Line) -> None:
+    if line.delays is None:
+        return
+    middle = (np.arange(layout.DELAY_CLASSES)[None, :] + 0.5) * _class_width(line)[:, None]
+    places = np.minimum((np.log2(middle + 1) * _BINS).astype(np.int64), _MAX_BINS - 1)
+    np.add.at(bins, places.ravel(), line.delays.ravel())
+
+
+def _bins_p95_ms(bins: npt.NDArray[np.int64], pushes: int) -> float:
+    """Return the 95th percentile of a total, to a twentieth; what did not wait is in no bin."""
+    reached = np.cumsum(bins)
+    wanted = _P95 * pushes - (pushes - int(reached[-1]))
+    if wanted <= 0:
+        return 0.0
+    place = int(np.searchsorted(reached, wanted))
+    return float(2 ** ((place + 0.5) / _BINS)) / 1e6
+
+
+# --- tables --------------------------------------------------------------------------
+
+
+def _rounded(values: Any) -> npt.NDArray[np.int64]:
+    return np.rint(np.clip(np.asarray(values, np.float64), 0, 2.0**62)).astype(np.int64)
+
+
+def _table_rows(
+    scope: int, ended: Sequence[Ended], known: Conversations, lines: Sequence[_Line]
+) -> TableRows:
+    """Return the lines as rows: connection after connection, transport after transport."""
+    count = len(ended)
+    posts, pushed = known.lane(layout.POSTS), known.lane(layout.PUSHES)
+    pushes = pushed["messages"].astype(np.float64)
+    ours = lines[0]
+    seconds = known.seconds
+    span = np.where(seconds > 0, seconds, np.nan)
+    columns: dict[str, list[Any]] = {column.name: [] for column in ALTERNATIVES.columns}
+    for line in lines:
+        columns["transport"].append(np.full(count, TRANSPORTS.index(line.transport), np.int8))
+        columns["interval_s"].append(np.full(count, line.interval or NULL, np.int64))
+        columns["source"].append(line.source)
+        for name in _INTS:
+            columns[name].append(_rounded(line.sums[name]))
+        for name in ("application", "wire"):
+            whole = ours.sums[f"{name}_bytes"]
+            columns[f"ratio_{name}"].append(_ratio(line.sums[f"{name}_bytes"], whole))
+        columns["added_latency_ms_mean"].append(_mean_ms(line, pushes))
+        columns["added_latency_ms_p95"].append(_p95_ms(line, pushes))
+        empty = line.empty_polls
+        columns["empty_polls"].append(
+            np.full(count, NULL, np.int64) if empty is None else _rounded(empty)
+        )
+        columns["tcp_connections"].append(_rounded(line.tcp_connections))
+        columns["requests_per_s"].append(line.sums["requests"] / span)
+        columns["break_even_per_s"].append(
+            np.full(count, np.nan) if line is ours else _break_even(line, ours, pushes, span)
+        )
+    ids = {
+        "connection": [each.connection for each in ended],
+        "session": [each.session for each in ended],
+        "messages": posts["messages"] + pushed["messages"],
+        "payload_bytes": posts["payload_bytes"] + pushed["payload_bytes"],
+        "duration_s": known.duration,
+    }
+    for name, values in ids.items():
+        columns[name] = [np.asarray(values, np.int64)] * len(lines)
+    columns["scope"] = [np.full(count, scope, np.int8)] * len(lines)
+    # By connection first: stacked as (lines, connections), read the other way round.
+    made: dict[str, Values] = {
+        name: np.stack(parts).T.reshape(-1).copy() for name, parts in columns.items()
+    }
+    return TableRows(ALTERNATIVES, made, count * len(lines))
+
+
+def _total_rows(scope: int, totals: _Totals) -> TableRows:
+    ours = totals.lines["websocket", 0]
+    seconds = totals.duration / 1e9
+    rows = []
+    for (transport, interval), line in totals.lines.items():
+        fixed = line.sums["wire_bytes"] - line.weighted - ours.sums["wire_bytes"] + ours.weighted
+        each = (ours.weighted - line.weighted) / max(totals.pushes, 1)
+        rate = float("nan")
+        if line is not ours and each and seconds:
+            rate = fixed / each / seconds
+        delayed = totals.pushes > 0 and line.has_delay
+        rows.append(
+            {
+                "connection": NULL,
+                "transport": TRANSPORTS.index(transport),
+                "interval_s": interval or NULL,
+                "source": line.source,
+                **{name: round(line.sums[name]) for name in _INTS},
+                "ratio_application": _over(line, ours, "application_bytes"),
+                "ratio_wire": _over(line, ours, "wire_bytes"),
+                "added_latency_ms_mean": line.delay / totals.pushes / 1e6
+                if delayed
+                else float("nan"),
+                "added_latency_ms_p95": _bins_p95_ms(line.bins, totals.pushes) if delayed else float("nan"),
+                "empty_polls": NULL if line.empty_polls is None else round(line.empty_polls),
+                "scope": scope,
+                "session": NULL,
+                "tcp_connections": round(line.tcp_connections),
+                "messages": totals.messages,
+                "payload_bytes": totals.payload,
+                "duration_s": totals.duration,
+                "requests_per_s": line.sums["requests"] / seconds if seconds else float("nan"),
+                "break_even_per_s": rate if rate > 0 else float("nan"),
+            }
+        )
+    return TableRows(ALTERNATIVES, _columns(rows, ALTERNATIVES), len(rows))
+
+
+def _over(line: _Sum, ours: _Sum, name: str) -> float:
+    return line.sums[name] / ours.sums[name] if ours.sums[name] else float("nan")
+
+
+def _scaling_rows(scope: int, totals: _Totals, clients: Sequence[int]) -> TableRows:
+    """Return a row for each transport and number of clients."""
+    rows = []
+    for (transport, interval), line in totals.lines.items():
+        for number in clients:
+            rates = {
+                name: value / totals.steady_count * number
+                if totals.steady_count
+                else float("nan")
+                for name, value in line.steady.items()
+            }
+            rows.append(
+                {
+                    "scope": scope,
+                    "transport": TRANSPORTS.index(transport),
+                    "interval_s": interval or NULL,
+                    "clients": number,
+                    "requests_per_s": rates["requests"],
+                    "packets_per_s": rates["packets"],
+                    "header_bits_per_s": 8 * rates["header_bytes"],
+                    "application_bits_per_s": 8 * rates["application_bytes"],
+                    "wire_bits_per_s": 8 * rates["wire_bytes"],
+                }
+            )
+    return TableRows(SCALING, _columns(rows, SCALING), len(rows))
+
+
+_DTYPES: dict[str, type[np.generic]] = {"enum": np.int8, "ratio": np.float64}
+
+
+def _columns(rows: Sequence[dict[str, Any]], table: Any) -> dict[str, Values]:
+    return {
+        column.name: np.array(
+            [row[column.name] for row in rows], _DTYPES.get(column.type, np.int64)
+        )
+        for column in table.columns
+    }
