@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -38,6 +38,7 @@ PROGRESS_FROM_BYTES = 20_000_000
 SLOW_FROM_BYTES = 20_000_000
 """Smaller inputs take seconds even where the kernels are not compiled."""
 
+T = TypeVar("T")
 Severity = Literal["info", "note", "warning", "error"]
 Payload = Literal["none", "preview", "full"]
 
@@ -59,6 +60,10 @@ class Request:
     fail_on: Severity | None
     quiet: bool
     no_progress: bool
+    interval: list[str]
+    clients: list[str]
+    hold: float
+    no_keep_alive: bool
 
     @property
     def json_to_stdout(self) -> bool:
@@ -81,6 +86,7 @@ def _show_version(wanted: bool) -> None:
 
 _REPORTS = "Reports"
 _SELECTION = "Selection"
+_MODEL = "Against plain HTTP"
 
 Files = Annotated[
     list[Path],
@@ -142,6 +148,34 @@ NoControl = Annotated[
         rich_help_panel=_SELECTION,
     ),
 ]
+Interval = Annotated[
+    list[str],
+    typer.Option(
+        metavar="S",
+        help="Interval of modelled short polling in seconds; several: 0.5,1,5.",
+        rich_help_panel=_MODEL,
+    ),
+]
+Clients = Annotated[
+    list[str],
+    typer.Option(
+        metavar="N", help="State rates for N clients; several: 1000,10000.", rich_help_panel=_MODEL
+    ),
+]
+Hold = Annotated[
+    float,
+    typer.Option(
+        metavar="S", help="How long a modelled long poll is held.", rich_help_panel=_MODEL
+    ),
+]
+NoKeepAlive = Annotated[
+    bool,
+    typer.Option(
+        "--no-keep-alive",
+        help="Model a TCP connection for each request.",
+        rich_help_panel=_MODEL,
+    ),
+]
 FailOn = Annotated[
     Severity | None,
     typer.Option(help="Exit with 1 if there is a finding as grave as this or graver."),
@@ -169,6 +203,10 @@ def analyze(
     fail_on: FailOn = None,
     quiet: Quiet = False,
     no_progress: NoProgress = False,
+    interval: Interval = ["1"],  # noqa: B006  typer copies it
+    clients: Clients = [],  # noqa: B006
+    hold: Hold = 30.0,
+    no_keep_alive: NoKeepAlive = False,
     version: Version = False,
 ) -> int:
     """Show what WebSocket traffic in captures does, and what it costs on the wire.
@@ -192,6 +230,10 @@ def analyze(
         fail_on=fail_on,
         quiet=quiet,
         no_progress=no_progress,
+        interval=interval,
+        clients=clients,
+        hold=hold,
+        no_keep_alive=no_keep_alive,
     )
     with _pipes():
         return run(request)
@@ -219,7 +261,14 @@ def run(request: Request) -> int:
     from analyzer.analysis import run as analyse
     from analyzer.options import Options
 
-    options = Options(payload=request.payload, show_secrets=request.show_secrets)
+    options = Options(
+        payload=request.payload,
+        show_secrets=request.show_secrets,
+        poll_intervals_s=_numbers("--interval", request.interval, float),
+        clients=_numbers("--clients", request.clients, int),
+        long_poll_hold_s=request.hold,
+        keep_alive=not request.no_keep_alive,
+    )
     _say_if_slow(request)
     console = _console(request)
     single = _single_connection(request, console)
@@ -240,6 +289,15 @@ def run(request: Request) -> int:
     if console is not None:
         _print(request, console, summary, single)
     return FOUND if request.fail_on is not None and summary.reaches(request.fail_on) else OK
+
+
+def _numbers(name: str, given: Sequence[str], kind: Callable[[str], T]) -> tuple[T, ...]:
+    """Return the numbers of an option that takes several, also with commas between."""
+    texts = [text.strip() for some in given for text in some.split(",")]
+    try:
+        return tuple(dict.fromkeys(kind(text) for text in texts if text))
+    except ValueError as error:
+        raise OptionError(f"{name} takes numbers, not {', '.join(texts)!r}") from error
 
 
 def _input_bytes(request: Request) -> int:

@@ -129,8 +129,14 @@ class Options:
     """Ended connections that wait for the end of the capture, since an exchange with the
     same host may still show real heads; the oldest go first, with the heads that their own
     handshake has. 1.5 kB each."""
-    max_session_messages: int = 65_536
-    """Messages of plain HTTP kept until their session ends, of one session."""
+    max_sessions: int = 1024
+    """Sessions of plain HTTP that are compared; later ones are not."""
+    max_session_messages: int = 16_384
+    """Messages of plain HTTP kept until the capture ends, of one session and direction;
+    100 bytes each."""
+    max_session_connections: int = 16_384
+    """Ended TCP connections with HTTP whose counts are kept; the oldest goes first. 3 kB
+    each."""
 
     # --- tables
     findings_per_connection: int = 10

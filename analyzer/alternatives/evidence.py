@@ -62,6 +62,7 @@ class Ended:
         kind: of a session: its transport.
         answered: of a session: messages of the client that the server's follow at once.
         empty_polls: of a session.
+        delay: ns, estimated, that its messages of the server waited in sum.
     """
 
     connection: int
@@ -82,6 +83,7 @@ class Ended:
     interval: int = 0
     answered: int = 0
     empty_polls: int = 0
+    delay: int = 0
 
     def own_heads(self) -> Heads:
         """Return heads by what it sent itself."""
@@ -106,8 +108,14 @@ def usable_mss(directions: Rows, slot: int) -> int:
     return int(known.min()) if len(known) else USUAL_MSS
 
 
-def wire_rows(client: Rows, server: Rows) -> npt.NDArray[Any]:
-    """Return WIRE rows from the DIRECTION rows of connections' two sides."""
+def wire_rows(client: Rows, server: Rows, connections: int = 1) -> npt.NDArray[Any]:
+    """Return WIRE rows from the DIRECTION rows of the two sides.
+
+    Args:
+        client: one row for each connection.
+        server: likewise.
+        connections: how many TCP connections each row sums up.
+    """
     out = np.zeros(len(client), WIRE)
     headers = []
     for side, name in ((client, "client"), (server, "server")):
@@ -118,7 +126,8 @@ def wire_rows(client: Rows, server: Rows) -> npt.NDArray[Any]:
         carrying = np.maximum(side["packets"] * single - side["pure_acks"], 0)
         overhead = side["link_bytes"] + side["ip_bytes"] + side["tcp_bytes"]
         ack_bytes = np.where(side["pure_acks"] > 0, side["pure_ack_bytes"] / acks, 0.0)
-        other = overhead - side["pure_ack_bytes"] - np.where(side["mss"] > 0, SYN_OPTIONS, 0)
+        syns = np.where(side["mss"] > 0, connections * SYN_OPTIONS, 0)
+        other = overhead - side["pure_ack_bytes"] - syns
         header = np.where(carrying > 0, other / np.maximum(carrying, 1), ack_bytes)
         header = np.where(header > 0, header, _USUAL_HEADER)
         out[f"{name}_header"] = header
@@ -132,11 +141,11 @@ def wire_rows(client: Rows, server: Rows) -> npt.NDArray[Any]:
     out["mss"] = np.maximum(mss - np.where(stamped, TIMESTAMPS, 0), 1)
     # Of the client's ACKs one completes the opening; of the server's packets two are
     # the SYN-ACK and the FIN.
-    pushed = server["packets"] - server["pure_acks"] - 2
-    share = (client["pure_acks"] - 1) / np.maximum(pushed, 1)
+    pushed = server["packets"] - server["pure_acks"] - 2 * connections
+    share = (client["pure_acks"] - connections) / np.maximum(pushed, 1)
     out["push_acks"] = np.where(pushed >= 3, np.clip(share, 0.0, 1.0), 1.0)
     out["bulk_acks"] = np.where(out["push_acks"] < BULK_ACKS, out["push_acks"], BULK_ACKS)
-    out["first_ack"] = server["pure_acks"] >= 2
+    out["first_ack"] = server["pure_acks"] >= 2 * connections
     return out
 
 

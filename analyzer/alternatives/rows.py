@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.alternatives import lanes as layout
-from analyzer.alternatives.costs import STEADY, Conversations, Cost, all_costs, websocket
+from analyzer.alternatives.costs import STEADY, Conversations, Cost, Ints, all_costs, websocket
 from analyzer.alternatives.evidence import Ended
 from analyzer.alternatives.heads import Heads
 from analyzer.alternatives.packets import Floats
@@ -44,7 +44,7 @@ class _Line:
     """One transport's rows for many connections, before they are rounded."""
 
     transport: str
-    interval: int
+    interval: Ints
     source: npt.NDArray[np.int8]
     sums: dict[str, Floats]
     tcp_connections: Floats
@@ -97,10 +97,11 @@ class RowMaker:
         """Return the rows of connections (or sessions) with the heads given for each."""
         out = []
         for scope in (_CONNECTION, _SESSION):
-            places = [
-                place for place, each in enumerate(ended) if (each.session != NULL) == scope
-            ]
-            if places:
+            kinds: dict[str, list[int]] = {}
+            for place, each in enumerate(ended):
+                if (each.session != NULL) == scope:
+                    kinds.setdefault(each.kind, []).append(place)
+            for places in kinds.values():
                 some = [ended[place] for place in places]
                 out.append(self._scope_rows(scope, some, [heads[place] for place in places]))
         return out
@@ -116,7 +117,8 @@ class RowMaker:
         if scope == _CONNECTION:
             _measure(lines[0], ended, known)
         else:
-            lines += _session_lines(ended, known)
+            lines = [line for line in lines if line.transport != ended[0].kind or _polls(line)]
+            lines.insert(1, _session_line(lines[0], ended, known))
         self._add(scope, lines, known)
         return _table_rows(scope, ended, known, lines)
 
@@ -131,9 +133,9 @@ class RowMaker:
         totals.payload += int(posts["payload_bytes"].sum() + pushes["payload_bytes"].sum())
         totals.duration += int(known.duration.sum())
         for line in lines:
-            key = (line.transport, line.interval)
-            if line.transport not in TRANSPORTS:
-                continue
+            # Real polls have an interval each, modelled ones the same.
+            measured = line.source[0] == _MEASURED
+            key = (line.transport, NULL if measured else int(line.interval[0]))
             one = totals.lines.setdefault(key, _Sum())
             for name in _INTS:
                 one.sums[name] += float(line.sums[name].sum())
@@ -181,11 +183,12 @@ def _conversations(
 
 
 def _modelled_line(cost: Cost) -> _Line:
-    zeros = np.zeros(len(cost.requests))
+    count = len(cost.requests)
+    zeros = np.zeros(count)
     polls = cost.transport.startswith(("short-poll", "long-poll"))
     return _Line(
         cost.transport,
-        cost.interval,
+        np.full(count, cost.interval or NULL, np.int64),
         np.where(cost.observed, _OBSERVED, _MODELLED).astype(np.int8),
         {name: getattr(cost, name) for name in _INTS},
         cost.tcp_connections,
@@ -212,9 +215,35 @@ def _measure(line: _Line, ended: Sequence[Ended], known: Conversations) -> None:
     line.steady["requests"] = np.zeros(len(ended))
 
 
-def _session_lines(ended: Sequence[Ended], known: Conversations) -> list[_Line]:
-    """Return lines of what sessions really did, one for each transport that any of them used."""
-    return []
+def _polls(line: _Line) -> bool:
+    return line.transport == "short-poll"
+
+
+def _session_line(model: _Line, ended: Sequence[Ended], known: Conversations) -> _Line:
+    """Return the line of what sessions of one kind really did."""
+    count = len(ended)
+    pushes = known.lane(layout.PUSHES)["messages"].astype(np.float64)
+    line = _Line(
+        transport=ended[0].kind,
+        interval=np.array([each.interval or NULL for each in ended], np.int64),
+        source=np.zeros(count, np.int8),
+        sums={},
+        tcp_connections=np.zeros(count),
+        empty_polls=None,
+        per_message=np.zeros(count),
+        steady={},
+        has_delay=True,
+        delay=np.array([each.delay for each in ended], np.float64),
+        delays=None,
+        delay_range=np.zeros(count),
+    )
+    _measure(line, ended, known)
+    if ended[0].kind.endswith("-poll"):
+        line.empty_polls = np.array([each.empty_polls for each in ended], np.float64)
+    spans = np.where(known.duration > 0, known.seconds, np.nan)
+    line.steady["requests"] = line.sums["requests"] / spans
+    line.per_message = line.sums["wire_bytes"] / np.maximum(pushes, 1)
+    return line
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:
@@ -246,7 +275,8 @@ def _p95_ms(line: _Line, pushes: Floats) -> Floats:
     if not line.has_delay:
         return np.full(len(pushes), np.nan)
     if line.delays is None:
-        return np.where(pushes > 0, 0.0, np.nan)
+        # Nothing waits; or, of real polls, only the mean can be told.
+        return np.where((pushes > 0) & (line.delay == 0), 0.0, np.nan)
     counts = line.delays
     # Messages that do not wait stand in no class, before all others.
     at_once = pushes - counts.sum(axis=1)
@@ -304,7 +334,7 @@ def _table_rows(
     columns: dict[str, list[Any]] = {column.name: [] for column in ALTERNATIVES.columns}
     for line in lines:
         columns["transport"].append(np.full(count, TRANSPORTS.index(line.transport), np.int8))
-        columns["interval_s"].append(np.full(count, line.interval or NULL, np.int64))
+        columns["interval_s"].append(line.interval)
         columns["source"].append(line.source)
         for name in _INTS:
             columns[name].append(_rounded(line.sums[name]))
@@ -319,8 +349,9 @@ def _table_rows(
         )
         columns["tcp_connections"].append(_rounded(line.tcp_connections))
         columns["requests_per_s"].append(line.sums["requests"] / span)
+        comparable = line is not ours and (line.source[0] != _MEASURED)
         columns["break_even_per_s"].append(
-            np.full(count, np.nan) if line is ours else _break_even(line, ours, pushes, span)
+            _break_even(line, ours, pushes, span) if comparable else np.full(count, np.nan)
         )
     ids = {
         "connection": [each.connection for each in ended],
@@ -340,21 +371,21 @@ def _table_rows(
 
 
 def _total_rows(scope: int, totals: _Totals) -> TableRows:
-    ours = totals.lines["websocket", 0]
+    ours = next(line for (name, _), line in totals.lines.items() if name == "websocket")
     seconds = totals.duration / 1e9
     rows = []
     for (transport, interval), line in totals.lines.items():
         fixed = line.sums["wire_bytes"] - line.weighted - ours.sums["wire_bytes"] + ours.weighted
         each = (ours.weighted - line.weighted) / max(totals.pushes, 1)
         rate = float("nan")
-        if line is not ours and each and seconds:
+        if line is not ours and line.source != _MEASURED and each and seconds:
             rate = fixed / each / seconds
         delayed = totals.pushes > 0 and line.has_delay
         rows.append(
             {
                 "connection": NULL,
                 "transport": TRANSPORTS.index(transport),
-                "interval_s": interval or NULL,
+                "interval_s": interval,
                 "source": line.source,
                 **{name: round(line.sums[name]) for name in _INTS},
                 "ratio_application": _over(line, ours, "application_bytes"),
@@ -396,7 +427,8 @@ def _scaling_rows(scope: int, totals: _Totals, clients: Sequence[int]) -> TableR
                 {
                     "scope": scope,
                     "transport": TRANSPORTS.index(transport),
-                    "interval_s": interval or NULL,
+                    "interval_s": interval,
+                    "source": line.source,
                     "clients": number,
                     "requests_per_s": rates["requests"],
                     "packets_per_s": rates["packets"],

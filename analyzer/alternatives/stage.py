@@ -15,6 +15,7 @@ from analyzer.alternatives._schedule import Schedule
 from analyzer.alternatives.evidence import Ended, Evidence, gap_ns, usable_mss
 from analyzer.alternatives.heads import Observed
 from analyzer.alternatives.rows import RowMaker
+from analyzer.alternatives.sessions import Sessions
 from analyzer.columns import NULL
 from analyzer.http.events import HttpBatch
 from analyzer.options import Options
@@ -39,6 +40,7 @@ class AlternativesStage:
         self._observed = Observed()
         self._waiting: list[Ended] = []
         self._rows = RowMaker(options, self._intervals)
+        self._sessions = Sessions(options, self._intervals)
         self._latest = NULL
 
     def push(self, batch: WebSocketBatch) -> list[TableRows]:
@@ -49,6 +51,8 @@ class AlternativesStage:
             self._latest = max(self._latest, int(rows["time"].max()))
         for exchange in http.exchanges:
             self._observed.add(exchange)
+        if self._only is None:
+            self._sessions.push(http)
         for connection in batch.opened:
             self._open(connection, http)
         self._add_messages(batch)
@@ -69,8 +73,9 @@ class AlternativesStage:
 
     def finish(self) -> list[TableRows]:
         """Return the rows of all connections that waited, and the totals."""
-        heads = [self._observed.heads(each.host, each.own_heads()) for each in self._waiting]
-        out = self._rows.rows(self._waiting, heads)
+        waiting = [*self._waiting, *self._sessions.finish(self._latest)]
+        heads = [self._observed.heads(each.host, each.own_heads()) for each in waiting]
+        out = self._rows.rows(waiting, heads)
         self._waiting = []
         return [*out, *self._rows.totals()]
 

@@ -110,6 +110,16 @@ class Exchange:
     complete: bool = False
     request_header: tuple[tuple[str, str], ...] = ()
     response_header: tuple[tuple[str, str], ...] = ()
+    group: int = -1
+    transport: str = ""
+    deliveries: list[tuple[int, int]] = field(default_factory=list)
+    messages: int = 0
+    message_bytes: int = 0
+    sent: list[int] = field(default_factory=list)
+    empty: bool = False
+    unchanged: bool = False
+    client_key: int = -1
+    tcp_stream: int = -1
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from analyzer.columns import NULL
+from analyzer.report import alternatives
 from analyzer.report.layout import (
     VERY_WIDE,
     WIDE,
@@ -84,6 +85,9 @@ def render(summary: Summary, console: Console) -> None:
     _handshakes(summary, console)
     _messages(summary, console)
     _ledger(summary, console)
+    for scope in ("connections", "sessions"):
+        alternatives.section(summary.alternatives.get(scope, []), console)
+        alternatives.scaling(summary.scaling.get(scope, []), console)
     _closes(summary, console)
     _findings(summary, console)
     _connections(summary, console)

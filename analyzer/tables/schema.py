@@ -361,9 +361,15 @@ LEDGER = Table(
 )
 
 _ALTERNATIVE = (
-    _int("connection", "session, or a total", "WebSocket connection."),
     _enum("transport", TRANSPORTS, NEVER, "Way to deliver; -h2: over HTTP/2."),
     Column("interval_s", "seconds", "does not poll", "Start of a poll to start of the next."),
+    _enum(
+        "source",
+        SOURCES,
+        NEVER,
+        "measured: in this capture; observed: modelled with heads of real exchanges with "
+        "the host; modelled: with heads made from the opening handshake.",
+    ),
 )
 
 ALTERNATIVES = Table(
@@ -371,14 +377,8 @@ ALTERNATIVES = Table(
     "What the same messages at the same times cost over each transport: one row for each "
     "connection and transport, and one for all connections. alternatives.md has the rules.",
     (
+        _int("connection", "session, or a total", "WebSocket connection."),
         *_ALTERNATIVE,
-        _enum(
-            "source",
-            SOURCES,
-            NEVER,
-            "measured: in this capture; observed: modelled with heads of real exchanges with "
-            "the host; modelled: with heads made from the opening handshake.",
-        ),
         _int("requests", NEVER, "HTTP requests, the upgrade among them."),
         _int("packets", NEVER, "Packets both ways, SYN to last."),
         _int("header_bytes", NEVER, "Application bytes that are no payload of a message."),
@@ -428,7 +428,7 @@ SCALING = Table(
     "Rates of a transport for so many clients, each like the mean connection (--clients).",
     (
         _enum("scope", SCOPES, NEVER, "connections: WebSocket; sessions: plain HTTP."),
-        *_ALTERNATIVE[1:],
+        *_ALTERNATIVE,
         _int("clients", NEVER, "How many clients at once."),
         Column("requests_per_s", "ratio", "no time passes", "Requests that the server gets."),
         Column("packets_per_s", "ratio", "no time passes", "Packets both ways."),

@@ -152,6 +152,7 @@ class Summary:
         pings: samples (ns) of round trips; pings_sent: by direction.
         stalled: messages held up by a hole, and ns of it.
         findings: by id.
+        alternatives, scaling: rows of totals, by scope.
     """
 
     capture: Capture = field(default_factory=Capture)
@@ -170,6 +171,8 @@ class Summary:
     pings_sent: list[int] = field(default_factory=lambda: [0, 0])
     stalled: Counter[str] = field(default_factory=Counter)
     findings: dict[str, FindingCount] = field(default_factory=dict)
+    alternatives: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    scaling: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     _costly: list[tuple[int, int]] = field(default_factory=list)
     _lines: dict[int, ConnectionLine] = field(default_factory=dict)
     _waiting: dict[int, int] = field(default_factory=dict)
@@ -187,6 +190,8 @@ class Summary:
             "pings": self._add_pings,
             "ledger": self._add_ledger,
             "findings": self._add_findings,
+            "alternatives": self._add_alternatives,
+            "scaling": self._add_alternatives,
         }
         taker = takers.get(rows.table.name)
         if taker is not None:
@@ -322,6 +327,13 @@ class Summary:
                 found.first_packet = row["packet"]
             if len(found.examples) < MAX_EXAMPLES and row["text"] not in found.examples:
                 found.examples.append(row["text"])
+
+    def _add_alternatives(self, rows: TableRows) -> None:
+        kept = self.alternatives if rows.table.name == "alternatives" else self.scaling
+        totals = _codes(rows, "scope") >= schema.SCOPES.index("connections")
+        for place in np.flatnonzero(totals).tolist():
+            row = row_values(rows, place)
+            kept.setdefault(row["scope"], []).append(row)
 
 
 def row_values(rows: TableRows, place: int) -> dict[str, Any]:

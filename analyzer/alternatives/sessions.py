@@ -1,0 +1,308 @@
+"""Sessions: messages that a client got over plain HTTP, for the comparison the other way round.
+
+A session is one group of exchanges that deliver (http.patterns): a poller with its polls, a
+client with its stream. What the same client posts belongs to its first session. Knows
+exchanges and TCP's counts. Must not know costs. Used by alternatives.stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from analyzer.alternatives._schedule import Schedule
+from analyzer.alternatives.evidence import (
+    MEASURED,
+    TURNAROUND_NS,
+    USUAL_MSS,
+    Ended,
+    wire_rows,
+)
+from analyzer.alternatives.heads import from_exchange
+from analyzer.alternatives.packets import ACK_DELAY_NS
+from analyzer.columns import NULL, empty
+from analyzer.http.events import Exchange, HttpBatch
+from analyzer.options import Options
+from analyzer.tcp.bytestream import DIRECTION
+
+KIND_TRANSPORTS: Final = {
+    "poll": "short-poll",
+    "long-poll": "long-poll",
+    "stream": "stream",
+    "sse": "sse",
+}
+_NS: Final = 1_000_000_000
+_SUMMED = tuple(name for name in DIRECTION.names or () if name != "mss")
+
+
+@dataclass(slots=True)
+class _Stream:
+    """A TCP connection that carried HTTP, when it ended."""
+
+    sides: tuple[dict[str, int], dict[str, int]]
+    mss: int
+    round_trip: int
+
+
+@dataclass(slots=True)
+class _Session:
+    """One group of exchanges, as they come."""
+
+    number: int
+    first: Exchange
+    kind: str
+    requests: int = 0
+    application_bytes: int = 0
+    payload_bytes: int = 0
+    wire: dict[int, int] = field(default_factory=dict)
+    """Wire bytes of its exchanges, by TCP connection."""
+    pushes: list[tuple[int, int]] = field(default_factory=list)
+    posts: list[tuple[int, int]] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    begun: int = NULL
+    ended: int = NULL
+    empty: int = 0
+    delay: int = 0
+    last_answer: int = NULL
+
+
+class Sessions:
+    """Collects exchanges and the TCP connections that carried them."""
+
+    def __init__(self, options: Options, intervals: list[int]) -> None:
+        self._options = options
+        self._intervals = intervals
+        self._sessions: dict[int, _Session] = {}
+        self._by_client: dict[int, _Session] = {}
+        self._early: dict[int, list[Exchange]] = {}
+        self._streams: dict[int, _Stream] = {}
+        self._wire: dict[int, int] = {}
+
+    def push(self, http: HttpBatch) -> None:
+        """Take a batch's exchanges and ended TCP connections."""
+        for exchange in http.exchanges:
+            self._wire[exchange.tcp_stream] = (
+                self._wire.get(exchange.tcp_stream, 0) + exchange.wire_bytes
+            )
+            if exchange.group >= 0 and exchange.kind in KIND_TRANSPORTS:
+                self._add(exchange)
+            elif exchange.sent:
+                self._post(exchange)
+        for slot in http.ended:
+            if http.http_bytes[2 * slot] or http.http_bytes[2 * slot + 1]:
+                self._keep(http, slot)
+
+    def _keep(self, http: HttpBatch, slot: int) -> None:
+        """Remember a TCP connection's counts; the oldest is forgotten."""
+        tcp = http.stream.connection(slot)
+        both = http.stream.directions[2 * slot : 2 * slot + 2]
+        sides = [dict(zip(_SUMMED, row[list(_SUMMED)].item(), strict=True)) for row in both]
+        known = [int(mss) for mss in both["mss"].tolist() if mss > 0]
+        trip = NULL
+        if NULL not in (tcp.syn_time, tcp.established_time):
+            trip = max(0, tcp.established_time - tcp.syn_time)
+        self._streams[tcp.tcp_stream] = _Stream((sides[0], sides[1]), min(known, default=0), trip)
+        if len(self._streams) > self._options.max_session_connections:
+            oldest = next(iter(self._streams))
+            del self._streams[oldest]
+            self._wire.pop(oldest, None)
+
+    def _add(self, exchange: Exchange) -> None:
+        session = self._sessions.get(exchange.group)
+        if session is None:
+            if len(self._sessions) >= self._options.max_sessions:
+                return
+            session = _Session(len(self._sessions), exchange, exchange.kind)
+            self._sessions[exchange.group] = session
+            if exchange.client_key not in self._by_client:
+                self._by_client[exchange.client_key] = session
+                for post in self._early.pop(exchange.client_key, ()):
+                    self._post(post)
+        _count(session, exchange)
+        session.starts.append(exchange.request_first_time)
+        del session.starts[: -self._options.max_session_messages]
+        room = self._options.max_session_messages - len(session.pushes)
+        session.pushes += exchange.deliveries[: max(0, room)]
+        session.empty += not exchange.messages
+        _note_delay(session, exchange)
+
+    def _post(self, exchange: Exchange) -> None:
+        session = self._by_client.get(exchange.client_key)
+        if session is None:
+            # Who posts before the first poll is known for a poll waits for it.
+            if len(self._early) < self._options.max_sessions:
+                waiting = self._early.setdefault(exchange.client_key, [])
+                if len(waiting) < _MAX_EARLY:
+                    waiting.append(exchange)
+            return
+        _count(session, exchange)
+        room = self._options.max_session_messages - len(session.posts)
+        time = exchange.request_last_time
+        session.posts += [(time, size) for size in exchange.sent[: max(0, room)]]
+        session.payload_bytes += sum(exchange.sent)
+
+    def finish(self, latest: int) -> Iterator[Ended]:
+        """Yield what each session was, in the form of an ended connection."""
+        for session in self._sessions.values():
+            yield self._ended(session, latest)
+
+    def _ended(self, session: _Session, latest: int) -> Ended:
+        wire, measured, gap = self._evidence(session)
+        end = session.ended
+        if session.kind in ("stream", "sse") and not session.first.complete:
+            end = max(end, latest)
+        duration = max(0, end - session.begun) if NULL not in (end, session.begun) else 0
+        interval = _interval(session)
+        if interval and session.starts:
+            # The last poll lasts until the next would have come.
+            duration = max(0, max(session.starts) - session.begun) + interval
+        hold = round(self._options.long_poll_hold_s * _NS)
+        schedule = Schedule(self._intervals)
+        schedule.open(0, session.begun if session.begun != NULL else 0, gap, hold, int(wire["mss"]))
+        _fill(schedule, session)
+        shared = schedule.conversation(0)
+        _finish_measured(measured, session, duration)
+        return Ended(
+            connection=NULL,
+            session=session.number,
+            host=session.first.host,
+            handshake=None,
+            duration=duration,
+            gap=gap,
+            hold=hold,
+            frame_header_bytes=(
+                int(shared["client_header_bytes"]),
+                int(shared["server_header_bytes"]),
+            ),
+            lanes=schedule.rows("lanes", 0).copy(),
+            sizes=schedule.rows("sizes", 0).copy(),
+            delays=schedule.rows("delays", 0).copy(),
+            wire=wire,
+            measured=measured,
+            heads=from_exchange(session.first),
+            kind=KIND_TRANSPORTS[session.kind],
+            interval=interval,
+            answered=_answered(session),
+            empty_polls=session.empty,
+            delay=session.delay,
+        )
+
+    def _evidence(self, session: _Session) -> tuple[Any, Any, int]:
+        """Return its WIRE and MEASURED rows, and the gap between requests."""
+        sides = [empty(DIRECTION, 1), empty(DIRECTION, 1)]
+        measured = np.zeros(1, MEASURED)
+        trips, connections = [], 0
+        mss = 0
+        for number, bytes_here in session.wire.items():
+            stream = self._streams.get(number)
+            if stream is None:
+                continue
+            connections += 1
+            if stream.mss:
+                mss = min(mss or stream.mss, stream.mss)
+            if stream.round_trip != NULL:
+                trips.append(stream.round_trip)
+            share = min(1.0, bytes_here / max(1, self._wire.get(number, bytes_here)))
+            client = session.first.client_side
+            for side, counts in zip(sides, stream.sides[:: -1 if client else 1], strict=True):
+                for name, value in counts.items():
+                    side[name] += round(share * value)
+        for side in sides:
+            side["mss"] = mss
+        for name in ("packets", "wire_bytes"):
+            measured[name] = sides[0][name] + sides[1][name]
+        measured["tcp_connections"] = connections
+        gap = TURNAROUND_NS + (min(trips) if trips else 0)
+        wire = wire_rows(sides[0], sides[1], max(1, connections))
+        if not mss:
+            wire["mss"] = USUAL_MSS
+        return wire[0], measured[0], gap
+
+
+_MAX_EARLY: Final = 256
+
+
+def _count(session: _Session, exchange: Exchange) -> None:
+    session.requests += 1
+    session.application_bytes += (
+        exchange.request_header_bytes
+        + exchange.request_body_bytes
+        + exchange.response_header_bytes
+        + exchange.response_body_bytes
+    )
+    session.payload_bytes += exchange.message_bytes
+    stream = exchange.tcp_stream
+    session.wire[stream] = session.wire.get(stream, 0) + exchange.wire_bytes
+    for time in (exchange.request_first_time, exchange.response_first_time):
+        if time != NULL:
+            session.begun = time if session.begun == NULL else min(session.begun, time)
+    session.ended = max(session.ended, exchange.request_last_time, exchange.response_last_time)
+
+
+def _note_delay(session: _Session, exchange: Exchange) -> None:
+    """Add what its messages waited: half of the time in which they may have come about.
+
+    That is, for a poll, since the answer before; for a long poll that was answered at
+    once, while no request was open. What ended a held request or came in a stream did not
+    wait.
+    """
+    asked, answered = exchange.request_first_time, exchange.response_first_time
+    before, session.last_answer = session.last_answer, max(session.last_answer, answered)
+    if NULL in (asked, answered, before) or not exchange.messages:
+        return
+    if session.kind == "poll":
+        session.delay += exchange.messages * max(0, answered - before) // 2
+    elif session.kind == "long-poll" and answered - asked < ACK_DELAY_NS:
+        session.delay += exchange.messages * max(0, asked - before) // 2
+
+
+def _fill(schedule: Schedule, session: _Session) -> None:
+    for sender, messages in ((0, session.posts), (1, session.pushes)):
+        count = len(messages)
+        packets = np.arange(1, count + 1, dtype=np.int64)
+        schedule.add(
+            np.zeros(count, np.int32),
+            np.full(count, sender, np.uint8),
+            np.array([time for time, _ in messages], np.int64),
+            np.array([size for _, size in messages], np.int64),
+            packets,
+            packets,
+        )
+    schedule.finish(0)
+
+
+def _interval(session: _Session) -> int:
+    """Return the median of ns from one poll's start to the next; 0 where it does not poll."""
+    if session.kind != "poll":
+        return 0
+    starts = np.array([start for start in session.starts if start != NULL], np.int64)
+    return int(np.median(np.diff(np.sort(starts)))) if len(starts) > 1 else 0
+
+
+def _answered(session: _Session) -> int:
+    """Return how many messages of the client the server's follow within the ACK delay."""
+    if not session.posts or not session.pushes:
+        return 0
+    pushed = np.sort(np.array([time for time, _ in session.pushes], np.int64))
+    posted = np.array([time for time, _ in session.posts], np.int64)
+    places = np.searchsorted(pushed, posted)
+    following = pushed[np.minimum(places, len(pushed) - 1)]
+    soon = (places < len(pushed)) & (following - posted < ACK_DELAY_NS)
+    return int(np.count_nonzero(soon))
+
+
+def _finish_measured(measured: Any, session: _Session, duration: int) -> None:
+    measured["requests"] = session.requests
+    measured["application_bytes"] = session.application_bytes
+    measured["header_bytes"] = session.application_bytes - session.payload_bytes
+    connections = measured["tcp_connections"]
+    opening = min(6 * int(connections), int(measured["packets"]))
+    mean = measured["wire_bytes"] - session.application_bytes
+    header = mean / max(1, int(measured["packets"]))
+    measured["steady_packets"] = measured["packets"] - opening
+    measured["steady_header_bytes"] = measured["header_bytes"]
+    measured["steady_application_bytes"] = session.application_bytes
+    measured["steady_wire_bytes"] = max(0, round(measured["wire_bytes"] - opening * header))

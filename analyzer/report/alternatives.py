@@ -1,0 +1,201 @@
+"""The terminal's section on what the same messages would have cost over other transports.
+
+Knows rows of `alternatives` and `scaling`, as plain values. Must not know how they come
+about. Used by report.terminal and report.connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from analyzer.report.layout import WIDE, Cell, Head, bar, heading, is_ascii, say, table
+from analyzer.report.words import duration, number, plural, size
+
+Row = dict[str, Any]
+
+NAMES = {
+    "websocket": "WebSocket",
+    "request": "request each",
+    "short-poll": "short polling",
+    "long-poll": "long polling",
+    "stream": "stream",
+    "sse": "SSE",
+    "short-poll-h2": "short polling, h2",
+    "long-poll-h2": "long polling, h2",
+    "sse-h2": "SSE, h2",
+}
+_SOURCES = {
+    "observed": "with heads of real exchanges with the same hosts",
+    "modelled": "with heads made from the opening handshakes",
+}
+_UNPLAYABLE = "request"
+"""No client knows when to ask: a floor for bytes, no way to deliver."""
+_EQUAL = 0.005
+"""Ratios closer to one than this are said to be equal."""
+
+
+def section(rows: Sequence[Row], console: Console) -> None:
+    """Print totals, or one connection's rows: all of one scope, WebSocket among them."""
+    ours = next((row for row in rows if row["transport"] == "websocket"), None)
+    if ours is None or not ours["messages"]:
+        return
+    over_http = ours["source"] != "measured"
+    note = f"the same {plural(ours['messages'], 'message')} at the same times"
+    heading(console, "Against WebSocket" if over_http else "Against plain HTTP", note)
+    shown = sorted(rows, key=lambda row: row["wire_bytes"])
+    most = max(row["wire_bytes"] for row in rows)
+    wide = console.width >= WIDE
+    heads = [Head("", "left"), Head("requests")]
+    heads += [Head("packets")] if wide else []
+    heads += [Head("application"), Head("x"), Head("on the wire"), Head("x")]
+    heads += [Head("later by")]
+    heads += [Head("95 %")] if wide else []
+    heads.append(Head("", "left"))
+    cells = [_cells(row, most, console, wide=wide) for row in shown]
+    table(console, heads, cells)
+    say(console, Text(verdict(rows)))
+    for line in _break_evens(rows):
+        say(console, line)
+    sources = {row["source"] for row in rows} - {"measured"}
+    if "observed" in sources or "modelled" in sources:
+        which = "observed" if "observed" in sources else "modelled"
+        say(console, Text(f"Modelled {_SOURCES[which]}; docs/alternatives.md has the rules.", "dim"))
+
+
+def name_of(row: Row) -> str:
+    """Return a transport's name, a poll's with its interval."""
+    name = NAMES[row["transport"]]
+    if row["interval_s"] is not None:
+        name = f"{name} {duration(row['interval_s'])}"
+    return name
+
+
+def _cells(row: Row, most: int, console: Console, *, wide: bool) -> tuple[Cell, ...]:
+    measured = row["source"] == "measured"
+    room = min(24, console.width - (92 if wide else 74))
+    drawn = bar(row["wire_bytes"], most, max(room, 4), ascii_only=is_ascii(console))
+    style = "green" if measured else "blue"
+    name = name_of(row) + (" (measured)" if measured and wide else "")
+    cells: list[Cell] = [Text(name, "bold" if measured else ""), number(row["requests"])]
+    if wide:
+        cells.append(number(row["packets"]))
+    cells += [size(row["application_bytes"]), _ratio(row["ratio_application"])]
+    cells += [size(row["wire_bytes"]), _ratio(row["ratio_wire"])]
+    cells.append(_delay(row["added_latency_ms_mean"]))
+    if wide:
+        cells.append(_delay(row["added_latency_ms_p95"]))
+    cells.append(Text(drawn, style))
+    return tuple(cells)
+
+
+def _ratio(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if value < 9.995 else f"{value:.1f}" if value < 99.95 else f"{value:.0f}"
+
+
+def _delay(milliseconds: float | None) -> str:
+    if milliseconds is None:
+        return "-"
+    return "0" if milliseconds == 0 else duration(1e6 * milliseconds)
+
+
+def verdict(rows: Sequence[Row]) -> str:
+    """Return one sentence: which transport is cheapest on the wire, and by how much."""
+    real = [row for row in rows if row["transport"] != _UNPLAYABLE]
+    ours = next(row for row in rows if row["transport"] == "websocket")
+    best = min(real, key=lambda row: row["wire_bytes"])
+    if best["transport"] == "websocket":
+        others = [row for row in real if row["transport"] != "websocket"]
+        if not others:
+            return "WebSocket is the only one."
+        near = min(others, key=lambda row: row["wire_bytes"])
+        tense = "was" if ours["source"] == "measured" else "would have been"
+        return (
+            f"WebSocket {tense} cheapest on the wire: {size(ours['wire_bytes'])}; next is "
+            f"{name_of(near)} with {_times(near['ratio_wire'])} as much "
+            f"({_times(near['ratio_application'])} at application level)."
+        )
+    return (
+        f"WebSocket was not the cheapest: {name_of(best)} would have taken "
+        f"{size(best['wire_bytes'])} on the wire, {_times(best['ratio_wire'])} of WebSocket's "
+        f"({_times(best['ratio_application'])} at application level)"
+        f"{_price(best)}."
+    ).replace("was not the cheapest", _was_not(ours))
+
+
+def _was_not(ours: Row) -> str:
+    return "was not the cheapest" if ours["source"] == "measured" else "is not the cheapest"
+
+
+def _times(ratio: float | None) -> str:
+    if ratio is None:
+        return "an unknown share"
+    return f"{ratio:.2f} times" if ratio < 9.995 else f"{ratio:.1f} times"
+
+
+def _price(row: Row) -> str:
+    late = row["added_latency_ms_mean"]
+    return f", with messages {duration(1e6 * late)} later on the average" if late else ""
+
+
+def _break_evens(rows: Sequence[Row]) -> list[str]:
+    """Return sentences on the rates at which polling and WebSocket cost the same."""
+    lines = []
+    for row in rows:
+        rate = row["break_even_per_s"]
+        if rate is None or row["transport"] != "short-poll":
+            continue
+        lines.append(
+            f"{name_of(row).capitalize()} costs as much as WebSocket at {_rate(rate)} messages "
+            "a second from the server to each client, less than it above."
+        )
+    return lines
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:.3g}" if rate < 1000 else number(round(rate))
+
+
+def scaling(rows: Sequence[Row], console: Console) -> None:
+    """Print rates for numbers of clients, one block for each number."""
+    if not rows:
+        return
+    heading(console, "For many clients", "each like the mean connection, while it lasts")
+    heads = [Head("", "left"), Head("requests/s"), Head("packets/s"), Head("heads")]
+    heads += [Head("application"), Head("on the wire"), Head("the wire adds")]
+    for clients in sorted({row["clients"] for row in rows}):
+        some = [row for row in rows if row["clients"] == clients]
+        say(console, Text(plural(clients, "client"), "bold"))
+        table(console, heads, [_scaled(row) for row in some])
+
+
+def _scaled(row: Row) -> tuple[Cell, ...]:
+    wire, application = row["wire_bits_per_s"], row["application_bits_per_s"]
+    adds = None if wire is None or application is None else wire - application
+    return (
+        name_of(row),
+        _count(row["requests_per_s"]),
+        _count(row["packets_per_s"]),
+        bits(row["header_bits_per_s"]),
+        bits(application),
+        bits(wire),
+        bits(adds),
+    )
+
+
+def _count(value: float | None) -> str:
+    return "-" if value is None else number(round(value)) if value >= 100 else f"{value:.3g}"
+
+
+def bits(rate: float | None) -> str:
+    """Return bits a second in Mbit/s, as links are sold."""
+    if rate is None:
+        return "-"
+    value = rate / 1e6
+    digits = 3 if value < 1 else 2 if value < 10 else 1
+    return f"{value:,.{digits}f} Mbit/s"
