@@ -65,36 +65,44 @@ class Schedule:
         self.sizes = arrays["sizes"]
         self.delays = arrays["delays"]
 
-    def open(self, number: int, origin: int, gap: int, hold: int, mss: int) -> None:
-        """Begin a connection anew.
+    def open(self, numbers: Any, origins: Any, gaps: Any, hold: int, mss: Any) -> None:
+        """Begin connections anew.
 
         Args:
-            number: its small number.
-            origin: ns: its opening, the time of the first poll.
-            gap: ns between a long poll's answer and the arrival of the next request.
+            numbers: int64, the small number of each.
+            origins: int64, ns: its opening, the time of the first poll.
+            gaps: int64, ns between a long poll's answer and the arrival of the next request.
             hold: ns for which a long poll is held.
-            mss: payload bytes of a full segment.
+            mss: int64, payload bytes of a full segment.
         """
-        if number >= self._count:
-            self._grow(number + 1)
-        begin: cython.Py_ssize_t = number * self.width
-        end: cython.Py_ssize_t = begin + self.width
+        if not len(numbers):
+            return
+        most = int(numbers.max())
+        if most >= self._count:
+            self._grow(most + 1)
         for name in ("lanes", "sizes", "delays"):
-            self._arrays[name][begin:end] = 0
-        mss = max(mss, 1)
-        self._arrays["lanes"]["last_answer"][begin:end] = NULL
-        self._arrays["conversations"][number] = (
-            *(origin, origin, origin, 0, max(gap, 1), max(hold, 1), 0, 0, mss),
-            mss // _SIZE_CLASSES + 1,
-        )
+            self._by_connection(name)[numbers] = 0
+        self._by_connection("lanes")["last_answer"][numbers] = NULL
+        begun = np.zeros(len(numbers), layout.CONVERSATION)
+        for name in ("origin", "last_client", "last_server"):
+            begun[name] = origins
+        begun["gap"] = np.maximum(gaps, 1)
+        begun["hold"] = max(hold, 1)
+        begun["mss"] = np.maximum(mss, 1)
+        begun["size_class"] = begun["mss"] // _SIZE_CLASSES + 1
+        self._arrays["conversations"][numbers] = begun
 
-    def rows(self, name: str, number: int) -> Any:
-        """Return "lanes", "sizes" or "delays" of a connection: a view, one row for each lane."""
-        return self._arrays[name][number * self.width : (number + 1) * self.width]
+    def _by_connection(self, name: str) -> Any:
+        array = self._arrays[name]
+        return array.reshape(self._count, self.width, *array.shape[1:])
 
-    def conversation(self, number: int) -> Any:
-        """Return the CONVERSATION row of a connection: a view."""
-        return self._arrays["conversations"][number]
+    def lanes_of(self, name: str, numbers: Any) -> Any:
+        """Return "lanes", "sizes" or "delays" of connections: shape (numbers, lanes, ...)."""
+        return self._by_connection(name).take(numbers, axis=0)
+
+    def conversations_of(self, numbers: Any) -> Any:
+        """Return the CONVERSATION rows of connections."""
+        return self._arrays["conversations"].take(numbers)
 
     def add(
         self,
@@ -144,15 +152,19 @@ class Schedule:
             for k in range(self.width - _SHORT_POLL):
                 self._short_poll(c, base + _SHORT_POLL + k, self.intervals[k], time, size)
 
-    def finish(self, number: cython.Py_ssize_t) -> None:
-        """Close the answers that are being filled."""
+    def finish(self, numbers: cython.longlong[::1]) -> None:
+        """Close the answers of connections that are being filled."""
+        i: cython.Py_ssize_t
+        c: cython.Py_ssize_t
         lane: cython.Py_ssize_t
-        for lane in range(number * self.width, (number + 1) * self.width):
-            if self.lanes[lane].open_messages:
-                self._answer(
-                    number, lane, self.lanes[lane].open_bytes, self.lanes[lane].open_messages
-                )
-                self.lanes[lane].open_bytes = self.lanes[lane].open_messages = 0
+        for i in range(len(numbers)):
+            c = numbers[i]
+            for lane in range(c * self.width, (c + 1) * self.width):
+                if self.lanes[lane].open_messages:
+                    self._answer(
+                        c, lane, self.lanes[lane].open_bytes, self.lanes[lane].open_messages
+                    )
+                    self.lanes[lane].open_bytes = self.lanes[lane].open_messages = 0
 
     @cython.cfunc
     def _answer(

@@ -61,10 +61,24 @@ class Conversations:
     wire: npt.NDArray[Any]
     heads: Sequence[Heads]
     keep_alive: bool = True
+    _different: list[Heads] = field(default_factory=list)
+    _which: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def __post_init__(self) -> None:
+        # Connections of one client mostly share their heads.
+        places: dict[int, int] = {}
+        which = []
+        for heads in self.heads:
+            place = places.get(id(heads))
+            if place is None:
+                place = places[id(heads)] = len(self._different)
+                self._different.append(heads)
+            which.append(place)
+        self._which = np.array(which, np.int64)
 
     def of_heads(self, get: Callable[[Heads], float]) -> Floats:
         """Return one number of each connection's heads."""
-        return np.array([get(heads) for heads in self.heads], np.float64)
+        return np.array([get(heads) for heads in self._different], np.float64)[self._which]
 
     def lane(self, number: int) -> npt.NDArray[Any]:
         """Return a lane's rows."""
@@ -230,7 +244,7 @@ _REQUESTING = frozenset({"request", "short-poll", "long-poll", "stream", "sse"})
 
 
 def _observed(known: Conversations, role: str) -> npt.NDArray[np.bool_]:
-    return np.array([role in heads.observed for heads in known.heads], bool)
+    return known.of_heads(lambda heads: float(role in heads.observed)) > 0
 
 
 def _nothing(known: Conversations) -> Floats:

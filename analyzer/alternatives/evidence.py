@@ -6,17 +6,16 @@ Knows what tcp and websocket counted. Must not know transports. Used by alternat
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.alternatives.heads import Heads, from_handshake
+from analyzer.alternatives.heads import Heads
 from analyzer.alternatives.packets import BULK_ACKS, SYN_OPTIONS, WIRE
 from analyzer.columns import NULL, Rows, row_dtype
-from analyzer.http.events import Handshake, HttpBatch
-from analyzer.tcp.bytestream import Connection
+from analyzer.http.events import HttpBatch
 from analyzer.websocket.connection import WebSocketConnection
 
 USUAL_MSS: Final = 1460
@@ -25,6 +24,8 @@ TIMESTAMPS: Final = 12
 """RFC 7323 3.2: the option takes 10 bytes, padded to 12, of each segment."""
 TURNAROUND_NS: Final = 1_000_000
 """A client that got an answer asks again within about a millisecond."""
+Ints = npt.NDArray[np.int64]
+
 _USUAL_HEADER: Final = 66.0  # Ethernet, IPv4, TCP with timestamps
 
 MEASURED = row_dtype(
@@ -46,66 +47,87 @@ MEASURED = row_dtype(
 
 @dataclass(slots=True)
 class Ended:
-    """A connection (or a session of plain HTTP) that ended, as the model needs it.
+    """Connections (or sessions of plain HTTP) that ended, as the model needs them.
+
+    Arrays and lists have one element for each.
 
     Attributes:
-        connection, session: its number; NULL for the other.
-        host: that was asked for.
-        handshake: of a connection, if it was captured.
-        duration: ns.
-        gap, hold: ns, of long polls.
-        frame_header_bytes: by sender.
-        lanes, sizes, delays: of the schedule, one row for each lane.
-        wire: WIRE row.
-        measured: MEASURED row.
-        heads: of a session, made from its own requests.
-        kind: of a session: its transport.
-        answered: of a session: messages of the client that the server's follow at once.
-        empty_polls: of a session.
-        delay: ns, estimated, that its messages of the server waited in sum.
+        connection, session: int64: its number; NULL for the other.
+        hosts: that were asked for; None where not known.
+        heads: by what each sent itself.
+        duration: int64, ns.
+        gap, hold: int64, ns, of long polls.
+        client_header_bytes, server_header_bytes: int64, of WebSocket frames.
+        lanes, sizes, delays: of the schedule, shape (count, lanes, ...).
+        wire: WIRE rows.
+        measured: MEASURED rows.
+        kind: of sessions: the transport of all of them; "" for connections.
+        interval: int64, ns between polls of sessions; NULL for others.
+        answered: int64, of sessions: messages of the client that the server's follow at once.
+        empty_polls: int64, of sessions.
+        delay: int64, ns, estimated, that the server's messages of sessions waited in sum.
     """
 
-    connection: int
-    session: int
-    host: str | None
-    handshake: Handshake | None
-    duration: int
-    gap: int
-    hold: int
-    frame_header_bytes: tuple[int, int]
+    connection: Ints
+    session: Ints
+    hosts: list[str | None]
+    heads: list[Heads]
+    duration: Ints
+    gap: Ints
+    hold: Ints
+    client_header_bytes: Ints
+    server_header_bytes: Ints
     lanes: Rows
     sizes: npt.NDArray[np.int32]
     delays: npt.NDArray[np.int32]
-    wire: Any
-    measured: Any
-    heads: Heads | None = None
+    wire: npt.NDArray[Any]
+    measured: npt.NDArray[Any]
     kind: str = ""
-    interval: int = 0
-    answered: int = 0
-    empty_polls: int = 0
-    delay: int = 0
+    interval: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    answered: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    empty_polls: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    delay: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
-    def own_heads(self) -> Heads:
-        """Return heads by what it sent itself."""
-        return self.heads if self.heads is not None else from_handshake(self.handshake)
+    def __len__(self) -> int:
+        return len(self.connection)
 
 
-def gap_ns(tcp: Connection) -> int:
+def joined(blocks: Sequence[Ended]) -> Ended:
+    """Return several blocks of one kind as one."""
+    if len(blocks) == 1:
+        return blocks[0]
+    first = blocks[0]
+    values: dict[str, Any] = {}
+    for name in Ended.__slots__:
+        if name == "kind":
+            values[name] = first.kind
+        elif name in ("hosts", "heads"):
+            values[name] = [each for block in blocks for each in getattr(block, name)]
+        else:
+            values[name] = np.concatenate([getattr(block, name) for block in blocks])
+    return Ended(**values)
+
+
+def gaps_ns(tcp: Rows) -> Ints:
     """Return ns from a long poll's answer to the arrival of the next request.
 
     That is a round trip (SYN to the ACK that completes is one, wherever the capture was
     made) and what the client takes to ask again.
+
+    Args:
+        tcp: CONNECTION rows.
     """
-    if NULL in (tcp.syn_time, tcp.established_time):
-        return TURNAROUND_NS
-    return max(0, tcp.established_time - tcp.syn_time) + TURNAROUND_NS
+    begun, done = tcp["syn_time"], tcp["established_time"]
+    seen = (begun != NULL) & (done != NULL)
+    trips = np.where(seen, done, 0) - np.where(seen, begun, 0)
+    return np.maximum(trips, 0) + TURNAROUND_NS
 
 
-def usable_mss(directions: Rows, slot: int) -> int:
-    """Return the smaller MSS that the two sides announced."""
-    both = directions["mss"][2 * slot : 2 * slot + 2]
-    known = both[both > 0]
-    return int(known.min()) if len(known) else USUAL_MSS
+def announced_mss(directions: Rows, slots: Ints) -> Ints:
+    """Return the smaller MSS that the two sides of each slot announced."""
+    both = np.stack([directions["mss"][2 * slots], directions["mss"][2 * slots + 1]])
+    known = np.where(both > 0, both, np.iinfo(np.int32).max).min(axis=0)
+    return np.where((both > 0).any(axis=0), known, USUAL_MSS).astype(np.int64)
 
 
 def wire_rows(client: Rows, server: Rows, connections: int = 1) -> npt.NDArray[Any]:
@@ -149,20 +171,20 @@ def wire_rows(client: Rows, server: Rows, connections: int = 1) -> npt.NDArray[A
     return out
 
 
-class Evidence:
-    """WIRE and MEASURED rows of connections that end with a batch.
+def evidence(
+    http: HttpBatch, ended: Sequence[WebSocketConnection], clients: Ints
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return WIRE and MEASURED rows of connections that end with a batch.
 
     Args:
         http: the batch.
-        ended: of its WebSocket connections those that end.
+        ended: the connections.
+        clients: int64, the direction of the client of each.
     """
-
-    def __init__(self, http: HttpBatch, ended: Sequence[WebSocketConnection]) -> None:
-        clients = np.array([each.direction(0) for each in ended], np.int64)
-        client = http.stream.directions.take(clients)
-        server = http.stream.directions.take(clients ^ 1)
-        self.wire = wire_rows(client, server)
-        self.measured = _measured(http, ended, client, server, self.wire)
+    client = http.stream.directions.take(clients)
+    server = http.stream.directions.take(clients ^ 1)
+    wire = wire_rows(client, server)
+    return wire, _measured(http, ended, client, server, wire)
 
 
 def _measured(

@@ -181,9 +181,10 @@ class Observed:
 
     def __init__(self) -> None:
         self._hosts: dict[str, dict[str, _Role]] = {}
+        self._merged: dict[tuple[str | None, int], tuple[Heads, Heads]] = {}
 
     def add(self, exchange: Exchange) -> None:
-        """Take one exchange."""
+        """Take one exchange; all of them before heads are asked for."""
         role = role_of(exchange)
         if role is None or exchange.host is None:
             return
@@ -198,7 +199,12 @@ class Observed:
     def heads(self, host: str | None, own: Heads) -> Heads:
         """Return `own` with all that real exchanges with `host` say better."""
         roles = self._hosts.get(host.lower()) if host else None
-        return own if not roles else _merged(own, roles)
+        if not roles:
+            return own
+        known = self._merged.get((host, id(own)))
+        if known is None or known[0] is not own:
+            known = self._merged[host, id(own)] = (own, _merged(own, roles))
+        return known[1]
 
 
 def role_of(exchange: Exchange) -> str | None:
@@ -271,7 +277,34 @@ def _streamed(poll: Pair, name: str) -> Pair:
 # --- heads from a handshake ----------------------------------------------------------
 
 
+_made: dict[tuple[object, ...], Heads] = {}
+_MAX_MADE: Final = 4096
+
+
 def from_handshake(handshake: Handshake | None) -> Heads:
+    """Return heads for a connection by its opening handshake alone; equal shapes share them."""
+    if handshake is None:
+        return _from_handshake(None)
+    key = (
+        handshake.request_bytes,
+        handshake.response_bytes,
+        len(handshake.path or ""),
+        handshake.extensions_offered_text,
+        handshake.extensions_text,
+        handshake.subprotocols_offered,
+        handshake.subprotocol,
+        *(name for name, _ in handshake.request_header),
+        *(name for name, _ in handshake.response_header),
+    )
+    heads = _made.get(key)
+    if heads is None:
+        if len(_made) >= _MAX_MADE:
+            _made.clear()
+        heads = _made[key] = _from_handshake(handshake)
+    return heads
+
+
+def _from_handshake(handshake: Handshake | None) -> Heads:
     """Return heads for a connection by its opening handshake alone.
 
     Its fields are repeated, less Upgrade, Connection and Sec-WebSocket-*; the answers are

@@ -25,7 +25,7 @@ BULK_ACKS: Final = 0.5
 """RFC 5681 4.2: "an ACK SHOULD be generated for at least every second full-sized segment"."""
 SYN_OPTIONS: Final = 8
 """A SYN's header is longer than the others': MSS and window scale, SACK permitted."""
-_POINTS: Final = (np.arange(4) + 0.5) / 4
+_POINTS: Final = (np.arange(2) + 0.5) / 2
 
 WIRE = row_dtype(
     [

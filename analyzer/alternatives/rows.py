@@ -16,7 +16,6 @@ import numpy.typing as npt
 from analyzer.alternatives import lanes as layout
 from analyzer.alternatives.costs import STEADY, Conversations, Cost, Ints, all_costs, websocket
 from analyzer.alternatives.evidence import Ended
-from analyzer.alternatives.heads import Heads
 from analyzer.alternatives.packets import Floats
 from analyzer.columns import NULL
 from analyzer.options import Options
@@ -93,34 +92,21 @@ class RowMaker:
         self._intervals = intervals
         self._totals = {_CONNECTION: _Totals(), _SESSION: _Totals()}
 
-    def rows(self, ended: Sequence[Ended], heads: Sequence[Heads]) -> list[TableRows]:
-        """Return the rows of connections (or sessions) with the heads given for each."""
-        out = []
-        for scope in (_CONNECTION, _SESSION):
-            kinds: dict[str, list[int]] = {}
-            for place, each in enumerate(ended):
-                if (each.session != NULL) == scope:
-                    kinds.setdefault(each.kind, []).append(place)
-            for places in kinds.values():
-                some = [ended[place] for place in places]
-                out.append(self._scope_rows(scope, some, [heads[place] for place in places]))
-        return out
-
-    def _scope_rows(
-        self, scope: int, ended: Sequence[Ended], heads: Sequence[Heads]
-    ) -> TableRows:
-        known = _conversations(ended, heads, keep_alive=self._options.keep_alive)
-        answered = np.array([each.answered for each in ended], np.float64)
-        modelled = websocket(known, answered)
+    def rows(self, ended: Ended) -> list[TableRows]:
+        """Return the rows of connections, or of sessions of one kind."""
+        scope = _SESSION if ended.kind else _CONNECTION
+        known = _conversations(ended, keep_alive=self._options.keep_alive)
+        answered = ended.answered if ended.kind else np.zeros(len(ended), np.int64)
+        modelled = websocket(known, answered.astype(np.float64))
         costs = [modelled, *all_costs(known, self._intervals)]
         lines = [_modelled_line(cost) for cost in costs]
         if scope == _CONNECTION:
             _measure(lines[0], ended, known)
         else:
-            lines = [line for line in lines if line.transport != ended[0].kind or _polls(line)]
-            lines.insert(1, _session_line(lines[0], ended, known))
+            lines = [line for line in lines if line.transport != ended.kind or _polls(line)]
+            lines.insert(1, _session_line(ended, known))
         self._add(scope, lines, known)
-        return _table_rows(scope, ended, known, lines)
+        return [_table_rows(scope, ended, known, lines)]
 
     def _add(self, scope: int, lines: Sequence[_Line], known: Conversations) -> None:
         totals = self._totals[scope]
@@ -161,20 +147,18 @@ class RowMaker:
         return out
 
 
-def _conversations(
-    ended: Sequence[Ended], heads: Sequence[Heads], *, keep_alive: bool
-) -> Conversations:
+def _conversations(ended: Ended, *, keep_alive: bool) -> Conversations:
     return Conversations(
-        duration=np.array([each.duration for each in ended], np.int64),
-        gap=np.array([each.gap for each in ended], np.int64),
-        hold=np.array([each.hold for each in ended], np.int64),
-        lanes=np.stack([each.lanes for each in ended]),
-        sizes=np.stack([each.sizes for each in ended]),
-        delays=np.stack([each.delays for each in ended]),
-        client_header_bytes=np.array([e.frame_header_bytes[0] for e in ended], np.float64),
-        server_header_bytes=np.array([e.frame_header_bytes[1] for e in ended], np.float64),
-        wire=np.array([each.wire for each in ended]),
-        heads=heads,
+        duration=ended.duration,
+        gap=ended.gap,
+        hold=ended.hold,
+        lanes=ended.lanes,
+        sizes=ended.sizes,
+        delays=ended.delays,
+        client_header_bytes=ended.client_header_bytes.astype(np.float64),
+        server_header_bytes=ended.server_header_bytes.astype(np.float64),
+        wire=ended.wire,
+        heads=ended.heads,
         keep_alive=keep_alive,
     )
 
@@ -202,9 +186,9 @@ def _modelled_line(cost: Cost) -> _Line:
     )
 
 
-def _measure(line: _Line, ended: Sequence[Ended], known: Conversations) -> None:
+def _measure(line: _Line, ended: Ended, known: Conversations) -> None:
     """Put what was measured in the place of what was modelled."""
-    measured = np.array([each.measured for each in ended])
+    measured = ended.measured
     span = np.where(known.duration > 0, known.seconds, np.nan)
     line.source[:] = _MEASURED
     line.sums = {name: measured[name].astype(np.float64) for name in _INTS}
@@ -219,13 +203,13 @@ def _polls(line: _Line) -> bool:
     return line.transport == "short-poll"
 
 
-def _session_line(model: _Line, ended: Sequence[Ended], known: Conversations) -> _Line:
+def _session_line(ended: Ended, known: Conversations) -> _Line:
     """Return the line of what sessions of one kind really did."""
     count = len(ended)
     pushes = known.lane(layout.PUSHES)["messages"].astype(np.float64)
     line = _Line(
-        transport=ended[0].kind,
-        interval=np.array([each.interval or NULL for each in ended], np.int64),
+        transport=ended.kind,
+        interval=ended.interval,
         source=np.zeros(count, np.int8),
         sums={},
         tcp_connections=np.zeros(count),
@@ -233,13 +217,13 @@ def _session_line(model: _Line, ended: Sequence[Ended], known: Conversations) ->
         per_message=np.zeros(count),
         steady={},
         has_delay=True,
-        delay=np.array([each.delay for each in ended], np.float64),
+        delay=ended.delay.astype(np.float64),
         delays=None,
         delay_range=np.zeros(count),
     )
     _measure(line, ended, known)
-    if ended[0].kind.endswith("-poll"):
-        line.empty_polls = np.array([each.empty_polls for each in ended], np.float64)
+    if ended.kind.endswith("-poll"):
+        line.empty_polls = ended.empty_polls.astype(np.float64)
     spans = np.where(known.duration > 0, known.seconds, np.nan)
     line.steady["requests"] = line.sums["requests"] / spans
     line.per_message = line.sums["wire_bytes"] / np.maximum(pushes, 1)
@@ -301,7 +285,7 @@ def _add_delays(bins: npt.NDArray[np.int64], line: _Line) -> None:
         return
     middle = (np.arange(layout.DELAY_CLASSES)[None, :] + 0.5) * _class_width(line)[:, None]
     places = np.minimum((np.log2(middle + 1) * _BINS).astype(np.int64), _MAX_BINS - 1)
-    np.add.at(bins, places.ravel(), line.delays.ravel())
+    bins += np.bincount(places.ravel(), line.delays.ravel(), _MAX_BINS).astype(np.int64)
 
 
 def _bins_p95_ms(bins: npt.NDArray[np.int64], pushes: int) -> float:
@@ -322,7 +306,7 @@ def _rounded(values: Any) -> npt.NDArray[np.int64]:
 
 
 def _table_rows(
-    scope: int, ended: Sequence[Ended], known: Conversations, lines: Sequence[_Line]
+    scope: int, ended: Ended, known: Conversations, lines: Sequence[_Line]
 ) -> TableRows:
     """Return the lines as rows: connection after connection, transport after transport."""
     count = len(ended)
@@ -354,8 +338,8 @@ def _table_rows(
             _break_even(line, ours, pushes, span) if comparable else np.full(count, np.nan)
         )
     ids = {
-        "connection": [each.connection for each in ended],
-        "session": [each.session for each in ended],
+        "connection": ended.connection,
+        "session": ended.session,
         "messages": posts["messages"] + pushed["messages"],
         "payload_bytes": posts["payload_bytes"] + pushed["payload_bytes"],
         "duration_s": known.duration,

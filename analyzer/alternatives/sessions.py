@@ -7,7 +7,7 @@ exchanges and TCP's counts. Must not know costs. Used by alternatives.stage.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from analyzer.alternatives.evidence import (
     TURNAROUND_NS,
     USUAL_MSS,
     Ended,
+    joined,
     wire_rows,
 )
 from analyzer.alternatives.heads import from_exchange
@@ -35,14 +36,17 @@ KIND_TRANSPORTS: Final = {
     "sse": "sse",
 }
 _NS: Final = 1_000_000_000
-_SUMMED = tuple(name for name in DIRECTION.names or () if name != "mss")
+assert DIRECTION.names is not None
+_COUNTS: Final = DIRECTION.names
+_MSS: Final = _COUNTS.index("mss")
 
 
 @dataclass(slots=True)
 class _Stream:
     """A TCP connection that carried HTTP, when it ended."""
 
-    sides: tuple[dict[str, int], dict[str, int]]
+    sides: tuple[tuple[int, ...], tuple[int, ...]]
+    """DIRECTION rows."""
     mss: int
     round_trip: int
 
@@ -81,8 +85,8 @@ class Sessions:
         self._streams: dict[int, _Stream] = {}
         self._wire: dict[int, int] = {}
 
-    def push(self, http: HttpBatch) -> None:
-        """Take a batch's exchanges and ended TCP connections."""
+    def push(self, http: HttpBatch, websockets: Collection[int]) -> None:
+        """Take a batch's exchanges and ended TCP connections, less the slots `websockets`."""
         for exchange in http.exchanges:
             self._wire[exchange.tcp_stream] = (
                 self._wire.get(exchange.tcp_stream, 0) + exchange.wire_bytes
@@ -92,19 +96,18 @@ class Sessions:
             elif exchange.sent:
                 self._post(exchange)
         for slot in http.ended:
-            if http.http_bytes[2 * slot] or http.http_bytes[2 * slot + 1]:
+            if slot not in websockets and http.http_bytes[2 * slot : 2 * slot + 2].any():
                 self._keep(http, slot)
 
     def _keep(self, http: HttpBatch, slot: int) -> None:
         """Remember a TCP connection's counts; the oldest is forgotten."""
         tcp = http.stream.connection(slot)
-        both = http.stream.directions[2 * slot : 2 * slot + 2]
-        sides = [dict(zip(_SUMMED, row[list(_SUMMED)].item(), strict=True)) for row in both]
-        known = [int(mss) for mss in both["mss"].tolist() if mss > 0]
+        both = http.stream.directions[2 * slot : 2 * slot + 2].tolist()
+        known = [row[_MSS] for row in both if row[_MSS] > 0]
         trip = NULL
         if NULL not in (tcp.syn_time, tcp.established_time):
             trip = max(0, tcp.established_time - tcp.syn_time)
-        self._streams[tcp.tcp_stream] = _Stream((sides[0], sides[1]), min(known, default=0), trip)
+        self._streams[tcp.tcp_stream] = _Stream((both[0], both[1]), min(known, default=0), trip)
         if len(self._streams) > self._options.max_session_connections:
             oldest = next(iter(self._streams))
             del self._streams[oldest]
@@ -144,10 +147,12 @@ class Sessions:
         session.posts += [(time, size) for size in exchange.sent[: max(0, room)]]
         session.payload_bytes += sum(exchange.sent)
 
-    def finish(self, latest: int) -> Iterator[Ended]:
-        """Yield what each session was, in the form of an ended connection."""
+    def finish(self, latest: int) -> list[Ended]:
+        """Return what sessions were, in the form of ended connections: a block for each kind."""
+        kinds: dict[str, list[Ended]] = {}
         for session in self._sessions.values():
-            yield self._ended(session, latest)
+            kinds.setdefault(session.kind, []).append(self._ended(session, latest))
+        return [joined(blocks) for blocks in kinds.values()]
 
     def _ended(self, session: _Session, latest: int) -> Ended:
         wire, measured, gap = self._evidence(session)
@@ -159,35 +164,34 @@ class Sessions:
         if interval and session.starts:
             # The last poll lasts until the next would have come.
             duration = max(0, max(session.starts) - session.begun) + interval
-        hold = round(self._options.long_poll_hold_s * _NS)
+        one = np.zeros(1, np.int64)
         schedule = Schedule(self._intervals)
-        schedule.open(0, session.begun if session.begun != NULL else 0, gap, hold, int(wire["mss"]))
+        hold = round(self._options.long_poll_hold_s * _NS)
+        schedule.open(one, one + max(session.begun, 0), one + gap, hold, wire["mss"].astype(int))
         _fill(schedule, session)
-        shared = schedule.conversation(0)
-        _finish_measured(measured, session, duration)
+        schedule.finish(one)
+        shared = schedule.conversations_of(one)
+        _finish_measured(measured[0], session)
         return Ended(
-            connection=NULL,
-            session=session.number,
-            host=session.first.host,
-            handshake=None,
-            duration=duration,
-            gap=gap,
-            hold=hold,
-            frame_header_bytes=(
-                int(shared["client_header_bytes"]),
-                int(shared["server_header_bytes"]),
-            ),
-            lanes=schedule.rows("lanes", 0).copy(),
-            sizes=schedule.rows("sizes", 0).copy(),
-            delays=schedule.rows("delays", 0).copy(),
+            connection=one + NULL,
+            session=one + session.number,
+            hosts=[session.first.host],
+            heads=[from_exchange(session.first)],
+            duration=one + duration,
+            gap=shared["gap"],
+            hold=shared["hold"],
+            client_header_bytes=shared["client_header_bytes"],
+            server_header_bytes=shared["server_header_bytes"],
+            lanes=schedule.lanes_of("lanes", one),
+            sizes=schedule.lanes_of("sizes", one),
+            delays=schedule.lanes_of("delays", one),
             wire=wire,
             measured=measured,
-            heads=from_exchange(session.first),
             kind=KIND_TRANSPORTS[session.kind],
-            interval=interval,
-            answered=_answered(session),
-            empty_polls=session.empty,
-            delay=session.delay,
+            interval=one + (interval or NULL),
+            answered=one + _answered(session),
+            empty_polls=one + session.empty,
+            delay=one + session.delay,
         )
 
     def _evidence(self, session: _Session) -> tuple[Any, Any, int]:
@@ -208,7 +212,7 @@ class Sessions:
             share = min(1.0, bytes_here / max(1, self._wire.get(number, bytes_here)))
             client = session.first.client_side
             for side, counts in zip(sides, stream.sides[:: -1 if client else 1], strict=True):
-                for name, value in counts.items():
+                for name, value in zip(_COUNTS, counts, strict=True):
                     side[name] += round(share * value)
         for side in sides:
             side["mss"] = mss
@@ -219,7 +223,7 @@ class Sessions:
         wire = wire_rows(sides[0], sides[1], max(1, connections))
         if not mss:
             wire["mss"] = USUAL_MSS
-        return wire[0], measured[0], gap
+        return wire, measured, gap
 
 
 _MAX_EARLY: Final = 256
@@ -271,7 +275,6 @@ def _fill(schedule: Schedule, session: _Session) -> None:
             packets,
             packets,
         )
-    schedule.finish(0)
 
 
 def _interval(session: _Session) -> int:
@@ -294,7 +297,7 @@ def _answered(session: _Session) -> int:
     return int(np.count_nonzero(soon))
 
 
-def _finish_measured(measured: Any, session: _Session, duration: int) -> None:
+def _finish_measured(measured: Any, session: _Session) -> None:
     measured["requests"] = session.requests
     measured["application_bytes"] = session.application_bytes
     measured["header_bytes"] = session.application_bytes - session.payload_bytes

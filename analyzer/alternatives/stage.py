@@ -12,8 +12,8 @@ from collections.abc import Collection
 import numpy as np
 
 from analyzer.alternatives._schedule import Schedule
-from analyzer.alternatives.evidence import Ended, Evidence, gap_ns, usable_mss
-from analyzer.alternatives.heads import Observed
+from analyzer.alternatives.evidence import Ended, announced_mss, evidence, gaps_ns, joined
+from analyzer.alternatives.heads import Observed, from_handshake
 from analyzer.alternatives.rows import RowMaker
 from analyzer.alternatives.sessions import Sessions
 from analyzer.columns import NULL
@@ -39,6 +39,7 @@ class AlternativesStage:
         self._is_open = np.zeros(0, bool)
         self._observed = Observed()
         self._waiting: list[Ended] = []
+        self._waiting_count = 0
         self._rows = RowMaker(options, self._intervals)
         self._sessions = Sessions(options, self._intervals)
         self._latest = NULL
@@ -52,51 +53,57 @@ class AlternativesStage:
         for exchange in http.exchanges:
             self._observed.add(exchange)
         if self._only is None:
-            self._sessions.push(http)
-        for connection in batch.opened:
-            self._open(connection, http)
+            self._sessions.push(http, {each.slot for each in batch.ended})
+        self._open([each for each in batch.opened if self._is_compared(each)], http)
         self._add_messages(batch)
-        evidence = Evidence(http, batch.ended)
-        for place, connection in enumerate(batch.ended):
-            if not self._is_open[connection.slot]:
-                continue
-            self._is_open[connection.slot] = False
-            self._waiting.append(self._end(connection, evidence, place))
+        ended = [each for each in batch.ended if self._is_open[each.slot]]
         out: list[TableRows] = []
-        limit = self._options.max_compared_connections
-        if len(self._waiting) > limit:
-            # Many at once: arithmetic on whole arrays is what makes it cheap.
-            early = self._waiting[: len(self._waiting) - limit // 2]
-            del self._waiting[: len(early)]
-            out += self._rows.rows(early, [each.own_heads() for each in early])
+        if ended:
+            self._waiting.append(self._end(ended, http))
+            self._waiting_count += len(ended)
+            if self._waiting_count > self._options.max_compared_connections:
+                # All at once: arithmetic on whole arrays is what makes it cheap.
+                out += self._rows.rows(joined(self._waiting))
+                self._waiting, self._waiting_count = [], 0
         return out
 
     def finish(self) -> list[TableRows]:
         """Return the rows of all connections that waited, and the totals."""
-        waiting = [*self._waiting, *self._sessions.finish(self._latest)]
-        heads = [self._observed.heads(each.host, each.own_heads()) for each in waiting]
-        out = self._rows.rows(waiting, heads)
-        self._waiting = []
+        blocks = [joined(self._waiting)] if self._waiting else []
+        blocks += self._sessions.finish(self._latest)
+        out: list[TableRows] = []
+        for block in blocks:
+            block.heads = [
+                self._observed.heads(host, own)
+                for host, own in zip(block.hosts, block.heads, strict=True)
+            ]
+            out += self._rows.rows(block)
+        self._waiting, self._waiting_count = [], 0
         return [*out, *self._rows.totals()]
 
     # --- connections
 
-    def _open(self, connection: WebSocketConnection, http: HttpBatch) -> None:
-        slot = connection.slot
-        if slot >= len(self._is_open):
-            bigger = np.zeros(max(slot + 1, 2 * len(self._is_open), 64), bool)
+    def _is_compared(self, connection: WebSocketConnection) -> bool:
+        return self._only is None or connection.connection in self._only
+
+    def _open(self, opened: list[WebSocketConnection], http: HttpBatch) -> None:
+        if not opened:
+            return
+        slots = np.array([each.slot for each in opened], np.int64)
+        room = int(slots.max()) + 1
+        if room > len(self._is_open):
+            bigger = np.zeros(max(room, 2 * len(self._is_open), 64), bool)
             bigger[: len(self._is_open)] = self._is_open
             self._is_open = bigger
-        self._is_open[slot] = self._only is None or connection.connection in self._only
-        if self._is_open[slot]:
-            tcp = http.stream.connection(slot)
-            self._schedule.open(
-                slot,
-                connection.opened_at if connection.opened_at != NULL else 0,
-                gap_ns(tcp),
-                self._hold,
-                usable_mss(http.stream.directions, slot),
-            )
+        self._is_open[slots] = True
+        tcp = http.stream.connections.take(slots)
+        self._schedule.open(
+            slots,
+            np.array([max(each.opened_at, 0) for each in opened], np.int64),
+            gaps_ns(tcp),
+            self._hold,
+            announced_mss(http.stream.directions, slots),
+        )
 
     def _add_messages(self, batch: WebSocketBatch) -> None:
         messages = batch.messages
@@ -114,28 +121,29 @@ class AlternativesStage:
             np.ascontiguousarray(messages["packet_last"]),
         )
 
-    def _end(self, connection: WebSocketConnection, evidence: Evidence, place: int) -> Ended:
-        slot = connection.slot
-        self._schedule.finish(slot)
-        shared = self._schedule.conversation(slot)
-        end = connection.closed_at if connection.closed_at != NULL else self._latest
-        detail = connection.handshake
-        ended = Ended(
-            connection=connection.connection,
-            session=NULL,
-            host=detail.host if detail is not None else None,
-            handshake=detail,
-            duration=max(0, end - int(shared["origin"])) if end != NULL else 0,
-            gap=int(shared["gap"]),
-            hold=int(shared["hold"]),
-            frame_header_bytes=(
-                int(shared["client_header_bytes"]),
-                int(shared["server_header_bytes"]),
-            ),
-            lanes=self._schedule.rows("lanes", slot).copy(),
-            sizes=self._schedule.rows("sizes", slot).copy(),
-            delays=self._schedule.rows("delays", slot).copy(),
-            wire=evidence.wire[place],
-            measured=evidence.measured[place],
+    def _end(self, ended: list[WebSocketConnection], http: HttpBatch) -> Ended:
+        slots = np.array([each.slot for each in ended], np.int64)
+        self._is_open[slots] = False
+        self._schedule.finish(slots)
+        shared = self._schedule.conversations_of(slots)
+        closed = np.array([each.closed_at for each in ended], np.int64)
+        end = np.where(closed == NULL, self._latest, closed)
+        duration = np.where(end == NULL, 0, np.maximum(end - shared["origin"], 0))
+        client = np.array([each.direction(0) for each in ended], np.int64)
+        wire, measured = evidence(http, ended, client)
+        return Ended(
+            connection=np.array([each.connection for each in ended], np.int64),
+            session=np.full(len(ended), NULL, np.int64),
+            hosts=[each.handshake.host if each.handshake else None for each in ended],
+            heads=[from_handshake(each.handshake) for each in ended],
+            duration=duration,
+            gap=shared["gap"],
+            hold=shared["hold"],
+            client_header_bytes=shared["client_header_bytes"],
+            server_header_bytes=shared["server_header_bytes"],
+            lanes=self._schedule.lanes_of("lanes", slots),
+            sizes=self._schedule.lanes_of("sizes", slots),
+            delays=self._schedule.lanes_of("delays", slots),
+            wire=wire,
+            measured=measured,
         )
-        return ended
