@@ -45,6 +45,7 @@ _ORDER = {
     "http": ["tcp_stream", "exchange"],
     "ledger": ["tcp_stream", "connection", "direction"],
     "findings": ["packet", "tcp_stream", "connection", "frame", "id", "text"],
+    "compression": ["connection", "direction"],
 }
 """By what each DataFrame is sorted: rows leave the analysis as they are complete."""
 
@@ -99,6 +100,11 @@ class Tables:
     def findings(self) -> pd.DataFrame:
         """One row for each oddity."""
         return self._table(schema.FINDINGS)
+
+    @property
+    def compression(self) -> pd.DataFrame:
+        """What permessage-deflate saved, or would have, by connection and direction."""
+        return self._table(schema.COMPRESSION)
 
     def _table(self, table: Table) -> pd.DataFrame:
         if table.name not in self._made:
