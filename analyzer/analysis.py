@@ -51,7 +51,7 @@ _ORDER = {
 
 
 class Tables:
-    """The eight tables as DataFrames, each made when it is first asked for.
+    """The tables as DataFrames, each made when it is first asked for.
 
     Columns, dtypes and null rules stand in docs/tables.md. Rows are sorted by their ids.
     """
