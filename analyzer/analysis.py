@@ -47,12 +47,13 @@ _ORDER = {
     "findings": ["packet", "tcp_stream", "connection", "frame", "id", "text"],
     "alternatives": ["scope", "connection", "session"],
     "scaling": ["scope", "clients"],
+    "compression": ["connection", "direction"],
 }
 """By what each DataFrame is sorted: rows leave the analysis as they are complete."""
 
 
 class Tables:
-    """The eight tables as DataFrames, each made when it is first asked for.
+    """The tables as DataFrames, each made when it is first asked for.
 
     Columns, dtypes and null rules stand in docs/tables.md. Rows are sorted by their ids.
     """
@@ -111,6 +112,11 @@ class Tables:
     def scaling(self) -> pd.DataFrame:
         """Rates of each transport for so many clients (Options.clients)."""
         return self._table(schema.SCALING)
+
+    @property
+    def compression(self) -> pd.DataFrame:
+        """What permessage-deflate saved, or would have, by connection and direction."""
+        return self._table(schema.COMPRESSION)
 
     def _table(self, table: Table) -> pd.DataFrame:
         if table.name not in self._made:

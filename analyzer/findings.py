@@ -462,3 +462,9 @@ DEFLATE_CONTEXT_LOST = _kind(
 DEFLATE_LIMIT = _kind(
     "deflate-limit", ERROR, "", "A compressed message is larger than max_inflated_bytes."
 )
+DEFLATE_ESTIMATE_LIMIT = _kind(
+    "deflate-estimate-limit",
+    INFO,
+    "",
+    "What permessage-deflate would save is not estimated from here on: {detail} is reached.",
+)

@@ -114,6 +114,17 @@ class Options:
     segment boundary rule on top makes it rarer still."""
     max_pending_pings: int = 64
     """Pings of one direction that wait for their pong."""
+    max_estimated_connections: int = 32
+    """Connections on which it is estimated what permessage-deflate would save: the first
+    whose client offered it in vain. Each takes two zlib contexts of 256 KiB."""
+    max_estimated_messages: int = 2048
+    """Messages deflated for that, all connections together: 10 microseconds each, 20 ms
+    in all. The analysis of a million packets takes a good second."""
+    max_estimated_bytes: int = 256 * KIB
+    """Payload deflated for that, per direction: eight times zlib's window of 32 KiB,
+    behind which savings change no more unless the messages do."""
+    max_estimated_bytes_total: int = 1 * MIB
+    """The same for all connections together: 50 ms at zlib's 15 to 35 MB/s."""
 
     # --- alternatives
     poll_intervals_s: tuple[float, ...] = (1.0,)

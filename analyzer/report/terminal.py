@@ -6,6 +6,7 @@ analysis is done.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from typing import Any
@@ -192,14 +193,36 @@ def _message_rows(summary: Summary) -> Iterator[tuple[Cell, ...]]:
 
 def _compression(summary: Summary, console: Console) -> None:
     counts = summary.compression
-    if not counts["messages"]:
-        return
-    payload, sent = counts["payload_bytes"], counts["transfer_bytes"]
-    verb = "saved" if sent <= payload else "cost"
-    say(
-        console,
-        f"Compression {verb} {size(abs(payload - sent))} of {size(payload)} "
-        f"({share(abs(payload - sent), payload)}) in {plural(counts['messages'], 'message')}.",
+    if counts["messages"]:
+        payload, sent = counts["payload_bytes"], counts["transfer_bytes"]
+        verb = "saved" if sent <= payload else "cost"
+        say(
+            console,
+            f"Compression {verb} {size(abs(payload - sent))} of {size(payload)} "
+            f"({share(abs(payload - sent), payload)}) in {plural(counts['messages'], 'message')}.",
+        )
+    deflate = summary.deflate
+    if deflate["grown_messages"]:
+        grown = plural(deflate["grown_messages"], "message")
+        say(console, f"It made {grown} larger, by {size(deflate['grown_bytes'])} in all.")
+    if deflate["declined"]:
+        say(console, _declined(deflate))
+
+
+def _declined(deflate: Counter[str]) -> str:
+    """Return what compression would have saved where it was offered and not accepted."""
+    where = plural(deflate["declined"], "connection")
+    text = f"permessage-deflate was offered but not accepted on {where}"
+    if not deflate["estimated_messages"]:
+        return text + "."
+    saved, payload = deflate["estimated_saved_bytes"], deflate["estimated_payload_bytes"]
+    verb = "saved" if saved >= 0 else "cost"
+    messages = plural(deflate["estimated_messages"], "message")
+    if deflate["estimated_messages"] < deflate["declined_messages"]:
+        messages = f"the {messages} looked at, of {number(deflate['declined_messages'])}"
+    return (
+        f"{text}: it would have {verb} about {size(abs(saved))} of {size(payload)} "
+        f"({share(abs(saved), payload)}) in {messages}."
     )
 
 

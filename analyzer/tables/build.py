@@ -17,6 +17,7 @@ from analyzer.columns import NULL, Rows
 from analyzer.findings import Finding
 from analyzer.http.events import Exchange, Handshake, HttpBatch
 from analyzer.options import Options
+from analyzer.tables.compression import Compression
 from analyzer.tables.failed_connects import FailedConnects
 from analyzer.tables.finding_log import FindingLog
 from analyzer.tables.ledger import ledger_rows
@@ -51,6 +52,7 @@ class TableBuilder:
         self._options = options
         self._log = FindingLog(options)
         self._failed = FailedConnects(options)
+        self._compression = Compression()
         self._client_sides: dict[int, int] = {}
         self._answered: dict[int, Handshake] = {}
         self._handshakes = 0
@@ -90,7 +92,7 @@ class TableBuilder:
         for slot in http.ended:
             self._log.ended(slot)
             self._client_sides.pop(slot, None)
-        out.append(self._log.take())
+        out += [self._compression.push(batch), self._log.take()]
         return [rows for rows in out if rows.count]
 
     def finish(self) -> list[TableRows]:
@@ -98,7 +100,8 @@ class TableBuilder:
         attempts, refused = self._failed.finish(self._handshakes)
         self._log.add(refused, {})
         self._log.finish()
-        out = [handshake_rows(attempts, show_secrets=self._options.show_secrets), self._log.take()]
+        shakes = handshake_rows(attempts, show_secrets=self._options.show_secrets)
+        out = [shakes, self._compression.finish(), self._log.take()]
         return [rows for rows in out if rows.count]
 
     def add_findings(self, found: Sequence[Finding]) -> None:
@@ -340,8 +343,17 @@ def _message_rows(batch: WebSocketBatch, options: Options) -> TableRows:
         "stall_us": _whole(rows, "stall"),
         "payload_preview": lambda: previews,
         "payload": lambda: batch.previews if batch.has_payload else [None] * count,
+        "deflate_saved_bytes": lambda: _saved(rows),
+        "deflate_estimate_bytes": _whole(rows, "estimate"),
     }
     return TableRows(MESSAGES, LazyColumns(makers), count)
+
+
+def _saved(rows: Rows) -> npt.NDArray[np.int64]:
+    """Return what compression saved; NULL where a message was not, or cannot be inflated."""
+    known = (rows["compressed"] != 0) & (rows["payload_bytes"] != NULL)
+    payload = np.where(known, rows["payload_bytes"], 0)
+    return np.where(known, payload - rows["transfer_bytes"], NULL)
 
 
 def _between(begin: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -28,7 +28,7 @@ _INTRODUCTION = """\
 
 This page is made from `analyzer/tables/schema.py`; a test keeps the two equal.
 
-The same eight tables come as CSV (`--csv DIR`), Parquet (`--parquet DIR`), JSON
+The same tables come as CSV (`--csv DIR`), Parquet (`--parquet DIR`), JSON
 (`--json FILE`) and DataFrames (`analyzer.analyze(...)`, `analyzer.read_csv(DIR)`).
 Ids are integers from 0 in order of appearance; `packet` columns count from 1 and
 `tcp_stream` from 0, as Wireshark does. Times are UTC with nanoseconds. What was not seen

@@ -296,6 +296,16 @@ MESSAGES = Table(
         _us("stall_us", NEVER, "Part of delivery_us spent waiting for a hole to fill."),
         _text("payload_preview", "not kept", "How it begins, made readable."),
         Column("payload", "payload", "not asked for, or not kept", "The whole payload."),
+        _int(
+            "deflate_saved_bytes",
+            "not compressed, or cannot be inflated",
+            "payload_bytes - transfer_bytes; below 0 where compression made it larger.",
+        ),
+        _int(
+            "deflate_estimate_bytes",
+            "not estimated",
+            "What permessage-deflate would have saved, where it was offered and not accepted.",
+        ),
     ),
 )
 
@@ -459,9 +469,43 @@ FINDINGS = Table(
     ),
 )
 
+_NO_DEFLATE = "not negotiated, handshake not captured, or all connections"
+
+COMPRESSION = Table(
+    "compression",
+    "What permessage-deflate saved, or would have: one row for each direction of connections "
+    "that offered or used it, and one for each direction of all of these together.",
+    (
+        _int("connection", "all connections", "WebSocket connection."),
+        _SENDER,
+        _bool("offered", "request not captured", "The client offered permessage-deflate."),
+        _bool("negotiated", "handshake not captured", "The server accepted it."),
+        _bool("context_takeover", _NO_DEFLATE, "Messages may refer to those before them."),
+        _int("window_bits", _NO_DEFLATE, "Largest window of the sender: 8 to 15, of 2^bits bytes."),
+        _int("messages", NEVER, "All messages, compressed or not."),
+        _int("compressed_messages", NEVER, "Messages sent compressed."),
+        _int("inflated_messages", NEVER, "Those of them that could be inflated."),
+        _int("payload_bytes", NEVER, "Payload of these as the application sees it."),
+        _int("transfer_bytes", NEVER, "Payload of the same as sent."),
+        _int("saved_bytes", NEVER, "payload_bytes - transfer_bytes."),
+        Column("saved_ratio", "ratio", "no payload inflated", "saved_bytes / payload_bytes."),
+        _int("grown_messages", NEVER, "Messages that compression made larger."),
+        _int("grown_bytes", NEVER, "By how much, in sum."),
+        _int("estimated_messages", NEVER, "Messages with a deflate_estimate_bytes."),
+        _int("estimated_payload_bytes", NEVER, "Payload of these."),
+        _int("estimated_saved_bytes", NEVER, "What permessage-deflate would have saved of it."),
+        Column(
+            "estimated_ratio",
+            "ratio",
+            "no payload estimated",
+            "estimated_saved_bytes / estimated_payload_bytes.",
+        ),
+    ),
+)
+
 TABLES = (
     *(CONNECTIONS, HANDSHAKES, FRAMES, MESSAGES, PINGS, HTTP, LEDGER, FINDINGS),
-    *(ALTERNATIVES, SCALING),
+    *(COMPRESSION, ALTERNATIVES, SCALING),
 )
 """All tables, in the order of the reports."""
 

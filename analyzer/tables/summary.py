@@ -40,6 +40,13 @@ LEDGER_COUNTS = (
     "lost_bytes",
 )
 MESSAGE_SUMS = ("frames", "payload_bytes", "transfer_bytes", "wire_bytes", "retransmitted_bytes")
+DEFLATE_SUMS = (
+    "grown_messages",
+    "grown_bytes",
+    "estimated_messages",
+    "estimated_payload_bytes",
+    "estimated_saved_bytes",
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -145,6 +152,8 @@ class Summary:
         phases: samples (ns) of accepted handshakes, by column of PHASES.
         messages: by direction: messages, text, binary, compressed, MESSAGE_SUMS.
         compression: payload_bytes and transfer_bytes of compressed messages.
+        deflate: DEFLATE_SUMS of all connections; declined, connections that offered
+            permessage-deflate in vain, and declined_messages, all of theirs.
         opcodes: by direction: frames by opcode label.
         ledger: by direction: LEDGER_COUNTS of WebSocket connections.
         close_kinds: connections by close_kind; close_codes: by close_code.
@@ -162,6 +171,7 @@ class Summary:
     phases: dict[str, Samples] = field(default_factory=lambda: {name: Samples() for name in PHASES})
     messages: list[Counter[str]] = field(default_factory=_direction_counts)
     compression: Counter[str] = field(default_factory=Counter)
+    deflate: Counter[str] = field(default_factory=Counter)
     opcodes: list[Counter[str]] = field(default_factory=_direction_counts)
     ledger: list[Counter[str]] = field(default_factory=_direction_counts)
     close_kinds: Counter[str] = field(default_factory=Counter)
@@ -192,6 +202,7 @@ class Summary:
             "findings": self._add_findings,
             "alternatives": self._add_alternatives,
             "scaling": self._add_alternatives,
+            "compression": self._add_compression,
         }
         taker = takers.get(rows.table.name)
         if taker is not None:
@@ -311,6 +322,17 @@ class Summary:
                 self._waiting[number] = self._waiting.get(number, 0) + transfer
         while len(self._waiting) > MAX_WAITING:
             del self._waiting[next(iter(self._waiting))]
+
+    def _add_compression(self, rows: TableRows) -> None:
+        # The rows of all connections together would count each of them again.
+        single = _numbers(rows, "connection") != NULL
+        for name in DEFLATE_SUMS:
+            self.deflate[name] += int(_numbers(rows, name)[single].sum())
+        declined = single & (_codes(rows, "offered") == 1) & (_codes(rows, "negotiated") == 0)
+        self.deflate["declined"] += int(
+            np.count_nonzero(declined & (_codes(rows, "direction") == 0))
+        )
+        self.deflate["declined_messages"] += int(_numbers(rows, "messages")[declined].sum())
 
     def _add_findings(self, rows: TableRows) -> None:
         for place in range(rows.count):

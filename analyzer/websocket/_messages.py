@@ -84,6 +84,7 @@ class Messages(Payload):
         self.pool[m].stall_until = _NULL
         self.pool[m].begin = self.walks[d].begin
         self.pool[m].end = _NULL
+        self.pool[m].estimate = _NULL
         self.pool[m].frames = 0
         self.pool[m].direction = d
         self.pool[m].preview_bytes = 0

@@ -103,6 +103,7 @@ ctypedef struct Message:
     long long stall_until
     long long begin
     long long end
+    long long estimate
     int frames
     int direction
     int preview_bytes

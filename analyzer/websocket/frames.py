@@ -50,6 +50,7 @@ MESSAGE = row_dtype(
         ("stall_until", "<i8"),  # ns: end of the wait counted last
         ("begin", "<i8"),  # stream offsets of its first byte and behind its last
         ("end", "<i8"),  # NULL while it is not complete
+        ("estimate", "<i8"),  # bytes that permessage-deflate would have saved; NULL
         ("frames", "<i4"),
         ("direction", "<i4"),
         ("preview_bytes", "<i4"),

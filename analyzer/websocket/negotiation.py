@@ -96,6 +96,38 @@ class Negotiation:
         return Side(self.server_window_bits, self.server_no_context_takeover, self.assumed)
 
 
+def offers_deflate(handshake: Handshake) -> bool:
+    """Return whether the client offered permessage-deflate, well-formed or not."""
+    return any(name.lower() == DEFLATE for name, _ in handshake.extensions_offered)
+
+
+def offered_sides(handshake: Handshake) -> tuple[Side, Side] | None:
+    """Return how client and server would compress had the offer been accepted as it is.
+
+    The first offer counts that a server need not decline for its form (RFC 7692 7.1).
+    A server grants what is asked of it (7.1.1.1, 7.1.2.1), and the client's own
+    parameters say how it will compress (7.1.1.2, 7.1.2.2).
+
+    Returns:
+        The sides of client and server; None if nothing valid was offered.
+    """
+    for name, written in handshake.extensions_offered:
+        faults: list[str] = []
+        if name.lower() != DEFLATE:
+            continue
+        offer = _read_deflate(written, _OFFERED, faults)
+        if not faults:
+            client, server = (
+                Side(
+                    offer.get(f"{who}_max_window_bits") or MAX_WINDOW_BITS,
+                    f"{who}_no_context_takeover" in offer,
+                )
+                for who in ("client", "server")
+            )
+            return client, server
+    return None
+
+
 def negotiate(handshake: Handshake) -> Negotiation:
     """Return what an accepted handshake agreed on.
 

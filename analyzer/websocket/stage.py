@@ -28,8 +28,9 @@ from analyzer.websocket.connection import (
     Ping,
     WebSocketConnection,
 )
+from analyzer.websocket.estimates import Estimator
 from analyzer.websocket.frames import CLIENT, FRAME, MESSAGE, SERVER, Ending
-from analyzer.websocket.negotiation import Negotiation, negotiate
+from analyzer.websocket.negotiation import Negotiation, negotiate, offered_sides
 from analyzer.websocket.opcodes import CLOSE, PING, PONG, close_code_name, parse_close
 from analyzer.websocket.payloads import PayloadStage, Previews
 from analyzer.websocket.pings import Pings
@@ -82,6 +83,7 @@ class WebSocketStage:
         preview = options.preview_bytes if options.payload == "preview" else 0
         self._walk = FrameWalk(preview, options.max_pending_messages, self._seeker)
         self._payloads = PayloadStage(options)
+        self._estimates = Estimator(options)
         self._pings = Pings(options)
         self._by_slot: dict[int, WebSocketConnection] = {}
         self._count = 0
@@ -98,9 +100,12 @@ class WebSocketStage:
         self._walk_rows(batch)
         out.findings += self._seeker.take_findings()
         self._take_oddities(out)
-        out.findings += self._payloads.push(
-            walk.rows("fragments"), stream.records.data, walk.rows("pool")
-        )
+        kept = (walk.rows("fragments"), stream.records.data, walk.rows("pool"))
+        out.findings += self._payloads.push(*kept)
+        out.findings += self._estimates.push(*kept)
+        done = self._estimates.take_done()
+        if done and self._options.payload != "full":
+            walk.rows("walks")["keep"][done] = layout.KEEP_NOTHING
         frames = walk.rows("frames").copy()
         out.frames = frames
         self._take_controls(out, frames)
@@ -175,13 +180,28 @@ class WebSocketStage:
             keep = layout.KEEP_ALL
         elif negotiation.deflate:
             keep = layout.KEEP_COMPRESSED
-        rules = (negotiation.rsv_allowed, int(negotiation.deflate), keep, int(agreed is None))
+        kept = layout.KEEP_ALL if self._is_estimated(connection, agreed) else keep
+        rules = (negotiation.rsv_allowed, int(negotiation.deflate), kept, int(agreed is None))
         for sender in (CLIENT, SERVER):
             direction = connection.direction(sender)
             self._walk.open(direction, connection.connection, sender, rules)
             if keep != layout.KEEP_NOTHING:
                 side = negotiation.client if sender == CLIENT else negotiation.server
                 self._payloads.open(direction, side if negotiation.deflate else None)
+
+    def _is_estimated(self, connection: WebSocketConnection, agreed: Handshake | None) -> bool:
+        """Say whether to estimate what compression would save, offered and not accepted.
+
+        An extension that is not decoded may have changed the payload.
+        """
+        negotiation = connection.negotiation
+        if agreed is None or negotiation.deflate or negotiation.unknown_extensions:
+            return False
+        sides = offered_sides(agreed)
+        if sides is None:
+            return False
+        directions = connection.direction(CLIENT), connection.direction(SERVER)
+        return self._estimates.open(directions, sides, agreed.response_packet)
 
     def _open_recognised(self, slot: int, client_side: int, time: int, packet: int) -> None:
         """Open a connection whose frames were recognised (called by the seeker)."""
@@ -269,7 +289,9 @@ class WebSocketStage:
         is_void = pool["opcode"][indices] == _VOID_OPCODE
         wanted, void = indices[~is_void], indices[is_void]
         if len(void):
-            self._payloads.give_up(pool.take(void), void.tolist())
+            given_up = (pool.take(void), void.tolist())
+            self._payloads.give_up(*given_up)
+            self._estimates.give_up(*given_up)
         rows = pool.take(wanted)  # 100 times faster than pool[wanted] on structured rows
         kept = self._payloads.kept
         out.messages = rows
@@ -340,6 +362,7 @@ class WebSocketStage:
             ):
                 connection.first_data_time = first
             self._payloads.close(direction)
+            self._estimates.close(direction)
         connection.lost_bytes = lost_bytes
         out.pings += self._pings.end(connection)
         self._close(connection, stream.connection(slot), out)

@@ -12,7 +12,7 @@ from oracle.rows import CELLS, HOSTILE_TEXT, rows, table_rows
 from analyzer.columns import NULL
 from analyzer.report import cells
 from analyzer.report.cells import Formatter
-from analyzer.tables.schema import FRAMES, MESSAGES, TABLES, Column, Table, TableRows, Type
+from analyzer.tables.schema import FRAMES, TABLES, Column, Table, TableRows, Type
 
 FEW = settings(max_examples=60, deadline=None)
 
@@ -133,4 +133,4 @@ def test_large_payloads_come_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_type_has_a_strategy() -> None:
     used = {column.type for table in TABLES for column in table.columns}
     assert used - {"enum"} <= set(CELLS)
-    assert MESSAGES.columns[-1].type == "payload"
+    assert "payload" in used

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from analyzer.report.layout import make_console
 from analyzer.report.terminal import render
-from analyzer.tables.schema import CONNECTIONS, FINDINGS
+from analyzer.tables.schema import COMPRESSION, CONNECTIONS, FINDINGS
 from analyzer.tables.summary import Summary
 
 
@@ -125,3 +125,38 @@ def test_ascii_console_gets_ascii() -> None:
     text = file.buffer.getvalue().decode("ascii")
     assert "x error" in text
     assert "####" in text
+
+
+def deflate(connection: int | None, direction: str, **more: object) -> dict[str, object]:
+    zeros = ("grown_messages", "grown_bytes", "messages")
+    estimates = ("estimated_messages", "estimated_payload_bytes", "estimated_saved_bytes")
+    row = {"connection": connection, "direction": direction, "offered": True, "negotiated": False}
+    return {**row, **dict.fromkeys((*zeros, *estimates), 0), **more}
+
+
+def words_of(*rows: dict[str, object]) -> str:
+    made = summary()
+    made.add(table_rows(COMPRESSION, rows))
+    return " ".join(rendered(made).split())
+
+
+def test_messages_that_grew() -> None:
+    grown = {"negotiated": True, "grown_messages": 2, "grown_bytes": 9}
+    text = words_of(deflate(0, "client", **grown), deflate(None, "client", **grown))
+    assert "in 2 messages. It made 2 messages larger, by 9 B in all." in text
+    assert "offered but not accepted" not in text
+
+
+def test_compression_that_was_declined() -> None:
+    part = {"messages": 4, "estimated_messages": 4, "estimated_payload_bytes": 500}
+    rows = [deflate(0, side, **part, estimated_saved_bytes=100) for side in ("client", "server")]
+    offered = "permessage-deflate was offered but not accepted on"
+    assert f"{offered} 1 connection: it would have saved about 200 B of 1.00 kB (20.0 %) in 8 " in (
+        words_of(*rows)
+    )
+    more = deflate(1, "client", messages=1992)
+    assert f"{offered} 2 connections: it would" in words_of(*rows, more)
+    assert "in the 8 messages looked at, of 2,000." in words_of(*rows, more)
+    assert f"{offered} 1 connection." in words_of(more)
+    worse = deflate(0, "client", **part, estimated_saved_bytes=-25)
+    assert "it would have cost about 25 B of 500 B (5.0 %) in 4 messages." in words_of(worse)

@@ -24,7 +24,7 @@ CONTRACT = {
     "messages": "connection message direction type frames compressed payload_bytes transfer_bytes "
     "ws_header_bytes http_bytes tls_bytes packet_header_bytes ack_bytes retransmitted_bytes "
     "wire_bytes overhead_ratio packet_first packet_last time_first time_last delivery_us "
-    "stall_us payload_preview payload",
+    "stall_us payload_preview payload deflate_saved_bytes deflate_estimate_bytes",
     "pings": "connection direction ping_frame pong_frame payload_bytes rtt_us",
     "http": "tcp_stream exchange method host path status kind request_header_bytes "
     "request_body_bytes response_header_bytes response_body_bytes wire_bytes started_at wait_us "
@@ -33,6 +33,10 @@ CONTRACT = {
     "duplicate_bytes retransmitted_bytes tls_bytes http_bytes ws_header_bytes ws_control_bytes "
     "transfer_bytes unparsed_bytes packets pure_acks pure_ack_bytes lost_bytes",
     "findings": "id severity connection tcp_stream packet frame rfc text count",
+    "compression": "connection direction offered negotiated context_takeover window_bits messages "
+    "compressed_messages inflated_messages payload_bytes transfer_bytes saved_bytes saved_ratio "
+    "grown_messages grown_bytes estimated_messages estimated_payload_bytes "
+    "estimated_saved_bytes estimated_ratio",
 }
 """Columns by which scripts read the tables; others may only be added behind them."""
 

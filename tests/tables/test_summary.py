@@ -11,7 +11,7 @@ from oracle.sample import connection, finding, ledger, message, summary
 
 from analyzer.columns import NULL
 from analyzer.tables import summary as module
-from analyzer.tables.schema import CONNECTIONS, FINDINGS, LEDGER, MESSAGES
+from analyzer.tables.schema import COMPRESSION, CONNECTIONS, FINDINGS, LEDGER, MESSAGES
 from analyzer.tables.summary import Samples, Summary
 
 
@@ -37,6 +37,27 @@ def test_null_sizes_do_not_count() -> None:
     made.add(table_rows(MESSAGES, [message(0, "client", payload_bytes=None)]))
     assert made.messages[0]["payload_bytes"] == 0
     assert made.compression["messages"] == 0
+
+
+def test_compression_is_summed_over_connections_once() -> None:
+    sums = dict.fromkeys((*module.DEFLATE_SUMS, "messages"), 3)
+    facts = [
+        (0, "client", 1, 0),
+        (0, "server", 1, 0),
+        (1, "client", 1, 1),
+        (2, "client", None, None),
+    ]
+    rows = [
+        {"connection": number, "direction": side, "offered": offered, "negotiated": agreed, **sums}
+        for number, side, offered, agreed in (*facts, (None, "client", 1, 1))
+    ]
+    made = Summary()
+    made.add(table_rows(COMPRESSION, rows))
+    assert made.deflate == {
+        **dict.fromkeys(module.DEFLATE_SUMS, 12),
+        "declined": 1,
+        "declined_messages": 6,
+    }
 
 
 @pytest.mark.parametrize("first", [CONNECTIONS, LEDGER])

@@ -4,7 +4,13 @@ import pytest
 
 from analyzer import findings
 from analyzer.http.events import Extension, Handshake
-from analyzer.websocket.negotiation import Negotiation, Side, negotiate
+from analyzer.websocket.negotiation import (
+    Negotiation,
+    Side,
+    negotiate,
+    offered_sides,
+    offers_deflate,
+)
 
 DEFLATE = "permessage-deflate"
 
@@ -155,3 +161,26 @@ def test_handshake_not_captured() -> None:
     assert guess.deflate
     assert guess.rsv_allowed == 4
     assert guess.client == guess.server == Side(15, False, True)
+
+
+@pytest.mark.parametrize(
+    ("offered", "sides"),
+    [
+        (DEFLATE, (Side(), Side())),
+        (f"{DEFLATE.upper()}; client_max_window_bits", (Side(), Side())),
+        (f"{DEFLATE}; server_max_window_bits=10", (Side(), Side(10))),
+        (f"{DEFLATE}; client_no_context_takeover", (Side(15, True), Side())),
+        (f"x, {DEFLATE}; server_max_window_bits, {DEFLATE}", (Side(), Side())),
+    ],
+)
+def test_offer_as_it_would_have_been_accepted(offered: str, sides: tuple[Side, Side]) -> None:
+    shake = handshake(offered, "")
+    assert offers_deflate(shake)
+    assert offered_sides(shake) == sides
+
+
+def test_offers_that_a_server_must_decline() -> None:
+    shake = handshake(f"{DEFLATE}; server_max_window_bits=7, {DEFLATE}; colour=red", "")
+    assert offers_deflate(shake)
+    assert offered_sides(shake) is None
+    assert not offers_deflate(handshake("x-deflate", ""))
