@@ -64,7 +64,7 @@ def run(workload: Workload, transport: str, *, delayed: bool, path: Path) -> lis
     with netns.forwarded(delay=ONE_WAY) if delayed else loopback():
         inside = netns.inside(server)
         with recording.capture(path, interface=interface, prefix=inside):
-            start = time.monotonic() + 3
+            start = time.monotonic() + 4
             what = [workload.name, transport, host, repr(start)]
             command = [sys.executable, str(ENDS)]
             ends = [

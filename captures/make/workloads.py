@@ -6,6 +6,7 @@ seconds after the start, in bursts and with pauses, some longer than a poll is h
 
 from __future__ import annotations
 
+import bisect
 import functools
 import json
 import random
@@ -107,11 +108,13 @@ class Workload:
         low, high = self.sizes
         wanted = low + (high - low) * randomness.random() ** 2
         text = prose(randomness, high)
-        while True:
-            line = json.dumps({**head, "text": text}, ensure_ascii=False, separators=(",", ":"))
-            if len(line.encode()) <= wanted or not text:
-                return line
-            text = text[:-1]
+
+        def line(length: int) -> str:
+            whole = {**head, "text": text[:length]}
+            return json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
+
+        longer = bisect.bisect_right(range(high), wanted, key=lambda n: len(line(n).encode()))
+        return line(max(0, longer - 1))
 
 
 CHAT = Workload(
