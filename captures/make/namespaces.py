@@ -1,25 +1,16 @@
 """Captures between network namespaces: cooked, bridged, tunnelled and lossy ways.
 
 Makes namespaces of its own and removes them. An echo server (Python websockets) runs in
-one, its client in another. The lossy way is a forwarder between two TUN devices that
-drops, delays and swaps packets with a fixed seed: both ends are the kernel's TCP, which
-really retransmits.
+one, its client in another. The lossy way is the forwarder of netns.py, with a fixed seed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ctypes
-import fcntl
-import heapq
 import importlib.metadata
 import json
-import os
 import random
-import select
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
@@ -28,38 +19,10 @@ from pathlib import Path
 
 import recording
 from ends import Log, prose
+from netns import ADDRESS_B, BRIDGE, A, B, add, address, forwarded, inside, ip, remove, veth
 
 PORT = 9010
-A, B, BRIDGE = "wsacap-a", "wsacap-b", "wsacap-br"
 HERE = Path(__file__)
-
-
-def ip(*arguments: str, namespace: str = "") -> None:
-    subprocess.run(["ip", *(["-n", namespace] if namespace else []), *arguments], check=True)
-
-
-def remove() -> None:
-    for name in (A, B, BRIDGE):
-        subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
-
-
-def add() -> None:
-    remove()
-    for name in (A, B, BRIDGE):
-        ip("netns", "add", name)
-        ip("link", "set", "lo", "up", namespace=name)
-
-
-def veth(left: str, left_name: str, right: str, right_name: str) -> None:
-    ip("link", "add", "name", left_name, "netns", left, "type", "veth",
-       "peer", "name", right_name, "netns", right)  # fmt: skip
-    ip("link", "set", left_name, "up", namespace=left)
-    ip("link", "set", right_name, "up", namespace=right)
-
-
-def address(namespace: str, device: str, value: str) -> None:
-    options = ["nodad"] if ":" in value else []
-    ip("addr", "add", value, "dev", device, *options, namespace=namespace)
 
 
 # --- the two programs ----------------
@@ -112,8 +75,7 @@ def scenario(
     compression: str = "none",
 ) -> list[recording.Event]:
     run = [sys.executable, str(HERE)]
-    prefix = ["ip", "netns", "exec"]
-    server = subprocess.Popen([*prefix, B, *run, "serve", host])
+    server = subprocess.Popen([*inside(B), *run, "serve", host])
     try:
         time.sleep(2)
         with recording.capture(
@@ -121,10 +83,10 @@ def scenario(
             interface=interface,
             pattern=pattern or f"tcp port {PORT}",
             options=options,
-            prefix=[*prefix, namespace],
+            prefix=inside(namespace),
         ):
             done = subprocess.run(
-                [*prefix, A, *run, "talk", host, str(rounds), str(size), compression],
+                [*inside(A), *run, "talk", host, str(rounds), str(size), compression],
                 stdout=subprocess.PIPE,
                 check=True,
                 timeout=90,
@@ -135,64 +97,12 @@ def scenario(
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-# --- the lossy way ----------------
-
-
-def open_tun(namespace: str, name: str) -> int:
-    """A TUN device in a namespace; the calling process stays in it."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    with open(f"/run/netns/{namespace}") as handle:
-        if libc.setns(handle.fileno(), 0x40000000):
-            raise OSError(ctypes.get_errno(), "setns")
-    tun = os.open("/dev/net/tun", os.O_RDWR)
-    fcntl.ioctl(tun, 0x400454CA, struct.pack("16sH", name.encode(), 0x0001 | 0x1000))
-    return tun
-
-
-def forward(loss: float, swap: float, delay: float, seed: int) -> None:
-    """Carry packets between tun0 of A and tun0 of B until killed."""
-    randomness = random.Random(seed)
-    ends = [open_tun(A, "tun0"), open_tun(B, "tun0")]
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    waiting: list[tuple[float, int, int, bytes]] = []
-    count = 0
-    while True:
-        pause = max(0.0, waiting[0][0] - time.monotonic()) if waiting else None
-        for end in select.select(ends, [], [], pause)[0]:
-            packet = os.read(end, 65536)
-            if packet[0] >> 4 != 4:
-                continue  # Neighbour discovery; the namespaces speak IPv4.
-            count += 1
-            # The handshakes of TCP and WebSocket pass, so that every run has them.
-            chance = randomness.random()
-            if count > 8 and chance < loss:
-                continue
-            late = delay + (0.012 if count > 8 and chance > 1 - swap else 0)
-            other = ends[1] if end == ends[0] else ends[0]
-            heapq.heappush(waiting, (time.monotonic() + late, count, other, packet))
-        while waiting and waiting[0][0] <= time.monotonic():
-            _, _, target, packet = heapq.heappop(waiting)
-            with contextlib.suppress(OSError):  # A device that is not up yet.
-                os.write(target, packet)
+# --- the ways ----------------
 
 
 def lossy(path: Path) -> list[recording.Event]:
-    add()
-    forwarder = subprocess.Popen([sys.executable, str(HERE), "forward"], stdout=subprocess.PIPE)
-    try:
-        assert forwarder.stdout is not None
-        forwarder.stdout.readline()
-        for namespace, value in ((A, "10.20.0.1/24"), (B, "10.20.0.2/24")):
-            address(namespace, "tun0", value)
-            ip("link", "set", "tun0", "up", namespace=namespace)
-        return scenario(path, "10.20.0.2", rounds=30, size=6000, namespace=B, interface="tun0")
-    finally:
-        forwarder.send_signal(signal.SIGKILL)
-        forwarder.wait()
-
-
-# --- the plain ways ----------------
+    with forwarded(loss=0.04, swap=0.05, delay=0.004, seed=11):
+        return scenario(path, ADDRESS_B, rounds=30, size=6000, namespace=B, interface="tun0")
 
 
 def between(host: str = "10.20.0.2") -> None:
@@ -259,8 +169,6 @@ def record(name: str, path: Path) -> tuple[str, list[recording.Event]]:
 def main() -> None:
     if sys.argv[1:2] == ["serve"]:
         asyncio.run(serve_echo(sys.argv[2]))
-    elif sys.argv[1:2] == ["forward"]:
-        forward(loss=0.04, swap=0.05, delay=0.004, seed=11)
     elif sys.argv[1:2] == ["talk"]:
         host, rounds, size, compression = sys.argv[2:]
         method = None if compression == "none" else compression

@@ -37,6 +37,10 @@ log and manifest entry together, and stops where tshark and the programs disagre
   `faults/`.
 - `make/peers.py` builds, byte by byte, one capture for each case on which another analyzer
   fails: `peers.cases()`. Nothing of it is stored.
+- `make/chat_transports.py` sends two workloads (`make/workloads.py`: chat and feed) over five
+  transports, each over loopback and over a path with a round trip of 40 ms. Their `delivery` in
+  the manifest has requests, deliveries and delays as the programs logged them. The feed is held
+  out: it is for proving what was found with the chat, not for finding.
 - `make/readme.py` writes this page.
 - `make/golden.py` writes what some of them yield into `../reports/`; the samples in the README
   and in `docs/` come from captures as well and are made anew by `../docs/samples.py`. Run both
