@@ -216,7 +216,8 @@ def compared(
     """
     if all(any(str(path) == STDIN for path in paths) for paths in (a, b)):
         raise OptionError("only one of the two captures can be standard input")
-    _check(b, options)
+    for paths in (a, b):
+        _check(paths, options)
     sides = []
     for paths in (a, b):
         figures = Figures()
@@ -226,7 +227,7 @@ def compared(
 
 
 def _check(paths: Sequence[Path], options: Options) -> None:
-    """Raise at once what reading B will raise, not when A is done.
+    """Raise at once what reading B would raise when A is done.
 
     Of what is no file or folder (a pipe) nothing may be read twice.
     """

@@ -25,7 +25,6 @@ _compare = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-
 CaptureA = Annotated[Path, typer.Argument(metavar="A", help="A capture, a folder of them, or -.")]
 CaptureB = Annotated[Path, typer.Argument(metavar="B", help="What to put beside it.")]
 CsvFile = Annotated[
@@ -59,8 +58,7 @@ def compare(
     """Put two captures side by side: the same figures of both, difference and ratio.
 
     Handshake timings, bytes of a message, overhead, delay, and how connections ended.
-    B is called better or worse only where less is better, the difference is above 5 %
-    and both rest on enough samples.
+    B is called better or worse only where less is better and both rest on enough samples.
 
     Exit status: 0 compared, 2 cannot be done.
     """
@@ -90,6 +88,7 @@ def compare(
 @contextlib.contextmanager
 def _tables(csv: str | None, json: str | None) -> Iterator[Callable[[Any], None]]:
     """Open the files that are asked for; yield what writes rows to all of them."""
+    from analyzer.report.cells import Dialect
     from analyzer.report.single import SingleTable
     from analyzer.tables.schema import COMPARISON
 
@@ -102,10 +101,11 @@ def _tables(csv: str | None, json: str | None) -> Iterator[Callable[[Any], None]
             each.close()
 
     try:
-        for name, dialect in ((csv, "csv"), (json, "json")):
+        dialects: tuple[Dialect, ...] = ("csv", "json")
+        for name, dialect in zip((csv, json), dialects, strict=True):
             if name is not None:
                 target: Any = sys.stdout.buffer if name == STDOUT else name
-                made.append(SingleTable(target, COMPARISON, dialect))  # type: ignore[arg-type]
+                made.append(SingleTable(target, COMPARISON, dialect))
         yield write
     except BaseException:
         for each in made:

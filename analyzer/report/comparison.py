@@ -6,13 +6,13 @@ command line when both analyses are done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console
 from rich.text import Text
 
 from analyzer.report.layout import WIDE, Cell, Head, heading, say, table
-from analyzer.report.words import duration, number, printable, size
+from analyzer.report.words import duration, number, printable, share, size
 from analyzer.tables.comparison import FEW, NOTABLE, Compared, Comparison
 
 TITLES = {
@@ -54,30 +54,46 @@ def render(
     say(console, " ".join(sentences(comparison)))
     for group, title in TITLES.items():
         lines = [line for line in comparison.lines if line.metric.group == group]
-        rows = [_row(comparison, line, console) for line in lines if line.a or line.b]
-        if rows:
+        telling = [line for line in lines if _tells(line)]
+        if telling:
             heading(console, title, NOTES.get(group, ""))
-            table(console, _heads(console), rows)
+            _table(comparison, telling, console)
 
 
-def _heads(console: Console) -> list[Head]:
+def _tells(line: Compared) -> bool:
+    """Return whether a line says anything: one has such a thing, and not only once.
+
+    Median, 95th percentile and worst of one value are one.
+    """
+    again = line.metric.name.endswith(("_p95", "_worst"))
+    samples = [count for count in (line.samples_a, line.samples_b) if count is not None]
+    return bool(line.a or line.b) and not (again and max(samples, default=0) <= 1)
+
+
+def _table(comparison: Comparison, lines: Sequence[Compared], console: Console) -> None:
+    """Print lines; the last two columns only where one of the lines has something there."""
     heads = [Head("", "left", flexible=True), Head("A"), Head("B")]
     heads += [Head("difference"), Head("ratio")]
-    if console.width >= WIDE:
+    rows: list[list[Cell]] = []
+    for line in lines:
+        unit = line.metric.unit
+        values: list[Cell] = [line.metric.text, _value(line.a, unit), _value(line.b, unit)]
+        rows.append([*values, _difference(line), _ratio(line.ratio)])
+    counts = [_samples(line) for line in lines]
+    if console.width >= WIDE and any(counts):
         heads.append(Head("over"))
-    return [*heads, Head("B is", "left")]
+        rows = [[*row, Text(count, "dim")] for row, count in zip(rows, counts, strict=True)]
+    verdicts = [comparison.verdict(line) or "" for line in lines]
+    if any(verdicts):
+        heads.append(Head("B is", "left"))
+        words = [Text(word, _STYLES.get(word, "")) for word in verdicts]
+        rows = [[*row, word] for row, word in zip(rows, words, strict=True)]
+    table(console, heads, rows)
 
 
-def _row(comparison: Comparison, line: Compared, console: Console) -> tuple[Cell, ...]:
-    unit = line.metric.unit
-    cells: list[Cell] = [line.metric.text, _value(line.a, unit), _value(line.b, unit)]
-    cells += [_difference(line), _ratio(line.ratio)]
-    if console.width >= WIDE:
-        counts = (line.samples_a, line.samples_b)
-        known = [number(count) for count in counts if count is not None]
-        cells.append(Text(" / ".join(known), "dim"))
-    verdict = comparison.verdict(line)
-    return (*cells, Text(verdict or "", _STYLES.get(verdict or "", "")))
+def _samples(line: Compared) -> str:
+    counts = (line.samples_a, line.samples_b)
+    return " / ".join(number(count) for count in counts if count is not None)
 
 
 # --- numbers in words --------------------------------------------------------------
@@ -87,7 +103,7 @@ _SHOWN: dict[str, Callable[[float], str]] = {
     "bytes": lambda value: _bytes(value),
     "us": lambda value: duration(value * 1e3),
     "s": lambda value: duration(value * 1e9),
-    "ratio": lambda value: f"{100 * value:.1f} %",
+    "ratio": lambda value: share(value, 1),
 }
 
 
@@ -97,7 +113,9 @@ def _bytes(value: float) -> str:
 
 
 def _value(value: float | None, unit: str) -> Cell:
-    return _NONE.copy() if value is None else _SHOWN[unit](value)
+    if value is None:
+        return _NONE.copy()
+    return _SHOWN[unit](value) if value else "0"
 
 
 def _difference(line: Compared) -> Cell:

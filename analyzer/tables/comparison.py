@@ -350,7 +350,7 @@ def _message_metrics() -> Iterator[Metric]:
 def _overhead_metrics() -> Iterator[Metric]:
     group = "overhead"
     for prefix, who in _SENDERS.items():
-        text = f"of messages{_WHO[prefix]}"
+        text = f"overhead of messages{_WHO[prefix]}"
         # Better compression makes it larger: of messages alike as sent only.
         like = f"{prefix}transfer_bytes_per_message"
         yield Metric(f"{prefix}overhead_ratio", group, "ratio", text, _overhead(who), FEW, like)
