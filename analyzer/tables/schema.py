@@ -377,7 +377,7 @@ COMPARISON_GROUPS = (
 COMPARISON = Table(
     "comparison",
     "Two captures side by side (`wsanalyze compare A B`): the same rows in the same order "
-    "whatever they hold. No table of an analysis.",
+    "whatever they hold. An analysis of one capture has no such table.",
     (
         _text("metric", NEVER, "Stable name of the figure."),
         _enum("group", COMPARISON_GROUPS, NEVER, "What it is about."),
