@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from analyzer.tables.glossary import markdown
 from analyzer.tables.comparison import METRICS
+from analyzer.tables.glossary import markdown
 from analyzer.tables.schema import COMPARISON, TABLES
 
 PAGE = Path(__file__).parents[2] / "docs" / "tables.md"
