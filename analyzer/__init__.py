@@ -4,6 +4,7 @@
     >>> analysis = analyzer.analyze("capture.pcapng")
     >>> analysis.messages            # a pandas DataFrame
     >>> analyzer.read_csv("reports") # the same tables from a --csv folder
+    >>> analyzer.compare("before.pcap", "after.pcap")  # figures of both, difference, ratio
 
 Names are imported when first used, so that the command line starts without pandas.
 """
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 from analyzer.version import __version__
 
 if TYPE_CHECKING:
-    from analyzer.analysis import Analysis, Tables, analyze, read_csv
+    from analyzer.analysis import Analysis, Tables, analyze, compare, read_csv
     from analyzer.errors import (
         CaptureAccessError,
         CaptureError,
@@ -31,6 +32,7 @@ _HOMES = {
     "Analysis": "analysis",
     "Tables": "analysis",
     "analyze": "analysis",
+    "compare": "analysis",
     "read_csv": "analysis",
     "CaptureAccessError": "errors",
     "CaptureError": "errors",
@@ -54,6 +56,7 @@ __all__ = [
     "WsanalyzeError",
     "__version__",
     "analyze",
+    "compare",
     "read_csv",
 ]
 

@@ -23,6 +23,8 @@ from analyzer.errors import OptionError
 from analyzer.options import Options
 from analyzer.report.output import Writer
 from analyzer.tables import schema
+from analyzer.tables.comparison import Comparison, Side
+from analyzer.tables.figures import Figures
 from analyzer.tables.schema import Table, TableRows
 from analyzer.tables.summary import Summary
 from analyzer.tables.values import concatenated, to_series
@@ -49,7 +51,8 @@ _ORDER = {
     "scaling": ["scope", "clients"],
     "compression": ["connection", "direction"],
 }
-"""By what each DataFrame is sorted: rows leave the analysis as they are complete."""
+"""By what each DataFrame is sorted: rows leave the analysis as they are complete. The
+comparison's have an order of their own."""
 
 
 class Tables:
@@ -181,10 +184,87 @@ def analyze(
         OptionError: `where` cannot be evaluated.
         TypeError: There is no such option.
     """
-    several = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     collector = Collector()
-    summary = run([Path(path) for path in several], Options(**options), [collector], where=where)
+    summary = run(_several(paths), Options(**options), [collector], where=where)
     return Analysis(collector, summary)
+
+
+def compare(
+    a: StrPath | Sequence[StrPath],
+    b: StrPath | Sequence[StrPath],
+    *,
+    where: str | None = None,
+    **options: Any,
+) -> pd.DataFrame:
+    """Put two captures side by side.
+
+    Args:
+        a: a capture, a folder of captures, or several that are one; "-" is standard input.
+        b: the same; only one of the two may be standard input.
+        where: keep only connections for which this holds, in both; see analyze().
+        **options: fields of analyzer.Options.
+
+    Returns:
+        The table `comparison`: one row for each figure, with its difference (b - a)
+        and its ratio (b / a), in the order of docs/tables.md.
+
+    Raises:
+        CaptureError: One of the two cannot be read at all.
+        OptionError: `where` cannot be evaluated, or both are standard input.
+        TypeError: There is no such option.
+    """
+    made = compared(_several(a), _several(b), Options(**options), where=where)
+    return to_frame(made.rows())
+
+
+def compared(
+    a: Sequence[Path],
+    b: Sequence[Path],
+    options: Options,
+    *,
+    where: str | None = None,
+    on_progress: Progress | None = None,
+    stdin: BinaryIO | None = None,
+) -> Comparison:
+    """Analyse two captures, one after the other, and compare them.
+
+    Raises:
+        CaptureError: One of the two cannot be read at all.
+        OptionError: `where` cannot be evaluated, or both are standard input.
+    """
+    if all(any(str(path) == STDIN for path in paths) for paths in (a, b)):
+        raise OptionError("only one of the two captures can be standard input")
+    for paths in (a, b):
+        _check(paths, options)
+    sides = []
+    for paths in (a, b):
+        figures = Figures()
+        made = run(paths, options, [figures], where=where, on_progress=on_progress, stdin=stdin)
+        sides.append(Side(made, figures))
+    return Comparison(*sides)
+
+
+def _check(paths: Sequence[Path], options: Options) -> None:
+    """Raise at once what reading B would raise when A is done.
+
+    Of what is no file or folder (a pipe) nothing may be read twice.
+    """
+    from analyzer.capture.source import open_capture
+
+    if not any(_is_pipe(path) for path in paths):
+        open_capture(paths, options).close()
+
+
+def _is_pipe(path: Path) -> bool:
+    if str(path) == STDIN:
+        return True
+    # os.path answers False where Path raises: names of files may hold anything.
+    return os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))
+
+
+def _several(paths: StrPath | Sequence[StrPath]) -> list[Path]:
+    several = [paths] if isinstance(paths, str | os.PathLike) else paths
+    return [Path(path) for path in several]
 
 
 def read_csv(folder: StrPath) -> Tables:
@@ -206,6 +286,8 @@ def to_frame(rows: TableRows) -> pd.DataFrame:
         column.name: to_series(column, rows.values[column.name]) for column in rows.table.columns
     }
     frame = pd.DataFrame(columns)
+    if rows.table.name not in _ORDER:
+        return frame
     return frame.sort_values(_ORDER[rows.table.name], kind="stable", ignore_index=True)
 
 

@@ -1,7 +1,7 @@
 """The command line: arguments to options, an analysis, a report, an exit status.
 
-`wsanalyze FILE...` needs no verb. Verbs stand in VERBS: a further one is one function
-that takes the arguments behind it. Whatever is slow to import is imported by the
+`wsanalyze FILE...` needs no verb. Verbs stand in verbs.VERBS: a further one is one
+function that takes the arguments behind it. Whatever is slow to import is imported by the
 functions that need it, so that a small capture takes no longer than its analysis.
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,13 +18,24 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
+from analyzer.command import (
+    REPORTS,
+    SELECTION,
+    NoProgress,
+    PipeClosed,
+    Quiet,
+    Where,
+    pipes,
+    progress,
+    say_if_slow,
+)
 from analyzer.errors import OptionError, WsanalyzeError
+from analyzer.verbs import VERBS
 from analyzer.version import __version__
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from analyzer.pipeline import Progress
     from analyzer.report.connection import ConnectionReport
     from analyzer.report.output import Writer
     from analyzer.tables.summary import Summary
@@ -33,10 +43,6 @@ if TYPE_CHECKING:
 OK, FOUND, CALLERS_ERROR = 0, 1, 2
 INTERRUPTED, BROKEN_PIPE = 130, 141  # 128 and the signal's number, as shells have it
 
-PROGRESS_FROM_BYTES = 20_000_000
-"""Smaller inputs are done before a bar could be read."""
-SLOW_FROM_BYTES = 20_000_000
-"""Smaller inputs take seconds even where the kernels are not compiled."""
 
 T = TypeVar("T")
 Severity = Literal["info", "note", "warning", "error"]
@@ -84,8 +90,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-_REPORTS = "Reports"
-_SELECTION = "Selection"
 _MODEL = "Against plain HTTP"
 
 Files = Annotated[
@@ -99,53 +103,44 @@ Files = Annotated[
 ]
 CsvFolder = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Write all tables as CSV.", rich_help_panel=_REPORTS),
+    typer.Option(metavar="DIR", help="Write all tables as CSV.", rich_help_panel=REPORTS),
 ]
 ParquetFolder = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Write all tables as Parquet.", rich_help_panel=_REPORTS),
+    typer.Option(metavar="DIR", help="Write all tables as Parquet.", rich_help_panel=REPORTS),
 ]
 JsonFile = Annotated[
     str | None,
     typer.Option(
         metavar="FILE",
         help="Write all tables as one JSON document; - is standard output.",
-        rich_help_panel=_REPORTS,
+        rich_help_panel=REPORTS,
     ),
 ]
 KeptPayload = Annotated[
-    Payload, typer.Option(help="How much of each message to keep.", rich_help_panel=_REPORTS)
+    Payload, typer.Option(help="How much of each message to keep.", rich_help_panel=REPORTS)
 ]
 ShowSecrets = Annotated[
     bool,
     typer.Option(
         "--show-secrets",
         help="Show tokens in paths and subprotocols.",
-        rich_help_panel=_REPORTS,
-    ),
-]
-Where = Annotated[
-    str | None,
-    typer.Option(
-        metavar="EXPR",
-        help="Only connections for which this holds, such as "
-        "\"server_port == 8080 and path.str.startswith('/chat')\". Reads the input twice.",
-        rich_help_panel=_SELECTION,
+        rich_help_panel=REPORTS,
     ),
 ]
 Connection = Annotated[
     int | None,
-    typer.Option(metavar="N", min=0, help="Show one in full.", rich_help_panel=_SELECTION),
+    typer.Option(metavar="N", min=0, help="Show one in full.", rich_help_panel=SELECTION),
 ]
 Messages = Annotated[
-    bool, typer.Option("--messages", help="List messages.", rich_help_panel=_SELECTION)
+    bool, typer.Option("--messages", help="List messages.", rich_help_panel=SELECTION)
 ]
 NoControl = Annotated[
     bool,
     typer.Option(
         "--no-control",
         help="Leave out pings, pongs and closes in lists.",
-        rich_help_panel=_SELECTION,
+        rich_help_panel=SELECTION,
     ),
 ]
 Interval = Annotated[
@@ -180,8 +175,6 @@ FailOn = Annotated[
     Severity | None,
     typer.Option(help="Exit with 1 if there is a finding as grave as this or graver."),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no report on the terminal.")]
-NoProgress = Annotated[bool, typer.Option("--no-progress", help="Show no progress bar.")]
 Version = Annotated[
     bool,
     typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
@@ -213,6 +206,7 @@ def analyze(
 
     Without options: what the captures hold, handshake timings, messages,
     where the bytes went, findings, connections.
+    Two captures side by side: wsanalyze compare A B.
 
     Exit status: 0 analysed, 1 a finding as --fail-on asks for, 2 cannot be done.
     """
@@ -235,21 +229,8 @@ def analyze(
         hold=hold,
         no_keep_alive=no_keep_alive,
     )
-    with _pipes():
+    with pipes():
         return run(request)
-
-
-class _PipeClosed(Exception):
-    """The reader of standard output went away; no OSError, which typer would answer."""
-
-
-@contextlib.contextmanager
-def _pipes() -> Iterator[None]:
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError as error:
-        raise _PipeClosed from error
 
 
 def run(request: Request) -> int:
@@ -269,12 +250,13 @@ def run(request: Request) -> int:
         long_poll_hold_s=request.hold,
         keep_alive=not request.no_keep_alive,
     )
-    _say_if_slow(request)
+    say_if_slow(request.files)
     console = _console(request)
     single = _single_connection(request, console)
     writers = _writers(request, console)
     try:
-        with _progress(request) as on_progress:
+        wanted = not request.no_progress and not request.messages
+        with progress(request.files, wanted=wanted) as on_progress:
             summary = analyse(
                 request.files,
                 options,
@@ -298,32 +280,6 @@ def _numbers(name: str, given: Sequence[str], kind: Callable[[str], T]) -> tuple
         return tuple(dict.fromkeys(kind(text) for text in texts if text))
     except ValueError as error:
         raise OptionError(f"{name} takes numbers, not {', '.join(texts)!r}") from error
-
-
-def _input_bytes(request: Request) -> int:
-    return sum(path.stat().st_size for path in request.files if path.is_file())
-
-
-def _say_if_slow(request: Request) -> None:
-    """Say on standard error that a long input will take long, where it need not."""
-    if _input_bytes(request) >= SLOW_FROM_BYTES and uncompiled_kernels():
-        sys.stderr.write(
-            "note: the kernels are not compiled, so that this takes many times as long; "
-            "install again where there is a C compiler\n"
-        )
-
-
-def uncompiled_kernels() -> list[str]:
-    """Return the names of the kernels that run as plain Python."""
-    import analyzer.pipeline  # noqa: F401  loads the kernels of all stages
-
-    return sorted(
-        name
-        for name, module in sys.modules.items()
-        if name.startswith("analyzer.")
-        and re.fullmatch(r"_[a-z]\w*", name.rpartition(".")[2])
-        and (module.__file__ or "").endswith(".py")
-    )
 
 
 def _console(request: Request) -> Console | None:
@@ -409,38 +365,6 @@ def _print(
         render(summary, console)
 
 
-@contextlib.contextmanager
-def _progress(request: Request) -> Iterator[Progress | None]:
-    """Yield what shows progress on standard error; None where nobody would see it."""
-    wanted = sys.stderr.isatty() and not request.no_progress and not request.messages
-    if not wanted or _input_bytes(request) < PROGRESS_FROM_BYTES:
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
-
-    columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _reserved(name: str) -> Callable[[Sequence[str]], int]:
-    def refuse(arguments: Sequence[str]) -> int:
-        raise OptionError(
-            f"{name!r} is a verb that this version does not have yet",
-            hint=f"to analyse a file of that name: wsanalyze ./{name}",
-        )
-
-    return refuse
-
-
-VERBS: dict[str, Callable[[Sequence[str]], int]] = {
-    name: _reserved(name) for name in ("live", "interfaces", "compare")
-}
-"""Verbs by name: each takes the arguments behind it and returns the exit status."""
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status.
 
@@ -465,14 +389,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(str(error), error.hint)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except _PipeClosed:
+    except PipeClosed:
         _drop_stdout()
         return BROKEN_PIPE
     except Exception as error:
         # typer keeps its own copy of click in some versions, so that the class of
         # usage errors has no name that holds for all.
         if hasattr(error, "format_message"):
-            return _complain(error.format_message(), "wsanalyze --help lists all options")
+            verb = f" {given[0]}" if given[0] in VERBS else ""
+            return _complain(error.format_message(), f"wsanalyze{verb} --help lists all options")
         if os.environ.get("WSANALYZE_DEBUG"):
             raise
         # Nothing in traffic should get here; if it does, the fault is ours.

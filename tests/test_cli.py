@@ -13,7 +13,7 @@ import pytest
 from oracle.fake_pipeline import FakePipeline
 
 import analyzer
-from analyzer import cli
+from analyzer import cli, command
 from analyzer.errors import CaptureAccessError
 from analyzer.version import __version__
 
@@ -209,7 +209,7 @@ def test_long_input_without_compiled_kernels_says_so_once(
     files = [tmp_path / name for name in ("a.pcap", "b.pcap")]
     for file in files:
         with file.open("wb") as opened:
-            opened.truncate(cli.SLOW_FROM_BYTES // 2)
+            opened.truncate(command.SLOW_FROM_BYTES // 2)
     assert cli.main([str(files[0]), "-q"]) == 0
     assert capsys.readouterr().err == ""
     assert cli.main([*map(str, files), "-q"]) == 0
@@ -221,12 +221,12 @@ def test_long_input_without_compiled_kernels_says_so_once(
 
 @pytest.mark.usefixtures("pipeline")
 def test_compiled_kernels_are_not_complained_about(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in cli.uncompiled_kernels():
+    for name in command.uncompiled_kernels():
         monkeypatch.delitem(sys.modules, name)
     kernel = types.ModuleType("analyzer.packets._walk")
     kernel.__file__ = "analyzer/packets/_walk.abi3.so"
     monkeypatch.setitem(sys.modules, "analyzer.packets._walk", kernel)
-    assert cli.uncompiled_kernels() == []
+    assert command.uncompiled_kernels() == []
 
 
 def test_terminal_report_needs_no_slow_import() -> None:

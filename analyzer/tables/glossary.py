@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 
-from analyzer.tables.schema import TABLES, Column, Table, Type
+from analyzer.tables.comparison import METRICS, Metric
+from analyzer.tables.schema import COMPARISON, TABLES, Column, Table, Type
 from analyzer.tables.values import UNITS
 
 _READS: dict[Type, str] = {
@@ -61,7 +62,18 @@ as well, so that `analyzer.read_csv` restores every cell exactly. Nothing else i
 
 def markdown() -> str:
     """Return docs/tables.md: the introduction, and every table's columns."""
-    return "\n".join([_INTRODUCTION, *(_section(table) for table in TABLES)])
+    tables = [_section(table) for table in (*TABLES, COMPARISON)]
+    return "\n".join([_INTRODUCTION, *tables, _metrics()])
+
+
+def _metrics() -> str:
+    rows = "\n".join(_metric_row(metric) for metric in METRICS)
+    head = "| metric | group | unit | is |\n|---|---|---|---|\n"
+    return f"### Its rows\n\nAlways these, in this order.\n\n{head}{rows}\n"
+
+
+def _metric_row(metric: Metric) -> str:
+    return f"| {metric.name} | {metric.group} | {metric.unit} | {metric.text} |"
 
 
 def _section(table: Table) -> str:

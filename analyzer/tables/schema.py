@@ -503,6 +503,28 @@ COMPRESSION = Table(
     ),
 )
 
+COMPARISON_GROUPS = (
+    *("capture", "handshake", "messages", "overhead", "compression"),
+    *("delay", "closes", "findings", "http"),
+)
+COMPARISON = Table(
+    "comparison",
+    "Two captures side by side (`wsanalyze compare A B`): the same rows in the same order "
+    "whatever they hold. An analysis of one capture has no such table.",
+    (
+        _text("metric", NEVER, "Stable name of the figure."),
+        _enum("group", COMPARISON_GROUPS, NEVER, "What it is about."),
+        _enum("unit", ("count", "bytes", "us", "s", "ratio"), NEVER, "Of a, b, difference."),
+        Column("a", "ratio", "no such value in A", "The figure of the first capture."),
+        Column("b", "ratio", "no such value in B", "The figure of the second."),
+        Column("difference", "ratio", "a or b is null", "b - a."),
+        Column("ratio", "ratio", "a or b is null, or a is 0", "b / a."),
+        _int("samples_a", "a total", "Handshakes, messages, ... that a goes over."),
+        _int("samples_b", "a total", "The same of b."),
+    ),
+)
+"""Not in TABLES: analyses have none."""
+
 TABLES = (
     *(CONNECTIONS, HANDSHAKES, FRAMES, MESSAGES, PINGS, HTTP, LEDGER, FINDINGS),
     *(COMPRESSION, ALTERNATIVES, SCALING),

@@ -1,0 +1,99 @@
+"""What all verbs of the command line share: options, the progress bar, a closed pipe.
+
+Knows the terminal. Must not know what a verb does. Used by cli and verbs. Imports
+nothing slow, so that --help is there at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from analyzer.pipeline import Progress
+
+PROGRESS_FROM_BYTES = 20_000_000
+"""Smaller inputs are done before a bar could be read."""
+SLOW_FROM_BYTES = 20_000_000
+"""Smaller inputs take seconds even where the kernels are not compiled."""
+
+REPORTS = "Reports"
+SELECTION = "Selection"
+
+Where = Annotated[
+    str | None,
+    typer.Option(
+        metavar="EXPR",
+        help="Only connections for which this holds, such as "
+        "\"server_port == 8080 and path.str.startswith('/chat')\". Reads the input twice.",
+        rich_help_panel=SELECTION,
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no report on the terminal.")]
+NoProgress = Annotated[bool, typer.Option("--no-progress", help="Show no progress bar.")]
+
+
+class PipeClosed(Exception):
+    """The reader of standard output went away; no OSError, which typer would answer."""
+
+
+@contextlib.contextmanager
+def pipes() -> Iterator[None]:
+    """Turn the error of a reader that went away into PipeClosed.
+
+    Raises:
+        PipeClosed: It did.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise PipeClosed from error
+
+
+def input_bytes(files: Sequence[Path]) -> int:
+    """Return how much there is to read, as far as files are named."""
+    return sum(path.stat().st_size for path in files if path.is_file())
+
+
+def say_if_slow(files: Sequence[Path]) -> None:
+    """Say on standard error that a long input will take long, where it need not."""
+    if input_bytes(files) >= SLOW_FROM_BYTES and uncompiled_kernels():
+        sys.stderr.write(
+            "note: the kernels are not compiled, so that this takes many times as long; "
+            "install again where there is a C compiler\n"
+        )
+
+
+def uncompiled_kernels() -> list[str]:
+    """Return the names of the kernels that run as plain Python."""
+    import analyzer.pipeline  # noqa: F401  loads the kernels of all stages
+
+    return sorted(
+        name
+        for name, module in sys.modules.items()
+        if name.startswith("analyzer.")
+        and re.fullmatch(r"_[a-z]\w*", name.rpartition(".")[2])
+        and (module.__file__ or "").endswith(".py")
+    )
+
+
+@contextlib.contextmanager
+def progress(files: Sequence[Path], *, wanted: bool) -> Iterator[Progress | None]:
+    """Yield what shows progress on standard error; None where nobody would see it."""
+    if not (sys.stderr.isatty() and wanted) or input_bytes(files) < PROGRESS_FROM_BYTES:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+    columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
