@@ -349,6 +349,10 @@ class Selection:
             mask |= loose & np.isin(streams, self._tcp_streams)
             if rows.table.name == "findings":
                 mask |= loose & (streams == NULL)
+        if "scope" in rows.values:
+            # Totals of the connections that were compared: the selected ones.
+            total = schema.SCOPES.index("connections")
+            mask |= loose & (np.asarray(rows.values["scope"]) == total)
         return mask
 
 
@@ -409,7 +413,14 @@ def run(
         spool.seek(0)
         summary = Summary()
         chosen = [Selection(writer, selected) for writer in (*writers, summary)]
-        whole = pipeline.run(paths, options, chosen, on_progress=on_progress, stdin=again)
+        whole = pipeline.run(
+            paths,
+            options,
+            chosen,
+            on_progress=on_progress,
+            stdin=again,
+            only=selected.connections,
+        )
         summary.capture = whole.capture
         return summary
 

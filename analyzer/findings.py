@@ -468,3 +468,11 @@ DEFLATE_ESTIMATE_LIMIT = _kind(
     "",
     "What permessage-deflate would save is not estimated from here on: {detail} is reached.",
 )
+
+# --- what was compared with other transports -------------------------------------------
+COMPARED_LIMIT = _kind(
+    "compared-limit",
+    INFO,
+    "",
+    "Not all was compared with other transports to its full: {detail}.",
+)

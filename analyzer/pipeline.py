@@ -1,7 +1,6 @@
 """The way of the data, on one page.
 
-    capture -> packets -> tcp -> (tls) -> http -> websocket -> tables -> report
-                                                           \\-> alternatives -/
+    capture -> packets -> tcp -> (tls) -> http -> websocket -> tables -> alternatives -> report
 
 A file, standard input and (later) a live interface run the same stages. Each has
 `push(batch) -> batch` and is the only holder of state between batches. Called by the

@@ -96,31 +96,28 @@ class Cost:
     """What one transport costs each connection; arrays as in Conversations.
 
     Attributes:
-        transport: its name in the table; interval: ns between polls, 0 for others.
-        requests, packets, application_bytes, wire_bytes, header_bytes: in all.
+        transport: its name in the table.
+        interval: ns between polls, 0 for others.
+        sums: by the names of SUMS: in all, from SYN to the last packet.
+        steady: by the same names: per second, without what opens and closes a connection.
         tcp_connections: in all.
         empty_polls: answers without a message; of transports that do not poll 0.
-        delay: ns, summed over `delayed` messages; delays: by class, of `delay_range` ns.
+        per_message: wire bytes that a further message of the server adds.
+        observed: bool: heads of real exchanges were used.
         has_delay: whether the transport has a delay at all (one request a message has none
             to speak of: nobody knows when to ask).
-        steady_*: per second, without what opens and closes a connection.
-        per_message: wire bytes of a further message, when it comes alone; steady_wire of an
-            idle connection is idle_wire.
-        observed: bool: heads of real exchanges were used.
+        delay: ns, summed over all messages of the server.
+        delays: how many waited, by class; None where none does.
+        delay_range: ns, of all classes together.
     """
 
     transport: str
     interval: int
-    requests: Floats
-    packets: Floats
-    application_bytes: Floats
-    wire_bytes: Floats
-    header_bytes: Floats
+    sums: dict[str, Floats]
+    steady: dict[str, Floats]
     tcp_connections: Floats
     empty_polls: Floats
-    steady: dict[str, Floats]
     per_message: Floats
-    idle_wire: Floats
     observed: npt.NDArray[np.bool_]
     has_delay: bool = True
     delay: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -128,7 +125,7 @@ class Cost:
     delay_range: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
-STEADY: Final = ("requests", "packets", "header_bytes", "application_bytes", "wire_bytes")
+SUMS: Final = ("requests", "packets", "header_bytes", "application_bytes", "wire_bytes")
 
 
 @dataclass(slots=True)
@@ -209,7 +206,7 @@ class _Account:
         traffic, known = self.traffic, self.known
         if not known.keep_alive and not self.http2 and transport in _REQUESTING:
             connections = self.requests
-        running = self._totals()
+        running = self.totals()
         traffic.connect(connections)
         if self.http2:
             traffic.client_bytes += connections * _H2_CLIENT
@@ -217,19 +214,20 @@ class _Account:
             # The preface rides with the first request; the server's SETTINGS come alone.
             traffic.server_packets += connections
             traffic.client_acks += connections
-        totals = self._totals()
+        totals = self.totals()
         span = np.where(known.seconds > 0, known.seconds, np.nan)
         again = totals if not known.keep_alive and not self.http2 else running
         return Cost(
             transport,
             interval,
-            **totals,
-            tcp_connections=connections,
-            steady={name: again[name] / span for name in STEADY},
+            totals,
+            {name: again[name] / span for name in SUMS},
+            connections,
             **more,
         )
 
-    def _totals(self) -> dict[str, Floats]:
+    def totals(self) -> dict[str, Floats]:
+        """Return SUMS as they stand."""
         application = self.traffic.client_bytes + self.traffic.server_bytes
         return {
             "requests": self.requests.copy(),
@@ -266,7 +264,8 @@ def _exchange_wire(account: _Account, asked: _Asked, payload: Floats, held: floa
 
 def _mean_payload(known: Conversations) -> Floats:
     lane = known.lane(layout.PUSHES)
-    return lane["payload_bytes"] / np.maximum(lane["messages"], 1)
+    mean: Floats = lane["payload_bytes"] / np.maximum(lane["messages"], 1)
+    return mean
 
 
 def request(known: Conversations) -> Cost:
@@ -282,7 +281,6 @@ def request(known: Conversations) -> Cost:
         np.ones(len(known.heads)),
         empty_polls=_nothing(known),
         per_message=single,
-        idle_wire=_nothing(known),
         observed=_observed(known, "poll"),
         has_delay=False,
     )
@@ -327,7 +325,6 @@ def short_poll(known: Conversations, place: int, interval: int, *, http2: bool =
     last = np.where(lane["answers"] > 0, lane["last_answer"], 0)
     polls = np.maximum(ticks, last).astype(np.float64) + 1
     _answers(account, _SHORT, number, polls, 0.0)
-    empty = _exchange_wire(account, _SHORT, _nothing(known), 0.0)
     each = known.of_heads(lambda heads: heads.body.each)
     full = known.wire["server_header"] + known.wire["client_ack"] * known.wire["bulk_acks"]
     payload = _mean_payload(known) + each
@@ -338,7 +335,6 @@ def short_poll(known: Conversations, place: int, interval: int, *, http2: bool =
         empty_polls=polls - lane["answers"],
         # A further message makes the next answer longer, no more.
         per_message=payload * (1 + full / known.wire["mss"]),
-        idle_wire=empty * 1e9 / paced,
         observed=_observed(known, "poll"),
         delay=lane["delay"],
         delays=known.delays[:, number],
@@ -347,7 +343,7 @@ def short_poll(known: Conversations, place: int, interval: int, *, http2: bool =
     # Polls come at their interval, however short the capture.
     share = 1e9 / paced / np.maximum(polls, 1)
     posts = known.lane(layout.POSTS)["answers"] == 0
-    for name in STEADY:
+    for name in SUMS:
         exact = cost.steady[name] * known.seconds * share
         cost.steady[name] = np.where(posts & (known.seconds > 0), exact, cost.steady[name])
     return cost
@@ -373,7 +369,6 @@ def long_poll(known: Conversations, *, http2: bool = False) -> Cost:
     account.traffic.ask(one, size, acked=1.0)
     account.requests += 1
     single = _exchange_wire(account, _LONG, _mean_payload(known), 1.0)
-    idle = _exchange_wire(account, _LONG, _nothing(known), 1.0)
     posts = known.lane(layout.POSTS)["answers"] > 0
     return account.cost(
         "long-poll-h2" if http2 else "long-poll",
@@ -381,7 +376,6 @@ def long_poll(known: Conversations, *, http2: bool = False) -> Cost:
         one if http2 else one + posts,
         empty_polls=timeouts.astype(np.float64),
         per_message=single,
-        idle_wire=idle * 1e9 / (known.hold + known.gap),
         observed=_observed(known, "long-poll"),
         delay=lane["delay"],
         delays=known.delays[:, number],
@@ -439,7 +433,6 @@ def _pushed(
         one if http2 else one + posts,
         empty_polls=_nothing(known),
         per_message=single.wire_bytes,
-        idle_wire=_nothing(known),
         observed=_observed(known, transport),
         delay=np.zeros(len(known.heads), np.int64),
         delay_range=known.gap,
@@ -462,12 +455,8 @@ def websocket(known: Conversations, answered: Floats) -> Cost:
     per_client = known.client_header_bytes / np.maximum(sent, 1)
     per_write = known.server_header_bytes / np.maximum(writes, 1)
     record = known.wire["record"]
-    packets = answer_segments(
-        client, known.sizes[:, layout.POSTS], per_client + record, known.wire
-    )
-    traffic.client_bytes += (
-        client["payload_bytes"] + known.client_header_bytes + sent * record
-    )
+    packets = answer_segments(client, known.sizes[:, layout.POSTS], per_client + record, known.wire)
+    traffic.client_bytes += client["payload_bytes"] + known.client_header_bytes + sent * record
     traffic.client_packets += packets
     traffic.server_acks += np.maximum(0, sent - answered)
     traffic.server_acks += (packets - sent) * known.wire["bulk_acks"]
@@ -483,7 +472,6 @@ def websocket(known: Conversations, answered: Floats) -> Cost:
         one,
         empty_polls=_nothing(known),
         per_message=single.wire_bytes,
-        idle_wire=_nothing(known),
         observed=np.zeros(len(one), bool),
         delay=np.zeros(len(one), np.int64),
         delay_range=known.gap,
@@ -498,6 +486,5 @@ def websocket(known: Conversations, answered: Floats) -> Cost:
     traffic.client_packets += 1
     traffic.server_packets += 1
     account.requests += 1
-    for name, value in account._totals().items():
-        setattr(cost, name, value)
+    cost.sums = account.totals()
     return cost

@@ -120,7 +120,8 @@ def gaps_ns(tcp: Rows) -> Ints:
     begun, done = tcp["syn_time"], tcp["established_time"]
     seen = (begun != NULL) & (done != NULL)
     trips = np.where(seen, done, 0) - np.where(seen, begun, 0)
-    return np.maximum(trips, 0) + TURNAROUND_NS
+    gaps: Ints = np.maximum(trips, 0) + TURNAROUND_NS
+    return gaps
 
 
 def announced_mss(directions: Rows, slots: Ints) -> Ints:

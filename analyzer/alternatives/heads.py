@@ -242,9 +242,7 @@ def _merged(own: Heads, roles: dict[str, _Role]) -> Heads:
         if name not in pairs and "poll" in pairs:
             pairs[name] = _streamed(pairs["poll"], name)
     bodies = {
-        name: found[name].envelope(JSON_LIST)
-        for name in ("poll", "long-poll")
-        if name in found
+        name: found[name].envelope(JSON_LIST) for name in ("poll", "long-poll") if name in found
     }
     post = found.get("post")
     return Heads(
@@ -311,10 +309,12 @@ def _from_handshake(handshake: Handshake | None) -> Heads:
     the 101's other fields with the type and length of a body. docs/alternatives.md has an
     example.
     """
-    asked = handshake.request_header if handshake is not None else ()
+    asked: Fields = handshake.request_header if handshake is not None else ()
     target = (handshake.path if handshake is not None else None) or "/"
     given = handshake.response_header if handshake is not None else ()
-    upgrade = (float(handshake.request_bytes), float(handshake.response_bytes)) if asked else None
+    upgrade = None
+    if handshake is not None and asked:
+        upgrade = float(handshake.request_bytes), float(handshake.response_bytes)
     asked = _without_upgrade(asked or UNKNOWN)
     names = {name.lower() for name, _ in asked}
     if "connection" not in names:
@@ -458,9 +458,7 @@ def _h2_answer(status: int, fields: Fields) -> Fields:
 
 def _lowered(fields: Fields) -> Fields:
     return tuple(
-        (name.lower(), value)
-        for name, value in fields
-        if name.lower() not in _CONNECTION_SPECIFIC
+        (name.lower(), value) for name, value in fields if name.lower() not in _CONNECTION_SPECIFIC
     )
 
 

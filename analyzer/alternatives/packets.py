@@ -48,7 +48,8 @@ WIRE = row_dtype(
 
 def segments(size: Floats | float, wire: npt.NDArray[Any]) -> Floats:
     """Return how many packets carry `size` bytes that are written at once; at least 1."""
-    return np.maximum(1.0, np.ceil(np.asarray(size) / wire["mss"]))
+    count: Floats = np.maximum(1.0, np.ceil(np.asarray(size) / wire["mss"]))
+    return count
 
 
 def answer_segments(

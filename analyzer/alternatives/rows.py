@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.alternatives import lanes as layout
-from analyzer.alternatives.costs import STEADY, Conversations, Cost, Ints, all_costs, websocket
+from analyzer.alternatives.costs import SUMS, Conversations, Cost, Ints, all_costs, websocket
 from analyzer.alternatives.evidence import Ended
 from analyzer.alternatives.packets import Floats
 from analyzer.columns import NULL
@@ -33,7 +33,6 @@ _BINS: Final = 16  # of delays in a total, for each doubling
 _MAX_BINS: Final = 64 * _BINS
 _P95: Final = 0.95
 
-_INTS = ("requests", "packets", "header_bytes", "application_bytes", "wire_bytes")
 _CONNECTION, _SESSION, _CONNECTIONS, _SESSIONS = range(len(SCOPES))
 _MEASURED, _OBSERVED, _MODELLED = range(len(SOURCES))
 
@@ -60,8 +59,8 @@ class _Line:
 class _Sum:
     """One transport's line of totals."""
 
-    sums: dict[str, float] = field(default_factory=lambda: dict.fromkeys(_INTS, 0.0))
-    steady: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STEADY, 0.0))
+    sums: dict[str, float] = field(default_factory=lambda: dict.fromkeys(SUMS, 0.0))
+    steady: dict[str, float] = field(default_factory=lambda: dict.fromkeys(SUMS, 0.0))
     tcp_connections: float = 0.0
     empty_polls: float | None = None
     weighted: float = 0.0
@@ -123,9 +122,9 @@ class RowMaker:
             measured = line.source[0] == _MEASURED
             key = (line.transport, NULL if measured else int(line.interval[0]))
             one = totals.lines.setdefault(key, _Sum())
-            for name in _INTS:
+            for name in SUMS:
                 one.sums[name] += float(line.sums[name].sum())
-            for name in STEADY:
+            for name in SUMS:
                 one.steady[name] += float(line.steady[name][timed].sum())
             one.tcp_connections += float(line.tcp_connections.sum())
             if line.empty_polls is not None:
@@ -167,14 +166,14 @@ def _conversations(ended: Ended, *, keep_alive: bool) -> Conversations:
 
 
 def _modelled_line(cost: Cost) -> _Line:
-    count = len(cost.requests)
+    count = len(cost.tcp_connections)
     zeros = np.zeros(count)
     polls = cost.transport.startswith(("short-poll", "long-poll"))
     return _Line(
         cost.transport,
         np.full(count, cost.interval or NULL, np.int64),
         np.where(cost.observed, _OBSERVED, _MODELLED).astype(np.int8),
-        {name: getattr(cost, name) for name in _INTS},
+        cost.sums,
         cost.tcp_connections,
         cost.empty_polls if polls else None,
         cost.per_message,
@@ -191,11 +190,9 @@ def _measure(line: _Line, ended: Ended, known: Conversations) -> None:
     measured = ended.measured
     span = np.where(known.duration > 0, known.seconds, np.nan)
     line.source[:] = _MEASURED
-    line.sums = {name: measured[name].astype(np.float64) for name in _INTS}
+    line.sums = {name: measured[name].astype(np.float64) for name in SUMS}
     line.tcp_connections = measured["tcp_connections"].astype(np.float64)
-    line.steady = {
-        name: measured[f"steady_{name}"] / span for name in STEADY if name != "requests"
-    }
+    line.steady = {name: measured[f"steady_{name}"] / span for name in SUMS if name != "requests"}
     line.steady["requests"] = np.zeros(len(ended))
 
 
@@ -234,9 +231,7 @@ def _ratio(part: Floats, whole: Floats) -> Floats:
     return np.where(whole > 0, part / np.where(whole > 0, whole, 1), np.nan)
 
 
-def _break_even(
-    line: _Line, ours: _Line, pushes: Floats, seconds: Floats
-) -> Floats:
+def _break_even(line: _Line, ours: _Line, pushes: Floats, seconds: Floats) -> Floats:
     """Return messages of the server a second at which both cost the same; nan if nowhere."""
     here = line.sums["wire_bytes"] - pushes * line.per_message
     there = ours.sums["wire_bytes"] - pushes * ours.per_message
@@ -320,7 +315,7 @@ def _table_rows(
         columns["transport"].append(np.full(count, TRANSPORTS.index(line.transport), np.int8))
         columns["interval_s"].append(line.interval)
         columns["source"].append(line.source)
-        for name in _INTS:
+        for name in SUMS:
             columns[name].append(_rounded(line.sums[name]))
         for name in ("application", "wire"):
             whole = ours.sums[f"{name}_bytes"]
@@ -371,13 +366,15 @@ def _total_rows(scope: int, totals: _Totals) -> TableRows:
                 "transport": TRANSPORTS.index(transport),
                 "interval_s": interval,
                 "source": line.source,
-                **{name: round(line.sums[name]) for name in _INTS},
+                **{name: round(line.sums[name]) for name in SUMS},
                 "ratio_application": _over(line, ours, "application_bytes"),
                 "ratio_wire": _over(line, ours, "wire_bytes"),
                 "added_latency_ms_mean": line.delay / totals.pushes / 1e6
                 if delayed
                 else float("nan"),
-                "added_latency_ms_p95": _bins_p95_ms(line.bins, totals.pushes) if delayed else float("nan"),
+                "added_latency_ms_p95": _bins_p95_ms(line.bins, totals.pushes)
+                if delayed
+                else float("nan"),
                 "empty_polls": NULL if line.empty_polls is None else round(line.empty_polls),
                 "scope": scope,
                 "session": NULL,
@@ -402,9 +399,7 @@ def _scaling_rows(scope: int, totals: _Totals, clients: Sequence[int]) -> TableR
     for (transport, interval), line in totals.lines.items():
         for number in clients:
             rates = {
-                name: value / totals.steady_count * number
-                if totals.steady_count
-                else float("nan")
+                name: value / totals.steady_count * number if totals.steady_count else float("nan")
                 for name, value in line.steady.items()
             }
             rows.append(

@@ -7,7 +7,7 @@ exchanges and TCP's counts. Must not know costs. Used by alternatives.stage.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -84,6 +84,7 @@ class Sessions:
         self._early: dict[int, list[Exchange]] = {}
         self._streams: dict[int, _Stream] = {}
         self._wire: dict[int, int] = {}
+        self._cut_sessions = self._cut_messages = self._cut_streams = 0
 
     def push(self, http: HttpBatch, websockets: Collection[int]) -> None:
         """Take a batch's exchanges and ended TCP connections, less the slots `websockets`."""
@@ -111,12 +112,14 @@ class Sessions:
         if len(self._streams) > self._options.max_session_connections:
             oldest = next(iter(self._streams))
             del self._streams[oldest]
+            self._cut_streams += 1
             self._wire.pop(oldest, None)
 
     def _add(self, exchange: Exchange) -> None:
         session = self._sessions.get(exchange.group)
         if session is None:
             if len(self._sessions) >= self._options.max_sessions:
+                self._cut_sessions += 1
                 return
             session = _Session(len(self._sessions), exchange, exchange.kind)
             self._sessions[exchange.group] = session
@@ -127,8 +130,9 @@ class Sessions:
         _count(session, exchange)
         session.starts.append(exchange.request_first_time)
         del session.starts[: -self._options.max_session_messages]
-        room = self._options.max_session_messages - len(session.pushes)
-        session.pushes += exchange.deliveries[: max(0, room)]
+        room = max(0, self._options.max_session_messages - len(session.pushes))
+        session.pushes += exchange.deliveries[:room]
+        self._cut_messages += max(0, exchange.messages - room)
         session.empty += not exchange.messages
         _note_delay(session, exchange)
 
@@ -142,10 +146,23 @@ class Sessions:
                     waiting.append(exchange)
             return
         _count(session, exchange)
-        room = self._options.max_session_messages - len(session.posts)
+        room = max(0, self._options.max_session_messages - len(session.posts))
         time = exchange.request_last_time
-        session.posts += [(time, size) for size in exchange.sent[: max(0, room)]]
+        session.posts += [(time, size) for size in exchange.sent[:room]]
+        self._cut_messages += max(0, len(exchange.sent) - room)
         session.payload_bytes += sum(exchange.sent)
+
+    def cut(self) -> Iterator[str]:
+        """Yield a sentence for each limit that was reached."""
+        if self._cut_sessions:
+            yield f"{self._cut_sessions} exchanges belong to sessions above max_sessions"
+        if self._cut_messages:
+            yield f"{self._cut_messages} messages lie above max_session_messages of a session"
+        if self._cut_streams:
+            yield (
+                f"{self._cut_streams} TCP connections with HTTP above max_session_connections "
+                "were forgotten"
+            )
 
     def finish(self, latest: int) -> list[Ended]:
         """Return what sessions were, in the form of ended connections: a block for each kind."""

@@ -11,14 +11,17 @@ from collections.abc import Collection
 
 import numpy as np
 
+from analyzer import findings
 from analyzer.alternatives._schedule import Schedule
 from analyzer.alternatives.evidence import Ended, announced_mss, evidence, gaps_ns, joined
 from analyzer.alternatives.heads import Observed, from_handshake
 from analyzer.alternatives.rows import RowMaker
 from analyzer.alternatives.sessions import Sessions
 from analyzer.columns import NULL
+from analyzer.findings import Finding
 from analyzer.http.events import HttpBatch
 from analyzer.options import Options
+from analyzer.tables.finding_log import FindingLog
 from analyzer.tables.schema import TableRows
 from analyzer.websocket.connection import WebSocketConnection
 from analyzer.websocket.stage import WebSocketBatch
@@ -40,6 +43,7 @@ class AlternativesStage:
         self._observed = Observed()
         self._waiting: list[Ended] = []
         self._waiting_count = 0
+        self._early = 0
         self._rows = RowMaker(options, self._intervals)
         self._sessions = Sessions(options, self._intervals)
         self._latest = NULL
@@ -64,6 +68,7 @@ class AlternativesStage:
             if self._waiting_count > self._options.max_compared_connections:
                 # All at once: arithmetic on whole arrays is what makes it cheap.
                 out += self._rows.rows(joined(self._waiting))
+                self._early += self._waiting_count
                 self._waiting, self._waiting_count = [], 0
         return out
 
@@ -79,7 +84,21 @@ class AlternativesStage:
             ]
             out += self._rows.rows(block)
         self._waiting, self._waiting_count = [], 0
-        return [*out, *self._rows.totals()]
+        return [*out, *self._rows.totals(), *self._limits()]
+
+    def _limits(self) -> list[TableRows]:
+        """Return findings on what the limits cut."""
+        log = FindingLog(self._options)
+        texts = list(self._sessions.cut())
+        if self._early:
+            texts.append(
+                f"{self._early} connections above max_compared_connections had left with the "
+                "heads of their own handshakes when the capture ended"
+            )
+        log.add([Finding(findings.COMPARED_LIMIT, detail=text) for text in texts], {})
+        log.finish()
+        rows = log.take()
+        return [rows] if rows.count else []
 
     # --- connections
 

@@ -63,7 +63,8 @@ def section(rows: Sequence[Row], console: Console) -> None:
     sources = {row["source"] for row in rows} - {"measured"}
     if "observed" in sources or "modelled" in sources:
         which = "observed" if "observed" in sources else "modelled"
-        say(console, Text(f"Modelled {_SOURCES[which]}; docs/alternatives.md has the rules.", "dim"))
+        rules = "docs/alternatives.md has the rules."
+        say(console, Text(f"Modelled {_SOURCES[which]}; {rules}", "dim"))
 
 
 def name_of(row: Row) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from analyzer.report import alternatives
 from analyzer.report.layout import Cell, Head, bar, heading, is_ascii, say, severity, table, traffic
 from analyzer.report.listing import CONTROL, MessageListing
 from analyzer.report.terminal import ENDINGS, PART_NAMES, code_name, target
@@ -66,6 +67,7 @@ class ConnectionReport:
             heading(console, "Opening handshake")
             _fields(console, "handshakes", handshake, skip=_IN_THE_HEAD)
         self._ledger(console)
+        alternatives.section(self.rows("alternatives"), console)
         self._listing(console, control=control)
         self._pings(console)
         self._findings(console)
