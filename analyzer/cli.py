@@ -70,6 +70,7 @@ class Request:
     clients: list[str]
     hold: float
     no_keep_alive: bool
+    no_alternatives: bool
 
     @property
     def json_to_stdout(self) -> bool:
@@ -171,6 +172,14 @@ NoKeepAlive = Annotated[
         rich_help_panel=_MODEL,
     ),
 ]
+NoAlternatives = Annotated[
+    bool,
+    typer.Option(
+        "--no-alternatives",
+        help="Leave out what other transports would have cost.",
+        rich_help_panel=_MODEL,
+    ),
+]
 FailOn = Annotated[
     Severity | None,
     typer.Option(help="Exit with 1 if there is a finding as grave as this or graver."),
@@ -200,6 +209,7 @@ def analyze(
     clients: Clients = [],  # noqa: B006
     hold: Hold = 30.0,
     no_keep_alive: NoKeepAlive = False,
+    no_alternatives: NoAlternatives = False,
     version: Version = False,
 ) -> int:
     """Show what WebSocket traffic in captures does, and what it costs on the wire.
@@ -228,6 +238,7 @@ def analyze(
         clients=clients,
         hold=hold,
         no_keep_alive=no_keep_alive,
+        no_alternatives=no_alternatives,
     )
     with pipes():
         return run(request)
@@ -249,6 +260,7 @@ def run(request: Request) -> int:
         clients=_numbers("--clients", request.clients, int),
         long_poll_hold_s=request.hold,
         keep_alive=not request.no_keep_alive,
+        alternatives=not request.no_alternatives,
     )
     say_if_slow(request.files)
     console = _console(request)

@@ -127,6 +127,8 @@ class Options:
     """The same for all connections together: 50 ms at zlib's 15 to 35 MB/s."""
 
     # --- alternatives
+    alternatives: bool = True
+    """Whether messages are compared with other transports at all."""
     poll_intervals_s: tuple[float, ...] = (1.0,)
     """Intervals of the modelled short polling, start to start."""
     long_poll_hold_s: float = 30.0

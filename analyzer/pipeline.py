@@ -53,7 +53,7 @@ class Pipeline:
         self._http = HttpStage(options)
         self._websocket = WebSocketStage(options)
         self._tables = TableBuilder(options)
-        self._alternatives = AlternativesStage(options, only)
+        self._alternatives = AlternativesStage(options, only) if options.alternatives else None
 
     def push(self, records: RecordBatch) -> None:
         """Analyse one batch of captured packets."""
@@ -64,7 +64,8 @@ class Pipeline:
         self._take_segments(self._packets.finish())
         self._take_stream(self._tcp.finish())
         self._deliver(self._tables.finish())
-        self._deliver(self._alternatives.finish())
+        if self._alternatives is not None:
+            self._deliver(self._alternatives.finish())
         return self.summary
 
     def _take_segments(self, segments: SegmentBatch) -> None:
@@ -83,7 +84,8 @@ class Pipeline:
         http = self._http.push(stream)
         websocket = self._websocket.push(http)
         self._deliver(self._tables.push(websocket))
-        self._deliver(self._alternatives.push(websocket))
+        if self._alternatives is not None:
+            self._deliver(self._alternatives.push(websocket))
 
     def _deliver(self, tables: Sequence[TableRows]) -> None:
         for rows in tables:

@@ -149,6 +149,7 @@ def speed_rows(folder: Path, *, quick: bool) -> list[Row]:
     size = f"{large.path.stat().st_size / 1e6:.0f} MB of 60 kB messages, masked"
     small = named(few, "small frames")
     other = f"{OURS}, {content[few.name].connections} connections"
+    without = f"{OURS} --no-alternatives"
     return [
         Row(
             small,
@@ -159,6 +160,11 @@ def speed_rows(folder: Path, *, quick: bool) -> list[Row]:
             named(many, "small frames"),
             {OURS: ours(many.path), other: ours(few.path)},
             (slower(f"<= 1.5x the time for {content[few.name].connections}", other, 1.5),),
+        ),
+        Row(
+            f"{small}: what the alternatives add",
+            {OURS: ours(few.path), without: ours(few.path, "--no-alternatives")},
+            (slower("<= 1.3x without them", without, 1.3),),
         ),
         csv_row(small, few.path, folder),
         Row(
