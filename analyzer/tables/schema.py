@@ -505,7 +505,7 @@ COMPRESSION = Table(
 
 COMPARISON_GROUPS = (
     *("capture", "handshake", "messages", "overhead", "compression"),
-    *("delay", "closes", "findings", "http"),
+    *("delay", "closes", "findings", "http", "delivery"),
 )
 COMPARISON = Table(
     "comparison",

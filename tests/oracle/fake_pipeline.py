@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, BinaryIO
 
 from oracle.sample import batches
@@ -19,6 +19,7 @@ class FakePipeline:
     def __init__(self, rows: Sequence[TableRows] | None = None) -> None:
         self.rows = batches() if rows is None else list(rows)
         self.calls: list[tuple[list[str], Options, bytes | None]] = []
+        self.only: list[Collection[int] | None] = []
         self.error: BaseException | None = None
 
     def run(
@@ -28,8 +29,10 @@ class FakePipeline:
         writers: Sequence[Writer] = (),
         on_progress: Callable[[int, int | None], None] | None = None,
         stdin: BinaryIO | None = None,
+        only: Collection[int] | None = None,
     ) -> Summary:
         read = stdin.read() if stdin is not None else None
+        self.only.append(only)
         self.calls.append(([str(path) for path in paths], options, read))
         summary = Summary()
         summary.capture = Capture(files=[str(path) for path in paths], packets=48)

@@ -37,6 +37,12 @@ CONTRACT = {
     "compressed_messages inflated_messages payload_bytes transfer_bytes saved_bytes saved_ratio "
     "grown_messages grown_bytes estimated_messages estimated_payload_bytes "
     "estimated_saved_bytes estimated_ratio",
+    "alternatives": "connection transport interval_s source requests packets header_bytes "
+    "application_bytes wire_bytes ratio_application ratio_wire added_latency_ms_mean "
+    "added_latency_ms_p95 empty_polls scope session tcp_connections messages payload_bytes "
+    "duration_s requests_per_s break_even_per_s",
+    "scaling": "scope transport interval_s source clients requests_per_s packets_per_s "
+    "header_bits_per_s application_bits_per_s wire_bits_per_s",
 }
 """Columns by which scripts read the tables; others may only be added behind them."""
 
