@@ -47,6 +47,7 @@ _ORDER = {
     "findings": ["packet", "tcp_stream", "connection", "frame", "id", "text"],
     "alternatives": ["scope", "connection", "session"],
     "scaling": ["scope", "clients"],
+    "http_groups": ["group", "started_at"],
 }
 """By what each DataFrame is sorted: rows leave the analysis as they are complete."""
 
@@ -111,6 +112,11 @@ class Tables:
     def scaling(self) -> pd.DataFrame:
         """Rates of each transport for so many clients (Options.clients)."""
         return self._table(schema.SCALING)
+
+    @property
+    def http_groups(self) -> pd.DataFrame:
+        """One row for each group of plain HTTP exchanges that deliver messages."""
+        return self._table(schema.HTTP_GROUPS)
 
     def _table(self, table: Table) -> pd.DataFrame:
         if table.name not in self._made:

@@ -28,11 +28,15 @@ CONTRACT = {
     "pings": "connection direction ping_frame pong_frame payload_bytes rtt_us",
     "http": "tcp_stream exchange method host path status kind request_header_bytes "
     "request_body_bytes response_header_bytes response_body_bytes wire_bytes started_at wait_us "
-    "total_us",
+    "total_us group messages message_bytes empty",
     "ledger": "connection tcp_stream direction wire_bytes link_bytes ip_bytes tcp_bytes "
     "duplicate_bytes retransmitted_bytes tls_bytes http_bytes ws_header_bytes ws_control_bytes "
     "transfer_bytes unparsed_bytes packets pure_acks pure_ack_bytes lost_bytes",
     "findings": "id severity connection tcp_stream packet frame rfc text count",
+    "http_groups": "group kind transport client_ip server_ip server_port host path "
+    "tcp_connections requests answered empty_answers unchanged_answers empty_share messages "
+    "message_bytes wire_bytes wire_bytes_per_message interval_s interval_spread_s delay_us "
+    "started_at ended_at",
 }
 """Columns by which scripts read the tables; others may only be added behind them."""
 
