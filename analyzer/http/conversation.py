@@ -139,6 +139,7 @@ class Conversation(Messages):
         if side.mode == HEAD and side.is_client and not side.pending:
             self._pairs.new_meter()
         self._pairs.meter[0] += row[WIRE]
+        side.segments += 1
         at = 0
         while at < piece.length and not self.handed_on:
             if self._kept is not None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-_PREFIX: Final = 8
-"""What must be known of a line to name its field: "data: "; a mark of byte order besides."""
+_PREFIX: Final = 16
+"""More than must be known of a line: a mark of byte order, and "data: "."""
 _BOM: Final = b"\xef\xbb\xbf"
 _RECORD_SEPARATOR: Final = 0x1E
 

@@ -86,7 +86,8 @@ class Messages(Beginning):
             results.find(findings.HTTP_GROUP_LIMIT, self._slot, exchange.request_packet, limits)
         self._pause = max(PAUSE_NS, PAUSE_ROUND_TRIPS * round_trip(exchange))
         if head.method in _SENDING:
-            side.reader = RequestReader(transaction.target, head, results.options, results.store)
+            reader = RequestReader(transaction.target, head, results.options, results.store)
+            side.reader = reader if reader.reading else None
 
     def _answer_begins(
         self, side: Side, transaction: Transaction, head: Head, body: Body | None
@@ -149,10 +150,13 @@ class Messages(Beginning):
         side.mode = HEAD
         if transaction is None:
             return
-        if isinstance(reader, RequestReader):
-            if whole and transaction.exchange is not None:
-                content = body.content if body is not None else 0
-                transaction.exchange.sent = reader.end(content)
+        exchange = transaction.exchange
+        if whole and body is not None and exchange is not None and exchange.method in _SENDING:
+            if isinstance(reader, RequestReader):
+                exchange.sent = reader.end(body.content)
+            elif body.content:
+                exchange.sent = [body.content]
+        elif isinstance(reader, RequestReader):
             reader.settle()
         if not transaction.answered and (
             transaction.handshake is not None or transaction.method == "CONNECT"

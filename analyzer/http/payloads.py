@@ -235,19 +235,18 @@ def sockjs_frame(line: bytes) -> Found | None:
     Around a frame, jsonp and htmlfile put a call: `p("a[...]");`.
     """
     line = line.strip()
-    if b'("' in line and line[:1] not in (b"a", b"m", b"o", b"h", b"c"):
+    if b'("' in line and not line.startswith((b"a[", b'm"', b"c[")):
         text = _argument(line)
         if text is None:
             return None
         line = text.encode("utf-8", "surrogatepass")
-    kind, content = line[:1], line[1:]
-    if kind == b"a":
-        return sockjs_messages(content)
-    if kind == b"m":
-        found = sockjs_messages(b"[" + content + b"]")
+    if line.startswith(b"a"):
+        return sockjs_messages(line[1:])
+    if line.startswith(b"m"):
+        found = sockjs_messages(b"[" + line[1:] + b"]")
         return found if found is not None and len(found.sizes) == 1 else None
     # What xhr-streaming begins with is many times "h".
-    return NOTHING if line == b"o" or kind == b"c" or not line.strip(b"h") else None
+    return NOTHING if line == b"o" or line.startswith(b"c") or not line.strip(b"h") else None
 
 
 def sockjs_messages(body: bytes) -> Found | None:
