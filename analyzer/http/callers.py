@@ -120,18 +120,29 @@ def target_of(method: str, target: str) -> Target:
     return Target("?".join(telling), "?".join(lasting), paged=paged, names_client=named)
 
 
-def identity(ends: tuple[int, ...], values: Mapping[str, str], target: Target) -> bytes:
+Marks = tuple[str, ...]
+
+
+def marks_of(values: Mapping[str, str], target: Target) -> Marks:
+    """Return what tells a client from others: Host, and session or what it says of itself.
+
+    Args:
+        values: fields of the request, by name in lower case.
+        target: what it asks for.
+    """
+    host = values.get("host", "")
+    if target.session:
+        return host, target.transport, target.session
+    get = values.get
+    return host, get("cookie", ""), get("authorization", ""), get("user-agent", "")
+
+
+def identity(ends: tuple[int, ...], marks: Marks) -> bytes:
     """Return a digest of who asks whom.
 
     Args:
         ends: addresses of client and server, and the server's port.
-        values: fields of the request, by name in lower case.
-        target: what it asks for.
+        marks: of the client.
     """
-    if target.session:
-        who = [target.transport, target.session]
-    else:
-        who = [values.get(name, "") for name in ("cookie", "authorization", "user-agent")]
-    parts = (*map(str, ends), values.get("host", ""), *who)
-    text = "\0".join(parts).encode("utf-8", "surrogatepass")
+    text = "\0".join((*map(str, ends), *marks)).encode("utf-8", "surrogatepass")
     return blake2b(text, digest_size=16).digest()

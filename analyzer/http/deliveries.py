@@ -8,6 +8,7 @@ Called by http.messages.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, Protocol
 
@@ -362,11 +363,13 @@ class RequestReader:
         return list(found.sizes[: self._options.max_deliveries])
 
 
+@lru_cache(maxsize=256)
 def media_type(content_type: str | None) -> str:
     """Return a media type without its parameters, in lower case."""
     return (content_type or "").partition(";")[0].strip(" \t").lower()
 
 
+@lru_cache(maxsize=256)
 def looked_into(kind: str) -> bool:
     """Say whether content of a media type is read: text, or not said what."""
     if not kind or kind.startswith("text/"):

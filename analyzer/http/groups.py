@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Final
 
 from analyzer.columns import NULL
-from analyzer.http.callers import Target, identity, target_of
+from analyzer.http.callers import Marks, Target, identity, marks_of, target_of
 from analyzer.http.events import Exchange
 from analyzer.http.head import Head
 from analyzer.http.polling import GAP_NS, is_event_stream, is_stream, series_kind
@@ -54,11 +54,12 @@ class Caller:
         requests: how many came; busy: those without the end of their answers.
         finished: no request will come: FIN, RST, or said so.
         shared: several clients' requests come over it, from a proxy.
+        who: client of the last request; marks: by which it was known.
     """
 
     __slots__ = (
-        *("busy", "client_side", "finished", "lanes", "pool", "requests", "shared", "tcp"),
-        "who",
+        *("busy", "client_side", "finished", "lanes", "marks", "pool", "requests", "shared"),
+        *("tcp", "who"),
     )
 
     def __init__(self, tcp: Connection, client_side: int) -> None:
@@ -68,6 +69,7 @@ class Caller:
         self.requests = 0
         self.finished = False
         self.shared = False
+        self.marks: Marks = ()
         self.who = -1
         self.pool: Pool | None = None
         self.lanes: dict[Key, Lane] = {}
@@ -157,9 +159,12 @@ class Groups:
         target = target_of(head.method, head.target)
         exchange.tcp = caller.tcp
         exchange.transport = target.transport
-        who = self._client(identity(_ends(caller), head.values, target))
-        exchange.client_key = who
-        self._join_pool(caller, who)
+        marks = marks_of(head.values, target)
+        if marks != caller.marks:
+            # The same as in the request before, mostly: a digest is dear.
+            caller.marks = marks
+            self._join_pool(caller, self._client(identity(_ends(caller), marks)))
+        who = exchange.client_key = caller.who
         caller.busy += 1
         caller.requests += 1
         if exchange.method != "GET" and target.kind in ("", "plain"):
@@ -245,7 +250,7 @@ class Groups:
             return
         named = Target(lane.key[2], "", exchange.transport, session=session)
         values = {"host": exchange.host} if exchange.host is not None else {}
-        who = self._client(identity(_ends(caller), values, named))
+        who = self._client(identity(_ends(caller), marks_of(values, named)))
         self._forget(lane)
         caller.lanes.pop(lane.key, None)
         exchange.client_key = who

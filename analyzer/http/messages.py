@@ -77,6 +77,8 @@ class Messages(Beginning):
         if self._caller is None:
             tcp = results.handover.stream.connection(self._slot)
             self._caller = Caller(tcp, self._client)
+            exchange.tcp = tcp
+            self._pause = max(PAUSE_NS, PAUSE_ROUND_TRIPS * round_trip(exchange))
         groups = results.groups
         transaction.target, transaction.lane = groups.begin(self._caller, exchange, head)
         transaction.closes = _closes(head)
@@ -84,8 +86,7 @@ class Messages(Beginning):
             groups.limited = False
             limits = "max_held_exchanges or max_http_lanes allow"
             results.find(findings.HTTP_GROUP_LIMIT, self._slot, exchange.request_packet, limits)
-        self._pause = max(PAUSE_NS, PAUSE_ROUND_TRIPS * round_trip(exchange))
-        if head.method in _SENDING:
+        if head.method in _SENDING and transaction.target.transport:
             reader = RequestReader(transaction.target, head, results.options, results.store)
             side.reader = reader if reader.reading else None
 

@@ -49,38 +49,44 @@ def json_messages(body: bytes) -> Found | None:
     """
     try:
         text = body.decode("utf-8-sig")
-        begin = _skip(text, 0)
-        value, end = _DECODER.raw_decode(text, begin)
-        if _skip(text, end) != len(text):
-            return None
-        return _messages(text, begin, end, value)
-    except (ValueError, RecursionError):
+        return _messages(text, _skip(text, 0))
+    except (ValueError, IndexError, RecursionError):
         return None
 
 
-def _messages(text: str, begin: int, end: int, value: Any) -> Found:
-    if value is None or value in ("", [], {}) or _is_idle(value):
+def _messages(text: str, begin: int) -> Found | None:
+    first = text[begin]
+    if first == "[":
+        sizes, end = _elements(text, begin)
+        return Found(sizes) if _skip(text, end) == len(text) else None
+    members: dict[str, tuple[Any, int]] = {}
+    value: Any = members
+    if first == "{":
+        members, end = _members(text, begin)
+    else:
+        value, end = _DECODER.raw_decode(text, begin)
+    if _skip(text, end) != len(text):
+        return None
+    if first != "{":
+        return NOTHING if value is None or value == "" else Found((_bytes(text, begin, end),))
+    values = {name: value for name, (value, _) in members.items()}
+    if not values or _is_idle(values):
         return NOTHING
-    if isinstance(value, list):
-        return Found(_element_sizes(text, begin))
-    if isinstance(value, dict):
-        name = _chosen(value)
-        if name is not None:
-            return Found(_element_sizes(text, _value_at(text, begin, name)))
+    name = _chosen(values)
+    if name is not None:
+        return Found(_elements(text, members[name][1])[0])
     return Found((_bytes(text, begin, end),))
 
 
-def _is_idle(value: object) -> bool:
+def _is_idle(members: dict[str, Any]) -> bool:
     """Say whether an object has an empty list, and nothing in any list or object."""
-    if not isinstance(value, dict):
-        return False
-    inner = [each for each in value.values() if isinstance(each, list | dict)]
+    inner = [each for each in members.values() if isinstance(each, list | dict)]
     return not any(inner) and any(isinstance(each, list) for each in inner)
 
 
-def _chosen(value: dict[str, Any]) -> str | None:
+def _chosen(members: dict[str, Any]) -> str | None:
     """Return the name of the list that an object brings; None without one."""
-    lists = {name: each for name, each in value.items() if isinstance(each, list)}
+    lists = {name: each for name, each in members.items() if isinstance(each, list)}
     if len(lists) == 1:
         (name,) = lists
         return name if lists[name] else None
@@ -93,34 +99,48 @@ def _chosen(value: dict[str, Any]) -> str | None:
     return first if all(isinstance(each, dict) for each in longest) else None
 
 
-def _value_at(text: str, begin: int, name: str) -> int:
-    """Return where the value of a member begins; of members of one name the last."""
-    at, found = _skip(text, begin + 1), -1
-    while text[at] != "}":
-        key, at = _DECODER.raw_decode(text, at)
-        at = _skip(text, _skip(text, at) + 1)
-        if key == name:
-            found = at
-        _, at = _DECODER.raw_decode(text, at)
-        at = _behind_comma(text, at)
-    return found
+def _members(text: str, begin: int) -> tuple[dict[str, tuple[Any, int]], int]:
+    """Return each member's value and where it begins (of one name the last), and the end."""
+    members: dict[str, tuple[Any, int]] = {}
+    at = _skip(text, begin + 1)
+    if text[at] == "}":
+        return members, at + 1
+    while True:
+        name, at = _DECODER.raw_decode(text, at)
+        at = _skip(text, at)
+        if not isinstance(name, str) or text[at] != ":":
+            raise ValueError
+        at = _skip(text, at + 1)
+        value, end = _DECODER.raw_decode(text, at)
+        members[name] = value, at
+        at = _skip(text, end)
+        if text[at] == "}":
+            return members, at + 1
+        if text[at] != ",":
+            raise ValueError
+        at = _skip(text, at + 1)
 
 
-def _element_sizes(text: str, begin: int) -> tuple[int, ...]:
+def _elements(text: str, begin: int) -> tuple[tuple[int, ...], int]:
+    """Return the sizes of an array's elements as they are written, and its end."""
     at, sizes = _skip(text, begin + 1), []
-    while text[at] != "]":
+    if text[at] == "]":
+        return (), at + 1
+    is_ascii = text.isascii()
+    while True:
         _, end = _DECODER.raw_decode(text, at)
-        sizes.append(_bytes(text, at, end))
-        at = _behind_comma(text, end)
-    return tuple(sizes)
-
-
-def _behind_comma(text: str, at: int) -> int:
-    at = _skip(text, at)
-    return _skip(text, at + 1) if text[at] == "," else at
+        sizes.append(end - at if is_ascii else _bytes(text, at, end))
+        at = _skip(text, end)
+        if text[at] == "]":
+            return tuple(sizes), at + 1
+        if text[at] != ",":
+            raise ValueError
+        at = _skip(text, at + 1)
 
 
 def _skip(text: str, at: int) -> int:
+    if text[at : at + 1] > " ":
+        return at
     match = _SPACE.match(text, at)
     return match.end() if match is not None else at
 

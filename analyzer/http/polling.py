@@ -169,6 +169,8 @@ def _is_regular(length: int, interval: float, most: float) -> bool:
 def series_kind(exchanges: Iterable[Exchange], *, paged: bool) -> str:
     """Return how a group delivers: by a response that streams, if one does, else by polls."""
     series = list(exchanges)
+    if len(series) == 1 and not series[0].piecemeal and not is_event_stream(series[0]):
+        return "plain"
     for name, test in (("sse", is_event_stream), ("stream", is_stream)):
         if any(test(each) for each in series):
             return name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.http.callers import identity, target_of
+from analyzer.http.callers import identity, marks_of, target_of
 
 
 @pytest.mark.parametrize(
@@ -74,12 +74,15 @@ def test_transports(method, target, transport, kind, session):
 
 def test_identity_is_session_else_cookie_authorization_and_user_agent():
     ends = (0, 1, 0, 2, 80)
-    plain, named = target_of("GET", "/a"), target_of("POST", "/e/628/wkvzntlc/xhr_send")
     same = {"host": "h", "cookie": "a=1", "user-agent": "x"}
-    base = identity(ends, same, plain)
-    assert identity(ends, {**same, "accept": "*/*"}, target_of("GET", "/b")) == base
+
+    def who(values, target="/a", ends=ends):
+        return identity(ends, marks_of(values, target_of("POST", target)))
+
+    base = who(same)
+    assert who({**same, "accept": "*/*"}, "/b") == base
     for name in ("host", "cookie", "user-agent", "authorization"):
-        assert identity(ends, {**same, name: "other"}, plain) != base
-    assert identity((0, 9, 0, 2, 80), same, plain) != base
-    xhr = target_of("POST", "/e/628/wkvzntlc/xhr")
-    assert identity(ends, same, named) == identity(ends, {"host": "h"}, xhr)
+        assert who({**same, name: "other"}) != base
+    assert who(same, ends=(0, 9, 0, 2, 80)) != base
+    send, ask = "/e/628/wkvzntlc/xhr_send", "/e/628/wkvzntlc/xhr"
+    assert who(same, send) == who({"host": "h"}, ask) != who(same, "/e/629/wkvzntlc/xhr")

@@ -44,6 +44,11 @@ def sizes(found):
         (b'{"messages":[],"more":{}}', []),
         (b'{"more":{}}', [11]),
         *((none, None) for none in (b"", b"[1,", b"[1] x", b"\xff", b"hello", b"[" * 100_000)),
+        *(
+            (none, None)
+            for none in (b"[1 2]", b"[1,]", b"[,1]", b"[", b'{"a":1', b'{"a" 1}', b"{1:2}")
+        ),
+        *((none, None) for none in (b'{"a":1,}', b'{"a":1 "b":2}', b'{"a":[1,2]}]', b"null x")),
     ],
 )
 def test_json(body, expected):
@@ -62,6 +67,20 @@ def test_elements_are_as_long_as_they_were_written(values, space):
     written = [json.dumps(value, ensure_ascii=False) for value in values]
     body = f"{space}[{space}{f'{space},{space}'.join(written)}{space}]{space}".encode()
     assert sizes(json_messages(body)) == [len(each.encode()) for each in written]
+
+
+@given(st.binary(max_size=60) | st.text("[]{}:,\"'1 \\x1e4b6:=d", max_size=40).map(str.encode))
+def test_what_json_refuses_is_none(body):
+    try:
+        text = body.decode("utf-8-sig")
+        value = json.loads(text)
+    except ValueError:
+        assert json_messages(body) is None
+    else:
+        found = json_messages(body)
+        assert found is not None
+        if isinstance(value, list):
+            assert len(found.sizes) == len(value)
 
 
 @given(st.binary(max_size=60) | st.text("[]{}:,\"'1 \\x1e4b6:=d", max_size=40).map(str.encode))

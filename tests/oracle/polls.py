@@ -100,7 +100,7 @@ def lead(
         if round_trip_ms is not None:
             batch.connections["syn_time"] = START_TIME
             batch.connections["established_time"] = START_TIME + round(round_trip_ms * MS)
-        batch.connections["high1"] = 1
+        batch.connections["low1"] = 1
         batch.connections["port1"] = 80
         out = stage.push(batch, last=last)
         exchanges += out.exchanges
