@@ -289,9 +289,10 @@ def _numbers(name: str, given: Sequence[str], kind: Callable[[str], T]) -> tuple
     """Return the numbers of an option that takes several, also with commas between."""
     texts = [text.strip() for some in given for text in some.split(",")]
     try:
-        return tuple(dict.fromkeys(kind(text) for text in texts if text))
+        return tuple(dict.fromkeys(map(kind, texts)))
     except ValueError as error:
-        raise OptionError(f"{name} takes numbers, not {', '.join(texts)!r}") from error
+        kinds = "whole numbers" if kind is int else "numbers"
+        raise OptionError(f"{name} takes {kinds}, not {', '.join(texts)!r}") from error
 
 
 def _console(request: Request) -> Console | None:

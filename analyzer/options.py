@@ -9,11 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from analyzer.errors import OptionError
+
 KIB = 1024
 MIB = 1024 * KIB
 
 PayloadPolicy = Literal["none", "preview", "full"]
 OverlapPolicy = Literal["first", "last"]
+
+SHORTEST_S, LONGEST_S = 0.001, 86_400.0
+"""Of modelled polls: below a millisecond it is no polling, above a day nobody waits."""
+MOST_CLIENTS = 1_000_000_000
+MOST_VALUES = 16
+"""Intervals, and numbers of clients, of one analysis: each is rows for each connection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +185,36 @@ class Options:
     first. About 10 kB each."""
     max_failed_connects: int = 65_536
     """Failed TCP connects remembered for the handshake table."""
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense.
+
+        Raises:
+            OptionError: a number of the model of other transports is out of range.
+        """
+        _check("--interval (poll_intervals_s)", self.poll_intervals_s)
+        _check("--hold (long_poll_hold_s)", (self.long_poll_hold_s,))
+        if len(self.clients) > MOST_VALUES or any(
+            not isinstance(each, int) or not 0 < each <= MOST_CLIENTS for each in self.clients
+        ):
+            raise OptionError(
+                f"--clients (clients) takes up to {MOST_VALUES} whole numbers from 1 to "
+                f"{MOST_CLIENTS}, not {_listed(self.clients)}"
+            )
+
+
+def _check(name: str, seconds: tuple[float, ...]) -> None:
+    # Written so that nan is refused as well.
+    if len(seconds) > MOST_VALUES or not all(SHORTEST_S <= each <= LONGEST_S for each in seconds):
+        raise OptionError(
+            f"{name} takes up to {MOST_VALUES} numbers of seconds from {SHORTEST_S} to "
+            f"{LONGEST_S:.0f}, not {_listed(seconds)}"
+        )
+
+
+def _listed(values: tuple[float, ...]) -> str:
+    text = ", ".join(map(str, values))
+    return text if len(text) <= 60 else f"{text[:60]}..."
 
 
 DEFAULT = Options()

@@ -260,3 +260,57 @@ def test_a_fault_of_its_own_is_one_line(monkeypatch, capsys):
     monkeypatch.setenv("WSANALYZE_DEBUG", "1")
     with pytest.raises(RuntimeError):
         cli.main(["some.pcap"])
+
+
+# --- against plain HTTP
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        ([], {"poll_intervals_s": (1.0,), "clients": (), "long_poll_hold_s": 30.0}),
+        (["--interval", "0.5,1"], {"poll_intervals_s": (0.5, 1.0)}),
+        (["--interval", "0.5, 1", "--interval", "5,1"], {"poll_intervals_s": (0.5, 1.0, 5.0)}),
+        (["--clients", "1000", "--clients", "10000,100"], {"clients": (1000, 10_000, 100)}),
+        (["--hold", "20"], {"long_poll_hold_s": 20.0}),
+        (["--no-keep-alive"], {"keep_alive": False}),
+        (["--no-alternatives"], {"alternatives": False, "keep_alive": True}),
+    ],
+)
+def test_model_options(
+    pipeline: FakePipeline, arguments: list[str], wanted: dict[str, object]
+) -> None:
+    assert cli.main(["x", "-q", *arguments]) == 0
+    ((_, options, _),) = pipeline.calls
+    assert {name: getattr(options, name) for name in wanted} == wanted
+
+
+TOO_MANY = ",".join(map(str, range(1, 18)))
+
+
+@pytest.mark.parametrize("option", ["--interval", "--clients", "--hold"])
+@pytest.mark.parametrize(
+    "value", ["0", "-1", "nan", "inf", "x", "", ",", "1,,2", "1e30", "1;2", TOO_MANY, "1\n2"]
+)
+def test_model_options_that_make_no_sense(
+    pipeline: FakePipeline, capsys: Captured, option: str, value: str
+) -> None:
+    assert cli.main(["x", f"{option}={value}"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert option in err
+    assert "fault of wsanalyze" not in err
+    assert pipeline.calls == []
+
+
+@pytest.mark.usefixtures("pipeline")
+def test_clients_are_whole(capsys: Captured) -> None:
+    assert cli.main(["x", "--clients", "1.5"]) == 2
+    assert "whole numbers" in capsys.readouterr().err
+
+
+def test_options_of_a_python_program_are_checked_alike() -> None:
+    with pytest.raises(analyzer.OptionError, match="--interval"):
+        analyzer.analyze("captures/empty.pcap", poll_intervals_s=(0,))

@@ -7,6 +7,7 @@ import inspect
 import pytest
 
 from analyzer import options
+from analyzer.errors import OptionError
 from analyzer.options import DEFAULT, Options
 
 FIELDS = {field.name: field for field in dataclasses.fields(Options)}
@@ -43,3 +44,34 @@ def test_options_cannot_change_under_a_running_analysis() -> None:
 def test_secrets_are_hidden_unless_asked_for() -> None:
     assert not DEFAULT.show_secrets
     assert DEFAULT.payload != "full"
+
+
+NAN, INFINITE = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, 0.000_999, 86_401.0, NAN, INFINITE, -INFINITE])
+def test_times_that_make_no_sense_are_refused(value: float) -> None:
+    with pytest.raises(OptionError, match="--interval"):
+        Options(poll_intervals_s=(1.0, value))
+    with pytest.raises(OptionError, match="--hold"):
+        Options(long_poll_hold_s=value)
+
+
+@pytest.mark.parametrize("value", [0, -1, 10**9 + 1, 10**40, 1.5, NAN])
+def test_numbers_of_clients_that_make_no_sense_are_refused(value: int) -> None:
+    with pytest.raises(OptionError, match="--clients"):
+        Options(clients=(1000, value))
+
+
+def test_too_many_values_are_refused_in_a_short_line() -> None:
+    with pytest.raises(OptionError) as error:
+        Options(poll_intervals_s=tuple(range(1, 10_000)))
+    assert len(str(error.value)) < 200
+    with pytest.raises(OptionError):
+        Options(clients=tuple(range(1, 18)))
+    assert Options(poll_intervals_s=tuple(range(1, 17)), clients=tuple(range(1, 17)))
+
+
+def test_values_at_the_edge_are_taken() -> None:
+    assert Options(poll_intervals_s=(0.001, 86_400), long_poll_hold_s=0.001, clients=(1, 10**9))
+    assert Options(poll_intervals_s=(), clients=())

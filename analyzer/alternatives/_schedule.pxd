@@ -15,7 +15,6 @@ ctypedef struct Lane:
 
 ctypedef struct Conversation:
     long long origin
-    long long last_client
     long long last_server
     long long last_packet
     long long gap
@@ -36,7 +35,7 @@ cdef class Schedule:
     cdef Py_ssize_t _count
     cdef int _answer(self, Py_ssize_t c, Py_ssize_t lane, long long payload, long long messages)
     cdef int _delay(self, Py_ssize_t lane, long long wait, long long most)
-    cdef int _client(self, Py_ssize_t c, long long time, long long size)
+    cdef int _client(self, Py_ssize_t c, long long size)
     cdef int _write(self, Py_ssize_t c, long long size, long long first, long long last)
     cdef int _short_poll(self, Py_ssize_t c, Py_ssize_t lane, long long interval, long long time, long long size)
     cdef int _long_poll(self, Py_ssize_t c, long long time, long long size, bint joined)

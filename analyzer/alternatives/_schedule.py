@@ -14,6 +14,7 @@ import cython
 import numpy as np
 
 from analyzer.alternatives import lanes as layout
+from analyzer.alternatives.packets import ACK_DELAY_NS
 from analyzer.columns import NULL, grown
 from analyzer.tcp._state import record_view
 
@@ -27,7 +28,7 @@ _LONG_POLL = cython.declare(cython.int, layout.LONG_POLL)
 _SHORT_POLL = cython.declare(cython.int, layout.SHORT_POLL)
 _SIZE_CLASSES = cython.declare(cython.int, layout.SIZE_CLASSES)
 _DELAY_CLASSES = cython.declare(cython.int, layout.DELAY_CLASSES)
-_SOON = cython.declare(cython.longlong, 40_000_000)  # ns: costs.ACK_DELAY_NS
+_SOON = cython.declare(cython.longlong, ACK_DELAY_NS)
 
 
 @cython.cclass
@@ -84,8 +85,7 @@ class Schedule:
             self._by_connection(name)[numbers] = 0
         self._by_connection("lanes")["last_answer"][numbers] = NULL
         begun = np.zeros(len(numbers), layout.CONVERSATION)
-        for name in ("origin", "last_client", "last_server"):
-            begun[name] = origins
+        begun["origin"] = origins
         begun["gap"] = np.maximum(gaps, 1)
         begun["hold"] = max(hold, 1)
         begun["mss"] = np.maximum(mss, 1)
@@ -134,14 +134,14 @@ class Schedule:
             c = numbers[i]
             if c < 0 or c >= self._count:
                 continue
-            time = times[i]
             size = sizes[i] if sizes[i] > 0 else 0
             if senders[i] == 0:
-                self._client(c, time, size)
+                self._client(c, size)
                 continue
             # A clock that is set back delivers nothing before what it delivered already.
-            if time == _NULL or time < self.conversations[c].last_server:
-                time = self.conversations[c].last_server
+            time = self.conversations[c].last_server
+            if times[i] != _NULL and times[i] - self.conversations[c].origin > time:
+                time = times[i] - self.conversations[c].origin
             self.conversations[c].last_server = time
             header: cython.int = 2 if size < 126 else 4 if size < 65536 else 10
             self.conversations[c].server_header_bytes += header
@@ -200,11 +200,8 @@ class Schedule:
         return 0
 
     @cython.cfunc
-    def _client(
-        self, c: cython.Py_ssize_t, time: cython.longlong, size: cython.longlong
-    ) -> cython.int:
-        if time != _NULL and time > self.conversations[c].last_client:
-            self.conversations[c].last_client = time
+    def _client(self, c: cython.Py_ssize_t, size: cython.longlong) -> cython.int:
+        """Put a message of the client into a request of its own."""
         header: cython.int = 6 if size < 126 else 8 if size < 65536 else 14
         self.conversations[c].client_header_bytes += header
         self._answer(c, c * self.width + _POSTS, size, 1)
@@ -244,17 +241,14 @@ class Schedule:
         # Who polls waits for an answer before the next poll: a round trip at least.
         if interval < self.conversations[c].gap:
             interval = self.conversations[c].gap
-        since: cython.longlong = time - self.conversations[c].origin
-        tick: cython.longlong = 0
-        if since > 0:
-            tick = (since + interval - 1) // interval
+        tick: cython.longlong = (time + interval - 1) // interval
         if self.lanes[lane].open_messages and tick != self.lanes[lane].last_answer:
             self._answer(c, lane, self.lanes[lane].open_bytes, self.lanes[lane].open_messages)
             self.lanes[lane].open_bytes = self.lanes[lane].open_messages = 0
         self.lanes[lane].last_answer = tick
         self.lanes[lane].open_bytes += size
         self.lanes[lane].open_messages += 1
-        self._delay(lane, tick * interval - since if since > 0 else 0, interval)
+        self._delay(lane, tick * interval - time, interval)
         return 0
 
     @cython.cfunc
@@ -277,11 +271,11 @@ class Schedule:
             # It waits for the same request, or goes out with the message before it.
             self.lanes[lane].open_bytes += size
             self.lanes[lane].open_messages += 1
-            self._delay(lane, answer - time if answer > time else 0, gap)
+            self._delay(lane, answer - time, gap)
             return 0
         if begun:
             self._answer(c, lane, self.lanes[lane].open_bytes, self.lanes[lane].open_messages)
-        ready = answer + gap if begun else self.conversations[c].origin
+        ready = answer + gap if begun else 0
         if time > ready + hold:
             # Requests that nobody answered in time: each is held, answered empty, asked again.
             self.lanes[lane].timeouts += (time - ready) // (hold + gap)

@@ -357,8 +357,9 @@ def long_poll(known: Conversations, *, http2: bool = False) -> Cost:
     lane = known.lane(number)
     full = lane["answers"].astype(np.float64)
     # What is left behind the last answer: held in vain, and one that is never answered.
-    begun = np.where(full > 0, lane["last_answer"], 0)
-    left = np.maximum(0, known.duration - begun)
+    # The first request arrives at 0, a later one the gap after the answer before.
+    asked = np.where(full > 0, lane["last_answer"], -known.gap)
+    left = np.maximum(0, known.duration - asked)
     timeouts = lane["timeouts"] + left // (known.hold + known.gap)
     answered = full + timeouts
     is_held = np.where(lane["prompt"] < _HELD * full, answered, answered - lane["prompt"])

@@ -35,7 +35,7 @@ LANE = row_dtype(
         ("delay", "<i8"),  # ns, of all messages together
         ("prompt", "<i8"),  # answers that a request does not wait for
         ("timeouts", "<i8"),  # empty answers of long polls
-        ("last_answer", "<i8"),  # ns; of short polls the number of the tick
+        ("last_answer", "<i8"),  # ns since the origin; of short polls the number of the tick
         ("open_bytes", "<i8"),  # payload of the answer being filled
         ("open_messages", "<i8"),
     ]
@@ -45,8 +45,7 @@ LANE = row_dtype(
 CONVERSATION = row_dtype(
     [
         ("origin", "<i8"),  # ns: from when on messages can be delivered
-        ("last_client", "<i8"),  # ns of the latest message of either side
-        ("last_server", "<i8"),
+        ("last_server", "<i8"),  # ns since the origin: the server's latest message
         ("last_packet", "<i8"),  # that carried the end of the server's latest message
         ("gap", "<i8"),  # ns: between a long poll's answer and the next request's arrival
         ("hold", "<i8"),  # ns: how long a long poll is held
