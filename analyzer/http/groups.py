@@ -26,6 +26,8 @@ from analyzer.tcp.bytestream import Connection
 
 _LOOKED_AT: Final = 64
 """Pools and lanes of one key that are looked at for one that takes a request."""
+_READING_NS: Final = 5_000_000
+"""A client's time to read an answer, after which its connection is free again."""
 _CALLER_LANES: Final = 64
 """Lanes that a connection is remembered to have asked for."""
 
@@ -40,10 +42,10 @@ class Pool:
     def __init__(self) -> None:
         self.callers: list[Caller] = []
 
-    def is_open_to_more(self) -> bool:
-        """Say whether a new connection may be of the same client: it has no idle one."""
+    def is_open_to_more(self, tcp: Connection) -> bool:
+        """Say whether a new connection may be of the same client: it had no idle one to use."""
         self.callers = [each for each in self.callers if not each.finished]
-        return all(each.busy > 0 for each in self.callers)
+        return all(each.is_busy(tcp) for each in self.callers)
 
 
 class Caller:
@@ -55,11 +57,12 @@ class Caller:
         finished: no request will come: FIN, RST, or said so.
         shared: several clients' requests come over it, from a proxy.
         who: client of the last request; marks: by which it was known.
+        answered_at: ns of the end of its last answer; NULL before any.
     """
 
     __slots__ = (
-        *("busy", "client_side", "finished", "lanes", "marks", "pool", "requests", "shared"),
-        *("tcp", "who"),
+        *("answered_at", "busy", "client_side", "finished", "lanes", "marks", "pool"),
+        *("requests", "shared", "tcp", "who"),
     )
 
     def __init__(self, tcp: Connection, client_side: int) -> None:
@@ -71,8 +74,22 @@ class Caller:
         self.shared = False
         self.marks: Marks = ()
         self.who = -1
+        self.answered_at = NULL
         self.pool: Pool | None = None
         self.lanes: dict[Key, Lane] = {}
+
+    def is_busy(self, other: Connection) -> bool:
+        """Say whether its client could not use it yet when it opened connection `other`.
+
+        A capture at the server sees an answer half a round trip before the client does, and
+        a SYN half a round trip after it was sent; a client takes a moment to read.
+        """
+        if self.busy > 0:
+            return True
+        if NULL in (self.answered_at, other.syn_time, other.established_time):
+            return False
+        trip = max(0, other.established_time - other.syn_time)
+        return other.syn_time - self.answered_at <= trip + _READING_NS
 
 
 class Lane:
@@ -216,7 +233,7 @@ class Groups:
         if caller.pool is not None:
             return
         pools = self._pools.setdefault(who, deque(maxlen=_LOOKED_AT))
-        pool = next((each for each in pools if each.is_open_to_more()), None)
+        pool = next((each for each in pools if each.is_open_to_more(caller.tcp)), None)
         if pool is None:
             pool = Pool()
             pools.append(pool)

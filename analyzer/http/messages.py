@@ -196,6 +196,7 @@ class Messages(Beginning):
             reader.settle()
         if self._caller is not None and exchange.tcp is not None:
             self._caller.busy -= 1
+            self._caller.answered_at = exchange.response_last_time
             self._caller.finished = self._caller.finished or transaction.closes
 
     def _message_lost(self, side: Side) -> None:
