@@ -34,8 +34,8 @@ def test_page_shows_what_the_script_makes() -> None:
 
 def test_a_bar_can_be_missed() -> None:
     make = SCRIPT["Prediction"]
-    assert make("w", "websocket", "sse", "packets", 110, 100).met
-    assert not make("w", "websocket", "sse", "packets", 111, 100).met
+    assert make("w", "websocket", "sse", "packets", 109.9, 100).met
+    assert not make("w", "websocket", "sse", "packets", 110.1, 100).met
     assert not make("w", "websocket", "sse", "application_bytes", 97.9, 100).met
     assert make("w", "websocket", "sse", "delay_ms", 4.9, 0.0).met
     assert make("w", "websocket", "sse", "delay_ms", 114.0, 100.0).met

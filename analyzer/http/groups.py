@@ -57,11 +57,12 @@ class Caller:
         finished: no request will come: FIN, RST, or said so.
         shared: several clients' requests come over it, from a proxy.
         who: client of the last request; marks: by which it was known.
-        answered_at: ns of the end of its last answer; NULL before any.
+        asked_at: ns of the beginning of its last request; answered_at: of the end of its
+            last answer; NULL before any.
     """
 
     __slots__ = (
-        *("answered_at", "busy", "client_side", "finished", "lanes", "marks", "pool"),
+        *("answered_at", "asked_at", "busy", "client_side", "finished", "lanes", "marks", "pool"),
         *("requests", "shared", "tcp", "who"),
     )
 
@@ -74,7 +75,7 @@ class Caller:
         self.shared = False
         self.marks: Marks = ()
         self.who = -1
-        self.answered_at = NULL
+        self.asked_at = self.answered_at = NULL
         self.pool: Pool | None = None
         self.lanes: dict[Key, Lane] = {}
 
@@ -86,10 +87,11 @@ class Caller:
         """
         if self.busy > 0:
             return True
-        if NULL in (self.answered_at, other.syn_time, other.established_time):
+        if NULL in (self.asked_at, self.answered_at, other.syn_time, other.established_time):
             return False
         trip = max(0, other.established_time - other.syn_time)
-        return other.syn_time - self.answered_at <= trip + _READING_NS
+        opened = other.syn_time
+        return self.asked_at - trip <= opened <= self.answered_at + trip + _READING_NS
 
 
 class Lane:
@@ -183,6 +185,7 @@ class Groups:
             self._join_pool(caller, self._client(identity(_ends(caller), marks)))
         who = exchange.client_key = caller.who
         caller.busy += 1
+        caller.asked_at = exchange.request_first_time
         caller.requests += 1
         if exchange.method != "GET" and target.kind in ("", "plain"):
             return target, None

@@ -243,3 +243,17 @@ def test_cuts_never_change_what_exchanges_are(seed, cuts, limits, more):
     whole, parts = lead(events, options), lead(events, options, cuts=cuts)
     assert whole.exchanges == parts.exchanges
     assert whole.findings == parts.findings
+
+
+@pytest.mark.parametrize(("later", "pollers"), [(30, 1), (500, 2)])
+def test_connection_opened_before_the_answer_arrived_is_of_the_same_client(later, pollers):
+    """A capture at the server sees an answer, then a SYN that left before it had arrived.
+
+    Half a second later the first connection is idle: who opens another is another client.
+    """
+    events = polls(every(1000, 4), slot=0, Cookie="a=1")
+    request = events[-1][0] + later + 40
+    events += [(request, 1, 0, post("/say", b"x", Cookie="a=1")), (request + 1, 1, 1, answer(b""))]
+    events += polls(every(1000, 4, 4000), slot=1, Cookie="a=1")
+    out = lead(events, round_trip_ms=40).exchanges
+    assert len({each.group for each in out if each.kind == "poll"}) == pollers

@@ -85,11 +85,16 @@ def lead(
 ) -> HttpBatch:
     """Lead events through the stage, as one batch or cut before the rows at `cuts`.
 
+    Each connection opens a round trip before its first event.
+
     Returns:
         The last batch, with the exchanges and findings of all, in order of their requests.
     """
     rows = rows_at(events)
     slots = 1 + max(slot for _, slot, _, _ in events)
+    opened: dict[int, float] = {}
+    for at, slot, _, _ in events:
+        opened[slot] = min(at, opened.get(slot, at))
     stage = HttpStage(options or Options())
     bounds = [0, *sorted({at for at in cuts if 0 < at < len(rows)}), len(rows)]
     exchanges: list[Exchange] = []
@@ -98,8 +103,9 @@ def lead(
         last = end == len(rows)
         batch = batch_of(rows[begin:end], slots, list(range(slots)) if last else [])
         if round_trip_ms is not None:
-            batch.connections["syn_time"] = START_TIME
-            batch.connections["established_time"] = START_TIME + round(round_trip_ms * MS)
+            for slot, at in opened.items():
+                batch.connections["syn_time"][slot] = START_TIME + round((at - round_trip_ms) * MS)
+                batch.connections["established_time"][slot] = START_TIME + round(at * MS)
         batch.connections["low1"] = 1
         batch.connections["port1"] = 80
         out = stage.push(batch, last=last)
