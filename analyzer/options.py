@@ -154,8 +154,8 @@ class Options:
     findings_per_connection: int = 10
     """Rows of one kind of finding per connection; further ones are counted."""
     max_http_groups: int = 4096
-    """Groups of deliveries counted at once, for `http_groups`; the row of the oldest leaves
-    first. About 10 kB each."""
+    """Groups of deliveries counted at once, for `http_groups`; the row of the one that got an
+    exchange longest ago leaves first. At most 30 kB each."""
     max_failed_connects: int = 65_536
     """Failed TCP connects remembered for the handshake table."""
 

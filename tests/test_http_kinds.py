@@ -216,3 +216,27 @@ def test_segments_are_those_that_tshark_sees(name):
         found[str(port_of(each))] += each.request_segments
         found[str(server)] += each.response_segments
     assert found == ports
+
+
+# --- limits, over the whole pipeline
+
+
+LIMITS = [
+    {"max_held_exchanges": 3},
+    {"max_group_exchanges": 4},
+    {"max_http_lanes": 2},
+    {"max_http_groups": 1},
+    {"max_deliveries": 1, "max_delivery_body_bytes": 60},
+]
+
+
+@pytest.mark.parametrize("limits", LIMITS, ids=lambda limits: next(iter(limits)))
+@pytest.mark.parametrize("name", ["chat-long-poll", "python-aiohttp-plain-http"])
+def test_limits_do_not_make_results_depend_on_batches(name, limits):
+    path = CAPTURES / f"{name}.pcap"
+    whole = analyzer.analyze(path, **limits)
+    for batch_bytes in (700, 5000):
+        parts = analyzer.analyze(path, batch_bytes=batch_bytes, **limits)
+        for table in ("http", "http_groups", "findings"):
+            assert getattr(parts, table).equals(getattr(whole, table)), table
+    assert len(whole.http) == len(analyzer.analyze(path).http)
