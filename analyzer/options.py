@@ -102,7 +102,8 @@ class Options:
     """Messages of one HTTP exchange whose time and size are kept; further ones are counted."""
     max_held_exchanges: int = 4096
     """Exchanges that wait until it is known whether they are polls; the group that was used
-    longest ago is decided first, on what was seen of it. About 5 kB each."""
+    longest ago is decided first, on what was seen of it. About 5 kB each; each 64 messages of
+    an exchange count as one more."""
     max_group_exchanges: int = 64
     """Exchanges of one group before its kind is decided: enough to see an interval."""
     max_http_lanes: int = 16_384

@@ -204,6 +204,13 @@ class Messages(Beginning):
         if side.mode == HEAD:
             side.mode = SEEK
 
+    def _stop_reading(self) -> None:
+        """Let go what is kept of bodies whose ends will not be seen."""
+        for side in self._sides:
+            reader, side.reader = side.reader, None
+            if reader is not None:
+                reader.settle()
+
     def _no_more_requests(self) -> None:
         """Note that FIN or RST ends the connection."""
         if self._caller is not None:

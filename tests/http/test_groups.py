@@ -243,3 +243,14 @@ def test_cuts_never_change_what_exchanges_are(seed, cuts, limits, more):
     whole, parts = lead(events, options), lead(events, options, cuts=cuts)
     assert whole.exchanges == parts.exchanges
     assert whole.findings == parts.findings
+
+
+def test_exchanges_with_many_messages_count_for_more():
+    body = b"[" + b",".join([b"1"] * 4096) + b"]"
+    events = []
+    for number in range(10):
+        events += polls([10 * number], f"/item/{number}", body=body)
+    # 64 messages are one more exchange: 65 of 100 with the first, 130 with the second.
+    out = lead(events, Options(max_held_exchanges=100))
+    assert "http-group-limit" in ids(out)
+    assert not ids(lead(events, Options(max_held_exchanges=1000)))
