@@ -20,7 +20,7 @@ from analyzer.columns import NULL
 from analyzer.http.callers import Marks, Target, identity, marks_of, target_of
 from analyzer.http.events import Exchange
 from analyzer.http.head import Head
-from analyzer.http.polling import GAP_NS, is_event_stream, is_stream, series_kind
+from analyzer.http.polling import follows_at_once, is_event_stream, is_stream, series_kind
 from analyzer.options import Options
 from analyzer.tcp.bytestream import Connection
 
@@ -124,7 +124,7 @@ class Lane:
             caller.requests > 1
             and last is not None
             and last.complete
-            and begun - last.response_last_time <= GAP_NS
+            and follows_at_once(last, begun)
         )
 
     def is_free(self) -> bool:

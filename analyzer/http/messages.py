@@ -78,7 +78,7 @@ class Messages(Beginning):
             tcp = results.handover.stream.connection(self._slot)
             self._caller = Caller(tcp, self._client)
             exchange.tcp = tcp
-            self._pause = max(PAUSE_NS, PAUSE_ROUND_TRIPS * round_trip(exchange))
+            self._pause = max(PAUSE_NS, round(PAUSE_ROUND_TRIPS * round_trip(exchange)))
         groups = results.groups
         transaction.target, transaction.lane = groups.begin(self._caller, exchange, head)
         transaction.closes = _closes(head)

@@ -81,6 +81,7 @@ def lead(
     options: Options | None = None,
     *,
     round_trip_ms: float | None = 0.1,
+    near_server: bool = False,
     cuts: Sequence[int] = (),
 ) -> HttpBatch:
     """Lead events through the stage, as one batch or cut before the rows at `cuts`.
@@ -99,7 +100,9 @@ def lead(
         batch = batch_of(rows[begin:end], slots, list(range(slots)) if last else [])
         if round_trip_ms is not None:
             batch.connections["syn_time"] = START_TIME
-            batch.connections["established_time"] = START_TIME + round(round_trip_ms * MS)
+            end = START_TIME + round(round_trip_ms * MS)
+            batch.connections["synack_time"] = START_TIME if near_server else end
+            batch.connections["established_time"] = end
         batch.connections["low1"] = 1
         batch.connections["port1"] = 80
         out = stage.push(batch, last=last)
