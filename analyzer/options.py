@@ -110,7 +110,8 @@ class Options:
     """Messages of one HTTP exchange whose time and size are kept; further ones are counted."""
     max_held_exchanges: int = 4096
     """Exchanges that wait until it is known whether they are polls; the group that was used
-    longest ago is decided first, on what was seen of it. About 5 kB each."""
+    longest ago is decided first, on what was seen of it. About 5 kB each; each 64 messages of
+    an exchange count as one more."""
     max_group_exchanges: int = 64
     """Exchanges of one group before its kind is decided: enough to see an interval."""
     max_http_lanes: int = 16_384
@@ -181,8 +182,8 @@ class Options:
     findings_per_connection: int = 10
     """Rows of one kind of finding per connection; further ones are counted."""
     max_http_groups: int = 4096
-    """Groups of deliveries counted at once, for `http_groups`; the row of the oldest leaves
-    first. About 10 kB each."""
+    """Groups of deliveries counted at once, for `http_groups`; the row of the one that got an
+    exchange longest ago leaves first. At most 30 kB each."""
     max_failed_connects: int = 65_536
     """Failed TCP connects remembered for the handshake table."""
 

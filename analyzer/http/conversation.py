@@ -402,6 +402,7 @@ class Conversation(Messages):
 
     def _hand_on(self, *, search: bool = False) -> None:
         """Leave HTTP: what was held back goes first, then every row to come."""
+        self._stop_reading()
         self._pairs.settle()
         self.handed_on = True
         self._results.leave(self._slot, search=search)
@@ -432,4 +433,5 @@ class Conversation(Messages):
         self._pairs.unanswered(tcp, self._client, self._resets)
         if isinstance(server.body, BodyUntilClose) and server.finished:
             self._message_done(server)
+        self._stop_reading()
         self._pairs.settle()

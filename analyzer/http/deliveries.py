@@ -46,6 +46,9 @@ class _Parser(Protocol):
     def take(self, data: bytes, time: int) -> None:
         """Read on."""
 
+    def kept(self) -> int:
+        """Return how many bytes are kept."""
+
     def lost(self) -> None:
         """Bytes are missing."""
 
@@ -94,6 +97,9 @@ class _SockJsFrames:
         for size in found.sizes if found is not None else ():
             self._found.add(time, size)
 
+    def kept(self) -> int:
+        return self._lines.kept()
+
     def lost(self) -> None:
         self._lines.rest()
         self._lost = True
@@ -122,6 +128,9 @@ class _Chunks:
             self._tally.add(time, self._size)
         self._size, self._blank = 0, True
 
+    def kept(self) -> int:
+        return 0
+
     def lost(self) -> None:
         self._blank = False
 
@@ -141,8 +150,18 @@ class AnswerReader:
     """
 
     __slots__ = (
-        *("_always", "_chunks", "_exchange", "_inflater", "_limit", "_options", "_parser"),
-        *("_quiet", "_store", "_target", "_time", "_type", "_whole", "digest", "limited"),
+        *("_always", "_chunks", "_exchange", "_inflater", "_kept", "_limit", "_options"),
+        *(
+            "_parser",
+            "_quiet",
+            "_store",
+            "_target",
+            "_time",
+            "_type",
+            "_whole",
+            "digest",
+            "limited",
+        ),
         *("reading", "session", "tally"),
     )
 
@@ -155,6 +174,7 @@ class AnswerReader:
         self._limit = options.max_delivery_body_bytes
         self._type = media_type(exchange.content_type)
         self._time = exchange.response_last_time
+        self._kept = 0
         self._quiet = 0  # content since the last pause
         self.tally = Tally(options.max_deliveries)
         self.reading = self.limited = False
@@ -212,12 +232,12 @@ class AnswerReader:
             self._parser.take(data, time)
         if self._whole is not None:
             self._whole += data
-            self._store.kept += len(data)
-            total = self._options.max_delivery_bytes_total
-            if len(self._whole) > self._limit or self._store.kept > total:
-                self._drop()
-                # Chunks and lines of a download are not told from those of a stream yet.
-                self.limited = looked_into(self._type) or bool(self._target.transport)
+            if len(self._whole) > self._limit:
+                self._too_long()
+        self._account()
+        if self._store.kept > self._options.max_delivery_bytes_total:
+            self._too_long()
+            self._stop()
         self._quiet += len(data)
         if not self._always and self._whole is None and self._quiet > self._limit:
             self._stop()
@@ -233,21 +253,35 @@ class AnswerReader:
 
     def lost(self) -> None:
         """Bytes of the content were not captured."""
-        self._drop()
+        self._whole = None
         if self._inflater is not None or not self._always:
             self._stop()
         elif self._parser is not None:
             self._parser.lost()
 
+    def _account(self) -> None:
+        """Keep the count of what all readers keep."""
+        kept = len(self._whole) if self._whole is not None else 0
+        if self._parser is not None:
+            kept += self._parser.kept()
+        self._store.kept += kept - self._kept
+        self._kept = kept
+
+    def _too_long(self) -> None:
+        # Chunks and lines of a download are not told from those of a stream yet.
+        self.limited = looked_into(self._type) or bool(self._target.transport)
+        self._whole = None
+
     def _drop(self) -> None:
-        if self._whole is not None:
-            self._store.kept -= len(self._whole)
-            self._whole = None
+        """Keep nothing any more."""
+        self._whole = None
+        self._store.kept -= self._kept
+        self._kept = 0
 
     def _stop(self) -> None:
         self._drop()
-        if not self._always:
-            self._parser = self._chunks = None
+        # What an event stream brought so far counts; of others nothing is known.
+        self._parser = self._chunks = None
         self.reading = False
 
     # --- results

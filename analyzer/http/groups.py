@@ -20,7 +20,7 @@ from analyzer.columns import NULL
 from analyzer.http.callers import Marks, Target, identity, marks_of, target_of
 from analyzer.http.events import Exchange
 from analyzer.http.head import Head
-from analyzer.http.polling import GAP_NS, is_event_stream, is_stream, series_kind
+from analyzer.http.polling import follows_at_once, is_event_stream, is_stream, series_kind
 from analyzer.options import Options
 from analyzer.tcp.bytestream import Connection
 
@@ -30,6 +30,9 @@ _READING_NS: Final = 5_000_000
 """A client's time to read an answer, after which its connection is free again."""
 _CALLER_LANES: Final = 64
 """Lanes that a connection is remembered to have asked for."""
+
+_MESSAGES_OF_ONE: Final = 64
+"""Messages that count as one more exchange held: about as much memory."""
 
 Key = tuple[int, str, str]
 
@@ -102,12 +105,13 @@ class Lane:
         group: its number; -1 until decided, or if it is plain.
         series: exchanges that began, while undecided.
         waiting: those that are over, and wait for the decision.
+        weight: what they count for, together.
         last: the request that came last; caller: over which connection; turns: how many came.
     """
 
     __slots__ = (
         *("by_name", "caller", "digest", "group", "key", "kind", "last", "paged", "series"),
-        *("state", "turns", "waiting"),
+        *("state", "turns", "waiting", "weight"),
     )
 
     def __init__(self, key: Key, target: Target) -> None:
@@ -121,6 +125,7 @@ class Lane:
         self.last: Exchange | None = None
         self.caller: Caller | None = None
         self.turns = 0
+        self.weight = 0
         self.state = ""
         self.digest = b""
 
@@ -138,7 +143,7 @@ class Lane:
             caller.requests > 1
             and last is not None
             and last.complete
-            and begun - last.response_last_time <= GAP_NS
+            and follows_at_once(last, begun)
         )
 
     def is_free(self) -> bool:
@@ -204,6 +209,7 @@ class Groups:
         self._use(lane)
         if not lane.kind:
             lane.series.append(exchange)
+            lane.weight += 1
             self._held += 1
             if len(lane.series) >= self._options.max_group_exchanges:
                 self._decide(lane)
@@ -280,6 +286,12 @@ class Groups:
 
     def answered(self, lane: Lane, exchange: Exchange, state: str, digest: bytes) -> None:
         """Compare a complete answer with the one before in its lane."""
+        if not lane.kind:
+            # Many messages are kept with it.
+            weight = len(exchange.deliveries) // _MESSAGES_OF_ONE
+            lane.weight += weight
+            self._held += weight
+            self._keep_limits()
         exchange.unchanged = bool(digest) and (lane.state, lane.digest) == (state, digest)
         lane.state, lane.digest = state, digest
 
@@ -324,7 +336,8 @@ class Groups:
         if lane.kind != "plain":
             self._number(lane)
         self._undecided.pop(lane, None)
-        self._held -= len(lane.series)
+        self._held -= lane.weight
+        lane.weight = 0
         lane.series = []
         waiting, lane.waiting = lane.waiting, []
         for exchange in waiting:

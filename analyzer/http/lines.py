@@ -51,6 +51,10 @@ class Lines:
                 self._length = 0
             yield line[:keep], length
 
+    def kept(self) -> int:
+        """Return how many bytes of an unfinished line are kept."""
+        return len(self._begun)
+
     def rest(self) -> tuple[bytes, int]:
         """Return the line that has no end, and forget it."""
         line, length = bytes(self._begun), self._length
@@ -80,6 +84,10 @@ class TextLines:
                 self._lost = False
             else:
                 self._line(line, length, time)
+
+    def kept(self) -> int:
+        """Return how many bytes are kept."""
+        return self._lines.kept()
 
     def lost(self) -> None:
         """Go on behind the next line end: bytes are missing."""
@@ -136,6 +144,10 @@ class EventStream:
             elif line.startswith(b"data") and (length == 4 or line[4:5] == b":"):
                 self._field(line, length)
 
+    def kept(self) -> int:
+        """Return how many bytes are kept."""
+        return self._lines.kept() + sum(map(len, self._data))
+
     def lost(self) -> None:
         """Drop the event in progress: bytes of it are missing."""
         self._lines.rest()
@@ -169,4 +181,5 @@ class EventStream:
             else:
                 self._found(time, size)
         self._fields = self._size = 0
+        self._data = []
         self._lost = False

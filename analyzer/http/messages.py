@@ -78,7 +78,7 @@ class Messages(Beginning):
             tcp = results.handover.stream.connection(self._slot)
             self._caller = Caller(tcp, self._client)
             exchange.tcp = tcp
-            self._pause = max(PAUSE_NS, PAUSE_ROUND_TRIPS * round_trip(exchange))
+            self._pause = max(PAUSE_NS, round(PAUSE_ROUND_TRIPS * round_trip(exchange)))
         groups = results.groups
         transaction.target, transaction.lane = groups.begin(self._caller, exchange, head)
         transaction.closes = _closes(head)
@@ -204,6 +204,13 @@ class Messages(Beginning):
         self._message_done(side, whole=False)
         if side.mode == HEAD:
             side.mode = SEEK
+
+    def _stop_reading(self) -> None:
+        """Let go what is kept of bodies whose ends will not be seen."""
+        for side in self._sides:
+            reader, side.reader = side.reader, None
+            if reader is not None:
+                reader.settle()
 
     def _no_more_requests(self) -> None:
         """Note that FIN or RST ends the connection."""

@@ -19,16 +19,19 @@ from analyzer.http.events import Exchange
 _MS: Final = 1_000_000
 
 PAUSE_NS: Final = 50 * _MS
-"""Nothing for so long, and for three round trips: a pause. A window that is full waits one
-round trip, a lost segment mostly two."""
-PAUSE_ROUND_TRIPS: Final = 3
+PAUSE_ROUND_TRIPS: Final = 1.5
+"""Nothing for so long, and for so many round trips: a pause. A sender whose window is full
+waits one round trip."""
 
 HELD_NS: Final = 50 * _MS
-"""An answer that takes less was not held open."""
+TRIPS: Final = 1.5
+"""An answer that takes less than the way there and back, so many times since that varies, and
+50 ms, was not held open."""
 _CLEARLY_HELD_NS: Final = 250 * _MS
 """Few services work so long at an answer, so that one of a series must."""
 GAP_NS: Final = 25 * _MS
-"""Time that a client takes between an answer and its next request "at once"."""
+"""Time that a client takes between an answer and its next request "at once", beside the way
+to it and back."""
 _HELD_SHARE: Final = 0.6
 _AT_ONCE_SHARE: Final = 0.8
 
@@ -62,15 +65,35 @@ def round_trip(exchange: Exchange) -> int:
     return max(0, tcp.established_time - tcp.syn_time)
 
 
+def server_trip(exchange: Exchange) -> int:
+    """Return ns from where the capture was made to the server and back; 0 if not seen."""
+    tcp = exchange.tcp
+    if tcp is None or NULL in (tcp.syn_time, tcp.synack_time):
+        return round_trip(exchange)
+    return max(0, tcp.synack_time - tcp.syn_time)
+
+
+def client_trip(exchange: Exchange) -> int:
+    """Return ns from where the capture was made to the client and back; 0 if not seen."""
+    tcp = exchange.tcp
+    if tcp is None or NULL in (tcp.synack_time, tcp.established_time):
+        return round_trip(exchange)
+    return max(0, tcp.established_time - tcp.synack_time)
+
+
 def hold(exchange: Exchange) -> int:
     """Return ns from the end of the request to the end of the answer."""
     return exchange.response_last_time - exchange.request_last_time
 
 
 def is_held(exchange: Exchange) -> bool:
-    """Say whether the answer was held open: it took far longer than a round trip."""
-    wanted = max(HELD_NS, 2 * round_trip(exchange) + 10 * _MS)
-    return exchange.complete and hold(exchange) >= wanted
+    """Say whether the answer was held open: it took far longer than the way."""
+    return exchange.complete and hold(exchange) >= HELD_NS + TRIPS * server_trip(exchange)
+
+
+def follows_at_once(last: Exchange, begun: int) -> bool:
+    """Say whether a request at `begun` (ns) is all that a client does after an answer."""
+    return begun - last.response_last_time <= GAP_NS + TRIPS * client_trip(last)
 
 
 def is_event_stream(exchange: Exchange) -> bool:
@@ -128,21 +151,24 @@ def _is_long_poll(answered: Sequence[Exchange]) -> bool:
     ):
         return False
     held = [each for each in answered if is_held(each)]
-    trip = max(map(round_trip, answered))
-    quickest = trip or min(map(hold, answered))
+    trip = max(map(server_trip, answered))
     longest = max(map(hold, answered))
-    if len(held) < 2 or longest < max(_CLEARLY_HELD_NS, 4 * trip):
+    if len(held) < 2 or longest < _CLEARLY_HELD_NS + TRIPS * trip:
         return False
-    if not trip and longest < 4 * quickest and quickest < 4 * PAUSE_NS:
+    quickest = min(map(hold, answered))
+    if not trip and longest < 4 * quickest and quickest < 4 * HELD_NS:
         # The connection's begin was not captured: all of it may be the way.
         return False
-    gaps = [
-        (later.request_first_time - each.response_last_time, hold(each))
-        for each, later in pairwise(answered)
-    ]
-    at_once = sum(gap <= max(GAP_NS, 2 * trip) for gap, _ in gaps)
-    span = answered[-1].response_last_time - answered[0].request_first_time
-    return at_once >= _AT_ONCE_SHARE * len(gaps) and sum(map(hold, held)) >= _HELD_SHARE * span
+    at_once, idle = 0, 0
+    for each, later in pairwise(answered):
+        gap = later.request_first_time - each.response_last_time
+        at_once += follows_at_once(each, later.request_first_time)
+        idle += max(0, gap - client_trip(each))
+    asked = sum(map(hold, answered)) + idle
+    return (
+        at_once >= _AT_ONCE_SHARE * (len(answered) - 1)
+        and sum(map(hold, held)) >= _HELD_SHARE * asked
+    )
 
 
 def _is_poll(exchanges: Sequence[Exchange], answered: Sequence[Exchange]) -> bool:

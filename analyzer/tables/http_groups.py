@@ -115,18 +115,23 @@ class HttpGroups:
         self._limited = self._told = False
 
     def push(self, exchanges: Sequence[Exchange]) -> TableRows:
-        """Add exchanges; return the rows that must leave."""
+        """Add exchanges; return the rows that must leave.
+
+        The group that got none for longest leaves first; if one comes after all, it has
+        another row.
+        """
+        left = []
         for exchange in exchanges:
             if exchange.group < 0 or exchange.tcp is None:
                 continue
-            group = self._groups.get(exchange.group)
-            if group is None:
-                group = self._groups[exchange.group] = _Group(exchange)
+            group = self._groups.pop(exchange.group, None) or _Group(exchange)
+            self._groups[exchange.group] = group
             group.add(exchange)
-        left = []
-        while len(self._groups) > self._options.max_http_groups:
-            self._limited = True
-            left.append(self._cells(oldest := min(self._groups), self._groups.pop(oldest)))
+            # With each exchange: where a batch ends must not matter.
+            if len(self._groups) > self._options.max_http_groups:
+                self._limited = True
+                oldest = next(iter(self._groups))
+                left.append(self._cells(oldest, self._groups.pop(oldest)))
         return _rows(left)
 
     def findings(self) -> list[Finding]:

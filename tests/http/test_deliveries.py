@@ -6,10 +6,11 @@ import gzip
 import zlib
 
 import pytest
-from oracle.conversations import START_TIME
-from oracle.polls import MS, answer, chunk, chunked, get, lead, post
+from oracle.conversations import START_TIME, batch_of
+from oracle.polls import MS, answer, chunk, chunked, get, lead, post, rows_at
 from oracle.upgrades import ids
 
+from analyzer.http.transactions import HttpStage
 from analyzer.options import Options
 
 
@@ -74,7 +75,7 @@ def test_deliveries_have_the_time_of_their_last_byte():
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
 def test_content_coding(coding):
     body = b'[{"text":"%s"},2]' % (b"x" * 500)
-    sent = gzip.compress(body) if coding == "gzip" else zlib.compress(body)
+    sent = gzip.compress(body, mtime=0) if coding == "gzip" else zlib.compress(body)
     assert brought(answer(sent, Content_Encoding=coding)) == [511, 1]
     stream = chunked("text/event-stream", Content_Encoding=coding)
     maker = zlib.compressobj(wbits=31 if coding == "gzip" else 15)
@@ -201,3 +202,31 @@ def test_sizes_of_a_request_are_bounded():
     events = [(0, 0, 0, request), (1, 0, 1, answer(b""))]
     assert lead(events, Options(max_deliveries=2)).exchanges[0].sent == [1, 1]
     assert lead(events, Options(max_delivery_body_bytes=5)).exchanges[0].sent == [13]
+
+
+def test_nothing_stays_counted_of_bodies_that_end_somehow():
+    stage = HttpStage(Options())
+    eio = "/socket.io/?EIO=4&transport=polling&sid=S"
+    sockjs = chunked("application/javascript") + chunk(b'a["un')
+    events = [(0, 0, 0, post(eio, b"4hello")[:-2])]  # never ends
+    events += [(0, 1, 0, get("/a")), (1, 1, 1, answer(b"[1,2]")[:-1])]
+    events += [(0, 2, 0, post("/e/000/session/xhr_streaming", b"")), (1, 2, 1, sockjs)]
+    events += [(0, 3, 0, get("/a")), (1, 3, 1, answer(b"[1,2]"))]
+    stage.push(batch_of(rows_at(events), 4))
+    assert stage._results.store.kept == len(b"4hel") + len(b"[1,2") + len(b'a["un')
+    end = batch_of([], 4, [0, 1, 2, 3])
+    stage.push(end, last=True)
+    assert stage._results.store.kept == 0
+
+
+def test_unfinished_frames_of_all_connections_are_bounded():
+    events = []
+    for slot in range(20):
+        request = post(f"/e/000/session{slot}/xhr_streaming", b"")
+        stream = chunked("application/javascript") + chunk(b'a["one"]\na["' + b"x" * 500)
+        events += [(slot, slot, 0, request), (slot + 0.5, slot, 1, stream)]
+    options = Options(max_delivery_bytes_total=2000)
+    stage = HttpStage(options)
+    stage.push(batch_of(rows_at(events), 20))
+    assert stage._results.store.kept <= 2000
+    assert [each.messages for each in lead(events, options).exchanges] == [1] * 20

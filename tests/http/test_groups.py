@@ -257,3 +257,14 @@ def test_connection_opened_before_the_answer_arrived_is_of_the_same_client(later
     events += polls(every(1000, 4, 4000), slot=1, Cookie="a=1")
     out = lead(events, round_trip_ms=40).exchanges
     assert len({each.group for each in out if each.kind == "poll"}) == pollers
+
+
+def test_exchanges_with_many_messages_count_for_more():
+    body = b"[" + b",".join([b"1"] * 4096) + b"]"
+    events = []
+    for number in range(10):
+        events += polls([10 * number], f"/item/{number}", body=body)
+    # 64 messages are one more exchange: 65 of 100 with the first, 130 with the second.
+    out = lead(events, Options(max_held_exchanges=100))
+    assert "http-group-limit" in ids(out)
+    assert not ids(lead(events, Options(max_held_exchanges=1000)))

@@ -7,7 +7,7 @@ import random
 import pytest
 from oracle.polls import answer, chunk, chunked, get, kinds, lead, polls
 
-from analyzer.http.polling import is_held, round_trip
+from analyzer.http.polling import client_trip, is_held, round_trip, server_trip
 
 SECOND = 1000
 
@@ -128,10 +128,23 @@ def test_round_trips_make_no_long_polls():
     assert set(kinds(held([150, 155, 160, 140], 1), round_trip_ms=None)) == {"plain"}
 
 
-def test_held_is_far_more_than_a_round_trip():
-    (short, long) = lead(held([100, 500]), round_trip_ms=60).exchanges
-    assert round_trip(short) == 60_000_000
+def test_held_is_far_more_than_the_way_to_the_server():
+    (short, long) = lead(held([130, 500]), round_trip_ms=60).exchanges
+    assert round_trip(short) == server_trip(short) == 60_000_000
+    assert client_trip(short) == 0
     assert (is_held(short), is_held(long)) == (False, True)
+    (short, long) = lead(held([40, 60]), round_trip_ms=60, near_server=True).exchanges
+    assert (server_trip(short), client_trip(short)) == (0, 60_000_000)
+    assert (is_held(short), is_held(long)) == (False, True)
+
+
+def test_long_polls_over_a_long_way():
+    # 80 ms there and back; what comes up while no request is open is answered at once.
+    waits = [400, 1, 90, 1, 1, 200, 130, 1, 70, 300]
+    near_server = held(waits, 81)
+    assert set(kinds(near_server, round_trip_ms=80, near_server=True)) == {"long-poll"}
+    near_client = held([wait + 80 for wait in waits], 1)
+    assert set(kinds(near_client, round_trip_ms=80)) == {"long-poll"}
 
 
 # --- streams
@@ -188,8 +201,9 @@ def test_stalls_within_a_chunk_are_no_pieces():
 
 
 def test_pauses_of_a_far_server_are_longer():
-    assert kinds(pieces(6, 100), round_trip_ms=50) == ["plain"]
-    assert kinds(pieces(6, 200), round_trip_ms=50) == ["stream"]
+    # Slow start: a window each round trip.
+    assert kinds(pieces(6, 100), round_trip_ms=100) == ["plain"]
+    assert kinds(pieces(6, 160), round_trip_ms=100) == ["stream"]
 
 
 def test_events_are_sse_however_fast():

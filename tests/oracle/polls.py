@@ -81,6 +81,7 @@ def lead(
     options: Options | None = None,
     *,
     round_trip_ms: float | None = 0.1,
+    near_server: bool = False,
     cuts: Sequence[int] = (),
 ) -> HttpBatch:
     """Lead events through the stage, as one batch or cut before the rows at `cuts`.
@@ -104,8 +105,10 @@ def lead(
         batch = batch_of(rows[begin:end], slots, list(range(slots)) if last else [])
         if round_trip_ms is not None:
             for slot, at in opened.items():
-                batch.connections["syn_time"][slot] = START_TIME + round((at - round_trip_ms) * MS)
-                batch.connections["established_time"][slot] = START_TIME + round(at * MS)
+                begun, end = (START_TIME + round(ms * MS) for ms in (at - round_trip_ms, at))
+                batch.connections["syn_time"][slot] = begun
+                batch.connections["synack_time"][slot] = begun if near_server else end
+                batch.connections["established_time"][slot] = end
         batch.connections["low1"] = 1
         batch.connections["port1"] = 80
         out = stage.push(batch, last=last)

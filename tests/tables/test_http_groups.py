@@ -106,12 +106,17 @@ def test_rows_leave_early_above_the_limit():
     for slot in range(6):
         events += bodies([10 * slot + 500 * turn for turn in range(4)], [b"[]"] * 4, slot=slot)
     groups = HttpGroups(Options(max_http_groups=2))
-    early = groups.push(lead(events).exchanges)
+    by_group = sorted(lead(events).exchanges, key=lambda each: each.group)
+    early = groups.push(by_group)
     assert list(early.values["group"]) == [0, 1, 2, 3]
     assert [finding.kind.id for finding in groups.findings()] == ["http-groups-limit"]
     assert not groups.findings()
     assert list(groups.finish().values["group"]) == [4, 5]
     assert groups.finish().count == 0
+    # One by one the same rows leave.
+    groups = HttpGroups(Options(max_http_groups=2))
+    rows = [groups.push([exchange]) for exchange in by_group]
+    assert [number for table in rows for number in table.values["group"]] == [0, 1, 2, 3]
 
 
 def test_intervals_of_a_long_group_do_not_depend_on_the_order():
