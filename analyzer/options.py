@@ -148,8 +148,8 @@ class Options:
     """Numbers of clients for which `scaling` states rates."""
     max_compared_connections: int = 2048
     """Ended connections that wait for the end of the capture, since an exchange with the
-    same host may still show real heads; the oldest go first, with the heads that their own
-    handshake has. 1.5 kB each."""
+    same host may still show real heads; when one more ends, they all go with the heads that
+    their own handshakes have. 1.5 kB each."""
     max_sessions: int = 1024
     """Sessions of plain HTTP that are compared; later ones are not."""
     max_session_messages: int = 16_384

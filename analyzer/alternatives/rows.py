@@ -32,6 +32,7 @@ from analyzer.tables.schema import (
 _BINS: Final = 16  # of delays in a total, for each doubling
 _MAX_BINS: Final = 64 * _BINS
 _P95: Final = 0.95
+_MOST: Final = 2**62  # of what stands in a column
 
 _CONNECTION, _SESSION, _CONNECTIONS, _SESSIONS = range(len(SCOPES))
 _MEASURED, _OBSERVED, _MODELLED = range(len(SOURCES))
@@ -116,7 +117,8 @@ class RowMaker:
         totals.messages += int(posts["messages"].sum() + pushes["messages"].sum())
         totals.pushes += int(pushes["messages"].sum())
         totals.payload += int(posts["payload_bytes"].sum() + pushes["payload_bytes"].sum())
-        totals.duration += int(known.duration.sum())
+        # Python's integers: clocks that jump give more than 2^63 ns in sum.
+        totals.duration += sum(known.duration.tolist())
         for line in lines:
             # Real polls have an interval each, modelled ones the same.
             measured = line.source[0] == _MEASURED
@@ -297,7 +299,7 @@ def _bins_p95_ms(bins: npt.NDArray[np.int64], pushes: int) -> float:
 
 
 def _rounded(values: Any) -> npt.NDArray[np.int64]:
-    return np.rint(np.clip(np.asarray(values, np.float64), 0, 2.0**62)).astype(np.int64)
+    return np.rint(np.clip(np.asarray(values, np.float64), 0, _MOST)).astype(np.int64)
 
 
 def _table_rows(
@@ -381,7 +383,7 @@ def _total_rows(scope: int, totals: _Totals) -> TableRows:
                 "tcp_connections": round(line.tcp_connections),
                 "messages": totals.messages,
                 "payload_bytes": totals.payload,
-                "duration_s": totals.duration,
+                "duration_s": min(totals.duration, _MOST),
                 "requests_per_s": line.sums["requests"] / seconds if seconds else float("nan"),
                 "break_even_per_s": rate if rate > 0 else float("nan"),
             }
