@@ -14,7 +14,8 @@ import numpy as np
 from analyzer import findings
 from analyzer.alternatives._schedule import Schedule
 from analyzer.alternatives.evidence import Ended, announced_mss, evidence, gaps_ns, joined
-from analyzer.alternatives.heads import Observed, from_handshake
+from analyzer.alternatives.heads import HeadMaker, Observed
+from analyzer.alternatives.http2 import HeadSizes
 from analyzer.alternatives.rows import RowMaker
 from analyzer.alternatives.sessions import Sessions
 from analyzer.columns import NULL
@@ -42,12 +43,14 @@ class AlternativesStage:
         self._hold = round(options.long_poll_hold_s * _NS)
         self._schedule = Schedule(self._intervals)
         self._is_open = np.zeros(0, bool)
-        self._observed = Observed()
+        self._sizes = HeadSizes(options.max_hpack_bytes)
+        self._heads = HeadMaker(self._sizes)
+        self._observed = Observed(options, self._sizes)
         self._waiting: list[Ended] = []
         self._waiting_count = 0
         self._early = 0
         self._rows = RowMaker(options, self._intervals)
-        self._sessions = Sessions(options, self._intervals)
+        self._sessions = Sessions(options, self._intervals, self._heads)
         self._latest = NULL
 
     def push(self, batch: WebSocketBatch) -> list[TableRows]:
@@ -96,7 +99,7 @@ class AlternativesStage:
     def _limits(self) -> list[TableRows]:
         """Return findings on what the limits cut."""
         log = FindingLog(self._options)
-        texts = list(self._sessions.cut())
+        texts = [*self._sessions.cut(), *self._observed.cut(), *self._sizes.cut()]
         if self._early:
             texts.append(
                 f"{self._early} connections above max_compared_connections had left with the "
@@ -166,7 +169,7 @@ class AlternativesStage:
             connection=np.array([each.connection for each in ended], np.int64),
             session=np.full(len(ended), NULL, np.int64),
             hosts=[each.handshake.host if each.handshake else None for each in ended],
-            heads=[from_handshake(each.handshake) for each in ended],
+            heads=[self._heads.from_handshake(each.handshake) for each in ended],
             duration=duration,
             gap=shared["gap"],
             hold=shared["hold"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, BinaryIO
 
 from oracle.sample import batches
@@ -28,6 +28,7 @@ class FakePipeline:
         writers: Sequence[Writer] = (),
         on_progress: Callable[[int, int | None], None] | None = None,
         stdin: BinaryIO | None = None,
+        only: Collection[int] | None = None,
     ) -> Summary:
         read = stdin.read() if stdin is not None else None
         self.calls.append(([str(path) for path in paths], options, read))
