@@ -167,8 +167,17 @@ class Options:
     """Numbers of clients for which `scaling` states rates."""
     max_compared_connections: int = 2048
     """Ended connections that wait for the end of the capture, since an exchange with the
-    same host may still show real heads; the oldest go first, with the heads that their own
-    handshake has. 1.5 kB each."""
+    same host may still show real heads; when one more ends, they all go with the heads that
+    their own handshakes have. 1.5 kB each."""
+    max_observed_hosts: int = 4096
+    """Hosts whose real exchanges lend their heads to the model; those of further hosts do
+    not. 1 kB each."""
+    max_observed_head_bytes: int = 16 * MIB
+    """Heads of real exchanges kept for HPACK, up to 16 of a host and kind; of further ones
+    the mean size in HTTP/1.1 is known."""
+    max_hpack_bytes: int = 4 * MIB
+    """Heads encoded for HTTP/2, each shape four times or real ones in their order; further
+    ones are taken to shrink as these did. 0.1 to 0.9 microseconds a byte."""
     max_sessions: int = 1024
     """Sessions of plain HTTP that are compared; later ones are not."""
     max_session_messages: int = 16_384

@@ -8,22 +8,16 @@ Knows fields. Must not know packets. Used by alternatives.stage.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Final
 
+from analyzer.alternatives.http2 import DATE, Fields, HeadSizes, answer_fields, request_fields
 from analyzer.http.events import Exchange, Handshake
-
-Fields = tuple[tuple[str, str], ...]
+from analyzer.options import Options
 
 _MAX_SAMPLES: Final = 16
 """Real heads kept for a host and role: they differ in a cursor and a date."""
-_MAX_HOSTS: Final = 4096
-_FRAME: Final = 9
-"""RFC 9113 4.1: "All frames begin with a fixed 9-octet header"."""
-
-DATE: Final = "Tue, 24 Nov 2026 16:00:00 GMT"
 _DATED: Final = ("Date", DATE)
 _JSON: Final = ("Content-Type", "application/json")
 
@@ -111,7 +105,8 @@ EVENT_CHUNK: Final = 14.0
 class _Role:
     """Real exchanges of one kind with one host."""
 
-    samples: list[Exchange] = field(default_factory=list)
+    requests: list[Fields] = field(default_factory=list)
+    answers: list[Fields] = field(default_factory=list)
     count: int = 0
     request: int = 0
     answer: int = 0
@@ -126,12 +121,11 @@ class _Role:
     body: int = 0
 
     def add(self, exchange: Exchange) -> None:
+        """Count an exchange."""
         self.count += 1
         self.request += exchange.request_header_bytes
         self.answer += exchange.response_header_bytes
         self.body += exchange.response_body_bytes
-        if len(self.samples) < _MAX_SAMPLES:
-            self.samples.append(exchange)
         if exchange.messages:
             extra = exchange.response_body_bytes - exchange.message_bytes
             self.full += 1
@@ -143,14 +137,14 @@ class _Role:
             self.empty += 1
             self.empty_bytes += exchange.response_body_bytes
 
-    def pair(self) -> Pair:
-        requests = [_request_fields(each) for each in self.samples]
-        answers = [_answer_fields(each) for each in self.samples]
+    def pair(self, sizes: HeadSizes) -> Pair:
+        """Return the mean heads."""
+        request, answer = self.request / self.count, self.answer / self.count
         return Pair(
-            self.request / self.count,
-            self.answer / self.count,
-            _encoded(tuple(requests)),
-            _encoded(tuple(answers)),
+            request,
+            answer,
+            sizes.in_sequence(self.requests, request),
+            sizes.in_sequence(self.answers, answer),
         )
 
     def envelope(self, other: Envelope) -> Envelope:
@@ -179,22 +173,48 @@ _PLAIN_TYPES = ("application/json", "text/plain", "application/x-ndjson")
 class Observed:
     """The real exchanges of a capture, by host and role; bounded."""
 
-    def __init__(self) -> None:
+    def __init__(self, options: Options, sizes: HeadSizes) -> None:
+        self._options = options
+        self._sizes = sizes
         self._hosts: dict[str, dict[str, _Role]] = {}
         self._merged: dict[tuple[str | None, int], tuple[Heads, Heads]] = {}
+        self._kept_bytes = 0
+        self._cut = self._unkept = 0
 
     def add(self, exchange: Exchange) -> None:
         """Take one exchange; all of them before heads are asked for."""
-        role = role_of(exchange)
-        if role is None or exchange.host is None:
+        name = role_of(exchange)
+        if name is None or exchange.host is None:
             return
         host = exchange.host.lower()
         roles = self._hosts.get(host)
         if roles is None:
-            if len(self._hosts) >= _MAX_HOSTS:
+            if len(self._hosts) >= self._options.max_observed_hosts:
+                self._cut += 1
                 return
             roles = self._hosts[host] = {}
-        roles.setdefault(role, _Role()).add(exchange)
+        role = roles.setdefault(name, _Role())
+        role.add(exchange)
+        if len(role.requests) < _MAX_SAMPLES:
+            self._keep(role, exchange)
+
+    def _keep(self, role: _Role, exchange: Exchange) -> None:
+        """Keep its heads as an example, if there is room."""
+        size = exchange.request_header_bytes + exchange.response_header_bytes
+        if self._kept_bytes + size > self._options.max_observed_head_bytes:
+            self._unkept += 1
+            return
+        self._kept_bytes += size
+        method, target = exchange.method or "GET", exchange.path or "/"
+        role.requests.append(request_fields(method, target, exchange.request_header))
+        role.answers.append(answer_fields(exchange.status or 200, exchange.response_header))
+
+    def cut(self) -> Iterator[str]:
+        """Yield a sentence for each limit that was reached."""
+        if self._cut:
+            yield f"{self._cut} exchanges are with hosts above max_observed_hosts"
+        if self._unkept:
+            yield f"heads of {self._unkept} exchanges lie above max_observed_head_bytes"
 
     def heads(self, host: str | None, own: Heads) -> Heads:
         """Return `own` with all that real exchanges with `host` say better."""
@@ -203,7 +223,7 @@ class Observed:
             return own
         known = self._merged.get((host, id(own)))
         if known is None or known[0] is not own:
-            known = self._merged[host, id(own)] = (own, _merged(own, roles))
+            known = self._merged[host, id(own)] = (own, _merged(own, roles, self._sizes))
         return known[1]
 
 
@@ -230,14 +250,14 @@ _INSTEAD: dict[str, tuple[str, ...]] = {
 """Which real exchanges stand for which, the best first."""
 
 
-def _merged(own: Heads, roles: dict[str, _Role]) -> Heads:
+def _merged(own: Heads, roles: dict[str, _Role], sizes: HeadSizes) -> Heads:
     found: dict[str, _Role] = {}
     for wanted, candidates in _INSTEAD.items():
         for name in candidates:
             if name in roles:
                 found[wanted] = roles[name]
                 break
-    pairs: dict[str, Pair] = {name: role.pair() for name, role in found.items()}
+    pairs: dict[str, Pair] = {name: role.pair(sizes) for name, role in found.items()}
     for name in ("stream", "sse"):
         if name not in pairs and "poll" in pairs:
             pairs[name] = _streamed(pairs["poll"], name)
@@ -275,15 +295,108 @@ def _streamed(poll: Pair, name: str) -> Pair:
 # --- heads from a handshake ----------------------------------------------------------
 
 
-_made: dict[tuple[object, ...], Heads] = {}
 _MAX_MADE: Final = 4096
 
 
-def from_handshake(handshake: Handshake | None) -> Heads:
-    """Return heads for a connection by its opening handshake alone; equal shapes share them."""
-    if handshake is None:
-        return _from_handshake(None)
-    key = (
+class HeadMaker:
+    """Makes heads where no real exchange is at hand; one for an analysis."""
+
+    def __init__(self, sizes: HeadSizes) -> None:
+        self._sizes = sizes
+        self._made: dict[tuple[object, ...], Heads] = {}
+
+    def from_handshake(self, handshake: Handshake | None) -> Heads:
+        """Return heads by an opening handshake alone; equal shapes share them."""
+        key = () if handshake is None else _shape(handshake)
+        heads = self._made.get(key)
+        if heads is None:
+            if len(self._made) >= _MAX_MADE:
+                self._made.clear()
+            heads = self._made[key] = self._from_handshake(handshake)
+        return heads
+
+    def _from_handshake(self, handshake: Handshake | None) -> Heads:
+        """Return heads for a connection by its opening handshake alone.
+
+        Its fields are repeated, less Upgrade, Connection and Sec-WebSocket-*; the answers are
+        the 101's other fields with the type and length of a body. docs/alternatives.md has an
+        example.
+        """
+        asked: Fields = handshake.request_header if handshake is not None else ()
+        target = (handshake.path if handshake is not None else None) or "/"
+        given = handshake.response_header if handshake is not None else ()
+        upgrade = None
+        if handshake is not None and asked:
+            upgrade = float(handshake.request_bytes), float(handshake.response_bytes)
+        asked = _without_upgrade(asked or UNKNOWN)
+        names = {name.lower() for name, _ in asked}
+        if "connection" not in names:
+            # RFC 9112 9.3: persistent by default; browsers say so all the same.
+            asked = (*asked, ("Connection", "keep-alive"))
+        any_type = asked if "accept" in names else (*asked, ("Accept", "*/*"))
+        events = tuple(f for f in asked if f[0].lower() != "accept")
+        events = (*events, ("Accept", "text/event-stream"))
+        # RFC 9110 6.6.1: a server with a clock "MUST generate a Date header field".
+        common = _without_upgrade(given)
+        if all(name.lower() != "date" for name, _ in common):
+            common = (*common, _DATED)
+        chunked = ("Transfer-Encoding", "chunked")
+        stream_type = ("Content-Type", "application/x-ndjson")
+        event_type = ("Content-Type", "text/event-stream")
+        answer = (*common, _JSON, ("Content-Length", "100"))
+        posted = (*any_type, _JSON, ("Content-Length", "100"))
+        poll = self._pair("GET", target, any_type, 200, answer)
+        return Heads(
+            poll=poll,
+            long_poll=poll,
+            stream=self._pair("GET", target, any_type, 200, (*common, stream_type, chunked)),
+            sse=self._pair("GET", target, events, 200, (*common, event_type, chunked)),
+            post=self._pair("POST", target, posted, 204, common),
+            body=JSON_LIST,
+            long_body=JSON_LIST,
+            chunk=CHUNK_LINE,
+            event=EVENT_CHUNK,
+            post_body=0.0,
+            upgrade=upgrade or upgraded(any_type, target),
+            observed=frozenset(),
+        )
+
+    def from_exchange(self, exchange: Exchange) -> Heads:
+        """Return heads for messages that came over HTTP: those of a real request of theirs."""
+        own = self.from_handshake(None)
+        target = exchange.path or "/"
+        asked, given = exchange.request_header, exchange.response_header
+        fields = tuple(f for f in asked if f[0].lower() not in ("content-type", "content-length"))
+        poll = self._pair("GET", target, fields, 200, given) if asked else own.poll
+        posted = (*fields, _JSON, ("Content-Length", "100"))
+        common = tuple(f for f in given if f[0].lower() in ("date", "server"))
+        return Heads(
+            poll=poll,
+            long_poll=poll,
+            stream=_streamed(poll, "stream"),
+            sse=_streamed(poll, "sse"),
+            post=self._pair("POST", target, posted, 204, common) if asked else own.post,
+            body=JSON_LIST,
+            long_body=JSON_LIST,
+            chunk=CHUNK_LINE,
+            event=EVENT_CHUNK,
+            post_body=0.0,
+            upgrade=upgraded(fields, target, given) if asked else own.upgrade,
+            observed=frozenset(),
+        )
+
+    def _pair(self, method: str, target: str, asked: Fields, status: int, given: Fields) -> Pair:
+        request, answer = _head_bytes(method, target, asked), _status_bytes(status, given)
+        return Pair(
+            float(request),
+            float(answer),
+            self._sizes.repeated(request_fields(method, target, asked), request),
+            self._sizes.repeated(answer_fields(status, given), answer),
+        )
+
+
+def _shape(handshake: Handshake) -> tuple[object, ...]:
+    return (
         handshake.request_bytes,
         handshake.response_bytes,
         len(handshake.path or ""),
@@ -293,59 +406,6 @@ def from_handshake(handshake: Handshake | None) -> Heads:
         handshake.subprotocol,
         *(name for name, _ in handshake.request_header),
         *(name for name, _ in handshake.response_header),
-    )
-    heads = _made.get(key)
-    if heads is None:
-        if len(_made) >= _MAX_MADE:
-            _made.clear()
-        heads = _made[key] = _from_handshake(handshake)
-    return heads
-
-
-def _from_handshake(handshake: Handshake | None) -> Heads:
-    """Return heads for a connection by its opening handshake alone.
-
-    Its fields are repeated, less Upgrade, Connection and Sec-WebSocket-*; the answers are
-    the 101's other fields with the type and length of a body. docs/alternatives.md has an
-    example.
-    """
-    asked: Fields = handshake.request_header if handshake is not None else ()
-    target = (handshake.path if handshake is not None else None) or "/"
-    given = handshake.response_header if handshake is not None else ()
-    upgrade = None
-    if handshake is not None and asked:
-        upgrade = float(handshake.request_bytes), float(handshake.response_bytes)
-    asked = _without_upgrade(asked or UNKNOWN)
-    names = {name.lower() for name, _ in asked}
-    if "connection" not in names:
-        # RFC 9112 9.3: persistent by default; browsers say so all the same.
-        asked = (*asked, ("Connection", "keep-alive"))
-    any_type = asked if "accept" in names else (*asked, ("Accept", "*/*"))
-    events = tuple(f for f in asked if f[0].lower() != "accept")
-    events = (*events, ("Accept", "text/event-stream"))
-    # RFC 9110 6.6.1: a server with a clock "MUST generate a Date header field".
-    common = _without_upgrade(given)
-    if all(name.lower() != "date" for name, _ in common):
-        common = (*common, _DATED)
-    chunked = ("Transfer-Encoding", "chunked")
-    stream_type = ("Content-Type", "application/x-ndjson")
-    event_type = ("Content-Type", "text/event-stream")
-    answer = (*common, _JSON, ("Content-Length", "100"))
-    posted = (*any_type, _JSON, ("Content-Length", "100"))
-    poll = _pair("GET", target, any_type, 200, answer)
-    return Heads(
-        poll=poll,
-        long_poll=poll,
-        stream=_pair("GET", target, any_type, 200, (*common, stream_type, chunked)),
-        sse=_pair("GET", target, events, 200, (*common, event_type, chunked)),
-        post=_pair("POST", target, posted, 204, common),
-        body=JSON_LIST,
-        long_body=JSON_LIST,
-        chunk=CHUNK_LINE,
-        event=EVENT_CHUNK,
-        post_body=0.0,
-        upgrade=upgrade or upgraded(any_type, target),
-        observed=frozenset(),
     )
 
 
@@ -373,31 +433,6 @@ def upgraded(asked: Fields, target: str, given: Fields = ()) -> tuple[float, flo
     return float(request), float(_status_bytes(101, (*_SWITCH, *dated)))
 
 
-def from_exchange(exchange: Exchange) -> Heads:
-    """Return heads for messages that came over HTTP: those of a real request of theirs."""
-    own = from_handshake(None)
-    target = exchange.path or "/"
-    asked, given = exchange.request_header, exchange.response_header
-    fields = tuple(f for f in asked if f[0].lower() not in ("content-type", "content-length"))
-    poll = _pair("GET", target, fields, 200, given) if asked else own.poll
-    posted = (*fields, _JSON, ("Content-Length", "100"))
-    common = tuple(f for f in given if f[0].lower() in ("date", "server"))
-    return Heads(
-        poll=poll,
-        long_poll=poll,
-        stream=_streamed(poll, "stream"),
-        sse=_streamed(poll, "sse"),
-        post=_pair("POST", target, posted, 204, common) if asked else own.post,
-        body=JSON_LIST,
-        long_body=JSON_LIST,
-        chunk=CHUNK_LINE,
-        event=EVENT_CHUNK,
-        post_body=0.0,
-        upgrade=upgraded(fields, target, given) if asked else own.upgrade,
-        observed=frozenset(),
-    )
-
-
 def _without_upgrade(fields: Fields) -> Fields:
     kept = []
     for name, value in fields:
@@ -408,17 +443,6 @@ def _without_upgrade(fields: Fields) -> Fields:
         elif key != "upgrade" and not key.startswith("sec-websocket-"):
             kept.append((name, value))
     return tuple(kept)
-
-
-def _pair(method: str, target: str, asked: Fields, status: int, given: Fields) -> Pair:
-    request = _repeated(_h2_request(method, target, asked))
-    answer = _repeated(_h2_answer(status, given))
-    return Pair(
-        float(_head_bytes(method, target, asked)),
-        float(_status_bytes(status, given)),
-        request,
-        answer,
-    )
 
 
 def _head_bytes(method: str, target: str, fields: Fields) -> int:
@@ -435,77 +459,3 @@ def _status_bytes(status: int, fields: Fields) -> int:
 
 def _fields_bytes(fields: Iterable[tuple[str, str]]) -> int:
     return sum(len(name) + len(value) + 4 for name, value in fields) + 2
-
-
-# --- HTTP/2 --------------------------------------------------------------------------
-
-# RFC 9113 8.2.2: "An endpoint MUST NOT generate an HTTP/2 message containing
-# connection-specific header fields."
-_CONNECTION_SPECIFIC: Final = frozenset(
-    {"connection", "host", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}
-)
-
-
-def _h2_request(method: str, target: str, fields: Fields) -> Fields:
-    host = next((value for name, value in fields if name.lower() == "host"), "")
-    pseudo = ((":method", method), (":scheme", "https"), (":authority", host), (":path", target))
-    return (*pseudo, *_lowered(fields))
-
-
-def _h2_answer(status: int, fields: Fields) -> Fields:
-    return ((":status", str(status)), *_lowered(fields))
-
-
-def _lowered(fields: Fields) -> Fields:
-    return tuple(
-        (name.lower(), value) for name, value in fields if name.lower() not in _CONNECTION_SPECIFIC
-    )
-
-
-def _request_fields(exchange: Exchange) -> Fields:
-    return _h2_request(exchange.method or "GET", exchange.path or "/", exchange.request_header)
-
-
-def _answer_fields(exchange: Exchange) -> Fields:
-    return _h2_answer(exchange.status or 200, exchange.response_header)
-
-
-_SIZE_STEP: Final = 16
-_known: dict[tuple[object, ...], tuple[float, float]] = {}
-_MAX_KNOWN: Final = 4096
-
-
-def _repeated(fields: Fields) -> tuple[float, float]:
-    """Return the sizes of a head's first HEADERS frame and of a repetition of it.
-
-    Heads with the same names, and values of about the same length, are encoded once: they
-    differ in a cookie or a key. A date is new each second.
-    """
-    key = (*(name for name, _ in fields), sum(len(value) for _, value in fields) // _SIZE_STEP)
-    sizes = _known.get(key)
-    if sizes is None:
-        if len(_known) >= _MAX_KNOWN:
-            _known.clear()
-        sizes = _known[key] = _encoded(tuple(_at_second(fields, second) for second in range(4)))
-    return sizes
-
-
-def _at_second(fields: Fields, second: int) -> Fields:
-    later = DATE.replace(":00 GMT", f":{second:02d} GMT")
-    return tuple((name, later if name == "date" else value) for name, value in fields)
-
-
-@lru_cache(maxsize=256)
-def _encoded(heads: Sequence[Fields]) -> tuple[float, float]:
-    """Return the sizes of the first of `heads` as HEADERS frames, and the mean of the others.
-
-    One encoder for all, as a connection has one in each direction (RFC 7541 2.2).
-    """
-    from hpack import Encoder
-
-    encoder = Encoder()
-    sizes = [_FRAME + len(encoder.encode(list(head))) for head in heads]
-    if not sizes:
-        return 0.0, 0.0
-    later = sizes[1:] or sizes
-    return float(sizes[0]), sum(later) / len(later)

@@ -32,6 +32,7 @@ from analyzer.tables.schema import (
 _BINS: Final = 16  # of delays in a total, for each doubling
 _MAX_BINS: Final = 64 * _BINS
 _P95: Final = 0.95
+_MOST: Final = 2**62  # of what stands in a column
 
 _CONNECTION, _SESSION, _CONNECTIONS, _SESSIONS = range(len(SCOPES))
 _MEASURED, _OBSERVED, _MODELLED = range(len(SOURCES))
@@ -124,7 +125,8 @@ class RowMaker:
             one.messages += messages
             one.pushes += int(pushes.sum())
             one.payload += payload
-            one.duration += int(known.duration.sum())
+            # Python's integers: clocks that jump give more than 2^63 ns in sum.
+            one.duration += sum(known.duration.tolist())
             one.tcp_connections += float(line.tcp_connections.sum())
             if line.empty_polls is not None:
                 one.empty_polls = (one.empty_polls or 0.0) + float(line.empty_polls.sum())
@@ -297,7 +299,7 @@ def _bins_p95_ms(bins: npt.NDArray[np.int64], pushes: int) -> float:
 
 
 def _rounded(values: Any) -> npt.NDArray[np.int64]:
-    return np.rint(np.clip(np.asarray(values, np.float64), 0, 2.0**62)).astype(np.int64)
+    return np.rint(np.clip(np.asarray(values, np.float64), 0, _MOST)).astype(np.int64)
 
 
 def _table_rows(
@@ -369,7 +371,7 @@ def _total_row(scope: int, transport: str, interval: int, line: _Sum) -> dict[st
         "transport": TRANSPORTS.index(transport),
         "interval_s": interval,
         "source": line.source,
-        **{name: round(line.sums[name]) for name in SUMS},
+        **{name: min(round(line.sums[name]), _MOST) for name in SUMS},
         "ratio_application": _over(line, "application_bytes"),
         "ratio_wire": _over(line, "wire_bytes"),
         "added_latency_ms_mean": line.delay / line.pushes / 1e6 if delayed else float("nan"),
@@ -380,7 +382,7 @@ def _total_row(scope: int, transport: str, interval: int, line: _Sum) -> dict[st
         "tcp_connections": round(line.tcp_connections),
         "messages": line.messages,
         "payload_bytes": line.payload,
-        "duration_s": line.duration,
+        "duration_s": min(line.duration, _MOST),
         "requests_per_s": line.sums["requests"] / seconds if seconds else float("nan"),
         "break_even_per_s": rate if rate > 0 else float("nan"),
     }

@@ -22,7 +22,7 @@ from analyzer.alternatives.evidence import (
     joined,
     wire_rows,
 )
-from analyzer.alternatives.heads import from_exchange
+from analyzer.alternatives.heads import HeadMaker
 from analyzer.alternatives.packets import ACK_DELAY_NS
 from analyzer.columns import NULL, empty
 from analyzer.http.events import Exchange, HttpBatch
@@ -76,8 +76,9 @@ class _Session:
 class Sessions:
     """Collects exchanges and the TCP connections that carried them."""
 
-    def __init__(self, options: Options, intervals: list[int]) -> None:
+    def __init__(self, options: Options, intervals: list[int], heads: HeadMaker) -> None:
         self._options = options
+        self._heads = heads
         self._intervals = intervals
         self._sessions: dict[int, _Session] = {}
         self._by_client: dict[int, _Session] = {}
@@ -192,7 +193,7 @@ class Sessions:
             connection=one + NULL,
             session=one + session.number,
             hosts=[session.first.host],
-            heads=[from_exchange(session.first)],
+            heads=[self._heads.from_exchange(session.first)],
             duration=one + duration,
             gap=shared["gap"],
             hold=shared["hold"],

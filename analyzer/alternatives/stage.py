@@ -14,7 +14,8 @@ import numpy as np
 from analyzer import findings
 from analyzer.alternatives._schedule import Schedule
 from analyzer.alternatives.evidence import Ended, announced_mss, evidence, gaps_ns, joined
-from analyzer.alternatives.heads import Observed, from_handshake
+from analyzer.alternatives.heads import HeadMaker, Observed
+from analyzer.alternatives.http2 import HeadSizes
 from analyzer.alternatives.rows import RowMaker
 from analyzer.alternatives.sessions import Sessions
 from analyzer.columns import NULL
@@ -23,6 +24,7 @@ from analyzer.http.events import HttpBatch
 from analyzer.options import Options
 from analyzer.tables.finding_log import FindingLog
 from analyzer.tables.schema import TableRows
+from analyzer.tcp.bytestream import END_CAPTURE
 from analyzer.websocket.connection import WebSocketConnection
 from analyzer.websocket.stage import WebSocketBatch
 
@@ -36,16 +38,19 @@ class AlternativesStage:
         """Compare all connections, or `only` those of these numbers."""
         self._options = options
         self._only = only
-        self._intervals = [round(each * _NS) for each in options.poll_intervals_s]
+        nanoseconds = (round(each * _NS) for each in options.poll_intervals_s)
+        self._intervals = list(dict.fromkeys(nanoseconds))
         self._hold = round(options.long_poll_hold_s * _NS)
         self._schedule = Schedule(self._intervals)
         self._is_open = np.zeros(0, bool)
-        self._observed = Observed()
+        self._sizes = HeadSizes(options.max_hpack_bytes)
+        self._heads = HeadMaker(self._sizes)
+        self._observed = Observed(options, self._sizes)
         self._waiting: list[Ended] = []
         self._waiting_count = 0
         self._early = 0
         self._rows = RowMaker(options, self._intervals)
-        self._sessions = Sessions(options, self._intervals)
+        self._sessions = Sessions(options, self._intervals, self._heads)
         self._latest = NULL
 
     def push(self, batch: WebSocketBatch) -> list[TableRows]:
@@ -58,18 +63,23 @@ class AlternativesStage:
             self._observed.add(exchange)
         if self._only is None:
             self._sessions.push(http, {each.slot for each in batch.ended})
+        self._reserve(len(http.stream.connections))
         self._open([each for each in batch.opened if self._is_compared(each)], http)
         self._add_messages(batch)
         ended = [each for each in batch.ended if self._is_open[each.slot]]
         out: list[TableRows] = []
-        if ended:
-            self._waiting.append(self._end(ended, http))
-            self._waiting_count += len(ended)
-            if self._waiting_count > self._options.max_compared_connections:
+        most = self._options.max_compared_connections
+        while ended:
+            if self._waiting_count >= most:
                 # All at once: arithmetic on whole arrays is what makes it cheap.
                 out += self._rows.rows(joined(self._waiting))
                 self._early += self._waiting_count
                 self._waiting, self._waiting_count = [], 0
+            # So that who leaves early depends on the order of their ends alone.
+            some = ended[: most - self._waiting_count]
+            self._waiting.append(self._end(some, http))
+            self._waiting_count += len(some)
+            ended = ended[len(some) :]
         return out
 
     def finish(self) -> list[TableRows]:
@@ -89,7 +99,7 @@ class AlternativesStage:
     def _limits(self) -> list[TableRows]:
         """Return findings on what the limits cut."""
         log = FindingLog(self._options)
-        texts = list(self._sessions.cut())
+        texts = [*self._sessions.cut(), *self._observed.cut(), *self._sizes.cut()]
         if self._early:
             texts.append(
                 f"{self._early} connections above max_compared_connections had left with the "
@@ -105,15 +115,16 @@ class AlternativesStage:
     def _is_compared(self, connection: WebSocketConnection) -> bool:
         return self._only is None or connection.connection in self._only
 
+    def _reserve(self, slots: int) -> None:
+        if slots > len(self._is_open):
+            bigger = np.zeros(max(slots, 2 * len(self._is_open)), bool)
+            bigger[: len(self._is_open)] = self._is_open
+            self._is_open = bigger
+
     def _open(self, opened: list[WebSocketConnection], http: HttpBatch) -> None:
         if not opened:
             return
         slots = np.array([each.slot for each in opened], np.int64)
-        room = int(slots.max()) + 1
-        if room > len(self._is_open):
-            bigger = np.zeros(max(room, 2 * len(self._is_open), 64), bool)
-            bigger[: len(self._is_open)] = self._is_open
-            self._is_open = bigger
         self._is_open[slots] = True
         tcp = http.stream.connections.take(slots)
         self._schedule.open(
@@ -126,7 +137,7 @@ class AlternativesStage:
 
     def _add_messages(self, batch: WebSocketBatch) -> None:
         messages = batch.messages
-        if not len(messages) or not len(self._is_open):
+        if not len(messages):
             return
         slots = messages["direction"] >> 1
         known = messages["payload_bytes"]
@@ -146,7 +157,11 @@ class AlternativesStage:
         self._schedule.finish(slots)
         shared = self._schedule.conversations_of(slots)
         closed = np.array([each.closed_at for each in ended], np.int64)
-        end = np.where(closed == NULL, self._latest, closed)
+        tcp = http.stream.connections.take(slots)
+        # Who is still there when the capture ends would poll on; who made room for another
+        # connection is gone.
+        unclosed = np.where(tcp["end"] == END_CAPTURE, self._latest, tcp["last_time"])
+        end = np.where(closed == NULL, unclosed, closed)
         duration = np.where(end == NULL, 0, np.maximum(end - shared["origin"], 0))
         client = np.array([each.direction(0) for each in ended], np.int64)
         wire, measured = evidence(http, ended, client)
@@ -154,7 +169,7 @@ class AlternativesStage:
             connection=np.array([each.connection for each in ended], np.int64),
             session=np.full(len(ended), NULL, np.int64),
             hosts=[each.handshake.host if each.handshake else None for each in ended],
-            heads=[from_handshake(each.handshake) for each in ended],
+            heads=[self._heads.from_handshake(each.handshake) for each in ended],
             duration=duration,
             gap=shared["gap"],
             hold=shared["hold"],
