@@ -29,7 +29,7 @@ from analyzer.tables.schema import (
     Values,
 )
 
-_BINS: Final = 16  # of delays in a total, for each doubling
+_BINS: Final = 64  # of delays in a total, for each doubling
 _MAX_BINS: Final = 64 * _BINS
 _P95: Final = 0.95
 _MOST: Final = 2**62  # of what stands in a column
@@ -286,7 +286,7 @@ def _add_delays(bins: npt.NDArray[np.int64], line: _Line) -> None:
 
 
 def _bins_p95_ms(bins: npt.NDArray[np.int64], pushes: int) -> float:
-    """Return the 95th percentile of a total, to a twentieth; what did not wait is in no bin."""
+    """Return the 95th percentile of a total, to a fiftieth; what did not wait is in no bin."""
     reached = np.cumsum(bins)
     wanted = _P95 * pushes - (pushes - int(reached[-1]))
     if wanted <= 0:
