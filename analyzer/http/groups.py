@@ -20,7 +20,13 @@ from analyzer.columns import NULL
 from analyzer.http.callers import Marks, Target, identity, marks_of, target_of
 from analyzer.http.events import Exchange
 from analyzer.http.head import Head
-from analyzer.http.polling import follows_at_once, is_event_stream, is_stream, series_kind
+from analyzer.http.polling import (
+    follows_at_once,
+    is_event_stream,
+    is_held,
+    is_stream,
+    series_kind,
+)
 from analyzer.options import Options
 from analyzer.tcp.bytestream import Connection
 
@@ -138,13 +144,16 @@ class Lane:
         own = self.caller
         if own is None or own.finished or caller.shared or own.pool is caller.pool:
             return True
+        return caller.requests > 1 and self.is_followed(begun)
+
+    def is_followed(self, begun: int) -> bool:
+        """Say whether a request at `begun` (ns) follows its last answer at once."""
         last = self.last
-        return (
-            caller.requests > 1
-            and last is not None
-            and last.complete
-            and follows_at_once(last, begun)
-        )
+        return last is not None and last.complete and follows_at_once(last, begun)
+
+    def awaits(self, begun: int) -> bool:
+        """Say whether a request at `begun` goes on with its long polls."""
+        return self.last is not None and self.is_followed(begun) and is_held(self.last)
 
     def is_free(self) -> bool:
         """Say whether no request of it is in progress."""
@@ -253,6 +262,11 @@ class Groups:
         """Return the lane that a request at `begun` (ns) joins."""
         own = caller.lanes.get(key)
         lanes = self._lanes.setdefault(key, {})
+        if own is None or own not in lanes or not own.is_followed(begun):
+            # A pool of connections uses any of them for the next long poll.
+            chained = [lane for lane in islice(lanes, _LOOKED_AT) if lane.awaits(begun)]
+            if chained:
+                own = max(chained, key=_answered_at)
         if own is not None and own in lanes:
             del lanes[own]
             lanes[own] = None
@@ -371,6 +385,11 @@ class Groups:
         else:
             exchange.unchanged = False
         self.released.append(exchange)
+
+
+def _answered_at(lane: Lane) -> int:
+    """Return ns of the end of a lane's last answer."""
+    return NULL if lane.last is None else lane.last.response_last_time
 
 
 def _appearance(lane: Lane) -> tuple[int, int]:
