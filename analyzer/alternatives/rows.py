@@ -67,6 +67,7 @@ class _Sum:
     weighted: float = 0.0
     delay: float = 0.0
     has_delay: bool = True
+    has_p95: bool = True
     source: int = _MEASURED
     bins: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(_MAX_BINS, np.int64))
 
@@ -134,6 +135,8 @@ class RowMaker:
             one.weighted += float((line.per_message * pushes["messages"]).sum())
             one.source = max(one.source, int(line.source.max()))
             one.has_delay &= line.has_delay
+            # Of real polls only the mean is known.
+            one.has_p95 &= line.delays is not None or not line.delay.any()
             one.delay += float(line.delay.sum())
             _add_delays(one.bins, line)
 
@@ -375,7 +378,7 @@ def _total_rows(scope: int, totals: _Totals) -> TableRows:
                 if delayed
                 else float("nan"),
                 "added_latency_ms_p95": _bins_p95_ms(line.bins, totals.pushes)
-                if delayed
+                if delayed and line.has_p95
                 else float("nan"),
                 "empty_polls": NULL if line.empty_polls is None else round(line.empty_polls),
                 "scope": scope,
