@@ -50,6 +50,7 @@ _ORDER = {
     "alternatives": ["scope", "connection", "session"],
     "scaling": ["scope", "clients"],
     "compression": ["connection", "direction"],
+    "http_groups": ["group", "started_at"],
 }
 """By what each DataFrame is sorted: rows leave the analysis as they are complete. The
 comparison's have an order of their own."""
@@ -120,6 +121,11 @@ class Tables:
     def compression(self) -> pd.DataFrame:
         """What permessage-deflate saved, or would have, by connection and direction."""
         return self._table(schema.COMPRESSION)
+
+    @property
+    def http_groups(self) -> pd.DataFrame:
+        """One row for each group of plain HTTP exchanges that deliver messages."""
+        return self._table(schema.HTTP_GROUPS)
 
     def _table(self, table: Table) -> pd.DataFrame:
         if table.name not in self._made:

@@ -203,6 +203,24 @@ HTTP_PIPELINE_LIMIT = _kind(
 HTTP_EARLY_LIMIT = _kind(
     "http-early-limit", WARNING, "", "More bytes follow an unanswered upgrade than max_early_bytes."
 )
+HTTP_DELIVERY_LIMIT = _kind(
+    "http-delivery-limit",
+    INFO,
+    "",
+    "An answer is longer than max_delivery_body_bytes: it counts as one message.",
+)
+HTTP_GROUP_LIMIT = _kind(
+    "http-group-limit",
+    NOTE,
+    "",
+    "More plain HTTP is in progress than {detail}: its kinds are told from less than all of it.",
+)
+HTTP_GROUPS_LIMIT = _kind(
+    "http-groups-limit",
+    NOTE,
+    "",
+    "More groups of deliveries are counted than max_http_groups: rows of old ones left early.",
+)
 HTTP_LOST = _kind("http-lost", WARNING, "", "Bytes of an HTTP message were not captured: {detail}.")
 
 # --- the opening handshake ---------------------------------------------------------

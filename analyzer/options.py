@@ -101,6 +101,25 @@ class Options:
     max_remembered_keys: int = 65_536
     """Values of Sec-WebSocket-Key remembered to see one used again; the oldest goes
     first. About 10 MB."""
+    max_delivery_body_bytes: int = 256 * KIB
+    """Content kept of one HTTP answer, or of a request's body, to find its messages; a longer
+    one counts as one message. Answers that bring news are small: a chat's are below 1 KiB."""
+    max_delivery_bytes_total: int = 64 * MIB
+    """The same for all bodies in progress together."""
+    max_deliveries: int = 4096
+    """Messages of one HTTP exchange whose time and size are kept; further ones are counted."""
+    max_held_exchanges: int = 4096
+    """Exchanges that wait until it is known whether they are polls; the group that was used
+    longest ago is decided first, on what was seen of it. About 5 kB each; each 64 messages of
+    an exchange count as one more."""
+    max_group_exchanges: int = 64
+    """Exchanges of one group before its kind is decided: enough to see an interval."""
+    max_http_lanes: int = 16_384
+    """Groups of requests for the same that are remembered; the one used longest ago goes
+    first. About 1 kB each."""
+    max_http_clients: int = 65_536
+    """Client identities remembered; the one seen longest ago goes first, and gets a new
+    number if it comes again."""
 
     # --- websocket
     max_pending_messages: int = 1024
@@ -171,6 +190,9 @@ class Options:
     # --- tables
     findings_per_connection: int = 10
     """Rows of one kind of finding per connection; further ones are counted."""
+    max_http_groups: int = 4096
+    """Groups of deliveries counted at once, for `http_groups`; the row of the one that got an
+    exchange longest ago leaves first. At most 30 kB each."""
     max_failed_connects: int = 65_536
     """Failed TCP connects remembered for the handshake table."""
 

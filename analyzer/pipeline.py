@@ -62,7 +62,7 @@ class Pipeline:
     def finish(self) -> Summary:
         """Settle what is open at the end of the capture; return the summary."""
         self._take_segments(self._packets.finish())
-        self._take_stream(self._tcp.finish())
+        self._take_stream(self._tcp.finish(), last=True)
         self._deliver(self._tables.finish())
         if self._alternatives is not None:
             self._deliver(self._alternatives.finish())
@@ -79,9 +79,9 @@ class Pipeline:
         self._tables.add_findings(segments.findings)
         self._take_stream(self._tcp.push(segments))
 
-    def _take_stream(self, stream: StreamBatch) -> None:
+    def _take_stream(self, stream: StreamBatch, *, last: bool = False) -> None:
         self.summary.capture.tcp_connections += len(stream.opened)
-        http = self._http.push(stream)
+        http = self._http.push(stream, last=last)
         websocket = self._websocket.push(http)
         self._deliver(self._tables.push(websocket))
         if self._alternatives is not None:

@@ -168,8 +168,27 @@ def wire_rows(client: Rows, server: Rows, connections: int = 1) -> npt.NDArray[A
     share = (client["pure_acks"] - connections) / np.maximum(pushed, 1)
     out["push_acks"] = np.where(pushed >= 3, np.clip(share, 0.0, 1.0), 1.0)
     out["bulk_acks"] = np.where(out["push_acks"] < BULK_ACKS, out["push_acks"], BULK_ACKS)
+    _note_again(out, client, server)
     out["first_ack"] = server["pure_acks"] >= 2 * connections
     return out
+
+
+def _note_again(out: npt.NDArray[Any], client: Rows, server: Rows) -> None:
+    """Write how much more went by than once: the same path would lose the same share."""
+    packets = client["packets"] + server["packets"]
+    whole = client["wire_bytes"] + server["wire_bytes"]
+    again = np.zeros(len(out))
+    again_bytes = np.zeros(len(out))
+    for side, name in ((client, "client"), (server, "server")):
+        twice = side["duplicate_bytes"] / np.maximum(side["wire_bytes"], 1) * side["packets"]
+        again += side["retransmissions"] + twice
+        sent_again = side["retransmitted_bytes"] + side["retransmissions"] * out[f"{name}_header"]
+        again_bytes += sent_again + side["duplicate_bytes"]
+    # Of a flood of copies at least a tenth is taken for real.
+    out["again_packets"] = packets / np.maximum(packets - again, np.maximum(0.1 * packets, 1))
+    out["again_bytes"] = whole / np.maximum(whole - again_bytes, np.maximum(0.1 * whole, 1))
+    for name in ("again_packets", "again_bytes"):
+        out[name] = np.maximum(out[name], 1.0)
 
 
 def evidence(

@@ -37,6 +37,8 @@ WIRE = row_dtype(
         ("push_acks", "<f8"),  # the client's pure ACKs for each segment pushed to it
         ("bulk_acks", "<f8"),  # pure ACKs for each further segment of a longer answer
         ("first_ack", "<f8"),  # the server's for a connection's first request: 0 or 1
+        ("again_packets", "<f8"),  # packets over those that were not sent or captured again
+        ("again_bytes", "<f8"),  # the same of wire bytes
         ("record", "<f8"),  # TLS bytes that each write costs; 0 in the clear
         ("tls_client", "<f8"),  # TLS handshake of a connection, bytes
         ("tls_server", "<f8"),
@@ -150,7 +152,9 @@ class Traffic:
     def packets(self) -> Floats:
         """All packets: SYN, SYN-ACK and ACK, FIN, FIN and ACK of each connection too."""
         carrying = self.client_packets + self.server_packets
-        return carrying + self.client_acks + self.server_acks + 6 * self.connections
+        once = carrying + self.client_acks + self.server_acks + 6 * self.connections
+        total: Floats = once * self.wire["again_packets"]
+        return total
 
     @property
     def wire_bytes(self) -> Floats:
@@ -162,5 +166,6 @@ class Traffic:
         syns = wire["client_header"] + wire["server_header"] + 2 * SYN_OPTIONS
         ends = 2 * wire["client_ack"] + 2 * wire["server_ack"]
         acks = self.client_acks * wire["client_ack"] + self.server_acks * wire["server_ack"]
-        total: Floats = client + server + acks + self.connections * (syns + ends)
+        once = client + server + acks + self.connections * (syns + ends)
+        total: Floats = once * wire["again_bytes"]
         return total

@@ -6,7 +6,7 @@ alternatives.stage.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -29,7 +29,7 @@ from analyzer.tables.schema import (
     Values,
 )
 
-_BINS: Final = 16  # of delays in a total, for each doubling
+_BINS: Final = 64  # of delays in a total, for each doubling
 _MAX_BINS: Final = 64 * _BINS
 _P95: Final = 0.95
 _MOST: Final = 2**62  # of what stands in a column
@@ -58,31 +58,29 @@ class _Line:
 
 @dataclass(slots=True)
 class _Sum:
-    """One transport's line of totals."""
+    """One transport's line of totals.
+
+    Sessions of plain HTTP do not all have the same lines: each line knows what WebSocket
+    takes for those that it sums up.
+    """
 
     sums: dict[str, float] = field(default_factory=lambda: dict.fromkeys(SUMS, 0.0))
+    ours: dict[str, float] = field(default_factory=lambda: dict.fromkeys(SUMS, 0.0))
     steady: dict[str, float] = field(default_factory=lambda: dict.fromkeys(SUMS, 0.0))
-    tcp_connections: float = 0.0
-    empty_polls: float | None = None
-    weighted: float = 0.0
-    delay: float = 0.0
-    has_delay: bool = True
-    has_p95: bool = True
-    source: int = _MEASURED
-    bins: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(_MAX_BINS, np.int64))
-
-
-@dataclass(slots=True)
-class _Totals:
-    """All lines of one scope, and what they share."""
-
-    count: int = 0
     steady_count: int = 0
     messages: int = 0
     pushes: int = 0
     payload: int = 0
     duration: int = 0
-    lines: dict[tuple[str, int], _Sum] = field(default_factory=dict)
+    tcp_connections: float = 0.0
+    empty_polls: float | None = None
+    weighted: float = 0.0
+    ours_weighted: float = 0.0
+    delay: float = 0.0
+    has_delay: bool = True
+    has_p95: bool = True
+    source: int = _MEASURED
+    bins: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(_MAX_BINS, np.int64))
 
 
 class RowMaker:
@@ -91,7 +89,7 @@ class RowMaker:
     def __init__(self, options: Options, intervals: Sequence[int]) -> None:
         self._options = options
         self._intervals = intervals
-        self._totals = {_CONNECTION: _Totals(), _SESSION: _Totals()}
+        self._totals: dict[int, dict[tuple[str, int], _Sum]] = {_CONNECTION: {}, _SESSION: {}}
 
     def rows(self, ended: Ended) -> list[TableRows]:
         """Return the rows of connections, or of sessions of one kind."""
@@ -110,29 +108,31 @@ class RowMaker:
         return [_table_rows(scope, ended, known, lines)]
 
     def _add(self, scope: int, lines: Sequence[_Line], known: Conversations) -> None:
-        totals = self._totals[scope]
-        posts, pushes = known.lane(layout.POSTS), known.lane(layout.PUSHES)
-        totals.count += len(known.heads)
+        posts, pushed = known.lane(layout.POSTS), known.lane(layout.PUSHES)
+        pushes = pushed["messages"]
+        messages = int(posts["messages"].sum() + pushes.sum())
+        payload = int(posts["payload_bytes"].sum() + pushed["payload_bytes"].sum())
         timed = known.duration > 0
-        totals.steady_count += int(np.count_nonzero(timed))
-        totals.messages += int(posts["messages"].sum() + pushes["messages"].sum())
-        totals.pushes += int(pushes["messages"].sum())
-        totals.payload += int(posts["payload_bytes"].sum() + pushes["payload_bytes"].sum())
-        # Python's integers: clocks that jump give more than 2^63 ns in sum.
-        totals.duration += sum(known.duration.tolist())
         for line in lines:
             # Real polls have an interval each, modelled ones the same.
             measured = line.source[0] == _MEASURED
             key = (line.transport, NULL if measured else int(line.interval[0]))
-            one = totals.lines.setdefault(key, _Sum())
+            one = self._totals[scope].setdefault(key, _Sum())
             for name in SUMS:
                 one.sums[name] += float(line.sums[name].sum())
-            for name in SUMS:
+                one.ours[name] += float(lines[0].sums[name].sum())
                 one.steady[name] += float(line.steady[name][timed].sum())
+            one.steady_count += int(np.count_nonzero(timed))
+            one.messages += messages
+            one.pushes += int(pushes.sum())
+            one.payload += payload
+            # Python's integers: clocks that jump give more than 2^63 ns in sum.
+            one.duration += sum(known.duration.tolist())
             one.tcp_connections += float(line.tcp_connections.sum())
             if line.empty_polls is not None:
                 one.empty_polls = (one.empty_polls or 0.0) + float(line.empty_polls.sum())
-            one.weighted += float((line.per_message * pushes["messages"]).sum())
+            one.weighted += float((line.per_message * pushes).sum())
+            one.ours_weighted += float((lines[0].per_message * pushes).sum())
             one.source = max(one.source, int(line.source.max()))
             one.has_delay &= line.has_delay
             # Of real polls only the mean is known.
@@ -144,7 +144,7 @@ class RowMaker:
         """Return the rows of the totals, and those of `scaling`."""
         out = []
         for scope, totals in self._totals.items():
-            if totals.count:
+            if totals:
                 out.append(_total_rows(scope + 2, totals))
                 if self._options.clients:
                     out.append(_scaling_rows(scope + 2, totals, self._options.clients))
@@ -289,7 +289,7 @@ def _add_delays(bins: npt.NDArray[np.int64], line: _Line) -> None:
 
 
 def _bins_p95_ms(bins: npt.NDArray[np.int64], pushes: int) -> float:
-    """Return the 95th percentile of a total, to a twentieth; what did not wait is in no bin."""
+    """Return the 95th percentile of a total, to a fiftieth; what did not wait is in no bin."""
     reached = np.cumsum(bins)
     wanted = _P95 * pushes - (pushes - int(reached[-1]))
     if wanted <= 0:
@@ -354,59 +354,56 @@ def _table_rows(
     return TableRows(ALTERNATIVES, made, count * len(lines))
 
 
-def _total_rows(scope: int, totals: _Totals) -> TableRows:
-    ours = next(line for (name, _), line in totals.lines.items() if name == "websocket")
-    seconds = totals.duration / 1e9
-    rows = []
-    for (transport, interval), line in totals.lines.items():
-        fixed = line.sums["wire_bytes"] - line.weighted - ours.sums["wire_bytes"] + ours.weighted
-        each = (ours.weighted - line.weighted) / max(totals.pushes, 1)
-        rate = float("nan")
-        if line is not ours and line.source != _MEASURED and each and seconds:
-            rate = fixed / each / seconds
-        delayed = totals.pushes > 0 and line.has_delay
-        rows.append(
-            {
-                "connection": NULL,
-                "transport": TRANSPORTS.index(transport),
-                "interval_s": interval,
-                "source": line.source,
-                **{name: round(line.sums[name]) for name in SUMS},
-                "ratio_application": _over(line, ours, "application_bytes"),
-                "ratio_wire": _over(line, ours, "wire_bytes"),
-                "added_latency_ms_mean": line.delay / totals.pushes / 1e6
-                if delayed
-                else float("nan"),
-                "added_latency_ms_p95": _bins_p95_ms(line.bins, totals.pushes)
-                if delayed and line.has_p95
-                else float("nan"),
-                "empty_polls": NULL if line.empty_polls is None else round(line.empty_polls),
-                "scope": scope,
-                "session": NULL,
-                "tcp_connections": round(line.tcp_connections),
-                "messages": totals.messages,
-                "payload_bytes": totals.payload,
-                "duration_s": min(totals.duration, _MOST),
-                "requests_per_s": line.sums["requests"] / seconds if seconds else float("nan"),
-                "break_even_per_s": rate if rate > 0 else float("nan"),
-            }
-        )
+def _total_rows(scope: int, totals: Mapping[tuple[str, int], _Sum]) -> TableRows:
+    rows = [_total_row(scope, *key, line) for key, line in totals.items()]
     return TableRows(ALTERNATIVES, _columns(rows, ALTERNATIVES), len(rows))
 
 
-def _over(line: _Sum, ours: _Sum, name: str) -> float:
-    return line.sums[name] / ours.sums[name] if ours.sums[name] else float("nan")
+def _total_row(scope: int, transport: str, interval: int, line: _Sum) -> dict[str, Any]:
+    seconds = line.duration / 1e9
+    fixed = line.sums["wire_bytes"] - line.weighted - line.ours["wire_bytes"] + line.ours_weighted
+    each = (line.ours_weighted - line.weighted) / max(line.pushes, 1)
+    comparable = transport != "websocket" and line.source != _MEASURED
+    rate = fixed / each / seconds if comparable and each and seconds else 0.0
+    delayed = line.pushes > 0 and line.has_delay
+    p95 = float("nan")
+    if delayed and line.has_p95:
+        p95 = _bins_p95_ms(line.bins, line.pushes)
+    return {
+        "connection": NULL,
+        "transport": TRANSPORTS.index(transport),
+        "interval_s": interval,
+        "source": line.source,
+        **{name: min(round(line.sums[name]), _MOST) for name in SUMS},
+        "ratio_application": _over(line, "application_bytes"),
+        "ratio_wire": _over(line, "wire_bytes"),
+        "added_latency_ms_mean": line.delay / line.pushes / 1e6 if delayed else float("nan"),
+        "added_latency_ms_p95": p95,
+        "empty_polls": NULL if line.empty_polls is None else round(line.empty_polls),
+        "scope": scope,
+        "session": NULL,
+        "tcp_connections": round(line.tcp_connections),
+        "messages": line.messages,
+        "payload_bytes": line.payload,
+        "duration_s": min(line.duration, _MOST),
+        "requests_per_s": line.sums["requests"] / seconds if seconds else float("nan"),
+        "break_even_per_s": rate if rate > 0 else float("nan"),
+    }
 
 
-def _scaling_rows(scope: int, totals: _Totals, clients: Sequence[int]) -> TableRows:
+def _over(line: _Sum, name: str) -> float:
+    return line.sums[name] / line.ours[name] if line.ours[name] else float("nan")
+
+
+def _scaling_rows(
+    scope: int, totals: Mapping[tuple[str, int], _Sum], clients: Sequence[int]
+) -> TableRows:
     """Return a row for each transport and number of clients."""
     rows = []
-    for (transport, interval), line in totals.lines.items():
+    for (transport, interval), line in totals.items():
+        each = 1 / line.steady_count if line.steady_count else float("nan")
         for number in clients:
-            rates = {
-                name: value / totals.steady_count * number if totals.steady_count else float("nan")
-                for name, value in line.steady.items()
-            }
+            rates = {name: value * each * number for name, value in line.steady.items()}
             rows.append(
                 {
                     "scope": scope,

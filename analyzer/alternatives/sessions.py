@@ -90,9 +90,8 @@ class Sessions:
     def push(self, http: HttpBatch, websockets: Collection[int]) -> None:
         """Take a batch's exchanges and ended TCP connections, less the slots `websockets`."""
         for exchange in http.exchanges:
-            self._wire[exchange.tcp_stream] = (
-                self._wire.get(exchange.tcp_stream, 0) + exchange.wire_bytes
-            )
+            stream = _stream_of(exchange)
+            self._wire[stream] = self._wire.get(stream, 0) + exchange.wire_bytes
             if exchange.group >= 0 and exchange.kind in KIND_TRANSPORTS:
                 self._add(exchange)
             elif exchange.sent:
@@ -247,6 +246,10 @@ class Sessions:
 _MAX_EARLY: Final = 256
 
 
+def _stream_of(exchange: Exchange) -> int:
+    return NULL if exchange.tcp is None else exchange.tcp.tcp_stream
+
+
 def _count(session: _Session, exchange: Exchange) -> None:
     session.requests += 1
     session.application_bytes += (
@@ -256,7 +259,7 @@ def _count(session: _Session, exchange: Exchange) -> None:
         + exchange.response_body_bytes
     )
     session.payload_bytes += exchange.message_bytes
-    stream = exchange.tcp_stream
+    stream = _stream_of(exchange)
     session.wire[stream] = session.wire.get(stream, 0) + exchange.wire_bytes
     for time in (exchange.request_first_time, exchange.response_first_time):
         if time != NULL:

@@ -23,21 +23,28 @@ class Body:
         done: nothing more belongs to the message.
         fault: why the body cannot be followed any more, or "".
         until_close: the end of the stream is the end of the body.
+        content: bytes of content so far, without chunk framing.
+        spans: where content lies in the piece that `take` took last: begin, end, and
+            whether a chunk ends there.
     """
 
-    __slots__ = ("_left", "done", "fault", "until_close")
+    __slots__ = ("_left", "content", "done", "fault", "spans", "until_close")
 
     def __init__(self, length: int) -> None:
         self._left = length
         self.done = length == 0
         self.fault = ""
         self.until_close = False
+        self.content = 0
+        self.spans: list[tuple[int, int, bool]] = []
 
     def take(self, piece: Piece, at: int) -> int:
         """Take bytes of `piece` from `at` on; return the offset behind the last taken."""
         taken = min(self._left, piece.length - at)
         self._left -= taken
         self.done = not self._left
+        self.content += taken
+        self.spans = [(at, at + taken, False)]
         return at + taken
 
     def passes(self, count: int) -> bool:
@@ -45,13 +52,19 @@ class Body:
         if count >= self._left:
             return False
         self._left -= count
+        self.content += count
         return True
+
+    def in_chunk(self) -> bool:
+        """Say whether more of a chunk must follow: a pause here is none of the sender's."""
+        return False
 
     def skip(self, lost: int) -> bool:
         """Skip bytes that were not captured; False if the end of the body is lost too."""
         if lost > self._left:
             return False
         self._left -= lost
+        self.content += lost
         self.done = not self._left
         return True
 
@@ -67,14 +80,18 @@ class BodyUntilClose(Body):
 
     def take(self, piece: Piece, at: int) -> int:
         """Take all."""
+        self.content += piece.length - at
+        self.spans = [(at, piece.length, False)]
         return piece.length
 
     def passes(self, count: int) -> bool:
         """Take all."""
+        self.content += count
         return True
 
     def skip(self, lost: int) -> bool:
         """Skip any number."""
+        self.content += lost
         return True
 
 
@@ -93,6 +110,7 @@ class ChunkedBody(Body):
     def take(self, piece: Piece, at: int) -> int:
         """Take chunks until the last one's trailers have ended."""
         end = piece.length
+        self.spans = []
         while at < end and not self.done and not self.fault:
             at = self._take_data(at, end) if self._left else self._take_line(piece.data, at)
         return at
@@ -102,20 +120,28 @@ class ChunkedBody(Body):
         if count > self._left:
             return False
         self._left -= count
+        self.content += count
         self._line_end_due = True
         return True
+
+    def in_chunk(self) -> bool:
+        """Say whether bytes of a chunk's data are still to come."""
+        return self._left > 0
 
     def skip(self, lost: int) -> bool:
         """Skip within one chunk's data; a lost chunk size cannot be made up."""
         if not self._left or lost > self._left:
             return False
         self._left -= lost
+        self.content += lost
         self._line_end_due = True
         return True
 
     def _take_data(self, at: int, end: int) -> int:
         taken = min(self._left, end - at)
         self._left -= taken
+        self.content += taken
+        self.spans.append((at, at + taken, not self._left))
         self._line_end_due = True
         return at + taken
 

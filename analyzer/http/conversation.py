@@ -11,7 +11,6 @@ from typing import Any
 
 from analyzer import findings
 from analyzer.http import pairing
-from analyzer.http.beginning import Beginning
 from analyzer.http.body import BodyUntilClose, request_body, response_body
 from analyzer.http.handover import (
     ACKED,
@@ -37,30 +36,30 @@ from analyzer.http.head import (
     parse_head,
     recognise,
 )
+from analyzer.http.messages import Messages
 from analyzer.http.opening import Opening
 from analyzer.http.pairing import Transaction
 from analyzer.http.results import Results
 from analyzer.http.sides import BODY, HEAD, HOLD, SEEK, WAIT, Side
 from analyzer.http.upgrade import Checks, check_switch, has_token, refuse
-from analyzer.tcp.bytestream import DATA, FIN, GAP_CUT, PURE, RESET
+from analyzer.tcp.bytestream import DATA, FIN, GAP_CUT, RESET
 
 _LOOKED_AT = 1024
 
 
-class Conversation(Beginning):
+class Conversation(Messages):
     """Both sides of one connection, and the transactions in progress.
 
     Attributes:
         handed_on: the connection is HTTP no more; its rows leave.
     """
 
-    __slots__ = ("_resets", "_wait_rows", "_waited")
+    __slots__ = ("_resets", "_waited")
 
     def __init__(self, slot: int, results: Results, *, start_seen: bool) -> None:
         super().__init__(slot, results, start_seen=start_seen)
         self._resets: list[int] = []
         self._waited = False
-        self._wait_rows = 0
 
     @classmethod
     def behind(cls, opening: Opening, results: Results) -> Conversation:
@@ -95,26 +94,6 @@ class Conversation(Beginning):
         if self._wait_rows:
             self._check_wait()
 
-    def passes(
-        self, kind: int, direction: int, offset: int, length: int, time: int, wire: int
-    ) -> bool:
-        """Take a row in the middle of a body, or a pure ACK; False if it may be more."""
-        if self._kept is not None or self._wait_rows:
-            return False
-        if kind != DATA:
-            if kind == PURE:
-                self._pairs.meter[0] += wire
-            return kind == PURE
-        side = self._sides[direction & 1]
-        if side.mode != BODY or side.body is None or not side.body.passes(length):
-            return False
-        side.seen = offset + length
-        self._pairs.meter[0] += wire
-        self._results.http_bytes[direction] += length
-        if side.current is not None:
-            pairing.add_body(side.current, side.is_client, length, time)
-        return True
-
     def begin_in_middle(self, piece: Piece) -> None:
         """Begin with a row that opens with a head; the other side is lost yet."""
         self._sides[1 - (piece.row[DIRECTION] & 1)].mode = SEEK
@@ -123,6 +102,8 @@ class Conversation(Beginning):
     def _control(self, side: Side, piece: Piece) -> None:
         """Take a row without payload."""
         kind = piece.row[KIND]
+        if kind in (FIN, RESET):
+            self._no_more_requests()
         if kind == RESET:
             self._resets.append(side.direction & 1)
         if side.held and kind in (FIN, RESET):
@@ -158,6 +139,7 @@ class Conversation(Beginning):
         if side.mode == HEAD and side.is_client and not side.pending:
             self._pairs.new_meter()
         self._pairs.meter[0] += row[WIRE]
+        side.segments += 1
         at = 0
         while at < piece.length and not self.handed_on:
             if self._kept is not None:
@@ -190,6 +172,7 @@ class Conversation(Beginning):
             if at and side.is_client:
                 self._pairs.new_meter()
             buffer = piece.data[at:] if at else piece.data
+            side.segments = 1
             side.first_time = piece.row[TIME]
         leading = leading_empty(buffer)
         end = head_end(buffer, max(leading, before - 3))
@@ -251,24 +234,13 @@ class Conversation(Beginning):
         self._pairs.add(transaction, piece.row[PACKET])
         side.current = transaction
         side.body = None if cut else request_body(head)
+        self._request_begins(side, transaction, head)
         if cut:
             side.mode = SEEK
         elif side.body is not None and not side.body.done:
             side.mode = BODY
         else:
             self._request_done(side)
-
-    def _request_done(self, side: Side) -> None:
-        transaction = side.current
-        side.current = side.body = None
-        side.mode = HEAD
-        if (
-            transaction is not None
-            and not transaction.answered
-            and (transaction.handshake is not None or transaction.method == "CONNECT")
-        ):
-            # What follows is WebSocket, a tunnel or the next request: the answer says.
-            side.mode = HOLD
 
     def _replay(self, side: Side) -> None:
         """Read the rows that were held back, as what they turned out to be."""
@@ -301,7 +273,7 @@ class Conversation(Beginning):
             return
         if head.status < 200:
             if self._pairs.queue:
-                pairing.interim(self._pairs.queue[0], head, side.first_time)
+                pairing.interim(self._pairs.queue[0], head, side.first_time, side.segments)
             return
         if not self._pairs.queue:
             self._pairs.add_orphan(self._client, piece.row)
@@ -311,6 +283,7 @@ class Conversation(Beginning):
         pairing.answer(transaction, head, side.first_time, piece.row)
         side.current = transaction
         body = side.body = response_body(head, transaction.method)
+        self._answer_begins(side, transaction, head, body)
         handshake = transaction.handshake
         client = self._sides[self._client]
         if handshake is not None:
@@ -368,44 +341,6 @@ class Conversation(Beginning):
         results.marks.append(results.handover.place())
         self._hand_on()
 
-    def _body(self, side: Side, piece: Piece, at: int) -> int:
-        body = side.body
-        assert body is not None
-        end = body.take(piece, at)
-        self._results.http_bytes[side.direction] += end - at
-        if side.current is not None:
-            pairing.add_body(side.current, side.is_client, end - at, piece.row[TIME])
-        if body.fault:
-            self._results.find(findings.HTTP_MALFORMED, self._slot, piece.row[PACKET], body.fault)
-            self._message_lost(side)
-            return piece.length
-        if body.done:
-            self._message_done(side)
-        return end
-
-    def _message_done(self, side: Side) -> None:
-        if side.is_client:
-            self._request_done(side)
-            return
-        transaction = side.current
-        side.current = side.body = None
-        side.mode = HEAD
-        if transaction is None:
-            return
-        transaction.complete = True
-        self._pairs.answered(transaction)
-
-    def _message_lost(self, side: Side) -> None:
-        """Go on behind a message whose end is not known."""
-        transaction = side.current
-        self._message_done(side)
-        if transaction is not None:
-            transaction.complete = False
-            if transaction.exchange is not None:
-                transaction.exchange.complete = False
-        if side.mode == HEAD:
-            side.mode = SEEK
-
     # --- gaps and ends
 
     def _gap(self, side: Side, piece: Piece) -> None:
@@ -416,6 +351,8 @@ class Conversation(Beginning):
         self._results.find(findings.HTTP_LOST, self._slot, piece.row[PACKET], f"{lost} bytes")
         if side.mode == BODY:
             assert side.body is not None
+            if side.reader is not None:
+                side.reader.lost()
             if not side.body.skip(lost):
                 self._message_lost(side)
             elif side.body.done:
@@ -465,6 +402,7 @@ class Conversation(Beginning):
 
     def _hand_on(self, *, search: bool = False) -> None:
         """Leave HTTP: what was held back goes first, then every row to come."""
+        self._stop_reading()
         self._pairs.settle()
         self.handed_on = True
         self._results.leave(self._slot, search=search)
@@ -495,4 +433,5 @@ class Conversation(Beginning):
         self._pairs.unanswered(tcp, self._client, self._resets)
         if isinstance(server.body, BodyUntilClose) and server.finished:
             self._message_done(server)
+        self._stop_reading()
         self._pairs.settle()

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from analyzer.columns import NULL, Rows, empty
 from analyzer.findings import Finding
-from analyzer.tcp.bytestream import CHUNK, StreamBatch
+from analyzer.tcp.bytestream import CHUNK, Connection, StreamBatch
 
 Extension = tuple[str, tuple[tuple[str, str | None], ...]]
 """One element of Sec-WebSocket-Extensions: name and (parameter, value or None)."""
@@ -111,15 +111,46 @@ class Exchange:
     request_header: tuple[tuple[str, str], ...] = ()
     response_header: tuple[tuple[str, str], ...] = ()
     group: int = -1
+    """Group of deliveries: exchanges in which one client asks for the same again, or by
+    which one response streams. From 0 in the order in which groups are recognised, which at
+    the end of a capture is that of their first requests. -1: of no group."""
     transport: str = ""
+    """engine.io, sockjs, or "": by no transport that is known by name."""
     deliveries: list[tuple[int, int]] = field(default_factory=list)
+    """(time ns when its last byte was captured, size in bytes) of the messages that the
+    response brought, in order, up to max_deliveries. What is read as a whole comes with
+    the answer's last byte."""
     messages: int = 0
     message_bytes: int = 0
+    """Of all messages of the response."""
     sent: list[int] = field(default_factory=list)
+    """Sizes in bytes of the messages in the request's body, up to max_deliveries."""
     empty: bool = False
+    """A complete final answer that brought no message; errors and redirections too."""
     unchanged: bool = False
+    """Same target and same body as the answer before in its group of kind poll: a state
+    that is polled. Then no message counts."""
+    request_segments: int = 0
+    response_segments: int = 0
+    """Pieces of TCP segments that carried it; one that carries two messages counts for each."""
     client_key: int = -1
-    tcp_stream: int = -1
+    """The same number for the same client identity: client and server address, Host, and
+    session of the transport, else Cookie, Authorization and User-Agent."""
+    tcp: Connection | None = field(default=None, compare=False, repr=False)
+    """The TCP connection, as it stood at the first request: the slot may be in use again
+    when a held exchange leaves."""
+    piecemeal: bool = False
+    """The response has no announced length: it is chunked, or goes on until close."""
+    pauses: int = 0
+    """Pauses between pieces of the response body: see http.polling.PAUSE_NS."""
+    paused: int = 0
+    """ns of all pauses together."""
+    turn: int = 0
+    """Number of the request in its group, from 0."""
+    previous_start: int = NULL
+    """First byte of the request before in its group."""
+    previous_answer: int = NULL
+    """Last byte of the answer before in its group, if it had ended when this one began."""
 
 
 @dataclass(slots=True)
@@ -137,7 +168,9 @@ class HttpBatch:
         upgrade_rows: for each upgrade the place among `rows` before which it opened;
             never decreases.
         handshakes: attempts that ended in this batch in another way than accepted.
-        exchanges: plain exchanges that ended in this batch.
+        exchanges: plain exchanges whose kind became known; what they are is found out from
+            those that follow, so that they may be of slots that left before.
+        clients: (slot, client side) of the plain exchanges that ended in this batch.
         ended: slots that leave (as in the batch below).
         http_bytes: int64 by direction: bytes of HTTP heads and bodies so far; a view of the
             stage's state, good until the next push.
@@ -153,3 +186,4 @@ class HttpBatch:
     ended: list[int] = field(default_factory=list)
     http_bytes: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     findings: list[Finding] = field(default_factory=list)
+    clients: list[tuple[int, int]] = field(default_factory=list)

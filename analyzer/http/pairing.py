@@ -11,7 +11,10 @@ from typing import Any
 
 from analyzer import findings
 from analyzer.columns import NULL
+from analyzer.http.callers import Target
+from analyzer.http.deliveries import AnswerReader
 from analyzer.http.events import Exchange, Handshake
+from analyzer.http.groups import Lane
 from analyzer.http.handover import PACKET, TIME, WIRE, Row
 from analyzer.http.head import Head
 from analyzer.http.results import Results
@@ -38,10 +41,14 @@ class Transaction:
         complete: the response was seen to its end.
         cut: the request's head was captured in part.
         head: the request's head while it may still turn out to be an attempt.
+        target: what a plain request asks for; lane: of its group, if it may have one.
+        reader: of the answer, until that has ended.
+        closes: request or answer said that the connection ends with them.
     """
 
     __slots__ = (
-        *("answered", "complete", "cut", "exchange", "handshake", "head", "meter", "method"),
+        *("answered", "closes", "complete", "cut", "exchange", "handshake", "head", "lane"),
+        *("meter", "method", "reader", "target"),
     )
 
     def __init__(self, exchange: Exchange | None, handshake: Handshake | None) -> None:
@@ -53,6 +60,10 @@ class Transaction:
         self.complete = False
         self.cut = False
         self.head: Head | None = None
+        self.target = Target("", "")
+        self.lane: Lane | None = None
+        self.reader: AnswerReader | None = None
+        self.closes = False
 
 
 def begin(
@@ -148,11 +159,12 @@ def may_be_websocket(transaction: Transaction | None, head: Head) -> bool:
     return transaction.head is not None and "upgrade" not in transaction.head.values
 
 
-def interim(transaction: Transaction, head: Head, first_time: int) -> None:
+def interim(transaction: Transaction, head: Head, first_time: int, segments: int = 1) -> None:
     """Add a 1xx response that comes before the final one (RFC 9110 15.2)."""
     exchange, handshake = transaction.exchange, transaction.handshake
     if exchange is not None:
         exchange.response_header_bytes += head.size
+        exchange.response_segments += segments
         if exchange.response_first_time == NULL:
             exchange.response_first_time = first_time
     elif handshake is not None:
@@ -179,10 +191,6 @@ def answer(transaction: Transaction, head: Head, first_time: int, row: Row) -> N
     exchange.response_packet = row[PACKET]
     content_type = head.values.get("content-type")
     exchange.content_type = content_type
-    if content_type is not None and (
-        content_type.partition(";")[0].strip().lower() == "text/event-stream"
-    ):
-        exchange.kind = "sse"
 
 
 def answer_attempt(handshake: Handshake, head: Head, first_time: int, row: Row) -> None:
@@ -204,15 +212,19 @@ def cut_answer(handshake: Handshake, head: Head, first_time: int, size: int) -> 
     handshake.outcome_reason = "The end of the 101 was not captured."
 
 
-def add_body(transaction: Transaction, is_request: bool, count: int, time: int) -> None:
-    """Add bytes of a body."""
+def add_body(
+    transaction: Transaction, is_request: bool, count: int, time: int, segments: int
+) -> None:
+    """Add bytes of a body, and so many rows that carry them alone."""
     exchange, handshake = transaction.exchange, transaction.handshake
     if exchange is not None:
         if is_request:
             exchange.request_body_bytes += count
+            exchange.request_segments += segments
             exchange.request_last_time = max(exchange.request_last_time, time)
         else:
             exchange.response_body_bytes += count
+            exchange.response_segments += segments
             exchange.response_last_time = max(exchange.response_last_time, time)
     elif handshake is not None and is_request:
         handshake.request_last_time = max(handshake.request_last_time, time)
@@ -229,7 +241,10 @@ def emit(transaction: Transaction, results: Results) -> None:
     if exchange is not None:
         exchange.complete = transaction.complete and not transaction.cut
         exchange.wire_bytes = transaction.meter[0]
-        results.exchanges.append(exchange)
+        if transaction.reader is not None:
+            transaction.reader.settle()
+        results.clients.append((exchange.slot, exchange.client_side))
+        results.groups.emit(transaction.lane, exchange)
 
 
 def unanswered(

@@ -12,7 +12,9 @@ import numpy.typing as npt
 from analyzer import findings
 from analyzer.capture.records import RecordBatch
 from analyzer.findings import Finding, Kind
+from analyzer.http.deliveries import Store
 from analyzer.http.events import Exchange, Handshake
+from analyzer.http.groups import Groups
 from analyzer.http.handover import Handover
 from analyzer.http.upgrade import Checks
 from analyzer.options import Options
@@ -28,6 +30,8 @@ class Results:
         handed_on: bool by direction: its rows leave without a look.
         searched: bool by direction: handed on, but a head at the start of a row is
             taken for the start of HTTP.
+        groups: what plain exchanges are to each other.
+        store: how much of their bodies is kept.
     """
 
     def __init__(self, options: Options) -> None:
@@ -35,6 +39,8 @@ class Results:
         self.http_bytes: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self.handed_on = np.zeros(0, bool)
         self.searched = np.zeros(0, bool)
+        self.groups = Groups(options)
+        self.store = Store()
         self._keys: dict[str, bool] = {}
         self._handshakes = 0
         self.begin(StreamBatch(RecordBatch()))
@@ -45,6 +51,8 @@ class Results:
         self.marks: list[tuple[int, int]] = []
         self.handshakes: list[Handshake] = []
         self.exchanges: list[Exchange] = []
+        self.groups.released = self.exchanges
+        self.clients: list[tuple[int, int]] = []
         self.findings: list[Finding] = []
         self.handover = Handover(stream)
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from analyzer.columns import NULL
 from analyzer.http.body import Body
+from analyzer.http.deliveries import AnswerReader, RequestReader
 from analyzer.http.handover import KIND, LENGTH, Piece
 from analyzer.http.pairing import Transaction
 from analyzer.tcp.bytestream import GAP_CUT
@@ -44,6 +45,8 @@ class Side:
         held_bytes: their payload, that of dropped ones too.
         limited: held_bytes went over the limit.
         finished: FIN seen.
+        reader: wants the content of the body that passes; None: nobody does.
+        segments: rows with bytes of the head that was read last.
     """
 
     __slots__ = (
@@ -57,7 +60,7 @@ class Side:
             "held_bytes",
             "is_client",
         ),
-        *("limited", "mode", "pending", "seen"),
+        *("limited", "mode", "pending", "reader", "seen", "segments"),
     )
 
     def __init__(self, direction: int) -> None:
@@ -73,6 +76,8 @@ class Side:
         self.held_bytes = 0
         self.limited = False
         self.finished = False
+        self.reader: AnswerReader | RequestReader | None = None
+        self.segments = 0
 
     def hold(self, piece: Piece, at: int, limit: int) -> bool:
         """Keep what lies behind `at`, or above `limit` bytes only that it was there.

@@ -38,8 +38,13 @@ class HttpStage:
         self._held = 0
         self._stale: list[int] = []
 
-    def push(self, batch: StreamBatch) -> HttpBatch:
-        """Take one batch, the last one too; return what became complete with it."""
+    def push(self, batch: StreamBatch, *, last: bool = False) -> HttpBatch:
+        """Take one batch; return what became complete with it.
+
+        Args:
+            batch: of the tcp stage.
+            last: the capture ends with it: exchanges wait no more for others.
+        """
         results = self._results
         for slot in self._stale:
             results.http_bytes[2 * slot : 2 * slot + 2] = 0
@@ -59,6 +64,8 @@ class HttpStage:
                 conversation.end(batch.connections[slot])
             results.stay(slot)
         self._stale = list(batch.ended)
+        if last:
+            results.groups.finish()
         return HttpBatch(
             batch,
             results.handover.rows(),
@@ -69,6 +76,7 @@ class HttpStage:
             list(batch.ended),
             results.http_bytes,
             results.findings,
+            results.clients,
         )
 
     def _block(self, batch: StreamBatch, begin: int, end: int) -> int:

@@ -34,7 +34,7 @@ _SOURCES = {
 }
 _UNPLAYABLE = "request"
 """No client knows when to ask: a floor for bytes, no way to deliver."""
-_EQUAL = 0.005
+_EQUAL = 0.01
 """Ratios closer to one than this are said to be equal."""
 
 
@@ -121,16 +121,17 @@ def verdict(rows: Sequence[Row]) -> str:
             f"{name_of(near)} with {_times(near['ratio_wire'])} as much "
             f"({_times(near['ratio_application'])} at application level)."
         )
+    if best["ratio_wire"] is not None and best["ratio_wire"] > 1 - _EQUAL:
+        return (
+            f"WebSocket and {name_of(best)}, the cheapest, cost the same on the wire within "
+            f"{100 * _EQUAL:.0f} %."
+        )
+    tense = "was" if best["source"] == "measured" else "would have been"
     return (
-        f"WebSocket was not the cheapest: {name_of(best)} would have taken "
-        f"{size(best['wire_bytes'])} on the wire, {_times(best['ratio_wire'])} of WebSocket's "
-        f"({_times(best['ratio_application'])} at application level)"
-        f"{_price(best)}."
-    ).replace("was not the cheapest", _was_not(ours))
-
-
-def _was_not(ours: Row) -> str:
-    return "was not the cheapest" if ours["source"] == "measured" else "is not the cheapest"
+        f"{_capital(name_of(best))} {tense} cheapest on the wire: {size(best['wire_bytes'])}, "
+        f"{_times(best['ratio_wire'])} what WebSocket takes "
+        f"({_times(best['ratio_application'])} at application level){_price(best)}."
+    )
 
 
 def _times(ratio: float | None) -> str:
@@ -152,10 +153,14 @@ def _break_evens(rows: Sequence[Row]) -> list[str]:
         if rate is None or row["transport"] != "short-poll":
             continue
         lines.append(
-            f"{name_of(row).capitalize()} costs as much as WebSocket at {_rate(rate)} messages "
-            "a second from the server to each client, less than it above."
+            f"{_capital(name_of(row))} costs as much as WebSocket at {_rate(rate)} messages a "
+            "second from the server to each client, and less above that."
         )
     return lines
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _rate(rate: float) -> str:

@@ -25,10 +25,12 @@ TITLES = {
     "closes": "How connections ended",
     "findings": "Findings",
     "http": "Plain HTTP",
+    "delivery": "Delivery",
 }
 NOTES = {
     "messages": "mean bytes of a message",
     "overhead": "share of the bytes, and mean bytes of a message",
+    "delivery": "over WebSocket or plain HTTP; mean bytes of a message",
 }
 
 _NONE = Text("-", "dim")

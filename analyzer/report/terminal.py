@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from analyzer.columns import NULL
-from analyzer.report import alternatives
+from analyzer.report import alternatives, http_groups
 from analyzer.report.layout import (
     VERY_WIDE,
     WIDE,
@@ -86,6 +86,7 @@ def render(summary: Summary, console: Console) -> None:
     _handshakes(summary, console)
     _messages(summary, console)
     _ledger(summary, console)
+    http_groups.section(summary, console)
     for scope in ("connections", "sessions"):
         alternatives.section(summary.alternatives.get(scope, []), console)
         alternatives.scaling(summary.scaling.get(scope, []), console)

@@ -20,6 +20,7 @@ from analyzer.options import Options
 from analyzer.tables.compression import Compression
 from analyzer.tables.failed_connects import FailedConnects
 from analyzer.tables.finding_log import FindingLog
+from analyzer.tables.http_groups import HttpGroups
 from analyzer.tables.ledger import ledger_rows
 from analyzer.tables.preview import Previews
 from analyzer.tables.schema import (
@@ -56,6 +57,7 @@ class TableBuilder:
         self._client_sides: dict[int, int] = {}
         self._answered: dict[int, Handshake] = {}
         self._handshakes = 0
+        self._groups = HttpGroups(options)
 
     def push(self, batch: WebSocketBatch) -> list[TableRows]:
         """Return the rows that this batch completes."""
@@ -89,6 +91,8 @@ class TableBuilder:
             out.append(handshake_rows(attempts, show_secrets=self._options.show_secrets))
         if http.exchanges:
             out.append(self._http_rows(http))
+            out.append(self._groups.push(http.exchanges))
+            self._log.add(self._groups.findings(), {})
         for slot in http.ended:
             self._log.ended(slot)
             self._client_sides.pop(slot, None)
@@ -101,7 +105,8 @@ class TableBuilder:
         self._log.add(refused, {})
         self._log.finish()
         shakes = handshake_rows(attempts, show_secrets=self._options.show_secrets)
-        out = [shakes, self._compression.finish(), self._log.take()]
+        groups, deflate = self._groups.finish(), self._compression.finish()
+        out = [shakes, groups, deflate, self._log.take()]
         return [rows for rows in out if rows.count]
 
     def add_findings(self, found: Sequence[Finding]) -> None:
@@ -114,9 +119,10 @@ class TableBuilder:
             self._log.add(found, {slot: stream.connection(slot).tcp_stream for slot in slots})
 
     def _note_sides(self, http: HttpBatch) -> None:
-        items: list[Handshake | Exchange] = [*http.upgrades, *http.handshakes, *http.exchanges]
-        for item in items:
+        for item in (*http.upgrades, *http.handshakes):
             self._client_sides.setdefault(item.slot, item.client_side)
+        for slot, client_side in http.clients:
+            self._client_sides.setdefault(slot, client_side)
 
     # --- rows
 
@@ -213,7 +219,10 @@ class TableBuilder:
 
     def _http_rows(self, http: HttpBatch) -> TableRows:
         rows = [
-            self._http_cells(exchange, http.stream.connection(exchange.slot).tcp_stream)
+            # An exchange that waited has its connection with it: the slot may be another's.
+            self._http_cells(
+                exchange, (exchange.tcp or http.stream.connection(exchange.slot)).tcp_stream
+            )
             for exchange in http.exchanges
         ]
         return TableRows(HTTP, columns_of(HTTP.columns, rows), len(rows))
@@ -221,6 +230,7 @@ class TableBuilder:
     def _http_cells(self, exchange: Exchange, tcp_stream: int) -> tuple[object, ...]:
         asked, answered = exchange.request_first_time, exchange.response_last_time
         sent, first = exchange.request_last_time, exchange.response_first_time
+        is_answered = exchange.status is not None
         return (
             tcp_stream,
             exchange.exchange,
@@ -237,6 +247,10 @@ class TableBuilder:
             asked if asked != NULL else first,
             NULL if NULL in (sent, first) else first - sent,
             NULL if NULL in (asked, answered) or not exchange.complete else answered - asked,
+            NULL if exchange.group < 0 else exchange.group,
+            exchange.messages if is_answered else NULL,
+            exchange.message_bytes if is_answered else NULL,
+            int(exchange.empty) if is_answered and exchange.complete else -1,
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -391,6 +391,49 @@ def _other_metrics() -> Iterator[Metric]:
     yield Metric("http_wire_bytes_per_exchange", "http", "bytes", "bytes an exchange", _http)
 
 
+def _delivered(side: Side) -> list[dict[str, Any]]:
+    """Return the totals of what was really delivered, over WebSocket and plain HTTP."""
+    scopes = side.summary.alternatives.values()
+    return [row for rows in scopes for row in rows if row["source"] == "measured"]
+
+
+def _delivered_sum(column: str) -> Callable[[Side], int]:
+    return lambda side: sum(row[column] or 0 for row in _delivered(side))
+
+
+def _per_delivered(column: str) -> Callable[[Side], Figure]:
+    def take(side: Side) -> Figure:
+        count = _delivered_sum("messages")(side)
+        return (_delivered_sum(column)(side) / count, count) if count else NO_VALUE
+
+    return take
+
+
+def _wait(side: Side) -> Figure:
+    """Return the mean of what messages waited for a poll, in us."""
+    known = [row for row in _delivered(side) if row["added_latency_ms_mean"] is not None]
+    count = sum(row["messages"] for row in known)
+    if not count:
+        return NO_VALUE
+    waited = sum(row["messages"] * row["added_latency_ms_mean"] for row in known)
+    return 1000 * waited / count, count
+
+
+def _delivery_metrics() -> Iterator[Metric]:
+    group, like = "delivery", "delivered_payload_bytes_per_message"
+    yield _count("delivered_messages", group, "messages", _delivered_sum("messages"))
+    yield _count("delivered_requests", group, "HTTP requests", _delivered_sum("requests"))
+    yield Metric(like, group, "bytes", "payload", _per_delivered("payload_bytes"))
+    for column, text in (
+        ("header_bytes", "heads and framing"),
+        ("application_bytes", "above TCP"),
+        ("wire_bytes", "on the wire"),
+    ):
+        name, of = f"delivered_{column}_per_message", _per_delivered(column)
+        yield Metric(name, group, "bytes", text, of, FEW, like)
+    yield Metric("delivered_wait_us_mean", group, "us", "wait for a poll, mean", _wait, FEW)
+
+
 METRICS: tuple[Metric, ...] = (
     *_capture_metrics(),
     *_handshake_metrics(),
@@ -399,5 +442,6 @@ METRICS: tuple[Metric, ...] = (
     *_compression_metrics(),
     *_delay_metrics(),
     *_other_metrics(),
+    *_delivery_metrics(),
 )
 """Every figure, in the order of the table."""

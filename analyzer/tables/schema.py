@@ -7,92 +7,21 @@ the reports (which write them) and by analyzer.read_csv (which restores them).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
-
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Mapping
 
 from analyzer.findings import SEVERITIES
+from analyzer.tables.declare import Column as Column
+from analyzer.tables.declare import Table as Table
+from analyzer.tables.declare import TableRows as TableRows
+from analyzer.tables.declare import Type as Type
+from analyzer.tables.declare import Values as Values
+from analyzer.tables.declare import boolean as _bool
+from analyzer.tables.declare import enum as _enum
+from analyzer.tables.declare import integer as _int
+from analyzer.tables.declare import text as _text
+from analyzer.tables.declare import time as _time
+from analyzer.tables.declare import us as _us
 from analyzer.websocket import opcodes
-
-Type = Literal[
-    "int",  # int64
-    "bool",
-    "text",
-    "enum",  # one of a few labels
-    "time",  # UTC, nanoseconds
-    "us",  # microseconds, fractions to the nanosecond
-    "seconds",  # seconds, fractions to the nanosecond
-    "ratio",  # float64
-    "key",  # 32 bits in hexadecimal, as Wireshark shows a masking key
-    "payload",  # bytes
-]
-"""How a column is kept inside the program, in each format, and in pandas:
-
-| type    | inside (null)                    | CSV, JSON             | pandas              |
-|---------|----------------------------------|-----------------------|---------------------|
-| int     | int64 (NULL)                     | 42                    | Int64               |
-| bool    | int8: 0, 1 (-1)                  | true, false           | boolean             |
-| text    | list of str (None)               | text                  | string              |
-| enum    | int8 index into labels (-1)      | the label             | category            |
-| time    | int64 ns since 1970 UTC (NULL)   | ISO 8601, 9 digits, Z | datetime64[ns, UTC] |
-| us      | int64 ns (NULL)                  | 26039.123             | float64             |
-| seconds | int64 ns (NULL)                  | 1.250000000           | float64             |
-| ratio   | float64 (nan)                    | 0.25 (6 digits)       | float64             |
-| key     | int64, 32 bits (NULL)            | 37fa213d              | string              |
-| payload | list of bytes (None)             | base64                | object (bytes)      |
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column.
-
-    Attributes:
-        name: as judges and scripts read it.
-        type: see Type.
-        null: when it is null, or "never".
-        text: one sentence.
-        labels: of an enum, in the order of their codes.
-    """
-
-    name: str
-    type: Type
-    null: str
-    text: str
-    labels: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One table: its name, a sentence, its columns in order."""
-
-    name: str
-    text: str
-    columns: tuple[Column, ...]
-
-
-Values = npt.NDArray[np.generic] | Sequence[object]
-"""One column's values as kept inside the program; see Type."""
-
-
-@dataclass(slots=True)
-class TableRows:
-    """Some complete rows of one table.
-
-    Attributes:
-        table: what they are rows of.
-        values: by column name, all of one length. Text that is dear to make (previews)
-            may be a lazy Sequence: it is made when a report reads it.
-        count: how many rows.
-    """
-
-    table: Table
-    values: Mapping[str, Values]
-    count: int
-
 
 # --- labels, in the order of their codes ------------------------------------------
 DIRECTIONS = ("client", "server")
@@ -106,6 +35,7 @@ OUTCOMES = (
     *("no-answer", "syn-refused", "syn-unanswered", "encrypted", "cut"),
 )
 HTTP_KINDS = ("plain", "poll", "long-poll", "stream", "sse")
+HTTP_TRANSPORTS = ("engine.io", "sockjs")
 TRANSPORTS = (
     *("websocket", "request", "short-poll", "long-poll", "stream", "sse"),
     *("short-poll-h2", "long-poll-h2", "sse-h2"),
@@ -118,30 +48,6 @@ NEVER = "never"
 NO_HANDSHAKE = "handshake not captured"
 NOT_SENT = "not sent, or not captured"
 NOT_SEEN = "not captured"
-
-
-def _int(name: str, null: str, text: str) -> Column:
-    return Column(name, "int", null, text)
-
-
-def _bool(name: str, null: str, text: str) -> Column:
-    return Column(name, "bool", null, text)
-
-
-def _text(name: str, null: str, text: str) -> Column:
-    return Column(name, "text", null, text)
-
-
-def _time(name: str, null: str, text: str) -> Column:
-    return Column(name, "time", null, text)
-
-
-def _us(name: str, null: str, text: str) -> Column:
-    return Column(name, "us", null, text)
-
-
-def _enum(name: str, labels: tuple[str, ...], null: str, text: str) -> Column:
-    return Column(name, "enum", null, text, labels)
 
 
 _CONNECTION = _int("connection", NEVER, "WebSocket connection, from 0 in order of appearance.")
@@ -341,6 +247,47 @@ HTTP = Table(
         _time("started_at", "no request or response seen", "First byte of the exchange."),
         _us("wait_us", "not captured whole", "End of the request to first byte of the response."),
         _us("total_us", "not captured whole", "First byte to last byte."),
+        _int("group", "plain", "Group of deliveries that it belongs to: a row of http_groups."),
+        _int("messages", "no response seen", "Messages that the response brought."),
+        _int("message_bytes", "no response seen", "Their size, as the application sees them."),
+        _bool("empty", "not answered whole", "Whether the answer brought no message."),
+    ),
+)
+
+HTTP_GROUPS = Table(
+    "http_groups",
+    "One row for each group of plain HTTP exchanges that deliver messages: one client's requests "
+    "for the same, or the responses that stream to it. numbers.md has the rules.",
+    (
+        _int("group", NEVER, "Number of the group, from 0 in the order of recognition."),
+        _enum("kind", HTTP_KINDS, NEVER, "How it delivers."),
+        _enum("transport", HTTP_TRANSPORTS, "none known by name", "Transport of the requests."),
+        _text("client_ip", NEVER, "Address of the client."),
+        _text("server_ip", NEVER, "Address of the server."),
+        _int("server_port", NEVER, "TCP port of the server."),
+        _text("host", NOT_SENT, "Host field of the requests."),
+        _text("path", NOT_SEEN, "Request target without its query."),
+        _int("tcp_connections", NEVER, "TCP connections that its requests came over."),
+        _int("requests", NEVER, "Requests."),
+        _int("answered", NEVER, "Requests whose answer was captured whole."),
+        _int("empty_answers", NEVER, "Answers that brought no message."),
+        _int("unchanged_answers", NEVER, "Answers equal to the one before: nothing new."),
+        Column(
+            "empty_share", "ratio", "none answered", "Share of answers that brought nothing new."
+        ),
+        _int("messages", NEVER, "Messages that the responses brought."),
+        _int("message_bytes", NEVER, "Their size, as the application sees them."),
+        _int("wire_bytes", NEVER, "Packets of all its exchanges, both ways."),
+        Column("wire_bytes_per_message", "ratio", "no message", "wire_bytes / messages."),
+        Column("interval_s", "seconds", "one request", "Start of a request to the next, median."),
+        Column("interval_spread_s", "seconds", "fewer than 3 requests", "Its interquartile range."),
+        _us(
+            "delay_us",
+            "not known of any message",
+            "Estimate of the mean wait of a message for the next answer that could take it.",
+        ),
+        _time("started_at", "no time stamps", "First byte of the first request."),
+        _time("ended_at", "no time stamps", "Last byte of the last answer, or request."),
     ),
 )
 
@@ -505,7 +452,7 @@ COMPRESSION = Table(
 
 COMPARISON_GROUPS = (
     *("capture", "handshake", "messages", "overhead", "compression"),
-    *("delay", "closes", "findings", "http"),
+    *("delay", "closes", "findings", "http", "delivery"),
 )
 COMPARISON = Table(
     "comparison",
@@ -527,7 +474,7 @@ COMPARISON = Table(
 
 TABLES = (
     *(CONNECTIONS, HANDSHAKES, FRAMES, MESSAGES, PINGS, HTTP, LEDGER, FINDINGS),
-    *(COMPRESSION, ALTERNATIVES, SCALING),
+    *(COMPRESSION, ALTERNATIVES, SCALING, HTTP_GROUPS),
 )
 """All tables, in the order of the reports."""
 

@@ -28,6 +28,8 @@ MAX_CONNECTIONS = 1000
 MAX_WAITING = 65_536
 """Ledger rows that wait for their connection's row (max_connections)."""
 MAX_EXAMPLES = 3
+MAX_HTTP_GROUPS = 100
+"""Groups of plain HTTP exchanges kept for the table of those that cost most."""
 
 PHASES = ("tcp_us", "tls_us", "upgrade_us", "total_us", "first_message_us")
 """Parts of a handshake that are timed."""
@@ -162,6 +164,7 @@ class Summary:
         stalled: messages held up by a hole, and ns of it.
         findings: by id.
         alternatives, scaling: rows of totals, by scope.
+        http_kinds: of plain HTTP, "exchanges", "wire_bytes", "messages" by (kind, what).
     """
 
     capture: Capture = field(default_factory=Capture)
@@ -183,6 +186,8 @@ class Summary:
     findings: dict[str, FindingCount] = field(default_factory=dict)
     alternatives: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     scaling: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    http_kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _groups: list[tuple[int, int, int, dict[str, Any]]] = field(default_factory=list)
     _costly: list[tuple[int, int]] = field(default_factory=list)
     _lines: dict[int, ConnectionLine] = field(default_factory=dict)
     _waiting: dict[int, int] = field(default_factory=dict)
@@ -203,6 +208,8 @@ class Summary:
             "alternatives": self._add_alternatives,
             "scaling": self._add_alternatives,
             "compression": self._add_compression,
+            "http": self._add_http,
+            "http_groups": self._add_http_groups,
         }
         taker = takers.get(rows.table.name)
         if taker is not None:
@@ -221,6 +228,11 @@ class Summary:
         """The connections that cost most on the wire, the dearest first."""
         order = sorted(self._costly, key=lambda entry: (-entry[0], -entry[1]))
         return [self._lines[-negative] for _, negative in order]
+
+    @property
+    def http_groups(self) -> list[dict[str, Any]]:
+        """Rows of the groups of plain HTTP that cost most on the wire, the dearest first."""
+        return [row for *_, row in sorted(self._groups, key=lambda each: (-each[0], -each[1]))]
 
     @property
     def grave_findings(self) -> list[FindingCount]:
@@ -333,6 +345,27 @@ class Summary:
             np.count_nonzero(declined & (_codes(rows, "direction") == 0))
         )
         self.deflate["declined_messages"] += int(_numbers(rows, "messages")[declined].sum())
+
+    def _add_http(self, rows: TableRows) -> None:
+        kinds = _codes(rows, "kind")
+        wire, messages = _numbers(rows, "wire_bytes"), _numbers(rows, "messages")
+        for code, kind in enumerate(schema.HTTP_KINDS):
+            mine = kinds == code
+            count = int(np.count_nonzero(mine))
+            if count:
+                self.http_kinds[kind, "exchanges"] += count
+                self.http_kinds[kind, "wire_bytes"] += _total(wire[mine])
+                self.http_kinds[kind, "messages"] += _total(messages[mine])
+
+    def _add_http_groups(self, rows: TableRows) -> None:
+        for place in range(rows.count):
+            row = row_values(rows, place)
+            # Rows of one group and cost are told apart by when they came.
+            entry = (row["wire_bytes"], -row["group"], -self.rows["http_groups"] - place, row)
+            if len(self._groups) < MAX_HTTP_GROUPS:
+                heapq.heappush(self._groups, entry)
+            else:
+                heapq.heappushpop(self._groups, entry)
 
     def _add_findings(self, rows: TableRows) -> None:
         for place in range(rows.count):

@@ -26,6 +26,8 @@ REPORTS = CAPTURES.parent / "reports"
 REPORT = "report.txt"
 NAMES = (
     "bridge-any.pcap",
+    "chat-delay-long-poll.pcap",
+    "chat-delay-websocket.pcap",
     "faults/npm-ws-deflate-takeover-loss.pcap",
     "faults/npm-ws-deflate-takeover-mid-stream.pcap",
     "faults/npm-ws-deflate-takeover-snaplen-96.pcap",
@@ -41,6 +43,7 @@ NAMES = (
     "python-aiohttp-plain-http.pcap",
     "python-aiohttp-refusals.pcap",
     "python-aiohttp-reused.pcap",
+    "socket-io-upgrade.pcap",
     "python-websockets-keepalive.pcap",
     "tomcat-chat.pcap",
     "vxlan.pcap",

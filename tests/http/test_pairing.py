@@ -32,7 +32,7 @@ def test_exchange_takes_both_heads():
     answer(transaction, final, 120, row(6, 130))
     exchange = transaction.exchange
     assert (exchange.method, exchange.path, exchange.host) == ("GET", "/a", "h")
-    assert (exchange.status, exchange.kind) == (200, "sse")
+    assert (exchange.status, exchange.content_type) == (200, "text/event-stream")
     assert exchange.response_header_bytes == hints.size + final.size
     assert (exchange.request_first_time, exchange.request_last_time) == (90, 100)
     assert (exchange.response_first_time, exchange.response_last_time) == (110, 130)

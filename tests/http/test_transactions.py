@@ -21,7 +21,7 @@ FEW = settings(deadline=None, max_examples=60)
 def test_slot_used_again_starts_anew():
     stage = HttpStage(Options())
     stage.push(stream([(0, b"\x16\x03\x01"), (1, b"x")]))
-    out = stage.push(stream([(0, PLAIN), (1, OK)]))
+    out = stage.push(stream([(0, PLAIN), (1, OK)]), last=True)
     assert [each.status for each in out.exchanges] == [200]
     assert out.http_bytes[:2].tolist() == [len(PLAIN), len(OK)]
 
@@ -75,7 +75,8 @@ def test_cuts_never_change_results(conversation, sizes, places):
     steps = split(conversation, sizes)
     whole = run(steps)
     stage = HttpStage(Options())
-    parts = [stage.push(batch) for batch in cut(steps, places)]
+    batches = cut(steps, places)
+    parts = [stage.push(batch, last=batch is batches[-1]) for batch in batches]
     names = [name for name in whole.rows.dtype.names if name != "start"]
     joined = np.concatenate([part.rows for part in parts])
     assert joined[names].tolist() == whole.rows[names].tolist()

@@ -37,12 +37,13 @@ def heads(**changes):
 
 
 def wire_row(**changes):
-    """MSS 1,448; header and pure ACK 66 bytes; every push acknowledged; in the clear."""
+    """MSS 1,448; header and pure ACK 66 bytes; pushes acknowledged; nothing lost; in the clear."""
     row = np.zeros(1, WIRE)
     row["mss"] = 1448
     for name in ("client_header", "server_header", "client_ack", "server_ack"):
         row[name] = 66
     row["push_acks"], row["bulk_acks"] = 1.0, 0.5
+    row["again_packets"] = row["again_bytes"] = 1
     for name, value in changes.items():
         row[name] = value
     return row

@@ -19,6 +19,7 @@ class FakePipeline:
     def __init__(self, rows: Sequence[TableRows] | None = None) -> None:
         self.rows = batches() if rows is None else list(rows)
         self.calls: list[tuple[list[str], Options, bytes | None]] = []
+        self.only: list[Collection[int] | None] = []
         self.error: BaseException | None = None
 
     def run(
@@ -31,6 +32,7 @@ class FakePipeline:
         only: Collection[int] | None = None,
     ) -> Summary:
         read = stdin.read() if stdin is not None else None
+        self.only.append(only)
         self.calls.append(([str(path) for path in paths], options, read))
         summary = Summary()
         summary.capture = Capture(files=[str(path) for path in paths], packets=48)

@@ -39,7 +39,7 @@ PLAIN = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
 
 
 def run(conversation, options=None, **kwargs) -> HttpBatch:
-    return HttpStage(options or Options()).push(stream(conversation, **kwargs))
+    return HttpStage(options or Options()).push(stream(conversation, **kwargs), last=True)
 
 
 def ids(batch: HttpBatch) -> list[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import dpkt
 import pandas as pd
 import pytest
 from conversation import TEXT, Conversation, Packet, frame, pcap
@@ -244,3 +246,32 @@ def test_better_compression_is_not_called_worse_for_its_larger_overhead() -> Non
     assert lines["overhead_ratio"].notable
     assert made.verdict(lines["overhead_ratio"]) is None
     assert made.verdict(lines["wire_bytes_per_message"]) == "better"
+
+
+def test_delivery_over_websocket_beside_polls() -> None:
+    """By the programs' own log, and tshark's bytes: captures/manifest.json."""
+    names = ("chat-websocket", "chat-short-poll")
+    a, b = (CAPTURES / f"{name}.pcap" for name in names)
+    rows = indexed(analyzer.compare(a, b))
+    manifest = json.loads((CAPTURES / "manifest.json").read_text(encoding="utf-8"))
+    facts = [manifest[f"{name}.pcap"]["expected"]["delivery"] for name in names]
+    # 130 deliveries to members, and the 20 lines that they said.
+    assert [fact["delivered"] for fact in facts] == [130, 130]
+    assert (rows["delivered_messages"].a, rows["delivered_messages"].b) == (150, 150)
+    requests = rows["delivered_requests"]
+    assert [requests.a, requests.b] == [fact["requests"] for fact in facts]
+    wire = rows["delivered_wire_bytes_per_message"]
+    assert wire.a == pytest.approx(pcap_bytes(a) / 150)
+    # A poll's packets are counted to its exchange; those of the connections come by share.
+    assert wire.b == pytest.approx(pcap_bytes(b) / 150, rel=0.01)
+    wait = rows["delivered_wait_us_mean"]
+    real = facts[1]["mean_latency_ms"] - facts[0]["mean_latency_ms"]
+    assert wait.a == 0
+    # Over all messages, of which the 20 of the members wait for no poll.
+    assert wait.b == pytest.approx(1000 * real, rel=0.15)
+
+
+def pcap_bytes(path: Path) -> int:
+    """Return the original lengths of a pcap file's packets, by dpkt."""
+    with path.open("rb") as file:
+        return sum(len(packet) for _, packet in dpkt.pcap.Reader(file))

@@ -28,7 +28,7 @@ CONTRACT = {
     "pings": "connection direction ping_frame pong_frame payload_bytes rtt_us",
     "http": "tcp_stream exchange method host path status kind request_header_bytes "
     "request_body_bytes response_header_bytes response_body_bytes wire_bytes started_at wait_us "
-    "total_us",
+    "total_us group messages message_bytes empty",
     "ledger": "connection tcp_stream direction wire_bytes link_bytes ip_bytes tcp_bytes "
     "duplicate_bytes retransmitted_bytes tls_bytes http_bytes ws_header_bytes ws_control_bytes "
     "transfer_bytes unparsed_bytes packets pure_acks pure_ack_bytes lost_bytes",
@@ -37,6 +37,16 @@ CONTRACT = {
     "compressed_messages inflated_messages payload_bytes transfer_bytes saved_bytes saved_ratio "
     "grown_messages grown_bytes estimated_messages estimated_payload_bytes "
     "estimated_saved_bytes estimated_ratio",
+    "alternatives": "connection transport interval_s source requests packets header_bytes "
+    "application_bytes wire_bytes ratio_application ratio_wire added_latency_ms_mean "
+    "added_latency_ms_p95 empty_polls scope session tcp_connections messages payload_bytes "
+    "duration_s requests_per_s break_even_per_s",
+    "scaling": "scope transport interval_s source clients requests_per_s packets_per_s "
+    "header_bits_per_s application_bits_per_s wire_bits_per_s",
+    "http_groups": "group kind transport client_ip server_ip server_port host path "
+    "tcp_connections requests answered empty_answers unchanged_answers empty_share messages "
+    "message_bytes wire_bytes wire_bytes_per_message interval_s interval_spread_s delay_us "
+    "started_at ended_at",
 }
 """Columns by which scripts read the tables; others may only be added behind them."""
 

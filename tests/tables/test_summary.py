@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,10 +11,21 @@ from hypothesis import strategies as st
 from oracle.rows import table_rows
 from oracle.sample import connection, finding, ledger, message, summary
 
+import analyzer
 from analyzer.columns import NULL
 from analyzer.tables import summary as module
-from analyzer.tables.schema import COMPRESSION, CONNECTIONS, FINDINGS, LEDGER, MESSAGES
-from analyzer.tables.summary import Samples, Summary
+from analyzer.tables.schema import (
+    COMPRESSION,
+    CONNECTIONS,
+    FINDINGS,
+    HTTP_GROUPS,
+    LEDGER,
+    MESSAGES,
+    TableRows,
+)
+from analyzer.tables.summary import MAX_HTTP_GROUPS, Samples, Summary
+
+CAPTURES = Path(__file__).parents[2] / "captures"
 
 
 def test_sample_capture() -> None:
@@ -122,3 +135,30 @@ def test_samples_do_not_depend_on_batches(values: list[int], data: st.DataObject
         assert whole._kept_count <= 8
         if len(values) <= 8:
             assert whole.median == np.median(values)
+
+
+def test_plain_http_is_summed_up_by_kind():
+    summary = analyzer.analyze(CAPTURES / "python-aiohttp-plain-http.pcap").summary
+    # The server's log: 7 polls, of which 3 bring a price; 3 long polls; 60 lines; 6 ticks.
+    counts = {
+        kind: (summary.http_kinds[kind, "exchanges"], summary.http_kinds[kind, "messages"])
+        for kind in ("poll", "long-poll", "stream", "sse")
+    }
+    assert counts == {"poll": (7, 3), "long-poll": (3, 3), "stream": (1, 60), "sse": (1, 6)}
+    dearest = [group["kind"] for group in summary.http_groups]
+    assert dearest == ["poll", "stream", "long-poll", "sse"]
+    for group in summary.http_groups:
+        assert group["wire_bytes"] == summary.http_kinds[group["kind"], "wire_bytes"]
+
+
+def test_only_the_dearest_groups_are_kept():
+    summary = Summary()
+    count = MAX_HTTP_GROUPS + 50
+    values = {
+        column.name: np.arange(count) if column.type != "text" else [None] * count
+        for column in HTTP_GROUPS.columns
+    }
+    values |= {"kind": np.ones(count, np.int8), "transport": np.full(count, -1, np.int8)}
+    summary.add(TableRows(HTTP_GROUPS, values, count))
+    kept = [group["wire_bytes"] for group in summary.http_groups]
+    assert kept == list(range(count - 1, 49, -1))

@@ -1,0 +1,119 @@
+"""Declaring tables: what a column and a table are, and rows of them.
+
+Knows types, not tables: those stand in tables.schema, by which all others use this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Type = Literal[
+    "int",  # int64
+    "bool",
+    "text",
+    "enum",  # one of a few labels
+    "time",  # UTC, nanoseconds
+    "us",  # microseconds, fractions to the nanosecond
+    "seconds",  # seconds, fractions to the nanosecond
+    "ratio",  # float64
+    "key",  # 32 bits in hexadecimal, as Wireshark shows a masking key
+    "payload",  # bytes
+]
+"""How a column is kept inside the program, in each format, and in pandas:
+
+| type    | inside (null)                    | CSV, JSON             | pandas              |
+|---------|----------------------------------|-----------------------|---------------------|
+| int     | int64 (NULL)                     | 42                    | Int64               |
+| bool    | int8: 0, 1 (-1)                  | true, false           | boolean             |
+| text    | list of str (None)               | text                  | string              |
+| enum    | int8 index into labels (-1)      | the label             | category            |
+| time    | int64 ns since 1970 UTC (NULL)   | ISO 8601, 9 digits, Z | datetime64[ns, UTC] |
+| us      | int64 ns (NULL)                  | 26039.123             | float64             |
+| seconds | int64 ns (NULL)                  | 1.250000000           | float64             |
+| ratio   | float64 (nan)                    | 0.25 (6 digits)       | float64             |
+| key     | int64, 32 bits (NULL)            | 37fa213d              | string              |
+| payload | list of bytes (None)             | base64                | object (bytes)      |
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    Attributes:
+        name: as judges and scripts read it.
+        type: see Type.
+        null: when it is null, or "never".
+        text: one sentence.
+        labels: of an enum, in the order of their codes.
+    """
+
+    name: str
+    type: Type
+    null: str
+    text: str
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table: its name, a sentence, its columns in order."""
+
+    name: str
+    text: str
+    columns: tuple[Column, ...]
+
+
+Values = npt.NDArray[np.generic] | Sequence[object]
+"""One column's values as kept inside the program; see Type."""
+
+
+@dataclass(slots=True)
+class TableRows:
+    """Some complete rows of one table.
+
+    Attributes:
+        table: what they are rows of.
+        values: by column name, all of one length. Text that is dear to make (previews)
+            may be a lazy Sequence: it is made when a report reads it.
+        count: how many rows.
+    """
+
+    table: Table
+    values: Mapping[str, Values]
+    count: int
+
+
+def integer(name: str, null: str, text: str) -> Column:
+    """Return a column of whole numbers."""
+    return Column(name, "int", null, text)
+
+
+def boolean(name: str, null: str, text: str) -> Column:
+    """Return a column of true and false."""
+    return Column(name, "bool", null, text)
+
+
+def text(name: str, null: str, text: str) -> Column:
+    """Return a column of text."""
+    return Column(name, "text", null, text)
+
+
+def time(name: str, null: str, text: str) -> Column:
+    """Return a column of points in time."""
+    return Column(name, "time", null, text)
+
+
+def us(name: str, null: str, text: str) -> Column:
+    """Return a column of durations in microseconds."""
+    return Column(name, "us", null, text)
+
+
+def enum(name: str, labels: tuple[str, ...], null: str, text: str) -> Column:
+    """Return a column of one of a few labels."""
+    return Column(name, "enum", null, text, labels)
