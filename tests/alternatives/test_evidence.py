@@ -82,6 +82,29 @@ def test_what_the_capture_holds_twice_is_no_packet():
     assert (row["client_header"], row["server_header"]) == (66, 66)
 
 
+def test_what_went_by_again():
+    """Of 40 packets two were sent again, with 300 bytes of payload between them."""
+    client, server = sent(20, 10, 1000), sent(20, 4, 9000)
+    server["retransmissions"], server["retransmitted_bytes"] = 2, 300
+    server["wire_bytes"] += 300
+    (row,) = wire_rows(client, server)
+    assert row["again_packets"] == pytest.approx(40 / 38)
+    whole = int(client["wire_bytes"][0] + server["wire_bytes"][0])
+    header = row["server_header"]
+    assert row["again_bytes"] == pytest.approx(whole / (whole - 300 - 2 * header))
+    (row,) = wire_rows(sent(20, 10, 1000), sent(20, 4, 9000))
+    assert (row["again_packets"], row["again_bytes"]) == (1, 1)
+
+
+def test_a_flood_of_copies_is_no_loss_without_end():
+    client, server = sent(20, 10), sent(20, 4)
+    for row in (client, server):
+        row["retransmissions"], row["retransmitted_bytes"] = 10**6, 10**9
+    (row,) = wire_rows(client, server)
+    assert 1 <= row["again_packets"] <= 10
+    assert 1 <= row["again_bytes"] <= 10
+
+
 @pytest.mark.parametrize("counts", [{}, {"packets": 1, "wire_bytes": 60, "mss": 1}])
 def test_a_side_that_was_not_captured(counts):
     (row,) = wire_rows(side(**counts), side())

@@ -104,3 +104,13 @@ def test_tls():
     assert traffic.client_bytes == 2 * 600 + 32
     assert traffic.server_bytes == 2 * 3000
     assert traffic.packets == 2 * 6 + 2 * 6 + 1
+
+
+def test_what_was_sent_again_is_a_share_of_everything():
+    traffic = Traffic(wire_row(again_packets=1.5, again_bytes=1.25))
+    traffic.ask(2 * ONE, 100 * ONE)
+    traffic.answer(2 * ONE, 200 * ONE)
+    assert traffic.packets == 6 * 1.5
+    assert traffic.wire_bytes == (2 * 300 + 6 * 66) * 1.25
+    # Above TCP there are no losses.
+    assert traffic.client_bytes + traffic.server_bytes == 600
