@@ -126,7 +126,7 @@ class Sessions:
             if len(self._sessions) >= self._options.max_sessions:
                 self._cut_sessions += 1
                 return
-            session = _Session(len(self._sessions), exchange, exchange.kind)
+            session = _Session(exchange.group, exchange, exchange.kind)
             self._sessions[exchange.group] = session
             if exchange.client_key not in self._by_client:
                 self._by_client[exchange.client_key] = session

@@ -365,7 +365,7 @@ ALTERNATIVES = Table(
             "connection: WebSocket; session: a client's messages over plain HTTP; connections, "
             "sessions: the sum of all.",
         ),
-        _int("session", "not a session", "Session of plain HTTP, from 0."),
+        _int("session", "not a session", "Session of plain HTTP: its group in http_groups."),
         _int("tcp_connections", NEVER, "TCP connections."),
         _int("messages", NEVER, "Messages delivered, both ways."),
         _int("payload_bytes", NEVER, "Their payload as the application sees it."),
