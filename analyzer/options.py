@@ -182,7 +182,7 @@ class Options:
     """Sessions of plain HTTP that are compared; later ones are not."""
     max_session_messages: int = 16_384
     """Messages of plain HTTP kept until the capture ends, of one session and direction;
-    100 bytes each."""
+    100 bytes each. As many requests wait for their client to become known for a session."""
     max_session_connections: int = 16_384
     """Ended TCP connections with HTTP whose counts are kept; the oldest goes first. 3 kB
     each."""

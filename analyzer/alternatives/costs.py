@@ -27,7 +27,8 @@ _H2_CLIENT: Final = 24.0 + 33.0 + 13.0 + 9.0
 WINDOW_UPDATE of the connection (13), and its ACK of the server's SETTINGS (9)."""
 _H2_SERVER: Final = 27.0 + 9.0
 """The server's SETTINGS with three parameters (9 + 3 * 6) and its ACK (9)."""
-_CLOSE_BYTES: Final = 8.0 + 4.0
+_CLOSE_CLIENT: Final = 8.0
+_CLOSE_SERVER: Final = 4.0
 """Close frames with a code, masked and not (RFC 6455 5.5.1)."""
 _HELD: Final = 0.5
 """From this share of held requests on the server is taken to acknowledge each at once."""
@@ -204,7 +205,8 @@ class _Account:
     def cost(self, transport: str, interval: int, connections: Floats, **more: Any) -> Cost:
         """Close the account: TCP connections, totals, steady rates."""
         traffic, known = self.traffic, self.known
-        if not known.keep_alive and not self.http2 and transport in _REQUESTING:
+        opens_each = not known.keep_alive and transport in _REQUESTING
+        if opens_each:
             connections = self.requests
         running = self.totals()
         traffic.connect(connections)
@@ -216,7 +218,7 @@ class _Account:
             traffic.client_acks += connections
         totals = self.totals()
         span = np.where(known.seconds > 0, known.seconds, np.nan)
-        again = totals if not known.keep_alive and not self.http2 else running
+        again = totals if opens_each else running
         return Cost(
             transport,
             interval,
@@ -239,6 +241,7 @@ class _Account:
 
 
 _REQUESTING = frozenset({"request", "short-poll", "long-poll", "stream", "sse"})
+"""What opens a connection for each request without keep-alive."""
 
 
 def _observed(known: Conversations, role: str) -> npt.NDArray[np.bool_]:
@@ -366,8 +369,8 @@ def long_poll(known: Conversations, *, http2: bool = False) -> Cost:
     held = is_held / np.maximum(answered, 1)
     _answers(account, _LONG, number, answered, held)
     one = np.ones(len(known.heads))
-    size, _ = account.head("long_poll", "request")
-    account.traffic.ask(one, size, acked=1.0)
+    size, first = account.head("long_poll", "request")
+    account.traffic.ask(one, size + (answered == 0) * first, acked=1.0)
     account.requests += 1
     single = _exchange_wire(account, _LONG, _mean_payload(known), 1.0)
     posts = known.lane(layout.POSTS)["answers"] > 0
@@ -482,8 +485,8 @@ def websocket(known: Conversations, answered: Floats) -> Cost:
     given = known.of_heads(lambda heads: heads.upgrade[1])
     traffic.ask(one, asked)
     traffic.answer(one, given)
-    traffic.client_bytes += _CLOSE_BYTES - 4
-    traffic.server_bytes += 4
+    traffic.client_bytes += _CLOSE_CLIENT + record
+    traffic.server_bytes += _CLOSE_SERVER + record
     traffic.client_packets += 1
     traffic.server_packets += 1
     account.requests += 1

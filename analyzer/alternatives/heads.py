@@ -158,7 +158,8 @@ class _Role:
             opening = (self.extra - each * self.messages) / self.full
             if each >= 0 and opening >= 0:
                 return Envelope(opening, each, empty)
-        opening = min(other.opening, self.extra / self.full)
+        # Compressed bodies are smaller than the messages in them.
+        opening = max(0.0, min(other.opening, self.extra / self.full))
         each = max(0.0, (self.extra - opening * self.full) / self.messages)
         return Envelope(opening, each, empty)
 

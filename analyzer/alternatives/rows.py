@@ -78,6 +78,7 @@ class _Sum:
     ours_weighted: float = 0.0
     delay: float = 0.0
     has_delay: bool = True
+    has_p95: bool = True
     source: int = _MEASURED
     bins: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(_MAX_BINS, np.int64))
 
@@ -134,6 +135,8 @@ class RowMaker:
             one.ours_weighted += float((lines[0].per_message * pushes).sum())
             one.source = max(one.source, int(line.source.max()))
             one.has_delay &= line.has_delay
+            # Of real polls only the mean is known.
+            one.has_p95 &= line.delays is not None or not line.delay.any()
             one.delay += float(line.delay.sum())
             _add_delays(one.bins, line)
 
@@ -364,7 +367,7 @@ def _total_row(scope: int, transport: str, interval: int, line: _Sum) -> dict[st
     rate = fixed / each / seconds if comparable and each and seconds else 0.0
     delayed = line.pushes > 0 and line.has_delay
     p95 = float("nan")
-    if delayed and (line.source != _MEASURED or not line.delay):
+    if delayed and line.has_p95:
         p95 = _bins_p95_ms(line.bins, line.pushes)
     return {
         "connection": NULL,

@@ -8,7 +8,7 @@ exchanges and TCP's counts. Must not know costs. Used by alternatives.stage.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -83,7 +83,9 @@ class Sessions:
         self._sessions: dict[int, _Session] = {}
         self._by_client: dict[int, _Session] = {}
         self._early: dict[int, list[Exchange]] = {}
+        self._early_count = self._cut_early = 0
         self._streams: dict[int, _Stream] = {}
+        self._most_streams = options.max_connections + options.max_session_connections
         self._wire: dict[int, int] = {}
         self._cut_sessions = self._cut_messages = self._cut_streams = 0
 
@@ -92,6 +94,9 @@ class Sessions:
         for exchange in http.exchanges:
             stream = _stream_of(exchange)
             self._wire[stream] = self._wire.get(stream, 0) + exchange.wire_bytes
+            if len(self._wire) > self._most_streams:
+                # Of connections that turned to WebSocket, or left before their exchanges.
+                del self._wire[next(iter(self._wire))]
             if exchange.group >= 0 and exchange.kind in KIND_TRANSPORTS:
                 self._add(exchange)
             elif exchange.sent:
@@ -125,14 +130,17 @@ class Sessions:
             self._sessions[exchange.group] = session
             if exchange.client_key not in self._by_client:
                 self._by_client[exchange.client_key] = session
-                for post in self._early.pop(exchange.client_key, ()):
+                early = self._early.pop(exchange.client_key, [])
+                self._early_count -= len(early)
+                for post in early:
                     self._post(post)
         _count(session, exchange)
         session.starts.append(exchange.request_first_time)
         del session.starts[: -self._options.max_session_messages]
         room = max(0, self._options.max_session_messages - len(session.pushes))
-        session.pushes += exchange.deliveries[:room]
-        self._cut_messages += max(0, exchange.messages - room)
+        kept = exchange.deliveries[:room]
+        session.pushes += kept
+        self._cut_messages += max(0, exchange.messages - len(kept))
         session.empty += not exchange.messages
         _note_delay(session, exchange)
 
@@ -140,10 +148,12 @@ class Sessions:
         session = self._by_client.get(exchange.client_key)
         if session is None:
             # Who posts before the first poll is known for a poll waits for it.
-            if len(self._early) < self._options.max_sessions:
-                waiting = self._early.setdefault(exchange.client_key, [])
-                if len(waiting) < _MAX_EARLY:
-                    waiting.append(exchange)
+            if self._early_count >= self._options.max_session_messages:
+                self._cut_early += 1
+                return
+            self._early_count += 1
+            waiting = self._early.setdefault(exchange.client_key, [])
+            waiting.append(replace(exchange, request_header=(), response_header=(), deliveries=[]))
             return
         _count(session, exchange)
         room = max(0, self._options.max_session_messages - len(session.posts))
@@ -158,6 +168,11 @@ class Sessions:
             yield f"{self._cut_sessions} exchanges belong to sessions above max_sessions"
         if self._cut_messages:
             yield f"{self._cut_messages} messages lie above max_session_messages of a session"
+        if self._cut_early and self._sessions:
+            yield (
+                f"{self._cut_early} requests with messages came before their client was known for "
+                "one that polls, above max_session_messages"
+            )
         if self._cut_streams:
             yield (
                 f"{self._cut_streams} TCP connections with HTTP above max_session_connections "
@@ -208,7 +223,8 @@ class Sessions:
             interval=one + (interval or NULL),
             answered=one + _answered(session),
             empty_polls=one + session.empty,
-            delay=one + session.delay,
+            # Clocks that jump give more than a column holds.
+            delay=one + min(session.delay, 2**62),
         )
 
     def _evidence(self, session: _Session) -> tuple[Any, Any, int]:
@@ -241,9 +257,6 @@ class Sessions:
         if not mss:
             wire["mss"] = USUAL_MSS
         return wire, measured, gap
-
-
-_MAX_EARLY: Final = 256
 
 
 def _stream_of(exchange: Exchange) -> int:
@@ -286,6 +299,8 @@ def _note_delay(session: _Session, exchange: Exchange) -> None:
 
 def _fill(schedule: Schedule, session: _Session) -> None:
     for sender, messages in ((0, session.posts), (1, session.pushes)):
+        # What came over several connections side by side is not in order.
+        messages.sort(key=lambda message: message[0])
         count = len(messages)
         packets = np.arange(1, count + 1, dtype=np.int64)
         schedule.add(
@@ -311,7 +326,7 @@ def _answered(session: _Session) -> int:
     if not session.posts or not session.pushes:
         return 0
     pushed = np.sort(np.array([time for time, _ in session.pushes], np.int64))
-    posted = np.array([time for time, _ in session.posts], np.int64)
+    posted = np.array([time for time, _ in session.posts if time != NULL], np.int64)
     places = np.searchsorted(pushed, posted)
     following = pushed[np.minimum(places, len(pushed) - 1)]
     soon = (places < len(pushed)) & (following - posted < ACK_DELAY_NS)
@@ -321,7 +336,8 @@ def _answered(session: _Session) -> int:
 def _finish_measured(measured: Any, session: _Session) -> None:
     measured["requests"] = session.requests
     measured["application_bytes"] = session.application_bytes
-    measured["header_bytes"] = session.application_bytes - session.payload_bytes
+    # Compressed bodies are smaller than the messages in them.
+    measured["header_bytes"] = max(0, session.application_bytes - session.payload_bytes)
     connections = measured["tcp_connections"]
     opening = min(6 * int(connections), int(measured["packets"]))
     mean = measured["wire_bytes"] - session.application_bytes

@@ -1,0 +1,337 @@
+"""Sessions of plain HTTP from exchanges made by hand: what they did, and what of it is kept."""
+
+import numpy as np
+import pytest
+from oracle.compared import MS
+
+from analyzer.alternatives.heads import HeadMaker
+from analyzer.alternatives.http2 import HeadSizes
+from analyzer.alternatives.lanes import POSTS, PUSHES
+from analyzer.alternatives.sessions import Sessions
+from analyzer.capture.records import RecordBatch
+from analyzer.columns import NULL, empty
+from analyzer.http.events import Exchange, HttpBatch
+from analyzer.options import Options
+from analyzer.tcp.bytestream import CONNECTION, DIRECTION, Connection, StreamBatch
+
+START = 1_700_000_000_000 * MS
+S = 1000 * MS
+NO_CONNECTION = Connection._make(empty(CONNECTION, 1)[0].tolist())
+
+
+def exchange(at, group=0, kind="poll", news=(), sent=(), stream=0, took=1, **more):
+    """A request at `at` ms, answered `took` ms later; heads 300 and 150, body 2 bytes.
+
+    `news` are sizes of messages in the answer, `sent` of those in the request.
+    """
+    begun = START + round(at * MS)
+    made = {
+        "host": "x.example",
+        "status": 200,
+        "complete": True,
+        "request_header_bytes": 300,
+        "response_header_bytes": 150,
+        "response_body_bytes": 2 + sum(news),
+        "request_body_bytes": sum(sent),
+        "wire_bytes": 1000,
+        "request_first_time": begun,
+        "request_last_time": begun,
+        "response_first_time": begun + took * MS,
+        "response_last_time": begun + took * MS,
+        "deliveries": [(begun + took * MS, size) for size in news],
+        "messages": len(news),
+        "message_bytes": sum(news),
+        "sent": list(sent),
+        "client_key": 7,
+        "tcp": NO_CONNECTION._replace(tcp_stream=stream),
+    }
+    return Exchange(0, 0, 0, kind=kind, group=group, **{**made, **more})
+
+
+def post(at, sent=(10,), **more):
+    return exchange(at, -1, "plain", sent=sent, method="POST", **more)
+
+
+def batch(exchanges=(), ended=(), trip=None):
+    """An http batch in which the connections of these slots end; slot n is tcp_stream n."""
+    count = max(ended, default=0) + 1
+    connections = empty(CONNECTION, count)
+    connections["tcp_stream"] = np.arange(count)
+    for name in ("syn_time", "established_time"):
+        connections[name] = NULL
+    if trip is not None:
+        connections["syn_time"], connections["established_time"] = START, START + trip * MS
+    directions = empty(DIRECTION, 2 * count)
+    # 20 packets each way of which 8 are pure ACKs; headers of 66 bytes, a SYN's of 74.
+    directions["packets"], directions["pure_acks"] = 20, 8
+    directions["link_bytes"], directions["ip_bytes"] = 20 * 14, 20 * 20
+    directions["tcp_bytes"] = 20 * 32 + 8
+    directions["pure_ack_bytes"] = 8 * 66
+    directions["wire_bytes"] = 5000
+    directions["mss"] = 1460
+    stream = StreamBatch(RecordBatch(), connections=connections, directions=directions)
+    stream.ended = list(ended)
+    made = HttpBatch(stream, exchanges=list(exchanges), ended=list(ended))
+    made.http_bytes = np.ones(2 * count, np.int64)
+    return made
+
+
+def sessions(*batches, websockets=(), **options):
+    made = Sessions(Options(**options), [S], HeadMaker(HeadSizes(1 << 20)))
+    for each in batches:
+        made.push(each, set(websockets))
+    return made
+
+
+def ended(*batches, latest=START, **more):
+    """Return the only block of sessions."""
+    (block,) = sessions(*batches, **more).finish(latest)
+    return block
+
+
+POLLS = [exchange(0), exchange(1000, news=[100, 50]), exchange(2000), exchange(3000, news=[30])]
+
+
+def test_polls():
+    block = ended(batch([*POLLS, post(2500)], [0]))
+    assert (block.kind, len(block)) == ("short-poll", 1)
+    assert block.interval == S
+    # From the first poll until the next would have come.
+    assert block.duration == 4 * S
+    assert block.empty_polls == 2
+    assert block.connection == NULL
+    assert block.session == 0
+    assert block.hosts == ["x.example"]
+    assert block.lanes[0, PUSHES]["messages"] == 3
+    assert block.lanes[0, PUSHES]["payload_bytes"] == 180
+    assert block.lanes[0, POSTS]["messages"] == 1
+    (measured,) = block.measured
+    assert measured["requests"] == 5
+    assert measured["application_bytes"] == 5 * 452 + 180 + 10
+    assert measured["header_bytes"] == 5 * 452
+    assert (measured["wire_bytes"], measured["packets"]) == (10_000, 40)
+    assert measured["tcp_connections"] == 1
+    assert (block.client_header_bytes, block.server_header_bytes) == (6, 6)
+    assert block.wire["mss"] == 1448
+    assert block.wire["client_header"] == 66
+
+
+def test_steady_rates_leave_out_six_packets_of_the_connection():
+    (measured,) = ended(batch(POLLS, [0])).measured
+    application = 4 * 452 + 180
+    assert measured["steady_packets"] == 34
+    assert measured["steady_application_bytes"] == application
+    header = (10_000 - application) / 40
+    assert measured["steady_wire_bytes"] == round(10_000 - 6 * header)
+
+
+def test_half_of_the_time_since_the_answer_before():
+    """docs/alternatives.md, "Sessions of plain HTTP": answers are 1 s apart."""
+    assert ended(batch(POLLS, [0])).delay == 2 * S // 2 + S // 2
+
+
+def test_a_first_poll_with_news_says_nothing_of_its_wait():
+    assert ended(batch([exchange(0, news=[5])], [0])).delay == 0
+
+
+def test_long_polls():
+    """Answered at 2 s; asked again at 2.1 s and answered at once; held from 2.2 to 5 s."""
+    held = [
+        exchange(0, kind="long-poll", news=[10], took=2000),
+        exchange(2100, kind="long-poll", news=[10], took=5),
+        exchange(2205, kind="long-poll", news=[10], took=2795),
+    ]
+    block = ended(batch(held, [0], trip=40))
+    assert block.kind == "long-poll"
+    assert block.interval == NULL
+    assert block.duration == 5 * S
+    # Half of the 100 ms in which no request was open.
+    assert block.delay == 50 * MS
+    assert block.gap == 41 * MS
+
+
+@pytest.mark.parametrize("kind", ["stream", "sse"])
+def test_a_stream_lasts_until_the_capture_ends_if_it_does(kind):
+    one = exchange(0, kind=kind, news=[10, 20])
+    one.deliveries = [(START + S, 10), (START + 4 * S, 20)]
+    one.response_last_time = START + 4 * S
+    assert ended(batch([one], [0]), latest=START + 60 * S).duration == 4 * S
+    one.complete = False
+    block = ended(batch([one], [0]), latest=START + 60 * S)
+    assert (block.kind, block.delay) == (kind, 0)
+    assert block.duration == 60 * S
+
+
+def test_a_share_of_a_connection_by_wire_bytes():
+    """A page of 3,000 bytes on the connection that carried polls of 1,000 bytes each."""
+    page = exchange(500, -1, "plain", wire_bytes=4000)
+    (measured,) = ended(batch([*POLLS, page], [0])).measured
+    assert measured["wire_bytes"] == 10_000 * 4000 / 8000
+    assert measured["packets"] == 20
+    assert measured["requests"] == 4
+
+
+def test_polls_over_several_connections():
+    some = [exchange(1000 * n, stream=n) for n in range(3)]
+    block = ended(batch(some, [0, 1, 2]))
+    assert block.measured["tcp_connections"] == 3
+    assert block.measured["wire_bytes"] == 30_000
+    assert block.interval == S
+    # SYNs are taken off for each.
+    assert block.wire["client_header"] == 66
+
+
+def test_a_connection_that_turned_to_websocket_is_not_counted_whole():
+    block = ended(batch(POLLS, [0]), websockets=[0])
+    assert block.measured["wire_bytes"] == 0
+    assert block.measured["requests"] == 4
+
+
+def test_nothing_is_known_of_the_connection():
+    unknown = [exchange(0, tcp=None), exchange(1000, tcp=None)]
+    block = ended(batch(unknown))
+    assert block.wire["mss"] == 1460
+    assert block.gap == MS
+
+
+# --- who posts
+
+
+def test_posts_go_to_the_client_s_first_session():
+    two = [exchange(0), exchange(1000), exchange(0, 1, news=[1]), exchange(1000, 1)]
+    block = ended(batch([*two, post(500, [5, 6])], [0]))
+    assert block.session.tolist() == [0, 1]
+    assert block.lanes[:, POSTS]["messages"].tolist() == [2, 0]
+    assert block.measured["requests"].tolist() == [3, 2]
+
+
+def test_posts_before_the_first_poll_wait_for_it():
+    block = ended(batch([post(0), post(10, client_key=8)]), batch(POLLS, [0]))
+    assert block.lanes[0, POSTS]["messages"] == 1
+    assert block.measured["requests"] == 5
+
+
+def test_posts_of_others_are_nobody_s():
+    assert sessions(batch([post(0), post(1)])).finish(START) == []
+
+
+def test_what_the_server_says_at_once_acknowledges_a_post():
+    """News 5 ms after a POST; of the next POST they follow 900 ms later."""
+    polls = [exchange(0), exchange(1000, news=[1], took=4), exchange(2000, news=[1])]
+    block = ended(batch([*polls, post(999), post(1101)], [0]))
+    assert block.answered == 1
+    assert ended(batch([*polls, post(999, request_last_time=NULL)], [0])).answered == 0
+
+
+# --- kinds and order
+
+
+def test_a_block_for_each_kind():
+    some = [exchange(0), exchange(0, 1, "sse", client_key=8), exchange(5, 2, client_key=9)]
+    blocks = sessions(batch(some, [0])).finish(START)
+    assert [(block.kind, block.session.tolist()) for block in blocks] == [
+        ("short-poll", [0, 2]),
+        ("sse", [1]),
+    ]
+
+
+def test_exchanges_that_are_no_deliveries():
+    assert sessions(batch([exchange(0, -1, "plain")], [0])).finish(START) == []
+
+
+def test_news_of_streams_side_by_side_come_in_order_of_time():
+    first, second = exchange(0, kind="sse", news=[1, 2]), exchange(1, kind="sse", news=[3])
+    first.deliveries = [(START + S, 1), (START + 3 * S, 2)]
+    second.deliveries = [(START + 2 * S, 3)]
+    block = ended(batch([first, second], [0]))
+    # Polled each second: all on time.
+    assert block.lanes[0, 4]["answers"] == 3
+    assert block.lanes[0, 4]["delay"] == 0
+
+
+def test_how_the_input_was_cut():
+    parts = [batch([each]) for each in POLLS[:-1]]
+    whole = ended(batch(POLLS, [0]))
+    cut = ended(*parts, batch(POLLS[-1:], [0]))
+    for name in type(whole).__slots__:
+        assert str(getattr(cut, name)) == str(getattr(whole, name)), name
+
+
+# --- limits
+
+
+def test_more_sessions_than_are_kept():
+    made = sessions(batch([exchange(0, n) for n in range(5)], [0]), max_sessions=2)
+    assert list(made.cut()) == ["3 exchanges belong to sessions above max_sessions"]
+    (block,) = made.finish(START)
+    assert len(block) == 2
+
+
+def test_more_messages_than_are_kept():
+    some = [exchange(1000 * n, news=[1] * 4) for n in range(3)]
+    made = sessions(batch([*some, post(5, [1] * 7)], [0]), max_session_messages=5)
+    # 12 and 7, of which 5 each are kept.
+    assert list(made.cut()) == ["9 messages lie above max_session_messages of a session"]
+    (block,) = made.finish(START)
+    assert block.lanes[0, PUSHES]["messages"] == block.lanes[0, POSTS]["messages"] == 5
+    assert block.measured["requests"] == 4
+
+
+def test_messages_that_an_exchange_did_not_keep():
+    one = exchange(0, news=[1, 2, 3])
+    one.messages = 10
+    made = sessions(batch([one], [0]))
+    assert list(made.cut()) == ["7 messages lie above max_session_messages of a session"]
+
+
+def test_more_requests_than_wait_for_their_client():
+    early = [post(n, client_key=n) for n in range(9)]
+    made = sessions(batch(early), max_session_messages=4)
+    # Ordinary POSTs of JSON: nobody polls here.
+    assert not list(made.cut())
+    made.push(batch(POLLS, [0]), set())
+    (text,) = made.cut()
+    assert text.startswith("5 requests with messages came before their client was known")
+
+
+def test_more_connections_than_are_kept():
+    some = [exchange(1000 * n, stream=n) for n in range(4)]
+    made = sessions(batch(some, [0, 1, 2, 3]), max_session_connections=2)
+    (text,) = made.cut()
+    assert text.startswith("2 TCP connections with HTTP above max_session_connections")
+    (block,) = made.finish(START)
+    assert block.measured["tcp_connections"] == 2
+
+
+def test_counts_of_connections_do_not_pile_up():
+    made = sessions(max_connections=3, max_session_connections=2)
+    for number in range(50):
+        made.push(batch([exchange(0, -1, "plain", stream=number)]), set())
+    assert len(made._wire) == 5
+
+
+# --- hostile numbers
+
+
+def test_compressed_bodies_are_smaller_than_their_messages():
+    one = exchange(0, news=[10_000], response_body_bytes=200)
+    (measured,) = ended(batch([one], [0])).measured
+    assert measured["header_bytes"] == measured["steady_header_bytes"] == 0
+
+
+@pytest.mark.parametrize("kind", ["poll", "long-poll", "sse"])
+@pytest.mark.parametrize("times", [(0, 2**62), (NULL, START), (START, NULL), (NULL, NULL)])
+def test_times_that_nobody_has(times, kind):
+    first, last = times
+    odd = [
+        exchange(0, news=[1] * 50, request_first_time=first, response_first_time=last),
+        exchange(1, news=[1] * 50, request_first_time=last, response_first_time=first),
+        exchange(2, news=[1] * 50, request_first_time=first, response_last_time=last),
+    ]
+    for each in odd:
+        each.kind = kind
+        each.deliveries = [(time, 1) for time in times for _ in range(25)]
+    block = ended(batch([*odd, post(1, request_last_time=first)], [0]))
+    assert block.duration >= 0
+    assert block.delay >= 0
+    assert block.lanes[0, PUSHES]["messages"] == 150
