@@ -51,6 +51,7 @@ _ORDER = {
     "scaling": ["scope", "clients"],
     "compression": ["connection", "direction"],
     "http_groups": ["group", "started_at"],
+    "tls_sessions": ["tcp_stream"],
 }
 """By what each DataFrame is sorted: rows leave the analysis as they are complete. The
 comparison's have an order of their own."""
@@ -126,6 +127,11 @@ class Tables:
     def http_groups(self) -> pd.DataFrame:
         """One row for each group of plain HTTP exchanges that deliver messages."""
         return self._table(schema.HTTP_GROUPS)
+
+    @property
+    def tls_sessions(self) -> pd.DataFrame:
+        """One row for each TLS session of which a hello was captured."""
+        return self._table(schema.TLS_SESSIONS)
 
     def _table(self, table: Table) -> pd.DataFrame:
         if table.name not in self._made:

@@ -187,6 +187,47 @@ TCP_OUT_OF_WINDOW = _kind(
     "Bytes lie {detail} beyond what was expected, further than any window; they were ignored.",
 )
 
+# --- tls -------------------------------------------------------------------------
+TLS_NO_KEYS = _kind(
+    "tls-no-keys",
+    NOTE,
+    "",
+    "Guessed to be a WebSocket over TLS ({detail}): only its handshake and sizes show. Keys would "
+    "show the frames (here in a later version, in Wireshark already): SSLKEYLOGFILE=FILE in the "
+    "environment of Firefox, Chrome or curl; node --tls-keylog=FILE; "
+    "ssl.SSLContext.keylog_filename in Python; tls.Config.KeyLogWriter in Go; the agents "
+    "jSSLKeyLog or extract-tls-secrets (java -javaagent:) in Java.",
+)
+TLS_OLD_VERSION = _kind(
+    "tls-old-version", WARNING, "RFC 8996", "The TLS version is deprecated: {detail}."
+)
+TLS_NO_FORWARD_SECRECY = _kind(
+    "tls-no-forward-secrecy",
+    WARNING,
+    "RFC 9325 4.1",
+    "Whoever gets the server's key, or the shared one, can decrypt this session later: {detail}.",
+)
+TLS_ALERT = _kind("tls-alert", WARNING, "RFC 8446 6.2", "An alert ended the handshake: {detail}.")
+TLS_MALFORMED = _kind(
+    "tls-malformed", WARNING, "RFC 8446 4", "A TLS session cannot be read: {detail}."
+)
+TLS_RECORDS_LOST = _kind(
+    "tls-records-lost",
+    NOTE,
+    "RFC 8446 5.1",
+    "Record boundaries were lost behind bytes that were not captured; records between are not "
+    "counted.",
+)
+TLS_HELLO_LIMIT = _kind(
+    "tls-hello-limit", WARNING, "", "A handshake message was given up: {detail} is reached."
+)
+TLS_ATTEMPT_LIMIT = _kind(
+    "tls-attempt-limit",
+    NOTE,
+    "",
+    "Encrypted connections beyond max_encrypted_attempts have no row in handshakes: {detail}.",
+)
+
 # --- http ------------------------------------------------------------------------
 HTTP_MALFORMED = _kind(
     "http-malformed", WARNING, "RFC 9112 2.2", "A message head cannot be read: {detail}."

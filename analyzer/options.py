@@ -88,6 +88,16 @@ class Options:
     closed_linger_s: float = 10.0
     """How long a finished connection waits for late packets before its rows leave."""
 
+    # --- tls
+    max_hello_bytes: int = 64 * KIB
+    """Handshake messages looked at per direction, until the hello is read: Go's crypto/tls
+    takes none that is longer, and one with keys for post-quantum groups has 2 KiB."""
+    max_hello_bytes_total: int = 16 * MIB
+    """Unfinished handshake messages of all connections together; the oldest goes first."""
+    max_encrypted_attempts: int = 16_384
+    """Encrypted connections taken for WebSockets whose rows in `handshakes` wait for the end
+    of the capture, where they get their numbers. About 1 kB each."""
+
     # --- http
     max_head_bytes: int = 64 * KIB
     """Request line and fields. Apache allows 8 KiB a line, nginx 32 KiB in all."""

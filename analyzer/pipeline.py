@@ -1,6 +1,6 @@
 """The way of the data, on one page.
 
-    capture -> packets -> tcp -> (tls) -> http -> websocket -> tables -> alternatives -> report
+    capture -> packets -> tcp -> tls -> http -> websocket -> tables -> alternatives -> report
 
 A file, standard input and (later) a live interface run the same stages. Each has
 `push(batch) -> batch` and is the only holder of state between batches. Called by the
@@ -27,6 +27,7 @@ from analyzer.tables.schema import TableRows
 from analyzer.tables.summary import Summary
 from analyzer.tcp.bytestream import StreamBatch
 from analyzer.tcp.reassembly import Reassembler
+from analyzer.tls.stage import TlsStage
 from analyzer.websocket.stage import WebSocketStage
 
 Path = str | PathLike[str]
@@ -50,6 +51,7 @@ class Pipeline:
         self.summary = Summary()
         self._packets = PacketDecoder(options)
         self._tcp = Reassembler(options)
+        self._tls = TlsStage(options)
         self._http = HttpStage(options)
         self._websocket = WebSocketStage(options)
         self._tables = TableBuilder(options)
@@ -81,9 +83,10 @@ class Pipeline:
 
     def _take_stream(self, stream: StreamBatch, *, last: bool = False) -> None:
         self.summary.capture.tcp_connections += len(stream.opened)
-        http = self._http.push(stream, last=last)
+        tls = self._tls.push(stream)
+        http = self._http.push(tls.stream, last=last)
         websocket = self._websocket.push(http)
-        self._deliver(self._tables.push(websocket))
+        self._deliver(self._tables.push(websocket, tls))
         if self._alternatives is not None:
             self._deliver(self._alternatives.push(websocket))
 

@@ -32,12 +32,15 @@ from analyzer.tables.schema import (
     MESSAGES,
     PINGS,
     SCHEMES,
+    TLS_SESSIONS,
     TableRows,
     Values,
 )
 from analyzer.tables.secrets import hide_query, hide_subprotocols
 from analyzer.tables.timing import Attempt, Endpoints, attempt, columns_of, handshake_rows
+from analyzer.tables.tls_sessions import TlsSessions, encrypted_attempt, session_cells
 from analyzer.tcp.bytestream import Connection, StreamBatch
+from analyzer.tls.stage import EndedSession, TlsBatch
 from analyzer.websocket.connection import Ping, WebSocketConnection
 from analyzer.websocket.stage import WebSocketBatch
 
@@ -58,9 +61,15 @@ class TableBuilder:
         self._answered: dict[int, Handshake] = {}
         self._handshakes = 0
         self._groups = HttpGroups(options)
+        self._tls = TlsSessions(options)
 
-    def push(self, batch: WebSocketBatch) -> list[TableRows]:
-        """Return the rows that this batch completes."""
+    def push(self, batch: WebSocketBatch, tls: TlsBatch | None = None) -> list[TableRows]:
+        """Return the rows that this batch completes.
+
+        Args:
+            batch: of the websocket stage.
+            tls: of the tls stage, over the same rows; None: nothing is TLS.
+        """
         http = batch.http
         stream = http.stream
         out = [_frame_rows(batch.frames), _message_rows(batch, self._options)]
@@ -71,6 +80,7 @@ class TableBuilder:
         for found in (
             stream.records.findings,
             stream.findings,
+            tls.findings if tls is not None else (),
             http.findings,
             batch.findings,
         ):
@@ -78,8 +88,12 @@ class TableBuilder:
         ended = {connection.slot: connection for connection in batch.ended}
         if batch.pings:
             out.append(_ping_rows(batch.pings))
+        sessions = tls.ended if tls is not None else []
+        if sessions:
+            out.append(self._tls_rows(sessions, stream))
         if http.ended:
-            ledger = ledger_rows(http, self._client_sides, ended)
+            by_session = {each.session.slot: each.session for each in sessions}
+            ledger = ledger_rows(http, self._client_sides, ended, by_session)
             out.append(ledger)
             self._end_slots(http)
             if ended:
@@ -101,8 +115,10 @@ class TableBuilder:
 
     def finish(self) -> list[TableRows]:
         """Return what only the end of the capture completes."""
-        attempts, refused = self._failed.finish(self._handshakes)
-        self._log.add(refused, {})
+        encrypted, more = self._tls.finish(self._handshakes)
+        attempts, refused = self._failed.finish(self._handshakes + len(encrypted))
+        attempts = encrypted + attempts
+        self._log.add([*more, *refused], {})
         self._log.finish()
         shakes = handshake_rows(attempts, show_secrets=self._options.show_secrets)
         groups, deflate = self._groups.finish(), self._compression.finish()
@@ -123,6 +139,20 @@ class TableBuilder:
             self._client_sides.setdefault(item.slot, item.client_side)
         for slot, client_side in http.clients:
             self._client_sides.setdefault(slot, client_side)
+
+    def _tls_rows(self, sessions: Sequence[EndedSession], stream: StreamBatch) -> TableRows:
+        """Return rows of `tls_sessions`; note who the clients are, and what may be WebSocket."""
+        rows: list[tuple[object, ...]] = []
+        for ended in sessions:
+            session = ended.session
+            side = self._client_sides.setdefault(session.slot, session.client_side)
+            tcp = stream.connection(session.slot)
+            endpoints = Endpoints.of(tcp, side)
+            rows.append(session_cells(ended, tcp, endpoints))
+            if ended.guess is not None:
+                self._failed.attempted(endpoints)
+                self._tls.add(encrypted_attempt(ended, tcp, endpoints))
+        return TableRows(TLS_SESSIONS, columns_of(TLS_SESSIONS.columns, rows), len(rows))
 
     # --- rows
 

@@ -284,7 +284,8 @@ def _http(side: Side) -> Figure:
 
 def _failed(side: Side) -> int:
     outcomes = side.summary.outcomes
-    return outcomes.total() - outcomes["accepted"] - outcomes["refused"]
+    known = ("accepted", "refused", "encrypted")
+    return outcomes.total() - sum(outcomes[outcome] for outcome in known)
 
 
 def _outcome(outcome: str) -> Callable[[Side], int]:

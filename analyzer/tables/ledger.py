@@ -12,6 +12,7 @@ import numpy as np
 from analyzer.columns import NULL
 from analyzer.http.events import HttpBatch
 from analyzer.tables.schema import LEDGER, TableRows, Values
+from analyzer.tls.session import Session
 from analyzer.websocket.connection import WebSocketConnection
 
 _COUNTED_BY_TCP = (
@@ -33,6 +34,7 @@ def ledger_rows(
     batch: HttpBatch,
     client_sides: Mapping[int, int],
     connections: Mapping[int, WebSocketConnection],
+    sessions: Mapping[int, Session],
 ) -> TableRows:
     """Return two rows, client then server, for each TCP connection that ended.
 
@@ -40,9 +42,10 @@ def ledger_rows(
         batch: of the http stage, with the final counts of the slots in `ended`.
         client_sides: side of the client by slot; 0 where nobody knows better.
         connections: WebSocket connections by slot, of those that were any.
+        sessions: TLS sessions by slot, of those that were any.
 
     Returns:
-        Rows whose parts sum up to wire_bytes exactly: what neither http nor websocket
+        Rows whose parts sum up to wire_bytes exactly: what neither tls nor http nor websocket
         understood of the payload is unparsed.
     """
     slots = np.asarray(batch.ended, dtype=np.int64)
@@ -64,13 +67,20 @@ def ledger_rows(
                 websocket[name][row] = getattr(totals, name)
     http = batch.http_bytes[directions].astype(np.int64)
     unparsed = counted["stream_bytes"] - http - sum(websocket.values())
+    tls = np.zeros(count, np.int64)
+    for place, slot in enumerate(batch.ended):
+        if slot in sessions:
+            tls[2 * place : 2 * place + 2] = [side.tls_bytes for side in sessions[slot].sides]
+    # Bytes that http or websocket took for theirs all the same stay theirs.
+    tls = np.minimum(tls, unparsed)
+    unparsed = unparsed - tls
     streams = batch.stream.connections["tcp_stream"][slots].astype(np.int64)
     values |= websocket
     values |= {
         "connection": connection,
         "tcp_stream": np.repeat(streams, 2),
         "direction": np.tile(np.asarray([0, 1], np.int8), len(slots)),
-        "tls_bytes": np.zeros(count, np.int64),
+        "tls_bytes": tls,
         "http_bytes": http,
         "unparsed_bytes": np.asarray(unparsed, dtype=np.int64),
     }

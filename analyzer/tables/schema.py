@@ -416,6 +416,44 @@ FINDINGS = Table(
     ),
 )
 
+_NO_SERVER_HELLO = "ServerHello not captured"
+TLS_SESSIONS = Table(
+    "tls_sessions",
+    "One row for each TLS session of which a hello was captured, whatever is inside. numbers.md "
+    "has the rules.",
+    (
+        _TCP_STREAM,
+        *_ADDRESSES,
+        _text("sni", NOT_SENT, "Server name that the client asked for (SNI)."),
+        _text("alpn_offered", NOT_SENT, "Protocols that the client offered (ALPN)."),
+        _text("alpn", "none chosen, or TLS 1.3", "Protocol that the server chose."),
+        _text("version", _NO_SERVER_HELLO, "Version that the server chose, such as TLS 1.3."),
+        _text("cipher_suite", _NO_SERVER_HELLO, "Cipher suite, by its name at IANA."),
+        _text("group", "none, or not captured", "Group of the key exchange."),
+        _bool("resumed", "cannot be told", "Whether keys of an earlier session were used."),
+        _bool("hello_retry", NEVER, "Whether the server asked for another ClientHello."),
+        _time("started_at", NOT_SEEN, "First byte of the ClientHello."),
+        _us("server_hello_us", NOT_SEEN, "ClientHello to the end of the ServerHello."),
+        _us(
+            "client_finished_us",
+            "not captured, or early data offered",
+            "ClientHello to the client's Finished.",
+        ),
+        _us("tls_us", "not captured, or early data offered", "ClientHello to the last Finished."),
+        _us(
+            "first_data_us",
+            "none captured, or early data offered",
+            "ClientHello to the client's first record of application data.",
+        ),
+        _int("client_records", NEVER, "Records of application data from the client."),
+        _int("server_records", NEVER, "Records of application data from the server."),
+        _int("client_record_bytes", NEVER, "Length of these, encrypted, without headers."),
+        _int("server_record_bytes", NEVER, "Length of these, encrypted, without headers."),
+        _text("alert", "none seen", "First alert, and who sent it."),
+        _bool("websocket_guess", NEVER, "Whether it is taken for a WebSocket's."),
+    ),
+)
+
 _NO_DEFLATE = "not negotiated, handshake not captured, or all connections"
 
 COMPRESSION = Table(
@@ -474,7 +512,7 @@ COMPARISON = Table(
 
 TABLES = (
     *(CONNECTIONS, HANDSHAKES, FRAMES, MESSAGES, PINGS, HTTP, LEDGER, FINDINGS),
-    *(COMPRESSION, ALTERNATIVES, SCALING, HTTP_GROUPS),
+    *(COMPRESSION, ALTERNATIVES, SCALING, HTTP_GROUPS, TLS_SESSIONS),
 )
 """All tables, in the order of the reports."""
 

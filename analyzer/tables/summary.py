@@ -33,6 +33,8 @@ MAX_HTTP_GROUPS = 100
 
 PHASES = ("tcp_us", "tls_us", "upgrade_us", "total_us", "first_message_us")
 """Parts of a handshake that are timed."""
+ENCRYPTED_PHASES = ("tcp_us", "tls_us")
+"""Those that are timed of encrypted attempts as well."""
 LEDGER_COUNTS = (
     "wire_bytes",
     *LEDGER_PARTS,
@@ -151,7 +153,8 @@ class Summary:
         capture: what was read.
         rows: rows by table name.
         outcomes: handshakes by outcome; refusals: by outcome_reason.
-        phases: samples (ns) of accepted handshakes, by column of PHASES.
+        phases: samples (ns) of accepted handshakes, by column of PHASES; of encrypted ones
+            too, by column of ENCRYPTED_PHASES.
         messages: by direction: messages, text, binary, compressed, MESSAGE_SUMS.
         compression: payload_bytes and transfer_bytes of compressed messages.
         deflate: DEFLATE_SUMS of all connections; declined, connections that offered
@@ -274,15 +277,18 @@ class Summary:
         outcomes = _codes(rows, "outcome")
         self.outcomes.update(_labelled(outcomes, schema.OUTCOMES))
         accepted = outcomes == schema.OUTCOMES.index("accepted")
+        encrypted = outcomes == schema.OUTCOMES.index("encrypted")
         reasons = cast("Sequence[str | None]", rows.values["outcome_reason"])
-        for place in np.flatnonzero(~accepted).tolist():
+        for place in np.flatnonzero(~accepted & ~encrypted).tolist():
             reason = reasons[place] or schema.OUTCOMES[outcomes[place]]
             if reason in self.refusals or len(self.refusals) < MAX_CONNECTIONS:
                 self.refusals[reason] += 1
         owners = _numbers(rows, "connection")
         for phase, samples in self.phases.items():
             values = _numbers(rows, phase)
-            known = accepted & (values != NULL)
+            # What is inside of TLS is not known; before it, there is nothing to guess.
+            counts = accepted | encrypted if phase in ENCRYPTED_PHASES else accepted
+            known = counts & (values != NULL)
             samples.add(values[known], owners[known])
 
     def _add_frames(self, rows: TableRows) -> None:

@@ -54,6 +54,7 @@ class Attempt:
     upgrade: int
     total: int
     first_message: int
+    tls: int = NULL
 
 
 def attempt(
@@ -169,7 +170,7 @@ def handshake_rows(attempts: Sequence[Attempt], *, show_secrets: bool) -> TableR
             row.started_at,
             row.syn_retries,
             row.tcp,
-            NULL,
+            row.tls,
             row.upgrade,
             row.total,
             row.first_message,

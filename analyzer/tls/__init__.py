@@ -1,1 +1,5 @@
-"""TLS: its room is kept; a later version decrypts here with a key log."""
+"""TLS: records, hellos and sessions. Without keys; what is inside stays encrypted.
+
+The stage between tcp and http: it notes what a TLS session says in the clear, and how long
+its handshake took, and hands rows on as they came.
+"""

@@ -1,0 +1,323 @@
+"""Kernel: the walk over TLS records, of all connections in one call.
+
+Knows record headers (RFC 8446 5.1) and the lifecycle that it is given as a table. Counts
+records, notes the times of the steps of a handshake, and hands out the bytes of handshake
+messages while they are in the clear. Must not know what these say. Called by tls.stage;
+tests/oracle/records.py is its plain twin.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cython
+import numpy as np
+
+from analyzer.columns import NULL, grown
+from analyzer.tcp import bytestream
+from analyzer.tcp._state import record_view
+from analyzer.tls import records as layout
+from analyzer.tls.session import Event, State, transition_array
+
+if cython.compiled:
+    from cython.cimports.analyzer.tcp.sequence import wide
+else:
+    from analyzer.tcp.sequence import wide
+
+# C copies of names: a kernel reads a C integer where it would else look up a
+# Python object per row; so it would for literals beyond 31 bits.
+_NULL = cython.declare(cython.longlong, NULL)
+_DATA_ROW = cython.declare(cython.int, bytestream.DATA)
+_GAP_CUT = cython.declare(cython.int, bytestream.GAP_CUT)
+_FIRST_TYPE = cython.declare(cython.int, layout.CHANGE_CIPHER_SPEC)
+_LAST_TYPE = cython.declare(cython.int, layout.HEARTBEAT)
+_CCS = cython.declare(cython.int, layout.CHANGE_CIPHER_SPEC)
+_ALERT = cython.declare(cython.int, layout.ALERT)
+_HANDSHAKE = cython.declare(cython.int, layout.HANDSHAKE)
+_APPLICATION = cython.declare(cython.int, layout.APPLICATION_DATA)
+_HEADER = cython.declare(cython.int, layout.HEADER_BYTES)
+_MAX_MINOR = cython.declare(cython.int, layout.MAX_MINOR)
+_MAX_PLAINTEXT = cython.declare(cython.int, layout.MAX_PLAINTEXT)
+_MAX_CIPHERTEXT = cython.declare(cython.int, layout.MAX_CIPHERTEXT)
+_ALERT_BYTES = cython.declare(cython.int, layout.ALERT_BYTES)
+_START = cython.declare(cython.int, int(State.START))
+_CLEAR = cython.declare(cython.int, int(State.CLEAR))
+_SECURED = cython.declare(cython.int, int(State.SECURED))
+_LOST = cython.declare(cython.int, int(State.LOST))
+_OTHER = cython.declare(cython.int, int(State.OTHER))
+_FAULT = cython.declare(cython.int, int(Event.FAULT))
+_GAP = cython.declare(cython.int, int(Event.GAP))
+_FOUND = cython.declare(cython.int, int(Event.FOUND))
+
+
+@cython.cclass
+class RecordWalk:
+    """What is known of the records of every direction.
+
+    Args:
+        limit: bytes of handshake messages handed out per direction, or one piece more.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._room = self._count = 0
+        self.transitions = transition_array()
+        self._arrays = {
+            "walks": np.zeros(0, layout.WALK),
+            "pieces": np.zeros(64, layout.PIECE),
+        }
+        self.pieces = record_view(self._arrays["pieces"])
+        self.reserve(16)
+
+    def reserve(self, directions: int) -> None:
+        """Make room for so many directions."""
+        walks = self._arrays["walks"]
+        if directions > len(walks):
+            count = len(walks)
+            walks = self._arrays["walks"] = grown(walks, directions)
+            _blank(walks[count:])
+        self.walks = record_view(walks)
+        self._room = len(walks)
+
+    def reset(self, slots: Any) -> None:
+        """Forget connections."""
+        slots = np.asarray(slots, np.int64)
+        blank = np.zeros(1, layout.WALK)
+        _blank(blank)
+        self._arrays["walks"][2 * slots] = blank[0]
+        self._arrays["walks"][2 * slots + 1] = blank[0]
+
+    def take(self, directions: Any) -> Any:
+        """Return copies of the WALK rows of directions."""
+        return self._arrays["walks"].take(directions)
+
+    def is_done(self, direction: int) -> bool:
+        """Say whether handshake messages of a direction are wanted no more."""
+        return bool(self.walks[direction].done)
+
+    def set_done(self, direction: int) -> None:
+        """Say so."""
+        self.walks[direction].done = 1
+
+    def walk(self, rows: Any, data: Any) -> Any:
+        """Walk over a batch.
+
+        Args:
+            rows: dtype CHUNK.
+            data: what they point into.
+
+        Returns:
+            dtype PIECE: bytes of handshake messages, in the order of the rows.
+        """
+        self.rows = record_view(rows)
+        self.data = data
+        self._count = 0
+        i: cython.Py_ssize_t
+        d: cython.Py_ssize_t
+        for i in range(len(rows)):
+            if self.rows[i].kind > _GAP_CUT or self.rows[i].length <= 0:
+                continue
+            d = self.rows[i].direction
+            if self.walks[d].state == _OTHER:
+                continue
+            if self.rows[i].kind == _DATA_ROW:
+                self._bytes(d, i)
+            else:
+                self._gap(d, i)
+        return self._arrays["pieces"][: self._count].copy()
+
+    @cython.cfunc
+    def _bytes(self, d: cython.Py_ssize_t, i: cython.Py_ssize_t) -> cython.int:
+        """Take the bytes of a row."""
+        at: cython.Py_ssize_t = self.rows[i].start
+        end: cython.Py_ssize_t = at + self.rows[i].length
+        count: cython.int
+        if self.walks[d].state == _LOST:
+            if end - at < _HEADER or not self._may_begin(at):
+                return 0
+            self.walks[d].state = self.transitions[_LOST, _FOUND]
+        elif self.walks[d].state == _START and self.walks[d].have == 0:
+            self.walks[d].begun_time = self.rows[i].time
+        while at < end:
+            if self.walks[d].left > 0:
+                count = self.walks[d].left
+                if count > end - at:
+                    count = cython.cast(cython.int, end - at)
+                self._body(d, i, at, count)
+                at += count
+                continue
+            if not self._header_byte(d, cython.cast(cython.int, wide(self.data[at]))):
+                return self._lose(d, i, _FAULT)
+            at += 1
+            if self.walks[d].have == _HEADER and not self._begin(d, i):
+                return self._lose(d, i, _FAULT)
+            if self.walks[d].state == _OTHER:
+                return 0
+        return 0
+
+    @cython.cfunc
+    def _header_byte(self, d: cython.Py_ssize_t, byte: cython.int) -> cython.int:
+        """Take a byte of a header; return 0 if it cannot be one."""
+        have: cython.int = self.walks[d].have
+        self.walks[d].have = have + 1
+        if have == 0:
+            self.walks[d].type = byte
+            return _FIRST_TYPE <= byte <= _LAST_TYPE
+        if have == 1:
+            self.walks[d].version = byte << 8
+            return byte == 3
+        if have == 2:
+            self.walks[d].version = 0x300 | byte
+            return byte <= _MAX_MINOR
+        if have == 3:
+            self.walks[d].length = byte << 8
+        else:
+            self.walks[d].length |= byte
+        return 1
+
+    @cython.cfunc
+    def _begin(self, d: cython.Py_ssize_t, i: cython.Py_ssize_t) -> cython.int:
+        """Begin a record, its header read; return 0 if it cannot be one."""
+        kind: cython.int = self.walks[d].type
+        state: cython.int = self.walks[d].state
+        length: cython.int = self.walks[d].length
+        self.walks[d].have = 0
+        if length > _MAX_CIPHERTEXT:
+            return 0
+        if state <= _CLEAR and kind != _APPLICATION:
+            if length == 0 or length > _MAX_PLAINTEXT or (kind == _CCS and length != 1):
+                return 0
+        self.walks[d].state = self.transitions[state, kind - _FIRST_TYPE]
+        if self.walks[d].state == _OTHER:
+            return 1
+        self.walks[d].tls_bytes += _HEADER
+        if kind == _APPLICATION:
+            self.walks[d].records += 1
+            self.walks[d].record_bytes += length
+            self.walks[d].last_time = self.rows[i].time
+        self.walks[d].left = length
+        if length == 0:
+            self._end(d, i)
+        return 1
+
+    @cython.cfunc
+    def _body(
+        self, d: cython.Py_ssize_t, i: cython.Py_ssize_t, at: cython.Py_ssize_t, count: cython.int
+    ) -> cython.int:
+        """Take bytes of the body of a record."""
+        kind: cython.int = self.walks[d].type
+        if kind != _APPLICATION:
+            self.walks[d].tls_bytes += count
+            if kind == _HANDSHAKE and not self.walks[d].done:
+                if self.walks[d].state == _CLEAR or self.walks[d].state == _SECURED:
+                    self._piece(d, i, at, count)
+            elif kind == _ALERT and self.walks[d].length == _ALERT_BYTES:
+                if self.walks[d].left == count and not self.walks[d].alert_packet:
+                    self.walks[d].alert_packet = self.rows[i].packet
+                    self.walks[d].alert = self.data[at + count - 1]
+        self.walks[d].left -= count
+        if self.walks[d].left == 0:
+            self._end(d, i)
+        return 0
+
+    @cython.cfunc
+    def _end(self, d: cython.Py_ssize_t, i: cython.Py_ssize_t) -> cython.int:
+        """Note when a record was complete, if it is a step of the handshake."""
+        kind: cython.int = self.walks[d].type
+        if kind == _APPLICATION:
+            if self.walks[d].records == 1:
+                self.walks[d].first_time = self._arrival(i)
+                self.walks[d].first_packet = self.rows[i].packet
+            elif self.walks[d].records == 2:
+                self.walks[d].second_time = self._arrival(i)
+        elif kind == _HANDSHAKE:
+            if self.walks[d].state == _SECURED and not self.walks[d].finished_packet:
+                self.walks[d].finished_time = self._arrival(i)
+                self.walks[d].finished_packet = self.rows[i].packet
+        elif kind == _CCS:
+            if self.walks[d].changed_time == _NULL:
+                self.walks[d].changed_time = self._arrival(i)
+        elif kind == _ALERT:
+            if self.walks[d].length != _ALERT_BYTES and not self.walks[d].hidden_packet:
+                self.walks[d].hidden_packet = self.rows[i].packet
+        return 0
+
+    @cython.cfunc
+    def _gap(self, d: cython.Py_ssize_t, i: cython.Py_ssize_t) -> cython.int:
+        """Pass over bytes that were not captured."""
+        length: cython.int = self.rows[i].length
+        if self.walks[d].state == _LOST:
+            return 0
+        if self.walks[d].type == _HANDSHAKE:
+            self.walks[d].done = 1  # a message with a hole cannot be read
+        if length < self.walks[d].left:
+            self.walks[d].left -= length
+            return 0
+        length -= self.walks[d].left
+        if self.walks[d].left > 0:
+            self.walks[d].left = 0
+            self._end(d, i)
+        if length > 0:
+            self._lose(d, i, _GAP)
+        return 0
+
+    @cython.cfunc
+    def _lose(self, d: cython.Py_ssize_t, i: cython.Py_ssize_t, event: cython.int) -> cython.int:
+        """Note that the next record begins nobody knows where."""
+        self.walks[d].state = self.transitions[self.walks[d].state, event]
+        self.walks[d].have = 0
+        self.walks[d].left = 0
+        self.walks[d].done = 1
+        if not self.walks[d].lost_packet:
+            self.walks[d].lost_packet = self.rows[i].packet
+        if event == _FAULT and not self.walks[d].fault_packet:
+            self.walks[d].fault_packet = self.rows[i].packet
+        return 0
+
+    @cython.cfunc
+    def _may_begin(self, at: cython.Py_ssize_t) -> cython.bint:
+        """Say whether a record may begin at the begin of a segment."""
+        kind: cython.int = self.data[at]
+        minor: cython.int = self.data[at + 2]
+        length: cython.int = cython.cast(
+            cython.int, wide(self.data[at + 3]) << 8 | wide(self.data[at + 4])
+        )
+        if kind < _FIRST_TYPE or kind > _LAST_TYPE or self.data[at + 1] != 3:
+            return False
+        return 1 <= minor <= 3 and 0 < length <= _MAX_CIPHERTEXT
+
+    @cython.cfunc
+    def _piece(
+        self, d: cython.Py_ssize_t, i: cython.Py_ssize_t, at: cython.Py_ssize_t, count: cython.int
+    ) -> cython.int:
+        """Hand out bytes of handshake messages."""
+        n: cython.Py_ssize_t = self._count
+        if n == len(self._arrays["pieces"]):
+            self._arrays["pieces"] = grown(self._arrays["pieces"], n + 1)
+            self.pieces = record_view(self._arrays["pieces"])
+        self.pieces[n].packet = self.rows[i].packet
+        self.pieces[n].time = self._arrival(i)
+        self.pieces[n].begun = self.walks[d].begun_time
+        self.pieces[n].start = at
+        self.pieces[n].direction = cython.cast(cython.int, d)
+        self.pieces[n].length = count
+        self.pieces[n].behind = self.walks[d].state == _SECURED
+        self._count = n + 1
+        self.walks[d].kept += count
+        if self.walks[d].kept > self._limit:
+            self.walks[d].done = 1
+        return 0
+
+    @cython.cfunc
+    def _arrival(self, i: cython.Py_ssize_t) -> cython.longlong:
+        """Return when the bytes of a row, and all before them, were there."""
+        ready: cython.longlong = self.rows[i].ready
+        return ready if ready > self.rows[i].time else self.rows[i].time
+
+
+def _blank(walks: Any) -> None:
+    """Make rows that know nothing."""
+    walks[:] = np.zeros(1, layout.WALK)[0]
+    for name in layout.WALK.names:
+        if name.endswith("_time"):
+            walks[name] = NULL

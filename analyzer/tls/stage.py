@@ -1,0 +1,305 @@
+"""The tls stage: byte streams -> what TLS sessions show without keys.
+
+Recognises TLS where a stream begins with a hello, on any port. Rows pass as they came:
+nothing is decrypted. Holds the record walk, and one Session per open connection that is
+TLS. Called by pipeline.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from analyzer import findings
+from analyzer.columns import NULL
+from analyzer.findings import Finding
+from analyzer.options import Options
+from analyzer.tcp.bytestream import StreamBatch
+from analyzer.tls import hello
+from analyzer.tls._records import RecordWalk
+from analyzer.tls.guess import websocket_guess
+from analyzer.tls.hello import ClientHello, Messages, ServerHello
+from analyzer.tls.names import TLS_1_3, suite_name
+from analyzer.tls.records import WALK, Answer
+from analyzer.tls.session import Session, Side, State
+
+_WANTED: Final = frozenset((hello.CLIENT_HELLO, hello.SERVER_HELLO, hello.SERVER_KEY_EXCHANGE))
+_FIRST: Final = (hello.CLIENT_HELLO, hello.SERVER_HELLO)
+_NAMES: Final = ("client", "server")
+
+assert WALK.names is not None
+_PLACE: Final = {name: place for place, name in enumerate(WALK.names)}
+_COPIED: Final = tuple(
+    name
+    for name in Side.__slots__  # type: ignore[attr-defined]
+    if name in _PLACE and name != "state"
+)
+
+
+@dataclass(slots=True)
+class EndedSession:
+    """A session whose connection leaves.
+
+    Attributes:
+        session: all that is known of it.
+        guess: why it is taken for a WebSocket's; None if it is not.
+    """
+
+    session: Session
+    guess: str | None
+
+
+@dataclass(slots=True)
+class TlsBatch:
+    """What the tls stage hands on.
+
+    Attributes:
+        stream: the batch below, with the rows for http.
+        ended: sessions of slots that leave with it.
+        findings: oddities of TLS; `Finding.slot` says where.
+    """
+
+    stream: StreamBatch
+    ended: list[EndedSession] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
+class _Reader:
+    """Handshake messages of one direction, until the hello is read."""
+
+    __slots__ = ("behind", "fed", "messages")
+
+    def __init__(self, limit: int) -> None:
+        self.messages = Messages(_WANTED, limit)
+        self.fed = 0
+        self.behind = False
+        """Whether messages behind a ChangeCipherSpec are still in the clear."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a piece of a handshake message lies: its direction, packet and times (ns)."""
+
+    direction: int
+    packet: int
+    time: int
+    begun: int
+
+    @property
+    def slot(self) -> int:
+        return self.direction >> 1
+
+    @property
+    def side(self) -> int:
+        return self.direction & 1
+
+
+class TlsStage:
+    """Follows the sessions of all connections."""
+
+    def __init__(self, options: Options) -> None:
+        self._limit = options.max_hello_bytes
+        self._limit_total = options.max_hello_bytes_total
+        self._walk = RecordWalk(options.max_hello_bytes)
+        self._readers: dict[int, _Reader] = {}  # by direction, the oldest first
+        self._read: set[int] = set()  # directions of which no more is wanted
+        self._held = 0
+        self._sessions: dict[int, Session] = {}
+        self._faults: dict[int, list[tuple[int, str]]] = {}  # by slot, (packet, what)
+        self._findings: list[Finding] = []
+
+    def push(self, batch: StreamBatch) -> TlsBatch:
+        """Take one batch; return what became complete with it."""
+        self._walk.reserve(2 * len(batch.connections))
+        data = batch.records.data
+        # The walk learns only behind a batch that enough was read, so that how much comes
+        # here hangs on the batch; what is made of it does not.
+        for packet, time, begun, start, direction, length, behind in self._walk.walk(
+            batch.rows, data
+        ).tolist():
+            if direction not in self._read:
+                content = data[start : start + length].tobytes()
+                self._take(_Place(direction, packet, time, begun), content, behind)
+        out = TlsBatch(batch)
+        if batch.ended:
+            self._end(batch, out)
+        out.findings, self._findings = self._findings + out.findings, []
+        return out
+
+    # --- hellos
+
+    def _take(self, place: _Place, content: bytes, behind: int) -> None:
+        """Take bytes of handshake messages."""
+        reader = self._readers.get(place.direction)
+        if reader is None:
+            reader = self._readers[place.direction] = _Reader(self._limit)
+        if behind and not reader.behind:
+            self._finish(place.direction)
+            return
+        before = reader.messages.held
+        reader.messages.feed(content)
+        reader.fed += len(content)
+        going_on = self._messages(place, reader)
+        if going_on and reader.fed > self._limit:
+            self._give_up(place, f"max_hello_bytes ({self._limit} bytes)")
+            going_on = False
+        if not going_on:
+            self._held -= before
+            self._drop(place.direction)
+            return
+        self._held += reader.messages.held - before
+        while self._held > self._limit_total:
+            oldest = next(iter(self._readers))
+            self._give_up(
+                _Place(oldest, place.packet, NULL, NULL),
+                f"max_hello_bytes_total ({self._limit_total} bytes)",
+            )
+            self._finish(oldest)
+
+    def _messages(self, place: _Place, reader: _Reader) -> bool:
+        """Look at the messages that are complete; return whether more is wanted."""
+        while True:
+            taken = reader.messages.take()
+            if reader.messages.first not in (None, *_FIRST):
+                return False
+            if taken is Answer.NEED_MORE:
+                return True
+            if isinstance(taken, Answer):
+                self._give_up(place, f"max_hello_bytes ({self._limit} bytes)")
+                return False
+            if not self._message(place, reader, *taken):
+                return False
+
+    def _message(self, place: _Place, reader: _Reader, kind: int, body: bytes) -> bool:
+        """Take one message; return whether more is wanted of its direction."""
+        if kind == hello.CLIENT_HELLO:
+            asked = hello.parse_client_hello(body)
+            if isinstance(asked, Answer):
+                self._fault(place, "the ClientHello's lengths do not fit")
+            else:
+                self._client_hello(place, asked)
+            return False
+        if kind == hello.SERVER_HELLO:
+            chosen = hello.parse_server_hello(body)
+            if isinstance(chosen, Answer):
+                self._fault(place, "the ServerHello's lengths do not fit")
+                return False
+            return self._server_hello(place, reader, chosen)
+        session = self._sessions.get(place.slot)
+        if session is not None and session.server is not None and kind != hello.SERVER_HELLO_DONE:
+            if "_ECDHE_" in suite_name(session.server.cipher_suite):
+                session.named_group = hello.parse_key_exchange(body)
+        return False
+
+    def _client_hello(self, place: _Place, asked: ClientHello) -> None:
+        session = self._sessions.get(place.slot)
+        if session is None:
+            session = self._sessions[place.slot] = Session(place.slot, place.side)
+        elif session.client_side != place.side:
+            self._fault(place, "both sides send a ClientHello, or one side both hellos")
+            return
+        session.client = asked
+        session.started_at = place.begun
+        session.hello_packet = place.packet
+
+    def _server_hello(self, place: _Place, reader: _Reader, chosen: ServerHello) -> bool:
+        session = self._sessions.get(place.slot)
+        if session is None:
+            session = self._sessions[place.slot] = Session(place.slot, 1 - place.side)
+        elif session.client_side == place.side:
+            self._fault(place, "both sides send a ClientHello, or one side both hellos")
+            return False
+        if chosen.is_retry:
+            # One is allowed (RFC 8446 4.1.4); what it says of the session counts until the
+            # ServerHello does.
+            is_first = not session.hello_retry
+            session.hello_retry = reader.behind = True
+            session.server = chosen
+            return is_first
+        session.server = chosen
+        session.server_hello_time = place.time
+        session.server_packet = place.packet
+        return chosen.version < TLS_1_3
+
+    def _fault(self, place: _Place, what: str) -> None:
+        """Note what is wrong, to be told if the connection is TLS at all."""
+        self._faults.setdefault(place.slot, []).append((place.packet, what))
+
+    def _give_up(self, place: _Place, limit: str) -> None:
+        found = Finding(findings.TLS_HELLO_LIMIT, place.slot, place.packet, -1, limit)
+        self._findings.append(found)
+
+    def _finish(self, direction: int) -> None:
+        """Want no more of a direction."""
+        reader = self._readers.get(direction)
+        if reader is not None:
+            self._held -= reader.messages.held
+        self._drop(direction)
+
+    def _drop(self, direction: int) -> None:
+        self._readers.pop(direction, None)
+        self._read.add(direction)
+        self._walk.set_done(direction)
+
+    # --- ending
+
+    def _end(self, batch: StreamBatch, out: TlsBatch) -> None:
+        """Hand on the sessions of connections that leave."""
+        ended = [slot for slot in batch.ended if slot in self._sessions]
+        directions = np.asarray([[2 * slot, 2 * slot + 1] for slot in ended], np.int64).ravel()
+        walks = self._walk.take(directions).tolist()
+        for place, slot in enumerate(ended):
+            session = self._sessions.pop(slot)
+            sides = _side(walks[2 * place]), _side(walks[2 * place + 1])
+            session.sides = sides if session.client_side == 0 else (sides[1], sides[0])
+            session.faults = self._faults.pop(slot, [])
+            tcp = batch.connection(slot)
+            guess = websocket_guess(session, tcp.port0 if session.client_side else tcp.port1)
+            out.ended.append(EndedSession(session, guess))
+            out.findings += _findings(session, guess)
+        for slot in batch.ended:
+            self._faults.pop(slot, None)
+            for direction in (2 * slot, 2 * slot + 1):
+                reader = self._readers.pop(direction, None)
+                if reader is not None:
+                    self._held -= reader.messages.held
+                self._read.discard(direction)
+        self._walk.reset(batch.ended)
+
+
+def _side(walk: tuple[int, ...]) -> Side:
+    """Return what was counted of a direction."""
+    state = State(walk[_PLACE["state"]])
+    if state == State.OTHER:
+        return Side(state)
+    return Side(state, **{name: walk[_PLACE[name]] for name in _COPIED})
+
+
+def _findings(session: Session, guess: str | None) -> list[Finding]:
+    """Return what is odd about a session that is over."""
+    slot, chosen = session.slot, session.server_packet or session.hello_packet
+    found = [
+        Finding(findings.TLS_MALFORMED, slot, packet, -1, what) for packet, what in session.faults
+    ]
+    for name, side in zip(_NAMES, session.sides, strict=True):
+        if side.fault_packet:
+            detail = f"what the {name} sends is no record any more"
+            found.append(Finding(findings.TLS_MALFORMED, slot, side.fault_packet, -1, detail))
+        elif side.lost_packet:
+            found.append(Finding(findings.TLS_RECORDS_LOST, slot, side.lost_packet))
+    readable = [side.alert_packet for side in session.sides if side.alert_packet]
+    if readable and not any(side.records for side in session.sides):
+        detail = session.alert or ""
+        found.append(Finding(findings.TLS_ALERT, slot, min(readable), -1, detail))
+    if session.weakness is not None:
+        detail = session.weakness
+        found.append(Finding(findings.TLS_OLD_VERSION, slot, chosen, -1, detail))
+    if session.without_forward_secrecy is not None:
+        detail = session.without_forward_secrecy
+        found.append(Finding(findings.TLS_NO_FORWARD_SECRECY, slot, chosen, -1, detail))
+    if guess is not None:
+        packet = session.hello_packet or session.server_packet
+        found.append(Finding(findings.TLS_NO_KEYS, slot, packet, -1, guess))
+    return found
