@@ -69,6 +69,7 @@ cdef class RecordWalk:
     cdef int _begin(self, Py_ssize_t d, Py_ssize_t i)
     cdef int _body(self, Py_ssize_t d, Py_ssize_t i, Py_ssize_t at, int count)
     cdef int _end(self, Py_ssize_t d, Py_ssize_t i)
+    cdef int _alert(self, Py_ssize_t d, Py_ssize_t i, int last)
     cdef int _lose(self, Py_ssize_t d, Py_ssize_t i, int event)
     cdef int _piece(self, Py_ssize_t d, Py_ssize_t i, Py_ssize_t at, int count)
     cdef long long _arrival(self, Py_ssize_t i)

@@ -184,9 +184,12 @@ class RecordWalk:
         self.walks[d].have = 0
         if length > _MAX_CIPHERTEXT:
             return 0
-        if state <= _CLEAR and kind != _APPLICATION:
-            if length == 0 or length > _MAX_PLAINTEXT or (kind == _CCS and length != 1):
-                return 0
+        # As in records.parse_header with clear=True.
+        is_clear: cython.bint = state <= _CLEAR and kind != _APPLICATION
+        if is_clear and (length == 0 or length > _MAX_PLAINTEXT):
+            return 0
+        if is_clear and kind == _CCS and length != 1:
+            return 0
         self.walks[d].state = self.transitions[state, kind - _FIRST_TYPE]
         if self.walks[d].state == _OTHER:
             return 1
@@ -211,10 +214,8 @@ class RecordWalk:
             if kind == _HANDSHAKE and not self.walks[d].done:
                 if self.walks[d].state == _CLEAR or self.walks[d].state == _SECURED:
                     self._piece(d, i, at, count)
-            elif kind == _ALERT and self.walks[d].length == _ALERT_BYTES:
-                if self.walks[d].left == count and not self.walks[d].alert_packet:
-                    self.walks[d].alert_packet = self.rows[i].packet
-                    self.walks[d].alert = self.data[at + count - 1]
+            elif kind == _ALERT and count == self.walks[d].left:
+                self._alert(d, i, self.data[at + count - 1])
         self.walks[d].left -= count
         if self.walks[d].left == 0:
             self._end(d, i)
@@ -234,12 +235,19 @@ class RecordWalk:
             if self.walks[d].state == _SECURED and not self.walks[d].finished_packet:
                 self.walks[d].finished_time = self._arrival(i)
                 self.walks[d].finished_packet = self.rows[i].packet
-        elif kind == _CCS:
-            if self.walks[d].changed_time == _NULL:
-                self.walks[d].changed_time = self._arrival(i)
-        elif kind == _ALERT:
-            if self.walks[d].length != _ALERT_BYTES and not self.walks[d].hidden_packet:
+        elif kind == _CCS and self.walks[d].changed_time == _NULL:
+            self.walks[d].changed_time = self._arrival(i)
+        return 0
+
+    @cython.cfunc
+    def _alert(self, d: cython.Py_ssize_t, i: cython.Py_ssize_t, last: cython.int) -> cython.int:
+        """Note the first alert of its kind, readable or not; `last` is its last byte."""
+        if self.walks[d].length != _ALERT_BYTES:
+            if not self.walks[d].hidden_packet:
                 self.walks[d].hidden_packet = self.rows[i].packet
+        elif not self.walks[d].alert_packet:
+            self.walks[d].alert_packet = self.rows[i].packet
+            self.walks[d].alert = last
         return 0
 
     @cython.cfunc
@@ -318,6 +326,6 @@ class RecordWalk:
 def _blank(walks: Any) -> None:
     """Make rows that know nothing."""
     walks[:] = np.zeros(1, layout.WALK)[0]
-    for name in layout.WALK.names:
+    for name in layout.WALK.names or ():
         if name.endswith("_time"):
             walks[name] = NULL

@@ -14,10 +14,9 @@ HTTP_1_1: Final = "http/1.1"
 
 OTHER_PORTS: Final = frozenset(
     (
-        *(465, 563, 636, 853, 989, 990, 992, 993, 994, 995),
-        *(2484, 3269, 5061, 5223, 5269, 5349),
+        *(465, 563, 636, 853, 989, 990, 992, 993, 994, 995, 2484, 3269),
+        *(5061, 5223, 5269, 5349, 5671, 6514, 6697, 8883, 9093),
     )
-    + (*(5671, 6514, 6697, 8883, 9093),)
 )
 """TCP ports of other protocols over TLS: mail, news, LDAP, DNS, FTP, telnet, IRC, Oracle, SIP,
 XMPP, TURN, AMQP, syslog, MQTT, Kafka."""

@@ -130,7 +130,6 @@ class Side:
     lost_packet: int = 0
     fault_packet: int = 0
     alert: int = 0
-    limited: bool = False
 
 
 @dataclass(slots=True)
@@ -181,9 +180,9 @@ class Session:
             return None
         if self.version >= TLS_1_3:
             return self.server.pre_shared_key
-        if self.client is not None and self.client.session_id:
-            if self.client.session_id == self.server.session_id:
-                return True
+        asked = b"" if self.client is None else self.client.session_id
+        if asked and asked == self.server.session_id:
+            return True
         client, server = (side.finished_packet for side in self.sides)
         return server < client if client and server else None
 

@@ -30,12 +30,9 @@ _FIRST: Final = (hello.CLIENT_HELLO, hello.SERVER_HELLO)
 _NAMES: Final = ("client", "server")
 
 assert WALK.names is not None
-_PLACE: Final = {name: place for place, name in enumerate(WALK.names)}
-_COPIED: Final = tuple(
-    name
-    for name in Side.__slots__  # type: ignore[attr-defined]
-    if name in _PLACE and name != "state"
-)
+_STATE: Final = WALK.names.index("state")
+_COPIED: Final = tuple((name, WALK.names.index(name)) for name in Side.__slots__ if name != "state")
+"""Fields of a side that are fields of WALK, and where."""
 
 
 @dataclass(slots=True)
@@ -188,9 +185,10 @@ class TlsStage:
                 return False
             return self._server_hello(place, reader, chosen)
         session = self._sessions.get(place.slot)
-        if session is not None and session.server is not None and kind != hello.SERVER_HELLO_DONE:
-            if "_ECDHE_" in suite_name(session.server.cipher_suite):
-                session.named_group = hello.parse_key_exchange(body)
+        if session is None or session.server is None or kind != hello.SERVER_KEY_EXCHANGE:
+            return False
+        if "_ECDHE_" in suite_name(session.server.cipher_suite):
+            session.named_group = hello.parse_key_exchange(body)
         return False
 
     def _client_hello(self, place: _Place, asked: ClientHello) -> None:
@@ -271,10 +269,10 @@ class TlsStage:
 
 def _side(walk: tuple[int, ...]) -> Side:
     """Return what was counted of a direction."""
-    state = State(walk[_PLACE["state"]])
+    state = State(walk[_STATE])
     if state == State.OTHER:
         return Side(state)
-    return Side(state, **{name: walk[_PLACE[name]] for name in _COPIED})
+    return Side(state, **{name: walk[place] for name, place in _COPIED})
 
 
 def _findings(session: Session, guess: str | None) -> list[Finding]:
