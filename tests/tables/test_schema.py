@@ -47,6 +47,10 @@ CONTRACT = {
     "tcp_connections requests answered empty_answers unchanged_answers empty_share messages "
     "message_bytes wire_bytes wire_bytes_per_message interval_s interval_spread_s delay_us "
     "started_at ended_at",
+    "tls_sessions": "tcp_stream client_ip client_port server_ip server_port sni alpn_offered alpn "
+    "version cipher_suite group resumed hello_retry started_at server_hello_us client_finished_us "
+    "tls_us first_data_us client_records server_records client_record_bytes server_record_bytes "
+    "alert websocket_guess",
 }
 """Columns by which scripts read the tables; others may only be added behind them."""
 
