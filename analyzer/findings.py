@@ -7,75 +7,13 @@ turns them into rows and counts floods of the same kind.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
-
-INFO: Final = "info"
-NOTE: Final = "note"
-WARNING: Final = "warning"
-ERROR: Final = "error"
-SEVERITIES: Final = (INFO, NOTE, WARNING, ERROR)
-"""From harmless to grave. error: a rule (MUST) broken or data lost; warning: likely a
-problem; note: worth knowing when something else is wrong; info: plain fact."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind of finding.
-
-    Attributes:
-        code: its place in KINDS, for kernels.
-        id: stable, in kebab case, its first word the stage.
-        severity: one of SEVERITIES.
-        rfc: document and section of the rule, or "".
-        text: a sentence; `{detail}` is replaced by the finding's detail.
-    """
-
-    code: int
-    id: str
-    severity: str
-    rfc: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One oddity.
-
-    Attributes:
-        kind: what it is.
-        slot: the TCP connection's slot, or -1 where it concerns no connection.
-        packet: number in the capture; 0 where no packet is to blame.
-        frame: WebSocket frame number in its connection; -1 where none.
-        detail: replaces `{detail}` in the kind's text.
-        count: how many oddities this one stands for.
-        direction: of the kernel's row, 2 * slot + side; -1 where none.
-    """
-
-    kind: Kind
-    slot: int = -1
-    packet: int = 0
-    frame: int = -1
-    detail: str | int = ""
-    count: int = 1
-    direction: int = -1
-
-    @property
-    def text(self) -> str:
-        """The sentence, with its detail."""
-        return self.kind.text.replace("{detail}", str(self.detail))
-
-
-KINDS: list[Kind] = []
-BY_ID: dict[str, Kind] = {}
-
-
-def _kind(id_: str, severity: str, rfc: str, text: str) -> Kind:
-    kind = Kind(len(KINDS), id_, severity, rfc, text)
-    KINDS.append(kind)
-    BY_ID[id_] = kind
-    return kind
-
+from analyzer.kinds import BY_ID as BY_ID
+from analyzer.kinds import ERROR, INFO, NOTE, WARNING
+from analyzer.kinds import KINDS as KINDS
+from analyzer.kinds import SEVERITIES as SEVERITIES
+from analyzer.kinds import Finding as Finding
+from analyzer.kinds import Kind as Kind
+from analyzer.kinds import kind_of as _kind
 
 # --- capture ---------------------------------------------------------------------
 CAPTURE_CUT = _kind("capture-cut", WARNING, "", "The capture ends within a record: {detail}.")

@@ -145,9 +145,9 @@ class TableBuilder:
         rows: list[tuple[object, ...]] = []
         for ended in sessions:
             session = ended.session
-            side = self._client_sides.setdefault(session.slot, session.client_side)
+            self._client_sides.setdefault(session.slot, session.client_side)
             tcp = stream.connection(session.slot)
-            endpoints = Endpoints.of(tcp, side)
+            endpoints = Endpoints.of(tcp, session.client_side)
             rows.append(session_cells(ended, tcp, endpoints))
             if ended.guess is not None:
                 self._failed.attempted(endpoints)

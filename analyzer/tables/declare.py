@@ -1,6 +1,7 @@
 """Declaring tables: what a column and a table are, and rows of them.
 
-Knows types, not tables: those stand in tables.schema, by which all others use this.
+Knows types, and what several tables share, not tables: those stand in tables.schema, by
+which all others use this.
 """
 
 from __future__ import annotations
@@ -117,3 +118,16 @@ def us(name: str, null: str, text: str) -> Column:
 def enum(name: str, labels: tuple[str, ...], null: str, text: str) -> Column:
     """Return a column of one of a few labels."""
     return Column(name, "enum", null, text, labels)
+
+
+NEVER = "never"
+NOT_SENT = "not sent, or not captured"
+NOT_SEEN = "not captured"
+
+TCP_STREAM = integer("tcp_stream", NEVER, "TCP connection, as tcp.stream in Wireshark.")
+ADDRESSES = (
+    text("client_ip", NEVER, "Address of the client: of the TCP connection's opener."),
+    integer("client_port", NEVER, "TCP port of the client."),
+    text("server_ip", NEVER, "Address of the server."),
+    integer("server_port", NEVER, "TCP port of the server."),
+)

@@ -69,8 +69,11 @@ def ledger_rows(
     unparsed = counted["stream_bytes"] - http - sum(websocket.values())
     tls = np.zeros(count, np.int64)
     for place, slot in enumerate(batch.ended):
-        if slot in sessions:
-            tls[2 * place : 2 * place + 2] = [side.tls_bytes for side in sessions[slot].sides]
+        session = sessions.get(slot)
+        if session is not None:
+            sizes = [side.tls_bytes for side in session.sides]
+            is_same = session.client_side == client[place]
+            tls[2 * place : 2 * place + 2] = sizes if is_same else sizes[::-1]
     # Bytes that http or websocket took for theirs all the same stay theirs.
     tls = np.minimum(tls, unparsed)
     unparsed = unparsed - tls

@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from analyzer.findings import SEVERITIES
+from analyzer.tables.declare import ADDRESSES as _ADDRESSES
+from analyzer.tables.declare import NEVER, NOT_SEEN, NOT_SENT
+from analyzer.tables.declare import TCP_STREAM as _TCP_STREAM
 from analyzer.tables.declare import Column as Column
 from analyzer.tables.declare import Table as Table
 from analyzer.tables.declare import TableRows as TableRows
@@ -21,6 +24,7 @@ from analyzer.tables.declare import integer as _int
 from analyzer.tables.declare import text as _text
 from analyzer.tables.declare import time as _time
 from analyzer.tables.declare import us as _us
+from analyzer.tables.tls_schema import TLS_SESSIONS as TLS_SESSIONS
 from analyzer.websocket import opcodes
 
 # --- labels, in the order of their codes ------------------------------------------
@@ -44,21 +48,11 @@ SOURCES = ("measured", "observed", "modelled")
 SCOPES = ("connection", "session", "connections", "sessions")
 
 # --- null rules that many columns share -------------------------------------------
-NEVER = "never"
 NO_HANDSHAKE = "handshake not captured"
-NOT_SENT = "not sent, or not captured"
-NOT_SEEN = "not captured"
 
 
 _CONNECTION = _int("connection", NEVER, "WebSocket connection, from 0 in order of appearance.")
-_TCP_STREAM = _int("tcp_stream", NEVER, "TCP connection, as tcp.stream in Wireshark.")
 _SENDER = _enum("direction", DIRECTIONS, NEVER, "Who sent it.")
-_ADDRESSES = (
-    _text("client_ip", NEVER, "Address of the client: of the TCP connection's opener."),
-    _int("client_port", NEVER, "TCP port of the client."),
-    _text("server_ip", NEVER, "Address of the server."),
-    _int("server_port", NEVER, "TCP port of the server."),
-)
 
 CONNECTIONS = Table(
     "connections",
@@ -413,44 +407,6 @@ FINDINGS = Table(
         _text("rfc", "breaks no rule", "Document and section of the rule."),
         _text("text", NEVER, "A sentence."),
         _int("count", NEVER, "How many oddities this row stands for."),
-    ),
-)
-
-_NO_SERVER_HELLO = "ServerHello not captured"
-TLS_SESSIONS = Table(
-    "tls_sessions",
-    "One row for each TLS session of which a hello was captured, whatever is inside. numbers.md "
-    "has the rules.",
-    (
-        _TCP_STREAM,
-        *_ADDRESSES,
-        _text("sni", NOT_SENT, "Server name that the client asked for (SNI)."),
-        _text("alpn_offered", NOT_SENT, "Protocols that the client offered (ALPN)."),
-        _text("alpn", "none chosen, or TLS 1.3", "Protocol that the server chose."),
-        _text("version", _NO_SERVER_HELLO, "Version that the server chose, such as TLS 1.3."),
-        _text("cipher_suite", _NO_SERVER_HELLO, "Cipher suite, by its name at IANA."),
-        _text("group", "none, or not captured", "Group of the key exchange."),
-        _bool("resumed", "cannot be told", "Whether keys of an earlier session were used."),
-        _bool("hello_retry", NEVER, "Whether the server asked for another ClientHello."),
-        _time("started_at", NOT_SEEN, "First byte of the ClientHello."),
-        _us("server_hello_us", NOT_SEEN, "ClientHello to the end of the ServerHello."),
-        _us(
-            "client_finished_us",
-            "not captured, or early data offered",
-            "ClientHello to the client's Finished.",
-        ),
-        _us("tls_us", "not captured, or early data offered", "ClientHello to the last Finished."),
-        _us(
-            "first_data_us",
-            "none captured, or early data offered",
-            "ClientHello to the client's first record of application data.",
-        ),
-        _int("client_records", NEVER, "Records of application data from the client."),
-        _int("server_records", NEVER, "Records of application data from the server."),
-        _int("client_record_bytes", NEVER, "Length of these, encrypted, without headers."),
-        _int("server_record_bytes", NEVER, "Length of these, encrypted, without headers."),
-        _text("alert", "none seen", "First alert, and who sent it."),
-        _bool("websocket_guess", NEVER, "Whether it is taken for a WebSocket's."),
     ),
 )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from analyzer.columns import NULL
 from analyzer.tcp.bytestream import DATA, GAP_CUT
-from analyzer.tls.records import RecordHeader, parse_header
+from analyzer.tls.records import Answer, RecordHeader, parse_header
 from analyzer.tls.session import TRANSITIONS, Event, State
 
 CLIENT_RANDOM = bytes(range(32))
@@ -119,24 +119,29 @@ COUNTED = (
 TIMED = ("changed_time", "finished_time", "first_time", "second_time", "last_time")
 
 
-def plain_walk(rows: Iterable[Row]) -> dict[str, int]:
-    """Walk over the records of one direction byte by byte, as the kernel must."""
-    seen = dict.fromkeys(COUNTED, 0) | dict.fromkeys(TIMED, NULL)
-    state, header, left, known = State.START, b"", 0, RecordHeader(0, (0, 0), 0)
+class _Plain:
+    """Where one direction is, and what was seen of it."""
 
-    def lose(event: Event, packet: int) -> None:
-        nonlocal state, header, left
-        state, header, left = TRANSITIONS[state, event], b"", 0
-        seen["lost_packet"] = seen["lost_packet"] or packet
+    def __init__(self) -> None:
+        self.seen = dict.fromkeys(COUNTED, 0) | dict.fromkeys(TIMED, NULL)
+        self.state = State.START
+        self.header = b""
+        self.left = 0
+        self.known = RecordHeader(0, (0, 0), 0)
+
+    def lose(self, event: Event, packet: int) -> None:
+        self.state, self.header, self.left = TRANSITIONS[self.state, event], b"", 0
+        self.seen["lost_packet"] = self.seen["lost_packet"] or packet
         if event == Event.FAULT:
-            seen["fault_packet"] = seen["fault_packet"] or packet
+            self.seen["fault_packet"] = self.seen["fault_packet"] or packet
 
-    def ended(packet: int, time: int, last: int | None) -> None:
+    def ended(self, packet: int, time: int, last: int | None) -> None:
+        seen, known = self.seen, self.known
         if known.type == DATA_RECORD and seen["records"] <= 2:
             seen["first_time" if seen["records"] == 1 else "second_time"] = time
             if seen["records"] == 1:
                 seen["first_packet"] = packet
-        if known.type == HANDSHAKE and state == State.SECURED and not seen["finished_packet"]:
+        if known.type == HANDSHAKE and self.state == State.SECURED and not seen["finished_packet"]:
             seen["finished_packet"], seen["finished_time"] = packet, time
         if known.type == CCS and seen["changed_time"] == NULL:
             seen["changed_time"] = time
@@ -146,45 +151,54 @@ def plain_walk(rows: Iterable[Row]) -> dict[str, int]:
                 seen[name] = packet
                 seen["alert"] = last if known.length == 2 else seen["alert"]
 
+    def byte(self, byte: int | None, packet: int, time: int) -> bool:
+        """Take a byte, None of a gap; return False if the rest of the row is of no use."""
+        if self.left:
+            self.left -= 1
+            self.seen["tls_bytes"] += byte is not None and self.known.type != DATA_RECORD
+            if not self.left:
+                self.ended(packet, time, byte)
+            return True
+        if byte is None:
+            self.lose(Event.GAP, packet)
+            return False
+        self.header += bytes([byte])
+        answer = parse_header(self.header, clear=self.state in (State.START, State.CLEAR))
+        if answer is Answer.MALFORMED:
+            self.lose(Event.FAULT, packet)
+            return False
+        return True if isinstance(answer, Answer) else self.begin(answer, packet, time)
+
+    def begin(self, known: RecordHeader, packet: int, time: int) -> bool:
+        self.known, self.header = known, b""
+        self.state = TRANSITIONS[self.state, Event(known.type - 20)]
+        if self.state == State.OTHER:
+            return False
+        self.seen["tls_bytes"] += 5
+        if known.type == DATA_RECORD:
+            self.seen["records"] += 1
+            self.seen["record_bytes"] += known.length
+            self.seen["last_time"] = time
+        self.left = known.length
+        if not self.left:
+            self.ended(packet, time, None)
+        return True
+
+
+def plain_walk(rows: Iterable[Row]) -> dict[str, int]:
+    """Walk over the records of one direction byte by byte, as the kernel must."""
+    plain = _Plain()
     for kind, packet, time, length, content in rows:
-        if kind > GAP_CUT or not length or state == State.OTHER:
+        if kind > GAP_CUT or not length or plain.state == State.OTHER:
             continue
-        if state == State.LOST:
+        if plain.state == State.LOST:
             found = parse_header(content[:5]) if kind == DATA else None
             if not isinstance(found, RecordHeader) or found.version[1] not in (1, 2, 3):
                 continue
             if not found.length:
                 continue
-            state = TRANSITIONS[state, Event.FOUND]
+            plain.state = TRANSITIONS[plain.state, Event.FOUND]
         for place in range(length):
-            byte = content[place] if kind == DATA else None
-            if left:
-                left -= 1
-                seen["tls_bytes"] += byte is not None and known.type != DATA_RECORD
-                if not left:
-                    ended(packet, time, byte)
-                continue
-            if byte is None:
-                lose(Event.GAP, packet)
+            if not plain.byte(content[place] if kind == DATA else None, packet, time):
                 break
-            header += bytes([byte])
-            clear = state in (State.START, State.CLEAR)
-            answer = parse_header(header, clear=clear)
-            if not isinstance(answer, RecordHeader):
-                if answer == 1:
-                    lose(Event.FAULT, packet)
-                    break
-                continue
-            known, header = answer, b""
-            state = TRANSITIONS[state, Event(known.type - 20)]
-            if state == State.OTHER:
-                break
-            seen["tls_bytes"] += 5
-            if known.type == DATA_RECORD:
-                seen["records"] += 1
-                seen["record_bytes"] += known.length
-                seen["last_time"] = time
-            left = known.length
-            if not left:
-                ended(packet, time, None)
-    return seen | {"state": int(state)}
+    return plain.seen | {"state": int(plain.state)}

@@ -10,6 +10,7 @@ from analyzer.http.events import HttpBatch
 from analyzer.tables.ledger import ledger_rows
 from analyzer.tables.schema import LEDGER_PARTS
 from analyzer.tcp.bytestream import CONNECTION, DIRECTION, StreamBatch
+from analyzer.tls.session import Session, Side
 from analyzer.websocket.connection import WebSocketConnection
 from analyzer.websocket.negotiation import Negotiation
 
@@ -29,7 +30,7 @@ def test_client_comes_first_and_only_websocket_has_a_connection():
     one.stream.directions["stream_bytes"] = [1, 2, 3, 4, 5, 6]
     connection = WebSocketConnection(7, 2, 1, None, Negotiation())
     connection.totals[0].transfer_bytes, connection.totals[1].ws_header_bytes = 5, 3
-    rows = ledger_rows(one, {2: 1}, {2: connection})
+    rows = ledger_rows(one, {2: 1}, {2: connection}, {})
     columns = {name: list(values) for name, values in rows.values.items()}
     assert columns["tcp_stream"] == [12, 12, 10, 10]
     assert columns["direction"] == [0, 1, 0, 1]
@@ -55,7 +56,27 @@ def test_parts_make_the_whole(counts):
         totals = connection.totals[side]
         totals.ws_header_bytes, totals.ws_control_bytes = header, control
         totals.transfer_bytes = transfer
-    rows = ledger_rows(one, {}, {0: connection}).values
+    rows = ledger_rows(one, {}, {0: connection}, {}).values
     total = sum(np.asarray(rows[name]) for name in LEDGER_PARTS)
     assert list(total) == list(rows["wire_bytes"])
     assert list(rows["unparsed_bytes"]) == [3, 3]
+
+
+def test_tls_takes_no_more_than_what_others_leave():
+    """Bytes that a higher stage understood are counted there, whatever tls thought."""
+    one = batch(1, [0])
+    one.stream.directions["wire_bytes"] = one.stream.directions["stream_bytes"] = [50, 70]
+    one.http_bytes[:] = [0, 60]
+    session = Session(0, 1)
+    session.sides = Side(tls_bytes=30), Side(tls_bytes=20)  # client (side 1), server
+    rows = ledger_rows(one, {0: 1}, {}, {0: session}).values
+    assert list(rows["tls_bytes"]) == [10, 20]
+    assert list(rows["unparsed_bytes"]) == [0, 30]
+
+
+def test_tls_bytes_stay_with_their_side_if_another_is_taken_for_the_client():
+    one = batch(1, [0])
+    one.stream.directions["wire_bytes"] = one.stream.directions["stream_bytes"] = [50, 70]
+    session = Session(0, 1)
+    session.sides = Side(tls_bytes=30), Side(tls_bytes=20)
+    assert list(ledger_rows(one, {0: 0}, {}, {0: session}).values["tls_bytes"]) == [20, 30]

@@ -1,0 +1,53 @@
+"""The table of TLS sessions; tables.schema, by which all others use this, has the others.
+
+Knows columns. Must not know sessions.
+"""
+
+from __future__ import annotations
+
+from analyzer.tables.declare import ADDRESSES as _ADDRESSES
+from analyzer.tables.declare import NEVER, NOT_SEEN, NOT_SENT, Table
+from analyzer.tables.declare import TCP_STREAM as _TCP_STREAM
+from analyzer.tables.declare import boolean as _bool
+from analyzer.tables.declare import integer as _int
+from analyzer.tables.declare import text as _text
+from analyzer.tables.declare import time as _time
+from analyzer.tables.declare import us as _us
+
+_NO_SERVER_HELLO = "ServerHello not captured"
+TLS_SESSIONS = Table(
+    "tls_sessions",
+    "One row for each TLS session of which a hello was captured, whatever is inside. numbers.md "
+    "has the rules.",
+    (
+        _TCP_STREAM,
+        *_ADDRESSES,
+        _text("sni", NOT_SENT, "Server name that the client asked for (SNI)."),
+        _text("alpn_offered", NOT_SENT, "Protocols that the client offered (ALPN)."),
+        _text("alpn", "none chosen, or TLS 1.3", "Protocol that the server chose."),
+        _text("version", _NO_SERVER_HELLO, "Version that the server chose, such as TLS 1.3."),
+        _text("cipher_suite", _NO_SERVER_HELLO, "Cipher suite, by its name at IANA."),
+        _text("group", "none, or not captured", "Group of the key exchange."),
+        _bool("resumed", "cannot be told", "Whether keys of an earlier session were used."),
+        _bool("hello_retry", NEVER, "Whether the server asked for another ClientHello."),
+        _time("started_at", NOT_SEEN, "First byte of the ClientHello."),
+        _us("server_hello_us", NOT_SEEN, "ClientHello to the end of the ServerHello."),
+        _us(
+            "client_finished_us",
+            "not captured, or early data offered",
+            "ClientHello to the client's Finished.",
+        ),
+        _us("tls_us", "not captured, or early data offered", "ClientHello to the last Finished."),
+        _us(
+            "first_data_us",
+            "none captured, or early data offered",
+            "ClientHello to the client's first record of application data.",
+        ),
+        _int("client_records", NEVER, "Records of application data from the client."),
+        _int("server_records", NEVER, "Records of application data from the server."),
+        _int("client_record_bytes", NEVER, "Length of these, encrypted, without headers."),
+        _int("server_record_bytes", NEVER, "Length of these, encrypted, without headers."),
+        _text("alert", "none seen", "First alert, and who sent it."),
+        _bool("websocket_guess", NEVER, "Whether it is taken for a WebSocket's."),
+    ),
+)
