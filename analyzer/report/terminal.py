@@ -118,6 +118,8 @@ def _capture(summary: Summary, console: Console) -> None:
         found.append(f"{plural(rows['handshakes'], 'handshake')} ({outcomes})")
     if rows["http"]:
         found.append(plural(rows["http"], "plain HTTP exchange"))
+    if rows["tls_sessions"]:
+        found.append(plural(rows["tls_sessions"], "TLS session"))
     say(console, "; ".join(found))
 
 

@@ -11,7 +11,13 @@ from rich.console import Console
 
 from analyzer.report.layout import make_console
 from analyzer.report.terminal import render
-from analyzer.tables.schema import COMPRESSION, CONNECTIONS, FINDINGS
+from analyzer.tables.schema import (
+    COMPRESSION,
+    CONNECTIONS,
+    FINDINGS,
+    HANDSHAKES,
+    TLS_SESSIONS,
+)
 from analyzer.tables.summary import Summary
 
 
@@ -63,6 +69,19 @@ def test_figures() -> None:
     assert words.index("websocket-unmasked") < words.index("tcp-retransmissions")
     assert "TLS" not in text
     assert "sent again" not in text
+
+
+def test_encrypted_attempts_are_timed_and_are_no_failures() -> None:
+    made = Summary()
+    shake = {"outcome": "encrypted", "outcome_reason": "Guessed.", "scheme": "wss"}
+    times = {"tcp_us": 300_000, "tls_us": 2_000_000}
+    made.add(table_rows(HANDSHAKES, [shake | times, shake | {"tcp_us": 500_000}]))
+    made.add(table_rows(TLS_SESSIONS, [{}, {}, {}]))
+    words = " ".join(rendered(made).split())
+    assert "0 WebSocket connections; 2 handshakes (2 encrypted); 3 TLS sessions" in words
+    assert "TCP connect 2 400 µs" in words
+    assert "TLS handshake 1 2.00 ms 2.00 ms 2.00 ms" in words
+    assert "Handshakes that failed" not in words
 
 
 def test_traffic_is_never_markup() -> None:

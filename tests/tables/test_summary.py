@@ -18,6 +18,7 @@ from analyzer.tables.schema import (
     COMPRESSION,
     CONNECTIONS,
     FINDINGS,
+    HANDSHAKES,
     HTTP_GROUPS,
     LEDGER,
     MESSAGES,
@@ -43,6 +44,16 @@ def test_sample_capture() -> None:
     assert made.stalled == {"messages": 1, "ns": 7_000_000}
     assert [line.overhead for line in made.connections] == [0.4, 0.4]
     assert made.grave_findings[0].id == "websocket-unmasked-client-frame"
+
+
+def test_what_is_inside_of_tls_is_not_timed() -> None:
+    made = Summary()
+    times = {"tcp_us": 100, "tls_us": 200, "upgrade_us": 300, "total_us": 400}
+    rows = [{"outcome": outcome, **times} for outcome in ("encrypted", "refused", "accepted")]
+    made.add(table_rows(HANDSHAKES, rows))
+    counts = {phase: samples.count for phase, samples in made.phases.items() if samples.count}
+    assert counts == {"tcp_us": 2, "tls_us": 2, "upgrade_us": 1, "total_us": 1}
+    assert made.refusals == {"refused": 1}
 
 
 def test_null_sizes_do_not_count() -> None:
