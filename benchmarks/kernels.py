@@ -25,6 +25,7 @@ STAGES = (
     # Name, module, class, and what its rows are called: rows are counted as they leave.
     ("packets: header decode", "analyzer.packets.decode", "PacketDecoder", "segments"),
     ("tcp: assembly", "analyzer.tcp.reassembly", "Reassembler", "chunks"),
+    ("tls: record walk, hellos", "analyzer.tls.stage", "TlsStage", "chunks passed"),
     ("http: heads, upgrades", "analyzer.http.transactions", "HttpStage", "chunks passed"),
     ("websocket: frame walk, unmasking", "analyzer.websocket.stage", "WebSocketStage", "frames"),
     ("tables: build", "analyzer.tables.build", "TableBuilder", "rows of all tables"),
@@ -84,12 +85,18 @@ def chain(folder: Path) -> Chain:
         except (ImportError, AttributeError) as error:
             out.missing.append(f"{name}: {error}")
             return out
-        out.stages.append(Timed(name, unit, stage.push))
+        push = rows_alone(stage.push) if name.startswith("tls") else stage.push
+        out.stages.append(Timed(name, unit, push))
     summary = importlib.import_module("analyzer.tables.summary").Summary()
     writer = importlib.import_module("analyzer.report.csv").CsvWriter(folder)
     for name, take in (("tables: summary", summary.add), ("report: cells as CSV", writer.write)):
         out.stages.append(Timed(name, "rows of all tables", each(take)))
     return out
+
+
+def rows_alone(push: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a push that hands on the stream below, as the pipeline does."""
+    return lambda batch: push(batch).stream
 
 
 def each(take: Callable[[Any], None]) -> Callable[[list[Any]], list[Any]]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+import shutil
+import ssl
 from pathlib import Path
 
 import pytest
 from conversation import Conversation
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracle import tls, tshark
+from oracle import tls, tls_ends, tshark
 from oracle.stages import batches_of
 from oracle.whole import assert_ties_out, tables_of
 
@@ -359,6 +361,17 @@ def test_captures_as_tshark_reads_them(name):
         assert row.websocket_guess
 
 
+@pytest.mark.parametrize("name", ["wss-tls12.pcap", "wss-tls13.pcap"])
+@pytest.mark.parametrize("size", [1, 7 * 1024])
+def test_batches_of_a_capture_change_nothing(name, size):
+    data = (CAPTURES / name).read_bytes()
+    whole, cut = tables_of(data), tables_of(data, batch_bytes=size)
+    for table in ("tls_sessions", "handshakes", "ledger", "findings"):
+        rows = [sorted(map(str, each[table].itertuples(index=False))) for each in (whole, cut)]
+        assert rows[0] == rows[1]
+        assert rows[0]
+
+
 def conversation(turns, *, opened: bool = True, port: int = 443) -> Conversation:
     one = Conversation(server_port=port)
     if opened:
@@ -398,3 +411,75 @@ def test_captures_with_a_lost_packet_tie_out(lost):
     one = conversation([*TURNS_1_2, *[(number % 2, tls.data(300)) for number in range(8)]])
     del one.packets[lost]
     assert_ties_out(tables_of(one.finish().pcap()))
+
+
+# --- OpenSSL
+
+needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+
+
+@needs_openssl
+@pytest.mark.parametrize(
+    "ciphers",
+    [
+        *("ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-SHA384", "ECDHE-RSA-AES256-SHA"),
+        *("AES128-GCM-SHA256", "AES256-SHA", "ECDHE-RSA-CHACHA20-POLY1305"),
+    ],
+)
+def test_suites_of_tls_1_2_as_openssl_agrees_on_them(tmp_path, ciphers):
+    client, server = tls_ends.contexts(tmp_path)
+    client.maximum_version = ssl.TLSVersion.TLSv1_2
+    client.set_ciphers(f"{ciphers}:@SECLEVEL=0")
+    server.set_ciphers(f"{ciphers}:@SECLEVEL=0")
+    turns, end = tls_ends.talk(client, server)
+    session, found = talk(turns)
+    assert session.server is not None
+    (suite,) = [each for each in client.get_ciphers() if each["name"] == end.cipher()[0]]
+    assert session.server.cipher_suite == suite["id"] & 0xFFFF
+    assert found == ([] if "DHE" in ciphers else ["tls-no-forward-secrecy"])
+    assert [side.records for side in session.sides] == [3, 3]
+    assert session.resumed is False
+    assert (session.group is not None) == ciphers.startswith("ECDHE")
+
+
+@needs_openssl
+def test_hello_retry_of_openssl(tmp_path):
+    """The client sends a key for x25519, and the server wants another group."""
+    client, server = tls_ends.contexts(tmp_path)
+    server.set_ecdh_curve("secp384r1")
+    turns, end = tls_ends.talk(client, server)
+    assert end.version() == "TLSv1.3"
+    session, found = talk(turns)
+    assert (session.hello_retry, session.group, found) == (True, 0x0018, [])
+    assert session.finished_time > session.server_hello_time > session.started_at
+    # Finished, and three lines.
+    assert session.sides[0].records == 4
+
+
+@needs_openssl
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_resumption_of_openssl(tmp_path, version):
+    client, server = tls_ends.contexts(tmp_path)
+    client.maximum_version = client.minimum_version = version
+    first, end = tls_ends.talk(client, server)
+    assert talk(first)[0].resumed is False
+    again, end = tls_ends.talk(client, server, session=end.session)
+    assert end.session_reused
+    session, found = talk(again)
+    assert (session.resumed, found) == (True, [])
+    assert session.finished_time > session.started_at
+
+
+@needs_openssl
+def test_alpn_of_openssl(tmp_path):
+    client, server = tls_ends.contexts(tmp_path)
+    client.maximum_version = ssl.TLSVersion.TLSv1_2
+    client.set_alpn_protocols(["h2", "http/1.1"])
+    server.set_alpn_protocols(["http/1.1"])
+    turns, end = tls_ends.talk(client, server)
+    session, _ = talk(turns)
+    assert session.client is not None
+    assert session.client.alpn == ("h2", "http/1.1")
+    assert session.client.server_name == "peer.example"
+    assert session.server is not None
+    assert session.server.alpn == end.selected_alpn_protocol() == "http/1.1"
