@@ -6,7 +6,7 @@ about. Used by report.terminal and report.connection.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -39,6 +39,14 @@ NAMES = {
     "long-poll-h2": "long polling, h2",
     "sse-h2": "SSE, h2",
 }
+_SHORT_NAMES = NAMES | {
+    "sse-h2": "SSE h2",
+    "short-poll": "short poll",
+    "long-poll": "long poll",
+    "short-poll-h2": "short poll h2",
+    "long-poll-h2": "long poll h2",
+}
+"""In tables, whose bars need room."""
 _SOURCES = {
     "observed": "with heads of real exchanges with the same hosts",
     "modelled": "with heads made from the opening handshakes",
@@ -76,20 +84,20 @@ def section(rows: Sequence[Row], console: Console) -> bool:
     return True
 
 
-def name_of(row: Row) -> str:
+def name_of(row: Row, names: Mapping[str, str] = NAMES) -> str:
     """Return a transport's name, a poll's with its interval."""
-    name = NAMES[row["transport"]]
+    name = names[row["transport"]]
     if row["interval_s"] is not None:
         name = f"{name} {duration(row['interval_s'])}"
     return name
 
 
 def _table(rows: Sequence[Row], console: Console) -> None:
-    """Print rows; what has no room is left out: bars and packets, then percentiles."""
+    """Print rows; what has no room is left out: percentiles, packets, at last the bars."""
     wide, wider = console.width >= WIDE, console.width >= WIDER
     heads = [Head("", "left", flexible=True), Head("requests")]
     heads += [Head("packets")] if wide else []
-    heads += [Head("application"), Head("x"), Head("wire"), Head("x"), Head("later by")]
+    heads += [Head("above TCP"), Head("x"), Head("wire"), Head("x"), Head("later by")]
     heads += [Head("95 %")] if wider else []
     cells = [_cells(row, wide=wide, wider=wider) for row in rows]
     room = min(LONGEST_BAR, room_beside(console, heads, cells))
@@ -104,7 +112,7 @@ def _table(rows: Sequence[Row], console: Console) -> None:
 
 def _cells(row: Row, *, wide: bool, wider: bool) -> list[Text]:
     measured = row["source"] == "measured"
-    name = name_of(row) + (" (measured)" if measured and wide else "")
+    name = name_of(row, _SHORT_NAMES) + (" (measured)" if measured and wide else "")
     cells = [number(row["requests"])]
     cells += [number(row["packets"])] if wide else []
     cells += [size(row["application_bytes"]), _ratio(row["ratio_application"])]
@@ -220,7 +228,7 @@ def _scaled(row: Row, columns: Sequence[str]) -> list[Cell]:
         bits(adds),
     )
     found = dict(zip(_SCALED, cells, strict=True))
-    return [name_of(row), *(found[name] for name in columns)]
+    return [name_of(row, _SHORT_NAMES), *(found[name] for name in columns)]
 
 
 def _count(value: float | None) -> str:
