@@ -141,15 +141,23 @@ def crowd(chats=12):
     return captured(*talks)
 
 
-CROWD, FEW = crowd(), crowd(2)
+CROWD = crowd()
+FEW = captured(
+    *(chat(43_000 + n, 40 * n, SAID[: n + 1], end=6_000) for n in range(3)), plain(43_010, 17_000)
+)
 OPTIONS = {"poll_intervals_s": (1.0, 0.3), "clients": (1000,)}
 LIMITS = [{}, {"max_compared_connections": 3}, {"max_connections": 6}]
 
 
-@pytest.mark.parametrize("size", [1, 300, 2_000, 7 * 1024, 50_000])
-@pytest.mark.parametrize("limits", LIMITS, ids=str)
-def test_batches_change_nothing(size, limits):
-    data = FEW if size == 1 else CROWD
+@pytest.mark.parametrize(
+    ("data", "size", "limits"),
+    [
+        (FEW, 1, {"max_compared_connections": 2}),
+        *((CROWD, size, limits) for size in (300, 2_000, 7 * 1024, 50_000) for limits in LIMITS),
+    ],
+    ids=lambda value: "" if isinstance(value, bytes) else str(value),
+)
+def test_batches_change_nothing(data, size, limits):
     whole = tables_of(data, **OPTIONS, **limits)
     parts = tables_of(data, **OPTIONS, **limits, batch_bytes=size)
     for name in ("alternatives", "scaling"):
