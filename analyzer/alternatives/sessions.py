@@ -7,7 +7,7 @@ exchanges and TCP's counts. Must not know costs. Used by alternatives.stage.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -39,6 +39,7 @@ _NS: Final = 1_000_000_000
 assert DIRECTION.names is not None
 _COUNTS: Final = DIRECTION.names
 _MSS: Final = _COUNTS.index("mss")
+_WIRE: Final = _COUNTS.index("wire_bytes")
 
 
 @dataclass(slots=True)
@@ -49,6 +50,8 @@ class _Stream:
     """DIRECTION rows."""
     mss: int
     round_trip: int
+    is_websocket: bool
+    """It turned to WebSocket: only a part of its packets is HTTP's."""
 
 
 @dataclass(slots=True)
@@ -63,6 +66,8 @@ class _Session:
     payload_bytes: int = 0
     wire: dict[int, int] = field(default_factory=dict)
     """Wire bytes of its exchanges, by TCP connection."""
+    segments: dict[int, int] = field(default_factory=dict)
+    """Segments that carried them, by TCP connection."""
     pushes: list[tuple[int, int]] = field(default_factory=list)
     posts: list[tuple[int, int]] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
@@ -89,8 +94,14 @@ class Sessions:
         self._wire: dict[int, int] = {}
         self._cut_sessions = self._cut_messages = self._cut_streams = 0
 
-    def push(self, http: HttpBatch, websockets: Collection[int]) -> None:
-        """Take a batch's exchanges and ended TCP connections, less the slots `websockets`."""
+    def push(self, http: HttpBatch, websockets: Mapping[int, bool]) -> None:
+        """Take a batch's exchanges and ended TCP connections.
+
+        Args:
+            http: the batch.
+            websockets: slots of ended WebSocket connections, and whether other exchanges
+                went before the upgrade there.
+        """
         for exchange in http.exchanges:
             stream = _stream_of(exchange)
             self._wire[stream] = self._wire.get(stream, 0) + exchange.wire_bytes
@@ -102,10 +113,10 @@ class Sessions:
             elif exchange.sent:
                 self._post(exchange)
         for slot in http.ended:
-            if slot not in websockets and http.http_bytes[2 * slot : 2 * slot + 2].any():
-                self._keep(http, slot)
+            if websockets.get(slot, True) and http.http_bytes[2 * slot : 2 * slot + 2].any():
+                self._keep(http, slot, is_websocket=slot in websockets)
 
-    def _keep(self, http: HttpBatch, slot: int) -> None:
+    def _keep(self, http: HttpBatch, slot: int, *, is_websocket: bool) -> None:
         """Remember a TCP connection's counts; the oldest is forgotten."""
         tcp = http.stream.connection(slot)
         both = http.stream.directions[2 * slot : 2 * slot + 2].tolist()
@@ -113,7 +124,9 @@ class Sessions:
         trip = NULL
         if NULL not in (tcp.syn_time, tcp.established_time):
             trip = max(0, tcp.established_time - tcp.syn_time)
-        self._streams[tcp.tcp_stream] = _Stream((both[0], both[1]), min(known, default=0), trip)
+        self._streams[tcp.tcp_stream] = _Stream(
+            (both[0], both[1]), min(known, default=0), trip, is_websocket
+        )
         if len(self._streams) > self._options.max_session_connections:
             oldest = next(iter(self._streams))
             del self._streams[oldest]
@@ -235,14 +248,17 @@ class Sessions:
         mss = 0
         for number, bytes_here in session.wire.items():
             stream = self._streams.get(number)
-            if stream is None:
-                continue
             connections += 1
+            if stream is None:
+                # Forgotten: what its exchanges counted themselves.
+                measured["wire_bytes"] += bytes_here
+                measured["packets"] += session.segments.get(number, 0)
+                continue
             if stream.mss:
                 mss = min(mss or stream.mss, stream.mss)
             if stream.round_trip != NULL:
                 trips.append(stream.round_trip)
-            share = min(1.0, bytes_here / max(1, self._wire.get(number, bytes_here)))
+            share = self._share(stream, number, bytes_here)
             client = session.first.client_side
             for side, counts in zip(sides, stream.sides[:: -1 if client else 1], strict=True):
                 for name, value in zip(_COUNTS, counts, strict=True):
@@ -250,7 +266,7 @@ class Sessions:
         for side in sides:
             side["mss"] = mss
         for name in ("packets", "wire_bytes"):
-            measured[name] = sides[0][name] + sides[1][name]
+            measured[name] += sides[0][name] + sides[1][name]
         measured["tcp_connections"] = connections
         gap = TURNAROUND_NS + (min(trips) if trips else 0)
         wire = wire_rows(sides[0], sides[1], max(1, connections))
@@ -258,8 +274,16 @@ class Sessions:
             wire["mss"] = USUAL_MSS
         return wire, measured, gap
 
+    def _share(self, stream: _Stream, number: int, bytes_here: int) -> float:
+        """Return which part of a TCP connection a session's exchanges are, by wire bytes."""
+        whole = self._wire.get(number, bytes_here)
+        if stream.is_websocket:
+            whole = sum(row[_WIRE] for row in stream.sides)
+        return min(1.0, bytes_here / max(1, whole))
+
 
 def _stream_of(exchange: Exchange) -> int:
+    """Return the number of its TCP connection."""
     return NULL if exchange.tcp is None else exchange.tcp.tcp_stream
 
 
@@ -274,6 +298,8 @@ def _count(session: _Session, exchange: Exchange) -> None:
     session.payload_bytes += exchange.message_bytes
     stream = _stream_of(exchange)
     session.wire[stream] = session.wire.get(stream, 0) + exchange.wire_bytes
+    segments = exchange.request_segments + exchange.response_segments
+    session.segments[stream] = session.segments.get(stream, 0) + segments
     for time in (exchange.request_first_time, exchange.response_first_time):
         if time != NULL:
             session.begun = time if session.begun == NULL else min(session.begun, time)

@@ -76,10 +76,10 @@ def batch(exchanges=(), ended=(), trip=None):
     return made
 
 
-def sessions(*batches, websockets=(), **options):
+def sessions(*batches, websockets=None, **options):
     made = Sessions(Options(**options), [S], HeadMaker(HeadSizes(1 << 20)))
     for each in batches:
-        made.push(each, set(websockets))
+        made.push(each, websockets or {})
     return made
 
 
@@ -182,9 +182,18 @@ def test_polls_over_several_connections():
 
 
 def test_a_connection_that_turned_to_websocket_is_not_counted_whole():
-    block = ended(batch(POLLS, [0]), websockets=[0])
-    assert block.measured["wire_bytes"] == 0
-    assert block.measured["requests"] == 4
+    # Four exchanges of 1,000 bytes each of the 10,000 that the connection took in all.
+    block = ended(batch(POLLS, [0]), websockets={0: True})
+    assert block.measured["wire_bytes"] == 4000
+    assert block.measured["packets"] == 16
+
+
+def test_a_connection_whose_counts_are_forgotten_counts_by_its_exchanges():
+    polls = [exchange(at, request_segments=1, response_segments=2) for at in (0, 1000, 2000)]
+    block = ended(batch(polls))
+    assert block.measured["wire_bytes"] == 3000
+    assert block.measured["packets"] == 9
+    assert block.measured["tcp_connections"] == 1
 
 
 def test_nothing_is_known_of_the_connection():
@@ -289,7 +298,7 @@ def test_more_requests_than_wait_for_their_client():
     made = sessions(batch(early), max_session_messages=4)
     # Ordinary POSTs of JSON: nobody polls here.
     assert not list(made.cut())
-    made.push(batch(POLLS, [0]), set())
+    made.push(batch(POLLS, [0]), {})
     (text,) = made.cut()
     assert text.startswith("5 requests with messages came before their client was known")
 
@@ -300,13 +309,15 @@ def test_more_connections_than_are_kept():
     (text,) = made.cut()
     assert text.startswith("2 TCP connections with HTTP above max_session_connections")
     (block,) = made.finish(START)
-    assert block.measured["tcp_connections"] == 2
+    assert block.measured["tcp_connections"] == 4
+    # Of two all of the 10,000 bytes each, of two what their exchanges counted.
+    assert block.measured["wire_bytes"] == 2 * 10_000 + 2 * 1000
 
 
 def test_counts_of_connections_do_not_pile_up():
     made = sessions(max_connections=3, max_session_connections=2)
     for number in range(50):
-        made.push(batch([exchange(0, -1, "plain", stream=number)]), set())
+        made.push(batch([exchange(0, -1, "plain", stream=number)]), {})
     assert len(made._wire) == 5
 
 
