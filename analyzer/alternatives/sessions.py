@@ -324,15 +324,23 @@ def _note_delay(session: _Session, exchange: Exchange) -> None:
 
 
 def _fill(schedule: Schedule, session: _Session) -> None:
+    """Put a session's messages into a schedule.
+
+    What came in one packet of a stream was written together. What one answer of a poll
+    brought came about at times of its own.
+    """
     for sender, messages in ((0, session.posts), (1, session.pushes)):
         # What came over several connections side by side is not in order.
         messages.sort(key=lambda message: message[0])
         count = len(messages)
+        times = np.array([time for time, _ in messages], np.int64)
         packets = np.arange(1, count + 1, dtype=np.int64)
+        if count and session.kind in ("stream", "sse"):
+            packets = 1 + np.cumsum(np.concatenate(([0], np.diff(times) != 0)))
         schedule.add(
             np.zeros(count, np.int32),
             np.full(count, sender, np.uint8),
-            np.array([time for time, _ in messages], np.int64),
+            times,
             np.array([size for _, size in messages], np.int64),
             packets,
             packets,

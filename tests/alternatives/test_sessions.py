@@ -6,7 +6,7 @@ from oracle.compared import MS
 
 from analyzer.alternatives.heads import HeadMaker
 from analyzer.alternatives.http2 import HeadSizes
-from analyzer.alternatives.lanes import POSTS, PUSHES
+from analyzer.alternatives.lanes import POSTS, PUSHES, WRITES
 from analyzer.alternatives.sessions import Sessions
 from analyzer.capture.records import RecordBatch
 from analyzer.columns import NULL, empty
@@ -201,6 +201,16 @@ def test_nothing_is_known_of_the_connection():
     block = ended(batch(unknown))
     assert block.wire["mss"] == 1460
     assert block.gap == MS
+
+
+def test_what_came_in_one_packet_of_a_stream_was_written_together():
+    news = [(START + at * MS, 10) for at in (5, 5, 5, 9)]
+    told = {"deliveries": news, "messages": 4, "message_bytes": 40}
+    (stream, polls) = (
+        ended(batch([exchange(0, kind=kind, took=9, **told)], [0])) for kind in ("stream", "poll")
+    )
+    assert stream.lanes[0, WRITES]["answers"] == 2
+    assert polls.lanes[0, WRITES]["answers"] == 4
 
 
 # --- who posts
