@@ -15,6 +15,7 @@ import numpy as np
 
 from analyzer.alternatives._schedule import Schedule
 from analyzer.alternatives.evidence import (
+    LONGEST_NS,
     MEASURED,
     TURNAROUND_NS,
     USUAL_MSS,
@@ -88,11 +89,10 @@ class Sessions:
         self._sessions: dict[int, _Session] = {}
         self._by_client: dict[int, _Session] = {}
         self._early: dict[int, list[Exchange]] = {}
-        self._early_count = self._cut_early = 0
         self._streams: dict[int, _Stream] = {}
-        self._most_streams = options.max_connections + options.max_session_connections
         self._wire: dict[int, int] = {}
         self._cut_sessions = self._cut_messages = self._cut_streams = 0
+        self._early_messages = self._cut_early = 0
 
     def push(self, http: HttpBatch, websockets: Mapping[int, bool]) -> None:
         """Take a batch's exchanges and ended TCP connections.
@@ -104,10 +104,9 @@ class Sessions:
         """
         for exchange in http.exchanges:
             stream = _stream_of(exchange)
-            self._wire[stream] = self._wire.get(stream, 0) + exchange.wire_bytes
-            if len(self._wire) > self._most_streams:
-                # Of connections that turned to WebSocket, or left before their exchanges.
-                del self._wire[next(iter(self._wire))]
+            # Of all that are open, and all ended ones that are remembered.
+            most = self._options.max_connections + self._options.max_session_connections
+            _add_to(self._wire, stream, exchange.wire_bytes, most)
             if exchange.group >= 0 and exchange.kind in KIND_TRANSPORTS:
                 self._add(exchange)
             elif exchange.sent:
@@ -143,11 +142,10 @@ class Sessions:
             self._sessions[exchange.group] = session
             if exchange.client_key not in self._by_client:
                 self._by_client[exchange.client_key] = session
-                early = self._early.pop(exchange.client_key, [])
-                self._early_count -= len(early)
-                for post in early:
+                for post in self._early.pop(exchange.client_key, ()):
+                    self._early_messages -= len(post.sent)
                     self._post(post)
-        _count(session, exchange)
+        _count(session, exchange, self._options.max_session_connections)
         session.starts.append(exchange.request_first_time)
         del session.starts[: -self._options.max_session_messages]
         room = max(0, self._options.max_session_messages - len(session.pushes))
@@ -160,20 +158,25 @@ class Sessions:
     def _post(self, exchange: Exchange) -> None:
         session = self._by_client.get(exchange.client_key)
         if session is None:
-            # Who posts before the first poll is known for a poll waits for it.
-            if self._early_count >= self._options.max_session_messages:
-                self._cut_early += 1
-                return
-            self._early_count += 1
-            waiting = self._early.setdefault(exchange.client_key, [])
-            waiting.append(replace(exchange, request_header=(), response_header=(), deliveries=[]))
+            self._wait_for_poll(exchange)
             return
-        _count(session, exchange)
+        _count(session, exchange, self._options.max_session_connections)
         room = max(0, self._options.max_session_messages - len(session.posts))
         time = exchange.request_last_time
         session.posts += [(time, size) for size in exchange.sent[:room]]
         self._cut_messages += max(0, len(exchange.sent) - room)
         session.payload_bytes += sum(exchange.sent)
+
+    def _wait_for_poll(self, exchange: Exchange) -> None:
+        """Keep what is posted before the client's first poll is known for a poll."""
+        count = len(exchange.sent)
+        if self._early_messages + count > self._options.max_session_messages:
+            self._cut_early += count
+            return
+        self._early_messages += count
+        # Its heads are no matter here.
+        small = replace(exchange, request_header=(), response_header=(), deliveries=[])
+        self._early.setdefault(exchange.client_key, []).append(small)
 
     def cut(self) -> Iterator[str]:
         """Yield a sentence for each limit that was reached."""
@@ -183,8 +186,8 @@ class Sessions:
             yield f"{self._cut_messages} messages lie above max_session_messages of a session"
         if self._cut_early and self._sessions:
             yield (
-                f"{self._cut_early} requests with messages came before their client was known for "
-                "one that polls, above max_session_messages"
+                f"{self._cut_early} messages of clients lie above max_session_messages and were "
+                "sent before a poll of theirs was known"
             )
         if self._cut_streams:
             yield (
@@ -222,7 +225,7 @@ class Sessions:
             session=one + session.number,
             hosts=[session.first.host],
             heads=[self._heads.from_exchange(session.first)],
-            duration=one + duration,
+            duration=one + min(duration, LONGEST_NS * 2),
             gap=shared["gap"],
             hold=shared["hold"],
             client_header_bytes=shared["client_header_bytes"],
@@ -236,8 +239,8 @@ class Sessions:
             interval=one + (interval or NULL),
             answered=one + _answered(session),
             empty_polls=one + session.empty,
-            # Clocks that jump give more than a column holds.
-            delay=one + min(session.delay, 2**62),
+            # Python's integers until here: clocks that jump give more than 2^63 ns in sum.
+            delay=np.full(1, float(session.delay)),
         )
 
     def _evidence(self, session: _Session) -> tuple[Any, Any, int]:
@@ -268,7 +271,7 @@ class Sessions:
         for name in ("packets", "wire_bytes"):
             measured[name] += sides[0][name] + sides[1][name]
         measured["tcp_connections"] = connections
-        gap = TURNAROUND_NS + (min(trips) if trips else 0)
+        gap = TURNAROUND_NS + (min(*trips, LONGEST_NS) if trips else 0)
         wire = wire_rows(sides[0], sides[1], max(1, connections))
         if not mss:
             wire["mss"] = USUAL_MSS
@@ -282,12 +285,19 @@ class Sessions:
         return min(1.0, bytes_here / max(1, whole))
 
 
+def _add_to(counts: dict[int, int], key: int, count: int, most: int) -> None:
+    """Add to one of `most` counts; the one that was added to longest ago is forgotten."""
+    counts[key] = counts.pop(key, 0) + count
+    if len(counts) > most:
+        del counts[next(iter(counts))]
+
+
 def _stream_of(exchange: Exchange) -> int:
     """Return the number of its TCP connection."""
     return NULL if exchange.tcp is None else exchange.tcp.tcp_stream
 
 
-def _count(session: _Session, exchange: Exchange) -> None:
+def _count(session: _Session, exchange: Exchange, most_streams: int) -> None:
     session.requests += 1
     session.application_bytes += (
         exchange.request_header_bytes
@@ -297,9 +307,9 @@ def _count(session: _Session, exchange: Exchange) -> None:
     )
     session.payload_bytes += exchange.message_bytes
     stream = _stream_of(exchange)
-    session.wire[stream] = session.wire.get(stream, 0) + exchange.wire_bytes
+    _add_to(session.wire, stream, exchange.wire_bytes, most_streams)
     segments = exchange.request_segments + exchange.response_segments
-    session.segments[stream] = session.segments.get(stream, 0) + segments
+    _add_to(session.segments, stream, segments, most_streams)
     for time in (exchange.request_first_time, exchange.response_first_time):
         if time != NULL:
             session.begun = time if session.begun == NULL else min(session.begun, time)
