@@ -19,7 +19,7 @@ OverlapPolicy = Literal["first", "last"]
 
 SHORTEST_S, LONGEST_S = 0.001, 86_400.0
 """Of modelled polls: below a millisecond it is no polling, above a day nobody waits."""
-MOST_CLIENTS = 1_000_000_000
+MOST_CLIENTS = 100_000_000
 MOST_VALUES = 16
 """Intervals, and numbers of clients, of one analysis: each is rows for each connection."""
 
