@@ -19,7 +19,7 @@ OverlapPolicy = Literal["first", "last"]
 
 SHORTEST_S, LONGEST_S = 0.001, 86_400.0
 """Of modelled polls: below a millisecond it is no polling, above a day nobody waits."""
-MOST_CLIENTS = 1_000_000_000
+MOST_CLIENTS = 100_000_000
 MOST_VALUES = 16
 """Intervals, and numbers of clients, of one analysis: each is rows for each connection."""
 
@@ -121,7 +121,7 @@ class Options:
     max_held_exchanges: int = 4096
     """Exchanges that wait until it is known whether they are polls; the group that was used
     longest ago is decided first, on what was seen of it. About 5 kB each; each 64 messages of
-    an exchange count as one more."""
+    an exchange, and each 4 KiB of a head, count as one more."""
     max_group_exchanges: int = 64
     """Exchanges of one group before its kind is decided: enough to see an interval."""
     max_http_lanes: int = 16_384

@@ -57,7 +57,7 @@ def test_times_that_make_no_sense_are_refused(value: float) -> None:
         Options(long_poll_hold_s=value)
 
 
-@pytest.mark.parametrize("value", [0, -1, 10**9 + 1, 10**40, 1.5, NAN])
+@pytest.mark.parametrize("value", [0, -1, 10**8 + 1, 10**40, 1.5, NAN])
 def test_numbers_of_clients_that_make_no_sense_are_refused(value: int) -> None:
     with pytest.raises(OptionError, match="--clients"):
         Options(clients=(1000, value))
@@ -73,5 +73,5 @@ def test_too_many_values_are_refused_in_a_short_line() -> None:
 
 
 def test_values_at_the_edge_are_taken() -> None:
-    assert Options(poll_intervals_s=(0.001, 86_400), long_poll_hold_s=0.001, clients=(1, 10**9))
+    assert Options(poll_intervals_s=(0.001, 86_400), long_poll_hold_s=0.001, clients=(1, 10**8))
     assert Options(poll_intervals_s=(), clients=())

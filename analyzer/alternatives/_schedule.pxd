@@ -6,7 +6,7 @@ ctypedef struct Lane:
     long long messages
     long long payload_bytes
     long long full_segments
-    long long delay
+    double delay
     long long prompt
     long long timeouts
     long long last_answer

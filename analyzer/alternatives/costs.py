@@ -121,7 +121,7 @@ class Cost:
     per_message: Floats
     observed: npt.NDArray[np.bool_]
     has_delay: bool = True
-    delay: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    delay: Floats = field(default_factory=lambda: np.zeros(0))
     delays: npt.NDArray[np.int32] | None = None
     delay_range: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
@@ -438,7 +438,7 @@ def _pushed(
         empty_polls=_nothing(known),
         per_message=single.wire_bytes,
         observed=_observed(known, transport),
-        delay=np.zeros(len(known.heads), np.int64),
+        delay=np.zeros(len(known.heads)),
         delay_range=known.gap,
     )
 
@@ -477,7 +477,7 @@ def websocket(known: Conversations, answered: Floats) -> Cost:
         empty_polls=_nothing(known),
         per_message=single.wire_bytes,
         observed=np.zeros(len(one), bool),
-        delay=np.zeros(len(one), np.int64),
+        delay=np.zeros(len(one)),
         delay_range=known.gap,
     )
     # The handshake and the closing one are no part of the steady rates.

@@ -24,6 +24,8 @@ TIMESTAMPS: Final = 12
 """RFC 7323 3.2: the option takes 10 bytes, padded to 12, of each segment."""
 TURNAROUND_NS: Final = 1_000_000
 """A client that got an answer asks again within about a millisecond."""
+LONGEST_NS: Final = 2**61
+"""Clocks may jump by more; twice that and a time are still an int64."""
 Ints = npt.NDArray[np.int64]
 
 _USUAL_HEADER: Final = 66.0  # Ethernet, IPv4, TCP with timestamps
@@ -65,7 +67,7 @@ class Ended:
         interval: int64, ns between polls of sessions; NULL for others.
         answered: int64, of sessions: messages of the client that the server's follow at once.
         empty_polls: int64, of sessions.
-        delay: int64, ns, estimated, that the server's messages of sessions waited in sum.
+        delay: float64, ns, estimated, that the server's messages of sessions waited in sum.
     """
 
     connection: Ints
@@ -86,7 +88,7 @@ class Ended:
     interval: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     answered: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     empty_polls: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
-    delay: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    delay: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
     def __len__(self) -> int:
         return len(self.connection)
@@ -120,7 +122,7 @@ def gaps_ns(tcp: Rows) -> Ints:
     begun, done = tcp["syn_time"], tcp["established_time"]
     seen = (begun != NULL) & (done != NULL)
     trips = np.where(seen, done, 0) - np.where(seen, begun, 0)
-    gaps: Ints = np.maximum(trips, 0) + TURNAROUND_NS
+    gaps: Ints = np.clip(trips, 0, LONGEST_NS) + TURNAROUND_NS
     return gaps
 
 

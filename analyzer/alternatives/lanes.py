@@ -32,7 +32,7 @@ LANE = row_dtype(
         ("messages", "<i8"),
         ("payload_bytes", "<i8"),
         ("full_segments", "<i8"),  # of the MSS each, in the answers' payloads
-        ("delay", "<i8"),  # ns, of all messages together
+        ("delay", "<f8"),  # ns, of all messages together: days of waits pass 2^63 in sum
         ("prompt", "<i8"),  # answers that a request does not wait for
         ("timeouts", "<i8"),  # empty answers of long polls
         ("last_answer", "<i8"),  # ns since the origin; of short polls the number of the tick

@@ -119,9 +119,10 @@ class RowMaker:
             key = (line.transport, NULL if measured else int(line.interval[0]))
             one = self._totals[scope].setdefault(key, _Sum())
             for name in SUMS:
-                one.sums[name] += float(line.sums[name].sum())
-                one.ours[name] += float(lines[0].sums[name].sum())
-                one.steady[name] += float(line.steady[name][timed].sum())
+                # As the rows have it: a compressed body may be shorter than its messages.
+                one.sums[name] += float(np.maximum(line.sums[name], 0).sum())
+                one.ours[name] += float(np.maximum(lines[0].sums[name], 0).sum())
+                one.steady[name] += float(np.maximum(line.steady[name][timed], 0).sum())
             one.steady_count += int(np.count_nonzero(timed))
             one.messages += messages
             one.pushes += int(pushes.sum())
@@ -184,7 +185,7 @@ def _modelled_line(cost: Cost) -> _Line:
         cost.per_message,
         cost.steady,
         cost.has_delay,
-        cost.delay.astype(np.float64) if len(cost.delay) else zeros,
+        cost.delay if len(cost.delay) else zeros,
         cost.delays,
         cost.delay_range.astype(np.float64) if len(cost.delay_range) else zeros,
     )
@@ -219,7 +220,7 @@ def _session_line(ended: Ended, known: Conversations) -> _Line:
         per_message=np.zeros(count),
         steady={},
         has_delay=True,
-        delay=ended.delay.astype(np.float64),
+        delay=ended.delay,
         delays=None,
         delay_range=np.zeros(count),
     )

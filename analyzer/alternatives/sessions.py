@@ -7,7 +7,7 @@ exchanges and TCP's counts. Must not know costs. Used by alternatives.stage.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from analyzer.alternatives._schedule import Schedule
 from analyzer.alternatives.evidence import (
+    LONGEST_NS,
     MEASURED,
     TURNAROUND_NS,
     USUAL_MSS,
@@ -39,6 +40,7 @@ _NS: Final = 1_000_000_000
 assert DIRECTION.names is not None
 _COUNTS: Final = DIRECTION.names
 _MSS: Final = _COUNTS.index("mss")
+_WIRE: Final = _COUNTS.index("wire_bytes")
 
 
 @dataclass(slots=True)
@@ -49,6 +51,8 @@ class _Stream:
     """DIRECTION rows."""
     mss: int
     round_trip: int
+    is_websocket: bool
+    """It turned to WebSocket: only a part of its packets is HTTP's."""
 
 
 @dataclass(slots=True)
@@ -63,6 +67,8 @@ class _Session:
     payload_bytes: int = 0
     wire: dict[int, int] = field(default_factory=dict)
     """Wire bytes of its exchanges, by TCP connection."""
+    segments: dict[int, int] = field(default_factory=dict)
+    """Segments that carried them, by TCP connection."""
     pushes: list[tuple[int, int]] = field(default_factory=list)
     posts: list[tuple[int, int]] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
@@ -83,29 +89,33 @@ class Sessions:
         self._sessions: dict[int, _Session] = {}
         self._by_client: dict[int, _Session] = {}
         self._early: dict[int, list[Exchange]] = {}
-        self._early_count = self._cut_early = 0
         self._streams: dict[int, _Stream] = {}
-        self._most_streams = options.max_connections + options.max_session_connections
         self._wire: dict[int, int] = {}
         self._cut_sessions = self._cut_messages = self._cut_streams = 0
+        self._early_messages = self._cut_early = 0
 
-    def push(self, http: HttpBatch, websockets: Collection[int]) -> None:
-        """Take a batch's exchanges and ended TCP connections, less the slots `websockets`."""
+    def push(self, http: HttpBatch, websockets: Mapping[int, bool]) -> None:
+        """Take a batch's exchanges and ended TCP connections.
+
+        Args:
+            http: the batch.
+            websockets: slots of ended WebSocket connections, and whether other exchanges
+                went before the upgrade there.
+        """
         for exchange in http.exchanges:
             stream = _stream_of(exchange)
-            self._wire[stream] = self._wire.get(stream, 0) + exchange.wire_bytes
-            if len(self._wire) > self._most_streams:
-                # Of connections that turned to WebSocket, or left before their exchanges.
-                del self._wire[next(iter(self._wire))]
+            # Of all that are open, and all ended ones that are remembered.
+            most = self._options.max_connections + self._options.max_session_connections
+            _add_to(self._wire, stream, exchange.wire_bytes, most)
             if exchange.group >= 0 and exchange.kind in KIND_TRANSPORTS:
                 self._add(exchange)
             elif exchange.sent:
                 self._post(exchange)
         for slot in http.ended:
-            if slot not in websockets and http.http_bytes[2 * slot : 2 * slot + 2].any():
-                self._keep(http, slot)
+            if websockets.get(slot, True) and http.http_bytes[2 * slot : 2 * slot + 2].any():
+                self._keep(http, slot, is_websocket=slot in websockets)
 
-    def _keep(self, http: HttpBatch, slot: int) -> None:
+    def _keep(self, http: HttpBatch, slot: int, *, is_websocket: bool) -> None:
         """Remember a TCP connection's counts; the oldest is forgotten."""
         tcp = http.stream.connection(slot)
         both = http.stream.directions[2 * slot : 2 * slot + 2].tolist()
@@ -113,7 +123,9 @@ class Sessions:
         trip = NULL
         if NULL not in (tcp.syn_time, tcp.established_time):
             trip = max(0, tcp.established_time - tcp.syn_time)
-        self._streams[tcp.tcp_stream] = _Stream((both[0], both[1]), min(known, default=0), trip)
+        self._streams[tcp.tcp_stream] = _Stream(
+            (both[0], both[1]), min(known, default=0), trip, is_websocket
+        )
         if len(self._streams) > self._options.max_session_connections:
             oldest = next(iter(self._streams))
             del self._streams[oldest]
@@ -130,11 +142,10 @@ class Sessions:
             self._sessions[exchange.group] = session
             if exchange.client_key not in self._by_client:
                 self._by_client[exchange.client_key] = session
-                early = self._early.pop(exchange.client_key, [])
-                self._early_count -= len(early)
-                for post in early:
+                for post in self._early.pop(exchange.client_key, ()):
+                    self._early_messages -= len(post.sent)
                     self._post(post)
-        _count(session, exchange)
+        _count(session, exchange, self._options.max_session_connections)
         session.starts.append(exchange.request_first_time)
         del session.starts[: -self._options.max_session_messages]
         room = max(0, self._options.max_session_messages - len(session.pushes))
@@ -147,20 +158,25 @@ class Sessions:
     def _post(self, exchange: Exchange) -> None:
         session = self._by_client.get(exchange.client_key)
         if session is None:
-            # Who posts before the first poll is known for a poll waits for it.
-            if self._early_count >= self._options.max_session_messages:
-                self._cut_early += 1
-                return
-            self._early_count += 1
-            waiting = self._early.setdefault(exchange.client_key, [])
-            waiting.append(replace(exchange, request_header=(), response_header=(), deliveries=[]))
+            self._wait_for_poll(exchange)
             return
-        _count(session, exchange)
+        _count(session, exchange, self._options.max_session_connections)
         room = max(0, self._options.max_session_messages - len(session.posts))
         time = exchange.request_last_time
         session.posts += [(time, size) for size in exchange.sent[:room]]
         self._cut_messages += max(0, len(exchange.sent) - room)
         session.payload_bytes += sum(exchange.sent)
+
+    def _wait_for_poll(self, exchange: Exchange) -> None:
+        """Keep what is posted before the client's first poll is known for a poll."""
+        count = len(exchange.sent)
+        if self._early_messages + count > self._options.max_session_messages:
+            self._cut_early += count
+            return
+        self._early_messages += count
+        # Its heads are no matter here.
+        small = replace(exchange, request_header=(), response_header=(), deliveries=[])
+        self._early.setdefault(exchange.client_key, []).append(small)
 
     def cut(self) -> Iterator[str]:
         """Yield a sentence for each limit that was reached."""
@@ -170,8 +186,8 @@ class Sessions:
             yield f"{self._cut_messages} messages lie above max_session_messages of a session"
         if self._cut_early and self._sessions:
             yield (
-                f"{self._cut_early} requests with messages came before their client was known for "
-                "one that polls, above max_session_messages"
+                f"{self._cut_early} messages of clients lie above max_session_messages and were "
+                "sent before a poll of theirs was known"
             )
         if self._cut_streams:
             yield (
@@ -209,7 +225,7 @@ class Sessions:
             session=one + session.number,
             hosts=[session.first.host],
             heads=[self._heads.from_exchange(session.first)],
-            duration=one + duration,
+            duration=one + min(duration, LONGEST_NS * 2),
             gap=shared["gap"],
             hold=shared["hold"],
             client_header_bytes=shared["client_header_bytes"],
@@ -223,8 +239,8 @@ class Sessions:
             interval=one + (interval or NULL),
             answered=one + _answered(session),
             empty_polls=one + session.empty,
-            # Clocks that jump give more than a column holds.
-            delay=one + min(session.delay, 2**62),
+            # Python's integers until here: clocks that jump give more than 2^63 ns in sum.
+            delay=np.full(1, float(session.delay)),
         )
 
     def _evidence(self, session: _Session) -> tuple[Any, Any, int]:
@@ -235,14 +251,17 @@ class Sessions:
         mss = 0
         for number, bytes_here in session.wire.items():
             stream = self._streams.get(number)
-            if stream is None:
-                continue
             connections += 1
+            if stream is None:
+                # Forgotten: what its exchanges counted themselves.
+                measured["wire_bytes"] += bytes_here
+                measured["packets"] += session.segments.get(number, 0)
+                continue
             if stream.mss:
                 mss = min(mss or stream.mss, stream.mss)
             if stream.round_trip != NULL:
                 trips.append(stream.round_trip)
-            share = min(1.0, bytes_here / max(1, self._wire.get(number, bytes_here)))
+            share = self._share(stream, number, bytes_here)
             client = session.first.client_side
             for side, counts in zip(sides, stream.sides[:: -1 if client else 1], strict=True):
                 for name, value in zip(_COUNTS, counts, strict=True):
@@ -250,20 +269,35 @@ class Sessions:
         for side in sides:
             side["mss"] = mss
         for name in ("packets", "wire_bytes"):
-            measured[name] = sides[0][name] + sides[1][name]
+            measured[name] += sides[0][name] + sides[1][name]
         measured["tcp_connections"] = connections
-        gap = TURNAROUND_NS + (min(trips) if trips else 0)
+        gap = TURNAROUND_NS + (min(*trips, LONGEST_NS) if trips else 0)
         wire = wire_rows(sides[0], sides[1], max(1, connections))
         if not mss:
             wire["mss"] = USUAL_MSS
         return wire, measured, gap
 
+    def _share(self, stream: _Stream, number: int, bytes_here: int) -> float:
+        """Return which part of a TCP connection a session's exchanges are, by wire bytes."""
+        whole = self._wire.get(number, bytes_here)
+        if stream.is_websocket:
+            whole = sum(row[_WIRE] for row in stream.sides)
+        return min(1.0, bytes_here / max(1, whole))
+
+
+def _add_to(counts: dict[int, int], key: int, count: int, most: int) -> None:
+    """Add to one of `most` counts; the one that was added to longest ago is forgotten."""
+    counts[key] = counts.pop(key, 0) + count
+    if len(counts) > most:
+        del counts[next(iter(counts))]
+
 
 def _stream_of(exchange: Exchange) -> int:
+    """Return the number of its TCP connection."""
     return NULL if exchange.tcp is None else exchange.tcp.tcp_stream
 
 
-def _count(session: _Session, exchange: Exchange) -> None:
+def _count(session: _Session, exchange: Exchange, most_streams: int) -> None:
     session.requests += 1
     session.application_bytes += (
         exchange.request_header_bytes
@@ -273,7 +307,9 @@ def _count(session: _Session, exchange: Exchange) -> None:
     )
     session.payload_bytes += exchange.message_bytes
     stream = _stream_of(exchange)
-    session.wire[stream] = session.wire.get(stream, 0) + exchange.wire_bytes
+    _add_to(session.wire, stream, exchange.wire_bytes, most_streams)
+    segments = exchange.request_segments + exchange.response_segments
+    _add_to(session.segments, stream, segments, most_streams)
     for time in (exchange.request_first_time, exchange.response_first_time):
         if time != NULL:
             session.begun = time if session.begun == NULL else min(session.begun, time)
@@ -298,15 +334,23 @@ def _note_delay(session: _Session, exchange: Exchange) -> None:
 
 
 def _fill(schedule: Schedule, session: _Session) -> None:
+    """Put a session's messages into a schedule.
+
+    What came in one packet of a stream was written together. What one answer of a poll
+    brought came about at times of its own.
+    """
     for sender, messages in ((0, session.posts), (1, session.pushes)):
         # What came over several connections side by side is not in order.
         messages.sort(key=lambda message: message[0])
         count = len(messages)
+        times = np.array([time for time, _ in messages], np.int64)
         packets = np.arange(1, count + 1, dtype=np.int64)
+        if count and session.kind in ("stream", "sse"):
+            packets = 1 + np.cumsum(np.concatenate(([0], np.diff(times) != 0)))
         schedule.add(
             np.zeros(count, np.int32),
             np.full(count, sender, np.uint8),
-            np.array([time for time, _ in messages], np.int64),
+            times,
             np.array([size for _, size in messages], np.int64),
             packets,
             packets,

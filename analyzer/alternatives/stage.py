@@ -62,7 +62,7 @@ class AlternativesStage:
         for exchange in http.exchanges:
             self._observed.add(exchange)
         if self._only is None:
-            self._sessions.push(http, {each.slot for each in batch.ended})
+            self._sessions.push(http, {each.slot: _is_reused(each) for each in batch.ended})
         self._reserve(len(http.stream.connections))
         self._open([each for each in batch.opened if self._is_compared(each)], http)
         self._add_messages(batch)
@@ -181,3 +181,9 @@ class AlternativesStage:
             wire=wire,
             measured=measured,
         )
+
+
+def _is_reused(connection: WebSocketConnection) -> bool:
+    """Say whether other exchanges went before the upgrade on its TCP connection."""
+    handshake = connection.handshake
+    return handshake is not None and not handshake.first_in_connection

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
@@ -58,6 +58,8 @@ _PAGE_WORDS: Final = frozenset({"page", "offset", "skip", "limit", "per", "pages
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|_+$|^_+")
 _CLOCK: Final = re.compile(r"1\d{9}(?:\d{3}(?:\d{3})?)?(?:\.\d+)?|0\.\d{6,}")
 """Seconds, milliseconds or microseconds of Unix time; a random number of JavaScript."""
+_LONG: Final = 1024
+"""Characters of a target that are kept as they are; of a longer one a digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +89,25 @@ class Target:
     names_client: bool = False
 
 
-@lru_cache(maxsize=2048)
 def target_of(method: str, target: str) -> Target:
     """Return what a request line asks for."""
+    if len(target) <= _LONG:
+        return _short_target(method, target)
+    # What is remembered of each lane must not be as long as a head may be.
+    long = _target(method, target)
+    return replace(long, resource=_digest(long.resource), state=_digest(long.state))
+
+
+@lru_cache(maxsize=2048)
+def _short_target(method: str, target: str) -> Target:
+    return _target(method, target)
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _target(method: str, target: str) -> Target:
     path, _, query = target.partition("?")
     parameters = [each.partition("=")[::2] for each in query.split("&") if each]
     values = dict(parameters)

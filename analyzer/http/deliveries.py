@@ -222,6 +222,9 @@ class AnswerReader:
             return
         for piece in self._inflater.take(data):
             self._take(piece, time)
+            if not self.reading:
+                # The rest of a bomb is not inflated for nobody.
+                return
         if self._inflater.failed:
             self._stop()
 

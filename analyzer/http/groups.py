@@ -37,8 +37,12 @@ _READING_NS: Final = 5_000_000
 _CALLER_LANES: Final = 64
 """Lanes that a connection is remembered to have asked for."""
 
+_CALLERS: Final = 64
+"""Connections that one client has open beside each other, at most: browsers have 6 to a host.
+Without a bound, a flood of requests that nobody answers took the square of its time."""
 _MESSAGES_OF_ONE: Final = 64
-"""Messages that count as one more exchange held: about as much memory."""
+_HEADS_OF_ONE: Final = 4096
+"""Messages, and bytes of heads, that count as one more exchange held: about as much memory."""
 
 Key = tuple[int, str, str]
 
@@ -54,6 +58,8 @@ class Pool:
     def is_open_to_more(self, tcp: Connection) -> bool:
         """Say whether a new connection may be of the same client: it had no idle one to use."""
         self.callers = [each for each in self.callers if not each.finished]
+        if len(self.callers) >= _CALLERS:
+            return False
         return all(each.is_busy(tcp) for each in self.callers)
 
 
@@ -218,8 +224,9 @@ class Groups:
         self._use(lane)
         if not lane.kind:
             lane.series.append(exchange)
-            lane.weight += 1
-            self._held += 1
+            weight = 1 + exchange.request_header_bytes // _HEADS_OF_ONE
+            lane.weight += weight
+            self._held += weight
             if len(lane.series) >= self._options.max_group_exchanges:
                 self._decide(lane)
         self._keep_limits()
@@ -302,7 +309,8 @@ class Groups:
         """Compare a complete answer with the one before in its lane."""
         if not lane.kind:
             # Many messages are kept with it.
-            weight = len(exchange.deliveries) // _MESSAGES_OF_ONE
+            weight = (len(exchange.deliveries) + len(exchange.sent)) // _MESSAGES_OF_ONE
+            weight += exchange.response_header_bytes // _HEADS_OF_ONE
             lane.weight += weight
             self._held += weight
             self._keep_limits()
@@ -333,6 +341,10 @@ class Groups:
             if not lane.kind:
                 self._decide(lane)
             self._forget(lane)
+            if lane.caller is not None:
+                # Else open connections would keep all lanes that they ever had.
+                lane.caller.lanes.pop(lane.key, None)
+            lane.last = lane.caller = None
 
     def _forget(self, lane: Lane) -> None:
         self._order.pop(lane, None)

@@ -6,13 +6,24 @@ about. Used by report.terminal and report.connection.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from analyzer.report.layout import WIDE, Cell, Head, bar, heading, is_ascii, say, table
+from analyzer.report.layout import (
+    VERY_WIDE,
+    WIDE,
+    Cell,
+    Head,
+    bar,
+    heading,
+    is_ascii,
+    room_beside,
+    say,
+    table,
+)
 from analyzer.report.words import duration, number, plural, size
 
 Row = dict[str, Any]
@@ -28,35 +39,40 @@ NAMES = {
     "long-poll-h2": "long polling, h2",
     "sse-h2": "SSE, h2",
 }
+_SHORT_NAMES = NAMES | {
+    "sse-h2": "SSE h2",
+    "short-poll": "short poll",
+    "long-poll": "long poll",
+    "short-poll-h2": "short poll h2",
+    "long-poll-h2": "long poll h2",
+}
+"""In tables, whose bars need room."""
 _SOURCES = {
     "observed": "with heads of real exchanges with the same hosts",
     "modelled": "with heads made from the opening handshakes",
 }
 _UNPLAYABLE = "request"
 """No client knows when to ask: a floor for bytes, no way to deliver."""
+_RATES = ("Mbit/s", "Gbit/s", "Tbit/s")
+WIDER = 112
+SHORTEST_BAR, LONGEST_BAR = 4, 24
 _EQUAL = 0.01
 """Ratios closer to one than this are said to be equal."""
 
 
-def section(rows: Sequence[Row], console: Console) -> None:
-    """Print totals, or one connection's rows: all of one scope, WebSocket among them."""
+def section(rows: Sequence[Row], console: Console) -> bool:
+    """Print totals, or one connection's rows: all of one scope, WebSocket among them.
+
+    Returns:
+        Whether there was anything to compare: messages.
+    """
     ours = next((row for row in rows if row["transport"] == "websocket"), None)
     if ours is None or not ours["messages"]:
-        return
+        return False
     over_http = ours["source"] != "measured"
     note = f"the same {plural(ours['messages'], 'message')} at the same times"
     heading(console, "Against WebSocket" if over_http else "Against plain HTTP", note)
-    shown = sorted(rows, key=lambda row: row["wire_bytes"])
-    most = max(row["wire_bytes"] for row in rows)
-    wide = console.width >= WIDE
-    heads = [Head("", "left"), Head("requests")]
-    heads += [Head("packets")] if wide else []
-    heads += [Head("application"), Head("x"), Head("on the wire"), Head("x")]
-    heads += [Head("later by")]
-    heads += [Head("95 %")] if wide else []
-    heads.append(Head("", "left"))
-    cells = [_cells(row, most, console, wide=wide) for row in shown]
-    table(console, heads, cells)
+    _table(sorted(rows, key=lambda row: row["wire_bytes"]), console)
     say(console, Text(verdict(rows)))
     for line in _break_evens(rows):
         say(console, line)
@@ -65,32 +81,45 @@ def section(rows: Sequence[Row], console: Console) -> None:
         which = "observed" if "observed" in sources else "modelled"
         rules = "docs/alternatives.md has the rules."
         say(console, Text(f"Modelled {_SOURCES[which]}; {rules}", "dim"))
+    return True
 
 
-def name_of(row: Row) -> str:
+def name_of(row: Row, names: Mapping[str, str] = NAMES) -> str:
     """Return a transport's name, a poll's with its interval."""
-    name = NAMES[row["transport"]]
+    name = names[row["transport"]]
     if row["interval_s"] is not None:
         name = f"{name} {duration(row['interval_s'])}"
     return name
 
 
-def _cells(row: Row, most: int, console: Console, *, wide: bool) -> tuple[Cell, ...]:
+def _table(rows: Sequence[Row], console: Console) -> None:
+    """Print rows; what has no room is left out: percentiles, packets, at last the bars."""
+    wide, wider = console.width >= WIDE, console.width >= WIDER
+    heads = [Head("", "left", flexible=True), Head("requests")]
+    heads += [Head("packets")] if wide else []
+    heads += [Head("above TCP"), Head("x"), Head("wire"), Head("x"), Head("later by")]
+    heads += [Head("95 %")] if wider else []
+    cells = [_cells(row, wide=wide, wider=wider) for row in rows]
+    room = min(LONGEST_BAR, room_beside(console, heads, cells))
+    if room >= SHORTEST_BAR:
+        heads.append(Head("", "left"))
+        most = max(row["wire_bytes"] for row in rows)
+        for row, some in zip(rows, cells, strict=True):
+            drawn = bar(row["wire_bytes"], most, room, ascii_only=is_ascii(console))
+            some.append(Text(drawn, "green" if row["source"] == "measured" else "blue"))
+    table(console, heads, cells)
+
+
+def _cells(row: Row, *, wide: bool, wider: bool) -> list[Text]:
     measured = row["source"] == "measured"
-    room = min(24, console.width - (92 if wide else 74))
-    drawn = bar(row["wire_bytes"], most, max(room, 4), ascii_only=is_ascii(console))
-    style = "green" if measured else "blue"
-    name = name_of(row) + (" (measured)" if measured and wide else "")
-    cells: list[Cell] = [Text(name, "bold" if measured else ""), number(row["requests"])]
-    if wide:
-        cells.append(number(row["packets"]))
+    name = name_of(row, _SHORT_NAMES) + (" (measured)" if measured and wide else "")
+    cells = [number(row["requests"])]
+    cells += [number(row["packets"])] if wide else []
     cells += [size(row["application_bytes"]), _ratio(row["ratio_application"])]
     cells += [size(row["wire_bytes"]), _ratio(row["ratio_wire"])]
     cells.append(_delay(row["added_latency_ms_mean"]))
-    if wide:
-        cells.append(_delay(row["added_latency_ms_p95"]))
-    cells.append(Text(drawn, style))
-    return tuple(cells)
+    cells += [_delay(row["added_latency_ms_p95"])] if wider else []
+    return [Text(name, "bold" if measured else ""), *map(Text, cells)]
 
 
 def _ratio(value: float | None) -> str:
@@ -172,19 +201,25 @@ def scaling(rows: Sequence[Row], console: Console) -> None:
     if not rows:
         return
     heading(console, "For many clients", "each like the mean connection, while it lasts")
-    heads = [Head("", "left"), Head("requests/s"), Head("packets/s"), Head("heads")]
-    heads += [Head("application"), Head("on the wire"), Head("the wire adds")]
+    columns: Sequence[str] = _NARROW
+    if console.width >= WIDE:
+        columns = _SCALED if console.width >= VERY_WIDE else _PIPED
+    heads = [Head("", "left", flexible=True), *map(Head, columns)]
     for clients in sorted({row["clients"] for row in rows}):
         some = [row for row in rows if row["clients"] == clients]
         say(console, Text(plural(clients, "client"), "bold"))
-        table(console, heads, [_scaled(row) for row in some])
+        table(console, heads, [_scaled(row, columns) for row in some])
 
 
-def _scaled(row: Row) -> tuple[Cell, ...]:
+_SCALED = ("requests/s", "packets/s", "heads", "application", "wire", "the wire adds")
+_PIPED = ("requests/s", "packets/s", "heads", "wire", "the wire adds")
+_NARROW = ("requests/s", "heads", "application", "wire")
+
+
+def _scaled(row: Row, columns: Sequence[str]) -> list[Cell]:
     wire, application = row["wire_bits_per_s"], row["application_bits_per_s"]
     adds = None if wire is None or application is None else wire - application
-    return (
-        name_of(row),
+    cells = (
         _count(row["requests_per_s"]),
         _count(row["packets_per_s"]),
         bits(row["header_bits_per_s"]),
@@ -192,6 +227,8 @@ def _scaled(row: Row) -> tuple[Cell, ...]:
         bits(wire),
         bits(adds),
     )
+    found = dict(zip(_SCALED, cells, strict=True))
+    return [name_of(row, _SHORT_NAMES), *(found[name] for name in columns)]
 
 
 def _count(value: float | None) -> str:
@@ -199,9 +236,12 @@ def _count(value: float | None) -> str:
 
 
 def bits(rate: float | None) -> str:
-    """Return bits a second in Mbit/s, as links are sold."""
+    """Return bits a second in Mbit/s or more, as links are sold."""
     if rate is None:
         return "-"
-    value = rate / 1e6
-    digits = 3 if value < 1 else 2 if value < 10 else 1
-    return f"{value:,.{digits}f} Mbit/s"
+    value, unit = rate / 1e6, 0
+    while value >= 999.95 and unit < len(_RATES) - 1:
+        value /= 1000
+        unit += 1
+    digits = 3 if value < 0.9995 else 2 if value < 9.995 else 1
+    return f"{value:,.{digits}f} {_RATES[unit]}"

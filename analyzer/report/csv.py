@@ -99,7 +99,7 @@ def _cell_type(column: Column) -> Any:
     import pyarrow as pa
 
     numbers = {"int": pa.int64(), "bool": pa.bool_()}
-    if column.type in ("us", "seconds", "ratio"):
+    if column.type == "ratio":
         return pa.float64()
     return numbers.get(column.type, pa.string())
 
@@ -126,10 +126,23 @@ def _values(column: Column, cells: Any) -> Values:
     if column.type == "ratio":
         return np.asarray(cells.fill_null(float("nan")))
     if column.type in ("us", "seconds"):
-        known = np.asarray(cells.fill_null(0.0))
-        scaled = np.rint(known * unit_ns(column)).astype(np.int64)
-        return np.where(np.asarray(cells.is_null()), NULL, scaled)
+        return _durations(cells, column)
     return np.asarray(cells.fill_null(NULL))
+
+
+def _durations(cells: Any, column: Column) -> Values:
+    """Return ns of durations: exactly, where they have as many digits as the kernel writes."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    digits = len(str(unit_ns(column))) - 1
+    if pc.all(pc.match_substring_regex(cells, rf"^-?\d+\.\d{{{digits}}}$")).as_py() in (True, None):
+        whole = pc.replace_substring(cells, ".", "").cast(pa.int64())
+        return np.asarray(whole.fill_null(NULL))
+    # Another program has written the file anew.
+    known = np.asarray(cells.cast(pa.float64()).fill_null(0.0))
+    scaled = np.rint(known * unit_ns(column)).astype(np.int64)
+    return np.where(np.asarray(cells.is_null()), NULL, scaled)
 
 
 def _times(cells: Any) -> Values:

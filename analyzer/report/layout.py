@@ -108,6 +108,12 @@ def fitted(heads: Sequence[Head], rows: Sequence[Sequence[Text]], room: int) -> 
     return widths
 
 
+def room_beside(console: Console, heads: Sequence[Head], rows: Sequence[Sequence[Text]]) -> int:
+    """Return how many columns one more column at the right end of a table would have."""
+    widths = fitted(heads, rows, console.width - _INDENT)
+    return console.width - _INDENT - sum(widths) - _GAP * len(widths)
+
+
 def print_row(
     console: Console, cells: Sequence[Text], heads: Sequence[Head], widths: Sequence[int]
 ) -> None:

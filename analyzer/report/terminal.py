@@ -88,8 +88,8 @@ def render(summary: Summary, console: Console) -> None:
     _ledger(summary, console)
     http_groups.section(summary, console)
     for scope in ("connections", "sessions"):
-        alternatives.section(summary.alternatives.get(scope, []), console)
-        alternatives.scaling(summary.scaling.get(scope, []), console)
+        if alternatives.section(summary.alternatives.get(scope, []), console):
+            alternatives.scaling(summary.scaling.get(scope, []), console)
     _closes(summary, console)
     _findings(summary, console)
     _connections(summary, console)

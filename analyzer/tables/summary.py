@@ -366,8 +366,10 @@ class Summary:
     def _add_http_groups(self, rows: TableRows) -> None:
         for place in range(rows.count):
             row = row_values(rows, place)
-            # Rows of one group and cost are told apart by when they came.
-            entry = (row["wire_bytes"], -row["group"], -self.rows["http_groups"] - place, row)
+            # Rows of one group and cost are told apart by when they came: these are counted
+            # in already.
+            number = self.rows["http_groups"] - rows.count + place
+            entry = (row["wire_bytes"], -row["group"], -number, row)
             if len(self._groups) < MAX_HTTP_GROUPS:
                 heapq.heappush(self._groups, entry)
             else:

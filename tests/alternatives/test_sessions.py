@@ -6,7 +6,7 @@ from oracle.compared import MS
 
 from analyzer.alternatives.heads import HeadMaker
 from analyzer.alternatives.http2 import HeadSizes
-from analyzer.alternatives.lanes import POSTS, PUSHES
+from analyzer.alternatives.lanes import POSTS, PUSHES, WRITES
 from analyzer.alternatives.sessions import Sessions
 from analyzer.capture.records import RecordBatch
 from analyzer.columns import NULL, empty
@@ -76,10 +76,10 @@ def batch(exchanges=(), ended=(), trip=None):
     return made
 
 
-def sessions(*batches, websockets=(), **options):
+def sessions(*batches, websockets=None, **options):
     made = Sessions(Options(**options), [S], HeadMaker(HeadSizes(1 << 20)))
     for each in batches:
-        made.push(each, set(websockets))
+        made.push(each, websockets or {})
     return made
 
 
@@ -182,9 +182,18 @@ def test_polls_over_several_connections():
 
 
 def test_a_connection_that_turned_to_websocket_is_not_counted_whole():
-    block = ended(batch(POLLS, [0]), websockets=[0])
-    assert block.measured["wire_bytes"] == 0
-    assert block.measured["requests"] == 4
+    # Four exchanges of 1,000 bytes each of the 10,000 that the connection took in all.
+    block = ended(batch(POLLS, [0]), websockets={0: True})
+    assert block.measured["wire_bytes"] == 4000
+    assert block.measured["packets"] == 16
+
+
+def test_a_connection_whose_counts_are_forgotten_counts_by_its_exchanges():
+    polls = [exchange(at, request_segments=1, response_segments=2) for at in (0, 1000, 2000)]
+    block = ended(batch(polls))
+    assert block.measured["wire_bytes"] == 3000
+    assert block.measured["packets"] == 9
+    assert block.measured["tcp_connections"] == 1
 
 
 def test_nothing_is_known_of_the_connection():
@@ -192,6 +201,16 @@ def test_nothing_is_known_of_the_connection():
     block = ended(batch(unknown))
     assert block.wire["mss"] == 1460
     assert block.gap == MS
+
+
+def test_what_came_in_one_packet_of_a_stream_was_written_together():
+    news = [(START + at * MS, 10) for at in (5, 5, 5, 9)]
+    told = {"deliveries": news, "messages": 4, "message_bytes": 40}
+    (stream, polls) = (
+        ended(batch([exchange(0, kind=kind, took=9, **told)], [0])) for kind in ("stream", "poll")
+    )
+    assert stream.lanes[0, WRITES]["answers"] == 2
+    assert polls.lanes[0, WRITES]["answers"] == 4
 
 
 # --- who posts
@@ -289,9 +308,9 @@ def test_more_requests_than_wait_for_their_client():
     made = sessions(batch(early), max_session_messages=4)
     # Ordinary POSTs of JSON: nobody polls here.
     assert not list(made.cut())
-    made.push(batch(POLLS, [0]), set())
+    made.push(batch(POLLS, [0]), {})
     (text,) = made.cut()
-    assert text.startswith("5 requests with messages came before their client was known")
+    assert text.startswith("5 messages of clients lie above max_session_messages")
 
 
 def test_more_connections_than_are_kept():
@@ -301,12 +320,13 @@ def test_more_connections_than_are_kept():
     assert text.startswith("2 TCP connections with HTTP above max_session_connections")
     (block,) = made.finish(START)
     assert block.measured["tcp_connections"] == 2
+    assert block.measured["wire_bytes"] == 2 * 10_000
 
 
 def test_counts_of_connections_do_not_pile_up():
     made = sessions(max_connections=3, max_session_connections=2)
     for number in range(50):
-        made.push(batch([exchange(0, -1, "plain", stream=number)]), set())
+        made.push(batch([exchange(0, -1, "plain", stream=number)]), {})
     assert len(made._wire) == 5
 
 
@@ -335,3 +355,37 @@ def test_times_that_nobody_has(times, kind):
     assert block.duration >= 0
     assert block.delay >= 0
     assert block.lanes[0, PUSHES]["messages"] == 150
+
+
+# --- what waits, and what is counted by connection
+
+
+def bare(stream, client=0, **more):
+    tcp = NO_CONNECTION._replace(tcp_stream=stream)
+    times = {"request_first_time": 5, "request_last_time": 6}
+    return Exchange(0, 0, 0, tcp=tcp, client_key=client, wire_bytes=10, **times, **more)
+
+
+def pushed(exchanges, **limits):
+    sessions = Sessions(Options(**limits), [], HeadMaker(HeadSizes(0)))
+    sessions.push(HttpBatch(StreamBatch.__new__(StreamBatch), exchanges=exchanges), {})
+    return sessions
+
+
+def test_posts_of_clients_that_never_poll_are_bounded():
+    posts = [bare(n, client=n, sent=[1, 2], request_header=(("a", "b"),)) for n in range(100)]
+    poll = bare(7, client=1, kind="poll", group=0)
+    sessions = pushed([*posts, poll], max_session_messages=20)
+    waiting = [each for posts in sessions._early.values() for each in posts]
+    # Twenty messages are ten posts, less the one whose client polls.
+    assert len(waiting) == 9
+    assert not any(each.request_header for each in waiting)
+    assert any("180 messages of clients" in text for text in sessions.cut())
+    assert not list(pushed(posts, max_session_messages=20).cut())
+
+
+def test_connections_of_one_poller_are_bounded():
+    polls = [bare(n, kind="poll", group=0) for n in range(100)]
+    sessions = pushed(polls, max_session_connections=8, max_connections=4)
+    assert list(sessions._sessions[0].wire) == list(range(92, 100))
+    assert len(sessions._wire) == 12

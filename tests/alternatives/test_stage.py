@@ -3,6 +3,8 @@
 How messages become answers is tested in test_schedule, what these cost in test_costs.
 """
 
+import gzip
+import json
 import random
 
 import pandas as pd
@@ -141,15 +143,23 @@ def crowd(chats=12):
     return captured(*talks)
 
 
-CROWD, FEW = crowd(), crowd(2)
+CROWD = crowd()
+FEW = captured(
+    *(chat(43_000 + n, 40 * n, SAID[: n + 1], end=6_000) for n in range(3)), plain(43_010, 17_000)
+)
 OPTIONS = {"poll_intervals_s": (1.0, 0.3), "clients": (1000,)}
 LIMITS = [{}, {"max_compared_connections": 3}, {"max_connections": 6}]
 
 
-@pytest.mark.parametrize("size", [1, 300, 2_000, 7 * 1024, 50_000])
-@pytest.mark.parametrize("limits", LIMITS, ids=str)
-def test_batches_change_nothing(size, limits):
-    data = FEW if size == 1 else CROWD
+@pytest.mark.parametrize(
+    ("data", "size", "limits"),
+    [
+        (FEW, 1, {"max_compared_connections": 2}),
+        *((CROWD, size, limits) for size in (300, 2_000, 7 * 1024, 50_000) for limits in LIMITS),
+    ],
+    ids=lambda value: "" if isinstance(value, bytes) else str(value),
+)
+def test_batches_change_nothing(data, size, limits):
     whole = tables_of(data, **OPTIONS, **limits)
     parts = tables_of(data, **OPTIONS, **limits, batch_bytes=size)
     for name in ("alternatives", "scaling"):
@@ -405,3 +415,53 @@ def test_times_set_back():
 
 def captured_as_is(talk):
     return pcap(talk.packets)
+
+
+def polled(waits, body=b"[1]", head=b""):
+    """A client that polls; before each request it waits so many ns."""
+    talk = Conversation(client_port=40_100)
+    talk.now = START_NS
+    talk.open()
+    answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n"
+    for number, wait in enumerate(waits):
+        talk.now += wait
+        talk.client(b"GET /news HTTP/1.1\r\nHost: peer.example\r\n\r\n")
+        # Else nothing were new.
+        new = body.replace(b"{}", b"%d" % number)
+        talk.server(answer % (head, len(new)) + new)
+    return talk
+
+
+def test_waits_that_pass_an_int64_in_sum():
+    """A clock that jumps by 16 years while 100 messages wait: half of it each, 2.5e19 ns."""
+    body = b"[" + b",".join([b"{}"] * 100) + b"]"
+    waits = [S] * 20
+    waits[10] += 500_000_000 * S
+    found = rows(captured(polled(waits, body)), "session")
+    (measured,) = found[found["source"] == "measured"].to_dict("records")
+    assert measured["messages"] == 100 * 20
+    # 19 answers bring messages that waited; of the first it is not known.
+    waited = (500_000_000 + 19) / 2 * 1e3 * 100 / 2000
+    assert measured["added_latency_ms_mean"] == pytest.approx(waited, rel=1e-3)
+
+
+def test_a_day_of_waiting_for_many():
+    """110,000 messages that wait a day each: 9.5e18 ns, more than 2^63."""
+    talk = chat()
+    for _ in range(110):
+        talk.server(frame(TEXT, b"x") * 1000)
+    poll = one(captured(talk), "short-poll", poll_intervals_s=(86_400.0,))
+    assert poll["messages"] == 110_000
+    assert poll["added_latency_ms_mean"] == pytest.approx(86_400e3, rel=1e-3)
+
+
+def test_totals_of_compressed_answers_are_sums_of_their_rows():
+    """Bodies that are shorter than their messages have no less than no bytes of heads."""
+    body = gzip.compress(json.dumps(["x" * 1000] * 20).encode(), mtime=0)
+    talk = polled([S] * 5, body, b"Content-Encoding: gzip\r\n")
+    tables = tables_of(captured(talk), clients=(10,))
+    found = tables["alternatives"]
+    assert (found["header_bytes"] >= 0).all()
+    single, total = (found[found["scope"] == scope] for scope in ("session", "sessions"))
+    assert single["header_bytes"].tolist() == total["header_bytes"].tolist()
+    assert (tables["scaling"]["header_bits_per_s"] >= 0).all()

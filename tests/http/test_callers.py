@@ -86,3 +86,11 @@ def test_identity_is_session_else_cookie_authorization_and_user_agent():
     assert who(same, ends=(0, 9, 0, 2, 80)) != base
     send, ask = "/e/628/wkvzntlc/xhr_send", "/e/628/wkvzntlc/xhr"
     assert who(same, send) == who({"host": "h"}, ask) != who(same, "/e/629/wkvzntlc/xhr")
+
+
+def test_of_long_targets_little_is_kept():
+    one, other = (target_of("GET", "/" + 60_000 * "a" + end) for end in ("?room=1", "?room=2"))
+    again = target_of("GET", "/" + 60_000 * "a" + "?room=1&since=5")
+    assert max(len(one.resource), len(one.state)) < 100
+    assert one.resource == again.resource != other.resource
+    assert one.state != again.state

@@ -10,6 +10,10 @@ from oracle.conversations import START_TIME, batch_of
 from oracle.polls import MS, answer, chunk, chunked, get, lead, post, rows_at
 from oracle.upgrades import ids
 
+from analyzer.http.callers import Target
+from analyzer.http.deliveries import AnswerReader, Store
+from analyzer.http.events import Exchange
+from analyzer.http.head import Head
 from analyzer.http.transactions import HttpStage
 from analyzer.options import Options
 
@@ -230,3 +234,19 @@ def test_unfinished_frames_of_all_connections_are_bounded():
     stage.push(batch_of(rows_at(events), 20))
     assert stage._results.store.kept <= 2000
     assert [each.messages for each in lead(events, options).exchanges] == [1] * 20
+
+
+def test_no_more_of_a_bomb_is_inflated_than_is_read():
+    """30 MB of one bracket come in one piece; reading ends behind max_delivery_body_bytes."""
+    bomb = gzip.compress(b"[" * 30_000_000)
+    head = Head("", "", "1.1", 200, "OK", (), {"content-encoding": "gzip"}, (), 0, 40, ())
+    told = Exchange(0, 0, 0, status=200, content_type="application/json")
+    reader = AnswerReader(told, Target("", ""), head, Options(), Store())
+    inflated = []
+    take = reader._take
+    reader_class = type("Counting", (AnswerReader,), {"__slots__": ()})
+    reader.__class__ = reader_class
+    reader_class._take = lambda self, data, time: (inflated.append(len(data)), take(data, time))
+    reader.take(bomb, 1)
+    assert not reader.reading
+    assert sum(inflated) <= Options().max_delivery_body_bytes + 64 * 1024

@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 from oracle.polls import answer, chunk, chunked, get, kinds, lead, polls, post
 from oracle.upgrades import ids
 
+from analyzer.http import groups as module
+from analyzer.http.events import Exchange
+from analyzer.http.head import Head
 from analyzer.options import Options
+from analyzer.tcp.bytestream import Connection
 
 
 def groups(events, **how):
@@ -268,3 +272,35 @@ def test_exchanges_with_many_messages_count_for_more():
     out = lead(events, Options(max_held_exchanges=100))
     assert "http-group-limit" in ids(out)
     assert not ids(lead(events, Options(max_held_exchanges=1000)))
+
+
+def test_connections_that_nobody_answers_do_not_take_the_square_of_their_time():
+    asked = [0]
+
+    class Busy(module.Caller):
+        __slots__ = ()
+
+        def is_busy(self, other):
+            asked[0] += 1
+            return super().is_busy(other)
+
+    many = module.Groups(Options())
+    pools = set()
+    tcp = Connection(*([0] * len(Connection._fields)))
+    for number in range(2000):
+        caller = Busy(tcp, 0)
+        caller.busy = number + 1
+        many._join_pool(caller, 1)
+        pools.add(id(caller.pool))
+    # As many as a pool holds for each, and none of the full ones.
+    assert asked[0] <= 2000 * 64
+    assert len(pools) == -(-2000 // 64)
+
+
+def test_lanes_that_are_forgotten_are_let_go():
+    tcp = Connection(*([0] * len(Connection._fields)))
+    caller, some = module.Caller(tcp, 0), module.Groups(Options(max_http_lanes=3))
+    for number in range(20):
+        head = Head("GET", f"/{number}", "1.1", 0, "", (), {}, (), 0, 40, ())
+        some.begin(caller, Exchange(0, number, 0, method="GET", path=f"/{number}"), head)
+    assert len(caller.lanes) == len(some._order) == 3

@@ -53,3 +53,21 @@ def test_what_is_not_compressed_fails(coding):
     inflater = Inflater(coding, 1000)
     assert not list(inflater.take(b"\xff\xff plain text that says it is compressed"))
     assert inflater.failed
+
+
+def test_a_small_bomb_does_not_become_large():
+    """50 MB of one event, in about 50 kB on the wire."""
+    body = gzip.compress(b"data:\n\n" * 7_000_000)
+    inflater = Inflater("gzip", 64 * 2**20)
+    out = sum(map(len, inflater.take(body)))
+    assert inflater.failed
+    assert out <= 2**20 + 100 * len(body)
+
+
+def test_content_that_repeats_itself_as_lists_do_is_no_bomb():
+    text = b"".join(b'{"id":%d,"name":"instrument-%d"}\n' % (n, n) for n in range(200_000))
+    body = gzip.compress(text)
+    assert len(text) > 5 * 2**20
+    inflater = Inflater("gzip", 64 * 2**20)
+    assert sum(map(len, inflater.take(body))) == len(text)
+    assert not inflater.failed

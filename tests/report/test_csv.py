@@ -12,9 +12,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracle.rows import Row, rows, table_rows
 
+from analyzer.columns import NULL
 from analyzer.errors import ReportError
 from analyzer.report.csv import CsvWriter, read_rows, restored
-from analyzer.tables.schema import CONNECTIONS, FINDINGS, HANDSHAKES, TABLES, TableRows
+from analyzer.tables.schema import (
+    CONNECTIONS,
+    FINDINGS,
+    HANDSHAKES,
+    PINGS,
+    TABLES,
+    TableRows,
+)
 
 FEW = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -103,3 +111,14 @@ def test_missing_or_other_files_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "connections.csv").write_text("a,b\n1,2\n")
     with pytest.raises(ReportError, match="connections"):
         read_rows(tmp_path, CONNECTIONS)
+
+
+def test_durations_of_other_lengths_are_read_too(tmp_path: Path) -> None:
+    """As another program may write them: 1.5 us for 1.500."""
+    some: list[Row] = [{"connection": 0, "rtt_us": 1_500}, {"connection": 1, "rtt_us": None}]
+    folder = written(tmp_path / "out", table_rows(PINGS, some))
+    path = folder / "pings.csv"
+    text = path.read_text(encoding="utf-8")
+    assert ",1.500\n" in text
+    path.write_text(text.replace(",1.500\n", ",1.5\n"), encoding="utf-8")
+    assert np.asarray(read_rows(folder, PINGS).values["rtt_us"]).tolist() == [1_500, NULL]

@@ -162,6 +162,18 @@ def test_plain_http_is_summed_up_by_kind():
         assert group["wire_bytes"] == summary.http_kinds[group["kind"], "wire_bytes"]
 
 
+def test_rows_of_one_group_and_cost_come_whatever_the_batches():
+    """A group whose row left early has another one."""
+    summary = Summary()
+    for count in (2, 1, 3):
+        values = {
+            column.name: np.zeros(count, np.int64) if column.type != "text" else [None] * count
+            for column in HTTP_GROUPS.columns
+        }
+        summary.add(TableRows(HTTP_GROUPS, values, count))
+    assert len(summary.http_groups) == 6
+
+
 def test_only_the_dearest_groups_are_kept():
     summary = Summary()
     count = MAX_HTTP_GROUPS + 50
