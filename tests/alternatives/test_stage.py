@@ -394,7 +394,7 @@ def test_connections_that_last_for_ever():
         talk = shifted(chat(40_000 + number, 0, SAID), MS - START_NS)
         talk.now = (2**32 - 2) * S
         talks.append(talk.server(frame(TEXT, b"late")))
-    tables = tables_of(captured(*talks), clients=(10**9,), poll_intervals_s=(0.001,))
+    tables = tables_of(captured(*talks), clients=(10**8,), poll_intervals_s=(0.001,))
     found = tables["alternatives"]
     numbers = found[["requests", "packets", "header_bytes", "application_bytes", "wire_bytes"]]
     assert (numbers >= 0).all(axis=None)
