@@ -39,6 +39,7 @@ class Compression:
 
     def __init__(self) -> None:
         self._by_direction: _Sums = np.zeros((0, len(_SUMS)), np.int64)
+        self._summed: set[int] = set()
         self._all: _Sums = np.zeros((len(DIRECTIONS), len(_SUMS)), np.int64)
         self._messages = [0, 0]
         self._offered = self._negotiated = -1
@@ -80,28 +81,35 @@ class Compression:
             wider[: len(self._by_direction)] = self._by_direction
             self._by_direction = wider
         self._by_direction[directions[begins]] += sums
+        self._summed.update(directions[begins].tolist())
+
+    def _taken(self, direction: int) -> list[int]:
+        """Return the sums of a direction, and forget them; most have none."""
+        if direction not in self._summed:
+            return _NOTHING
+        self._summed.discard(direction)
+        sums: list[int] = self._by_direction[direction].tolist()
+        self._by_direction[direction] = 0
+        return sums
 
     def _ended(self, ended: WebSocketConnection) -> list[_Row]:
         """Return the two rows of a connection, none where compression was no matter."""
         facts = _facts(ended)
-        directions = [ended.direction(sender) for sender in range(len(DIRECTIONS))]
-        known = [each for each in directions if each < len(self._by_direction)]
-        sums = np.zeros_like(self._all)
-        if known:
-            sums[[directions.index(each) for each in known]] = self._by_direction[known]
-            self._by_direction[known] = 0
+        sums = [self._taken(ended.direction(sender)) for sender in range(len(DIRECTIONS))]
         offered, negotiated = facts[0][:2]
-        if offered != 1 and negotiated != 1 and not sums[:, _COMPRESSED].any():
+        is_compressed = any(each[_COMPRESSED] for each in sums)
+        if offered != 1 and negotiated != 1 and not is_compressed:
             return []
         self._any = True
-        self._all += sums
+        if any(map(any, sums)):
+            self._all += sums
         self._offered = max(self._offered, offered)
         self._negotiated = max(self._negotiated, negotiated)
         counts = [totals.messages for totals in ended.totals]
         self._messages = [one + more for one, more in zip(self._messages, counts, strict=True)]
         return [
             _cells(ended.connection, sender, *each)
-            for sender, each in enumerate(zip(facts, counts, sums.tolist(), strict=True))
+            for sender, each in enumerate(zip(facts, counts, sums, strict=True))
         ]
 
 
@@ -128,6 +136,9 @@ def _contributions(rows: Rows) -> _Sums:
         axis=1,
     ).astype(np.int64)
 
+
+_NOTHING = [0] * len(_SUMS)
+"""Of a direction without compressed or estimated messages; never changed."""
 
 _Facts = tuple[int, int, int, int]
 """offered, negotiated, context_takeover, window_bits."""
