@@ -25,9 +25,11 @@ from analyzer.tables.schema import (
     SCOPES,
     SOURCES,
     TRANSPORTS,
+    Table,
     TableRows,
     Values,
 )
+from analyzer.tables.timing import columns_of
 
 _BINS: Final = 64  # of delays in a total, for each doubling
 _MAX_BINS: Final = 64 * _BINS
@@ -422,13 +424,6 @@ def _scaling_rows(
     return TableRows(SCALING, _columns(rows, SCALING), len(rows))
 
 
-_DTYPES: dict[str, type[np.generic]] = {"enum": np.int8, "ratio": np.float64}
-
-
-def _columns(rows: Sequence[dict[str, Any]], table: Any) -> dict[str, Values]:
-    return {
-        column.name: np.array(
-            [row[column.name] for row in rows], _DTYPES.get(column.type, np.int64)
-        )
-        for column in table.columns
-    }
+def _columns(rows: Sequence[dict[str, Any]], table: Table) -> dict[str, Values]:
+    cells = [[row[column.name] for column in table.columns] for row in rows]
+    return columns_of(table.columns, cells)
