@@ -62,6 +62,7 @@ ctypedef struct Side:
     unsigned char type
     unsigned char lost
     unsigned char broken
+    unsigned char began_lost
 
 cdef class RecordCut:
     cdef public object _arrays
@@ -76,7 +77,7 @@ cdef class RecordCut:
     cdef Py_ssize_t _count
     cdef Py_ssize_t _links
     cdef Py_ssize_t _cuts
-    cdef int _plain(self, Py_ssize_t i)
+    cdef int _plain(self, Py_ssize_t i, int record)
     cdef int _link(self, Py_ssize_t d, Py_ssize_t i, int at, int count)
     cdef int _bytes(self, Py_ssize_t d, Py_ssize_t i)
     cdef int _extend(self, Py_ssize_t d, Py_ssize_t i, int at, int count)
