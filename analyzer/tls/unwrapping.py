@@ -474,17 +474,26 @@ class Unwrapper:
         if not is_open.any():
             return
         opened = found.take(np.flatnonzero(is_open))
-        directions = opened["direction"]
-        overheads = opened["length"] - opened["content"]
-        for direction in np.unique(directions).tolist():
+        opened = opened.take(np.argsort(opened["direction"], kind="stable"))
+        directions, content = opened["direction"], opened["content"]
+        begins = np.flatnonzero(np.diff(directions, prepend=-1))
+        overheads = opened["length"] - content
+        columns = (
+            directions[begins],
+            opened["done_time"][begins],
+            np.diff(begins, append=len(opened)),
+            np.add.reduceat(content, begins),
+            np.minimum.reduceat(overheads, begins),
+            np.maximum.reduceat(overheads, begins),
+        )
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        for direction, time, count, size, least, most in rows:
             session = self._sessions[direction >> 1]
             side = (direction & 1) ^ session.client_side
-            mine = directions == direction
             if session.first_data[side] == NULL:
-                session.first_data[side] = int(opened["done_time"][mine][0])
-            session.records[side] += int(mine.sum())
-            session.content[side] += int(opened["content"][mine].sum())
-            least, most = int(overheads[mine].min()), int(overheads[mine].max())
+                session.first_data[side] = time
+            session.records[side] += count
+            session.content[side] += size
             known = self._overheads.get(direction, least)
             self._overheads[direction] = least if least == most == known else -1
 
