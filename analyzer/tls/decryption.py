@@ -226,6 +226,8 @@ class Decryptor:
                     return kind, 0, bytes(body)
         if not isinstance(found, Miss):
             self.keys_do_not_fit = False
+            if is_tls13:
+                self.version = TLS_1_3  # proven, even if no ServerHello said so
             return found
         self._missed(direction, found, record[2])
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -107,7 +107,6 @@ def talk(
     *,
     session: ssl.SSLSession | None = None,
     lines: Lines = LINES,
-    between: Callable[[list[ssl.SSLObject]], None] | None = None,
 ) -> Talk:
     """Shake hands, say the lines in turn, close, with a key log written by the client's end."""
     log = folder / "keys.log"
@@ -131,13 +130,11 @@ def talk(
             with contextlib.suppress(ssl.SSLWantReadError):
                 end.do_handshake()
             carry()
-    said = [b"", b""]
     for number in range(max(map(len, lines))):
         for side, end in enumerate(ends):
             if number < len(lines[side]):
                 end.write(lines[side][number])
                 carry()
-                said[side] += lines[side][number]
                 with contextlib.suppress(ssl.SSLWantReadError):
                     while ends[1 - side].read(65536):
                         pass
@@ -147,4 +144,5 @@ def talk(
         carry()
     # Without this the file stays open as long as the context lives.
     client.keylog_filename = None
-    return Talk(turns, log.read_bytes(), (said[0], said[1]), ends[0].session)
+    said = b"".join(lines[0]), b"".join(lines[1])
+    return Talk(turns, log.read_bytes(), said, ends[0].session)
