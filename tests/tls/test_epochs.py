@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from oracle.rfc8448 import FIFTY, traces
 from oracle.tls_sessions import cut, decrypt, ring_of
 
@@ -10,7 +11,7 @@ from analyzer.options import Options
 from analyzer.tls.decryption import Decryptor
 from analyzer.tls.epochs import Direction, Epoch, Miss, Stage, open_older, open_tls13
 from analyzer.tls.handshake import HandshakeReader, Transcript
-from analyzer.tls.key_schedule import next_secret
+from analyzer.tls.key_schedule import next_secret, traffic_keys
 from analyzer.tls.protection import Tls13
 from analyzer.tls.suites import suite_keys
 
@@ -88,10 +89,6 @@ def test_key_updates_in_a_gap(updates):
 
 def sealed(secret, number):
     """A record of TLS 1.3, by the package cryptography."""
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-    from analyzer.tls.key_schedule import traffic_keys
-
     key, iv = traffic_keys(secret, suite_keys(0x1301))
     nonce = (int.from_bytes(iv, "big") ^ number).to_bytes(12, "big")
     header = b"\x17\3\3" + (5 + 1 + 16).to_bytes(2, "big")
