@@ -6,6 +6,7 @@ import random
 import ssl
 import subprocess
 import warnings
+from itertools import pairwise
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -98,6 +99,16 @@ def talk12(folder):
     return spoken(folder, V.TLSv1_2, "ECDHE-RSA-AES128-GCM-SHA256")
 
 
+@pytest.fixture(scope="module")
+def talk_cbc(folder):
+    return spoken(folder, V.TLSv1_2, "AES128-SHA256", WITHOUT_ENCRYPT_THEN_MAC)
+
+
+@pytest.fixture(scope="module")
+def talk10(folder):
+    return spoken(folder, V.TLSv1, "AES128-SHA")
+
+
 # --- suites and versions
 
 
@@ -112,6 +123,25 @@ def test_tls13(talk13):
 @pytest.mark.parametrize("suite", TLS12)
 def test_aead_of_tls12(folder, suite):
     spoke = spoken(folder, V.TLSv1_2, suite)
+    decrypt(spoke.records, ring_of(spoke.log)).check(*spoke.said)
+
+
+@pytest.mark.parametrize(
+    "suite",
+    [
+        "ECDHE-ECDSA-AES128-GCM-SHA256",
+        "ECDHE-ECDSA-AES256-CCM",
+        "ECDHE-ECDSA-AES128-CCM8",
+        "ECDHE-ECDSA-CHACHA20-POLY1305",
+        "ECDHE-ECDSA-AES256-SHA384",
+    ],
+)
+def test_suites_of_ecdsa(tmp_path, suite):
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    command += ["-nodes", "-subj", "/CN=peer.example", "-keyout", str(tmp_path / "key.pem")]
+    command += ["-out", str(tmp_path / "certificate.pem")]
+    subprocess.run(command, check=True, capture_output=True)
+    spoke = spoken(tmp_path, V.TLSv1_2, suite)
     decrypt(spoke.records, ring_of(spoke.log)).check(*spoke.said)
 
 
@@ -322,8 +352,8 @@ def test_the_server_hello_lost(talk13, talk12):
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_any_records_lost(talk13, talk12, data):
-    spoke = data.draw(st.sampled_from([talk13, talk12]))
+def test_any_records_lost(talk13, talk12, talk_cbc, data):
+    spoke = data.draw(st.sampled_from([talk13, talk12, talk_cbc]))
     _, whole = lossy(spoke, ())
     gone = data.draw(st.sets(st.integers(2, len(whole) - 1)))
     decryptor, read = lossy(spoke, gone)
@@ -341,6 +371,45 @@ def test_a_long_gap_and_one_too_long(folder):
     decryptor, read = lossy(spoke, gone, options=Options(max_skipped_records=40))
     assert not read.keys() & set(sent[50:])
     assert decryptor.failures[0] == len(sent[50:])
+
+
+@pytest.mark.parametrize("options", [0, WITHOUT_ENCRYPT_THEN_MAC], ids=["etm", "mte"])
+def test_loss_in_tls10(folder, options):
+    """The first record behind a gap lacks its vector, which is in the one before."""
+    spoke = spoken(folder, V.TLSv1, "AES128-SHA", options)
+    _, whole = lossy(spoke, ())
+    side = [number for number, each in enumerate(spoke.records) if each.side == 0]
+    data = [number for number in side if spoke.records[number].kind == 23]
+    for gone, behind in pairwise(data[:-1]):
+        decryptor, read = lossy(spoke, {gone})
+        kept = {n: opened for n, opened in whole.items() if n not in (gone, behind)}
+        assert read == kept
+        assert (decryptor.failures, decryptor.skipped) == ([1, 0], (2, 0))
+
+
+def test_renegotiation_whose_key_change_is_lost(tmp_path, folder):
+    """Keys of the handshake before are not tried again at their beginning."""
+    spoke = spoken(folder, V.TLSv1_2, "AES128-GCM-SHA256")
+    decryptor, _ = lossy(spoke, ())
+    repeated = next(each for each in spoke.records if each.side == 0 and each.kind == 23)
+    decryptor.lost(0)
+    assert decryptor.record(*repeated) is None
+    assert decryptor.failures == [1, 0]
+
+
+@pytest.mark.parametrize("at_most", [2, 3, None])
+def test_how_many_may_be_lost(folder, at_most):
+    spoke = spoken(folder, lines=((b"m",) * 8, (b"x",)))
+    data = [n for n, each in enumerate(spoke.records) if each.side == 0 and each.kind == 23]
+    decryptor = Decryptor(ring_of(spoke.log))
+    for number, record in enumerate(spoke.records):
+        if number in data[2:5]:
+            continue
+        if number == data[5]:
+            decryptor.lost(0, 1, at_most)
+            assert (decryptor.record(*record) is None) is (at_most == 2)
+            break
+        decryptor.record(*record)
 
 
 def test_damage_is_passed_over(talk13):
@@ -361,7 +430,7 @@ def test_records_that_fit_nowhere_cost_little(talk13):
         decryptor.lost(0)
         assert decryptor.record(0, 23, 0x0303, bytes(40)) is None
     direction = decryptor._directions[0]
-    assert direction.tried < 64 * (100 + direction.protection.sequence) + 3000
+    assert direction.tried < 16 * 100 + 64 * direction.protection.sequence + 3300
 
 
 # --- hostile input
@@ -441,9 +510,11 @@ def test_noise(records):
         assert decryptor.record(side, kind, version, memoryview(body)) in (None, (kind, 0, body))
 
 
-def test_bodies_may_be_views(talk13):
-    records = [each._replace(body=memoryview(each.body)) for each in talk13.records]
-    decrypt(records, ring_of(talk13.log)).check(*talk13.said)
+@pytest.mark.parametrize("which", ["talk12", "talk13", "talk_cbc", "talk10"])
+def test_bodies_may_be_views(which, request):
+    spoke = request.getfixturevalue(which)
+    records = [each._replace(body=memoryview(each.body)) for each in spoke.records]
+    decrypt(records, ring_of(spoke.log)).check(*spoke.said)
 
 
 def test_a_message_on_both_sides_of_a_key_change():

@@ -78,7 +78,7 @@ def test_key_updates_in_a_gap(updates):
         secret = next_secret(secret, suite.hash)
     record = sealed(secret, 5)
     assert open_tls13(one, record, None, (suite,), 10) is Miss.DAMAGED
-    one.lost = True
+    one.lose(0, 10)
     opened = open_tls13(one, record, None, (suite,), 10)
     if updates == 3:
         assert opened is Miss.DAMAGED
@@ -100,7 +100,7 @@ def test_at_least_so_many_are_lost():
     one = direction(0)
     one.stage, one.secret, one.suite = Stage.APPLICATION, secret, suite
     one.protection = Tls13(secret, suite)
-    one.lost, one.at_least = True, 5000
+    one.lose(5000, 6000)
     assert open_tls13(one, sealed(secret, 5007), None, (suite,), 10) == (23, 0, b"hello")
     assert one.skipped == 5007
 
