@@ -7,7 +7,6 @@ events `tls`.
 
 from __future__ import annotations
 
-import ctypes.util
 import importlib.metadata
 import random
 import ssl

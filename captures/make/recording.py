@@ -297,11 +297,13 @@ def _connection(port: int, rows: list[Event]) -> dict[str, Any]:
             {key: row[key] for key in ("path", "status", "outcome", "why") if key in row}
             for row in refused
         ]
-    exchanges = [row for row in rows if row["event"] == "exchange"]
-    if exchanges:
-        out["exchanges"] = [
-            {key: row[key] for key in ("path", "status", "kind", "body_bytes")} for row in exchanges
-        ]
+    for event, group in (("exchange", "exchanges"), ("http2-exchange", "http2_exchanges")):
+        exchanges = [row for row in rows if row["event"] == event]
+        if exchanges:
+            out[group] = [
+                {key: row[key] for key in ("path", "status", "kind", "body_bytes")}
+                for row in exchanges
+            ]
     return out
 
 

@@ -31,11 +31,11 @@ KINDS = {
 }
 
 
-def certificate(folder: Path, kind: str) -> Path:
+def certificate(folder: Path, kind: str, name: str = NAME) -> Path:
     """A new key and a certificate that it signs itself, in one file."""
     path = folder / f"{kind}.pem"
     command = ["openssl", "req", "-x509", "-nodes", "-days", "30", *KINDS[kind]]
-    command += ["-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}"]
+    command += ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}"]
     command += ["-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")]
     subprocess.run(command, check=True, capture_output=True)
     parts = [(folder / f"{name}.pem").read_text() for name in ("key", "certificate")]
@@ -95,13 +95,15 @@ class End:
     def upgraded(self) -> None:
         """Wait for the answer to the request."""
         answer = self.next_event()
-        assert isinstance(answer, Response) and answer.status_code == 101
+        assert isinstance(answer, Response)
+        assert answer.status_code == 101
         self.log.add(self.port, "client", "open", path="/rare", subprotocol=None)
 
     def answer(self) -> None:
         """Wait for the request of a client, and accept it; send() or flush() sends that."""
         request = self.next_event()
-        assert isinstance(self.protocol, ServerProtocol) and isinstance(request, Request)
+        assert isinstance(self.protocol, ServerProtocol)
+        assert isinstance(request, Request)
         self.protocol.send_response(self.protocol.accept(request))
 
     # --- messages
@@ -224,7 +226,7 @@ class Pair:
         if facts.get("early_data") != "accepted":
             session.write(request)
         end.upgraded()
-        randomness = random.Random(facts["cipher"])
+        randomness = random.Random(str(facts["cipher"]))
         for step in steps:
             step(end, randomness)
         end.close(1000, "done")
@@ -233,9 +235,7 @@ class Pair:
         thread.join()
         return after
 
-    def _serve(
-        self, context: libssl.Context, commands: dict[str, Callable[[End], None]]
-    ) -> None:
+    def _serve(self, context: libssl.Context, commands: dict[str, Callable[[End], None]]) -> None:
         connection, address = self.listener.accept()
         session = libssl.Session(context, connection, "server")
         end = End(self.log, session, address[1], "server")
