@@ -40,7 +40,7 @@ def carried(path: Path, options: Sequence[str], ports: set[int]) -> dict[Directi
         # The magic has no stream.
         rows = zip(types, streams, lengths, flags, strict=True)
         for kind, stream, length, bits in rows:
-            padding = int(next(pads)) + 1 if int(bits, 0) & PADDED else 0
+            padding = int(next(pads), 0) + 1 if int(bits, 0) & PADDED else 0
             if int(kind) == DATA and int(length) > padding:
                 piece = bytes.fromhex(next(pieces).replace(":", ""))
                 assert len(piece) == int(length) - padding, (port, stream, len(piece), length)
