@@ -42,9 +42,11 @@ def carried(path: Path, options: Sequence[str], ports: set[int]) -> dict[Directi
         for kind, stream, length, bits in rows:
             padding = int(next(pads), 0) + 1 if int(bits, 0) & PADDED else 0
             if int(kind) == DATA and int(length) > padding:
-                piece = bytes.fromhex(next(pieces).replace(":", ""))
-                assert len(piece) == int(length) - padding, (port, stream, len(piece), length)
-                found[port, int(stream), "client" if by_client else "server"] += piece
+                # Listed as well are empty DATA as "<MISSING>", and bodies put together.
+                piece = next(text for text in pieces if len(text) == 2 * (int(length) - padding))
+                found[port, int(stream), "client" if by_client else "server"] += bytes.fromhex(
+                    piece
+                )
     return found
 
 
