@@ -100,6 +100,8 @@ def compare(
         assert messages(listed) == logged, (name, port, stream, side, messages(listed), logged)
         counts[side].update(recording.OPCODES[frame.opcode] for frame in listed)
         streams[f"{port}/{stream} {side}"] = len(data)
+    seen = {row.split()[0] for row in streams}
+    assert seen == {f"{port}/{stream}" for port, stream in opened}, (name, seen, opened)
     return {
         "source": "DATA of tshark 4.0.17, read by Python websockets "
         + importlib.metadata.version("websockets"),

@@ -203,7 +203,7 @@ def record(folder: Path, *, tls: bool) -> None:
     with recording.capture(path):
         converse(log, pem, keys)
         thrown_out(log, pem, keys)
-    options = recording.with_keys(keys) if keys else ()
+    options = recording.with_keys(keys) if keys else recording.as_http2(PORT)
     recording.publish(
         path,
         path.name,
@@ -221,7 +221,7 @@ def record(folder: Path, *, tls: bool) -> None:
         tshark_notes=http2_frames.NOTE,
         tshark_differs=True,
         keys=keys,
-        http2_clear=not tls,
+        http2_clear=0 if tls else PORT,
     )
 
 

@@ -224,6 +224,11 @@ def with_keys(keys: Path) -> tuple[str, str]:
     return "-o", f"tls.keylog_file:{keys}"
 
 
+def as_http2(port: int) -> tuple[str, str]:
+    """Options of tshark to take what a server speaks for HTTP/2, with prior knowledge."""
+    return "-d", f"tcp.port=={port},http2"
+
+
 def tshark_counts(path: Path, options: Sequence[str] = ()) -> dict[str, Any]:
     """What tshark counts: frames by direction (from the mask bit) and opcode, and more."""
     find = functools.partial(tshark_fields, path, options=options)
@@ -342,7 +347,7 @@ def publish(
     tshark_differs: bool = False,
     keys: Path | None = None,
     embedded: bool = False,
-    http2_clear: bool = False,
+    http2_clear: int = 0,
 ) -> None:
     """Put a capture, its log and its line of the manifest in place.
 
@@ -360,8 +365,8 @@ def publish(
             programs logged, and what tshark sees with it, are then groups of their own,
             `log_decrypted` and `tshark_decrypted`.
         embedded: the capture holds the keys itself: they are not stored beside it.
-        http2_clear: WebSocket is in HTTP/2, in clear: its groups are `log_http2` and
-            `tshark_http2`, and `tshark` is what tshark says that does not look into HTTP/2.
+        http2_clear: the server's port where WebSocket is in HTTP/2, in clear: its groups are
+            `log_http2` and `tshark_http2`, and `tshark` does not look into HTTP/2.
     """
     data = source.read_bytes()
     assert len(data) < MAX_BYTES, f"{name}: {len(data)} bytes"
@@ -378,7 +383,8 @@ def publish(
         if keys and not embedded:
             (CAPTURES / name).with_suffix(".keys").write_bytes(keys.read_bytes())
         if inside:
-            expected["tshark" + inside] = tshark_counts(source, with_keys(keys) if keys else ())
+            options = with_keys(keys) if keys else as_http2(http2_clear)
+            expected["tshark" + inside] = tshark_counts(source, options)
         counted = expected["log" + inside] = log_counts(events)
         if not tshark_differs:
             compare(name, counted, expected["tshark" + inside])
