@@ -124,3 +124,17 @@ def test_a_file_that_is_cut_or_replaced(tmp_path):
 def test_a_follower_refuses_what_is_there_and_no_key_log(tmp_path):
     with pytest.raises(KeyLogError, match="is a directory"):
         KeyLogFollower([tmp_path], KeyRing())
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(KeyLogError, match="not a plain file"):
+        KeyLogFollower([tmp_path / "fifo"], KeyRing())
+
+
+def test_a_file_named_twice_is_followed_once(tmp_path):
+    path = tmp_path / "log"
+    ring = KeyRing()
+    follower = KeyLogFollower([path, str(path)], ring)
+    path.write_text(line(1) + line(2)[:30])
+    follower.poll()
+    path.write_text(line(1) + line(2))
+    follower.poll()
+    assert (known(ring), ring.bad, ring.lines) == ([1, 2], 0, 2)

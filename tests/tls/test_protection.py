@@ -6,6 +6,7 @@ import hmac
 import struct
 
 import pytest
+from cryptography.hazmat.decrepit.ciphers.algorithms import Camellia, TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
 from hypothesis import given
@@ -86,6 +87,23 @@ def test_cbc(version, etm, content, extra):
         assert opening.open(23, version, body) is None
         chain = body[-36:-20] if etm else body[-16:]
     assert opening.sequence == 3
+
+
+@pytest.mark.parametrize(
+    ("number", "algorithm", "key_bytes", "block"),
+    [(0x000A, TripleDES, 24, 8), (0x0041, Camellia, 16, 16), (0x0084, Camellia, 32, 16)],
+)
+def test_other_block_ciphers(number, algorithm, key_bytes, block):
+    keys = DirectionKeys(bytes(20), bytes(range(key_bytes)), b"")
+    opening = protection(keys, suite_keys(number), 0x0303)
+    for sequence in range(3):
+        numbered = struct.pack(">QBHH", sequence, 23, 0x0303, 7)
+        plain = b"content" + hmac.digest(keys.mac_key, numbered + b"content", "sha1")
+        padding = block - 1 - len(plain) % block
+        vector = bytes(range(sequence, sequence + block))
+        sealing = Cipher(algorithm(keys.key), modes.CBC(vector)).encryptor()
+        body = vector + sealing.update(plain + bytes([padding]) * (padding + 1))
+        assert opening.open(23, 0x0303, body) == (23, block, b"content")
 
 
 def test_cbc_of_tls10_behind_a_gap():
