@@ -321,7 +321,11 @@ def _connection(port: int, rows: list[Event]) -> dict[str, Any]:
     refused = [row for row in rows if row["event"] == "refused"]
     if refused:
         out["refused"] = [
-            {key: row[key] for key in ("path", "status", "outcome", "why") if key in row}
+            {
+                key: row[key]
+                for key in ("path", "status", "outcome", "why", "error_code")
+                if key in row
+            }
             for row in refused
         ]
     for event, group in (("exchange", "exchanges"), ("http2-exchange", "http2_exchanges")):
