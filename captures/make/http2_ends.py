@@ -38,6 +38,7 @@ class Stream:
         self.protocol = Protocol(side, state=State.OPEN, max_size=None)
         self.pieces: list[bytes] = []
         self.text = False
+        self.received = 0
         self.echoes = end.who == "server"
 
     def say(self, event: str, payload: str | bytes | None = None, **more: Any) -> None:
@@ -91,6 +92,7 @@ class Stream:
                 whole = b"".join(self.pieces)
                 payload = whole.decode() if self.text else whole
                 self.say("received", payload)
+                self.received += 1
                 if self.echoes:
                     answer = payload.upper() if isinstance(payload, str) else payload[::-1]
                     self.end.queue(self, self.frame(answer))
@@ -102,7 +104,9 @@ class Stream:
 class End:
     """An h2 connection over a socket; `who` is "client" or "server"."""
 
-    def __init__(self, log: Log, who: str, connection: socket.socket, port: int) -> None:
+    def __init__(
+        self, log: Log, who: str, connection: socket.socket, port: int, *, upgrade: bool = False
+    ) -> None:
         self.log, self.who, self.socket, self.port = log, who, connection, port
         settings = H2Configuration(client_side=who == "client", header_encoding="utf-8")
         self.h2 = h2.connection.H2Connection(settings)
@@ -110,7 +114,15 @@ class End:
         if who == "server":
             own[SettingCodes.ENABLE_CONNECT_PROTOCOL] = 1
         self.h2.local_settings = h2.settings.Settings(who == "client", own)
-        self.h2.initiate_connection()
+        self.settings_offer = ""
+        if upgrade:
+            offer = self.h2.initiate_upgrade_connection()
+            assert offer is not None
+            self.settings_offer = offer.decode()
+        else:
+            self.h2.initiate_connection()
+        self.statuses: dict[int, str] = {}
+        self.ended: set[int] = set()
         self.streams: dict[int, Stream] = {}
         self.held: list[tuple[Stream, bytes, bool]] = []
         self.requested: Callable[[End, int, dict[str, str]], None] = lambda *_: None
@@ -154,12 +166,15 @@ class End:
             if isinstance(event, h2.events.RequestReceived):
                 self.requested(self, event.stream_id, dict(event.headers))
             elif isinstance(event, h2.events.ResponseReceived):
-                if dict(event.headers)[":status"] != "200":
+                self.statuses[event.stream_id] = dict(event.headers)[":status"]
+                if self.statuses[event.stream_id] != "200":
                     self.streams.pop(event.stream_id, None)
             elif isinstance(event, h2.events.DataReceived):
                 self.unacknowledged.append((event.flow_controlled_length, event.stream_id))
                 if event.stream_id in self.streams:
                     self.streams[event.stream_id].feed(event.data)
+            elif isinstance(event, h2.events.StreamEnded):
+                self.ended.add(event.stream_id)
         if self.acknowledges:
             self.acknowledge()
         self.release()

@@ -221,7 +221,7 @@ def record(folder: Path, *, tls: bool) -> None:
         tshark_notes=http2_frames.NOTE,
         tshark_differs=True,
         keys=keys,
-        http2_clear=0 if tls else PORT,
+        http2_clear=None if tls else options,
     )
 
 

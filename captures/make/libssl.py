@@ -121,6 +121,10 @@ class Context:
         """Records of TLS 1.3 are padded to a multiple of this many bytes."""
         self._must("SSL_CTX_set_block_padding", ctypes.c_size_t(size))
 
+    def verify(self) -> None:
+        """A client checks the certificate; it knows no authority, so that it refuses any."""
+        LIBRARY.SSL_CTX_set_verify(self.pointer, 1, None)
+
     def early_data(self, size: int) -> None:
         """A server takes this many bytes of early data."""
         self.early = True
@@ -130,7 +134,9 @@ class Context:
     def _choose(self, alpn: bytes) -> None:
         kept = ctypes.create_string_buffer(alpn, len(alpn))
 
-        def choose(_ssl, out, size, _offer, _length, _argument):  # type: ignore[no-untyped-def]
+        def choose(_ssl, out, size, offer, length, _argument):  # type: ignore[no-untyped-def]
+            if alpn not in bytes(offer[:length]):
+                return 2  # SSL_TLSEXT_ERR_ALERT_FATAL
             out[0], size[0] = ctypes.addressof(kept), len(alpn)
             return 0
 
@@ -228,6 +234,11 @@ class Session:
         if not self.notified:
             self.notified = True
             LIBRARY.SSL_shutdown(self.pointer)
+
+    def cut(self, data: bytes) -> None:
+        """Send bytes as they are, and no close_notify after them."""
+        self.connection.sendall(data)
+        self.notified = True
 
     def close(self) -> None:
         """End the connection, after close_notify."""

@@ -159,12 +159,13 @@ def tls12_resumed(stage: Stage) -> None:
 @scenario("tls13-resumed")
 def tls13_resumed(stage: Stage) -> None:
     """TLS 1.3 resumed by ticket, with ECDHE (psk_dhe_ke) and without (psk_ke)"""
-    for options in (0, libssl.ALLOW_NO_DHE_KEX):
-        both = {"versions": (TLS_1_3, TLS_1_3), "options": options}
-        server, client = stage.server(**both), stage.client(**both)
-        ticket = None
-        for _ in range(3):
-            ticket = stage.pair.connect(server, client, ticket=ticket)
+    both = {"versions": (TLS_1_3, TLS_1_3), "options": libssl.ALLOW_NO_DHE_KEX}
+    server = stage.server(groups="X25519", **both)
+    ticket = None
+    # psk_ke is chosen only where there is no group in common.
+    for groups in ("X25519", "X25519", "X25519", "P-384", "P-384"):
+        client = stage.client(groups=groups, **both)
+        ticket = stage.pair.connect(server, client, ticket=ticket)
 
 
 @scenario("tls13-early-data")
@@ -297,6 +298,57 @@ def tls13_chat(stage: Stage) -> None:
     stage.pair.connect(stage.server(**both), stage.client(**both), [steps])
 
 
+# --- ends that are none
+
+
+def cut_off(end: End) -> None:
+    """A record of 100 bytes begins, and the connection ends."""
+    end.log.add(end.port, "client", "closing", how="fin")
+    end.session.cut(bytes.fromhex("1703030064") + bytes(range(40)))
+
+
+@scenario("tls-failed")
+def tls_failed(stage: Stage) -> None:
+    """handshakes of TLS that fail: alerts of either side, in clear and encrypted, a server that
+    hangs up; and a WebSocket that ends amid a record, without close_notify"""
+
+    def steps(end: End, randomness: random.Random) -> None:
+        talk(end, randomness)
+        cut_off(end)
+
+    old = {"versions": (TLS_1_2, TLS_1_2)}
+    new = {"versions": (TLS_1_3, TLS_1_3)}
+    fail = stage.pair.fail
+    rsa = stage.client(ciphers="AES128-SHA", **old)
+    ecdhe = stage.server(ciphers="ECDHE-RSA-AES128-SHA", **old)
+    fail(ecdhe, rsa, "no cipher in common", alert=40, sent_by="server")
+    fail(stage.server(**old), stage.client(**new), "versions", alert=70, sent_by="server")
+    other = stage.client(alpn=b"mqtt")
+    fail(stage.server(), other, "no protocol in common", alert=120, sent_by="server")
+    for both in (old, new):
+        client = stage.client(**both)
+        client.verify()
+        fail(stage.server(**both), client, "unknown authority", alert=48, sent_by="client")
+    fail(None, stage.client(), "the server hung up", alert=50, sent_by="client")
+    stage.pair.connect(stage.server(**new), stage.client(**new), [steps])
+
+
+NOTES = {
+    "tls13-early-data": "it shows the early data that the server rejected and never read as a"
+    " request as well: 5 requests for 4 WebSockets",
+}
+
+
+def failures(events: list[recording.Event]) -> dict[str, Any]:
+    """The handshakes of TLS that failed, by client port."""
+    rows = {
+        str(event["port"]): {key: event[key] for key in ("why", "alert", "sent_by")}
+        for event in events
+        if event["event"] == "tls-failed"
+    }
+    return {"tls_failures": {"source": "application log", "by_client_port": rows}} if rows else {}
+
+
 def main() -> None:
     recording.isolate()
     programs = [
@@ -318,10 +370,12 @@ def main() -> None:
             recording.publish(
                 path,
                 path.name,
-                description=str(run.__doc__),
+                description=" ".join(str(run.__doc__).split()),
                 generator="openssl_tls.py",
                 programs=programs,
                 events=stage.log.events,
+                more=failures(stage.log.events),
+                tshark_notes=NOTES.get(name, ""),
                 keys=keys,
             )
 

@@ -321,7 +321,11 @@ def _connection(port: int, rows: list[Event]) -> dict[str, Any]:
     refused = [row for row in rows if row["event"] == "refused"]
     if refused:
         out["refused"] = [
-            {key: row[key] for key in ("path", "status", "outcome", "why") if key in row}
+            {
+                key: row[key]
+                for key in ("path", "status", "outcome", "why", "error_code")
+                if key in row
+            }
             for row in refused
         ]
     for event, group in (("exchange", "exchanges"), ("http2-exchange", "http2_exchanges")):
@@ -347,7 +351,7 @@ def publish(
     tshark_differs: bool = False,
     keys: Path | None = None,
     embedded: bool = False,
-    http2_clear: int = 0,
+    http2_clear: Sequence[str] | None = None,
 ) -> None:
     """Put a capture, its log and its line of the manifest in place.
 
@@ -365,13 +369,13 @@ def publish(
             programs logged, and what tshark sees with it, are then groups of their own,
             `log_decrypted` and `tshark_decrypted`.
         embedded: the capture holds the keys itself: they are not stored beside it.
-        http2_clear: the server's port where WebSocket is in HTTP/2, in clear: its groups are
-            `log_http2` and `tshark_http2`, and `tshark` does not look into HTTP/2.
+        http2_clear: WebSocket is in HTTP/2, in clear, which tshark finds with these options:
+            its groups are `log_http2` and `tshark_http2`, and `tshark` does not look there.
     """
     data = source.read_bytes()
     assert len(data) < MAX_BYTES, f"{name}: {len(data)} bytes"
     (CAPTURES / name).write_bytes(data)
-    hidden = ("--disable-protocol", "http2") if http2_clear else ()
+    hidden = ("--disable-protocol", "http2") if http2_clear is not None else ()
     # Keys within the capture are used without asking.
     hidden = ("--disable-protocol", "tls") if embedded else hidden
     expected: dict[str, Any] = {"tshark": tshark_counts(source, hidden)}
@@ -379,11 +383,11 @@ def publish(
         LOGS.mkdir(exist_ok=True)
         log = LOGS / (Path(name).stem + ".jsonl")
         log.write_text("".join(json.dumps(event) + "\n" for event in events))
-        inside = "_http2" if http2_clear else "_decrypted" if keys else ""
+        inside = "_http2" if http2_clear is not None else "_decrypted" if keys else ""
         if keys and not embedded:
             (CAPTURES / name).with_suffix(".keys").write_bytes(keys.read_bytes())
         if inside:
-            options = with_keys(keys) if keys else as_http2(http2_clear)
+            options = with_keys(keys) if keys else http2_clear or ()
             expected["tshark" + inside] = tshark_counts(source, options)
         counted = expected["log" + inside] = log_counts(events)
         if not tshark_differs:

@@ -229,11 +229,38 @@ class Pair:
         randomness = random.Random(str(facts["cipher"]))
         for step in steps:
             step(end, randomness)
-        end.close(1000, "done")
+        if not session.notified:
+            end.close(1000, "done")
         after = session.ticket()
         session.close()
         thread.join()
         return after
+
+    def fail(
+        self, server: libssl.Context | None, client: libssl.Context, why: str, **more: Any
+    ) -> None:
+        """A handshake that has to fail; without a context the server hangs up at once."""
+
+        def refuse() -> None:
+            connection, _ = self.listener.accept()
+            if server:
+                session = libssl.Session(server, connection, "server")
+                # In TLS 1.3 the server may be done before the client's alert comes.
+                assert not session.handshake() or not session.read()
+                session.close()
+            else:
+                connection.recv(65536)
+                connection.close()
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        connection = socket.create_connection(("127.0.0.1", PORT))
+        port = connection.getsockname()[1]
+        session = libssl.Session(client, connection, "client", NAME)
+        assert not session.handshake(), why
+        self.log.add(port, "client", "tls-failed", why=why, **more)
+        session.close()
+        thread.join()
 
     def _serve(self, context: libssl.Context, commands: dict[str, Callable[[End], None]]) -> None:
         connection, address = self.listener.accept()
