@@ -104,6 +104,10 @@ class RecordCut:
             (row, begin, at, size) for record, row, at, begin, size in cuts.tolist() if record >= 0
         ]
 
+    def stop(self, direction: cython.Py_ssize_t, row: int) -> None:
+        """Lay nothing of a direction from a row on, in this call."""
+        self.sides[direction].stop = row + 1
+
     def go_back(self, direction: cython.Py_ssize_t) -> None:
         """Take the place in a direction for known again: its hole is put before what comes."""
         self.sides[direction].lost = 0
@@ -194,7 +198,9 @@ class RecordCut:
         if self.sides[d].head < 0:
             self.sides[d].head = cython.cast(cython.int, n)
             self.sides[d].broken = 0
-            self.sides[d].began_lost = self.sides[d].lost
+            self.sides[d].began_lost = 1 if self.sides[d].lost == 1 else 0
+            if self.sides[d].lost:
+                self.sides[d].lost = 1
             self.sides[d].seen = 0
         else:
             self.links[self.sides[d].tail].next = cython.cast(cython.int, n)
@@ -296,7 +302,7 @@ class RecordCut:
     @cython.cfunc
     def _lose(self, d: cython.Py_ssize_t) -> cython.int:
         """Where the next record begins is not known: what was read is part of the hole."""
-        self.sides[d].lost = 1
+        self.sides[d].lost = 1 if self.sides[d].head >= 0 else 2  # 2: with the next piece
         self.sides[d].have = 0
         self.sides[d].left = 0
         return 0
@@ -412,6 +418,8 @@ class RecordCut:
         for k in range(self._cuts):
             r = self.cuts[k].record
             if r < 0:
+                if self._is_stopped(self.cuts[k].row):
+                    continue
                 self.out[o] = self.rows[self.cuts[k].row]
                 if r == -2:
                     self.out[o].kind = _FRAMING
@@ -428,6 +436,12 @@ class RecordCut:
             if self.cuts[k].at + self.out[o - 1].span >= self.records[r].wire:
                 self._turn(begun, o)
         return self._arrays["out"][:o].copy()
+
+    @cython.cfunc
+    def _is_stopped(self, i: cython.Py_ssize_t) -> cython.bint:
+        """Say whether a row comes behind a record that waits."""
+        stop: cython.int = self.sides[self.rows[i].direction].stop
+        return 0 < stop <= i + 1
 
     @cython.cfunc
     def _piece(

@@ -156,7 +156,8 @@ HOLE: Final = 2  # bytes whose records are not known, up to the next header that
 # What came of it:
 OPENED_RECORD: Final = 3  # application data; content is what it holds
 FRAMING_RECORD: Final = 4  # handshake, alert, ticket: nothing for the stream above
-SHUT_RECORD: Final = 5  # application data that stays unread; content is its size, or UNKNOWN
+SHUT_RECORD: Final = 5  # application data that stays unread; content is its size, or UNKNOWN,
+# or 0 where nobody will read what follows either
 WAITING_RECORD: Final = 6  # for keys
 
 UNKNOWN: Final = -1
@@ -196,6 +197,7 @@ SIDE = row_dtype(
         ("have", "<i4"),  # bytes of the header read
         ("length", "<i4"),  # of the body
         ("seen", "<i4"),  # bytes of all pieces
+        ("stop", "<i4"),  # 1 + the row from which on none is laid; 0: all are
         ("version", "<u2"),
         ("type", "u1"),
         ("lost", "u1"),  # where the next record begins is not known

@@ -33,6 +33,9 @@ _CLIENT_HELLO: Final = 1
 _SERVER_HELLO: Final = 2
 _COLUMNS: Final = ("direction", "type", "version", "start", "length", "fate")
 
+_SHORTEST: Final = 22
+"""Bytes of the shortest record of application data: header, content type, tag."""
+
 Opener = Callable[[int, int, Any], Any]
 
 
@@ -116,7 +119,10 @@ class Unwrapper:
         self._openers: dict[int, Opener] = {}
         self._overheads: dict[int, int] = {}  # by direction; -1 where it is not constant
         self._unsettled: dict[int, int] = {}  # hole by direction, in this call
-        self._contents: list[int] = []  # of the records of this call
+        # Of the records of this call: columns, contents, and how far overheads were noted.
+        self._columns: list[list[int]] = []
+        self._contents: list[int] = []
+        self._noted = 0
         self._findings: list[Finding] = []
 
     @property
@@ -202,7 +208,11 @@ class Unwrapper:
         if len(found):
             self._open(found, rows, data)
             stops = self._stops(found)
+        for direction, (row, _) in stops.items():
+            self._cut.stop(direction, row)
         laid: Rows = self._cut.lay()
+        for direction in stops:
+            self._cut.stop(direction, -1)
         left_over = {direction: (row, at) for direction, row, at in self._cut.left()}
         for direction, (row, at) in {**left_over, **stops}.items():
             kept = _kept(rows, data, direction, row, at)
@@ -313,7 +323,7 @@ class Unwrapper:
         columns = [found[name].tolist() for name in _COLUMNS]
         fates = columns[-1]
         contents, skips = [0] * len(fates), found["skip"].tolist()
-        self._contents = contents
+        self._columns, self._contents, self._noted = columns, contents, 0
         openers = self._openers
         for index, (direction, kind, version, start, length, fate) in enumerate(
             zip(*columns, strict=True)
@@ -360,7 +370,7 @@ class Unwrapper:
         if direction in self._waiting:
             return layout.WAITING_RECORD, 0, 0
         if slot in self._closed:
-            return layout.SHUT_RECORD, UNKNOWN, 0
+            return layout.SHUT_RECORD, 0, 0
         if not self._ring:
             return self._keyless(direction)
         pieces = self._cut.pieces(int(found["first"][index]), int(found["pieces"][index]))
@@ -380,9 +390,9 @@ class Unwrapper:
             return self._keyless(direction)
         else:
             self._openers.setdefault(direction, decryptor.opener(side))
-        self._settle(direction, found, decryptor.skipped[side] - before, opened)
+        self._settle(direction, index, found, decryptor.skipped[side] - before, opened)
         if opened is None:
-            return layout.SHUT_RECORD, self._expected(direction, found, index), 0
+            return layout.SHUT_RECORD, self._expected(direction, index), 0
         if decryptor.finished_seen[side] and session.finished[side] == NULL:
             session.finished[side] = int(found["done_time"][index])
             session.finished_packets[side] = int(found["done_packet"][index])
@@ -415,7 +425,7 @@ class Unwrapper:
             self._openers.pop(direction, None)
             return layout.WAITING_RECORD, 0, 0
         self._close(slot)
-        return layout.SHUT_RECORD, UNKNOWN, 0
+        return layout.SHUT_RECORD, 0, 0
 
     def _is_early(self, slot: int) -> bool:
         """Say whether the other side's hello, which tells what keys fit, may still come."""
@@ -435,9 +445,9 @@ class Unwrapper:
         if not session.lost_packets[side]:
             session.lost_packets[side] = int(found["done_packet"][index])
         if fate == layout.BROKEN_RECORD:
-            session.decryptor.lost(side, 1)
-            return fate, self._expected(direction, found, index), 0
-        session.decryptor.lost(side)
+            session.decryptor.lost(side, 1, 1)
+            return fate, self._expected(direction, index), 0
+        session.decryptor.lost(side, 0, int(found["wire"][index]) // _SHORTEST + 1)
         self._openers.pop(direction, None)
         if not goes_on:
             self._unsettled[direction] = index
@@ -445,25 +455,38 @@ class Unwrapper:
             self._unsettled.pop(direction, None)
         return fate, UNKNOWN, goes_on
 
-    def _expected(self, direction: int, found: Rows, index: int) -> int:
-        """Return how many bytes a record holds that cannot be read."""
-        overhead = self._overheads.get(direction, -1)
-        if overhead < 0:
-            return UNKNOWN
-        return max(0, int(found["length"][index]) - overhead)
+    def _overhead(self, direction: int, index: int) -> int:
+        """Return by how much records before this one were longer than their content; or -1."""
+        directions, _, _, _, lengths, fates = self._columns
+        while self._noted < index:
+            place = self._noted
+            self._noted += 1
+            if fates[place] == layout.OPENED_RECORD:
+                found = lengths[place] - self._contents[place]
+                known = self._overheads.get(directions[place], found)
+                self._overheads[directions[place]] = found if found == known else -1
+        return self._overheads.get(direction, -1)
 
-    def _settle(self, direction: int, found: Rows, lost: int, opened: Any) -> None:
+    def _expected(self, direction: int, index: int) -> int:
+        """Return how many bytes a record holds that cannot be read."""
+        overhead = self._overhead(direction, index)
+        return UNKNOWN if overhead < 0 else max(0, self._columns[4][index] - overhead)
+
+    def _settle(self, direction: int, index: int, found: Rows, lost: int, opened: Any) -> None:
         """Say how much the hole before a record held, if that is certain.
 
         Args:
             direction: of the record.
+            index: of the record.
             found: all records.
             lost: records that are proven to be lost before it.
             opened: what it holds; None if that is not known.
         """
         hole = self._unsettled.pop(direction, None)
-        overhead = self._overheads.get(direction, -1)
-        if hole is None or opened is None or overhead < 0 or lost <= 0:
+        if hole is None or opened is None or lost <= 0:
+            return
+        overhead = self._overhead(direction, index)
+        if overhead < 0:
             return
         content = int(found["wire"][hole]) - lost * (HEADER_BYTES + overhead)
         self._contents[hole] = content if content >= 0 else UNKNOWN
