@@ -120,7 +120,7 @@ def test_a_header_that_cannot_be_begins_a_hole_up_to_the_next():
     traffic.data(0, seal(0, b"one"))
     traffic.data(0, b"\x17\x09garbage")
     traffic.data(0, b"more" + seal(1, b"a longer second one"))
-    made, _, found = cut(traffic)
+    _made, _, found = cut(traffic)
     assert found["fate"].tolist() == [layout.WHOLE_RECORD, layout.HOLE, layout.WHOLE_RECORD]
     assert found["wire"].tolist() == [5 + 8 + 3, 9 + 4, 5 + 8 + 19]
 

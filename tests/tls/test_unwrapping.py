@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import numpy as np
@@ -64,7 +65,7 @@ def run(traffic: Traffic, cuts=(), made: Unwrapper | None = None, slots=1, is_tl
     if is_tls is None:
         is_tls = np.ones(2 * slots, bool)
     bounds = sorted({0, len(traffic.rows), *(c for c in cuts if c < len(traffic.rows))})
-    for begin, end in zip(bounds, bounds[1:], strict=False):
+    for begin, end in itertools.pairwise(bounds):
         batch = traffic.batch(begin, end, slots=slots, last=end == len(traffic.rows))
         rows = made.push(batch, is_tls)
         seen.take(rows, batch.records.data)
@@ -117,7 +118,7 @@ def test_content_is_that_of_the_records_and_every_byte_is_accounted_for(sizes, s
             ends = sorted((int(each["into"]), int(each["into"] + each["span"])) for each in pieces)
             assert ends[0][0] == 0
             assert ends[-1][1] == row["length"]
-            assert all(one[1] == two[0] for one, two in zip(ends, ends[1:], strict=False))
+            assert all(one[1] == two[0] for one, two in itertools.pairwise(ends))
 
 
 @given(seed=st.integers(0, 2**32), cuts=st.lists(st.integers(0, 300), max_size=8))
@@ -235,7 +236,7 @@ def test_records_wait_for_keys_that_come_behind_them(cuts):
         traffic.ack(1)
     seen = Seen()
     bounds = [0, *cuts, 6]
-    for begin, end in zip(bounds, bounds[1:], strict=False):
+    for begin, end in itertools.pairwise(bounds):
         batch = traffic.batch(begin, end, slots=1, last=end == 6)
         if end == 6:
             batch.records.secrets = [(6, LINE)]
