@@ -16,9 +16,9 @@ from analyzer.http.handover import (
     ACKED,
     DIRECTION,
     KIND,
-    LENGTH,
     OFFSET,
     PACKET,
+    SPAN,
     TIME,
     WIRE,
     Piece,
@@ -126,7 +126,7 @@ class Conversation(Messages):
 
     def _payload(self, side: Side, piece: Piece) -> None:
         row = piece.row
-        side.seen = row[OFFSET] + row[LENGTH]
+        side.seen = row[OFFSET] + row[SPAN]
         if row[KIND] != DATA:
             self._pairs.meter[0] += row[WIRE]
             self._gap(side, piece)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from analyzer.columns import Rows, insert
-from analyzer.tcp.bytestream import CHUNK, DATA, GAP_CUT, StreamBatch
+from analyzer.tcp.bytestream import CHUNK, DATA, GAP_CUT, StreamBatch, within
 
 Row = tuple[int, ...]
 """One CHUNK row as a tuple."""
@@ -30,6 +30,10 @@ assert CHUNK.names is not None
     WIRE,
     KIND,
     FLAGS,
+    SPAN,
+    DONE_PACKET,
+    DONE_TIME,
+    TLS,
 ) = range(len(CHUNK.names))
 
 
@@ -80,17 +84,20 @@ class Piece:
 def tail(row: Row, at: int) -> Row:
     """Return `row` from byte `at` on: the head before it took the packet's wire bytes."""
     changed = list(row)
+    passed = within(at, row[SPAN], row[LENGTH])
     changed[START] += at
-    changed[OFFSET] += at
-    changed[INTO] += at
+    changed[OFFSET] += passed
+    changed[INTO] += passed
+    changed[TLS] -= within(at, row[TLS], row[LENGTH]) if row[TLS] else 0
     changed[LENGTH] -= at
+    changed[SPAN] -= passed
     changed[WIRE] = 0
     return tuple(changed)
 
 
 def end_row(direction: int, time: int) -> Row:
     """Return a row of no packet, for what ends with its connection."""
-    row = [0] * (FLAGS + 1)
+    row = [0] * (TLS + 1)
     row[DIRECTION], row[TIME] = direction, time
     return tuple(row)
 

@@ -19,7 +19,7 @@ from analyzer.http.results import Results
 from analyzer.options import Options
 from analyzer.tcp.bytestream import DATA, GAP_CUT, StreamBatch
 
-_SHORT = ("kind", "direction", "offset", "length", "time", "wire")
+_SHORT = ("kind", "direction", "offset", "length", "span", "time", "wire")
 """What Conversation.passes has to know of a row: making a whole one costs more."""
 
 _BLOCK = 1024

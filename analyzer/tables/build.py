@@ -345,6 +345,8 @@ def _frame_rows(rows: Rows) -> TableRows:
 _COSTS = (
     "transfer_bytes",
     "ws_header_bytes",
+    "http_bytes",
+    "tls_bytes",
     "packet_header_bytes",
     "ack_bytes",
     "retransmitted_bytes",
@@ -379,8 +381,6 @@ def _message_rows(batch: WebSocketBatch, options: Options) -> TableRows:
         "direction": _small(rows, "sender"),
         "type": lambda: (rows["opcode"] - 1).astype(np.int8),
         "compressed": _small(rows, "compressed"),
-        "http_bytes": lambda: np.zeros(count, np.int64),
-        "tls_bytes": lambda: np.zeros(count, np.int64),
         "wire_bytes": wire,
         "overhead_ratio": overhead,
         "delivery_us": lambda: _between(rows["time_first"], rows["time_last"]),

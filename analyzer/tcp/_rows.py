@@ -76,6 +76,9 @@ class RowWriter(AssemblerState):
         self.chunks[n].wire = self.wire
         self.chunks[n].kind = kind
         self.chunks[n].flags = self.row_flags
+        self.chunks[n].span = length
+        self.chunks[n].done_packet = self.chunks[n].done_time = 0
+        self.chunks[n].tls = 0
         self.wire = 0
         self.row_count = n + 1
         return 0

@@ -41,6 +41,10 @@ ctypedef struct Chunk:
     int wire
     unsigned char kind
     unsigned char flags
+    int span
+    long long done_packet
+    long long done_time
+    int tls
 
 ctypedef struct Connection:
     long long tcp_stream

@@ -23,6 +23,7 @@ PURE = 4  # no payload: SYN, ACK, window update, probe
 FIN = 5  # the direction ends here; stands behind its data
 RESET = 6  # RST seen, sent by this direction
 DUPLICATE = 7  # a packet that the capture holds twice, whole
+FRAMING = 8  # span bytes that only a protocol below speaks of: a TLS handshake, a ticket
 
 CHUNK = row_dtype(
     [
@@ -42,6 +43,11 @@ CHUNK = row_dtype(
         # summed over a connection's rows they are its wire bytes
         ("kind", "u1"),
         ("flags", "u1"),  # TCP flags, low 8 bits
+        ("span", "<i4"),  # bytes of the packet's payload that the row stands for: length,
+        # and what frames it (a record's header and tag)
+        ("done_packet", "<i8"),  # that made the record whole, if it is another; else 0
+        ("done_time", "<i8"),  # ns: when it did; good where done_packet is
+        ("tls", "<i4"),  # the part of span - length that is TLS; the rest is HTTP/2
     ]
 )
 """One piece of one packet, in stream order per direction.
@@ -51,7 +57,18 @@ begins at the offset where the one before ended. Bytes held for their turn come 
 the hole before them fills, with the `packet` and `time` of their own capture and the
 `ready` of the filling. A row of GAP_LOST bears the packet, time, header_bytes 0,
 payload 0 and wire 0 of the packet at which the verdict fell.
+
+Rows of the tcp stage have span = length. Where tls or http/2 took a frame away, the row is
+shorter than what it stands for, and DATA rows with length 0 and a span are what is left of
+a packet in which a record only begins or ends. Byte k of such a row lies at stream offset
+offset + k * span // length: `within`.
 """
+
+
+def within(count: int, span: int, length: int) -> int:
+    """Return how many bytes of TCP's stream the first `count` of a row's bytes stand for."""
+    return count if span == length else count * span // max(1, length)
+
 
 CONNECTION = row_dtype(
     [
