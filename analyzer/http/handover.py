@@ -34,6 +34,8 @@ assert CHUNK.names is not None
     DONE_PACKET,
     DONE_TIME,
     TLS,
+    LINK,
+    IP,
 ) = range(len(CHUNK.names))
 
 
@@ -97,7 +99,7 @@ def tail(row: Row, at: int) -> Row:
 
 def end_row(direction: int, time: int) -> Row:
     """Return a row of no packet, for what ends with its connection."""
-    row = [0] * (TLS + 1)
+    row = [0] * (IP + 1)
     row[DIRECTION], row[TIME] = direction, time
     return tuple(row)
 
