@@ -135,6 +135,15 @@ class Handover:
         self._places.append(self.at)
         self._inserted.append(tuple(row))
 
+    def put(self, row: Row, content: bytes | None = None) -> None:
+        """Let a row leave that a stage made; `content` is put into the batch's buffer."""
+        if content is not None:
+            changed = list(row)
+            changed[START] = self.stream.records.append(content)
+            row = tuple(changed)
+        self._places.append(self.at)
+        self._inserted.append(row)
+
     def place(self) -> tuple[int, int]:
         """Return a mark for the place reached, for `positions`."""
         return self.at, len(self._inserted)

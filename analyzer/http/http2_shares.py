@@ -8,6 +8,7 @@ docs/numbers.md. Knows rows and offsets. Must not know frames. Used by http.http
 from __future__ import annotations
 
 from collections import deque
+from typing import Any
 
 from analyzer.http.handover import HEADER_BYTES, INTO, IP, LINK, PAYLOAD, TLS, WIRE, Row
 
@@ -20,7 +21,7 @@ class Account:
     """What one stream costs: lists by the side of TCP that sent it.
 
     Attributes:
-        slot: borrowed for a WebSocket's frames; -1 without one.
+        slot: borrowed for a WebSocket's frames; -1 without one; owner: its Stream.
         link, ip, tcp: headers; stream: payload of TCP; again: payload sent again.
         tls: the part of `stream` that TLS added; http: that of HTTP/2's frames and heads.
         packets: that begin with its bytes; acks, ack_bytes: pure ACKs of its bytes.
@@ -30,11 +31,12 @@ class Account:
 
     __slots__ = (
         *("ack_bytes", "acks", "again", "behind", "http", "ip", "link", "packets"),
-        *("shown", "slot", "stream", "tcp", "tls"),
+        *("owner", "shown", "slot", "stream", "tcp", "tls"),
     )
 
     def __init__(self) -> None:
         self.slot = -1
+        self.owner: Any = None
         self.link = [0, 0]
         self.ip = [0, 0]
         self.tcp = [0, 0]

@@ -32,6 +32,7 @@ class Results:
             taken for the start of HTTP.
         groups: what plain exchanges are to each other.
         store: how much of their bodies is kept.
+        ended: borrowed slots whose streams have ended with the batch.
     """
 
     def __init__(self, options: Options) -> None:
@@ -53,6 +54,7 @@ class Results:
         self.exchanges: list[Exchange] = []
         self.groups.released = self.exchanges
         self.clients: list[tuple[int, int]] = []
+        self.ended: list[int] = []
         self.findings: list[Finding] = []
         self.handover = Handover(stream)
 

@@ -14,6 +14,7 @@ from analyzer.http.conversation import Conversation
 from analyzer.http.events import HttpBatch
 from analyzer.http.handover import DIRECTION, KIND, PACKET, START, Piece
 from analyzer.http.head import MAYBE, NEITHER, recognise
+from analyzer.http.http2 import Http2Connection
 from analyzer.http.opening import NO_PAYLOAD, Opening, open_attempt, switch
 from analyzer.http.results import Results
 from analyzer.options import Options
@@ -32,7 +33,7 @@ class HttpStage:
 
     def __init__(self, options: Options) -> None:
         self._results = Results(options)
-        self._conversations: dict[int, Conversation] = {}
+        self._conversations: dict[int, Conversation | Http2Connection] = {}
         self._openings: dict[int, Opening] = {}
         self._holding: dict[int, int] = {}  # slot: bytes held back, oldest first
         self._held = 0
@@ -55,6 +56,7 @@ class HttpStage:
             at = self._block(batch, at, min(at + _BLOCK, count))
         results.handover.at = count
         for slot in batch.ended:
+            conversation: Conversation | Http2Connection | None
             conversation = self._conversations.pop(slot, None)
             self._held -= self._holding.pop(slot, 0)
             opening = self._openings.pop(slot, None)
@@ -62,8 +64,10 @@ class HttpStage:
                 conversation = Conversation.behind(opening, results)
             if conversation is not None:
                 conversation.end(batch.connections[slot])
+        ended = results.ended + list(batch.ended)
+        for slot in ended:
             results.stay(slot)
-        self._stale = list(batch.ended)
+        self._stale = ended
         if last:
             results.groups.finish()
         return HttpBatch(
@@ -73,7 +77,7 @@ class HttpStage:
             results.handover.positions(results.marks),
             results.handshakes,
             results.exchanges,
-            list(batch.ended),
+            ended,
             results.http_bytes,
             results.findings,
             results.clients,
@@ -127,8 +131,10 @@ class HttpStage:
             self._account(slot, conversation, piece.row[PACKET])
         return end
 
-    def _account(self, slot: int, conversation: Conversation, packet: int) -> None:
+    def _account(self, slot: int, conversation: Conversation | Http2Connection, packet: int) -> None:
         """Keep the count of what all conversations hold back below its limit."""
+        if conversation.successor is not None:
+            self._conversations[slot] = conversation = conversation.successor
         if conversation.handed_on:
             del self._conversations[slot]
             self._held -= self._holding.pop(slot, 0)
@@ -145,7 +151,10 @@ class HttpStage:
         while self._held > self._results.options.max_held_head_bytes_total:
             oldest = next(iter(self._holding))
             self._held -= self._holding.pop(oldest)
-            self._conversations.pop(oldest).give_up(packet)
+            conversation = self._conversations[oldest]
+            conversation.give_up(packet)
+            if conversation.handed_on:
+                del self._conversations[oldest]
 
     def _open(self, slot: int, piece: Piece, batch: StreamBatch) -> Conversation | None:
         """Return the conversation that has to see a row; None if the short way did."""
