@@ -277,7 +277,8 @@ class Http2Connection:
             side.partial.clear()
             parts, side.parts = side.parts, []
             self._begin(side, number, header, parts[0][0])
-            for row_, begin, end in parts:
+            # The last part is the begin of the piece that is worked on.
+            for row_, begin, end in parts[:-1]:
                 self._share(number, row_, begin, end, side.stream)
                 if side.stream is not None and side.stream.kind in (ATTEMPT, WEBSOCKET):
                     self._emit(side.stream, number, row_, b"", (begin, begin, begin, end))

@@ -119,7 +119,8 @@ class Tunnels:
             row[READY],
             row[OFFSET] + low,
             -1,
-            row[START] + content[0],
+            # What is empty may be of a batch before.
+            row[START] + content[0] if content[1] > content[0] else 0,
             2 * stream.account.slot + side,
             content[1] - content[0],
             row[PAYLOAD],
