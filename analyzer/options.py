@@ -98,6 +98,16 @@ class Options:
     """Encrypted connections taken for WebSockets whose rows in `handshakes` wait for the end
     of the capture, where they get their numbers. About 1 kB each."""
 
+    max_key_log_secrets: int = 262_144
+    """Secrets of TLS key logs kept; those of the session logged longest ago go first. Five
+    each for 50,000 sessions of TLS 1.3, and 80 MB."""
+    max_key_log_line_bytes: int = 4 * KIB
+    """A longer line of a key log is bad. Lines have about 200 bytes; a pre-master secret of
+    the largest Diffie-Hellman group (8,192 bits) makes one of 2,140."""
+    max_skipped_records: int = 1024
+    """Sequence numbers tried behind a gap until one fits a record. A gap of 1 MiB holds 64
+    full records; small ones (WebSocket messages of 100 bytes) come 10 to a packet."""
+
     # --- http
     max_head_bytes: int = 64 * KIB
     """Request line and fields. Apache allows 8 KiB a line, nginx 32 KiB in all."""
