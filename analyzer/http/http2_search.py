@@ -47,7 +47,7 @@ class FrameSearch:
         self._buffer += data
         self._look()
         if not self.found and len(self._buffer) > self._most:
-            self._forget()
+            self.forget()
 
     def given_up(self) -> list[tuple[Row, int, int]]:
         """Return (row, begin, end) of the bytes that are searched no more, once."""
@@ -97,8 +97,8 @@ class FrameSearch:
                 upto = min(behind, end)
                 self._given_up.append((row, skipped, skipped + upto - place))
 
-    def _forget(self) -> None:
-        """Begin anew with what comes next."""
+    def forget(self) -> None:
+        """Give up what is kept: begin anew with what comes next."""
         self._give_up_before(len(self._buffer))
         self._buffer.clear()
         self._rows, self._places, self._looked = [], {}, 0

@@ -17,7 +17,8 @@ from analyzer.http import pairing
 from analyzer.http.events import Exchange
 from analyzer.http.handover import KIND, PACKET, TIME, Row, end_row
 from analyzer.http.head import Head
-from analyzer.http.http2_flow import STALL_NS, Window
+from analyzer.http._http2 import BEHIND, HTTP, Link
+from analyzer.http.http2_flow import STALL_NS, Windows
 from analyzer.http.http2_frames import FrameHeader, error_name, frame_name, parse_content
 from analyzer.http.http2_heads import HeadDecoder, head_of, is_whole
 from analyzer.http.http2_streams import ATTEMPT, EXCHANGE, NEW, WEBSOCKET, Exchanges, Stream
@@ -70,18 +71,22 @@ class Session:
         results: where all goes.
         slot: of the TCP connection.
         client: side of the client.
+        link: its accounts.
         whole: the session was seen from its first byte.
     """
 
-    def __init__(self, results: Results, slot: int, client: int, *, whole: bool) -> None:
+    def __init__(
+        self, results: Results, slot: int, client: int, link: Link, *, whole: bool
+    ) -> None:
         self.results = results
         self.slot = slot
+        self.link = link
         self.client = client
         self.whole = whole
         options = results.options
         self.streams: dict[int, Stream] = {}
         self.exchanges = Exchanges(results, slot, client)
-        self.tunnels = Tunnels(results, slot)
+        self.tunnels = Tunnels(results, slot, link)
         self.decoders = [
             HeadDecoder(options.max_hpack_table_bytes, options.max_header_list_bytes)
             for _ in range(2)
@@ -89,8 +94,11 @@ class Session:
         self.blocks: list[Block | None] = [None, None]
         self.most = [frames.DEFAULT_FRAME_BYTES, frames.DEFAULT_FRAME_BYTES]
         """Largest payload, by the side that sends it."""
-        self.windows: tuple[Window, Window] | None = (Window(), Window()) if whole else None
         self._first = [frames.DEFAULT_WINDOW, frames.DEFAULT_WINDOW]
+        self.windows: Windows | None = None
+        if whole:
+            self.windows = Windows(link.own, (self._first[0], self._first[1]))
+            link.watched = True
         self._highest = [0, 0]
         self._enabled = not whole
         self._counts: dict[tuple[int, int], list[int]] = {}
@@ -128,9 +136,8 @@ class Session:
     def open_stream(self, number: int, packet: int) -> Stream:
         """Begin a stream; the oldest is let go where there are too many."""
         stream = self.streams[number] = Stream(number)
-        stream.account.owner = stream
         if self.windows is not None:
-            stream.windows = Window(self._first[0]), Window(self._first[1])
+            stream.windows = Windows(stream.account, (self._first[0], self._first[1]))
         limit = self.results.options.max_http2_streams
         if len(self.streams) > limit:
             oldest = next((each for each in self.streams.values() if each.is_over), None)
@@ -144,6 +151,7 @@ class Session:
     def let_go(self, stream: Stream, row: Row, *, is_cut: bool = False) -> None:
         """Let a stream leave; nothing more counts for it."""
         self.streams.pop(stream.number, None)
+        self.link.open.pop(stream.number, None)
         stream.left = True
         if stream.kind == WEBSOCKET:
             self.tunnels.leave(stream, row, is_cut=is_cut)
@@ -155,7 +163,8 @@ class Session:
                 handshake.outcome_reason = "No answer was seen before the stream was given up."
             self.results.handshakes.append(handshake)
         for _, content in stream.early:
-            self.results.http_bytes[2 * self.slot + self.client] += len(content)
+            self.link.own.counted[self.client, HTTP] += len(content)
+        self._release_early(stream)
 
     def begin_upgraded(self, asked: Exchange) -> None:
         """Begin stream 1: the request was sent over HTTP/1.1, its answer comes here.
@@ -198,12 +207,16 @@ class Session:
             )
         return bytes(frame.data)
 
-    def lose_heads(self, side: int, row: Row) -> None:
-        """Header blocks of a direction may have been lost."""
+    def spoil(self, side: int, row: Row) -> None:
+        """Give up the header block in progress of a direction."""
         block, self.blocks[side] = self.blocks[side], None
         if block is not None:
             block.spoilt = True
             self.head(block, side, row)
+
+    def lose_heads(self, side: int, row: Row) -> None:
+        """Header blocks of a direction may have been lost."""
+        self.spoil(side, row)
         self.decoders[side].lose()
         self.whole = False
         self.unwatch_windows()
@@ -232,6 +245,11 @@ class Session:
                 gone.append((tuple(changed), b""))
             stream.early = gone
         self.early_bytes = 0
+
+    def _release_early(self, stream: Stream) -> None:
+        """Count what was kept no more."""
+        self.early_bytes = max(0, self.early_bytes - stream.early_bytes)
+        stream.early, stream.early_bytes = [], 0
 
     # --- frames
 
@@ -295,7 +313,7 @@ class Session:
                 change, self._first[1 - side] = value - self._first[1 - side], value
                 for stream in self.streams.values():
                     if stream.windows is not None:
-                        stream.windows[1 - side].open(change, time)
+                        stream.windows.open(1 - side, change, time)
 
     def _go_away(self, frame: Any, side: int, packet: int) -> None:
         who = "client" if side == self.client else "server"
@@ -313,9 +331,9 @@ class Session:
         windows = self.windows
         if windows is None or count == 0:
             return
-        allowed = windows[side].use(count, row[TIME])
+        allowed = windows.use(side, count, row[TIME])
         if stream is not None and stream.windows is not None:
-            allowed = stream.windows[side].use(count, row[TIME]) and allowed
+            allowed = stream.windows.use(side, count, row[TIME]) and allowed
         if not allowed:
             who = "client" if side == self.client else "server"
             text = f"the {who} sent more than its window"
@@ -327,7 +345,7 @@ class Session:
         windows = self.windows if header.stream == 0 else stream.windows if stream else None
         if windows is None:
             return
-        stalled = windows[1 - side].open(frame.window_increment, row[TIME])
+        stalled = windows.open(1 - side, frame.window_increment, row[TIME])
         if stalled >= STALL_NS:
             who = "client" if side != self.client else "server"
             what = f"stream {header.stream}" if header.stream else "the connection"
@@ -416,6 +434,7 @@ class Session:
                 packet = stream.early[0][0][PACKET]
                 self.find(findings.HANDSHAKE_EARLY_DATA, packet, stream.early_bytes)
             self.tunnels.open(stream, handshake)
+            self._release_early(stream)
             self._tell_ends(stream, row)
 
     def _tell_ends(self, stream: Stream, row: Row) -> None:
@@ -436,6 +455,7 @@ class Session:
         if stream.ended[side]:
             return
         stream.ended[side] = True
+        self._note_over(stream)
         if stream.kind == WEBSOCKET:
             self.tunnels.ended(stream, side, row[TIME])
         elif stream.kind == EXCHANGE:
@@ -443,6 +463,12 @@ class Session:
         elif stream.kind == ATTEMPT and stream.handshake is not None and side != self.client:
             # A refusal's body has ended; the client need not end its side.
             stream.ended[self.client] = True
+            self._note_over(stream)
+
+    def _note_over(self, stream: Stream) -> None:
+        if stream.is_over:
+            stream.account.over = True
+            self.link.open.pop(stream.number, None)
 
     def reset(self, stream: Stream, side: int, code: int, row: Row) -> None:
         """RST_STREAM was sent."""
@@ -450,6 +476,7 @@ class Session:
             return
         was_over = stream.is_over
         stream.reset_side = side
+        self._note_over(stream)
         who = "client" if side == self.client else "server"
         name = error_name(code)
         if stream.kind == WEBSOCKET:
@@ -461,6 +488,15 @@ class Session:
         elif code not in _ORDINARY or (stream.kind == WEBSOCKET and not was_over):
             text = f"the {who} reset stream {stream.number}: {name}"
             self.find(findings.HTTP2_STREAM_RESET, row[PACKET], text)
+
+    def is_acknowledged(self, stream: Stream) -> bool:
+        """Say whether both sides have the last byte of a stream."""
+        behind = stream.account.counted[:, BEHIND].tolist()
+        return all(
+            stretches.acked >= reached
+            for stretches, reached in zip(self.link.acks, behind, strict=True)
+            if reached
+        )
 
     def finish(self, tcp: Any, resets: list[int], row: Row) -> None:
         """Settle what is unfinished: the TCP connection has ended."""
@@ -476,6 +512,7 @@ class Session:
     def unwatch_windows(self) -> None:
         """Bytes were lost: nothing is known of the windows any more."""
         self.windows = None
+        self.link.watched = False
         for stream in self.streams.values():
             stream.windows = None
 

@@ -15,8 +15,8 @@ from analyzer.http.events import Exchange, Handshake
 from analyzer.http.groups import Caller
 from analyzer.http.handover import PACKET, Row
 from analyzer.http.head import Head
-from analyzer.http.http2_flow import Window
-from analyzer.http.http2_shares import Account
+from analyzer.http._http2 import Account
+from analyzer.http.http2_flow import Windows
 from analyzer.http.pairing import Transaction
 from analyzer.http.polling import PAUSE_NS, PAUSE_ROUND_TRIPS, round_trip
 from analyzer.http.results import Results
@@ -44,7 +44,7 @@ class Stream:
         transaction: exchange or attempt; None where none was seen to begin.
         content: bytes of content so far, by side.
         reader: wants the request's content; that of the answer is the transaction's.
-        windows: by side that sends; None where they are not known.
+        windows: None where they are not known.
         early: (row, payload) that came before the answer to an attempt.
         lost: bytes in gaps, by side.
         left: it is in no table of streams any more, and waits for its last ACK.
@@ -58,13 +58,13 @@ class Stream:
     def __init__(self, number: int) -> None:
         self.number = number
         self.kind = NEW
-        self.account = Account()
+        self.account = Account(self)
         self.ended = [False, False]
         self.reset_side = -1
         self.transaction: Transaction | None = None
         self.content = [0, 0]
         self.reader: RequestReader | None = None
-        self.windows: tuple[Window, Window] | None = None
+        self.windows: Windows | None = None
         self.early: list[tuple[Row, bytes]] = []
         self.early_bytes = 0
         self.lost = [0, 0]

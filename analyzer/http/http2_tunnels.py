@@ -8,13 +8,11 @@ slots. Must not know frames' bytes or heads. Used by http.http2 and http.http2_s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 from analyzer.columns import NULL
 from analyzer.http.events import Handshake
 from analyzer.http.handover import (
-    ACKED,
     DIRECTION,
     DONE_PACKET,
     DONE_TIME,
@@ -33,17 +31,41 @@ from analyzer.http.handover import (
     START,
     TIME,
     TLS,
-    WIRE,
     Row,
 )
-from analyzer.http.http2_shares import Account, tls_share
+from analyzer.http._http2 import (
+    ACK_BYTES,
+    ACKS,
+    AGAIN,
+    HTTP,
+    PACKETS,
+    SHOWN,
+    STREAM,
+    TCP,
+)
+from analyzer.http._http2 import IP as IP_BYTES
+from analyzer.http._http2 import LINK as LINK_BYTES
+from analyzer.http._http2 import Link
 from analyzer.http.http2_streams import WEBSOCKET, Stream
 from analyzer.http.results import Results
-from analyzer.tcp.bytestream import DATA, END_CLOSED, END_OPEN, FRAMING, PURE
+from analyzer.tcp.bytestream import DATA, END_CLOSED, END_OPEN
 from analyzer.tcp.lifecycle import State
 
 _ENDINGS: Final = ("fin_time", "closed_time")
 _SIDES: Final = ("fin_side", "reset_side")
+
+
+_COLUMNS: Final = {
+    "packets": PACKETS,
+    "link_bytes": LINK_BYTES,
+    "ip_bytes": IP_BYTES,
+    "tcp_bytes": TCP,
+    "retransmitted_bytes": AGAIN,
+    "stream_bytes": STREAM,
+    "pure_acks": ACKS,
+    "pure_ack_bytes": ACK_BYTES,
+}
+_SUMMANDS: Final = ("link_bytes", "ip_bytes", "tcp_bytes", "retransmitted_bytes", "stream_bytes")
 
 
 class Tunnels:
@@ -52,16 +74,13 @@ class Tunnels:
     Args:
         results: where rows and ends go.
         slot: of the TCP connection.
-
-    Attributes:
-        acks: what the row in work acknowledges, by the account of a WebSocket that has sent
-            it, until a row of that WebSocket says so.
+        link: its accounts.
     """
 
-    def __init__(self, results: Results, slot: int) -> None:
+    def __init__(self, results: Results, slot: int, link: Link) -> None:
         self._results = results
         self._slot = slot
-        self.acks: dict[Account, int] = {}
+        self._link = link
         self._given: tuple[dict[str, int], dict[str, int]] = ({}, {})
         self._given_http = [0, 0]
 
@@ -83,6 +102,8 @@ class Tunnels:
         tcp["timed_out"][slot] = 0
         tcp["state"][slot], tcp["end"][slot] = State.ESTABLISHED, END_OPEN
         stream.kind = WEBSOCKET
+        if not stream.is_over:
+            self._link.open[stream.number] = stream.account
         if handshake is not None:
             handshake.slot = slot
             results.upgrades.append(handshake)
@@ -91,7 +112,9 @@ class Tunnels:
         for row, content in early:
             changed = list(row)
             changed[DIRECTION] = 2 * slot + (row[DIRECTION] & 1)
-            self._begin_acks(stream.account, row[DIRECTION] & 1, row[OFFSET])
+            shown = stream.account.counted[row[DIRECTION] & 1]
+            if shown[SHOWN] < 0:
+                shown[SHOWN] = row[OFFSET]
             results.handover.put(tuple(changed), content if row[KIND] == DATA else None)
 
     # --- rows
@@ -112,7 +135,7 @@ class Tunnels:
         tls = 0
         if span != length:
             low, high = low * span // length, high * span // length
-            tls = tls_share(row, low, high, span)
+            tls = row[TLS] * high // span - row[TLS] * low // span
         return (
             row[PACKET],
             row[TIME],
@@ -136,96 +159,6 @@ class Tunnels:
             row[LINK],
             row[IP],
         )
-
-    def put(self, stream: Stream, side: int, row: Row) -> None:
-        """Let a row of `row_of` leave."""
-        account = stream.account
-        if self.acks and account in self.acks:
-            changed = list(row)
-            changed[ACKED] = self.acks.pop(account)
-            row = tuple(changed)
-        if account.shown[side] < 0:
-            self._begin_acks(account, side, row[OFFSET])
-        self._results.handover.put(row)
-
-    def _begin_acks(self, account: Account, side: int, offset: int) -> None:
-        # The walk takes the first byte that it sees for the first that is not acknowledged.
-        if account.shown[side] < 0:
-            account.shown[side] = offset
-
-    def framing(self, stream: Stream, side: int, row: Row) -> None:
-        """Let a row leave that holds nothing but what frames the next bytes."""
-        changed = list(row)
-        changed[ACKED], changed[WIRE] = -1, 0
-        changed[DIRECTION] = 2 * stream.account.slot + side
-        self.put(stream, side, tuple(changed))
-
-    def acknowledged(
-        self, row: Row, side: int, found: Iterable[tuple[Account, int, int]], old: int
-    ) -> None:
-        """Share an ACK out to the streams whose bytes it newly covers.
-
-        Args:
-            row: that brings it.
-            side: its sender.
-            found: (account, begin, end) of bytes that `side` has received.
-            old: what was acknowledged before; -1 if nothing was.
-        """
-        acked, is_pure = row[ACKED], row[KIND] == PURE and row[WIRE] > 0
-        other = 1 - side
-        last: Account | None = None
-        for account, low, high in found:
-            last = account
-            cost = 0
-            if is_pure and old >= 0:
-                before = account.ack_bytes[side]
-                account.take_ack(side, row, low - old, high - old, acked - old)
-                cost = account.ack_bytes[side] - before
-            if account.slot < 0:
-                continue
-            if not is_pure:
-                self.acks[account] = high
-                account.shown[other] = max(account.shown[other], high)
-                continue
-            if account.shown[other] != low:
-                self._ack_row(row, account, side, low, 0)
-            self._ack_row(row, account, side, high, cost)
-            account.shown[other] = high
-        if last is not None and is_pure and old >= 0:
-            last.acks[side] += 1
-            last.packets[side] += 1
-
-    def _ack_row(self, row: Row, account: Account, side: int, acked: int, cost: int) -> None:
-        changed = [0] * len(row)
-        changed[: OFFSET + 1] = row[: OFFSET + 1]
-        changed[ACKED] = acked
-        changed[DIRECTION] = 2 * account.slot + side
-        changed[WIRE] = changed[HEADER_BYTES] = cost
-        changed[KIND] = PURE if cost else FRAMING
-        self._results.handover.put(tuple(changed))
-
-    def settle_acks(self, row: Row, side: int) -> None:
-        """Show the ACKs of a row with payload to those that it has no payload of."""
-        for account, acked in self.acks.items():
-            if account.slot >= 0:
-                self._ack_row(row, account, side, acked, 0)
-        self.acks = {}
-
-    def sent_again(
-        self, row: Row, side: int, found: Iterable[tuple[Account, int, int]]
-    ) -> None:
-        """Share a retransmission out to the streams whose bytes it has."""
-        for account, low, high in found:
-            begin, end = low - row[OFFSET], high - row[OFFSET]
-            account.take_again(side, row, begin, end)
-            if account.slot < 0:
-                continue
-            changed = list(row)
-            changed[ACKED], changed[WIRE] = -1, 0
-            changed[OFFSET], changed[INTO] = low, row[INTO] + begin
-            changed[LENGTH] = changed[SPAN] = end - begin
-            changed[DIRECTION] = 2 * account.slot + side
-            self._results.handover.put(tuple(changed))
 
     # --- ends
 
@@ -269,8 +202,9 @@ class Tunnels:
             for name, value in own.items():
                 sums[name][2 * slot + side] = value
                 given[name] = given.get(name, 0) + value
-            results.http_bytes[2 * slot + side] = account.http[side]
-            self._given_http[side] += account.http[side]
+            http = int(account.counted[side, HTTP])
+            results.http_bytes[2 * slot + side] = http
+            self._given_http[side] += http
         results.ended.append(slot)
         batch.give_back(slot)
 
@@ -282,23 +216,14 @@ class Tunnels:
             direction = 2 * self._slot + side
             for name, value in self._given[side].items():
                 sums[name][direction] -= value
-            results.http_bytes[direction] -= self._given_http[side]
+            own = int(self._link.own.counted[side, HTTP])
+            results.http_bytes[direction] += own - self._given_http[side]
 
 
 def _counted(stream: Stream, side: int) -> dict[str, int]:
     """Return a stream's part of DIRECTION."""
-    account = stream.account
-    counted = {
-        "packets": account.packets[side],
-        "link_bytes": account.link[side],
-        "ip_bytes": account.ip[side],
-        "tcp_bytes": account.tcp[side],
-        "retransmitted_bytes": account.again[side],
-        "stream_bytes": account.stream[side],
-        "lost_bytes": stream.lost[side],
-        "pure_acks": account.acks[side],
-        "pure_ack_bytes": account.ack_bytes[side],
-    }
-    names = ("link_bytes", "ip_bytes", "tcp_bytes", "retransmitted_bytes", "stream_bytes")
-    counted["wire_bytes"] = sum(counted[name] for name in names)
+    account = stream.account.counted[side].tolist()
+    counted = {name: account[column] for name, column in _COLUMNS.items()}
+    counted["lost_bytes"] = stream.lost[side]
+    counted["wire_bytes"] = sum(counted[name] for name in _SUMMANDS)
     return counted
