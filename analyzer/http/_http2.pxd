@@ -65,6 +65,7 @@ cdef class Link:
 cdef class RowPath:
     cdef const Chunk[::1] rows
     cdef const unsigned char[::1] data
+    cdef object row_rows
     cdef Chunk[::1] row
     cdef Chunk[::1] out
     cdef object out_rows

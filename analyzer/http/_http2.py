@@ -199,7 +199,9 @@ class RowPath:
     """
 
     def __init__(self) -> None:
-        self.row = record_view(np.zeros(1, CHUNK))
+        # Turning a memoryview back into an array is slow.
+        self.row_rows: Any = np.zeros(1, CHUNK)
+        self.row = record_view(self.row_rows)
         self.out_rows: Any = np.zeros(256, CHUNK)
         self.out = record_view(self.out_rows)
         self.places: Any = np.zeros(256, np.int64)
@@ -245,7 +247,7 @@ class RowPath:
 
     def load(self, row: tuple[int, ...]) -> None:
         """Make a row the one in work."""
-        np.asarray(self.row)[0] = row
+        self.row_rows[0] = row
 
     @cython.cfunc
     def _stands_for(self, count: cython.longlong) -> cython.longlong:
