@@ -148,6 +148,25 @@ class Options:
     max_http_clients: int = 65_536
     """Client identities remembered; the one seen longest ago goes first, and gets a new
     number if it comes again."""
+    max_http2_streams: int = 1024
+    """Streams of one HTTP/2 connection at once, with those that wait for their last ACK:
+    servers announce 100 to 250 as SETTINGS_MAX_CONCURRENT_STREAMS. 2 kB each, and 3 kB more
+    for a WebSocket."""
+    max_http2_frame_bytes: int = 64 * KIB
+    """Payload kept of one HTTP/2 frame that is no DATA; a longer one is not read. Senders
+    keep to 16 KiB unless they were told that they may send more."""
+    max_http2_control_frames: int = 1000
+    """SETTINGS, PING, RST_STREAM or PRIORITY frames of one sender within a second, before they
+    are called a flood."""
+    max_header_block_bytes: int = 64 * KIB
+    """Header block of HTTP/2 with its CONTINUATIONs, as sent. A longer one is not decoded,
+    and neither is one of 1,000 frames."""
+    max_header_list_bytes: int = 256 * KIB
+    """Fields of one HTTP/2 head, decoded, with 32 bytes for each (SETTINGS_MAX_HEADER_LIST_SIZE):
+    a block of 64 KiB can name 256 MiB."""
+    max_hpack_table_bytes: int = 64 * KIB
+    """HPACK's dynamic table, by direction. Chromium and Firefox announce 64 KiB, others keep
+    to the default of 4 KiB."""
 
     # --- websocket
     max_pending_messages: int = 1024

@@ -227,7 +227,7 @@ class TableBuilder:
         return (
             ended.connection,
             tcp.tcp_stream,
-            NULL,
+            NULL if detail is None or detail.http2_stream is None else detail.http2_stream,
             SCHEMES.index(detail.scheme if detail else "ws"),
             detail.http_version if detail else None,
             endpoints.client_ip,
@@ -276,6 +276,7 @@ class TableBuilder:
         return (
             tcp_stream,
             exchange.exchange,
+            NULL if exchange.http2_stream is None else exchange.http2_stream,
             exchange.method,
             exchange.host,
             self._hidden(hide_query, exchange.path),

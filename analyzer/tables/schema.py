@@ -101,6 +101,7 @@ HANDSHAKES = Table(
         _int("handshake", NEVER, "Number of the attempt, from 0 in order of appearance."),
         _int("connection", "not accepted", "The WebSocket connection that it opened."),
         _TCP_STREAM,
+        _int("http2_stream", "HTTP/1.1", "Stream that carries it on an HTTP/2 connection."),
         *_ADDRESSES,
         _enum("scheme", SCHEMES, NEVER, "ws in the clear, wss over TLS."),
         _text("http_version", NOT_SEEN, "HTTP version of the request, such as 1.1."),
@@ -230,6 +231,7 @@ HTTP = Table(
     (
         _TCP_STREAM,
         _int("exchange", NEVER, "Number of the exchange on its TCP connection, from 0."),
+        _int("http2_stream", "HTTP/1.1", "Stream that carries it on an HTTP/2 connection."),
         _text("method", NOT_SEEN, "Method of the request."),
         _text("host", NOT_SENT, "Host field of the request."),
         _text("path", NOT_SEEN, "Request target; secrets in its query are hidden."),

@@ -165,6 +165,7 @@ def handshake_rows(attempts: Sequence[Attempt], *, show_secrets: bool) -> TableR
             row.handshake,
             row.connection,
             row.tcp_stream,
+            _number(detail.http2_stream),
             ends.client_ip,
             ends.client_port,
             ends.server_ip,

@@ -20,6 +20,8 @@ ctypedef struct Chunk:
     long long done_packet
     long long done_time
     int tls
+    int link
+    int ip
 
 ctypedef struct Walk:
     long long connection
