@@ -15,7 +15,7 @@ from analyzer.http.events import Exchange, Handshake
 from analyzer.http.groups import Caller
 from analyzer.http.handover import PACKET, Row
 from analyzer.http.head import Head
-from analyzer.http._http2 import Account
+from analyzer.http._http2_accounts import Account
 from analyzer.http.http2_flow import Windows
 from analyzer.http.pairing import Transaction
 from analyzer.http.polling import PAUSE_NS, PAUSE_ROUND_TRIPS, round_trip
@@ -102,9 +102,7 @@ class Exchanges:
 
     def begin(self, stream: Stream, head: Head, first_time: int, row: Row) -> None:
         """Take up a plain request."""
-        exchange = pairing.exchange_of(
-            self._slot, self._client, head, first_time, row, cut=False
-        )
+        exchange = pairing.exchange_of(self._slot, self._client, head, first_time, row, cut=False)
         exchange.method = head.method or None
         exchange.path = head.target or None
         self._add(stream, exchange)
@@ -253,5 +251,3 @@ class Exchanges:
         """The connection takes no requests any more."""
         if self._caller is not None:
             self._caller.finished = True
-
-

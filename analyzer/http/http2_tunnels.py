@@ -33,7 +33,7 @@ from analyzer.http.handover import (
     TLS,
     Row,
 )
-from analyzer.http._http2 import (
+from analyzer.http._http2_accounts import (
     ACK_BYTES,
     ACKS,
     AGAIN,
@@ -43,9 +43,9 @@ from analyzer.http._http2 import (
     STREAM,
     TCP,
 )
-from analyzer.http._http2 import IP as IP_BYTES
-from analyzer.http._http2 import LINK as LINK_BYTES
-from analyzer.http._http2 import Link
+from analyzer.http._http2_accounts import IP as IP_BYTES
+from analyzer.http._http2_accounts import LINK as LINK_BYTES
+from analyzer.http._http2_accounts import Link
 from analyzer.http.http2_streams import WEBSOCKET, Stream
 from analyzer.http.results import Results
 from analyzer.tcp.bytestream import DATA, END_CLOSED, END_OPEN

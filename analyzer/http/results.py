@@ -12,7 +12,8 @@ import numpy.typing as npt
 from analyzer import findings
 from analyzer.capture.records import RecordBatch
 from analyzer.findings import Finding, Kind
-from analyzer.http._http2 import Link, RowPath
+from analyzer.http._http2 import RowPath
+from analyzer.http._http2_accounts import Link
 from analyzer.http.deliveries import Store
 from analyzer.http.events import Exchange, Handshake
 from analyzer.http.groups import Groups

@@ -153,7 +153,9 @@ class HttpStage:
         self._account(slot, conversation, piece.row[PACKET])
         return True
 
-    def _account(self, slot: int, conversation: Conversation | Http2Connection, packet: int) -> None:
+    def _account(
+        self, slot: int, conversation: Conversation | Http2Connection, packet: int
+    ) -> None:
         """Keep the count of what all conversations hold back below its limit."""
         if conversation.successor is not None:
             self._conversations[slot] = conversation = conversation.successor

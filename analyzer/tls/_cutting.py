@@ -210,7 +210,9 @@ class RecordCut:
             if self.sides[d].left == 0:
                 begin = at
                 while at < length and self.sides[d].have < _HEADER:
-                    if not self._header_byte(d, cython.cast(cython.int, wide(self.data[start + at]))):
+                    if not self._header_byte(
+                        d, cython.cast(cython.int, wide(self.data[start + at]))
+                    ):
                         break
                     at += 1
                 if at > begin:
@@ -281,9 +283,7 @@ class RecordCut:
         return 0
 
     @cython.cfunc
-    def _find(
-        self, start: cython.longlong, at: cython.int, length: cython.int
-    ) -> cython.int:
+    def _find(self, start: cython.longlong, at: cython.int, length: cython.int) -> cython.int:
         """Return where in a row a record of application data may begin; -1 if nowhere.
 
         Its header has 24 bits that are known, and a length that cannot be any: random bytes
