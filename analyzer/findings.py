@@ -144,8 +144,8 @@ TLS_NO_KEYS = _kind(
     NOTE,
     "",
     "Guessed to be a WebSocket over TLS ({detail}): only its handshake and sizes show. Keys would "
-    "show the frames (here in a later version, in Wireshark already): SSLKEYLOGFILE=FILE in the "
-    "environment of Firefox, Chrome or curl; node --tls-keylog=FILE; "
+    "show the frames (--keys FILE): SSLKEYLOGFILE=FILE in the environment of Firefox, Chrome or "
+    "curl; node --tls-keylog=FILE; "
     "ssl.SSLContext.keylog_filename in Python; tls.Config.KeyLogWriter in Go; the agents "
     "jSSLKeyLog or extract-tls-secrets (java -javaagent:) in Java.",
 )
@@ -168,6 +168,40 @@ TLS_RECORDS_LOST = _kind(
     "RFC 8446 5.1",
     "Record boundaries were lost behind bytes that were not captured; records between are not "
     "counted.",
+)
+TLS_RECORDS_MISSING = _kind(
+    "tls-records-missing",
+    WARNING,
+    "RFC 8446 5.1",
+    "Records were lost with bytes that were not captured ({detail}); decryption went on behind "
+    "them where a tag proved the place.",
+)
+TLS_UNREADABLE = _kind(
+    "tls-unreadable",
+    WARNING,
+    "RFC 8446 5.2",
+    "Records whose authentication tag fits no key in the key log: {detail}.",
+)
+TLS_KEYS_INCOMPLETE = _kind(
+    "tls-keys-incomplete",
+    NOTE,
+    "",
+    "The key log has some keys of this session, not those of {detail}.",
+)
+TLS_CANNOT_DECRYPT = _kind(
+    "tls-cannot-decrypt", WARNING, "", "No key log can decrypt this session: {detail}."
+)
+TLS_INNER_ALERT = _kind(
+    "tls-inner-alert", NOTE, "RFC 8446 6", "An alert was sent, encrypted: {detail}."
+)
+TLS_KEY_LOG_LINES = _kind(
+    "tls-key-log-lines", NOTE, "", "Lines of key logs that cannot be used: {detail}."
+)
+TLS_HELD_LIMIT = _kind(
+    "tls-held-limit",
+    WARNING,
+    "",
+    "A session that waits for keys was given up: {detail} is reached.",
 )
 TLS_HELLO_LIMIT = _kind(
     "tls-hello-limit", WARNING, "", "A handshake message was given up: {detail} is reached."

@@ -94,6 +94,14 @@ class Options:
     takes none that is longer, and one with keys for post-quantum groups has 2 KiB."""
     max_hello_bytes_total: int = 16 * MIB
     """Unfinished handshake messages of all connections together; the oldest goes first."""
+    keys: tuple[str, ...] = ()
+    """TLS key logs (SSLKEYLOGFILE) to decrypt with."""
+    follow_keys: bool = False
+    """Whether the key logs may grow while the capture is read: for live captures."""
+    max_held_tls_bytes: int = 64 * MIB
+    """Records that are not whole, and those of sessions whose keys are not known, where keys
+    may still come (a pcapng file can have them anywhere); the session that waits longest is
+    given up first."""
     max_encrypted_attempts: int = 16_384
     """Encrypted connections taken for WebSockets whose rows in `handshakes` wait for the end
     of the capture, where they get their numbers. About 1 kB each."""

@@ -72,6 +72,8 @@ class TableBuilder:
         """
         http = batch.http
         stream = http.stream
+        if tls is not None:
+            self._note_secured(http, tls)
         out = [_frame_rows(batch.frames), _message_rows(batch, self._options)]
         for opened in batch.opened:
             self._client_sides[opened.slot] = opened.client_side
@@ -100,7 +102,7 @@ class TableBuilder:
                 wire = np.asarray(ledger.values["wire_bytes"]).reshape(-1, 2).sum(axis=1)
                 by_slot = dict(zip(http.ended, wire.tolist(), strict=True))
                 out.append(self._connection_rows(batch, by_slot))
-        attempts = self._attempts(batch)
+        attempts = self._attempts(batch, tls)
         if attempts:
             out.append(handshake_rows(attempts, show_secrets=self._options.show_secrets))
         if http.exchanges:
@@ -156,7 +158,14 @@ class TableBuilder:
 
     # --- rows
 
-    def _attempts(self, batch: WebSocketBatch) -> list[Attempt]:
+    def _note_secured(self, http: HttpBatch, tls: TlsBatch) -> None:
+        """Say of attempts inside TLS that they were: http does not know."""
+        for each in (*http.upgrades, *http.handshakes):
+            session = tls.session(each.slot)
+            if session is not None and session.is_decrypted:
+                each.scheme = "wss"
+
+    def _attempts(self, batch: WebSocketBatch, tls: TlsBatch | None) -> list[Attempt]:
         """Return the attempts whose rows are complete, in order of their numbers."""
         stream = batch.http.stream
         rows: list[Attempt] = []
@@ -166,7 +175,10 @@ class TableBuilder:
             endpoints = Endpoints.of(tcp, detail.client_side)
             self._failed.attempted(endpoints)
             self._handshakes = max(self._handshakes, detail.number + 1)
-            rows.append(attempt(detail, tcp, endpoints, connection, first_data_time))
+            session = tls.session(detail.slot) if tls is not None else None
+            if session is not None and not session.is_decrypted:
+                session = None
+            rows.append(attempt(detail, tcp, endpoints, connection, first_data_time, session))
 
         for detail in batch.http.handshakes:
             # Of several attempts on one connection the opening is the first one's alone.

@@ -24,6 +24,7 @@ from analyzer.tables.declare import integer as _int
 from analyzer.tables.declare import text as _text
 from analyzer.tables.declare import time as _time
 from analyzer.tables.declare import us as _us
+from analyzer.tables.tls_schema import HANDSHAKE_COLUMNS
 from analyzer.tables.tls_schema import TLS_SESSIONS as TLS_SESSIONS
 from analyzer.websocket import opcodes
 
@@ -136,6 +137,7 @@ HANDSHAKES = Table(
         _us("first_message_us", "no data frame seen", "End of response to first data frame."),
         _int("request_packet", NOT_SEEN, "Packet with the end of the request head."),
         _int("response_packet", "no response seen", "Packet with the end of the response head."),
+        *HANDSHAKE_COLUMNS,
     ),
 )
 

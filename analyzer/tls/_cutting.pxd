@@ -60,10 +60,12 @@ ctypedef struct Side:
     int have
     int length
     int seen
+    int stop
     unsigned short version
     unsigned char type
     unsigned char lost
     unsigned char broken
+    unsigned char began_lost
 
 cdef class RecordCut:
     cdef public object _arrays
@@ -78,7 +80,7 @@ cdef class RecordCut:
     cdef Py_ssize_t _count
     cdef Py_ssize_t _links
     cdef Py_ssize_t _cuts
-    cdef int _plain(self, Py_ssize_t i)
+    cdef int _plain(self, Py_ssize_t i, int record)
     cdef int _link(self, Py_ssize_t d, Py_ssize_t i, int at, int count)
     cdef int _bytes(self, Py_ssize_t d, Py_ssize_t i)
     cdef int _extend(self, Py_ssize_t d, Py_ssize_t i, int at, int count)
@@ -87,6 +89,7 @@ cdef class RecordCut:
     cdef int _find(self, long long start, int at, int length)
     cdef int _gap(self, Py_ssize_t d, Py_ssize_t i)
     cdef int _close(self, Py_ssize_t d, Py_ssize_t i, int fate)
+    cdef bint _is_stopped(self, Py_ssize_t i)
     cdef int _piece(self, Py_ssize_t o, Py_ssize_t k, Py_ssize_t r)
     cdef long long _open(self, Py_ssize_t o, Py_ssize_t r, long long at, long long span)
     cdef long long _shut(self, Py_ssize_t o, Py_ssize_t r, long long at, long long span)

@@ -45,7 +45,8 @@ _FRAMING_RECORD = cython.declare(cython.int, layout.FRAMING_RECORD)
 _WAITING = cython.declare(cython.int, layout.WAITING_RECORD)
 _MAX_HOLE = cython.declare(cython.int, 4 * layout.MAX_CIPHERTEXT)
 _FAR = cython.declare(cython.longlong, 1 << 30)
-_PASS = cython.declare(cython.int, 0)
+_PASSED = cython.declare(cython.int, layout.PASSED)
+_CLOSED = cython.declare(cython.int, layout.CLOSED)
 
 
 @cython.cclass
@@ -92,6 +93,25 @@ class RecordCut:
         for d in range(2 * slot, 2 * slot + 2):
             self.sides[d].lost = self.sides[d].tls_bytes = 0
 
+    def place(self, first: cython.Py_ssize_t) -> tuple[int, int]:
+        """Return the row in which a record begins, and where in it."""
+        return int(self.cuts[first].row), int(self.cuts[first].begin)
+
+    def pieces(self, first: cython.Py_ssize_t, count: int) -> list[tuple[int, int, int, int]]:
+        """Return (row, where in it, where in the record, bytes) of a record's pieces."""
+        cuts = self._arrays["cuts"][first : first + count]
+        return [
+            (row, begin, at, size) for record, row, at, begin, size in cuts.tolist() if record >= 0
+        ]
+
+    def stop(self, direction: cython.Py_ssize_t, row: int) -> None:
+        """Lay nothing of a direction from a row on, in this call."""
+        self.sides[direction].stop = row + 1
+
+    def go_back(self, direction: cython.Py_ssize_t) -> None:
+        """Take the place in a direction for known again: its hole is put before what comes."""
+        self.sides[direction].lost = 0
+
     def tls_bytes(self, direction: cython.Py_ssize_t) -> int:
         """Return the bytes of TLS's own in what was laid so far."""
         return self.sides[direction].tls_bytes  # type: ignore[no-any-return]
@@ -104,7 +124,7 @@ class RecordCut:
         Args:
             rows: dtype CHUNK.
             data: what they point into.
-            taken: uint8 by direction: 1 where the stream is TLS.
+            taken: uint8 by direction: PASSED, TAKEN, or CLOSED: nobody will read it.
 
         Returns:
             dtype RECORD, a view: in order of the rows that made them whole. `lay` reads what
@@ -118,13 +138,15 @@ class RecordCut:
         d: cython.Py_ssize_t
         for i in range(len(rows)):
             d = self.rows[i].direction
-            if mode[d] == _PASS:
-                self._plain(i)
+            if mode[d] == _PASSED:
+                self._plain(i, -1)
+            elif mode[d] == _CLOSED:
+                self._plain(i, -2 if self.rows[i].kind <= _GAP_CUT else -1)
             elif self.rows[i].kind > _GAP_CUT or self.rows[i].length <= 0:
                 if self.sides[d].head >= 0:
                     self._link(d, i, 0, 0)
                 else:
-                    self._plain(i)
+                    self._plain(i, -1)
             elif self.rows[i].kind == _DATA:
                 self._bytes(d, i)
             else:
@@ -150,12 +172,12 @@ class RecordCut:
         return found
 
     @cython.cfunc
-    def _plain(self, i: cython.Py_ssize_t) -> cython.int:
-        """Let a row pass."""
+    def _plain(self, i: cython.Py_ssize_t, record: cython.int) -> cython.int:
+        """Let a row pass, or (record -2) no more than that it was there."""
         k: cython.Py_ssize_t = self._cuts
         if k >= self.cuts.shape[0]:
             self._grow("cuts", k + 1)
-        self.cuts[k].record = -1
+        self.cuts[k].record = record
         self.cuts[k].row = cython.cast(cython.int, i)
         self.cuts[k].at = 0
         self._cuts = k + 1
@@ -176,6 +198,9 @@ class RecordCut:
         if self.sides[d].head < 0:
             self.sides[d].head = cython.cast(cython.int, n)
             self.sides[d].broken = 0
+            self.sides[d].began_lost = 1 if self.sides[d].lost == 1 else 0
+            if self.sides[d].lost:
+                self.sides[d].lost = 1
             self.sides[d].seen = 0
         else:
             self.links[self.sides[d].tail].next = cython.cast(cython.int, n)
@@ -277,7 +302,7 @@ class RecordCut:
     @cython.cfunc
     def _lose(self, d: cython.Py_ssize_t) -> cython.int:
         """Where the next record begins is not known: what was read is part of the hole."""
-        self.sides[d].lost = 1
+        self.sides[d].lost = 1 if self.sides[d].head >= 0 else 2  # 2: with the next piece
         self.sides[d].have = 0
         self.sides[d].left = 0
         return 0
@@ -368,7 +393,7 @@ class RecordCut:
         self.records[r].direction = cython.cast(cython.int, d)
         self.records[r].length = at - _HEADER if fate != _HOLE else 0
         self.records[r].row = cython.cast(cython.int, i)
-        self.records[r].skip = 0
+        self.records[r].skip = self.sides[d].began_lost if fate == _HOLE else 0
         self.records[r].version = self.sides[d].version
         self.records[r].type = self.sides[d].type
         self.records[r].fate = fate
@@ -393,7 +418,12 @@ class RecordCut:
         for k in range(self._cuts):
             r = self.cuts[k].record
             if r < 0:
+                if self._is_stopped(self.cuts[k].row):
+                    continue
                 self.out[o] = self.rows[self.cuts[k].row]
+                if r == -2:
+                    self.out[o].kind = _FRAMING
+                    self.out[o].length = 0
                 o += 1
                 continue
             if self.records[r].fate == _WAITING:
@@ -406,6 +436,12 @@ class RecordCut:
             if self.cuts[k].at + self.out[o - 1].span >= self.records[r].wire:
                 self._turn(begun, o)
         return self._arrays["out"][:o].copy()
+
+    @cython.cfunc
+    def _is_stopped(self, i: cython.Py_ssize_t) -> cython.bint:
+        """Say whether a row comes behind a record that waits."""
+        stop: cython.int = self.sides[self.rows[i].direction].stop
+        return 0 < stop <= i + 1
 
     @cython.cfunc
     def _piece(

@@ -67,6 +67,9 @@ class Decryptor:
         self._session_hash: bytes | None = None
         self._encrypted_premaster = b""
         self._master = b""
+        """The one that was proven."""
+        self._tried: tuple[Protection | None, bytes] = None, b""
+        """The keys that were tried last, and their master secret."""
         self.client: ClientHello | None = None
         self.server: ServerHello | None = None
         """Not a HelloRetryRequest. Of a renegotiation both are the last ones."""
@@ -151,17 +154,18 @@ class Decryptor:
         """Return `record` of one side."""
         return partial(self.record, side)
 
-    def lost(self, side: int, at_least: int = 0) -> None:
+    def lost(self, side: int, at_least: int = 0, at_most: int | None = None) -> None:
         """Note that records of a side were lost.
 
         Args:
             side: whose.
             at_least: how many at least.
+            at_most: how many at most, such as the bytes that are missing by those of the
+                shortest record: it makes the search short. None: max_skipped_records.
         """
         direction = self._directions[side]
-        direction.lost = True
         direction.waits = False
-        direction.at_least += at_least
+        direction.lose(at_least, at_least + self._most if at_most is None else at_most)
         direction.reader.lose()
         if (self.client if side == CLIENT else self.server) is None:
             self._hello_lost[side] = True
@@ -220,12 +224,16 @@ class Decryptor:
             found = open_tls13(direction, record, secrets, self._suites(), self._most)
         else:
             found = open_older(direction, record, self._older_keys(direction, secrets), self._most)
+            if not isinstance(found, Miss) and direction.protection is self._tried[0]:
+                direction.keyed, self._master = self.server, self._tried[1]
             if isinstance(found, Miss) and direction.protection is None:
                 kind, _, body = record
                 if direction.lost and not direction.changed and kind != APPLICATION_DATA:
                     return kind, 0, bytes(body)
         if not isinstance(found, Miss):
             self.keys_do_not_fit = False
+            if is_tls13:
+                self.version = TLS_1_3  # proven, even if no ServerHello said so
             return found
         self._missed(direction, found, record[2])
         return None
@@ -245,10 +253,11 @@ class Decryptor:
             self.unread[direction.side] += 1
             return
         self.failures[direction.side] += 1
-        if direction.protection is not None:
-            direction.protection.pass_by(body)
-        if not direction.lost:
-            direction.lost = True
+        if direction.lost:
+            if direction.protection is not None:
+                direction.protection.pass_by(body)
+        else:
+            direction.lose(0, self._most)
             direction.reader.lose()
 
     @property
@@ -289,9 +298,8 @@ class Decryptor:
                 server.version,
                 encrypt_then_mac=server.encrypt_then_mac,
             )
+            self._tried = made, master
             yield made
-            if direction.protection is made:
-                direction.keyed, self._master = server, master
 
     def _masters(
         self, client: ClientHello, server: ServerHello, secrets: Secrets | None, suite: SuiteKeys

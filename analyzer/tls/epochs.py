@@ -22,9 +22,11 @@ Record = tuple[int, int, Body]
 
 _KEY_UPDATES: Final = 2
 """KeyUpdates looked for in one gap."""
-_SEARCHES: Final = 64
-"""Whole searches behind gaps that a direction may fail, and numbers that may be tried for each
-record that could be read: so that records that fit nowhere cost little."""
+_FREE_SEARCHES: Final = 16
+"""Whole searches behind gaps that a direction may fail from the start."""
+_TRIES_PER_RECORD: Final = 64
+"""Numbers that it may try more for each record that could be read: so that records that fit
+nowhere cost little, and long sessions with many gaps are read all the same."""
 
 
 class Stage(IntEnum):
@@ -48,7 +50,7 @@ class Direction:
     """What is known of one direction's records."""
 
     __slots__ = (
-        *("at_least", "changed", "generation", "keyed", "lost", "protection", "reader"),
+        *("at_least", "at_most", "changed", "generation", "keyed", "lost", "protection", "reader"),
         *("secret", "side", "skipped", "stage", "suite", "tried", "waits"),
     )
 
@@ -58,8 +60,10 @@ class Direction:
         self.protection: Protection | None = None
         """What opened the last record; None if nothing was encrypted, or keys just changed."""
         self.lost = False
-        self.at_least = 0
+        self.at_least = self.at_most = 0
         """Records that are known to be lost."""
+        self.at_most = 0
+        """Records that may be lost."""
         self.skipped = 0
         """Records proven to be lost."""
         self.waits = False
@@ -86,12 +90,22 @@ class Direction:
         if stage is not None:
             self.stage = stage
 
-    def span(self, most: int) -> int:
-        """Return how many numbers may be tried for a record."""
+    def lose(self, at_least: int, at_most: int) -> None:
+        """Note that records are lost, further ones if some were before."""
+        self.lost = True
+        if self.protection is not None:
+            self.protection.lose()
+        self.at_least += at_least
+        self.at_most += max(at_least, at_most)
+
+    def _numbers(self, first: int, least: int, most: int) -> range:
+        """Return the numbers to try: from so many behind `first` on."""
         if not self.lost:
-            return 1
-        opened = 0 if self.protection is None else self.protection.sequence - self.skipped
-        return max(1, min(most, _SEARCHES * (most + max(0, opened)) - self.tried))
+            return range(first, first + 1)
+        opened = 0 if self.protection is None else max(0, self.protection.sequence - self.skipped)
+        allowed = _FREE_SEARCHES * most + _TRIES_PER_RECORD * opened - self.tried
+        count = min(most, allowed, self.at_most - least + 1)
+        return range(first + least, first + least + max(1, count))
 
     def seek_on(self, record: Record, most: int) -> Opened | None:
         """Open a record behind a gap under the keys in use; `sequence` was tried."""
@@ -99,15 +113,15 @@ class Direction:
         if protection is None or not self.lost:
             return None
         expected = protection.sequence
-        first = expected + max(1, self.at_least)
-        opened = self.seek(protection, range(first, first + self.span(most)), record)
+        numbers = self._numbers(expected, max(1, self.at_least), most)
+        opened = self.seek(protection, numbers, record)
         if opened is not None:
             self._found(protection.sequence - 1 - expected)
         return opened
 
     def seek_new(self, protection: Protection, record: Record, most: int) -> Opened | None:
         """Open a record as one of the first under new keys, and use them if that works."""
-        opened = self.seek(protection, range(self.span(most)), record)
+        opened = self.seek(protection, self._numbers(0, 0, most), record)
         if opened is not None:
             self.protection = protection
             self.changed = False
@@ -126,7 +140,7 @@ class Direction:
     def _found(self, skipped: int) -> None:
         self.skipped += skipped
         self.lost = False
-        self.at_least = 0
+        self.at_least = self.at_most = 0
 
 
 class Epoch:

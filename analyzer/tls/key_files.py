@@ -112,12 +112,15 @@ class KeyLogFollower:
     """
 
     def __init__(self, paths: Iterable[PathLike], ring: KeyRing) -> None:
-        self._files = [_Followed(os.fspath(path)) for path in paths]
+        names = dict.fromkeys(os.fspath(path) for path in paths)
+        self._files = [_Followed(name) for name in names]
         self._ring = ring
-        for followed in self._files:
-            if os.path.lexists(followed.name):
-                with _opened(followed.name) as file:
-                    _refuse(file.read(_PIECE) if file.seekable() else b"", followed.name)
+        for name in names:
+            if Path(name).is_file() or Path(name).is_dir():
+                with _opened(name) as file:
+                    _refuse(file.read(_PIECE), name)
+            elif os.path.exists(name):
+                raise KeyLogError(f"{name} cannot be followed: it is not a plain file", hint=_HINT)
 
     def poll(self) -> bool:
         """Read what was written since the last time; return whether it held new secrets.
@@ -128,8 +131,10 @@ class KeyLogFollower:
         before = self._ring.generation
         for followed in self._files:
             try:
-                with open(followed.name, "rb") as file:
-                    self._read(followed, file)
+                # To open anything else may wait for ever.
+                if Path(followed.name).is_file():
+                    with open(followed.name, "rb") as file:
+                        self._read(followed, file)
             except (OSError, ValueError):
                 continue
         return self._ring.generation > before

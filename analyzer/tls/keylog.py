@@ -219,19 +219,21 @@ class KeyRing:
 
     def _take(self, line: bytes) -> str | None:
         """Take a line; return what is wrong with it, without its text."""
-        try:
-            fields = line.decode("ascii").split()
-        except UnicodeDecodeError:
+        if not line.isascii():
             return "not ASCII"
+        # As bytes first: of text, split takes more than spaces for spaces.
+        fields = [field.decode("ascii") for field in line.split()]
         if _LABEL.fullmatch(fields[0]) is None:
             return "it does not begin with a label"
         digits = _LABELS.get(fields[0], _HASHED if _NUMBERED.fullmatch(fields[0]) else None)
-        if digits is None and fields[0] not in _USELESS:
-            self.unknown += 1
-            return None
         if len(fields) != 3:
             return f"{len(fields)} fields instead of label, random and secret"
         label, random, secret = fields
+        if digits is None and label not in _USELESS:
+            if _HEX.fullmatch(random) is None or _HEX.fullmatch(secret) is None:
+                return "a label that is not known, and no hexadecimal digits"
+            self.unknown += 1
+            return None
         wanted = 2 * RSA_ID_BYTES if label == RSA else 64
         if len(random) != wanted or _HEX.fullmatch(random) is None:
             return f"the second field is not {wanted} hexadecimal digits"

@@ -61,8 +61,11 @@ class Protection:
         """
         raise NotImplementedError
 
+    def lose(self) -> None:
+        """Note that what comes next does not follow the last record."""
+
     def pass_by(self, body: Body) -> None:
-        """Note a record that could not be opened."""
+        """Note a record that could not be opened, and that the next one follows."""
 
     def seek(self, numbers: Sequence[int], kind: int, version: int, body: Body) -> Opened | None:
         """Open a record that has one of these numbers; None, and no change, if it has not."""
@@ -185,7 +188,8 @@ class Cbc(Protection):
         self._encrypt_then_mac = encrypt_then_mac
         self._explicit = version > TLS_1_0
         self._chain = keys.iv
-        """TLS 1.0: the last block of the record before, which is the next one's vector."""
+        """TLS 1.0: the last block of the record before, which is the next one's vector; b"" if
+        that was lost. RFC 7366's MAC does not tell that a first block comes out wrong."""
 
     def open(self, kind: int, version: int, body: Body) -> Opened | None:
         """See Protection."""
@@ -195,7 +199,7 @@ class Cbc(Protection):
                 return None
             sealed, tag = body[: -self._size], bytes(body[-self._size :])
         block = self._block
-        if len(sealed) < block or len(sealed) % block:
+        if len(sealed) < block or len(sealed) % block or not (self._explicit or self._chain):
             return None
         if self._encrypt_then_mac and tag != self._mac_of(kind, version, sealed):
             return None
@@ -213,6 +217,10 @@ class Cbc(Protection):
         self.pass_by(body)
         self.sequence += 1
         return kind, block if self._explicit else 0, content
+
+    def lose(self) -> None:
+        """See Protection."""
+        self._chain = b""
 
     def pass_by(self, body: Body) -> None:
         """See Protection."""

@@ -140,7 +140,8 @@ RECORD = row_dtype(
         ("row", "<i4"),  # the row that made it whole
         ("first", "<i4"),  # its pieces: rows of CUT
         ("pieces", "<i4"),
-        ("skip", "<i4"),  # bytes of the body before the plaintext
+        ("skip", "<i4"),  # bytes of the body before the plaintext; of a hole 1 where it goes on
+        # from one before it
         ("version", "<u2"),
         ("type", "u1"),  # of the record header
         ("fate", "u1"),  # *_RECORD
@@ -155,14 +156,20 @@ HOLE: Final = 2  # bytes whose records are not known, up to the next header that
 # What came of it:
 OPENED_RECORD: Final = 3  # application data; content is what it holds
 FRAMING_RECORD: Final = 4  # handshake, alert, ticket: nothing for the stream above
-SHUT_RECORD: Final = 5  # application data that stays unread; content is its size, or UNKNOWN
+SHUT_RECORD: Final = 5  # application data that stays unread; content is its size, or UNKNOWN,
+# or 0 where nobody will read what follows either
 WAITING_RECORD: Final = 6  # for keys
 
 UNKNOWN: Final = -1
 
+PASSED: Final = 0
+TAKEN: Final = 1
+CLOSED: Final = 2
+"""What is done with the rows of a direction."""
+
 CUT = row_dtype(
     [
-        ("record", "<i4"),  # -1: a row without payload
+        ("record", "<i4"),  # -1: a row that passes; -2: one that is closed
         ("row", "<i4"),  # of the stream
         ("at", "<i4"),  # where in the record it begins
         ("begin", "<i4"),  # where in the row
@@ -190,10 +197,12 @@ SIDE = row_dtype(
         ("have", "<i4"),  # bytes of the header read
         ("length", "<i4"),  # of the body
         ("seen", "<i4"),  # bytes of all pieces
+        ("stop", "<i4"),  # 1 + the row from which on none is laid; 0: all are
         ("version", "<u2"),
         ("type", "u1"),
         ("lost", "u1"),  # where the next record begins is not known
         ("broken", "u1"),  # bytes of the record are missing
+        ("began_lost", "u1"),  # lost was set where the hole begins
     ]
 )
 """One direction of the cut."""

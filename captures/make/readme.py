@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import recording
 
@@ -12,8 +13,12 @@ Small captures of real programs, with what they must contain according to a sour
 than wsanalyze: the programs' own logs (`logs/`, one event per line, see
 `make/recording.py`) and tshark 4.0.17. `manifest.json` holds both for each capture, and
 says where tshark is known to be wrong. Tests need nothing but these files. A capture of
-TLS has its key log beside it (`NAME.keys`); what is inside stands in the manifest under
-`log_decrypted` and `tshark_decrypted`, and the columns below count what is in clear.
+TLS has its key log beside it (`NAME.keys`), but for those that hold it themselves; what is
+inside stands in the manifest under `log_decrypted` and `tshark_decrypted`. WebSocket over
+HTTP/2 in clear stands under `log_http2` and `tshark_http2`, its streams under `by_stream`
+(client port/stream), and `data_frames` has the frames in the DATA that tshark found. The
+columns below count what is inside; where tshark counts nothing without keys or without
+HTTP/2, its group `tshark` says so.
 
 ## Make them again
 
@@ -22,8 +27,10 @@ As root on Debian 12, each generator by itself, such as `python captures/make/np
 - Debian packages: tcpdump, tshark, iproute2, nodejs, npm; nginx for `nginx_proxy.py`;
   tomcat10, tomcat10-examples and chromium for `tomcat_chat.py`; tinyproxy for
   `connect_proxy.py`; nginx, nghttp2-proxy and curl for `http2_clear.py`; openssl for
-  `python_wss.py`.
-- Python packages: websockets, aiohttp; zstandard for `faults.py`.
+  `python_wss.py`, `openssl_tls.py` and all others with TLS; chromium, nginx and curl for
+  `chromium_wss.py`; chromium for `http2_node.py`; a JDK for `java_wss.py`.
+- Python packages: websockets, aiohttp; h2 and hypercorn for `http2_h2.py` and
+  `http2_hypercorn.py`; zstandard for `faults.py`.
 - npm packages (ws, playwright-core, socket.io, socket.io-client, sockjs, sockjs-client,
   @stomp/stompjs) are installed into a temporary folder, or taken from the folder that
   `CAPTURES_NODE_MODULES` names.
@@ -41,6 +48,10 @@ log and manifest entry together, and stops where tshark and the programs disagre
   transports, each over loopback and over a path with a round trip of 40 ms. Their `delivery` in
   the manifest has requests, deliveries and delays as the programs logged them. The feed is held
   out: it is for proving what was found with the chat, not for finding.
+- `make/openssl_tls.py` reaches TLS's rare cases through OpenSSL's libssl (`make/libssl.py`);
+  it runs the scenarios that it is given, or all. Its logs say for each session what libssl
+  says of it (events `tls`).
+- `make/embedded_keys.py` makes copies of `wss-tls13.pcap`, the same from the same input.
 - `make/readme.py` writes this page.
 - `make/golden.py` writes what some of them yield into `../reports/`; the samples in the README
   and in `docs/` come from captures as well and are made anew by `../docs/samples.py`. Run both
@@ -58,7 +69,8 @@ def main() -> None:
     lines = []
     for name, entry in manifest.items():
         expected = entry["expected"]
-        log = expected.get("log", {})
+        inside = ("log_decrypted", "log_http2", "log")
+        log: dict[str, Any] = next((expected[key] for key in inside if key in expected), {})
         sides = log.get("messages", {})
         counts = [
             str(sides[side]["text"] + sides[side]["binary"]) if side in sides else "-"
@@ -66,7 +78,8 @@ def main() -> None:
         ]
         closes = {
             f"{row['close']['closed_by']} {row['close']['code'] or row['close']['kind']}"
-            for row in log.get("by_client_port", {}).values()
+            for group in ("by_client_port", "by_stream")
+            for row in log.get(group, {}).values()
             if "close" in row
         }
         cells = [

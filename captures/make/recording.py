@@ -7,12 +7,14 @@ expected counts must not come from the code that is tested with them.
 Application events are dicts, one per line of captures/logs/NAME.jsonl:
 
     port    the client's TCP port, which names the connection
+    stream  the stream of HTTP/2 that is a WebSocket, where it is one
     who     "client" or "server": the end that logged the event
     event   open, sent, received, ping, closing, closed, refused
     type, size, sha256 (first 16 hex digits), code, reason, status, how: as they apply
 
 `ping` and `closing` are logged by the end that sends the Ping, or that is the first to
-end the connection; `how` is "close" (a Close frame), "fin" or "reset".
+end the connection; `how` is "close" (a Close frame), "fin" or "reset"; of a stream these are
+END_STREAM and RST_STREAM, with its `error_code`.
 """
 
 from __future__ import annotations
@@ -206,11 +208,10 @@ def without_machine(data: bytes) -> bytes:
 
 
 def tshark_fields(
-    path: Path, display_filter: str, *fields: str, keys: Path | None = None
+    path: Path, display_filter: str, *fields: str, options: Sequence[str] = ()
 ) -> list[list[str]]:
     command = ["tshark", "-n", "-r", str(path), "-o", "tcp.reassemble_out_of_order:TRUE"]
-    if keys:
-        command += ["-o", f"tls.keylog_file:{keys}"]
+    command += options
     command += ["-Y", display_filter, "-T", "fields"]
     for field in fields:
         command += ["-e", field]
@@ -218,9 +219,19 @@ def tshark_fields(
     return [line.split("\t") for line in done.stdout.splitlines()]
 
 
-def tshark_counts(path: Path, keys: Path | None = None) -> dict[str, Any]:
+def with_keys(keys: Path) -> tuple[str, str]:
+    """Options of tshark to decrypt with a key log."""
+    return "-o", f"tls.keylog_file:{keys}"
+
+
+def as_http2(port: int) -> tuple[str, str]:
+    """Options of tshark to take what a server speaks for HTTP/2, with prior knowledge."""
+    return "-d", f"tcp.port=={port},http2"
+
+
+def tshark_counts(path: Path, options: Sequence[str] = ()) -> dict[str, Any]:
     """What tshark counts: frames by direction (from the mask bit) and opcode, and more."""
-    find = functools.partial(tshark_fields, path, keys=keys)
+    find = functools.partial(tshark_fields, path, options=options)
     frames: dict[str, Counter[str]] = {"client": Counter(), "server": Counter()}
     rows = find("websocket", "websocket.opcode", "websocket.mask")
     for opcodes, masks in rows:
@@ -233,7 +244,8 @@ def tshark_counts(path: Path, keys: Path | None = None) -> dict[str, Any]:
     streams = {row[0] for row in find("tcp", "tcp.stream")}
     packets = find("frame", "frame.number")
     accepted = find("http.response.code == 101", "tcp.stream")
-    return {
+    extended = find('http2.header.name == ":protocol"', "http2.header.name")
+    counts = {
         "source": "tshark 4.0.17",
         "packets": len(packets),
         "tcp_streams": len(streams - {""}),
@@ -241,29 +253,42 @@ def tshark_counts(path: Path, keys: Path | None = None) -> dict[str, Any]:
         "frames": {side: dict(sorted(count.items())) for side, count in frames.items()},
         "close_codes": dict(sorted(codes.items())),
     }
+    if extended:
+        counts["extended_connects"] = sum(row.split(",").count(":protocol") for (row,) in extended)
+    return counts
 
 
 def log_counts(events: Iterable[Event]) -> dict[str, Any]:
     """What the programs under capture say themselves, by connection and in total."""
-    by_port: dict[int, list[Event]] = defaultdict(list)
+    by_port: dict[tuple[int, int], list[Event]] = defaultdict(list)
     for event in events:
-        by_port[event["port"]].append(event)
-    connections = [_connection(port, rows) for port, rows in by_port.items()]
-    opened = [row for row in connections if row["opened"]]
+        by_port[event["port"], event.get("stream", 0)].append(event)
+    connections = [
+        _connection(port, rows) for (port, stream), rows in by_port.items() if not stream
+    ]
+    streams = [
+        {**_connection(port, rows), "port": f"{port}/{stream}"}
+        for (port, stream), rows in by_port.items()
+        if stream
+    ]
+    opened = [row for row in connections + streams if row["opened"]]
     total: dict[str, Any] = {}
     for side in ("client", "server"):
         total[side] = {
             key: sum(row["messages"][side][key] for row in opened)
             for key in ("text", "binary", "payload_bytes")
         }
-    return {
+    counts = {
         "source": "application log",
         "connections": len(opened),
-        "refused": sum(len(row.get("refused", ())) for row in connections),
+        "refused": sum(len(row.get("refused", ())) for row in connections + streams),
         "messages": total,
         "pings": {side: sum(row["pings"][side] for row in opened) for side in ("client", "server")},
         "by_client_port": {str(row.pop("port")): row for row in connections},
     }
+    if streams:
+        counts["by_stream"] = {row.pop("port"): row for row in streams}
+    return counts
 
 
 def _connection(port: int, rows: list[Event]) -> dict[str, Any]:
@@ -291,17 +316,25 @@ def _connection(port: int, rows: list[Event]) -> dict[str, Any]:
             "code": closing[0].get("code"),
             "reason": closing[0].get("reason"),
         }
+        if "error_code" in closing[0]:
+            out["close"]["error_code"] = closing[0]["error_code"]
     refused = [row for row in rows if row["event"] == "refused"]
     if refused:
         out["refused"] = [
-            {key: row[key] for key in ("path", "status", "outcome", "why") if key in row}
+            {
+                key: row[key]
+                for key in ("path", "status", "outcome", "why", "error_code")
+                if key in row
+            }
             for row in refused
         ]
-    exchanges = [row for row in rows if row["event"] == "exchange"]
-    if exchanges:
-        out["exchanges"] = [
-            {key: row[key] for key in ("path", "status", "kind", "body_bytes")} for row in exchanges
-        ]
+    for event, group in (("exchange", "exchanges"), ("http2-exchange", "http2_exchanges")):
+        exchanges = [row for row in rows if row["event"] == event]
+        if exchanges:
+            out[group] = [
+                {key: row[key] for key in ("path", "status", "kind", "body_bytes")}
+                for row in exchanges
+            ]
     return out
 
 
@@ -317,6 +350,8 @@ def publish(
     tshark_notes: str = "",
     tshark_differs: bool = False,
     keys: Path | None = None,
+    embedded: bool = False,
+    http2_clear: Sequence[str] | None = None,
 ) -> None:
     """Put a capture, its log and its line of the manifest in place.
 
@@ -333,22 +368,30 @@ def publish(
         keys: key log (SSLKEYLOGFILE) of a capture of TLS, stored beside it. What the
             programs logged, and what tshark sees with it, are then groups of their own,
             `log_decrypted` and `tshark_decrypted`.
+        embedded: the capture holds the keys itself: they are not stored beside it.
+        http2_clear: WebSocket is in HTTP/2, in clear, which tshark finds with these options:
+            its groups are `log_http2` and `tshark_http2`, and `tshark` does not look there.
     """
     data = source.read_bytes()
     assert len(data) < MAX_BYTES, f"{name}: {len(data)} bytes"
     (CAPTURES / name).write_bytes(data)
-    expected: dict[str, Any] = {"tshark": tshark_counts(source)}
+    hidden = ("--disable-protocol", "http2") if http2_clear is not None else ()
+    # Keys within the capture are used without asking.
+    hidden = ("--disable-protocol", "tls") if embedded else hidden
+    expected: dict[str, Any] = {"tshark": tshark_counts(source, hidden)}
     if events:
         LOGS.mkdir(exist_ok=True)
         log = LOGS / (Path(name).stem + ".jsonl")
         log.write_text("".join(json.dumps(event) + "\n" for event in events))
-        decrypted = "_decrypted" if keys else ""
-        if keys:
+        inside = "_http2" if http2_clear is not None else "_decrypted" if keys else ""
+        if keys and not embedded:
             (CAPTURES / name).with_suffix(".keys").write_bytes(keys.read_bytes())
-            expected["tshark_decrypted"] = tshark_counts(source, keys)
-        counted = expected["log" + decrypted] = log_counts(events)
+        if inside:
+            options = with_keys(keys) if keys else http2_clear or ()
+            expected["tshark" + inside] = tshark_counts(source, options)
+        counted = expected["log" + inside] = log_counts(events)
         if not tshark_differs:
-            compare(name, counted, expected["tshark" + decrypted])
+            compare(name, counted, expected["tshark" + inside])
     expected.update(more or {})
     entry = {
         "description": description,
@@ -371,4 +414,11 @@ def compare(name: str, log: dict[str, Any], tshark: dict[str, Any]) -> None:
         for kind in ("text", "binary"):
             assert frames.get(kind, 0) == messages[kind], (name, side, kind, frames, messages)
         assert frames.get("ping", 0) == log["pings"][side], (name, side, frames, log["pings"])
-    assert tshark["responses_101"] == log["connections"], (name, tshark, log["connections"])
+    streams = log.get("by_stream", {}).values()
+    opened = sum(row["opened"] for row in streams)
+    assert tshark["responses_101"] == log["connections"] - opened, (
+        name,
+        tshark,
+        log["connections"],
+    )
+    assert tshark.get("extended_connects", 0) == len(streams), (name, tshark, len(streams))

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-from collections.abc import Callable, Iterable
+import subprocess
+import warnings
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from oracle.tls_ends import Turns
+from oracle.tls_ends import Turns, contexts
 
 from analyzer.options import DEFAULT, Options
 from analyzer.tls.decryption import Decryptor
 from analyzer.tls.keylog import KeyRing
+from analyzer.tls.protection import Opened
+
+V = ssl.TLSVersion
+WITHOUT_ENCRYPT_THEN_MAC = 1 << 19
+WITHOUT_EXTENDED_MASTER_SECRET = 1 << 0
+"""SSL_OP_NO_ENCRYPT_THEN_MAC, SSL_OP_NO_EXTENDED_MASTER_SECRET of OpenSSL 3."""
 
 
 class Record(NamedTuple):
@@ -107,7 +115,6 @@ def talk(
     *,
     session: ssl.SSLSession | None = None,
     lines: Lines = LINES,
-    between: Callable[[list[ssl.SSLObject]], None] | None = None,
 ) -> Talk:
     """Shake hands, say the lines in turn, close, with a key log written by the client's end."""
     log = folder / "keys.log"
@@ -131,13 +138,11 @@ def talk(
             with contextlib.suppress(ssl.SSLWantReadError):
                 end.do_handshake()
             carry()
-    said = [b"", b""]
     for number in range(max(map(len, lines))):
         for side, end in enumerate(ends):
             if number < len(lines[side]):
                 end.write(lines[side][number])
                 carry()
-                said[side] += lines[side][number]
                 with contextlib.suppress(ssl.SSLWantReadError):
                     while ends[1 - side].read(65536):
                         pass
@@ -147,4 +152,63 @@ def talk(
         carry()
     # Without this the file stays open as long as the context lives.
     client.keylog_filename = None
-    return Talk(turns, log.read_bytes(), (said[0], said[1]), ends[0].session)
+    said = b"".join(lines[0]), b"".join(lines[1])
+    return Talk(turns, log.read_bytes(), said, ends[0].session)
+
+
+def parameters(folder: Path) -> str:
+    """A group for finite-field Diffie-Hellman (RFC 7919), as a file."""
+    path = folder / "group.pem"
+    if not path.exists():
+        command = ["openssl", "genpkey", "-genparam", "-algorithm", "DH"]
+        command += ["-pkeyopt", "group:ffdhe2048", "-out", str(path)]
+        subprocess.run(command, check=True, capture_output=True)
+    return str(path)
+
+
+def ends_of(
+    folder: Path, version: ssl.TLSVersion = V.TLSv1_3, ciphers: str = "", options: int = 0
+) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Contexts of both ends, for one version."""
+    pair = contexts(folder)
+    if "DH-" in ciphers or "DHE-" in ciphers:
+        pair[1].load_dh_params(parameters(folder))
+    for each in pair:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # old versions are deprecated
+            each.minimum_version = each.maximum_version = version
+            each.options |= options
+        if version != V.TLSv1_3:
+            each.set_ciphers((ciphers or "ALL") + ":@SECLEVEL=0")
+    return pair
+
+
+def spoken(
+    folder: Path,
+    version: ssl.TLSVersion = V.TLSv1_3,
+    ciphers: str = "",
+    options: int = 0,
+    lines: Lines = LINES,
+) -> Talk:
+    """A session of one version and suite."""
+    return talk(*ends_of(folder, version, ciphers, options), folder, lines=lines)
+
+
+def lossy(
+    spoke: Talk, gone: Collection[int], *, options: Options = DEFAULT
+) -> tuple[Decryptor, dict[int, Opened]]:
+    """Decrypt without some records, by number; return what the others hold that were read."""
+    decryptor = Decryptor(ring_of(spoke.log), options)
+    read: dict[int, Opened] = {}
+    lost = [0, 0]
+    for number, (side, kind, version, body) in enumerate(spoke.records):
+        if number in gone:
+            lost[side] += 1
+            continue
+        if lost[side]:
+            decryptor.lost(side, at_least=1)
+            lost[side] = 0
+        opened = decryptor.record(side, kind, version, body)
+        if opened is not None:
+            read[number] = opened
+    return decryptor, read
