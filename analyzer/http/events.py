@@ -75,8 +75,15 @@ class Handshake:
     TLS cost it nothing."""
     http2_stream: int | None = None
     """Stream that carries it; None over HTTP/1.1."""
+    carrier: int = -1
+    """Slot of the TCP connection, where `slot` is borrowed for a stream of it; else -1."""
     early_bytes: int = 0
     """Bytes the client sent behind the request before the 101 was seen."""
+
+    @property
+    def tcp_slot(self) -> int:
+        """Slot of the TCP connection."""
+        return self.slot if self.carrier < 0 else self.carrier
 
 
 @dataclass(slots=True)
@@ -173,6 +180,8 @@ class HttpBatch:
         handshakes: attempts that ended in this batch in another way than accepted.
         exchanges: plain exchanges whose kind became known; what they are is found out from
             those that follow, so that they may be of slots that left before.
+        tls_moved: by slot in `ended`, bytes of TLS, by side, that its rows have beside those of
+            its session: more where it is a stream, less where its streams have them.
         clients: (slot, client side) of the plain exchanges that ended in this batch.
         ended: slots that leave: those of the batch below, and before them those that were
             borrowed for streams of HTTP/2.
@@ -191,3 +200,4 @@ class HttpBatch:
     http_bytes: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     findings: list[Finding] = field(default_factory=list)
     clients: list[tuple[int, int]] = field(default_factory=list)
+    tls_moved: dict[int, tuple[int, int]] = field(default_factory=dict)

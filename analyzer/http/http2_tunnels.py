@@ -44,6 +44,7 @@ from analyzer.http._http2_accounts import (
     TCP,
 )
 from analyzer.http._http2_accounts import IP as IP_BYTES
+from analyzer.http._http2_accounts import TLS as TLS_BYTES
 from analyzer.http._http2_accounts import LINK as LINK_BYTES
 from analyzer.http._http2_accounts import Link
 from analyzer.http.http2_streams import WEBSOCKET, Stream
@@ -83,6 +84,7 @@ class Tunnels:
         self._link = link
         self._given: tuple[dict[str, int], dict[str, int]] = ({}, {})
         self._given_http = [0, 0]
+        self._given_tls = [0, 0]
 
     # --- opening
 
@@ -105,7 +107,7 @@ class Tunnels:
         if not stream.is_over:
             self._link.open[stream.number] = stream.account
         if handshake is not None:
-            handshake.slot = slot
+            handshake.slot, handshake.carrier = slot, self._slot
             results.upgrades.append(handshake)
             results.marks.append(results.handover.place())
         early, stream.early = stream.early, []
@@ -205,6 +207,9 @@ class Tunnels:
             http = int(account.counted[side, HTTP])
             results.http_bytes[2 * slot + side] = http
             self._given_http[side] += http
+            self._given_tls[side] += int(account.counted[side, TLS_BYTES])
+        tls = account.counted[:, TLS_BYTES].tolist()
+        results.tls_moved[slot] = (tls[0], tls[1])
         results.ended.append(slot)
         batch.give_back(slot)
 
@@ -212,6 +217,8 @@ class Tunnels:
         """Take what the WebSockets cost out of the connection's own rows: it has ended."""
         results = self._results
         sums = results.handover.stream.directions
+        one, other = self._given_tls
+        results.tls_moved[self._slot] = (-one, -other)
         for side in (0, 1):
             direction = 2 * self._slot + side
             for name, value in self._given[side].items():

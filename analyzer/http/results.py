@@ -37,6 +37,7 @@ class Results:
         path: takes the rows that are put in.
         links: connections of HTTP/2 by slot, as the short way knows them.
         ended: borrowed slots whose streams have ended with the batch.
+        tls_moved: as in HttpBatch.
     """
 
     def __init__(self, options: Options) -> None:
@@ -61,6 +62,7 @@ class Results:
         self.groups.released = self.exchanges
         self.clients: list[tuple[int, int]] = []
         self.ended: list[int] = []
+        self.tls_moved: dict[int, tuple[int, int]] = {}
         self.findings: list[Finding] = []
         self.handover = Handover(stream, self.path)
 

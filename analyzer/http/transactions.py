@@ -83,6 +83,7 @@ class HttpStage:
             results.http_bytes,
             results.findings,
             results.clients,
+            results.tls_moved,
         )
 
     def _block(self, batch: StreamBatch, begin: int, end: int) -> int:

@@ -161,7 +161,7 @@ class TableBuilder:
     def _note_secured(self, http: HttpBatch, tls: TlsBatch) -> None:
         """Say of attempts inside TLS that they were: http does not know."""
         for each in (*http.upgrades, *http.handshakes):
-            session = tls.session(each.slot)
+            session = tls.session(each.tcp_slot)
             if session is not None and session.is_decrypted:
                 each.scheme = "wss"
 
@@ -175,7 +175,7 @@ class TableBuilder:
             endpoints = Endpoints.of(tcp, detail.client_side)
             self._failed.attempted(endpoints)
             self._handshakes = max(self._handshakes, detail.number + 1)
-            session = tls.session(detail.slot) if tls is not None else None
+            session = tls.session(detail.tcp_slot) if tls is not None else None
             if session is not None and not session.is_decrypted:
                 session = None
             rows.append(attempt(detail, tcp, endpoints, connection, first_data_time, session))
