@@ -52,6 +52,15 @@ def test_random_bytes_are_no_frames_and_are_let_go():
     assert search.given_up() == []
 
 
+def test_one_frame_that_fills_a_segment_is_enough():
+    search = FrameSearch(3, 1000)
+    search.push(row(6), b"\0\0\7abc")
+    assert not search.found
+    search.push(row(59), FRAMES[0].serialize())
+    assert search.found
+    assert b"".join(content for _, content, _ in search.rest()) == FRAMES[0].serialize()
+
+
 def test_zeros_are_no_frames():
     search = FrameSearch(2, 1000)
     search.push(row(500), bytes(500))
