@@ -55,7 +55,7 @@ class Keeper(Protocol):
     def keep(self, batch: RecordBatch) -> None:
         """Write the packets of a batch; what cannot be written becomes a finding of it."""
 
-    def close(self, stats: CaptureStats) -> None:
+    def close(self) -> None:
         """Finish the last file."""
 
 
@@ -138,10 +138,8 @@ def run(
             loop.run(options.live_pace_s)
         finally:
             if keeper is not None:
-                keeper.close(source.stats())
+                keeper.close()
             source.close()
-        for batch in loop.last:
-            pipeline.push(batch)
         summary = pipeline.finish()
         summary.capture.files = list(source.names)
         for writer in everyone:
@@ -174,8 +172,6 @@ class _Loop:
         self._packets = 0
         self._ticked = clock()
         self._end = None if until.seconds is None else self._ticked + until.seconds
-        self.last: list[RecordBatch] = []
-        """Batches without packets that came when the keeper had closed."""
 
     def run(self, pace_s: float) -> None:
         """Read until the source has no more."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -29,7 +29,6 @@ from analyzer.arguments import (
     NoAlternatives,
     NoKeepAlive,
     ParquetFolder,
-    Payload,
     Severity,
     ShowSecrets,
     made,
@@ -186,21 +185,15 @@ Follow = Annotated[
 ]
 Write = Annotated[
     Path | None,
-    typer.Option(
-        metavar="FILE", help="Keep the packets, as pcapng.", rich_help_panel=_KEEP
-    ),
+    typer.Option(metavar="FILE", help="Keep the packets, as pcapng.", rich_help_panel=_KEEP),
 ]
 WriteSize = Annotated[
     str | None,
-    typer.Option(
-        metavar="SIZE", help="Begin a new file after 100MB.", rich_help_panel=_KEEP
-    ),
+    typer.Option(metavar="SIZE", help="Begin a new file after 100MB.", rich_help_panel=_KEEP),
 ]
 WriteFiles = Annotated[
     int | None,
-    typer.Option(
-        metavar="N", min=1, help="Keep the last N files.", rich_help_panel=_KEEP
-    ),
+    typer.Option(metavar="N", min=1, help="Keep the last N files.", rich_help_panel=_KEEP),
 ]
 
 
@@ -352,14 +345,18 @@ def give_up_rights(request: LiveRequest) -> str | None:
 
 
 def _import_all(request: LiveRequest) -> None:
-    """Import what is imported late elsewhere."""
+    """Import what is imported late elsewhere, libraries and what they import late themselves."""
     import importlib
 
-    names = ["pipeline", "report.terminal", "report.layout", "report.notices"]
+    own = ["pipeline", "report.terminal", "report.layout", "report.notices", "capture.keep"]
     asked = {"csv": request.csv, "parquet": request.parquet, "json": request.json}
-    names += [f"report.{name}" for name, value in asked.items() if value is not None]
-    for name in (*names, "capture.keep"):
-        importlib.import_module(f"analyzer.{name}")
+    own += [f"report.{name}" for name, value in asked.items() if value is not None]
+    libraries = ["hpack", "logging", "zstandard", "rich.console", "rich.text", "rich.cells"]
+    if request.csv is not None or request.parquet is not None:
+        libraries += ["pyarrow.csv", "pyarrow.compute", "pyarrow.parquet"]
+        libraries += ["queue", "concurrent.futures.thread", "multiprocessing"]
+    for name in (*(f"analyzer.{each}" for each in own), *libraries):
+        importlib.import_module(name)
 
 
 def _as_whom(error: ReportError, who: str | None) -> ReportError:
@@ -392,7 +389,8 @@ def _keeper(request: LiveRequest, source: LiveSource) -> Keeper | None:
 
     return PacketFiles(
         request.write,
-        list(zip(source.names, source.link_types, strict=False)),
+        source.names,
+        source.stats,
         most_bytes=request.write_size,
         most_files=request.write_files,
     )

@@ -152,9 +152,7 @@ class BlockWalk:
             added = self._cook(data, at, begin, tag, status)
         elif tag >= 0 and captured >= _MAC_BYTES:
             added = self._retag(data, at, begin, tag, status)
-        rows[row].time = (
-            _u32(data, at + 4, self.big) * 1_000_000_000 + _u32(data, at + 8, self.big)
-        )
+        rows[row].time = _u32(data, at + 4, self.big) * 1_000_000_000 + _u32(data, at + 8, self.big)
         rows[row].start = begin - added
         rows[row].captured = captured + added
         rows[row].original = original + added

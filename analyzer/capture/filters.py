@@ -39,7 +39,9 @@ _ACCEPT, _REJECT = "accept", "reject"
 _IPV4, _IPV6, _TAGS = 0x0800, 0x86DD, (0x8100, 0x88A8, 0x9100)
 _TCP, _FRAGMENT = 6, 44
 
-_NEEDS = "pip install 'wsanalyze[live]' (scapy, which takes the system's libpcap) or 'wsanalyze[pcapy]'"
+_NEEDS = (
+    "pip install 'wsanalyze[live]' (scapy, which takes the system's libpcap) or 'wsanalyze[pcapy]'"
+)
 
 
 def compiled(expression: str, link_type: int, *, once_on_loopback: bool) -> list[Instruction]:
@@ -168,7 +170,7 @@ def _by_library(expression: str, dlt: int) -> list[Instruction]:
         except ImportError:
             continue
     raise OptionError(
-        f"the filter {expression!r} cannot be compiled here: only {DEFAULT_FILTER!r} needs no library",
+        f"the filter {expression!r} cannot be compiled here; {DEFAULT_FILTER!r} needs no library",
         hint=_NEEDS,
     )
 

@@ -12,7 +12,7 @@ import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -259,9 +259,7 @@ class LiveCapture:
             row = int(late[0])
             step = (int(peaks[row]) - int(times[row])) / 1e9
             packet = int(batch.rows["packet"][row])
-            self._findings.append(
-                Finding(CAPTURE_CLOCK, packet=packet, detail=f"by {step:.1f} s")
-            )
+            self._findings.append(Finding(CAPTURE_CLOCK, packet=packet, detail=f"by {step:.1f} s"))
             # What follows is measured by the new clock.
             self._latest = int(times[row:].max())
         else:
@@ -346,13 +344,22 @@ def _opened(
         if interface is None:
             known = ", ".join([*(each.name for each in interfaces.listed()), ANY])
             raise CaptureAccessError(f"there is no interface {name}", hint=f"there are {known}")
-        if chosen == "ring":
-            from analyzer.capture.ring import Ring
-
-            return Ring(interface, expression, promiscuous=promiscuous, options=options)
-        raise OptionError("not yet")
+        made = _backend(chosen)
+        return made(interface, expression, promiscuous=promiscuous, options=options)
     except PermissionError as error:
         raise not_permitted(name) from error
     except OSError as error:
         reason = error.strerror or str(error)
         raise CaptureAccessError(f"{name} cannot be captured on: {reason}") from error
+
+
+def _backend(name: Backend) -> type[Any]:
+    if name == "ring":
+        if not hasattr(socket, "AF_PACKET"):
+            raise OptionError("only Linux has the ring", hint="--backend pcapy")
+        from analyzer.capture.ring import Ring
+
+        return Ring
+    from analyzer.capture.sockets import PcapySocket, ScapySocket
+
+    return ScapySocket if name == "scapy" else PcapySocket

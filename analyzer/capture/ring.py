@@ -74,9 +74,7 @@ class Ring:
         cooked = interface.link_type == filters.SLL2
         self._walk = BlockWalk(interface.link_type, cooked, sys.byteorder == "big")
         loopback = interface.loopback or interface.name == ANY
-        program = filters.compiled(
-            expression, interface.link_type, once_on_loopback=loopback
-        )
+        program = filters.compiled(expression, interface.link_type, once_on_loopback=loopback)
         # Protocol 0: nothing comes before the socket is bound, when all is set.
         kind = socket.SOCK_DGRAM if cooked else socket.SOCK_RAW
         self._socket = socket.socket(socket.AF_PACKET, kind, 0)
