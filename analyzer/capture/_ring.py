@@ -88,7 +88,7 @@ class BlockWalk:
         rows: Record[::1],
         count: cython.Py_ssize_t,
         packets: cython.longlong,
-    ) -> int:
+    ) -> cython.Py_ssize_t:
         """Append the packets of the block data[start:end] to rows[count:].
 
         Args:

@@ -6,6 +6,7 @@ live_command, as open_live is for interfaces; the readers are those of whole fil
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import sys
@@ -94,8 +95,10 @@ class Piped(_Source):
         self._stream: Stream = self._file
         self._poll: select.poll | None = None
         if self._file.size is None:
-            self._poll = select.poll()
-            self._poll.register((stdin or sys.stdin.buffer).fileno(), select.POLLIN)
+            with contextlib.suppress(OSError):  # not a file of the system: io.BytesIO
+                number = (stdin or sys.stdin.buffer).fileno()
+                self._poll = select.poll()
+                self._poll.register(number, select.POLLIN)
 
     def read(self, timeout_s: float) -> RecordBatch | None:
         """Return what has come, or wait at most so long (LiveSource).
@@ -105,8 +108,16 @@ class Piped(_Source):
         """
         if self._last is not None:
             return self._ended()
-        if not self._wait(timeout_s):
-            return self._ended() if self._stopped is not None else RecordBatch()
+        while self._wait(timeout_s):
+            batch = self._read()
+            if batch is None or len(batch.rows) or batch.findings:
+                return batch
+            # The file's head, or part of a packet: its rest may be there too.
+            timeout_s = 0.0
+        return self._ended() if self._stopped is not None else RecordBatch()
+
+    def _read(self) -> RecordBatch | None:
+        """Return what is there; None behind the end."""
         if self._reader is None:
             self._begin()
         assert self._reader is not None
@@ -184,12 +195,11 @@ class Followed(_Source):
             return self._ended()
         until = time.monotonic() + timeout_s
         while True:
-            batch = self._step()
+            batch = self._step() or self._replaced()
             if batch is not None:
-                return batch
-            batch = self._replaced()
-            if batch is not None:
-                return batch
+                if len(batch.rows) or batch.findings:
+                    return batch
+                continue  # part of a packet: its rest may be there too
             if self._stopped is not None:
                 return self._ended()
             left = until - time.monotonic()

@@ -7,6 +7,7 @@ live_command, called by analyzer.live with each batch before it is analysed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import time
@@ -76,6 +77,7 @@ class PacketFiles:
         try:
             self._open()
         except OSError as error:
+            self._give_up()
             raise ReportError(f"cannot write {path}: {error.strerror or error}") from error
 
     def keep(self, batch: RecordBatch) -> None:
@@ -141,11 +143,10 @@ class PacketFiles:
         """Close the file as it is; blocks in it are whole."""
         if self._file is not None:
             file, self._file = self._file, None
-            try:
+            with contextlib.suppress(OSError):  # a device, a pipe, a disk that went away
                 os.ftruncate(file.fileno(), self._size)
+            with contextlib.suppress(OSError):
                 file.close()
-            except OSError:
-                return  # a disk that went away, or a pipe
 
     def _write(self, data: bytes | memoryview) -> None:
         """Write all of `data`, or cut off what of it was written, and raise OSError."""

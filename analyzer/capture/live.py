@@ -344,8 +344,10 @@ def _opened(
         if interface is None:
             known = ", ".join([*(each.name for each in interfaces.listed()), ANY])
             raise CaptureAccessError(f"there is no interface {name}", hint=f"there are {known}")
-        made = _backend(chosen)
-        return made(interface, expression, promiscuous=promiscuous, options=options)
+        made: Handle = _backend(chosen)(
+            interface, expression, promiscuous=promiscuous, options=options
+        )
+        return made
     except PermissionError as error:
         raise not_permitted(name) from error
     except OSError as error:

@@ -11,8 +11,10 @@ kernel drops packets and counts them. So a slow analysis costs packets, never me
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import mmap
+import os
 import socket
 import struct
 import sys
@@ -203,8 +205,11 @@ class Ring:
         )  # fmt: skip
 
     def _bind(self) -> None:
-        name = "" if self.interface.name == ANY else self.interface.name
-        self._socket.bind((name, _ETH_P_ALL))
+        name = self.interface.name
+        if name == ANY:
+            _bind_to_all(self._socket)
+        else:
+            self._socket.bind((name, _ETH_P_ALL))
         self.up = True
         if self._promiscuous:
             index = socket.if_nametoindex(name)
@@ -212,3 +217,14 @@ class Ring:
             self._socket.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, membership)
         # Of an interface that is down the kernel tells by the socket's error.
         self.failed()
+
+
+def _bind_to_all(sock: socket.socket) -> None:
+    """Bind to no interface in particular, which Python's own bind() has no word for."""
+    # struct sockaddr_ll
+    address = struct.pack("=H", socket.AF_PACKET) + struct.pack(">H", _ETH_P_ALL)
+    address += struct.pack("=iHBB8x", 0, 0, 0, 0)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.bind(sock.fileno(), address, len(address)):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))

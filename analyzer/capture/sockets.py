@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import socket
 import struct
 from typing import Any
@@ -87,6 +88,8 @@ class ScapySocket:
         self.interface, self.up, self.more = interface, True, False
         self._limit = options.batch_bytes
         self._received = self._dropped = 0
+        # It warns of loopback, whose link type it does not know.
+        logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
         conf.bufsize = options.live_buffer_bytes
         listen: Any = linux.L2ListenSocket
         self._scapy = listen(iface=interface.name, promisc=promiscuous, nofilter=1)
