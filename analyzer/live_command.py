@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -197,7 +197,7 @@ WriteFiles = Annotated[
 ]
 
 
-@app.command(no_args_is_help=True)
+@app.command()
 def live(
     interfaces: Interfaces = None,
     filter: Filter = "tcp",
@@ -225,11 +225,11 @@ def live(
 ) -> int:
     """Analyse WebSocket traffic while it happens.
 
-    Ctrl-C ends it with the report and the tables that a file would give; a second one
-    ends at once, without.
+    Ctrl-C ends it with the report and the tables that a file would give;
+    a second one ends at once, without.
 
-    Exit status: 0 ended as asked, 1 a finding as --fail-on asks for, 2 cannot be done,
-    130 interrupted twice.
+    Exit status: 0 ended as asked, 1 a finding as --fail-on asks for,
+    2 cannot be done, 130 interrupted twice.
     """
     from analyzer.options import Options
 
@@ -465,13 +465,19 @@ def _list(found: Sequence[Interface]) -> None:
     table(make_console(sys.stdout), heads, rows)
 
 
-def _runner(verb: typer.Typer, name: str) -> Callable[[Sequence[str]], int]:
-    def run_verb(arguments: Sequence[str]) -> int:
-        status: Any = verb(list(arguments), prog_name=f"wsanalyze {name}", standalone_mode=False)
-        return status if isinstance(status, int) else OK
-
-    return run_verb
+def run_live(arguments: Sequence[str]) -> int:
+    """Run the verb `live`; without arguments it shows its help."""
+    return _status(app(list(arguments) or ["--help"], **_called("live")))
 
 
-run_live = _runner(app, "live")
-run_interfaces = _runner(listing, "interfaces")
+def run_interfaces(arguments: Sequence[str]) -> int:
+    """Run the verb `interfaces`."""
+    return _status(listing(list(arguments), **_called("interfaces")))
+
+
+def _called(name: str) -> dict[str, Any]:
+    return {"prog_name": f"wsanalyze {name}", "standalone_mode": False}
+
+
+def _status(answer: Any) -> int:
+    return answer if isinstance(answer, int) else OK
