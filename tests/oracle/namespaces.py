@@ -33,6 +33,7 @@ needed = pytest.mark.skipif(bool(reason()), reason=reason())
 class Namespace:
     def __init__(self, pid):
         self.pid = pid
+        self.processes = []  # killed at the end, if a test left them
 
     def command(self, *arguments):
         return ["nsenter", f"--net=/proc/{self.pid}/ns/net", "--", *map(str, arguments)]
@@ -76,9 +77,12 @@ def namespace():
     ) as holder:
         try:
             assert holder.stdout.readline() == b"ready\n"
-            yield Namespace(holder.pid)
+            space = Namespace(holder.pid)
+            yield space
         finally:
-            holder.kill()
+            for process in (*space.processes, holder):
+                process.kill()
+                process.wait()
 
 
 def send(name, frames):
