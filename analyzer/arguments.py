@@ -109,6 +109,27 @@ def numbers(name: str, given: Sequence[str], kind: Callable[[str], T]) -> tuple[
         raise OptionError(f"{name} takes {kinds}, not {', '.join(texts)!r}") from error
 
 
+def model(
+    interval: Sequence[str],
+    clients: Sequence[str],
+    hold: float,
+    keep_alive: bool,
+    alternatives: bool,
+) -> dict[str, Any]:
+    """Return the fields of Options that say what messages are compared with.
+
+    Raises:
+        OptionError: A number is none.
+    """
+    return {
+        "poll_intervals_s": numbers("--interval", interval, float),
+        "clients": numbers("--clients", clients, int),
+        "long_poll_hold_s": hold,
+        "keep_alive": keep_alive,
+        "alternatives": alternatives,
+    }
+
+
 def made(makers: Iterable[Callable[[], Writer]]) -> list[Writer]:
     """Return the writers; each has checked that it can write.
 

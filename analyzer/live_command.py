@@ -32,7 +32,7 @@ from analyzer.arguments import (
     Severity,
     ShowSecrets,
     made,
-    numbers,
+    model,
     reports,
 )
 from analyzer.command import Quiet, pipes
@@ -254,11 +254,7 @@ def live(
     options = Options(
         payload=payload,
         show_secrets=show_secrets,
-        poll_intervals_s=numbers("--interval", interval, float),
-        clients=numbers("--clients", clients, int),
-        long_poll_hold_s=hold,
-        keep_alive=not no_keep_alive,
-        alternatives=not no_alternatives,
+        **model(interval, clients, hold, not no_keep_alive, not no_alternatives),
     )
     with pipes():
         return run(request, options)

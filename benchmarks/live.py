@@ -13,9 +13,9 @@ import argparse
 import ctypes
 import os
 import platform
-import re
 import resource
 import shutil
+import signal
 import socket
 import statistics
 import subprocess
@@ -30,7 +30,7 @@ import numpy as np
 
 from analyzer.capture.live import CaptureStats, open_live
 from analyzer.capture.source import open_capture
-from analyzer.live import Until, run
+from analyzer.live import Stop, Until, run
 from analyzer.options import Options
 from analyzer.tables.schema import TableRows
 from benchmarks import workloads
@@ -44,19 +44,15 @@ _SOURCE, _DESTINATION = 26, 30  # of IPv4 in Ethernet
 # --- sender ----------------------------------------------------------------------------
 
 
-class _Message(ctypes.Structure):
-    """struct mmsghdr with its struct msghdr."""
-
-    _fields_ = (
-        ("name", ctypes.c_void_p), ("name_length", ctypes.c_uint32),
-        ("vector", ctypes.c_void_p), ("vectors", ctypes.c_size_t),
-        ("control", ctypes.c_void_p), ("control_length", ctypes.c_size_t),
-        ("flags", ctypes.c_int), ("sent", ctypes.c_uint),
-    )  # fmt: skip
-
-
-class _Vector(ctypes.Structure):
-    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
+_VECTOR = np.dtype([("base", "u8"), ("length", "u8")])
+"""struct iovec"""
+_MESSAGE = np.dtype(
+    [
+        *(("name", "u8"), ("name_length", "u8"), ("vector", "u8"), ("vectors", "u8")),
+        *(("control", "u8"), ("control_length", "u8"), ("flags", "u8"), ("sent", "u8")),
+    ]
+)
+"""struct mmsghdr with its struct msghdr, paddings among them, on 64 bits"""
 
 
 def rounds(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -78,24 +74,18 @@ def send(path: Path, rate: int, seconds: float) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     sender.bind((OUT, 0))
-    vectors, messages = (_Vector * _CHUNK)(), (_Message * _CHUNK)()
-    for i in range(_CHUNK):
-        messages[i].vector = ctypes.addressof(vectors[i])
-        messages[i].vectors = 1
     sent, begin = 0, time.monotonic()
     for data, starts, lengths in rounds(path):
-        addresses = (starts + data.ctypes.data).tolist()
-        sizes = lengths.tolist()
-        for first in range(0, len(sizes), _CHUNK):
-            count = min(_CHUNK, len(sizes) - first)
-            for i in range(count):
-                vectors[i].base, vectors[i].length = addresses[first + i], sizes[first + i]
-            done = 0
+        vectors = np.zeros(len(starts), _VECTOR)
+        vectors["base"], vectors["length"] = starts + data.ctypes.data, lengths
+        messages = np.zeros(len(starts), _MESSAGE)
+        messages["vector"] = vectors.ctypes.data + np.arange(len(starts)) * _VECTOR.itemsize
+        messages["vectors"] = 1
+        for first in range(0, len(starts), _CHUNK):
+            count, done = min(_CHUNK, len(starts) - first), 0
             while done < count:
-                answer = libc.sendmmsg(
-                    sender.fileno(), ctypes.byref(messages, done * ctypes.sizeof(_Message)),
-                    count - done, 0,
-                )  # fmt: skip
+                at = messages.ctypes.data + (first + done) * _MESSAGE.itemsize
+                answer = libc.sendmmsg(sender.fileno(), ctypes.c_void_p(at), count - done, 0)
                 done += max(answer, 0)
             sent += count
             passed = time.monotonic() - begin
@@ -146,9 +136,19 @@ def watched(path: Path, rate: int, seconds: float) -> tuple[Watch, int, float]:
     watch = Watch()
     source = open_live([IN], Options())
     sender = sending(path, rate, seconds)
+    stop = Stop()
+
+    def end() -> None:
+        sender.wait()
+        time.sleep(0.5)
+        stop()
+
+    waiting = threading.Thread(target=end)
+    waiting.start()
     before = resource.getrusage(resource.RUSAGE_SELF)
-    run(source, Options(), [], [watch], until=Until(seconds=seconds + 0.5))
+    run(source, Options(), [], [watch], stop=stop)
     after = resource.getrusage(resource.RUSAGE_SELF)
+    waiting.join()
     out, _ = sender.communicate()
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return watch, int(out), used
@@ -191,35 +191,41 @@ def processor(path: Path, seconds: float) -> None:
 
 def flood(path: Path, seconds: float) -> None:
     """As fast as it goes: the share analysed, beside dumpcap piped into tshark."""
-    shares: dict[str, list[float]] = {"wsanalyze": [], "dumpcap | tshark": []}
+    shares: dict[str, list[tuple[float, float]]] = {"wsanalyze": [], "dumpcap | tshark": []}
     for _ in range(3):
         watch, sent, _ = watched(path, 0, seconds)
-        shares["wsanalyze"].append(watch.stats.analysed / sent)
+        shares["wsanalyze"].append((watch.stats.analysed / sent, sent / seconds))
         if shutil.which("tshark") and shutil.which("dumpcap"):
             lines, sent = _peer(path, seconds)
-            shares["dumpcap | tshark"].append(lines / sent)
+            shares["dumpcap | tshark"].append((lines / sent, sent / seconds))
     for name, each in shares.items():
         if each:
-            print(f"flood: {name} analyses {statistics.median(each):.1%} of {sent / seconds:,.0f}/s")
+            share, rate = (statistics.median(column) for column in zip(*each, strict=True))
+            print(f"flood: {name} analyses {share:.1%} of {rate:,.0f} packets/s")
 
 
 def _peer(path: Path, seconds: float) -> tuple[int, int]:
-    """Return packets that tshark printed while dumpcap fed it, and packets sent."""
-    fields = "-T fields -e frame.number -e tcp.stream -e websocket.opcode"
-    with tempfile.NamedTemporaryFile("r") as listing:
-        command = (
-            f"exec dumpcap -q -i {IN} -B 64 -f tcp -w - 2>/dev/null | "
-            f"tshark -l -n -r - {fields} > {listing.name} 2>/dev/null"
-        )
-        shell = subprocess.Popen(["sh", "-c", command], start_new_session=True)
+    """Return packets that tshark printed of those that dumpcap fed it, and packets sent."""
+    fields = ["-T", "fields", "-e", "frame.number", "-e", "tcp.stream", "-e", "websocket.opcode"]
+    with tempfile.TemporaryFile("w+") as listing:
+        dumpcap = subprocess.Popen(
+            ["dumpcap", "-q", "-i", IN, "-B", "64", "-f", "tcp", "-w", "-"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        tshark = subprocess.Popen(
+            ["tshark", "-n", "-r", "-", *fields],
+            stdin=dumpcap.stdout, stdout=listing, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert dumpcap.stdout is not None
+        dumpcap.stdout.close()
         time.sleep(2.0)
-        sender = sending(path, 0, seconds)
-        out, _ = sender.communicate()
+        out, _ = sending(path, 0, seconds).communicate()
         time.sleep(0.5)
-        # What tshark has not got to by now came too late, as for us.
+        dumpcap.send_signal(signal.SIGINT)
+        dumpcap.wait()
+        tshark.wait()
+        listing.seek(0)
         lines = sum(1 for _ in listing)
-        os.killpg(shell.pid, 9)
-        shell.wait()
     return lines, int(out)
 
 
@@ -236,7 +242,7 @@ def isolated() -> None:
     quiet = "for c in all default; do echo 1 > /proc/sys/net/ipv6/conf/$c/disable_ipv6; done"
     script = (
         f"{quiet}; ip link add {OUT} type veth peer name {IN} && "
-        f"ip link set {OUT} arp off up && ip link set {IN} arp off up && exec \"$@\""
+        f'ip link set {OUT} arp off up && ip link set {IN} arp off up && exec "$@"'
     )
     os.environ[_ISOLATED] = "1"
     command = ["unshare", "--net", "--", "sh", "-c", script, "sh", sys.executable]

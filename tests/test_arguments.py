@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.arguments import made, numbers, reports
+from analyzer.arguments import made, model, numbers, reports
 from analyzer.errors import OptionError, ReportError
+from analyzer.options import DEFAULT, Options
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,8 @@ def test_one_that_cannot_be_made_undoes_the_others(tmp_path):
     with pytest.raises(ReportError):
         made(reports(tmp_path / "c", None, str(Path("/no/such/folder/x"))))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_model_as_it_is_by_default():
+    assert Options(**model(["1"], [], 30.0, True, True)) == DEFAULT
+    assert Options(**model(["2"], ["5"], 9.0, False, False)).poll_intervals_s == (2.0,)

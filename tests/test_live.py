@@ -11,6 +11,7 @@ from oracle import captures
 from analyzer import live, pipeline
 from analyzer.analysis import Collector
 from analyzer.capture.live import CaptureStats
+from analyzer.capture.records import RecordBatch
 from analyzer.capture.source import open_capture
 from analyzer.errors import ReportError
 from analyzer.options import Options
@@ -54,7 +55,7 @@ class Played:
             return None
         self.waited.append(timeout_s)
         self.clock.now += timeout_s
-        return captures_empty()
+        return RecordBatch()
 
     def stop(self):
         self.stopped = True
@@ -64,12 +65,6 @@ class Played:
 
     def close(self):
         self.closed = True
-
-
-def captures_empty():
-    from analyzer.capture.records import RecordBatch
-
-    return RecordBatch()
 
 
 class Watcher(Collector):
@@ -220,3 +215,35 @@ def test_another_thread_has_no_signals_to_take():
     thread.start()
     thread.join()
     assert len(errors) == 1
+
+
+STEPS = [-3600 * 10**9, -2 * 10**9, 3600 * 10**9]
+
+
+def stepped(name, step):
+    """The tables' columns that are no times, where the clock steps in the middle."""
+    collector = Collector()
+    made = pipeline.Pipeline(Options(), [collector])
+    total = sum(len(batch.rows) for batch in open_capture(CAPTURES / name))
+    for batch in open_capture(CAPTURES / name, Options(batch_bytes=4000)):
+        batch.rows["time"][batch.rows["packet"] > total // 2] += step
+        made.push(batch)
+    made.finish()
+    found = {}
+    for table in TABLES:
+        if table.name in ("alternatives", "scaling", "http_groups", "tls_sessions"):
+            continue
+        rows_of = collector.rows(table)
+        columns = [
+            [repr(value) for value in rows_of.values[column.name]]
+            for column in table.columns
+            if not column.name.endswith(("_us", "_s", "_at")) and "time" not in column.name
+        ]
+        found[table.name] = sorted(zip(*columns, strict=True))
+    return found
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("name", ["tomcat-chat.pcap", "lossy.pcap", "chat-long-poll.pcap"])
+def test_a_clock_that_steps_changes_nothing_but_times(name, step):
+    assert stepped(name, step) == stepped(name, 0)
