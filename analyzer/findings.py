@@ -97,6 +97,12 @@ TCP_CONNECTION_LIMIT = _kind(
     "",
     "Connections let go because max_connections were open: {detail}.",
 )
+TCP_IDLE = _kind(
+    "tcp-idle",
+    NOTE,
+    "",
+    "The connection was silent for longer than max_idle_s and was let go: {detail}.",
+)
 TCP_CONNECT_REFUSED = _kind(
     "tcp-connect-refused", WARNING, "RFC 9293 3.5.2", "A connect was refused by {detail}."
 )

@@ -85,6 +85,10 @@ class Options:
     """Two packets alike to the last header byte are one packet captured twice if
     they lie this close together; a true retransmission takes at least a round trip
     and carries another IP identification or TCP timestamp."""
+    max_idle_s: float = 0.0
+    """How long a TCP connection may be silent before it is let go, the oldest first; 0: as
+    long as the capture lasts. For live runs, an hour: half-open connections would stay for
+    ever, while what lives sends pings or keep-alives every few minutes."""
     closed_linger_s: float = 10.0
     """How long a finished connection waits for late packets before its rows leave."""
 
@@ -149,6 +153,9 @@ class Options:
     Random bytes pass as one small valid unmasked header in about 1 of 50 places,
     so three in a row, each ending where the next begins, are 1 in 10^5, and the
     segment boundary rule on top makes it rarer still."""
+    news_wait_s: float = 0.04
+    """How long who watches a live run is not told of a message, for the ACK that completes its
+    cost: Linux sends a delayed ACK after 40 ms. Tables are not changed by it."""
     max_pending_pings: int = 64
     """Pings of one direction that wait for their pong."""
     max_estimated_connections: int = 32

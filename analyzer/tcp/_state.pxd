@@ -200,6 +200,7 @@ cdef class AssemblerState:
     cdef unsigned int hashed
     cdef long long clock
     cdef long long due
+    cdef long long sweep_at
     cdef long long head
     cdef long long recent_head
     cdef long long piece_head
@@ -216,6 +217,7 @@ cdef class AssemblerState:
     cdef long long lost_after
     cdef long long copy_window
     cdef long long linger
+    cdef long long max_idle
     cdef bint keep_first
     cdef unsigned long long key0
     cdef unsigned long long key1
@@ -229,6 +231,7 @@ cdef class AssemblerState:
     cdef object open_streams
     cdef object left_streams
     cdef object closing
+    cdef object ahead
     cdef object opened
     cdef object ended
     cdef object found

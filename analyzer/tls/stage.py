@@ -125,6 +125,11 @@ class TlsStage:
         out.findings, self._findings = self._findings + out.findings, []
         return out
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of unfinished handshake messages."""
+        return self._held
+
     # --- hellos
 
     def _take(self, place: _Place, content: bytes, behind: int) -> None:

@@ -112,6 +112,7 @@ ctypedef struct Message:
     unsigned char opcode
     unsigned char compressed
     unsigned char damaged
+    unsigned char told
 
 ctypedef struct Control:
     int row
