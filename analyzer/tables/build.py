@@ -202,9 +202,7 @@ class TableBuilder:
     def _connection_rows(self, batch: WebSocketBatch, wire: Mapping[int, int]) -> TableRows:
         stream = batch.http.stream
         rows = [
-            connection_cells(
-                ended, stream.connection(ended.slot), wire[ended.slot], self._options
-            )
+            connection_cells(ended, stream.connection(ended.slot), wire[ended.slot], self._options)
             for ended in sorted(batch.ended, key=lambda item: item.connection)
         ]
         return TableRows(CONNECTIONS, columns_of(CONNECTIONS.columns, rows), len(rows))
