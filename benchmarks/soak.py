@@ -122,7 +122,7 @@ def templates() -> dict[str, Template]:
     opening = [(CLIENT, REQUEST), (SERVER, SWITCH)]
     talk = []
     for turn in range(6):
-        mask = bytes([17 + turn * 31 & 255, 99 - turn, turn * 57 & 255, 201])
+        mask = hashlib.sha256(bytes([turn])).digest()[:4]
         talk += [
             (CLIENT, frame(1, b'{"say":"hello","n":%d}' % turn, mask)),
             (SERVER, frame(1, b'{"heard":"hello","to":"everybody","n":%d}' % turn)),
@@ -223,7 +223,7 @@ def main() -> int:
         events_stream=open(os.devnull, "wb"),  # noqa: SIM115
         metrics=":0",
         csv=arguments.csv,
-        rotate="5m",
+        rotate="5m" if arguments.csv else None,
     )
     observers = build_observers(request)
     pipeline = Pipeline(options, observers)

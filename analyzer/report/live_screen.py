@@ -16,7 +16,6 @@ from rich.text import Text
 from analyzer.columns import NULL
 from analyzer.report.layout import arrow, is_ascii, severity
 from analyzer.report.rates import Line, Rates
-from analyzer.report.terminal import PART_NAMES
 from analyzer.report.words import address, clock, duration, number, plural, printable, share, size
 from analyzer.tables.schema import DIRECTIONS, MESSAGE_TYPES
 
@@ -26,7 +25,7 @@ SORT_NAMES: Final = {
     "last": "last message",
     "messages": "messages",
     "bytes": "payload",
-    "age": "age, the oldest first",
+    "age": "age",
 }
 HELP: Final = (
     ("q", "end the run, with the report"),
@@ -37,6 +36,20 @@ HELP: Final = (
     ("Esc", "back"),
     ("?", "this page"),
 )
+PARTS: Final = {
+    "transfer_bytes": "payload",
+    "ws_header_bytes": "frame headers",
+    "ws_control_bytes": "control frames",
+    "http_bytes": "HTTP",
+    "tls_bytes": "TLS",
+    "tcp_bytes": "TCP",
+    "ip_bytes": "IP",
+    "link_bytes": "link",
+    "retransmitted_bytes": "sent again",
+    "duplicate_bytes": "captured twice",
+    "unparsed_bytes": "not understood",
+}
+"""Parts of the ledger, in few letters."""
 _SPARKS: Final = "▁▂▃▄▅▆▇█"
 _ASCII_SPARKS: Final = "_.-=+*%#"
 _WIDE: Final = 100
@@ -48,8 +61,8 @@ class Choice:
     """What the user chose to see."""
 
     sort: str = "last"
-    place: int = 0
-    """Of the chosen connection, in the list as it is sorted."""
+    chosen: int | None = None
+    """The connection that is marked."""
     connection: int | None = None
     """The one whose messages are shown."""
     paused: bool = False
@@ -85,17 +98,24 @@ def ordered(rates: Rates, sort: str) -> list[Line]:
     if sort == "age":
         return lines
     keys = {
-        "last": lambda line: line.last,
+        # By whole seconds, so that lines do not jump about.
+        "last": lambda line: line.last // _NS,
         "messages": lambda line: sum(line.messages),
         "bytes": lambda line: sum(line.payload),
     }
     return sorted(lines, key=keys[sort], reverse=True)
 
 
+def place_of(lines: Sequence[Line], choice: Choice) -> int:
+    """Return where the chosen connection is listed; the first where it is not."""
+    numbers = [line.values["connection"] for line in lines]
+    return numbers.index(choice.chosen) if choice.chosen in numbers else 0
+
+
 def _head(rates: Rates, choice: Choice, console: Console, source: str) -> Text:
     stats = rates.stats
     text = Text.assemble(("wsanalyze ", "bold"), (printable(source), "bold cyan"))
-    text.append(f"  {duration(max(0, rates.now - rates.begun) // _NS * _NS)}")
+    text.append(f"  {_seconds(rates.now - rates.begun)}")
     text.append(f"  {_rate(rates.packets_per_s())} packets/s")
     dropped = f"  {number(stats.dropped)} dropped"
     text.append(dropped, "bold red" if stats.dropped else "dim")
@@ -113,7 +133,8 @@ def _foot(choice: Choice, console: Console) -> Text:
     if choice.help or choice.connection is not None:
         return Text("Esc back  q quit  p pause  ? help", "dim")
     arrows = "up/down" if is_ascii(console) else "↑↓"
-    return Text(f"q quit  p pause  s sort  {arrows} choose  Enter messages  ? help", "dim")
+    by = f"s sort (by {SORT_NAMES[choice.sort]})"
+    return Text(f"q quit  p pause  {by}  {arrows} choose  Enter messages  ? help", "dim")
 
 
 # --- the whole
@@ -136,15 +157,15 @@ def _openings(rates: Rates) -> Text:
     shot = rates.snapshot
     count = shot.connections if shot is not None else len(rates.lines)
     text = Text.assemble(_label("Open"), (plural(count, "connection"), "bold"))
-    text.append(f", {_rate(rates.handshakes_per_s())} handshakes/s")
+    text.append(f"  {_rate(rates.handshakes_per_s())} handshakes/s")
     times = rates.handshake_times()
     if times is None:
-        text.append("  no handshake in the last minute", "dim")
+        text.append("  none timed in the last minute", "dim")
     else:
         text.append(f"  median {duration(times[0])}, 95 % {duration(times[1])}")
     failed = sum(count for name, count in rates.outcomes.items() if name != "accepted")
     if failed:
-        text.append(f"  {number(failed)} not accepted", "yellow")
+        text.append(f"  {number(failed)} failed", "yellow")
     return text
 
 
@@ -168,7 +189,7 @@ def _where(rates: Rates, console: Console) -> list[Text]:
     text.append(size(whole), "bold")
     lines = [text]
     for place, (name, count) in enumerate(shares):
-        part = f"  {PART_NAMES.get(name, name)} {share(count, whole)}"
+        part = f"  {PARTS[name]} {share(count, whole)}"
         if lines[-1].cell_len + len(part) > console.width and len(lines) < 2:
             lines.append(_label(""))
         lines[-1].append(part, "green" if name == "transfer_bytes" else "" if place < 4 else "dim")
@@ -181,12 +202,13 @@ def _polling(rates: Rates, console: Console) -> Text:
     if modelled is None:
         return text.append("not modelled before a handshake was seen", "dim")
     cost, now = modelled
-    text.append(f"each {rates.interval_s:g} s (modelled): ")
-    text.append(f"{_rate(cost.requests)} requests/s, {size(cost.wire_bytes)}/s", "bold")
+    text.append(f"each {rates.interval_s:g} s, modelled: {_rate(cost.requests)} requests/s, ")
+    text.append(f"{size(cost.wire_bytes)}/s", "bold")
     if now > 0:
-        text.append(f"; WebSocket takes {size(now)}/s: ")
         ratio = cost.wire_bytes / now
+        text.append(", ")
         text.append(f"{ratio:.1f} x" if ratio < 100 else f"{ratio:,.0f} x", "bold")
+        text.append(f" the {size(now)}/s now")
     return text
 
 
@@ -194,10 +216,13 @@ def _findings(rates: Rates, console: Console, wanted: int) -> list[Text]:
     if not rates.findings:
         return [_label("Findings") + Text("none yet", "dim")]
     total = sum(rates.finding_counts.values())
-    lines = [_label("Findings") + Text(f"{number(total)} so far, the last:", "dim")]
-    for row in list(rates.findings)[-(wanted - 1) :][::-1]:
+    lines = [_label("Findings") + Text(f"{number(total)} so far, the last kinds:", "dim")]
+    last = {row["id"]: row for row in rates.findings}
+    for row in sorted(last.values(), key=lambda row: -rates.finding_at[row["id"]])[: wanted - 1]:
         line = Text("  ")
         line.append(severity(console, row["severity"]))
+        count = rates.finding_counts[row["id"]]
+        line.append(f" {number(count)} times" if count > 1 else "", "bold")
         where = "" if row["connection"] is None else f" connection {row['connection']}:"
         line.append(f"{where} {printable(row['text'])}")
         lines.append(line)
@@ -206,19 +231,19 @@ def _findings(rates: Rates, console: Console, wanted: int) -> list[Text]:
 
 def _connections(rates: Rates, choice: Choice, console: Console, room: int) -> list[Text]:
     lines = ordered(rates, choice.sort)
-    choice.place = max(0, min(choice.place, len(lines) - 1))
+    chosen = place_of(lines, choice)
     wide = console.width >= _WIDE
     addresses = 22 if wide else 0
-    flexible = max(12, console.width - 55 - addresses)
+    flexible = max(12, console.width - 51 - addresses)
     head = f"  {'nr':>6}  {'host and path':<{flexible}}"
     head += f"  {'client':<{addresses - 2}}" if wide else ""
     head += f"  {'messages':>9} {'payload':>8}  {'last':>8}  {'age':>8}"
-    out = [Text(head + f"  by {SORT_NAMES[choice.sort]}" * wide, "dim")]
+    out = [Text(head, "dim")]
     if room <= 1:
         return out[:room]
-    first = max(0, min(choice.place - (room - 1) // 2, len(lines) - (room - 1)))
+    first = max(0, min(chosen - (room - 1) // 2, len(lines) - (room - 1)))
     for place, line in enumerate(lines[first : first + room - 1], first):
-        out.append(_row(rates, line, flexible, addresses, console, chosen=place == choice.place))
+        out.append(_row(rates, line, flexible, addresses, console, chosen=place == chosen))
     if not lines:
         out.append(Text("  no open connection", "dim"))
     return out
@@ -234,15 +259,13 @@ def _row(
     text.append(where)
     if addresses:
         text.append("  ")
-        text.append(
-            _fitted(address(values["client_ip"], values["client_port"]), addresses - 2, console),
-            "dim",
-        )
+        client = address(values["client_ip"], values["client_port"])
+        text.append(_fitted(client, addresses - 2, console))
     text.append(f"  {number(sum(line.messages)):>9} {size(sum(line.payload)):>8}")
-    seen = duration(max(0, rates.now - line.last) // _NS * _NS) if any(line.messages) else "-"
+    seen = _short(_seconds(rates.now - line.last)) if any(line.messages) else "-"
     opened = values["opened_at"]
-    age = "-" if opened is None else duration(max(0, rates.now - opened) // _NS * _NS)
-    text.append(f"  {_short(seen):>8}  {_short(age):>8}", "dim")
+    age = "-" if opened is None else _short(_seconds(rates.now - opened))
+    text.append(f"  {seen:>8}  {age:>8}", "dim")
     if chosen:
         text.stylize("reverse")
     return text
@@ -312,6 +335,12 @@ def _label(text: str) -> Text:
 
 def _rate(value: float) -> str:
     return f"{value:.1f}" if 0 < value < 10 else number(round(value))
+
+
+def _seconds(nanoseconds: int) -> str:
+    """Return a duration in whole seconds."""
+    seconds = max(0, nanoseconds) // _NS
+    return f"{seconds} s" if seconds < 100 else duration(seconds * _NS)
 
 
 def _short(text: str) -> str:

@@ -17,7 +17,7 @@ from rich.live import Live
 
 from analyzer.report.keys import Keyboard
 from analyzer.report.layout import make_console
-from analyzer.report.live_screen import SORTS, Choice, ordered, screen
+from analyzer.report.live_screen import SORTS, Choice, ordered, place_of, screen
 from analyzer.report.observer import CaptureStats
 from analyzer.report.rates import Rates
 from analyzer.tables.running import Snapshot
@@ -104,12 +104,15 @@ class LiveView:
             choice.sort = SORTS[(SORTS.index(choice.sort) + 1) % len(SORTS)]
         elif key in ("up", "down", "page-up", "page-down"):
             step = {"up": -1, "down": 1, "page-up": -10, "page-down": 10}[key]
-            choice.place = max(0, min(choice.place + step, len(self.rates.lines) - 1))
+            lines = ordered(self.rates, choice.sort)
+            if lines:
+                place = max(0, min(place_of(lines, choice) + step, len(lines) - 1))
+                choice.chosen = lines[place].values["connection"]
         elif key == "enter" and not choice.help and choice.connection is None:
             lines = ordered(self.rates, choice.sort)
             if lines:
-                place = min(choice.place, len(lines) - 1)
-                choice.connection = lines[place].values["connection"]
+                choice.chosen = lines[place_of(lines, choice)].values["connection"]
+                choice.connection = choice.chosen
 
     def close(self) -> None:
         """Give the terminal back."""

@@ -76,6 +76,7 @@ class Rates:
         self.recent: OrderedDict[int, deque[dict[str, Any]]] = OrderedDict()
         self.findings: deque[dict[str, Any]] = deque(maxlen=MAX_FINDINGS)
         self.finding_counts: Counter[str] = Counter()
+        self.finding_at: dict[str, int] = {}
         self.outcomes: Counter[str] = Counter()
         self._wire = 0
         self._seconds: deque[_Second] = deque(maxlen=WINDOW_S + 1)
@@ -106,6 +107,7 @@ class Rates:
                 row = row_values(rows, place)
                 self.finding_counts[row["id"]] += row["count"] or 1
                 self.findings.append(row)
+                self.finding_at[row["id"]] = self.now
 
     def tick(self, now_ns: int, stats: CaptureStats, snapshot: Snapshot | None = None) -> None:
         """Take the time and the state of the capture."""

@@ -23,6 +23,8 @@ from analyzer.tables.schema import LEDGER_PARTS, TableRows
 
 MAX_SAMPLES = 1 << 18
 """Values kept for a median; of more, every second, fourth, ... is kept."""
+_MAX_PIECES = 256
+"""Arrays of them, before they are joined."""
 MAX_CONNECTIONS = 1000
 """Connections kept for the table of those that cost most."""
 MAX_WAITING = 65_536
@@ -99,6 +101,9 @@ class Samples:
         self.count += len(values)
         self._kept.append(kept)
         self._kept_count += len(kept)
+        if len(self._kept) > _MAX_PIECES:
+            # An array takes a hundred bytes beside its values, and they may come one by one.
+            self._kept = [np.concatenate(self._kept)]
         while self._kept_count > MAX_SAMPLES:
             self._kept = [np.concatenate(self._kept)[::2]]
             self._kept_count = len(self._kept[0])
