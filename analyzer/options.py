@@ -19,6 +19,7 @@ OverlapPolicy = Literal["first", "last"]
 
 SHORTEST_S, LONGEST_S = 0.001, 86_400.0
 """Of modelled polls: below a millisecond it is no polling, above a day nobody waits."""
+LONGEST_IDLE_S = 10 * 365 * 86_400.0
 MOST_CLIENTS = 100_000_000
 MOST_VALUES = 16
 """Intervals, and numbers of clients, of one analysis: each is rows for each connection."""
@@ -221,6 +222,11 @@ class Options:
         """
         _check("--interval (poll_intervals_s)", self.poll_intervals_s)
         _check("--hold (long_poll_hold_s)", (self.long_poll_hold_s,))
+        if not 0 <= self.max_idle_s <= LONGEST_IDLE_S:
+            raise OptionError(
+                f"--idle (max_idle_s) takes seconds from 0 to {LONGEST_IDLE_S:.0f}, "
+                f"not {self.max_idle_s}"
+            )
         if len(self.clients) > MOST_VALUES or any(
             not isinstance(each, int) or not 0 < each <= MOST_CLIENTS for each in self.clients
         ):

@@ -23,6 +23,9 @@ within a second."""
 MAX_FAILED_CONNECTS = 8192
 """Options.max_failed_connects of a live run: a kB each."""
 
+MAX_SESSION_CONNECTIONS = 2048
+"""Options.max_session_connections of a live run: 3 kB each."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchRequest:
@@ -66,6 +69,7 @@ def live_options(options: Options) -> Options:
         "max_idle_s": MAX_IDLE_S,
         "closed_linger_s": LINGER_S,
         "max_failed_connects": MAX_FAILED_CONNECTS,
+        "max_session_connections": MAX_SESSION_CONNECTIONS,
     }
     changes = {
         name: value

@@ -133,7 +133,7 @@ def _foot(choice: Choice, console: Console) -> Text:
     if choice.help or choice.connection is not None:
         return Text("Esc back  q quit  p pause  ? help", "dim")
     arrows = "up/down" if is_ascii(console) else "↑↓"
-    by = f"s sort (by {SORT_NAMES[choice.sort]})"
+    by = f"s by {SORT_NAMES[choice.sort]}"
     return Text(f"q quit  p pause  {by}  {arrows} choose  Enter messages  ? help", "dim")
 
 
@@ -157,12 +157,12 @@ def _openings(rates: Rates) -> Text:
     shot = rates.snapshot
     count = shot.connections if shot is not None else len(rates.lines)
     text = Text.assemble(_label("Open"), (plural(count, "connection"), "bold"))
-    text.append(f"  {_rate(rates.handshakes_per_s())} handshakes/s")
+    text.append(f", {_rate(rates.handshakes_per_s())} handshakes/s")
     times = rates.handshake_times()
     if times is None:
         text.append("  none timed in the last minute", "dim")
     else:
-        text.append(f"  median {duration(times[0])}, 95 % {duration(times[1])}")
+        text.append(f"  median {duration(times[0])}, p95 {duration(times[1])}")
     failed = sum(count for name, count in rates.outcomes.items() if name != "accepted")
     if failed:
         text.append(f"  {number(failed)} failed", "yellow")
@@ -190,7 +190,9 @@ def _where(rates: Rates, console: Console) -> list[Text]:
     lines = [text]
     for place, (name, count) in enumerate(shares):
         part = f"  {PARTS[name]} {share(count, whole)}"
-        if lines[-1].cell_len + len(part) > console.width and len(lines) < 2:
+        if lines[-1].cell_len + len(part) > console.width:
+            if len(lines) == 2:
+                break  # the rest is small
             lines.append(_label(""))
         lines[-1].append(part, "green" if name == "transfer_bytes" else "" if place < 4 else "dim")
     return lines
@@ -306,7 +308,7 @@ def _message(row: dict[str, Any], console: Console) -> Text:
     time = "-" if row["time_last"] == NULL else clock(row["time_last"])[:-3]
     length = "?" if row["payload_bytes"] == NULL else size(row["payload_bytes"])
     kind = MESSAGE_TYPES[row["type"]]
-    text = Text(f"{time:<12} ", "dim")
+    text = Text.assemble((f"{time:<12} ", "dim"))
     text.append(f"{arrow(console, DIRECTIONS[row['direction']])} {kind:<6} {length:>8}  ")
     return text.append(printable(row["payload_preview"] or ""))
 
@@ -330,7 +332,7 @@ def _help(console: Console) -> list[Text]:
 
 
 def _label(text: str) -> Text:
-    return Text(f"{text:<10}", "dim")
+    return Text.assemble((f"{text:<10}", "dim"))
 
 
 def _rate(value: float) -> str:
