@@ -211,6 +211,9 @@ class Options:
     max_http_groups: int = 4096
     """Groups of deliveries counted at once, for `http_groups`; the row of the one that got an
     exchange longest ago leaves first. At most 30 kB each."""
+    max_samples: int = 262_144
+    """Values kept for each median of the summary; of more, every second, fourth, ... 8 bytes
+    each."""
     max_failed_connects: int = 65_536
     """Failed TCP connects remembered for the handshake table."""
 

@@ -53,7 +53,7 @@ class Pipeline:
         self, options: Options, writers: Sequence[Writer], only: Collection[int] | None = None
     ) -> None:
         self._writers = writers
-        self.summary = Summary()
+        self.summary = Summary(max_samples=options.max_samples)
         self._packets = PacketDecoder(options)
         self._tcp = Reassembler(options)
         self._tls = TlsStage(options)

@@ -23,6 +23,8 @@ within a second."""
 MAX_FAILED_CONNECTS = 8192
 """Options.max_failed_connects of a live run: a kB each."""
 
+MAX_SAMPLES = 32_768
+"""Options.max_samples of a live run: enough for a 95th percentile, a quarter of a MB each."""
 MAX_SESSION_CONNECTIONS = 2048
 """Options.max_session_connections of a live run: 3 kB each."""
 
@@ -69,6 +71,7 @@ def live_options(options: Options) -> Options:
         "max_idle_s": MAX_IDLE_S,
         "closed_linger_s": LINGER_S,
         "max_failed_connects": MAX_FAILED_CONNECTS,
+        "max_samples": MAX_SAMPLES,
         "max_session_connections": MAX_SESSION_CONNECTIONS,
     }
     changes = {

@@ -275,7 +275,7 @@ class MetricsServer:
         if not self._labels:
             self._count_messages(directions, payload, ())
             return
-        unknown = self._choice(None, None)
+        unknown = (OTHER,) * len(self._labels)
         numbers = _numbers(rows, "connection").tolist()
         owners = [self._chosen.get(number, unknown) for number in numbers]
         for more in dict.fromkeys(owners):
