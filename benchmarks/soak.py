@@ -4,8 +4,9 @@
 
 Whole TCP connections with a handshake, messages, pings and closes are crafted in memory and
 pushed through the pipeline as a live run would, as fast as it takes them, with time stamps as
-real ones. A minute's figure is the most of its seconds: reports leave in blocks. One in a hundred is never closed, one in a hundred is refused, one in fifty is plain
-HTTP. Fails where memory at the end is more than 10 % above that of minute 2.
+real ones. One in a hundred is never closed, one in a hundred is refused, one in fifty is plain
+HTTP. A minute's figure is the most of its seconds: reports leave in blocks. Fails where memory
+is ever more than 10 % above that of minute 2.
 """
 
 from __future__ import annotations
