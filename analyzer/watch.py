@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
@@ -23,6 +24,9 @@ within a second."""
 MAX_FAILED_CONNECTS = 8192
 """Options.max_failed_connects of a live run: a kB each."""
 
+MAX_COMPARED_CONNECTIONS = 512
+"""Options.max_compared_connections of a live run: its end may be weeks away, and a block of
+more takes tens of MB while rows are made of it."""
 MAX_SAMPLES = 32_768
 """Options.max_samples of a live run: enough for a 95th percentile, a quarter of a MB each."""
 MAX_SESSION_CONNECTIONS = 2048
@@ -63,6 +67,44 @@ class WatchRequest:
     rotate_keep: int = 0
     interval_s: float = 1.0
 
+    @property
+    def has_screen(self) -> bool:
+        """Whether there is a live view: wanted, and a terminal for it."""
+        if not self.screen or self.events is not None or not sys.stdout.isatty():
+            return False
+        from analyzer.report.layout import make_console
+        from analyzer.report.live_view import can_show
+
+        return can_show(make_console(sys.stdout))
+
+    @property
+    def streams_events(self) -> bool:
+        """Whether events take standard output: nothing else may be written there."""
+        wanted = self.events is not None or (self.screen and not self.has_screen)
+        return wanted and self.events_stream is None
+
+    @property
+    def rotates(self) -> bool:
+        """Whether CSV and Parquet come in parts, from here and not from the verb."""
+        return self.rotate is not None or self.rotate_size is not None
+
+
+def modules(request: WatchRequest) -> list[str]:
+    """Return the modules that it takes, libraries among them.
+
+    Whoever gives up rights imports them before: the user that it becomes may not be able to
+    read them.
+    """
+    wanted: dict[str, bool] = {
+        "analyzer.report.metrics": request.metrics is not None,
+        "prometheus_client": request.metrics is not None,
+        "analyzer.report.rotation": request.rotates,
+        "analyzer.report.live_view": request.has_screen,
+        "analyzer.report.events": not request.has_screen,
+    }
+    # What is not installed is said when it is used.
+    return [name for name, is_wanted in wanted.items() if is_wanted and find_spec(name)]
+
 
 def live_options(options: Options) -> Options:
     """Return options with the limits of a run without end, where they were left alone."""
@@ -71,6 +113,7 @@ def live_options(options: Options) -> Options:
         "max_idle_s": MAX_IDLE_S,
         "closed_linger_s": LINGER_S,
         "max_failed_connects": MAX_FAILED_CONNECTS,
+        "max_compared_connections": MAX_COMPARED_CONNECTIONS,
         "max_samples": MAX_SAMPLES,
         "max_session_connections": MAX_SESSION_CONNECTIONS,
     }
@@ -108,9 +151,10 @@ def _build(request: WatchRequest, made: list[Observer]) -> None:
     elif request.metrics_labels:
         raise OptionError("--metrics-labels needs --metrics")
     made += _reports(request)
-    shown = _screen(request)
-    if shown is not None:
-        made.append(shown)
+    if request.has_screen:
+        from analyzer.report.live_view import LiveView
+
+        made.append(LiveView(sys.stdout, request.source, request.interval_s))
     elif request.events is not None or request.screen:
         from analyzer.report.events import EventWriter, kinds
 
@@ -118,21 +162,9 @@ def _build(request: WatchRequest, made: list[Observer]) -> None:
         made.append(EventWriter(stream, kinds(request.events or "")))
 
 
-def _screen(request: WatchRequest) -> Observer | None:
-    """Return the live view; None where there is no terminal for it, or events are wanted."""
-    if not request.screen or request.events is not None or not sys.stdout.isatty():
-        return None
-    from analyzer.report.layout import make_console
-    from analyzer.report.live_view import LiveView, can_show
-
-    if not can_show(make_console(sys.stdout)):
-        return None
-    return LiveView(sys.stdout, request.source, request.interval_s)
-
-
 def _reports(request: WatchRequest) -> list[Observer]:
     """Return rotating reports; without --rotate the verb's own writers write one part."""
-    if request.rotate is None and request.rotate_size is None:
+    if not request.rotates:
         return []
     if request.csv is None and request.parquet is None:
         raise OptionError("--rotate and --rotate-size need --csv or --parquet")

@@ -211,6 +211,8 @@ def _polling(rates: Rates, console: Console) -> Text:
         text.append(", ")
         text.append(f"{ratio:.1f} x" if ratio < 100 else f"{ratio:,.0f} x", "bold")
         text.append(f" the {size(now)}/s now")
+    if console.width >= _WIDE:
+        text.append(f", and news {rates.interval_s / 2:g} s late")
     return text
 
 
@@ -324,6 +326,7 @@ def _help(console: Console) -> list[Text]:
         Text("Bytes are those of WebSocket connections on the wire since the run began."),
         Text("Polling is a model: each open connection asks once in the interval over a"),
         Text("connection kept alive, with the heads of the handshakes that were seen."),
+        Text("News would be late by half the interval, and come several in one answer."),
     ]
     return lines
 

@@ -100,6 +100,8 @@ class MetricsServer:
             raise ReportError(
                 "--metrics needs prometheus_client", hint="pip install 'wsanalyze[metrics]'"
             ) from error
+        # When each series began would double their number, and Prometheus does not ask.
+        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = prometheus_client.CollectorRegistry()
         prometheus_client.ProcessCollector(registry=self.registry)
         self._labels = tuple(labels)

@@ -54,3 +54,23 @@ def test_before_any_packet():
     shot = pipeline.snapshot()
     assert (shot.connections, shot.tcp_connections, shot.poll_heads) == (0, 0, None)
     assert shot.ledger[0]["wire_bytes"] == 0
+
+
+def test_time_passes_without_packets(monkeypatch):
+    """The clock of the capture goes on with that of the machine, however old the capture is."""
+    import time
+
+    recorder = Recorder()
+    pipeline = replay("npm-ws-basic.pcap", [recorder], ticks=False)
+    pipeline.tick()
+    open_before = pipeline.snapshot().tcp_connections
+    ended_before = len(recorder.rows_of("connections"))
+    assert open_before
+    now = time.monotonic_ns()
+    monkeypatch.setattr(time, "monotonic_ns", lambda: now + 3600 * 10**9)
+    pipeline.tick()
+    assert pipeline.snapshot().tcp_connections == 0
+    assert len(recorder.rows_of("connections")) > ended_before
+    rows = recorder.rows_of("messages")
+    pipeline.finish()
+    assert recorder.rows_of("messages") == rows
