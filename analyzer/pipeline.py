@@ -100,6 +100,7 @@ class Pipeline:
             connections=len(self._websocket.open_connections),
             ledger=ledger_so_far(self._tcp, self._http, self._websocket, self.summary.ledger),
             held_bytes=held,
+            let_go=self._tcp.let_go,
             poll_heads=self._polls.means,
         )
 

@@ -160,6 +160,9 @@ class MetricsServer:
         self._up = gauge("interface_up", "Whether the interface is up.")
         self._open = gauge("open_connections", "Open WebSocket connections.")
         self._tracked = gauge("tracked_connections", "TCP connections of which state is kept.")
+        self._let_go = counter(
+            "let_go_connections", "TCP connections let go before they ended.", "reason"
+        )
         self._held = gauge("held_bytes", "Memory that a stage holds, as far as it counts.", "stage")
         for direction in DIRECTIONS:
             for each in (self._headers, self._wire, self._pings):
@@ -211,6 +214,8 @@ class MetricsServer:
         self._tracked.set(shot.tcp_connections)
         for stage, held in shot.held_bytes.items():
             self._held.labels(stage).set(held)
+        for reason, count in shot.let_go.items():
+            self._raise_to(self._let_go.labels(reason), ("let go", reason), count)
         for direction, counts in zip(DIRECTIONS, shot.ledger, strict=True):
             for part in LEDGER_PARTS:
                 metric = self._parts.labels(direction, part.removesuffix("_bytes"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,8 @@ class Snapshot:
         ledger: by direction (client, server): LEDGER_PARTS, their sum wire_bytes, and packets,
             of all WebSocket connections of the run, ended ones and open ones.
         held_bytes: memory held, by stage, as far as the stages count it.
+        let_go: TCP connections let go before they ended, by limit: "idle" (max_idle_s) and
+            "limit" (max_connections).
         poll_heads: mean heads of a request and an answer of modelled polling, in bytes; None
             where no handshake was seen.
     """
@@ -41,6 +43,7 @@ class Snapshot:
     connections: int
     ledger: tuple[Mapping[str, int], Mapping[str, int]]
     held_bytes: Mapping[str, int]
+    let_go: Mapping[str, int] = field(default_factory=dict)
     poll_heads: tuple[float, float] | None = None
 
 

@@ -128,6 +128,10 @@ class Assembler(Lifecycle):
         rings = self.arena.nbytes + self.recents.nbytes + self.pieces.nbytes
         return len(self.open_streams), self.held_total, state + rings
 
+    def let_go(self) -> dict[str, int]:
+        """Return how many connections were let go, by why."""
+        return {"idle": self.idle_count, "limit": self.evicted_count}
+
     def opened_slots(self) -> list[int]:
         """Return the slots of the connections that appeared in this batch."""
         opened: list[int] = self.opened

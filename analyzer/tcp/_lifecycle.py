@@ -100,6 +100,7 @@ class Lifecycle(Lookup):
             self.slots[s].touched = 0
             self.open_streams.move_to_end(stream)
         self._end(s, _END_EVICTED)
+        self.evicted_count += 1
         self._unmap(s)
         self._note(
             findings.TCP_CONNECTION_LIMIT, s, self.segments[i].packet, f"tcp.stream {stream}"
@@ -277,6 +278,7 @@ class Lifecycle(Lookup):
         for _, stream, number in sorted(idle):
             s = number
             self.ahead.pop(stream, None)
+            self.idle_count += 1
             self._note(findings.TCP_IDLE, s, self.slots[s].last_packet, f"tcp.stream {stream}")
             self._end(s, _END_EVICTED)
         return 0

@@ -201,6 +201,8 @@ cdef class AssemblerState:
     cdef long long clock
     cdef long long due
     cdef long long sweep_at
+    cdef long long idle_count
+    cdef long long evicted_count
     cdef long long head
     cdef long long recent_head
     cdef long long piece_head

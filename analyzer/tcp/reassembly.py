@@ -65,6 +65,11 @@ class Reassembler:
         return int(self._assembler.tracked()[0])
 
     @property
+    def let_go(self) -> dict[str, int]:
+        """Connections let go before they ended: by "idle" (max_idle_s) or "limit"."""
+        return dict(self._assembler.let_go())
+
+    @property
     def held_bytes(self) -> int:
         """Bytes of segments that wait for their turn, and of the state of connections."""
         return int(sum(self._assembler.tracked()[1:]))

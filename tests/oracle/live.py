@@ -90,6 +90,7 @@ def snapshot(**more: Any) -> Snapshot:
         "connections": 3,
         "ledger": (ledger, ledger),
         "held_bytes": {"tcp": 1000, "http": 5},
+        "let_go": {"idle": 2, "limit": 0},
         "poll_heads": (400.0, 100.0),
     }
     return Snapshot(**(values | more))

@@ -112,6 +112,7 @@ def test_state_of_the_run(server):
     values = values_of(server)
     assert values["wsanalyze_open_connections", ()] == 3
     assert values["wsanalyze_tracked_connections", ()] == 7
+    assert values["wsanalyze_let_go_connections_total", (("reason", "idle"),)] == 2
     assert values["wsanalyze_held_bytes", (("stage", "tcp"),)] == 1000
     assert values["wsanalyze_interface_up", ()] == 0
     assert values["process_resident_memory_bytes", ()] > 1e6
@@ -321,7 +322,7 @@ def is_answered(data):
 def grown(count):
     ledger = {name: 1000 * count + value for name, value in snapshot().ledger[0].items()}
     ledger["wire_bytes"] = sum(v for k, v in ledger.items() if k not in ("wire_bytes", "packets"))
-    return snapshot(ledger=(ledger, ledger))
+    return snapshot(ledger=(ledger, ledger), let_go={"idle": count, "limit": count})
 
 
 def test_the_dashboard_asks_for_every_metric(server):

@@ -120,6 +120,14 @@ def test_a_tick_lets_time_pass_without_packets():
     ended = [stage.tick(BEGIN + seconds * S).ended for seconds in range(11, 80)]
     assert sum(map(len, ended)) == 1
     assert stage.tracked == 0
+    assert stage.let_go == {"idle": 1, "limit": 0}
+
+
+def test_connections_that_made_room_are_counted():
+    stage = Reassembler(Options(max_connections=2))
+    for number in range(5):
+        stage.push(make_batch([(number + 1, data(number, number))]))
+    assert stage.let_go == {"idle": 0, "limit": 3}
 
 
 def test_hostile_times_are_survived():
@@ -131,7 +139,7 @@ def test_hostile_times_are_survived():
     for place, time in enumerate(times):
         port = 1 + place % 40
         segments += [{**each, "time": time} for each in [*closed(port, 0), data(50, 0)]]
-    for idle in (0.0, 1e-9, 10.0, 9e9):
+    for idle in (0.0, 1e-9, 10.0, 3e8):
         out = Outcome(segments, max_idle_s=idle)
         assert sorted(out.opened) == sorted(out.ended)
 
