@@ -102,6 +102,12 @@ def ended(process: subprocess.Popen[str], *numbers: int) -> tuple[str, str]:
     return process.communicate(timeout=60)
 
 
+def catches_up(theirs: Path, own: Path) -> None:
+    """Wait for tcpdump, which throws away what it has not read when it is told to end."""
+    count = len(captures.packets_of(open_capture(own)))
+    namespaces.wait_for(lambda: len(captures.packets_of(open_capture(theirs))) >= count)
+
+
 def tables(folder: Path) -> dict[str, list[list[str]]]:
     found = {}
     for table in TABLES:
@@ -141,7 +147,7 @@ def test_same_answer_as_of_the_file_that_tcpdump_wrote(
         pytest.importorskip(backend)
     theirs, kept = tmp_path / "tcpdump.pcap", tmp_path / "kept.pcapng"
     tcpdump = subprocess.Popen(
-        space.command("tcpdump", "-i", "lo", "-U", "--immediate-mode", "-B", "16384", "-Z", "root",
+        space.command("tcpdump", "-i", "lo", "-U", "-B", "65536", "-Z", "root",
                       "--time-stamp-precision=nano", "-w", theirs, "tcp"),
         stderr=subprocess.PIPE,
     )  # fmt: skip
@@ -160,6 +166,7 @@ def test_same_answer_as_of_the_file_that_tcpdump_wrote(
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 0
+    catches_up(theirs, kept)
     tcpdump.send_signal(signal.SIGINT)
     tcpdump.communicate(timeout=20)
     live, file = tmp_path / "live", analysed(theirs, tmp_path / "file")
@@ -213,7 +220,7 @@ def test_any_is_what_tcpdump_makes_of_it(space: namespaces.Namespace, tmp_path: 
         pytest.skip("tcpdump is not installed")
     theirs, kept = tmp_path / "tcpdump.pcap", tmp_path / "kept.pcapng"
     tcpdump = subprocess.Popen(
-        space.command("tcpdump", "-i", "any", "-y", "LINUX_SLL2", "-U", "--immediate-mode",
+        space.command("tcpdump", "-i", "any", "-y", "LINUX_SLL2", "-U", "-B", "65536",
                       "-Z", "root", "-w", theirs, "tcp"),
         stderr=subprocess.PIPE,
     )  # fmt: skip
@@ -227,6 +234,7 @@ def test_any_is_what_tcpdump_makes_of_it(space: namespaces.Namespace, tmp_path: 
     space.run(sys.executable, "-c", TALK)
     time.sleep(0.5)
     assert ended(process) == ("", "")
+    catches_up(theirs, kept)
     tcpdump.send_signal(signal.SIGINT)
     tcpdump.communicate(timeout=20)
     own, other = (captures.packets_of(open_capture(path)) for path in (kept, theirs))
