@@ -414,15 +414,24 @@ def interfaces(
 
     Where standard output is no terminal: JSON.
     """
-    from analyzer.capture.interfaces import EVERY, listed
-
-    found = [*listed(), EVERY]
+    found = _found()
     with pipes():
         if json or not sys.stdout.isatty():
             _list_json(found)
         else:
             _list(found)
     return OK
+
+
+def _found() -> list[Interface]:
+    from analyzer.capture.interfaces import EVERY, listed
+
+    try:
+        return [*listed(), EVERY]
+    except OSError:  # not Linux
+        from analyzer.capture.sockets import others
+
+        return others()
 
 
 def _list_json(found: Sequence[Interface]) -> None:
