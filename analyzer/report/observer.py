@@ -7,21 +7,11 @@ report.metrics are observers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from analyzer.capture.live import CaptureStats as CaptureStats
 from analyzer.tables.running import Snapshot
 from analyzer.tables.schema import TableRows
-
-
-@dataclass(frozen=True, slots=True)
-class CaptureStats:
-    """How the capture of packets stands."""
-
-    received: int
-    dropped: int
-    analysed: int
-    interface_up: bool = True
 
 
 @runtime_checkable

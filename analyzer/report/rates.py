@@ -70,7 +70,7 @@ class Rates:
         self.interval_s = interval_s
         self.now = 0
         self.begun = 0
-        self.stats = CaptureStats(0, 0, 0)
+        self.stats = CaptureStats(0, 0, 0, interface_up=True)
         self.snapshot: Snapshot | None = None
         self.lines: OrderedDict[int, Line] = OrderedDict()
         self.recent: OrderedDict[int, deque[dict[str, Any]]] = OrderedDict()
