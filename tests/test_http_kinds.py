@@ -48,6 +48,8 @@ LOGGED = sorted(
     path.stem
     for path in (CAPTURES / "logs").glob("*.jsonl")
     if any('"event": "exchange"' in line for line in path.read_text().splitlines())
+    # Within TLS the http stage sees nothing by itself.
+    and not (CAPTURES / f"{path.stem}.keys").exists()
 )
 
 
