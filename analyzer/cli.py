@@ -58,6 +58,7 @@ class Request:
     parquet: Path | None
     json: str | None
     payload: Payload
+    keys: list[Path]
     where: str | None
     connection: int | None
     messages: bool
@@ -144,6 +145,14 @@ NoControl = Annotated[
         rich_help_panel=SELECTION,
     ),
 ]
+Keys = Annotated[
+    list[Path],
+    typer.Option(
+        metavar="FILE",
+        help="TLS key log (SSLKEYLOGFILE) to decrypt wss with; may be given several times.",
+        rich_help_panel=REPORTS,
+    ),
+]
 Interval = Annotated[
     list[str],
     typer.Option(
@@ -198,6 +207,7 @@ def analyze(
     json: JsonFile = None,
     payload: KeptPayload = "preview",
     show_secrets: ShowSecrets = False,
+    keys: Keys = [],  # noqa: B006
     where: Where = None,
     connection: Connection = None,
     messages: Messages = False,
@@ -226,6 +236,7 @@ def analyze(
         parquet=parquet,
         json=json,
         payload=payload,
+        keys=keys,
         where=where,
         connection=connection,
         messages=messages,
@@ -256,6 +267,7 @@ def run(request: Request) -> int:
     options = Options(
         payload=request.payload,
         show_secrets=request.show_secrets,
+        keys=tuple(map(str, request.keys)),
         poll_intervals_s=_numbers("--interval", request.interval, float),
         clients=_numbers("--clients", request.clients, int),
         long_poll_hold_s=request.hold,

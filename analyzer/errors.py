@@ -4,6 +4,7 @@
     ├── CaptureError               the input cannot be read at all
     │   ├── NotACaptureError       the file is not a capture, or of a refused variant
     │   └── CaptureAccessError     no such file, a folder without captures, no permission
+    ├── KeyLogError                a file of TLS keys cannot be read, or is no key log
     ├── ReportError                the report cannot be written
     └── OptionError                an option's value makes no sense (a bad --where, ...)
 
@@ -29,6 +30,10 @@ class NotACaptureError(CaptureError):
 
 class CaptureAccessError(CaptureError):
     """No such file, no permission, or a folder without captures."""
+
+
+class KeyLogError(WsanalyzeError):
+    """A file that should be a TLS key log cannot be read, or is none."""
 
 
 class ReportError(WsanalyzeError):

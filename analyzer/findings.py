@@ -131,8 +131,8 @@ TLS_NO_KEYS = _kind(
     NOTE,
     "",
     "Guessed to be a WebSocket over TLS ({detail}): only its handshake and sizes show. Keys would "
-    "show the frames (here in a later version, in Wireshark already): SSLKEYLOGFILE=FILE in the "
-    "environment of Firefox, Chrome or curl; node --tls-keylog=FILE; "
+    "show the frames (--keys FILE): SSLKEYLOGFILE=FILE in the environment of Firefox, Chrome or "
+    "curl; node --tls-keylog=FILE; "
     "ssl.SSLContext.keylog_filename in Python; tls.Config.KeyLogWriter in Go; the agents "
     "jSSLKeyLog or extract-tls-secrets (java -javaagent:) in Java.",
 )
@@ -155,6 +155,40 @@ TLS_RECORDS_LOST = _kind(
     "RFC 8446 5.1",
     "Record boundaries were lost behind bytes that were not captured; records between are not "
     "counted.",
+)
+TLS_RECORDS_MISSING = _kind(
+    "tls-records-missing",
+    WARNING,
+    "RFC 8446 5.1",
+    "Records were lost with bytes that were not captured ({detail}); decryption went on behind "
+    "them where a tag proved the place.",
+)
+TLS_UNREADABLE = _kind(
+    "tls-unreadable",
+    WARNING,
+    "RFC 8446 5.2",
+    "Records whose authentication tag fits no key in the key log: {detail}.",
+)
+TLS_KEYS_INCOMPLETE = _kind(
+    "tls-keys-incomplete",
+    NOTE,
+    "",
+    "The key log has some keys of this session, not those of {detail}.",
+)
+TLS_CANNOT_DECRYPT = _kind(
+    "tls-cannot-decrypt", WARNING, "", "No key log can decrypt this session: {detail}."
+)
+TLS_INNER_ALERT = _kind(
+    "tls-inner-alert", NOTE, "RFC 8446 6", "An alert was sent, encrypted: {detail}."
+)
+TLS_KEY_LOG_LINES = _kind(
+    "tls-key-log-lines", NOTE, "", "Lines of key logs that cannot be used: {detail}."
+)
+TLS_HELD_LIMIT = _kind(
+    "tls-held-limit",
+    WARNING,
+    "",
+    "A session that waits for keys was given up: {detail} is reached.",
 )
 TLS_HELLO_LIMIT = _kind(
     "tls-hello-limit", WARNING, "", "A handshake message was given up: {detail} is reached."
@@ -201,6 +235,44 @@ HTTP_GROUPS_LIMIT = _kind(
     "More groups of deliveries are counted than max_http_groups: rows of old ones left early.",
 )
 HTTP_LOST = _kind("http-lost", WARNING, "", "Bytes of an HTTP message were not captured: {detail}.")
+HTTP2_MALFORMED = _kind(
+    "http2-malformed", ERROR, "RFC 9113 5.4.1", "A frame breaks HTTP/2's rules: {detail}."
+)
+HTTP2_HEADS_UNKNOWN = _kind(
+    "http2-heads-unknown", WARNING, "RFC 7541 2.2", "Heads cannot be decoded, {detail}."
+)
+HTTP2_LOST = _kind(
+    "http2-lost", WARNING, "", "The place of the next HTTP/2 frame is not known {detail}."
+)
+HTTP2_FOUND_AGAIN = _kind(
+    "http2-found-again", NOTE, "", "HTTP/2 frames were found again, by several in a row."
+)
+HTTP2_FLOOD = _kind("http2-flood", WARNING, "RFC 9113 10.5", "A flood of frames: {detail}.")
+HTTP2_BLOCK_LIMIT = _kind(
+    "http2-block-limit", WARNING, "RFC 9113 10.5.1", "A header block was not decoded: {detail}."
+)
+HTTP2_STREAM_LIMIT = _kind(
+    "http2-stream-limit", WARNING, "RFC 9113 5.1.2", "Streams were let go: {detail}."
+)
+HTTP2_STREAM_RESET = _kind(
+    "http2-stream-reset", NOTE, "RFC 9113 6.4", "A stream was ended by force: {detail}."
+)
+HTTP2_GOAWAY = _kind("http2-goaway", NOTE, "RFC 9113 6.8", "GOAWAY: {detail}.")
+HTTP2_STALL = _kind(
+    "http2-stall", NOTE, "RFC 9113 5.2", "Flow control held a sender up: {detail}."
+)
+HTTP2_WINDOW_EXCEEDED = _kind(
+    "http2-window-exceeded", ERROR, "RFC 9113 6.9.1", "Flow control was not kept: {detail}."
+)
+HTTP2_CONNECT_NOT_ENABLED = _kind(
+    "http2-connect-not-enabled",
+    ERROR,
+    "RFC 8441 3",
+    "The client sent an extended CONNECT without SETTINGS_ENABLE_CONNECT_PROTOCOL of the server.",
+)
+HTTP2_CONNECT_INCOMPLETE = _kind(
+    "http2-connect-incomplete", ERROR, "RFC 8441 4", "The extended CONNECT lacks fields: {detail}."
+)
 
 # --- the opening handshake ---------------------------------------------------------
 HANDSHAKE_REFUSED = _kind(

@@ -94,9 +94,27 @@ class Options:
     takes none that is longer, and one with keys for post-quantum groups has 2 KiB."""
     max_hello_bytes_total: int = 16 * MIB
     """Unfinished handshake messages of all connections together; the oldest goes first."""
+    keys: tuple[str, ...] = ()
+    """TLS key logs (SSLKEYLOGFILE) to decrypt with."""
+    follow_keys: bool = False
+    """Whether the key logs may grow while the capture is read: for live captures."""
+    max_held_tls_bytes: int = 64 * MIB
+    """Records that are not whole, and those of sessions whose keys are not known, where keys
+    may still come (a pcapng file can have them anywhere); the session that waits longest is
+    given up first."""
     max_encrypted_attempts: int = 16_384
     """Encrypted connections taken for WebSockets whose rows in `handshakes` wait for the end
     of the capture, where they get their numbers. About 1 kB each."""
+
+    max_key_log_secrets: int = 262_144
+    """Secrets of TLS key logs kept; those of the session logged longest ago go first. Five
+    each for 50,000 sessions of TLS 1.3, and 80 MB."""
+    max_key_log_line_bytes: int = 4 * KIB
+    """A longer line of a key log is bad. Lines have about 200 bytes; a pre-master secret of
+    the largest Diffie-Hellman group (8,192 bits) makes one of 2,140."""
+    max_skipped_records: int = 1024
+    """Sequence numbers tried behind a gap until one fits a record. A gap of 1 MiB holds 64
+    full records; small ones (WebSocket messages of 100 bytes) come 10 to a packet."""
 
     # --- http
     max_head_bytes: int = 64 * KIB
@@ -130,6 +148,25 @@ class Options:
     max_http_clients: int = 65_536
     """Client identities remembered; the one seen longest ago goes first, and gets a new
     number if it comes again."""
+    max_http2_streams: int = 1024
+    """Streams of one HTTP/2 connection at once, with those that wait for their last ACK:
+    servers announce 100 to 250 as SETTINGS_MAX_CONCURRENT_STREAMS. 2 kB each, and 3 kB more
+    for a WebSocket."""
+    max_http2_frame_bytes: int = 64 * KIB
+    """Payload kept of one HTTP/2 frame that is no DATA; a longer one is not read. Senders
+    keep to 16 KiB unless they were told that they may send more."""
+    max_http2_control_frames: int = 1000
+    """SETTINGS, PING, RST_STREAM or PRIORITY frames of one sender within a second, before they
+    are called a flood."""
+    max_header_block_bytes: int = 64 * KIB
+    """Header block of HTTP/2 with its CONTINUATIONs, as sent. A longer one is not decoded,
+    and neither is one of 1,000 frames."""
+    max_header_list_bytes: int = 256 * KIB
+    """Fields of one HTTP/2 head, decoded, with 32 bytes for each (SETTINGS_MAX_HEADER_LIST_SIZE):
+    a block of 64 KiB can name 256 MiB."""
+    max_hpack_table_bytes: int = 64 * KIB
+    """HPACK's dynamic table, by direction. Chromium and Firefox announce 64 KiB, others keep
+    to the default of 4 KiB."""
 
     # --- websocket
     max_pending_messages: int = 1024

@@ -27,7 +27,8 @@ from analyzer.tables.schema import TableRows
 from analyzer.tables.summary import Summary
 from analyzer.tcp.bytestream import StreamBatch
 from analyzer.tcp.reassembly import Reassembler
-from analyzer.tls.stage import TlsStage
+from analyzer.tls.keylog import KeyRing
+from analyzer.tls.stage import TlsStage, bad_lines
 from analyzer.websocket.stage import WebSocketStage
 
 Path = str | PathLike[str]
@@ -51,7 +52,8 @@ class Pipeline:
         self.summary = Summary()
         self._packets = PacketDecoder(options)
         self._tcp = Reassembler(options)
-        self._tls = TlsStage(options)
+        self._ring, follower = _keys(options)
+        self._tls = TlsStage(options, self._ring, follower)
         self._http = HttpStage(options)
         self._websocket = WebSocketStage(options)
         self._tables = TableBuilder(options)
@@ -65,6 +67,7 @@ class Pipeline:
         """Settle what is open at the end of the capture; return the summary."""
         self._take_segments(self._packets.finish())
         self._take_stream(self._tcp.finish(), last=True)
+        self._tables.add_findings(bad_lines(self._ring))
         self._deliver(self._tables.finish())
         if self._alternatives is not None:
             self._deliver(self._alternatives.finish())
@@ -138,6 +141,24 @@ def run(
             writer.abort()
         raise
     return summary
+
+
+def _keys(options: Options) -> tuple[KeyRing, Callable[[], object] | None]:
+    """Return the keys of the key logs, and what looks for more of them.
+
+    Raises:
+        KeyLogError: a key log cannot be read, or is none.
+    """
+    if not options.keys:
+        return KeyRing(options), None
+    from analyzer.tls.key_files import KeyLogFollower, read_key_logs
+
+    if not options.follow_keys:
+        return read_key_logs(options.keys, options), None
+    ring = KeyRing(options)
+    follower = KeyLogFollower(options.keys, ring)
+    follower.poll()
+    return ring, follower.poll
 
 
 def _earliest(one: int, other: int) -> int:

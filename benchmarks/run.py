@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import workloads
+from benchmarks import tls_traffic, workloads
 
 LAUNCH = Path(__file__).parent / "launch.py"
 RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -180,12 +180,26 @@ def speed_rows(folder: Path, *, quick: bool) -> list[Row]:
             {OURS: ours(deflated.path), TSHARK: tshark(deflated.path)},
             (faster(">= 5x tshark", TSHARK, 5),),
         ),
+        wss_row(quick=quick),
         Row(
             "50 packets, whole process",
             {OURS: ours(tiny.path), TSHARK: tshark(tiny.path)},
             (faster("no slower than tshark", TSHARK, 1),),
         ),
     ]
+
+
+def wss_row(*, quick: bool) -> Row:
+    """Return the row about wss, decrypted by a key log."""
+    messages = 30_000 if quick else 300_000
+    path, keys = tls_traffic.make(workloads.FOLDER, messages, 200)
+    other = tshark(path)
+    programs = {
+        OURS: ours(path, "--keys", str(keys)),
+        TSHARK: Program((*other.command, "-o", f"tls.keylog_file:{keys}"), other.output),
+    }
+    text = f"wss, TLS 1.3 AES-128-GCM with key log, {messages:,} messages, 200 connections"
+    return Row(text, programs, (faster(">= 5x tshark", TSHARK, 5),))
 
 
 def memory_row(*, huge: bool) -> Row:

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
+from hpack import Encoder
 
 Ints = npt.NDArray[np.int64]
 
@@ -184,6 +185,69 @@ def closing(random: np.random.Generator, planned: Plan, pool: Pool) -> npt.NDArr
         for column, frame in enumerate(frames):
             rows["start"][index, column] = pool.add(frame)
             rows["length"][index, column] = len(frame)
+    return rows.reshape(-1)
+
+
+HTTP2_STREAMS = (1, 3, 5)
+"""WebSockets that each connection of HTTP/2 carries."""
+
+
+def http2_frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+    """Return one frame of HTTP/2 (RFC 9113 4.1)."""
+    return (
+        len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") + payload
+    )
+
+
+def http2_opening(
+    random: np.random.Generator, planned: Plan, pool: Pool
+) -> npt.NDArray[np.void]:
+    """Return SYN, SYN-ACK, ACK, and the opening of the WebSockets of each connection."""
+    widest = (2**31 - 1).to_bytes(4, "big")
+    settings = http2_frame(4, 0, 0, b"\0\4" + widest)
+    widen = http2_frame(8, 0, 0, (2**31 - 1 - 65_535).to_bytes(4, "big"))
+    said: list[tuple[int, bytes]] = [
+        (CLIENT, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings + widen),
+        (SERVER, http2_frame(4, 0, 0, b"\0\4" + widest + b"\0\x08\0\0\0\1") + widen),
+    ]
+    encoders = Encoder(), Encoder()
+    asked = [(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http")]
+    asked += [(":path", "/live/feed?channel=prices"), (":authority", "ws.example.com:8080")]
+    asked += [("sec-websocket-version", "13"), ("origin", "http://www.example.com")]
+    for stream in HTTP2_STREAMS:
+        said.append((CLIENT, http2_frame(1, 4, stream, encoders[CLIENT].encode(asked))))
+        answer = encoders[SERVER].encode([(":status", "200")])
+        said.append((SERVER, http2_frame(1, 4, stream, answer)))
+    count, width = len(planned.opened), 3 + len(said)
+    rows = np.zeros((count, width), PACKET)
+    rows["connection"] = np.arange(count)[:, None]
+    rows["time"] = planned.opened[:, None] + np.arange(width) * 200 * US
+    rows["side"] = [CLIENT, SERVER, CLIENT, *(side for side, _ in said)]
+    rows["flags"] = [SYN, SYN | ACK, ACK, *[PSH | ACK] * len(said)]
+    for column, (_, payload) in enumerate(said, 3):
+        rows["start"][:, column] = pool.add(payload)
+        rows["length"][:, column] = len(payload)
+    return rows.reshape(-1)
+
+
+def http2_closing(
+    random: np.random.Generator, planned: Plan, pool: Pool
+) -> npt.NDArray[np.void]:
+    """Return Close frames and END_STREAM both ways of each stream, and the FIN exchange."""
+    count = len(planned.closed)
+    masked = b"\x88\x82\0\0\0\0\x03\xe8"
+    bodies = [
+        b"".join(http2_frame(0, 1, stream, close) for stream in HTTP2_STREAMS)
+        for close in (masked, b"\x88\x02\x03\xe8")
+    ]
+    rows = np.zeros((count, 5), PACKET)
+    rows["connection"] = np.arange(count)[:, None]
+    rows["time"] = planned.closed[:, None] + np.array([0, 300, 350, 520, 640]) * US
+    rows["side"] = [CLIENT, SERVER, SERVER, CLIENT, SERVER]
+    rows["flags"] = [PSH | ACK, PSH | ACK, FIN | ACK, FIN | ACK, ACK]
+    for column, body in enumerate(bodies):
+        rows["start"][:, column] = pool.add(body)
+        rows["length"][:, column] = len(body)
     return rows.reshape(-1)
 
 

@@ -86,6 +86,18 @@ def small_frames(random: np.random.Generator, planned: Plan) -> tuple[bytes, Int
     return frames[used].tobytes(), sizes, int(lengths.sum())
 
 
+def http2_frames(random: np.random.Generator, planned: Plan) -> tuple[bytes, Ints, int]:
+    """Return small frames, each in a DATA frame of one of the connection's streams."""
+    content, sizes, payload_bytes = small_frames(random, planned)
+    headers = np.zeros((len(sizes), 9), np.uint8)
+    headers[:, 2] = sizes
+    headers[:, 8] = np.resize(traffic.HTTP2_STREAMS, len(sizes))
+    body = np.frombuffer(content, np.uint8)
+    starts = np.cumsum(sizes) - sizes
+    framed = np.insert(body, np.repeat(starts, 9), headers.reshape(-1))
+    return framed.tobytes(), sizes + 9, payload_bytes
+
+
 def large_frames(random: np.random.Generator, planned: Plan) -> tuple[bytes, Ints, int]:
     """Return masked messages of 60 kB from the client, text and binary in turn."""
     planned.side[:] = CLIENT
@@ -165,8 +177,14 @@ class Part:
         planned = traffic.plan(random, self.connections, self.messages, self.seconds, begin)
         pool = Pool()
         deflate = self.payload is deflated_frames
-        opened = traffic.opening(random, planned, pool, deflate)
-        closed = traffic.closing(random, planned, pool)
+        streams = 1
+        if self.payload is http2_frames:
+            streams = len(traffic.HTTP2_STREAMS)
+            opened = traffic.http2_opening(random, planned, pool)
+            closed = traffic.http2_closing(random, planned, pool)
+        else:
+            opened = traffic.opening(random, planned, pool, deflate)
+            closed = traffic.closing(random, planned, pool)
         frames, sizes, payload_bytes = self.payload(random, planned)
         start = pool.add(frames) + np.cumsum(sizes) - sizes
         data = traffic.segments(planned, start, sizes)
@@ -179,10 +197,11 @@ class Part:
         pure_acks = traffic.acks(random, data, pure, latest)
         packets = np.concatenate([opened, data, pure_acks, closed])
         traffic.write(stream, random, packets, pool, index * self.connections)
-        control_bytes = 4 * self.connections  # two Close frames with a code each
+        closes = 2 * streams * self.connections
+        control_bytes = 2 * closes  # Close frames with a code each
         return Content(
             len(packets),
-            self.messages + 2 * self.connections,
+            self.messages + closes,
             self.connections,
             payload_bytes + control_bytes,
         )
@@ -247,6 +266,11 @@ def deflated(messages: int) -> Workload:
     return Workload(f"deflated-{messages}", (Part(100, messages, deflated_frames, ack_every=3),))
 
 
+def http2(messages: int) -> Workload:
+    """Return small frames on 300 WebSockets over 100 connections of HTTP/2, in the clear."""
+    return Workload(f"http2-{messages}", (Part(100, messages, http2_frames, ack_every=2),))
+
+
 def long(megabytes: int) -> Workload:
     """Return small frames over ever new connections, `megabytes` in all, roughly."""
     epochs = max(1, round(megabytes * 1e6 / EPOCH_BYTES))
@@ -291,8 +315,10 @@ def check(workload: Workload, content: Content) -> str:
 def all_workloads(*, quick: bool, huge: bool = False) -> list[Workload]:
     """Return every workload, small ones where `quick`, with 2 GB where `huge`."""
     if quick:
-        return [small(100_000, 200), small(100_000, 2000), large(700), deflated(30_000), tiny()]
+        return [small(100_000, 200), small(100_000, 2000), large(700), deflated(30_000), http2(30_000),
+                tiny()]  # fmt: skip
     works = [small(1_000_000, 200), small(1_000_000, 20_000), large(7168), deflated(300_000)]
+    works.append(http2(300_000))
     return [*works, long(200), *([long(2000)] if huge else []), tiny()]
 
 

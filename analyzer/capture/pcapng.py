@@ -73,6 +73,7 @@ class PcapngReader(Reader):
 
     def __init__(self, options: Options = DEFAULT, *, first_packet: int = 1) -> None:
         super().__init__(options, first_packet=first_packet)
+        self.may_bring_keys = True
         self._big = False
         self._kernel: _records.PacketBlockWalk | None = None
         self._interfaces: Rows = np.zeros(0, INTERFACE)
@@ -262,6 +263,7 @@ class PcapngReader(Reader):
             return
         if self._secret_bytes + length <= self.options.max_secret_bytes:
             self.secrets.append(secret)
+            self._new_secrets.append((self.packets, secret))
             self._secret_bytes += length
 
     # --- the end -----------------------------------------------------------------

@@ -35,6 +35,7 @@ class Reader(ABC):
         packets: number of the last packet found.
         stopped: damage was met; further bytes are ignored.
         secrets: TLS key logs found in the file, in file order.
+        may_bring_keys: the format can hold them.
     """
 
     def __init__(self, options: Options = DEFAULT, *, first_packet: int = 1) -> None:
@@ -42,6 +43,8 @@ class Reader(ABC):
         self.packets = first_packet - 1
         self.stopped = False
         self.secrets: list[bytes] = []
+        self.may_bring_keys = False
+        self._new_secrets: list[tuple[int, bytes]] = []
         self._first_packet = first_packet
         self._data: Bytes = np.empty(0, np.uint8)
         self._used = 0
@@ -146,13 +149,18 @@ class Reader(ABC):
     def _take(self) -> RecordBatch:
         """Hand out what was found; the batch gets the buffer, its tail stays here."""
         findings, self._findings = self._findings, []
+        secrets, self._new_secrets = self._new_secrets, []
         if not self._count:
-            return RecordBatch(findings=findings)
+            return RecordBatch(
+                findings=findings, secrets=secrets, may_bring_keys=self.may_bring_keys
+            )
         batch = RecordBatch(
             rows=self._rows[: self._count],
             data=self._data,
             used=self._position,
             findings=findings,
+            secrets=secrets,
+            may_bring_keys=self.may_bring_keys,
         )
         self._rows, self._count = np.empty(0, RECORD), 0
         # The batch's owner may write behind `used` from now on, so the tail is

@@ -37,12 +37,17 @@ class RecordBatch:
             has spare room behind `used`.
         used: bytes of `data` in use.
         findings: oddities of the file itself (cut, damaged, ...).
+        secrets: (packet before it, text) of TLS key logs in the file, in order.
+        may_bring_keys: a later batch may have secrets too.
     """
 
     rows: Rows = field(default_factory=lambda: empty(RECORD))
     data: Bytes = field(default_factory=lambda: np.zeros(0, np.uint8))
     used: int = 0
     findings: list[Finding] = field(default_factory=list)
+    # Never shown: keys are no output.
+    secrets: list[tuple[int, bytes]] = field(default_factory=list, repr=False)
+    may_bring_keys: bool = False
 
     def append(self, payload: bytes | bytearray | memoryview | Bytes) -> int:
         """Append bytes to `data` and return where they start.

@@ -12,6 +12,8 @@ from typing import Final
 from analyzer import findings
 from analyzer.http.handover import ACKED, DIRECTION, KIND, Piece
 from analyzer.http.head import MAYBE, NEITHER, REQUEST, proxy_header, recognise
+from analyzer.http.http2 import Http2Connection, begins_with_settings, may_be_preface
+from analyzer.http.http2_frames import PREFACE
 from analyzer.http.pairing import Pairs
 from analyzer.http.results import Results
 from analyzer.http.sides import MAX_KEPT_ROWS, ROW_BYTES, SEEK, Side
@@ -27,11 +29,12 @@ class Beginning:
 
     Attributes:
         handed_on: the connection is HTTP no more; its rows leave.
+        successor: the connection is HTTP/2: this one has its rows from now on.
     """
 
     __slots__ = (
         *("_client", "_kept", "_pairs", "_proxied", "_results", "_sides", "_slot", "_start_seen"),
-        "handed_on",
+        *("handed_on", "successor"),
     )
 
     def __init__(self, slot: int, results: Results, *, start_seen: bool) -> None:
@@ -44,6 +47,7 @@ class Beginning:
         self._pairs = Pairs(results, slot)
         self._proxied = False
         self.handed_on = False
+        self.successor: Http2Connection | None = None
 
     def row(self, piece: Piece) -> None:
         """Take the next row of the connection."""
@@ -83,6 +87,18 @@ class Beginning:
             return
         begun = side.pending or b""
         buffer = begun + piece.data
+        if may_be_preface(buffer):
+            if len(buffer) >= len(PREFACE):
+                self._become_http2(side, piece)
+            else:
+                side.pending = bytearray(buffer)
+                self._kept.append(piece.kept())
+            return
+        if len(self._kept) < MAX_KEPT_ROWS and begins_with_settings(buffer):
+            # A server may speak before the client's preface is whole (RFC 9113 3.4).
+            side.pending = bytearray(buffer[:64])
+            self._kept.append(piece.kept())
+            return
         if not self._proxied and (size := proxy_header(buffer)):
             if size > 0:
                 self._skip_proxy_header(side, piece, size - len(begun))
@@ -100,6 +116,15 @@ class Beginning:
             self._kept.append(piece.kept())
         else:
             self._decide(side, piece, is_client=answer == REQUEST)
+
+    def _become_http2(self, side: Side, piece: Piece) -> None:
+        """Read the rows kept, and this one, as HTTP/2."""
+        kept, self._kept = self._kept or [], None
+        self._client = side.direction & 1
+        made = Http2Connection(self._results, self._slot, self._client, whole=True)
+        self.successor = made
+        for each in (*kept, piece):
+            made.row(each)
 
     def _decide(self, side: Side, piece: Piece, *, is_client: bool) -> None:
         """Read the rows kept, and this one, as HTTP."""

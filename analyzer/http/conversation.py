@@ -16,9 +16,9 @@ from analyzer.http.handover import (
     ACKED,
     DIRECTION,
     KIND,
-    LENGTH,
     OFFSET,
     PACKET,
+    SPAN,
     TIME,
     WIRE,
     Piece,
@@ -36,6 +36,7 @@ from analyzer.http.head import (
     parse_head,
     recognise,
 )
+from analyzer.http.http2 import Http2Connection
 from analyzer.http.messages import Messages
 from analyzer.http.opening import Opening
 from analyzer.http.pairing import Transaction
@@ -78,6 +79,9 @@ class Conversation(Messages):
         """Take the next row of the connection."""
         if self.handed_on:
             self._results.handover.hand_on(piece)
+            return
+        if self.successor is not None:
+            self.successor.row(piece)
             return
         row = piece.row
         kind = row[KIND]
@@ -126,7 +130,7 @@ class Conversation(Messages):
 
     def _payload(self, side: Side, piece: Piece) -> None:
         row = piece.row
-        side.seen = row[OFFSET] + row[LENGTH]
+        side.seen = row[OFFSET] + row[SPAN]
         if row[KIND] != DATA:
             self._pairs.meter[0] += row[WIRE]
             self._gap(side, piece)
@@ -141,7 +145,7 @@ class Conversation(Messages):
         self._pairs.meter[0] += row[WIRE]
         side.segments += 1
         at = 0
-        while at < piece.length and not self.handed_on:
+        while at < piece.length and not self.handed_on and self.successor is None:
             if self._kept is not None:
                 self._undecided(side, piece.kept(at))
                 return
@@ -156,6 +160,8 @@ class Conversation(Messages):
                 return
         if self.handed_on:
             self._results.handover.hand_on(piece, at)
+        elif self.successor is not None and at < piece.length:
+            self.successor.row(piece.kept(at))
 
     def _head(self, side: Side, piece: Piece, at: int) -> int:
         """Read on in a head; return the offset behind what was taken."""
@@ -325,7 +331,10 @@ class Conversation(Messages):
                 pairing.answer(transaction, head, side.first_time, piece.row)
                 transaction.complete = True
                 pairing.emit(transaction, self._results)
-            self._hand_on()
+            if has_token(head.values.get("upgrade", ""), "h2c"):
+                self._switch_to_http2(transaction)
+            else:
+                self._hand_on()
             return
         results = self._results
         results.answered(handshake.key)
@@ -340,6 +349,17 @@ class Conversation(Messages):
         results.upgrades.append(handshake)
         results.marks.append(results.handover.place())
         self._hand_on()
+
+    def _switch_to_http2(self, transaction: Transaction | None) -> None:
+        """Go on with HTTP/2 (RFC 7540 3.2): the request that asked for it is its stream 1."""
+        self._stop_reading()
+        self._pairs.settle()
+        made = Http2Connection(self._results, self._slot, self._client, whole=True)
+        self.successor = made
+        if transaction is not None and transaction.exchange is not None:
+            made.session.begin_upgraded(transaction.exchange)
+        for side in self._sides:
+            self._replay(side)
 
     # --- gaps and ends
 

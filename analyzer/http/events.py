@@ -73,6 +73,8 @@ class Handshake:
     first_in_connection: bool = True
     """False: other exchanges went before it on this TCP connection, so that TCP and
     TLS cost it nothing."""
+    http2_stream: int | None = None
+    """Stream that carries it; None over HTTP/1.1."""
     early_bytes: int = 0
     """Bytes the client sent behind the request before the 101 was seen."""
 
@@ -89,6 +91,7 @@ class Exchange:
     host: str | None = None
     path: str | None = None
     http_version: str | None = None
+    http2_stream: int | None = None
     status: int | None = None
     kind: str = "plain"
     content_type: str | None = None
@@ -171,7 +174,8 @@ class HttpBatch:
         exchanges: plain exchanges whose kind became known; what they are is found out from
             those that follow, so that they may be of slots that left before.
         clients: (slot, client side) of the plain exchanges that ended in this batch.
-        ended: slots that leave (as in the batch below).
+        ended: slots that leave: those of the batch below, and before them those that were
+            borrowed for streams of HTTP/2.
         http_bytes: int64 by direction: bytes of HTTP heads and bodies so far; a view of the
             stage's state, good until the next push.
         findings: oddities of HTTP and of the handshake.

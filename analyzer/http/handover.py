@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from analyzer.columns import Rows, insert
-from analyzer.tcp.bytestream import CHUNK, DATA, GAP_CUT, StreamBatch
+from analyzer.http._http2 import RowPath
+from analyzer.tcp.bytestream import CHUNK, DATA, GAP_CUT, StreamBatch, within
 
 Row = tuple[int, ...]
 """One CHUNK row as a tuple."""
@@ -30,6 +31,12 @@ assert CHUNK.names is not None
     WIRE,
     KIND,
     FLAGS,
+    SPAN,
+    DONE_PACKET,
+    DONE_TIME,
+    TLS,
+    LINK,
+    IP,
 ) = range(len(CHUNK.names))
 
 
@@ -80,17 +87,20 @@ class Piece:
 def tail(row: Row, at: int) -> Row:
     """Return `row` from byte `at` on: the head before it took the packet's wire bytes."""
     changed = list(row)
+    passed = within(at, row[SPAN], row[LENGTH])
     changed[START] += at
-    changed[OFFSET] += at
-    changed[INTO] += at
+    changed[OFFSET] += passed
+    changed[INTO] += passed
+    changed[TLS] -= within(at, row[TLS], row[LENGTH]) if row[TLS] else 0
     changed[LENGTH] -= at
+    changed[SPAN] -= passed
     changed[WIRE] = 0
     return tuple(changed)
 
 
 def end_row(direction: int, time: int) -> Row:
     """Return a row of no packet, for what ends with its connection."""
-    row = [0] * (FLAGS + 1)
+    row = [0] * (IP + 1)
     row[DIRECTION], row[TIME] = direction, time
     return tuple(row)
 
@@ -101,15 +111,16 @@ class Handover:
     Attributes:
         at: the row being looked at; what is put in goes before it.
         keep: bool per row of the batch: it leaves as it is.
+        path: takes what is put in.
     """
 
-    def __init__(self, stream: StreamBatch) -> None:
+    def __init__(self, stream: StreamBatch, path: RowPath | None = None) -> None:
         self.at = 0
+        self.path = RowPath() if path is None else path
+        self.path.clear()
         self.stream = stream
         self.keep = np.zeros(len(stream.rows), bool)
         self._tails: list[tuple[int, int]] = []
-        self._places: list[int] = []
-        self._inserted: list[Row] = []
 
     def hand_on(self, piece: Piece, at: int = 0) -> None:
         """Let `piece` leave from byte `at` on."""
@@ -123,12 +134,19 @@ class Handover:
         row = list(tail(piece.row, at) if at else piece.row)
         if row[KIND] == DATA:
             row[START] = self.stream.records.append(piece.data[at:])
-        self._places.append(self.at)
-        self._inserted.append(tuple(row))
+        self.path.put(self.at, tuple(row))
+
+    def put(self, row: Row, content: bytes | None = None) -> None:
+        """Let a row leave that a stage made; `content` is put into the batch's buffer."""
+        if content is not None:
+            changed = list(row)
+            changed[START] = self.stream.records.append(content)
+            row = tuple(changed)
+        self.path.put(self.at, row)
 
     def place(self) -> tuple[int, int]:
         """Return a mark for the place reached, for `positions`."""
-        return self.at, len(self._inserted)
+        return self.at, self.path.count
 
     def positions(self, marks: list[tuple[int, int]]) -> list[int]:
         """Return where among `rows()` each mark lies."""
@@ -140,7 +158,8 @@ class Handover:
     def rows(self) -> Rows:
         """Return the rows that leave, in order."""
         source = self.stream.rows
-        if not self._inserted and not self._tails and self.keep.all():
+        inserted, places = self.path.put_out()
+        if not len(inserted) and not self._tails and self.keep.all():
             return source
         if self._tails:
             source = source.copy()
@@ -148,7 +167,9 @@ class Handover:
                 source[index] = tail(source[index].item(), at)
         # A boolean index on structured rows costs a hundred times what take() does.
         kept = source.take(np.flatnonzero(self.keep))
-        if not self._inserted:
+        if not len(inserted):
             return kept
-        before = np.concatenate(([0], np.cumsum(self.keep)))[self._places]
-        return insert(kept, before.tolist(), np.array(self._inserted, dtype=CHUNK))
+        if not len(kept):
+            return inserted.copy()
+        before = np.concatenate(([0], np.cumsum(self.keep)))[places]
+        return insert(kept, before.tolist(), inserted)

@@ -37,7 +37,7 @@ class Messages(Beginning):
         self._wait_rows = 0
 
     def passes(
-        self, kind: int, direction: int, offset: int, length: int, time: int, wire: int
+        self, kind: int, direction: int, offset: int, length: int, span: int, time: int, wire: int
     ) -> bool:
         """Take a row in the middle of a body, or a pure ACK; False if it may be more."""
         if self._kept is not None or self._wait_rows:
@@ -56,7 +56,7 @@ class Messages(Beginning):
                 return False
         if not side.body.passes(length):
             return False
-        side.seen = offset + length
+        side.seen = offset + span
         self._pairs.meter[0] += wire
         self._results.http_bytes[direction] += length
         if current is not None:

@@ -13,18 +13,18 @@ from typing import Final, NamedTuple
 
 from analyzer.http import pairing
 from analyzer.http.events import Handshake
-from analyzer.http.handover import DIRECTION, KIND, LENGTH, OFFSET, PACKET, TIME, Piece
+from analyzer.http.handover import DIRECTION, KIND, OFFSET, PACKET, SPAN, TIME, Piece
 from analyzer.http.head import Head, Malformed, head_end, parse_head
 from analyzer.http.results import Results
 from analyzer.http.upgrade import Checks, check_switch, has_token, is_attempt
-from analyzer.tcp.bytestream import DATA, DUPLICATE, PURE, RETRANSMISSION
+from analyzer.tcp.bytestream import DATA, DUPLICATE, FRAMING, PURE, RETRANSMISSION
 
 _KEY: Final = "Sec-WebSocket-Key"
 _ACCEPT: Final = "Sec-WebSocket-Accept"
 _MAX_HEAD: Final = 4096
 """Longer ones are rare, and would fill the cache."""
 
-NO_PAYLOAD: Final = frozenset((RETRANSMISSION, PURE, DUPLICATE))
+NO_PAYLOAD: Final = frozenset((RETRANSMISSION, PURE, DUPLICATE, FRAMING))
 """Rows that change nothing between a request and its answer."""
 
 
@@ -121,7 +121,7 @@ def open_attempt(results: Results, slot: int, piece: Piece) -> Opening | None:
     client = row[DIRECTION] & 1
     handshake = pairing.begin_attempt(results, slot, client, head, row[TIME], row)
     results.http_bytes[row[DIRECTION]] += size
-    return Opening(handshake, row[OFFSET] + row[LENGTH])
+    return Opening(handshake, row[OFFSET] + row[SPAN])
 
 
 def switch(results: Results, opening: Opening, piece: Piece) -> bool:

@@ -85,21 +85,29 @@ def begin(
     if is_attempt(head):
         handshake = begin_attempt(results, slot, client, head, first_time, row, cut=cut)
     else:
-        exchange = Exchange(slot, 0, client)
-        exchange.method = head.method
-        exchange.host = head.values.get("host")
-        exchange.path = head.target
-        exchange.http_version = head.version
-        exchange.request_header_bytes = head.size
-        exchange.request_header = head.fields
-        exchange.request_first_time = first_time
-        exchange.request_last_time = max(first_time, row[TIME])
-        exchange.request_packet = 0 if cut else row[PACKET]
+        exchange = exchange_of(slot, client, head, first_time, row, cut=cut)
     transaction = Transaction(exchange, handshake)
     transaction.method = head.method
     transaction.cut = cut
     transaction.head = head if cut else None
     return transaction
+
+
+def exchange_of(
+    slot: int, client: int, head: Head, first_time: int, row: Row, *, cut: bool
+) -> Exchange:
+    """Return the plain exchange that a request head begins; arguments as of `begin`."""
+    exchange = Exchange(slot, 0, client)
+    exchange.method = head.method
+    exchange.host = head.values.get("host")
+    exchange.path = head.target
+    exchange.http_version = head.version
+    exchange.request_header_bytes = head.size
+    exchange.request_header = head.fields
+    exchange.request_first_time = first_time
+    exchange.request_last_time = max(first_time, row[TIME])
+    exchange.request_packet = 0 if cut else row[PACKET]
+    return exchange
 
 
 def begin_attempt(

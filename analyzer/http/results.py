@@ -12,6 +12,7 @@ import numpy.typing as npt
 from analyzer import findings
 from analyzer.capture.records import RecordBatch
 from analyzer.findings import Finding, Kind
+from analyzer.http._http2 import Link, RowPath
 from analyzer.http.deliveries import Store
 from analyzer.http.events import Exchange, Handshake
 from analyzer.http.groups import Groups
@@ -32,6 +33,9 @@ class Results:
             taken for the start of HTTP.
         groups: what plain exchanges are to each other.
         store: how much of their bodies is kept.
+        path: takes the rows that are put in.
+        links: connections of HTTP/2 by slot, as the short way knows them.
+        ended: borrowed slots whose streams have ended with the batch.
     """
 
     def __init__(self, options: Options) -> None:
@@ -41,6 +45,8 @@ class Results:
         self.searched = np.zeros(0, bool)
         self.groups = Groups(options)
         self.store = Store()
+        self.path = RowPath()
+        self.links: dict[int, Link] = {}
         self._keys: dict[str, bool] = {}
         self._handshakes = 0
         self.begin(StreamBatch(RecordBatch()))
@@ -53,8 +59,9 @@ class Results:
         self.exchanges: list[Exchange] = []
         self.groups.released = self.exchanges
         self.clients: list[tuple[int, int]] = []
+        self.ended: list[int] = []
         self.findings: list[Finding] = []
-        self.handover = Handover(stream)
+        self.handover = Handover(stream, self.path)
 
     def reserve(self, directions: int) -> None:
         """Make room for `directions`."""

@@ -10,7 +10,7 @@ from typing import Final
 from analyzer.columns import NULL
 from analyzer.http.body import Body
 from analyzer.http.deliveries import AnswerReader, RequestReader
-from analyzer.http.handover import KIND, LENGTH, Piece
+from analyzer.http.handover import KIND, LENGTH, SPAN, Piece
 from analyzer.http.pairing import Transaction
 from analyzer.tcp.bytestream import GAP_CUT
 
@@ -94,6 +94,7 @@ class Side:
             # One row for all that is let go, so that rows are bounded too.
             last = list(self.held.pop().row)
             last[LENGTH] += cut.length
+            last[SPAN] += cut.row[SPAN]
             cut = Piece(tuple(last), -1, None, b"")
         self.held.append(cut)
         told, self.limited = self.limited, True

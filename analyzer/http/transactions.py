@@ -7,6 +7,8 @@ slots; what a message means is http.conversation's matter. Called by pipeline.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -14,12 +16,13 @@ from analyzer.http.conversation import Conversation
 from analyzer.http.events import HttpBatch
 from analyzer.http.handover import DIRECTION, KIND, PACKET, START, Piece
 from analyzer.http.head import MAYBE, NEITHER, recognise
+from analyzer.http.http2 import Http2Connection
 from analyzer.http.opening import NO_PAYLOAD, Opening, open_attempt, switch
 from analyzer.http.results import Results
 from analyzer.options import Options
 from analyzer.tcp.bytestream import DATA, GAP_CUT, StreamBatch
 
-_SHORT = ("kind", "direction", "offset", "length", "time", "wire")
+_SHORT = ("kind", "direction", "offset", "length", "span", "time", "wire")
 """What Conversation.passes has to know of a row: making a whole one costs more."""
 
 _BLOCK = 1024
@@ -32,7 +35,7 @@ class HttpStage:
 
     def __init__(self, options: Options) -> None:
         self._results = Results(options)
-        self._conversations: dict[int, Conversation] = {}
+        self._conversations: dict[int, Conversation | Http2Connection] = {}
         self._openings: dict[int, Opening] = {}
         self._holding: dict[int, int] = {}  # slot: bytes held back, oldest first
         self._held = 0
@@ -55,6 +58,7 @@ class HttpStage:
             at = self._block(batch, at, min(at + _BLOCK, count))
         results.handover.at = count
         for slot in batch.ended:
+            conversation: Conversation | Http2Connection | None
             conversation = self._conversations.pop(slot, None)
             self._held -= self._holding.pop(slot, 0)
             opening = self._openings.pop(slot, None)
@@ -62,8 +66,10 @@ class HttpStage:
                 conversation = Conversation.behind(opening, results)
             if conversation is not None:
                 conversation.end(batch.connections[slot])
+        ended = results.ended + list(batch.ended)
+        for slot in ended:
             results.stay(slot)
-        self._stale = list(batch.ended)
+        self._stale = ended
         if last:
             results.groups.finish()
         return HttpBatch(
@@ -73,7 +79,7 @@ class HttpStage:
             results.handover.positions(results.marks),
             results.handshakes,
             results.exchanges,
-            list(batch.ended),
+            ended,
             results.http_bytes,
             results.findings,
             results.clients,
@@ -95,40 +101,62 @@ class HttpStage:
         chosen = rows.take(places)
         payload = ((chosen["kind"] <= GAP_CUT) & (chosen["length"] > 0)).tolist()
         slots = (chosen["direction"] >> 1).tolist()
-        shorts = zip(*(chosen[name].tolist() for name in _SHORT), strict=True)
-        conversations = self._conversations
-        openings = self._openings
-        for at, (place, slot, has_payload, short) in enumerate(
-            zip(places.tolist(), slots, payload, shorts, strict=True)
-        ):
-            conversation = conversations.get(slot)
-            if conversation is not None and conversation.passes(*short):
-                continue
-            if conversation is None and not has_payload and slot not in openings:
-                # SYNs and ACKs before the first payload cost nothing.
-                if results.handed_on[2 * slot]:
-                    results.handover.keep[begin + place] = True
-                continue
-            index = results.handover.at = begin + place
-            piece = Piece(chosen[at].item(), index, batch)
-            if conversation is None:
-                direction = piece.row[DIRECTION]
-                if results.handed_on[direction]:
-                    if results.searched[direction] and _begins_http(piece):
-                        self._resume(slot, piece)
-                        # Rows behind it pass by a mask that is no longer true.
-                        return index + 1
-                    results.handover.keep[index] = True
-                    continue
-                conversation = self._open(slot, piece, batch)
-                if conversation is None:
-                    continue
-            conversation.row(piece)
-            self._account(slot, conversation, piece.row[PACKET])
+        shorts = list(zip(*(chosen[name].tolist() for name in _SHORT), strict=True))
+        where = places.tolist()
+        at, count = 0, len(where)
+        while at < count:
+            taken = 0
+            if results.links and slots[at] in results.links:
+                at = results.path.run(chosen, batch.records.data, places, at, begin, results.links)
+                if at >= count:
+                    break
+                taken = results.path.skip
+            slot = slots[at]
+            conversation = self._conversations.get(slot)
+            if conversation is None or not conversation.passes(*shorts[at]):
+                index = begin + where[at]
+                if not self._row(batch, index, slot, payload[at], chosen[at], taken):
+                    # Rows behind it pass by a mask that is no longer true.
+                    return index + 1
+            at += 1
         return end
 
-    def _account(self, slot: int, conversation: Conversation, packet: int) -> None:
+    def _row(
+        self, batch: StreamBatch, index: int, slot: int, has_payload: bool, row: Any, taken: int
+    ) -> bool:
+        """Look at one row; False where it changed which rows are to be looked at."""
+        results = self._results
+        conversation = self._conversations.get(slot)
+        if conversation is None and not has_payload and slot not in self._openings:
+            # SYNs and ACKs before the first payload cost nothing.
+            if results.handed_on[2 * slot]:
+                results.handover.keep[index] = True
+            return True
+        results.handover.at = index
+        piece = Piece(row.item(), index, batch)
+        if isinstance(conversation, Http2Connection):
+            conversation.row(piece, taken)
+            self._account(slot, conversation, piece.row[PACKET])
+            return True
+        if conversation is None:
+            direction = piece.row[DIRECTION]
+            if results.handed_on[direction]:
+                if results.searched[direction] and _begins_http(piece):
+                    self._resume(slot, piece)
+                    return False
+                results.handover.keep[index] = True
+                return True
+            conversation = self._open(slot, piece, batch)
+            if conversation is None:
+                return True
+        conversation.row(piece)
+        self._account(slot, conversation, piece.row[PACKET])
+        return True
+
+    def _account(self, slot: int, conversation: Conversation | Http2Connection, packet: int) -> None:
         """Keep the count of what all conversations hold back below its limit."""
+        if conversation.successor is not None:
+            self._conversations[slot] = conversation = conversation.successor
         if conversation.handed_on:
             del self._conversations[slot]
             self._held -= self._holding.pop(slot, 0)
@@ -145,7 +173,10 @@ class HttpStage:
         while self._held > self._results.options.max_held_head_bytes_total:
             oldest = next(iter(self._holding))
             self._held -= self._holding.pop(oldest)
-            self._conversations.pop(oldest).give_up(packet)
+            conversation = self._conversations[oldest]
+            conversation.give_up(packet)
+            if conversation.handed_on:
+                del self._conversations[oldest]
 
     def _open(self, slot: int, piece: Piece, batch: StreamBatch) -> Conversation | None:
         """Return the conversation that has to see a row; None if the short way did."""

@@ -221,7 +221,7 @@ def check_switch(handshake: Handshake, head: Head, checks: Checks) -> None:
     """Judge a 101 (RFC 6455 4.1, the client's checks of the response)."""
     values = head.values
     handshake.outcome = "accepted"
-    _check_choice(handshake, checks)
+    check_choice(handshake, checks)
     if head.repeated:
         _check_repeated(
             head,
@@ -266,7 +266,7 @@ def in_sentence(text: str) -> str:
     return text[0].lower() + text[1:]
 
 
-def _check_choice(handshake: Handshake, checks: Checks) -> None:
+def check_choice(handshake: Handshake, checks: Checks) -> None:
     """The server may choose only from what was offered (RFC 6455 4.1 items 5 and 6)."""
     if handshake.request_bytes == 0:
         return

@@ -72,6 +72,8 @@ class TableBuilder:
         """
         http = batch.http
         stream = http.stream
+        if tls is not None:
+            self._note_secured(http, tls)
         out = [_frame_rows(batch.frames), _message_rows(batch, self._options)]
         for opened in batch.opened:
             self._client_sides[opened.slot] = opened.client_side
@@ -100,7 +102,7 @@ class TableBuilder:
                 wire = np.asarray(ledger.values["wire_bytes"]).reshape(-1, 2).sum(axis=1)
                 by_slot = dict(zip(http.ended, wire.tolist(), strict=True))
                 out.append(self._connection_rows(batch, by_slot))
-        attempts = self._attempts(batch)
+        attempts = self._attempts(batch, tls)
         if attempts:
             out.append(handshake_rows(attempts, show_secrets=self._options.show_secrets))
         if http.exchanges:
@@ -156,7 +158,14 @@ class TableBuilder:
 
     # --- rows
 
-    def _attempts(self, batch: WebSocketBatch) -> list[Attempt]:
+    def _note_secured(self, http: HttpBatch, tls: TlsBatch) -> None:
+        """Say of attempts inside TLS that they were: http does not know."""
+        for each in (*http.upgrades, *http.handshakes):
+            session = tls.session(each.slot)
+            if session is not None and session.is_decrypted:
+                each.scheme = "wss"
+
+    def _attempts(self, batch: WebSocketBatch, tls: TlsBatch | None) -> list[Attempt]:
         """Return the attempts whose rows are complete, in order of their numbers."""
         stream = batch.http.stream
         rows: list[Attempt] = []
@@ -166,7 +175,10 @@ class TableBuilder:
             endpoints = Endpoints.of(tcp, detail.client_side)
             self._failed.attempted(endpoints)
             self._handshakes = max(self._handshakes, detail.number + 1)
-            rows.append(attempt(detail, tcp, endpoints, connection, first_data_time))
+            session = tls.session(detail.slot) if tls is not None else None
+            if session is not None and not session.is_decrypted:
+                session = None
+            rows.append(attempt(detail, tcp, endpoints, connection, first_data_time, session))
 
         for detail in batch.http.handshakes:
             # Of several attempts on one connection the opening is the first one's alone.
@@ -215,7 +227,7 @@ class TableBuilder:
         return (
             ended.connection,
             tcp.tcp_stream,
-            NULL,
+            NULL if detail is None or detail.http2_stream is None else detail.http2_stream,
             SCHEMES.index(detail.scheme if detail else "ws"),
             detail.http_version if detail else None,
             endpoints.client_ip,
@@ -264,6 +276,7 @@ class TableBuilder:
         return (
             tcp_stream,
             exchange.exchange,
+            NULL if exchange.http2_stream is None else exchange.http2_stream,
             exchange.method,
             exchange.host,
             self._hidden(hide_query, exchange.path),
@@ -345,6 +358,8 @@ def _frame_rows(rows: Rows) -> TableRows:
 _COSTS = (
     "transfer_bytes",
     "ws_header_bytes",
+    "http_bytes",
+    "tls_bytes",
     "packet_header_bytes",
     "ack_bytes",
     "retransmitted_bytes",
@@ -379,8 +394,6 @@ def _message_rows(batch: WebSocketBatch, options: Options) -> TableRows:
         "direction": _small(rows, "sender"),
         "type": lambda: (rows["opcode"] - 1).astype(np.int8),
         "compressed": _small(rows, "compressed"),
-        "http_bytes": lambda: np.zeros(count, np.int64),
-        "tls_bytes": lambda: np.zeros(count, np.int64),
         "wire_bytes": wire,
         "overhead_ratio": overhead,
         "delivery_us": lambda: _between(rows["time_first"], rows["time_last"]),

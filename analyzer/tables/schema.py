@@ -24,6 +24,7 @@ from analyzer.tables.declare import integer as _int
 from analyzer.tables.declare import text as _text
 from analyzer.tables.declare import time as _time
 from analyzer.tables.declare import us as _us
+from analyzer.tables.tls_schema import HANDSHAKE_COLUMNS
 from analyzer.tables.tls_schema import TLS_SESSIONS as TLS_SESSIONS
 from analyzer.websocket import opcodes
 
@@ -100,6 +101,7 @@ HANDSHAKES = Table(
         _int("handshake", NEVER, "Number of the attempt, from 0 in order of appearance."),
         _int("connection", "not accepted", "The WebSocket connection that it opened."),
         _TCP_STREAM,
+        _int("http2_stream", "HTTP/1.1", "Stream that carries it on an HTTP/2 connection."),
         *_ADDRESSES,
         _enum("scheme", SCHEMES, NEVER, "ws in the clear, wss over TLS."),
         _text("http_version", NOT_SEEN, "HTTP version of the request, such as 1.1."),
@@ -135,6 +137,7 @@ HANDSHAKES = Table(
         _us("first_message_us", "no data frame seen", "End of response to first data frame."),
         _int("request_packet", NOT_SEEN, "Packet with the end of the request head."),
         _int("response_packet", "no response seen", "Packet with the end of the response head."),
+        *HANDSHAKE_COLUMNS,
     ),
 )
 
@@ -228,6 +231,7 @@ HTTP = Table(
     (
         _TCP_STREAM,
         _int("exchange", NEVER, "Number of the exchange on its TCP connection, from 0."),
+        _int("http2_stream", "HTTP/1.1", "Stream that carries it on an HTTP/2 connection."),
         _text("method", NOT_SEEN, "Method of the request."),
         _text("host", NOT_SENT, "Host field of the request."),
         _text("path", NOT_SEEN, "Request target; secrets in its query are hidden."),

@@ -17,6 +17,8 @@ from analyzer.packets.segments import address_text
 from analyzer.tables.schema import HANDSHAKES, OUTCOMES, SCHEMES, Column, TableRows, Values
 from analyzer.tables.secrets import hide_query, hide_subprotocols
 from analyzer.tcp.bytestream import Connection
+from analyzer.tls.names import suite_name, version_name
+from analyzer.tls.session import Session
 
 _address = lru_cache(maxsize=65_536)(address_text)
 """Few addresses have many connections."""
@@ -55,10 +57,17 @@ class Attempt:
     total: int
     first_message: int
     tls: int = NULL
+    tls_hello: int = NULL
+    session: Session | None = None
 
 
 def attempt(
-    detail: Handshake, tcp: Connection, endpoints: Endpoints, connection: int, first_data_time: int
+    detail: Handshake,
+    tcp: Connection,
+    endpoints: Endpoints,
+    connection: int,
+    first_data_time: int,
+    session: Session | None = None,
 ) -> Attempt:
     """Measure one upgrade attempt.
 
@@ -68,6 +77,7 @@ def attempt(
         endpoints: its addresses.
         connection: WebSocket connection number; NULL if none came of it.
         first_data_time: ns of its first data frame; NULL if none.
+        session: the TLS session that it was decrypted from.
     """
     fresh = detail.first_in_connection
     syn = tcp.syn_time if fresh else NULL
@@ -92,7 +102,18 @@ def attempt(
         first_message=_between(answered, max(answered, first_data_time))
         if first_data_time != NULL
         else NULL,
+        **(_tls_times(session) if session is not None and fresh else {}),
+        session=session,
     )
+
+
+def _tls_times(session: Session) -> dict[str, int]:
+    """Return how long the handshake of a session took, and its first step, in ns."""
+    begun = session.started_at
+    return {
+        "tls": _between(begun, session.finished_time),
+        "tls_hello": _between(begun, session.server_hello_time),
+    }
 
 
 def failed_connect(number: int, tcp: Connection, outcome: str, reason: str) -> Attempt:
@@ -144,6 +165,7 @@ def handshake_rows(attempts: Sequence[Attempt], *, show_secrets: bool) -> TableR
             row.handshake,
             row.connection,
             row.tcp_stream,
+            _number(detail.http2_stream),
             ends.client_ip,
             ends.client_port,
             ends.server_ip,
@@ -176,10 +198,27 @@ def handshake_rows(attempts: Sequence[Attempt], *, show_secrets: bool) -> TableR
             row.first_message,
             _packet(detail.request_packet),
             _packet(detail.response_packet),
+            row.tls_hello if row.tls != NULL else NULL,
+            row.tls - row.tls_hello if NULL not in (row.tls, row.tls_hello) else NULL,
+            *_tls_cells(row.session),
         )
 
     rows = [cells(row) for row in attempts]
     return TableRows(HANDSHAKES, columns_of(HANDSHAKES.columns, rows), len(rows))
+
+
+def _tls_cells(session: Session | None) -> tuple[object, ...]:
+    """Return version, suite, protocol, server name, and whether it was resumed."""
+    if session is None:
+        return (None, None, None, None, -1)
+    asked, chosen, resumed = session.client, session.server, session.resumed
+    return (
+        None if chosen is None else version_name(chosen.version),
+        None if chosen is None else suite_name(chosen.cipher_suite),
+        session.alpn,
+        None if asked is None else asked.server_name,
+        -1 if resumed is None else int(resumed),
+    )
 
 
 _DTYPES: dict[str, type[np.generic]] = {

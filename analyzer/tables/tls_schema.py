@@ -15,6 +15,27 @@ from analyzer.tables.declare import time as _time
 from analyzer.tables.declare import us as _us
 
 _NO_SERVER_HELLO = "ServerHello not captured"
+_NO_TLS = "no TLS, or not captured"
+
+HANDSHAKE_COLUMNS = (
+    _us(
+        "tls_hello_us",
+        "no TLS, not captured, or an older connection",
+        "Of tls_us the part up to the end of the ServerHello.",
+    ),
+    _us(
+        "tls_finish_us",
+        "no TLS, not captured, or an older connection",
+        "Of tls_us the rest, up to the last Finished.",
+    ),
+    _text("tls_version", _NO_TLS, "Version of TLS that the server chose."),
+    _text("cipher", _NO_TLS, "Cipher suite, by its name at IANA."),
+    _text("alpn", "no TLS, none chosen, or encrypted", "Protocol that the server chose (ALPN)."),
+    _text("sni", "no TLS, or not sent", "Server name that the client asked for (SNI)."),
+    _bool("resumed", "no TLS, or cannot be told", "Whether keys of an earlier session were used."),
+)
+"""What `handshakes` says of the session under an attempt."""
+
 TLS_SESSIONS = Table(
     "tls_sessions",
     "One row for each TLS session of which a hello was captured, whatever is inside. numbers.md "
@@ -49,5 +70,11 @@ TLS_SESSIONS = Table(
         _int("server_record_bytes", NEVER, "Length of these, encrypted, without headers."),
         _text("alert", "none seen", "First alert, and who sent it."),
         _bool("websocket_guess", NEVER, "Whether it is taken for a WebSocket's."),
+        _bool("decrypted", NEVER, "Whether records of application data could be read."),
+        _int("client_content_bytes", "not decrypted", "Application data read of the client's."),
+        _int("server_content_bytes", "not decrypted", "Application data read of the server's."),
+        _int("key_updates", "not decrypted", "KeyUpdates of both sides (TLS 1.3)."),
+        _int("tickets", "not decrypted", "Session tickets that the server sent."),
+        _bool("early_data", "not decrypted, or not offered", "Whether 0-RTT data was accepted."),
     ),
 )

@@ -13,6 +13,7 @@ from analyzer.options import Options
 from analyzer.tables.timing import Attempt, Endpoints
 from analyzer.tcp.bytestream import Connection
 from analyzer.tls.names import group_name, suite_name, version_name
+from analyzer.tls.session import Session
 from analyzer.tls.stage import EndedSession
 
 
@@ -73,6 +74,8 @@ def encrypted_attempt(ended: EndedSession, tcp: Connection, endpoints: Endpoints
         total=NULL,
         first_message=NULL,
         tls=_between(session.started_at, session.finished_time),
+        tls_hello=_between(session.started_at, session.server_hello_time),
+        session=session,
     )
 
 
@@ -90,7 +93,7 @@ def session_cells(ended: EndedSession, tcp: Connection, endpoints: Endpoints) ->
         endpoints.server_port,
         None if asked is None else asked.server_name,
         None if asked is None or not asked.alpn else ", ".join(asked.alpn),
-        None if chosen is None else chosen.alpn,
+        session.alpn,
         None if chosen is None else version_name(chosen.version),
         None if chosen is None else suite_name(chosen.cipher_suite),
         None if group is None else group_name(group),
@@ -107,6 +110,23 @@ def session_cells(ended: EndedSession, tcp: Connection, endpoints: Endpoints) ->
         server.record_bytes,
         session.alert,
         int(ended.guess is not None),
+        *_inner_cells(session),
+    )
+
+
+def _inner_cells(session: Session) -> tuple[object, ...]:
+    """Return what only keys could tell."""
+    inside = session.inside
+    if inside is None or not inside.is_open:
+        return (0, NULL, NULL, NULL, NULL, -1)
+    decryptor, offered = inside.decryptor, session.client is not None and session.client.early_data
+    accepted = decryptor.early_data_accepted
+    return (
+        1,
+        *inside.content,
+        sum(decryptor.key_updates),
+        decryptor.tickets,
+        -1 if not offered or accepted is None else int(accepted),
     )
 
 

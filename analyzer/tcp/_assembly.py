@@ -101,6 +101,24 @@ class Assembler(Lifecycle):
             slot: cython.Py_ssize_t = self.open_streams[stream]
             self._end(slot, _END_CLOSED if self.slots[slot].closing else _END_CAPTURE)
 
+    def borrow(self, slot: int) -> int:
+        """Return an unused slot for a stream within the connection in `slot`.
+
+        No packet finds it, since it is not in the table; nor does what ends connections.
+        """
+        s: cython.Py_ssize_t = self._new_slot()
+        o: cython.Py_ssize_t = slot
+        d: cython.Py_ssize_t
+        self._blank(s)
+        self.links[s] = self.links[o]
+        for d in range(2):
+            self.sums[2 * s + d].mss = self.sums[2 * o + d].mss
+        return s
+
+    def give_back(self, slot: int) -> None:
+        """Take back a borrowed slot, to be used again from the next batch on."""
+        self.retired.append(slot)
+
     def rows(self, name: str) -> Rows:
         """Return the batch's chunks, or the links (CONNECTION) or sums (DIRECTION)."""
         chunks: Rows = self.arrays["chunks"]
@@ -184,6 +202,8 @@ class Assembler(Lifecycle):
             + self.segments[i].ip_bytes
             + self.segments[i].tcp_bytes
         )
+        self.link = self.segments[i].link_bytes
+        self.ip = self.segments[i].ip_bytes
         self.payload = length
         self.wire = self.header + length
         self.news = False

@@ -130,6 +130,8 @@ class Delivery(CopyCheck):
                 origin.header_bytes,
                 origin.payload,
                 origin.wire,
+                origin.link,
+                origin.ip,
             )
         )
         if ready == _NULL:

@@ -172,6 +172,8 @@ class Ordering(Delivery):
             self.header,
             self.payload,
             self.wire,
+            self.link,
+            self.ip,
             self.wire == 0,
         )
         content = bytes(self.records.data[start : start + captured])

@@ -33,6 +33,8 @@ class RowWriter(AssemblerState):
             self.header,
             self.payload,
             self.wire,
+            self.link,
+            self.ip,
         )
 
     def _load(self, packet: Any) -> None:
@@ -45,6 +47,8 @@ class RowWriter(AssemblerState):
             self.header,
             self.payload,
             self.wire,
+            self.link,
+            self.ip,
         ) = packet
 
     @cython.cfunc
@@ -76,6 +80,11 @@ class RowWriter(AssemblerState):
         self.chunks[n].wire = self.wire
         self.chunks[n].kind = kind
         self.chunks[n].flags = self.row_flags
+        self.chunks[n].span = length
+        self.chunks[n].done_packet = self.chunks[n].done_time = 0
+        self.chunks[n].tls = 0
+        self.chunks[n].link = self.link if self.header else 0
+        self.chunks[n].ip = self.ip if self.header else 0
         self.wire = 0
         self.row_count = n + 1
         return 0

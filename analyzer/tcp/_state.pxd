@@ -41,6 +41,12 @@ ctypedef struct Chunk:
     int wire
     unsigned char kind
     unsigned char flags
+    int span
+    long long done_packet
+    long long done_time
+    int tls
+    int link
+    int ip
 
 ctypedef struct Connection:
     long long tcp_stream
@@ -190,6 +196,8 @@ cdef class AssemblerState:
     cdef long long row_acked
     cdef int row_flags
     cdef int header
+    cdef int link
+    cdef int ip
     cdef int payload
     cdef int wire
     cdef bint news

@@ -8,7 +8,7 @@ a connection as at least one row, so that wire bytes can be shared out exactly.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from analyzer.capture.records import RecordBatch
 from analyzer.columns import Rows, empty, row_dtype
@@ -23,6 +23,7 @@ PURE = 4  # no payload: SYN, ACK, window update, probe
 FIN = 5  # the direction ends here; stands behind its data
 RESET = 6  # RST seen, sent by this direction
 DUPLICATE = 7  # a packet that the capture holds twice, whole
+FRAMING = 8  # span bytes that only a protocol below speaks of: a TLS handshake, a ticket
 
 CHUNK = row_dtype(
     [
@@ -42,6 +43,13 @@ CHUNK = row_dtype(
         # summed over a connection's rows they are its wire bytes
         ("kind", "u1"),
         ("flags", "u1"),  # TCP flags, low 8 bits
+        ("span", "<i4"),  # bytes of the packet's payload that the row stands for: length,
+        # and what frames it (a record's header and tag)
+        ("done_packet", "<i8"),  # that made the record whole, if it is another; else 0
+        ("done_time", "<i8"),  # ns: when it did; good where done_packet is
+        ("tls", "<i4"),  # the part of span - length that is TLS; the rest is HTTP/2
+        ("link", "<i4"),  # the parts of header_bytes below IP, and of IP
+        ("ip", "<i4"),
     ]
 )
 """One piece of one packet, in stream order per direction.
@@ -51,7 +59,18 @@ begins at the offset where the one before ended. Bytes held for their turn come 
 the hole before them fills, with the `packet` and `time` of their own capture and the
 `ready` of the filling. A row of GAP_LOST bears the packet, time, header_bytes 0,
 payload 0 and wire 0 of the packet at which the verdict fell.
+
+Rows of the tcp stage have span = length. Where tls or http/2 took a frame away, the row is
+shorter than what it stands for, and DATA rows with length 0 and a span are what is left of
+a packet in which a record only begins or ends. Byte k of such a row lies at stream offset
+offset + k * span // length: `within`.
 """
+
+
+def within(count: int, span: int, length: int) -> int:
+    """Return how many bytes of TCP's stream the first `count` of a row's bytes stand for."""
+    return count if span == length else count * span // max(1, length)
+
 
 CONNECTION = row_dtype(
     [
@@ -145,6 +164,19 @@ DIRECTION = row_dtype(
 retransmitted + stream."""
 
 
+class Lender(Protocol):
+    """Who lends slots: the tcp stage."""
+
+    def borrow(self, slot: int) -> int:
+        """Return an unused slot with the connection's rows of `slot`."""
+
+    def give_back(self, slot: int) -> None:
+        """Take back a borrowed slot, to be used again from the next batch on."""
+
+    def rows(self, name: str) -> Rows:
+        """Return the current "links" (CONNECTION) or "sums" (DIRECTION)."""
+
+
 @dataclass(slots=True)
 class StreamBatch:
     """Rows of CHUNK over the buffer of the records below.
@@ -162,6 +194,7 @@ class StreamBatch:
         opened: slots whose connection appeared in this batch.
         ended: slots whose connection leaves with this batch; its rows are final.
         findings: oddities of TCP; `Finding.slot` says where.
+        lender: lends slots for streams within a connection.
     """
 
     records: RecordBatch
@@ -171,6 +204,7 @@ class StreamBatch:
     opened: list[int] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    lender: Lender | None = None
 
     _rows: dict[int, Connection] = field(default_factory=dict)
 
@@ -186,3 +220,22 @@ class StreamBatch:
         if row is None:
             row = self._rows[slot] = Connection._make(self.connections[slot].tolist())
         return row
+
+    def borrow(self, slot: int) -> int:
+        """Return a slot for a stream within the connection in `slot`.
+
+        Its rows begin as those of the connection do, less how that ended; no packet is ever
+        looked up there. Who borrows fills in the rest, and gives it back with the batch in
+        whose `ended` of http it stands.
+        """
+        assert self.lender is not None
+        lent = self.lender.borrow(slot)
+        self.connections = self.lender.rows("links")
+        self.directions = self.lender.rows("sums")
+        self._rows.pop(lent, None)
+        return lent
+
+    def give_back(self, slot: int) -> None:
+        """Give a borrowed slot back; its rows are good until the next push."""
+        assert self.lender is not None
+        self.lender.give_back(slot)

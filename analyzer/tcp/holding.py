@@ -23,7 +23,7 @@ class Origin:
     """The packet that a piece came in, for the rows it will give.
 
     Attributes:
-        packet, time, acked, flags, header_bytes, payload: as in bytestream.CHUNK.
+        packet, time, acked, flags, header_bytes, payload, link, ip: as in bytestream.CHUNK.
         wire: wire bytes not yet on a row: the first row takes them.
         shown: whether any row of the packet has been written.
     """
@@ -35,6 +35,8 @@ class Origin:
     header_bytes: int
     payload: int
     wire: int
+    link: int = 0
+    ip: int = 0
     shown: bool = False
 
 

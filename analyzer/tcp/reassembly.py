@@ -52,4 +52,5 @@ class Reassembler:
             opened=assembler.opened_slots(),
             ended=assembler.ended_slots(),
             findings=assembler.findings(),
+            lender=assembler,
         )

@@ -16,6 +16,12 @@ ctypedef struct Chunk:
     int wire
     unsigned char kind
     unsigned char flags
+    int span
+    long long done_packet
+    long long done_time
+    int tls
+    int link
+    int ip
 
 ctypedef struct Walk:
     long long tls_bytes

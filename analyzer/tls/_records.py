@@ -91,6 +91,12 @@ class RecordWalk:
         """Return copies of the WALK rows of directions."""
         return self._arrays["walks"].take(directions)
 
+    def is_tls(self) -> Any:
+        """Return bool by direction: its stream is TLS, or may be for all that was seen."""
+        walks = self._arrays["walks"]
+        state = walks["state"]
+        return (state != _OTHER) & ((state != _START) | (walks["have"] > 0))
+
     def is_done(self, direction: int) -> bool:
         """Say whether handshake messages of a direction are wanted no more."""
         return bool(self.walks[direction].done)

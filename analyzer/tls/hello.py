@@ -1,8 +1,8 @@
-"""Handshake messages that are sent in the clear: hellos, and the group of a key exchange.
+"""What handshake messages say: hellos, key exchanges, the server's extensions of TLS 1.3.
 
-Knows RFC 8446 4.1 and 4.2, RFC 5246 7.4, RFC 8422 5.4, RFC 6066 3, RFC 7301 3.1. Every length
-is checked before a byte is read: input is hostile. Must not know records or times. Used by
-tls.stage.
+Knows RFC 8446 4.1 and 4.2, RFC 5246 7.4, RFC 8422 5.4, RFC 6066 3, RFC 7301 3.1, RFC 7366 2,
+RFC 7627 5.1. Every length is checked before a byte is read: input is hostile. Must not know
+records or times. Used by tls.stage and tls.decryption.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ HELLO_RETRY_RANDOM: Final = bytes.fromhex(
 
 _SERVER_NAME: Final = 0
 _ALPN: Final = 16
+_ENCRYPT_THEN_MAC: Final = 22
+_EXTENDED_MASTER_SECRET: Final = 23
 _SESSION_TICKET: Final = 35
 _PRE_SHARED_KEY: Final = 41
 _EARLY_DATA: Final = 42
@@ -34,10 +36,14 @@ _SUPPORTED_VERSIONS: Final = 43
 _KEY_SHARE: Final = 51
 
 _NAMED_CURVE: Final = 3
+_TLS13_SUITES: Final = 0x13
+"""First byte of the suites of TLS 1.3 (RFC 8446 B.4)."""
 _DRAFTS: Final = 0x7F00
 """Drafts of TLS 1.3 counted as 0x7f00 + draft."""
 _MAX_ALPN: Final = 8
 """Names kept of one offer; browsers send two or three. Each has at most 255 bytes."""
+_MAX_TLS13_SUITES: Final = 8
+"""Suites of TLS 1.3 kept of one offer: there are five."""
 _MAX_NAME: Final = 255
 """Bytes kept of a server name: DNS has no longer ones (RFC 1035 2.3.4)."""
 
@@ -60,6 +66,8 @@ class ClientHello:
     """A session ticket that is not empty (RFC 5077 3.2)."""
     pre_shared_key: bool = False
     early_data: bool = False
+    tls13_suites: tuple[int, ...] = ()
+    """The suites of TLS 1.3 among the offered ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +84,24 @@ class ServerHello:
     group: int | None = None
     """Of its key share (TLS 1.3), or of the one that it asks for in a HelloRetryRequest."""
 
+    compression: int = 0
+    """Method by which records are compressed (RFC 3749); 0: they are not."""
+    extended_master_secret: bool = False
+    encrypt_then_mac: bool = False
+
     @property
     def is_retry(self) -> bool:
         """Whether this is a HelloRetryRequest."""
         return self.random == HELLO_RETRY_RANDOM
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptedExtensions:
+    """What a server of TLS 1.3 adds to its ServerHello (RFC 8446 4.3.1)."""
+
+    alpn: str | None = None
+    early_data: bool = False
+    """It accepts the client's early data."""
 
 
 class _Cursor:
@@ -137,6 +159,24 @@ def parse_server_hello(body: bytes) -> ServerHello | Answer:
         return Answer.MALFORMED
 
 
+def parse_encrypted_extensions(body: bytes) -> EncryptedExtensions | Answer:
+    """Read EncryptedExtensions (RFC 8446 4.3.1)."""
+    try:
+        extensions = _extensions(_Cursor(body))
+        protocols = _protocols(extensions.get(_ALPN))
+    except _Malformed:
+        return Answer.MALFORMED
+    return EncryptedExtensions(protocols[0] if protocols else None, _EARLY_DATA in extensions)
+
+
+def parse_encrypted_premaster(body: bytes) -> bytes | Answer:
+    """Return what an RSA ClientKeyExchange holds, encrypted (RFC 5246 7.4.7.1)."""
+    try:
+        return _Cursor(body).vector(2, least=8).rest()
+    except _Malformed:
+        return Answer.MALFORMED
+
+
 def parse_key_exchange(body: bytes) -> int | None:
     """Return the named curve of a ServerKeyExchange (RFC 8422 5.4); None if it has none.
 
@@ -159,7 +199,8 @@ def _client_hello(cursor: _Cursor) -> ClientHello:
     version = _legacy_version(cursor)
     random = cursor.take(32)
     session_id = cursor.vector(1).rest()
-    cursor.vector(2, least=2).numbers()  # cipher suites: what counts is the one chosen
+    # What counts is the suite chosen; but early data comes before it, in one of TLS 1.3.
+    suites = cursor.vector(2, least=2).numbers()
     cursor.vector(1, least=1)  # compression methods
     if len(session_id) > 32:
         raise _Malformed
@@ -177,6 +218,7 @@ def _client_hello(cursor: _Cursor) -> ClientHello:
         bool(extensions.get(_SESSION_TICKET)),
         _PRE_SHARED_KEY in extensions,
         _EARLY_DATA in extensions,
+        tuple(each for each in suites if each >> 8 == _TLS13_SUITES)[:_MAX_TLS13_SUITES],
     )
 
 
@@ -185,7 +227,7 @@ def _server_hello(cursor: _Cursor) -> ServerHello:
     random = cursor.take(32)
     session_id = cursor.vector(1).rest()
     suite = cursor.number(2)
-    cursor.take(1)  # compression method
+    compression = cursor.number(1)
     if len(session_id) > 32:
         raise _Malformed
     extensions = _extensions(cursor)
@@ -202,6 +244,9 @@ def _server_hello(cursor: _Cursor) -> ServerHello:
         protocols[0] if protocols else None,
         _PRE_SHARED_KEY in extensions,
         None if share is None else _Cursor(share).number(2),
+        compression,
+        _EXTENDED_MASTER_SECRET in extensions,
+        _ENCRYPT_THEN_MAC in extensions,
     )
 
 

@@ -127,3 +127,82 @@ PIECE = row_dtype(
     ]
 )
 """Bytes of handshake messages in one row of the stream."""
+
+RECORD = row_dtype(
+    [
+        ("start", "<i8"),  # of its body in the batch's data; -1: not in one piece
+        ("done_packet", "<i8"),  # the last of its packets
+        ("done_time", "<i8"),  # ns: when it was whole
+        ("wire", "<i8"),  # bytes of TCP's stream that it stands for
+        ("content", "<i8"),  # plaintext bytes, once that is known; of a hole the ones missing
+        ("direction", "<i4"),
+        ("length", "<i4"),  # of its body
+        ("row", "<i4"),  # the row that made it whole
+        ("first", "<i4"),  # its pieces: rows of CUT
+        ("pieces", "<i4"),
+        ("skip", "<i4"),  # bytes of the body before the plaintext; of a hole 1 where it goes on
+        # from one before it
+        ("version", "<u2"),
+        ("type", "u1"),  # of the record header
+        ("fate", "u1"),  # *_RECORD
+    ]
+)
+"""One record cut from the stream, or a hole in it."""
+
+# Fates of records. What the cut says:
+WHOLE_RECORD: Final = 0
+BROKEN_RECORD: Final = 1  # bytes of it are missing; where it ends is known
+HOLE: Final = 2  # bytes whose records are not known, up to the next header that was found
+# What came of it:
+OPENED_RECORD: Final = 3  # application data; content is what it holds
+FRAMING_RECORD: Final = 4  # handshake, alert, ticket: nothing for the stream above
+SHUT_RECORD: Final = 5  # application data that stays unread; content is its size, or UNKNOWN,
+# or 0 where nobody will read what follows either
+WAITING_RECORD: Final = 6  # for keys
+
+UNKNOWN: Final = -1
+
+PASSED: Final = 0
+TAKEN: Final = 1
+CLOSED: Final = 2
+"""What is done with the rows of a direction."""
+
+CUT = row_dtype(
+    [
+        ("record", "<i4"),  # -1: a row that passes; -2: one that is closed
+        ("row", "<i4"),  # of the stream
+        ("at", "<i4"),  # where in the record it begins
+        ("begin", "<i4"),  # where in the row
+        ("count", "<i4"),  # bytes of both
+    ]
+)
+"""What a row of the cut stands for."""
+
+LINK = row_dtype(
+    [
+        ("row", "<i4"),
+        ("at", "<i4"),  # where in the row it begins
+        ("count", "<i4"),  # bytes; 0: a row without payload
+        ("next", "<i4"),  # piece of the same record; -1
+    ]
+)
+"""A piece of a record that is not whole yet."""
+
+SIDE = row_dtype(
+    [
+        ("tls_bytes", "<i8"),  # bytes of TLS's own in what was laid
+        ("head", "<i4"),  # first and last piece; -1
+        ("tail", "<i4"),
+        ("left", "<i4"),  # bytes of the body still to come
+        ("have", "<i4"),  # bytes of the header read
+        ("length", "<i4"),  # of the body
+        ("seen", "<i4"),  # bytes of all pieces
+        ("stop", "<i4"),  # 1 + the row from which on none is laid; 0: all are
+        ("version", "<u2"),
+        ("type", "u1"),
+        ("lost", "u1"),  # where the next record begins is not known
+        ("broken", "u1"),  # bytes of the record are missing
+        ("began_lost", "u1"),  # lost was set where the hole begins
+    ]
+)
+"""One direction of the cut."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,9 @@ from analyzer.tls.names import (
     suite_name,
     version_name,
 )
+
+if TYPE_CHECKING:
+    from analyzer.tls.unwrapping import Unwrapped
 
 CLIENT: Final = 0
 SERVER: Final = 1
@@ -155,6 +158,20 @@ class Session:
     """(packet, what) of messages that cannot be read."""
     sides: tuple[Side, Side] = field(default_factory=lambda: (Side(), Side()))
     """Client, server; filled in when the connection leaves."""
+    inside: Unwrapped | None = None
+    """What keys told, where there are any."""
+
+    @property
+    def is_decrypted(self) -> bool:
+        """Whether application data of it was decrypted."""
+        return self.inside is not None and self.inside.is_open
+
+    @property
+    def alpn(self) -> str | None:
+        """The protocol that the server chose; in TLS 1.3 only keys tell."""
+        if self.server is not None and self.server.alpn is not None:
+            return self.server.alpn
+        return None if self.inside is None else self.inside.decryptor.alpn
 
     @property
     def version(self) -> int | None:
@@ -194,6 +211,8 @@ class Session:
         record of application data, unless it offered early data, which looks the same.
         """
         side = self.sides[CLIENT]
+        if self.inside is not None and self.inside.finished[CLIENT] != NULL:
+            return self.inside.finished[CLIENT]
         if self.version is None:
             return NULL
         if self.version < TLS_1_3:
@@ -204,6 +223,8 @@ class Session:
     def finished_time(self) -> int:
         """End of the last Finished of the two."""
         mine = self.client_finished_time
+        if self.inside is not None and NULL not in self.inside.finished:
+            return max(self.inside.finished)
         if self.version is None or self.version >= TLS_1_3:
             return mine
         other = self.sides[SERVER].finished_time
@@ -216,6 +237,8 @@ class Session:
         TLS 1.3: its second, since the first has its Finished.
         """
         side = self.sides[CLIENT]
+        if self.inside is not None and self.inside.first_data[CLIENT] != NULL:
+            return self.inside.first_data[CLIENT]
         if self.version is None:
             return NULL
         if self.version < TLS_1_3:
@@ -256,8 +279,8 @@ class Session:
         if self.server is None or self.version is None:
             return "no ServerHello"
         words = [version_name(self.version), suite_name(self.server.cipher_suite)]
-        if self.server.alpn is not None:
-            words.append(f"ALPN {self.server.alpn}")
+        if self.alpn is not None:
+            words.append(f"ALPN {self.alpn}")
         elif self.client is not None and self.client.alpn:
             words.append(f"ALPN offered: {', '.join(self.client.alpn)}")
         resumed = self.resumed

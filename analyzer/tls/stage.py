@@ -1,13 +1,15 @@
-"""The tls stage: byte streams -> what TLS sessions show without keys.
+"""The tls stage: byte streams -> sessions, and the rows of what is inside them.
 
-Recognises TLS where a stream begins with a hello, on any port. Rows pass as they came:
-nothing is decrypted. Holds the record walk, and one Session per open connection that is
-TLS. Called by pipeline.
+Recognises TLS where a stream begins with a hello, on any port. Where there are keys, rows of
+records become rows of their plaintext (tls.unwrapping), and the stages behind do not know;
+without, rows pass as they came. Holds the record walk, and one Session per open connection
+that is TLS. Called by pipeline.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -21,13 +23,17 @@ from analyzer.tls import hello
 from analyzer.tls._records import RecordWalk
 from analyzer.tls.guess import websocket_guess
 from analyzer.tls.hello import ClientHello, Messages, ServerHello
-from analyzer.tls.names import TLS_1_3, suite_name
+from analyzer.tls.keylog import KeyRing
+from analyzer.tls.names import TLS_1_3, alert_name, suite_name
 from analyzer.tls.records import WALK, Answer
 from analyzer.tls.session import Session, Side, State
+from analyzer.tls.unwrapping import Unwrapped, Unwrapper, source_name
 
 _WANTED: Final = frozenset((hello.CLIENT_HELLO, hello.SERVER_HELLO, hello.SERVER_KEY_EXCHANGE))
 _FIRST: Final = (hello.CLIENT_HELLO, hello.SERVER_HELLO)
 _NAMES: Final = ("client", "server")
+
+_CLOSE_NOTIFY: Final = 0
 
 assert WALK.names is not None
 _STATE: Final = WALK.names.index("state")
@@ -56,11 +62,20 @@ class TlsBatch:
         stream: the batch below, with the rows for http.
         ended: sessions of slots that leave with it.
         findings: oddities of TLS; `Finding.slot` says where.
+        open: sessions that go on, by slot; the stage's own.
     """
 
     stream: StreamBatch
     ended: list[EndedSession] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    open: Mapping[int, Session] = field(default_factory=dict)
+
+    def session(self, slot: int) -> Session | None:
+        """Return the session of a connection that was there in this batch."""
+        for ended in self.ended:
+            if ended.session.slot == slot:
+                return ended.session
+        return self.open.get(slot)
 
 
 class _Reader:
@@ -94,9 +109,25 @@ class _Place:
 
 
 class TlsStage:
-    """Follows the sessions of all connections."""
+    """Follows the sessions of all connections.
 
-    def __init__(self, options: Options) -> None:
+    Args:
+        options: limits.
+        ring: keys; more may come with the batches.
+        follower: looks for more keys with each batch; None: nobody does.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        ring: KeyRing | None = None,
+        follower: Callable[[], object] | None = None,
+    ) -> None:
+        self._options = options
+        self._ring = KeyRing(options) if ring is None else ring
+        self._follower = follower
+        self._may_grow = follower is not None
+        self._unwrapper: Unwrapper | None = None
         self._limit = options.max_hello_bytes
         self._limit_total = options.max_hello_bytes_total
         self._walk = RecordWalk(options.max_hello_bytes)
@@ -119,11 +150,43 @@ class TlsStage:
             if direction not in self._read:
                 content = data[start : start + length].tobytes()
                 self._take(_Place(direction, packet, time, begun), content, behind)
-        out = TlsBatch(batch)
+        out = TlsBatch(self._unwrapped(batch), open=self._sessions)
         if batch.ended:
             self._end(batch, out)
         out.findings, self._findings = self._findings + out.findings, []
         return out
+
+    # --- what is inside
+
+    @property
+    def held(self) -> int:
+        """Bytes that wait for hellos, records or keys, about."""
+        return self._held + (self._unwrapper.held if self._unwrapper is not None else 0)
+
+    def _unwrapped(self, batch: StreamBatch) -> StreamBatch:
+        """Return the batch with the rows of what is inside, as far as there are keys."""
+        records = batch.records
+        if self._follower is not None:
+            self._follower()
+        self._may_grow = self._may_grow or records.may_bring_keys
+        unwrapper = self._unwrapper
+        if unwrapper is None:
+            if not self._ring and not self._may_grow:
+                return batch
+            is_tls = self._walk.is_tls()
+            if not is_tls.any():
+                for packet, secrets in records.secrets:
+                    self._ring.add(secrets, source_name(packet))
+                    self._ring.finish(source_name(packet))
+                return batch
+            unwrapper = self._unwrapper = Unwrapper(self._options, self._ring)
+        unwrapper.may_grow = self._may_grow
+        rows = unwrapper.push(batch, self._walk.is_tls())
+        self._findings += unwrapper.take_findings()
+        for slot in unwrapper.take_begun():
+            if slot in self._sessions:
+                self._sessions[slot].inside = unwrapper.session(slot)
+        return replace(batch, rows=rows)
 
     # --- hellos
 
@@ -253,8 +316,11 @@ class TlsStage:
             sides = _side(walks[2 * place]), _side(walks[2 * place + 1])
             session.sides = sides if session.client_side == 0 else (sides[1], sides[0])
             session.faults = self._faults.pop(slot, [])
+            self._look_inside(session)
             tcp = batch.connection(slot)
-            guess = websocket_guess(session, tcp.port0 if session.client_side else tcp.port1)
+            guess = None
+            if not session.is_decrypted:
+                guess = websocket_guess(session, tcp.port0 if session.client_side else tcp.port1)
             out.ended.append(EndedSession(session, guess))
             out.findings += _findings(session, guess)
         for slot in batch.ended:
@@ -265,6 +331,22 @@ class TlsStage:
                     self._held -= reader.messages.held
                 self._read.discard(direction)
         self._walk.reset(batch.ended)
+        if self._unwrapper is not None:
+            for slot in batch.ended:
+                self._unwrapper.forget(slot)
+
+    def _look_inside(self, session: Session) -> None:
+        """Add to a session that ends what only keys could tell."""
+        unwrapper, slot = self._unwrapper, session.slot
+        inside = unwrapper.session(slot) if unwrapper is not None else None
+        session.inside = inside
+        if unwrapper is None or inside is None or not inside.is_open:
+            return
+        sizes = unwrapper.tls_bytes(slot)
+        for side, size in zip(
+            session.sides, sizes if not session.client_side else sizes[::-1], strict=True
+        ):
+            side.tls_bytes = size
 
 
 def _side(walk: tuple[int, ...]) -> Side:
@@ -285,8 +367,10 @@ def _findings(session: Session, guess: str | None) -> list[Finding]:
         if side.fault_packet:
             detail = f"what the {name} sends is no record any more"
             found.append(Finding(findings.TLS_MALFORMED, slot, side.fault_packet, -1, detail))
-        elif side.lost_packet:
+        elif side.lost_packet and session.inside is None:
             found.append(Finding(findings.TLS_RECORDS_LOST, slot, side.lost_packet))
+    if session.inside is not None:
+        found += _inner_findings(session, session.inside)
     readable = [side.alert_packet for side in session.sides if side.alert_packet]
     if readable and not any(side.records for side in session.sides):
         detail = session.alert or ""
@@ -301,3 +385,39 @@ def _findings(session: Session, guess: str | None) -> list[Finding]:
         packet = session.hello_packet or session.server_packet
         found.append(Finding(findings.TLS_NO_KEYS, slot, packet, -1, guess))
     return found
+
+
+def _inner_findings(session: Session, inside: Unwrapped) -> list[Finding]:
+    """Return what is odd about a session of which keys were looked for."""
+    slot, decryptor = session.slot, inside.decryptor
+    packet = session.server_packet or session.hello_packet
+    found: list[Finding] = []
+    if decryptor.cannot is not None:
+        found.append(Finding(findings.TLS_CANNOT_DECRYPT, slot, packet, -1, decryptor.cannot))
+    for side, name in enumerate(_NAMES):
+        lost, lost_packet = decryptor.skipped[side], inside.lost_packets[side]
+        if lost_packet:
+            detail = f"of the {name}, {lost or 'an unknown number of'} records"
+            found.append(Finding(findings.TLS_RECORDS_MISSING, slot, lost_packet, -1, detail))
+        count = decryptor.failures[side]
+        if count:
+            detail = f"{count} of the {name}"
+            found.append(Finding(findings.TLS_UNREADABLE, slot, packet, -1, detail, count))
+        if decryptor.unread[side]:
+            detail = f"{decryptor.unread[side]} records of the {name}"
+            found.append(Finding(findings.TLS_KEYS_INCOMPLETE, slot, packet, -1, detail))
+    for side, _, description in decryptor.alerts:
+        if description != _CLOSE_NOTIFY:
+            detail = f"{_NAMES[side]}: {alert_name(description)}"
+            found.append(Finding(findings.TLS_INNER_ALERT, slot, packet, -1, detail))
+    return found
+
+
+def bad_lines(ring: KeyRing) -> list[Finding]:
+    """Return what is to be said of lines in key logs that cannot be used."""
+    if not ring.bad:
+        return []
+    told = [f"{each.source} line {each.line}: {each.reason}" for each in ring.bad_lines]
+    more = ring.bad - len(told)
+    detail = "; ".join(told) + (f"; and {more} more" if more > 0 else "")
+    return [Finding(findings.TLS_KEY_LOG_LINES, detail=detail, count=ring.bad)]

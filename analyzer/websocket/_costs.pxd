@@ -3,6 +3,9 @@ from analyzer.websocket._state cimport WalkState
 
 cdef class Costs(WalkState):
     cdef long long _share(self, long long header, long long at, long long payload)
+    cdef long long _stands_for(self, Py_ssize_t i, long long count)
+    cdef int _charge(self, Py_ssize_t i, Py_ssize_t d, long long begin, long long end)
+    cdef int _grant(self, Py_ssize_t d)
     cdef int _acknowledge(self, Py_ssize_t i, Py_ssize_t d)
     cdef bint _is_acknowledged(self, Py_ssize_t d)
     cdef int _retransmission(self, Py_ssize_t i, Py_ssize_t d)

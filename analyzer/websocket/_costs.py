@@ -17,6 +17,7 @@ else:
 # Python object per row; so it would for literals beyond 31 bits.
 _NULL = cython.declare(cython.longlong, -(2**63))
 _PURE = cython.declare(cython.int, 4)
+_CLOSE = cython.declare(cython.int, 8)
 
 
 @cython.cclass
@@ -39,6 +40,60 @@ class Costs(WalkState):
         return header * at // payload
 
     @cython.cfunc
+    def _stands_for(self, i: cython.Py_ssize_t, count: cython.longlong) -> cython.longlong:
+        """Return how many bytes of TCP's stream the first `count` of row `i` stand for."""
+        if self.chunks[i].span == self.chunks[i].length:
+            return count
+        if self.chunks[i].length == 0:
+            return self.chunks[i].span
+        return count * self.chunks[i].span // self.chunks[i].length
+
+    @cython.cfunc
+    def _charge(
+        self,
+        i: cython.Py_ssize_t,
+        d: cython.Py_ssize_t,
+        begin: cython.longlong,
+        end: cython.longlong,
+    ) -> cython.int:
+        """Note what bytes [begin, end) of row `i` cost, for the message that gets them."""
+        into: cython.longlong = self.chunks[i].into
+        header: cython.longlong = self.chunks[i].header_bytes
+        payload: cython.longlong = self.chunks[i].payload
+        length: cython.longlong = self.chunks[i].length
+        tls: cython.longlong = self.chunks[i].tls
+        http: cython.longlong = self.chunks[i].span - length - tls
+        if self.chunks[i].span == length:
+            self.walks[d].share += self._share(header, into + end, payload) - self._share(
+                header, into + begin, payload
+            )
+            return 0
+        self.walks[d].framed = 1
+        if length == 0:
+            # Of a packet in which a record only begins or ends: it goes with the next bytes.
+            begin = 0
+            end = length = 1
+        self.walks[d].tls_share += tls * end // length - tls * begin // length
+        self.walks[d].http_share += http * end // length - http * begin // length
+        begin = begin * self.chunks[i].span // length
+        end = end * self.chunks[i].span // length
+        self.walks[d].share += self._share(header, into + end, payload) - self._share(
+            header, into + begin, payload
+        )
+        return 0
+
+    @cython.cfunc
+    def _grant(self, d: cython.Py_ssize_t) -> cython.int:
+        """Give what was noted to the message in progress; control frames have no row for it."""
+        m: cython.Py_ssize_t = self.walks[d].message
+        if m >= 0 and self.walks[d].opcode < _CLOSE:
+            self.pool[m].packet_header_bytes += self.walks[d].share
+            self.pool[m].tls_bytes += self.walks[d].tls_share
+            self.pool[m].http_bytes += self.walks[d].http_share
+        self.walks[d].share = self.walks[d].tls_share = self.walks[d].http_share = 0
+        return 0
+
+    @cython.cfunc
     def _acknowledge(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
         """Row `i` acknowledges bytes of direction `d`: share its cost, let messages go."""
         acked: cython.longlong = self.chunks[i].acked
@@ -58,6 +113,10 @@ class Costs(WalkState):
             if self.walks[d].have and self.walks[d].message < 0 and acked > self.walks[d].begin:
                 # Of a header that is not whole yet: kept for the message it will begin.
                 low = self.walks[d].begin if self.walks[d].begin > old else old
+                self.walks[d].ack_share += cost - self._share(cost, low - old, acked - old)
+            elif self.walks[d].framed and self.walks[d].message < 0 and acked > self.walks[d].seen:
+                # Of a record that is not whole yet, and so of the message that it will bring.
+                low = self.walks[d].seen if self.walks[d].seen > old else old
                 self.walks[d].ack_share += cost - self._share(cost, low - old, acked - old)
         while m >= 0 and self.pool[m].begin < acked:
             if cost:

@@ -5,7 +5,6 @@ cdef class FrameWalk(Messages):
     cdef int _warm(self, Py_ssize_t begin, Py_ssize_t end)
     cdef int _row(self, Py_ssize_t i)
     cdef int _data(self, Py_ssize_t i, Py_ssize_t d, Py_ssize_t p)
-    cdef int _touch(self, Py_ssize_t i, Py_ssize_t d)
     cdef Py_ssize_t _header(self, Py_ssize_t i, Py_ssize_t d, Py_ssize_t p, Py_ssize_t end)
     cdef long long _number(self, Py_ssize_t d, Py_ssize_t at, Py_ssize_t count)
     cdef int _begin_frame(self, Py_ssize_t i, Py_ssize_t d)

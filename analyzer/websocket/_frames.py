@@ -139,19 +139,17 @@ class FrameWalk(Messages):
         """Walk the bytes of row `i` from `p` on."""
         start: cython.Py_ssize_t = self.chunks[i].start
         end: cython.Py_ssize_t = start + self.chunks[i].length
-        into: cython.longlong = self.chunks[i].into - start
-        header: cython.longlong = self.chunks[i].header_bytes
-        payload: cython.longlong = self.chunks[i].payload
-        before: cython.longlong = self._share(header, into + p, payload)
-        after: cython.longlong
+        charged: cython.Py_ssize_t = p
         n: cython.longlong
-        m: cython.Py_ssize_t
         if start < 0 or end > self.data.shape[0]:
             return 0
         if self.walks[d].acked == _NULL:
-            self.walks[d].acked = self.chunks[i].offset + p - start
+            self.walks[d].acked = self.chunks[i].offset + self._stands_for(i, p - start)
         if self.chunks[i].ready <= self.chunks[i].time:
             self.walks[d].ready_packet = self.chunks[i].packet
+        self.walks[d].seen = self.chunks[i].offset + self.chunks[i].span
+        if start == end:
+            self._charge(i, d, 0, 0)
         while p < end:
             if self.walks[d].mode == _HEADER:
                 p = self._header(i, d, p, end)
@@ -159,7 +157,7 @@ class FrameWalk(Messages):
                     self._ask(i, d, p)
                     return 0
                 if self.walks[d].mode == _HEADER:
-                    self.walks[d].share += self._share(header, into + p, payload) - before
+                    self._charge(i, d, charged - start, p - start)
                     return 0
             else:
                 self._touch(i, d)
@@ -169,33 +167,11 @@ class FrameWalk(Messages):
             if n:
                 self._payload(i, d, p, n)
                 p += n
-            after = self._share(header, into + p, payload)
-            m = self.walks[d].message
-            if m >= 0 and self.walks[d].opcode < _CLOSE:
-                self.pool[m].packet_header_bytes += after - before + self.walks[d].share
-            self.walks[d].share = 0
-            before = after
+            self._charge(i, d, charged - start, p - start)
+            self._grant(d)
+            charged = p
             if self.walks[d].payload_left == 0:
-                self._end_frame(i, d, self.chunks[i].offset + p - start)
-        return 0
-
-    @cython.cfunc
-    def _touch(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
-        """Note that the current frame has bytes in row `i`.
-
-        Bytes that waited behind a hole were complete only with the packet that filled
-        it: that one is the frame's last, as Wireshark shows it as well.
-        """
-        if self.chunks[i].packet < self.walks[d].packet_first:
-            self.walks[d].packet_first = self.chunks[i].packet
-        if self.chunks[i].time < self.walks[d].time_first:
-            self.walks[d].time_first = self.chunks[i].time
-        if self.walks[d].ready_packet > self.walks[d].packet_last:
-            self.walks[d].packet_last = self.chunks[i].packet
-            if self.walks[d].ready_packet > self.chunks[i].packet:
-                self.walks[d].packet_last = self.walks[d].ready_packet
-        if self.chunks[i].ready > self.walks[d].time_last:
-            self.walks[d].time_last = self.chunks[i].ready
+                self._end_frame(i, d, self.chunks[i].offset + self._stands_for(i, p - start))
         return 0
 
     @cython.cfunc
@@ -211,13 +187,13 @@ class FrameWalk(Messages):
         need: cython.int = 2
         second: cython.int
         if have == 0:
-            self.walks[d].begin = self.chunks[i].offset + p - self.chunks[i].start
-            self.walks[d].packet_first = self.chunks[i].packet
-            self.walks[d].packet_last = self.chunks[i].packet
-            if self.walks[d].ready_packet > self.chunks[i].packet:
-                self.walks[d].packet_last = self.walks[d].ready_packet
+            self.walks[d].begin = self.chunks[i].offset + self._stands_for(
+                i, p - self.chunks[i].start
+            )
+            self.walks[d].packet_first = self.walks[d].packet_last = self.chunks[i].packet
             self.walks[d].time_first = self.chunks[i].time
             self.walks[d].time_last = self.chunks[i].ready
+            self._reach(i, d)
         else:
             self._touch(i, d)
             if have >= 2:
@@ -443,7 +419,7 @@ class FrameWalk(Messages):
                     self._fragment(i, d, -1, n)
             left -= n
             if self.walks[d].payload_left == 0:
-                self._end_frame(i, d, self.chunks[i].offset + n)
+                self._end_frame(i, d, self.chunks[i].offset + self._stands_for(i, n))
             mode = self.walks[d].mode
         if left > 0:
             if mode == _HEADER:
@@ -461,7 +437,7 @@ class FrameWalk(Messages):
             self._give_up(d)
         self.walks[d].mode = _SEEK
         self.walks[d].have = 0
-        self.walks[d].share = 0
+        self.walks[d].share = self.walks[d].tls_share = self.walks[d].http_share = 0
         self.walks[d].skipped = 0
         self.walks[d].tolerant = 1
         if self.walks[d].keep:

@@ -74,6 +74,7 @@ class Messages(Payload):
         self.numbers[d >> 1, 1] += 1
         self.pool[m].payload_bytes = self.pool[m].transfer_bytes = 0
         self.pool[m].ws_header_bytes = self.pool[m].packet_header_bytes = 0
+        self.pool[m].tls_bytes = self.pool[m].http_bytes = 0
         self.pool[m].ack_bytes = self.walks[d].ack_share
         self.pool[m].retransmitted_bytes = 0
         self.pool[m].packet_first = self.walks[d].packet_first
@@ -108,6 +109,36 @@ class Messages(Payload):
             self.walks[d].first_data_time = self.walks[d].time_first
         if self.walks[d].pending > self.max_pending and self.walks[d].head != m:
             self._pop(d)
+        return 0
+
+    @cython.cfunc
+    def _touch(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
+        """Note that the current frame has bytes in row `i`.
+
+        Bytes that waited behind a hole, or for the rest of their record, were complete only
+        with the packet that brought it: that one is the frame's last, as in Wireshark.
+        """
+        if self.chunks[i].packet < self.walks[d].packet_first:
+            self.walks[d].packet_first = self.chunks[i].packet
+        if self.chunks[i].time < self.walks[d].time_first:
+            self.walks[d].time_first = self.chunks[i].time
+        self._reach(i, d)
+        return 0
+
+    @cython.cfunc
+    def _reach(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
+        """Move the frame's last packet and time to those with which row `i` was readable."""
+        last: cython.longlong = self.chunks[i].packet
+        if self.walks[d].ready_packet > last:
+            last = self.walks[d].ready_packet
+        if self.chunks[i].done_packet > last:
+            last = self.chunks[i].done_packet
+        if last > self.walks[d].packet_last:
+            self.walks[d].packet_last = last
+        if self.chunks[i].ready > self.walks[d].time_last:
+            self.walks[d].time_last = self.chunks[i].ready
+        if self.chunks[i].done_packet and self.chunks[i].done_time > self.walks[d].time_last:
+            self.walks[d].time_last = self.chunks[i].done_time
         return 0
 
     @cython.cfunc

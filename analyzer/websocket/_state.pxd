@@ -16,6 +16,12 @@ ctypedef struct Chunk:
     int wire
     unsigned char kind
     unsigned char flags
+    int span
+    long long done_packet
+    long long done_time
+    int tls
+    int link
+    int ip
 
 ctypedef struct Walk:
     long long connection
@@ -29,6 +35,9 @@ ctypedef struct Walk:
     long long time_last
     long long share
     long long ack_share
+    long long tls_share
+    long long http_share
+    long long seen
     long long acked
     long long frames
     long long messages
@@ -67,6 +76,7 @@ ctypedef struct Walk:
     unsigned char tolerant
     unsigned char deflate
     unsigned char compressed
+    unsigned char framed
 
 ctypedef struct Frame:
     long long connection
@@ -95,6 +105,8 @@ ctypedef struct Message:
     long long packet_header_bytes
     long long ack_bytes
     long long retransmitted_bytes
+    long long tls_bytes
+    long long http_bytes
     long long packet_first
     long long packet_last
     long long time_first

@@ -42,6 +42,8 @@ MESSAGE = row_dtype(
         ("packet_header_bytes", "<i8"),
         ("ack_bytes", "<i8"),
         ("retransmitted_bytes", "<i8"),
+        ("tls_bytes", "<i8"),
+        ("http_bytes", "<i8"),  # HTTP/2 framing
         ("packet_first", "<i8"),
         ("packet_last", "<i8"),  # the packet with which it was complete, in order
         ("time_first", "<i8"),  # ns
@@ -76,6 +78,9 @@ WALK = row_dtype(
         ("time_last", "<i8"),
         ("share", "<i8"),  # packet header bytes of a frame header read in part
         ("ack_share", "<i8"),  # pure ACK bytes of the same
+        ("tls_share", "<i8"),  # TLS and HTTP/2 framing of the same
+        ("http_share", "<i8"),
+        ("seen", "<i8"),  # stream offset behind the last row
         ("acked", "<i8"),  # stream offset acknowledged by the peer; NULL before any
         ("frames", "<i8"),
         ("messages", "<i8"),
@@ -114,6 +119,7 @@ WALK = row_dtype(
         ("tolerant", "u1"),  # a message may be joined in its middle
         ("deflate", "u1"),  # permessage-deflate was negotiated
         ("compressed", "u1"),  # the current message is
+        ("framed", "u1"),  # its rows stand for more than their bytes
     ]
 )
 """One direction of the walk."""

@@ -19,7 +19,7 @@ from analyzer import findings
 from analyzer.columns import Rows, empty
 from analyzer.findings import Finding
 from analyzer.options import Options
-from analyzer.tcp.bytestream import CHUNK, DATA, GAP_LOST, StreamBatch
+from analyzer.tcp.bytestream import CHUNK, DATA, GAP_LOST, StreamBatch, within
 from analyzer.websocket import frames as layout
 from analyzer.websocket.boundary import BoundarySearch
 from analyzer.websocket.negotiation import Negotiation
@@ -346,9 +346,13 @@ def _trimmed(kept: _Kept, skip: int) -> _Kept:
     if not skip:
         return kept
     row = kept.row.copy()
-    row["offset"] += skip
-    row["into"] += skip
+    length = int(row["length"])
+    passed = within(skip, int(row["span"]), length)
+    row["offset"] += passed
+    row["into"] += passed
+    row["tls"] -= within(skip, int(row["tls"]), length) if row["tls"] else 0
     row["length"] -= skip
+    row["span"] -= passed
     row["wire"] = 0
     return _Kept(row, kept.payload[skip:])
 

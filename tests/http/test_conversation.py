@@ -160,13 +160,28 @@ def test_101_that_overtook_its_request_waits_for_it():
 
 
 def test_other_upgrades_are_plain():
-    asked = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
-    answer = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
-    out = run([(0, asked), (1, answer + b"\0\0\0\4"), (0, b"PRI * HTTP/2.0\r\n\r\n")])
+    asked = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: TLS/1.2\r\n\r\n"
+    answer = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: TLS/1.2\r\n\r\n"
+    out = run([(0, asked), (1, answer + b"\0\0\0\4"), (0, b"\x16\x03\x01\0")])
     assert not out.upgrades
     assert not out.handshakes
     assert [exchange.status for exchange in out.exchanges] == [101]
     assert payload(out, 1) == b"\0\0\0\4"
+
+
+def test_upgrade_to_http2_is_answered_on_its_stream_1():
+    asked = b"GET /a HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    answer = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    settings = b"\0\0\0\4\0\0\0\0\0"
+    ok = b"\0\0\1\1\5\0\0\0\1\x88"  # HEADERS that end the stream: status 200
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+    out = run([(0, asked), (1, answer + settings), (0, preface + settings), (1, ok)])
+    assert not out.upgrades
+    over = {exchange.http2_stream: exchange for exchange in out.exchanges}
+    assert [(over[None].status, over[1].status)] == [(101, 200)]
+    assert (over[1].method, over[1].path, over[1].host) == ("GET", "/a", "h")
+    assert over[1].complete
+    assert not len(out.rows)
 
 
 def test_upgrade_inside_a_proxy_tunnel():

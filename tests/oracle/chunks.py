@@ -34,7 +34,8 @@ class Stream:
             "wire": HEADER + len(content),
             "kind": kind,
         }
-        self.rows.append((row | fields, content))
+        row |= fields
+        self.rows.append(({"span": row["length"]} | row, content))
 
     def data(self, direction: int, payload: bytes, **fields: int) -> None:
         self.packet += 1

@@ -20,13 +20,15 @@ class Frame(NamedTuple):
     payload_bytes: int
 
 
-def fields(path: Path, display_filter: str, *names: str) -> list[list[str]]:
-    """Return the named fields of each packet that passes the filter."""
+def fields(path: Path, display_filter: str, *names: str, options: str = "") -> list[list[str]]:
+    """Return the named fields of each packet that passes the filter, with a preference set."""
     # Out-of-order segments are joined only on request.
     command = ["tshark", "-n", "-r", str(path), "-o", "tcp.reassemble_out_of_order:TRUE"]
     command += ["-Y", display_filter, "-T", "fields"]
     for name in names:
         command += ["-e", name]
+    if options:
+        command += ["-o", options]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return [line.split("\t") for line in done.stdout.splitlines()]
 

@@ -39,6 +39,7 @@ def test_client_hello():
         ticket=True,
         pre_shared_key=True,
         early_data=True,
+        tls13_suites=(0x1301,),
     )
 
 

@@ -1,0 +1,96 @@
+# The C structs of tls.records and of tcp.bytestream, field by field.
+# Cython compares them with the arrays' dtypes at each call.
+
+ctypedef struct Chunk:
+    long long packet
+    long long time
+    long long ready
+    long long offset
+    long long acked
+    long long start
+    int direction
+    int length
+    int payload
+    int into
+    int header_bytes
+    int wire
+    unsigned char kind
+    unsigned char flags
+    int span
+    long long done_packet
+    long long done_time
+    int tls
+    int link
+    int ip
+
+ctypedef struct Record:
+    long long start
+    long long done_packet
+    long long done_time
+    long long wire
+    long long content
+    int direction
+    int length
+    int row
+    int first
+    int pieces
+    int skip
+    unsigned short version
+    unsigned char type
+    unsigned char fate
+
+ctypedef struct Cut:
+    int record
+    int row
+    int at
+    int begin
+    int count
+
+ctypedef struct Link:
+    int row
+    int at
+    int count
+    int next
+
+ctypedef struct Side:
+    long long tls_bytes
+    int head
+    int tail
+    int left
+    int have
+    int length
+    int seen
+    int stop
+    unsigned short version
+    unsigned char type
+    unsigned char lost
+    unsigned char broken
+    unsigned char began_lost
+
+cdef class RecordCut:
+    cdef public object _arrays
+    cdef const Chunk[::1] rows
+    cdef const unsigned char[::1] data
+    cdef Side[::1] sides
+    cdef Record[::1] records
+    cdef Link[::1] links
+    cdef Cut[::1] cuts
+    cdef Chunk[::1] out
+    cdef Chunk[::1] turned
+    cdef Py_ssize_t _count
+    cdef Py_ssize_t _links
+    cdef Py_ssize_t _cuts
+    cdef int _plain(self, Py_ssize_t i, int record)
+    cdef int _link(self, Py_ssize_t d, Py_ssize_t i, int at, int count)
+    cdef int _bytes(self, Py_ssize_t d, Py_ssize_t i)
+    cdef int _extend(self, Py_ssize_t d, Py_ssize_t i, int at, int count)
+    cdef int _header_byte(self, Py_ssize_t d, int byte)
+    cdef int _lose(self, Py_ssize_t d)
+    cdef int _find(self, long long start, int at, int length)
+    cdef int _gap(self, Py_ssize_t d, Py_ssize_t i)
+    cdef int _close(self, Py_ssize_t d, Py_ssize_t i, int fate)
+    cdef bint _is_stopped(self, Py_ssize_t i)
+    cdef int _piece(self, Py_ssize_t o, Py_ssize_t k, Py_ssize_t r)
+    cdef long long _open(self, Py_ssize_t o, Py_ssize_t r, long long at, long long span)
+    cdef long long _shut(self, Py_ssize_t o, Py_ssize_t r, long long at, long long span)
+    cdef int _turn(self, Py_ssize_t begin, Py_ssize_t end)

@@ -1,0 +1,605 @@
+"""Takes TLS off the rows of a stream: rows of records in, rows of their plaintext out.
+
+Holds what must wait: the beginnings of records, until they are whole, and records of sessions
+whose keys are not known yet. Knows rows, and when to ask for keys; the cut is made by
+tls._cutting, records are opened by tls.decryption. Called by tls.stage, if there are or may be
+keys at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer import findings
+from analyzer.capture.records import RecordBatch
+from analyzer.columns import NULL, Rows, empty
+from analyzer.findings import Finding
+from analyzer.options import Options
+from analyzer.tcp.bytestream import CHUNK, DATA, FRAMING, GAP_CUT, StreamBatch
+from analyzer.tls import records as layout
+from analyzer.tls._cutting import RecordCut
+from analyzer.tls.keylog import KeyRing
+from analyzer.tls.records import APPLICATION_DATA, CLOSED, HANDSHAKE, HEADER_BYTES, TAKEN, UNKNOWN
+
+if TYPE_CHECKING:
+    from analyzer.tls.decryption import Decryptor
+
+_CLIENT_HELLO: Final = 1
+_SERVER_HELLO: Final = 2
+_COLUMNS: Final = ("direction", "type", "version", "start", "length", "fate")
+
+_SHORTEST: Final = 22
+"""Bytes of the shortest record of application data: header, content type, tag."""
+
+Opener = Callable[[int, int, Any], Any]
+
+
+class _Kept(NamedTuple):
+    """Rows of one direction with their bytes, that outlive their batch."""
+
+    rows: Rows
+    """dtype CHUNK; `start` counts from the first of `data`."""
+    data: bytes
+
+    @property
+    def cost(self) -> int:
+        return len(self.data) + self.rows.nbytes
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A direction whose next record cannot be opened yet.
+
+    Attributes:
+        kept: that record, and all behind it.
+        asked: what was known when it was last tried.
+    """
+
+    kept: list[_Kept]
+    asked: tuple[int, bool, bool]
+
+
+@dataclass(slots=True)
+class Unwrapped:
+    """One session while it is being decrypted; sides are the session's (client, server).
+
+    Attributes:
+        client_side: side of the TCP connection that is the client.
+        decryptor: opens its records.
+        finished: ns, end of the record with the first Finished; NULL if not seen.
+        finished_packets: their packets; 0 if not seen.
+        first_data: ns, end of the first record of application data; NULL.
+        records: of application data that were opened.
+        content: bytes in them.
+    """
+
+    client_side: int
+    decryptor: Decryptor
+    finished: list[int] = field(default_factory=lambda: [NULL, NULL])
+    finished_packets: list[int] = field(default_factory=lambda: [0, 0])
+    first_data: list[int] = field(default_factory=lambda: [NULL, NULL])
+    records: list[int] = field(default_factory=lambda: [0, 0])
+    content: list[int] = field(default_factory=lambda: [0, 0])
+    lost_packets: list[int] = field(default_factory=lambda: [0, 0])
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything of it was decrypted."""
+        return any(self.records)
+
+
+class Unwrapper:
+    """Decrypts the connections whose keys are known, and closes the others.
+
+    Args:
+        options: limits.
+        ring: the keys.
+
+    Attributes:
+        may_grow: whether keys may come later: what lacks them waits.
+    """
+
+    def __init__(self, options: Options, ring: KeyRing) -> None:
+        self._options = options
+        self._ring = ring
+        self.may_grow = False
+        self._begun: list[int] = []
+        self._cut = RecordCut()
+        self._modes: npt.NDArray[np.uint8] = np.zeros(0, np.uint8)
+        self._closed: set[int] = set()  # slots
+        self._left: dict[int, _Kept] = {}  # by direction
+        self._waiting: dict[int, _Waiting] = {}  # by direction, the oldest first
+        self._held = 0
+        self._sessions: dict[int, Unwrapped] = {}
+        self._openers: dict[int, Opener] = {}
+        self._overheads: dict[int, int] = {}  # by direction; -1 where it is not constant
+        self._unsettled: dict[int, int] = {}  # hole by direction, in this call
+        # Of the records of this call: columns, contents, and how far overheads were noted.
+        self._columns: list[list[int]] = []
+        self._contents: list[int] = []
+        self._noted = 0
+        self._findings: list[Finding] = []
+
+    @property
+    def held(self) -> int:
+        """Bytes that wait, about."""
+        return self._held
+
+    def session(self, slot: int) -> Unwrapped | None:
+        """Return what is known of a session."""
+        return self._sessions.get(slot)
+
+    def take_begun(self) -> list[int]:
+        """Return the slots whose sessions began since the last call."""
+        begun, self._begun = self._begun, []
+        return begun
+
+    def tls_bytes(self, slot: int) -> tuple[int, int]:
+        """Return the bytes of TLS's own in the rows handed out, by side of the connection."""
+        return self._cut.tls_bytes(2 * slot), self._cut.tls_bytes(2 * slot + 1)
+
+    def take_findings(self) -> list[Finding]:
+        """Return what was found since the last call."""
+        found, self._findings = self._findings, []
+        return found
+
+    # --- batches
+
+    def push(self, batch: StreamBatch, is_tls: npt.NDArray[np.bool_]) -> Rows:
+        """Take a batch.
+
+        Args:
+            batch: of the tcp stage; bytes are appended to its buffer.
+            is_tls: by direction, whether its stream is, or may yet be, TLS.
+
+        Returns:
+            The rows for http, dtype CHUNK.
+        """
+        records = batch.records
+        self._cut.reserve(2 * len(batch.connections))
+        modes = np.where(is_tls, TAKEN, layout.PASSED).astype(np.uint8)
+        for slot in self._closed:
+            modes[2 * slot : 2 * slot + 2] = CLOSED
+        self._modes = modes
+        parts: list[Rows] = [self._again(records)]
+        at = 0
+        for packet, secrets in records.secrets:
+            end = _behind(batch.rows, at, packet)
+            parts.append(self._run(batch.rows[at:end], records))
+            self._ring.add(secrets, source_name(packet))
+            self._ring.finish(source_name(packet))
+            parts.append(self._again(records))
+            at = end
+        parts.append(self._run(batch.rows[at:], records))
+        parts.append(self._again(records))
+        for slot in batch.ended:
+            parts += self._flush(slot, records)
+        while self._held > self._options.max_held_tls_bytes:
+            parts += self._give_up(records)
+        return _joined(parts)
+
+    def forget(self, slot: int) -> None:
+        """Forget a connection, which has ended."""
+        self._sessions.pop(slot, None)
+        self._closed.discard(slot)
+        for direction in (2 * slot, 2 * slot + 1):
+            self._openers.pop(direction, None)
+            self._overheads.pop(direction, None)
+        self._cut.reset(slot)
+
+    def _run(self, rows: Rows, records: RecordBatch) -> Rows:
+        """Cut, open and lay rows, and what was left of earlier ones."""
+        if self._left:
+            left, self._left = self._left, {}
+            self._held -= sum(kept.cost for kept in left.values())
+            rows = _joined([*(_placed(kept, records) for kept in left.values()), rows])
+        if self._waiting:
+            rows = self._without_waiting(rows, records.data)
+        if not self._modes[rows["direction"]].any():
+            return rows
+        data = records.data
+        found = self._cut.cut(rows, data, self._modes)
+        stops: dict[int, tuple[int, int]] = {}
+        if len(found):
+            self._open(found, rows, data)
+            stops = self._stops(found)
+        for direction, (row, _) in stops.items():
+            self._cut.stop(direction, row)
+        laid: Rows = self._cut.lay()
+        for direction in stops:
+            self._cut.stop(direction, -1)
+        left_over = {direction: (row, at) for direction, row, at in self._cut.left()}
+        for direction, (row, at) in {**left_over, **stops}.items():
+            kept = _kept(rows, data, direction, row, at)
+            self._held += kept.cost
+            if direction in self._waiting:
+                self._waiting[direction].kept.append(kept)
+            else:
+                self._left[direction] = kept
+        return laid
+
+    def _stops(self, found: Rows) -> dict[int, tuple[int, int]]:
+        """Return by direction (row, byte) of the first record that waits."""
+        stops: dict[int, tuple[int, int]] = {}
+        for direction, index in self._unsettled.items():
+            # What a hole held is known with the first record behind it.
+            found["fate"][index] = layout.WAITING_RECORD
+            self._cut.go_back(direction)
+        self._unsettled = {}
+        for index in np.flatnonzero(found["fate"] == layout.WAITING_RECORD).tolist():
+            direction = int(found["direction"][index])
+            if direction not in stops:
+                stops[direction] = self._cut.place(int(found["first"][index]))
+        return stops
+
+    # --- waiting
+
+    def _without_waiting(self, rows: Rows, data: Any) -> Rows:
+        """Keep the rows of directions that wait; return the others."""
+        directions = rows["direction"]
+        waits = np.isin(directions, np.fromiter(self._waiting, np.int64, len(self._waiting)))
+        if not waits.any():
+            return rows
+        for direction in np.unique(directions[waits]).tolist():
+            first = int(np.flatnonzero(directions == direction)[0])
+            kept = _kept(rows, data, direction, first, 0)
+            self._waiting[direction].kept.append(kept)
+            self._held += kept.cost
+        return rows.take(np.flatnonzero(~waits))
+
+    def _known(self, slot: int) -> tuple[int, bool, bool]:
+        """Return what the opening of a waiting record depends on."""
+        session = self._sessions.get(slot)
+        if session is None:
+            return self._ring.generation, False, False
+        decryptor = session.decryptor
+        return self._ring.generation, decryptor.client is not None, decryptor.server is not None
+
+    def _again(self, records: RecordBatch) -> Rows:
+        """Try records that waited, where more is known now than when they were tried last."""
+        parts: list[Rows] = []
+        while True:
+            ready = [
+                direction
+                for direction, waiting in self._waiting.items()
+                if waiting.asked != self._known(direction >> 1)
+            ]
+            if not ready:
+                return _joined(parts)
+            # Both directions together, in the order of their packets: hellos come first.
+            kept = [self._waiting.pop(direction).kept for direction in ready]
+            self._held -= sum(each.cost for side in kept for each in side)
+            sides = [_joined([_placed(each, records) for each in side]) for side in kept]
+            parts.append(self._run(_in_turn(sides), records))
+
+    def _give_up(self, records: RecordBatch) -> list[Rows]:
+        """Let the oldest go of what waits."""
+        direction = next(iter(self._waiting or self._left))
+        slot = direction >> 1
+        parts = self._flush(slot, records)
+        packet = int(parts[0]["packet"][0]) if parts else 0
+        limit = f"max_held_tls_bytes ({self._options.max_held_tls_bytes} bytes)"
+        self._findings.append(Finding(findings.TLS_HELD_LIMIT, slot, packet, -1, limit))
+        self._close(slot)
+        return parts
+
+    def _close(self, slot: int) -> None:
+        """Read no more of a session."""
+        self._closed.add(slot)
+        self._modes[2 * slot : 2 * slot + 2] = CLOSED
+        self._openers.pop(2 * slot, None)
+        self._openers.pop(2 * slot + 1, None)
+
+    def _flush(self, slot: int, records: RecordBatch) -> list[Rows]:
+        """Return what is kept of a connection, as rows that nobody reads."""
+        sides: list[Rows] = []
+        for direction in (2 * slot, 2 * slot + 1):
+            kept: list[_Kept] = []
+            if direction in self._waiting:
+                kept += self._waiting.pop(direction).kept
+            if direction in self._left:
+                kept.append(self._left.pop(direction))
+            self._held -= sum(each.cost for each in kept)
+            sides.append(_joined([each.rows for each in kept]))
+        rows = _in_turn(sides)
+        if not len(rows):
+            return []
+        unread = rows["kind"] <= GAP_CUT
+        rows["kind"][unread] = FRAMING
+        rows["length"][unread] = 0
+        rows["start"] = 0
+        return [rows]
+
+    # --- opening
+
+    def _open(self, found: Rows, rows: Rows, data: Any) -> None:
+        """Open the records of a batch, in place; write what came of each."""
+        view = data.data
+        columns = [found[name].tolist() for name in _COLUMNS]
+        fates = columns[-1]
+        contents, skips = [0] * len(fates), found["skip"].tolist()
+        self._columns, self._contents, self._noted = columns, contents, 0
+        openers = self._openers
+        for index, (direction, kind, version, start, length, fate) in enumerate(
+            zip(*columns, strict=True)
+        ):
+            opener = openers.get(direction)
+            if opener is not None and fate == layout.WHOLE_RECORD and start >= 0:
+                opened = opener(kind, version, bytes(view[start : start + length]))
+                if opened is not None and opened[0] == APPLICATION_DATA:
+                    _, skip, content = opened
+                    size = len(content)
+                    view[start + skip : start + skip + size] = content
+                    fates[index] = layout.OPENED_RECORD
+                    contents[index], skips[index] = size, skip
+                    continue
+            else:
+                opened = False
+            fates[index], contents[index], skips[index] = self._unusual(
+                (direction, kind, version, fate), index, opened, found, rows, data
+            )
+        found["fate"], found["content"], found["skip"] = fates, contents, skips
+        self._account(found)
+
+    def _unusual(
+        self,
+        head: tuple[int, int, int, int],
+        index: int,
+        opened: Any,
+        found: Rows,
+        rows: Rows,
+        data: Any,
+    ) -> tuple[int, int, int]:
+        """Take a record that is not application data in one row; return fate, content, skip.
+
+        Args:
+            head: direction, type, version, fate.
+            index: of the record.
+            opened: what the decryptor said of it; False if it was not asked.
+            found: all records.
+            rows: of the stream.
+            data: their buffer.
+        """
+        direction, kind, version, fate = head
+        slot = direction >> 1
+        if direction in self._waiting:
+            return layout.WAITING_RECORD, 0, 0
+        if slot in self._closed:
+            return layout.SHUT_RECORD, 0, 0
+        if not self._ring:
+            return self._keyless(direction)
+        pieces = self._cut.pieces(int(found["first"][index]), int(found["pieces"][index]))
+        session = self._sessions.get(slot)
+        if session is None:
+            session = self._begin(slot, direction, kind, _gathered(pieces, rows, data))
+        side = (direction & 1) ^ session.client_side
+        if fate != layout.WHOLE_RECORD:
+            return self._missing(session, side, direction, index, found)
+        decryptor = session.decryptor
+        before = decryptor.skipped[side]
+        if opened is False:
+            opened = decryptor.record(side, kind, version, _gathered(pieces, rows, data))
+        if decryptor.cannot is not None:
+            self._close(slot)
+        elif opened is None and decryptor.waits(side):
+            return self._keyless(direction)
+        else:
+            self._openers.setdefault(direction, decryptor.opener(side))
+        self._settle(direction, index, found, decryptor.skipped[side] - before, opened)
+        if opened is None:
+            return layout.SHUT_RECORD, self._expected(direction, index), 0
+        if decryptor.finished_seen[side] and session.finished[side] == NULL:
+            session.finished[side] = int(found["done_time"][index])
+            session.finished_packets[side] = int(found["done_packet"][index])
+        content_type, skip, content = opened
+        if content_type != APPLICATION_DATA:
+            return layout.FRAMING_RECORD, 0, 0
+        _scatter(pieces, rows, data, HEADER_BYTES + skip, content)
+        return layout.OPENED_RECORD, len(content), skip
+
+    def _begin(self, slot: int, direction: int, kind: int, body: bytes) -> Unwrapped:
+        """Begin a session with its first record."""
+        # Late: it takes 30 ms to import, and most captures have no TLS.
+        from analyzer.tls.decryption import Decryptor
+
+        client_side = 0
+        if kind == HANDSHAKE and body[:1] == bytes((_CLIENT_HELLO,)):
+            client_side = direction & 1
+        elif kind == HANDSHAKE and body[:1] == bytes((_SERVER_HELLO,)):
+            client_side = 1 - (direction & 1)
+        session = Unwrapped(client_side, Decryptor(self._ring, self._options))
+        self._sessions[slot] = session
+        self._begun.append(slot)
+        return session
+
+    def _keyless(self, direction: int) -> tuple[int, int, int]:
+        """Decide on a record without a key; return fate, content, skip."""
+        slot = direction >> 1
+        if self.may_grow or self._is_early(slot):
+            self._waiting[direction] = _Waiting([], self._known(slot))
+            self._openers.pop(direction, None)
+            return layout.WAITING_RECORD, 0, 0
+        self._close(slot)
+        return layout.SHUT_RECORD, 0, 0
+
+    def _is_early(self, slot: int) -> bool:
+        """Say whether the other side's hello, which tells what keys fit, may still come."""
+        session = self._sessions.get(slot)
+        if session is None:
+            return False
+        decryptor = session.decryptor
+        return (decryptor.client is None) != (decryptor.server is None)
+
+    # --- holes
+
+    def _missing(
+        self, session: Unwrapped, side: int, direction: int, index: int, found: Rows
+    ) -> tuple[int, int, int]:
+        """Take a record with missing bytes, or a hole; return fate, content, skip."""
+        fate, goes_on = int(found["fate"][index]), int(found["skip"][index])
+        if not session.lost_packets[side]:
+            session.lost_packets[side] = int(found["done_packet"][index])
+        if fate == layout.BROKEN_RECORD:
+            session.decryptor.lost(side, 1, 1)
+            return fate, self._expected(direction, index), 0
+        session.decryptor.lost(side, 0, int(found["wire"][index]) // _SHORTEST + 1)
+        self._openers.pop(direction, None)
+        if not goes_on:
+            self._unsettled[direction] = index
+        else:
+            self._unsettled.pop(direction, None)
+        return fate, UNKNOWN, goes_on
+
+    def _overhead(self, direction: int, index: int) -> int:
+        """Return by how much records before this one were longer than their content; or -1."""
+        directions, _, _, _, lengths, fates = self._columns
+        while self._noted < index:
+            place = self._noted
+            self._noted += 1
+            if fates[place] == layout.OPENED_RECORD:
+                found = lengths[place] - self._contents[place]
+                known = self._overheads.get(directions[place], found)
+                self._overheads[directions[place]] = found if found == known else -1
+        return self._overheads.get(direction, -1)
+
+    def _expected(self, direction: int, index: int) -> int:
+        """Return how many bytes a record holds that cannot be read."""
+        overhead = self._overhead(direction, index)
+        return UNKNOWN if overhead < 0 else max(0, self._columns[4][index] - overhead)
+
+    def _settle(self, direction: int, index: int, found: Rows, lost: int, opened: Any) -> None:
+        """Say how much the hole before a record held, if that is certain.
+
+        Args:
+            direction: of the record.
+            index: of the record.
+            found: all records.
+            lost: records that are proven to be lost before it.
+            opened: what it holds; None if that is not known.
+        """
+        hole = self._unsettled.pop(direction, None)
+        if hole is None or opened is None or lost <= 0:
+            return
+        overhead = self._overhead(direction, index)
+        if overhead < 0:
+            return
+        content = int(found["wire"][hole]) - lost * (HEADER_BYTES + overhead)
+        self._contents[hole] = content if content >= 0 else UNKNOWN
+
+    def _account(self, found: Rows) -> None:
+        """Count what was opened, by session."""
+        is_open = found["fate"] == layout.OPENED_RECORD
+        if not is_open.any():
+            return
+        opened = found.take(np.flatnonzero(is_open))
+        opened = opened.take(np.argsort(opened["direction"], kind="stable"))
+        directions, content = opened["direction"], opened["content"]
+        begins = np.flatnonzero(np.diff(directions, prepend=-1))
+        overheads = opened["length"] - content
+        columns = (
+            directions[begins],
+            opened["done_time"][begins],
+            np.diff(begins, append=len(opened)),
+            np.add.reduceat(content, begins),
+            np.minimum.reduceat(overheads, begins),
+            np.maximum.reduceat(overheads, begins),
+        )
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        for direction, time, count, size, least, most in rows:
+            session = self._sessions[direction >> 1]
+            side = (direction & 1) ^ session.client_side
+            if session.first_data[side] == NULL:
+                session.first_data[side] = time
+            session.records[side] += count
+            session.content[side] += size
+            known = self._overheads.get(direction, least)
+            self._overheads[direction] = least if least == most == known else -1
+
+
+def source_name(packet: int) -> str:
+    """Return what to call secrets that a capture holds behind a packet."""
+    return f"the capture, behind packet {packet}"
+
+
+def _joined(parts: Sequence[Rows]) -> Rows:
+    """Return rows behind each other."""
+    filled = [part for part in parts if len(part)]
+    if not filled:
+        return empty(CHUNK)
+    return filled[0] if len(filled) == 1 else np.concatenate(filled)
+
+
+def _in_turn(sides: Sequence[Rows]) -> Rows:
+    """Return rows of several directions in the order of their packets.
+
+    Each direction stays in the order of its stream, in which a packet that came too early
+    stands behind those that it waited for.
+    """
+    rows = _joined(sides)
+    if len(rows) < 2:
+        return rows
+    keys = [np.maximum.accumulate(side["packet"]) for side in sides if len(side)]
+    return rows.take(np.argsort(np.concatenate(keys), kind="stable"))
+
+
+def _behind(rows: Rows, begin: int, packet: int) -> int:
+    """Return the place from `begin` on of the first row that comes behind a packet."""
+    later = np.maximum.accumulate(rows["packet"][begin:]) > packet
+    return begin + (int(later.argmax()) if later.any() else len(later))
+
+
+def _kept(rows: Rows, data: Any, direction: int, first: int, at: int) -> _Kept:
+    """Copy the rows of a direction, from byte `at` of row `first` on, with their bytes."""
+    places = np.flatnonzero(rows["direction"][first:] == direction) + first
+    copied = rows.take(places)
+    if at:
+        copied["wire"][0] = 0
+        for name in ("start", "offset", "into"):
+            copied[name][0] += at
+        for name in ("length", "span"):
+            copied[name][0] -= at
+    pieces: list[bytes] = []
+    size = 0
+    starts: list[int] = []
+    columns = (copied[name].tolist() for name in ("kind", "start", "length"))
+    for kind, start, length in zip(*columns, strict=True):
+        starts.append(size)
+        if kind == DATA and length:
+            pieces.append(data[start : start + length].tobytes())
+            size += length
+    copied["start"] = starts
+    return _Kept(copied, b"".join(pieces))
+
+
+def _placed(kept: _Kept, records: RecordBatch) -> Rows:
+    """Return kept rows whose bytes lie in a batch's buffer."""
+    rows = kept.rows.copy()
+    rows["start"] += records.append(kept.data)
+    return rows
+
+
+def _gathered(pieces: Sequence[tuple[int, int, int, int]], rows: Rows, data: Any) -> bytes:
+    """Return the body of a record in several pieces."""
+    parts: list[bytes] = []
+    for row, begin, _, count in pieces:
+        if rows["kind"][row] == DATA:
+            start = int(rows["start"][row]) + begin
+            parts.append(data[start : start + count].tobytes())
+    return b"".join(parts)[HEADER_BYTES:]
+
+
+def _scatter(
+    pieces: Sequence[tuple[int, int, int, int]], rows: Rows, data: Any, first: int, content: bytes
+) -> None:
+    """Write the content of a record, from its byte `first` on, into its pieces."""
+    plain = np.frombuffer(content, np.uint8)
+    for row, begin, at, count in pieces:
+        low, high = max(at, first), min(at + count, first + len(plain))
+        if low < high:
+            start = int(rows["start"][row]) + begin + low - at
+            data[start : start + high - low] = plain[low - first : high - first]
