@@ -258,9 +258,7 @@ HTTP2_STREAM_RESET = _kind(
     "http2-stream-reset", NOTE, "RFC 9113 6.4", "A stream was ended by force: {detail}."
 )
 HTTP2_GOAWAY = _kind("http2-goaway", NOTE, "RFC 9113 6.8", "GOAWAY: {detail}.")
-HTTP2_STALL = _kind(
-    "http2-stall", NOTE, "RFC 9113 5.2", "Flow control held a sender up: {detail}."
-)
+HTTP2_STALL = _kind("http2-stall", NOTE, "RFC 9113 5.2", "Flow control held a sender up: {detail}.")
 HTTP2_WINDOW_EXCEEDED = _kind(
     "http2-window-exceeded", ERROR, "RFC 9113 6.9.1", "Flow control was not kept: {detail}."
 )

@@ -7,6 +7,7 @@ becomes a finding; nothing is dropped in silence.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from os import PathLike
 from typing import Literal
 
 from analyzer.errors import OptionError
@@ -94,8 +95,8 @@ class Options:
     takes none that is longer, and one with keys for post-quantum groups has 2 KiB."""
     max_hello_bytes_total: int = 16 * MIB
     """Unfinished handshake messages of all connections together; the oldest goes first."""
-    keys: tuple[str, ...] = ()
-    """TLS key logs (SSLKEYLOGFILE) to decrypt with."""
+    keys: str | PathLike[str] | tuple[str | PathLike[str], ...] = ()
+    """TLS key logs (SSLKEYLOGFILE) to decrypt with: one or several."""
     follow_keys: bool = False
     """Whether the key logs may grow while the capture is read: for live captures."""
     max_held_tls_bytes: int = 64 * MIB

@@ -199,9 +199,7 @@ def http2_frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> byt
     )
 
 
-def http2_opening(
-    random: np.random.Generator, planned: Plan, pool: Pool
-) -> npt.NDArray[np.void]:
+def http2_opening(random: np.random.Generator, planned: Plan, pool: Pool) -> npt.NDArray[np.void]:
     """Return SYN, SYN-ACK, ACK, and the opening of the WebSockets of each connection."""
     widest = (2**31 - 1).to_bytes(4, "big")
     settings = http2_frame(4, 0, 0, b"\0\4" + widest)
@@ -230,9 +228,7 @@ def http2_opening(
     return rows.reshape(-1)
 
 
-def http2_closing(
-    random: np.random.Generator, planned: Plan, pool: Pool
-) -> npt.NDArray[np.void]:
+def http2_closing(random: np.random.Generator, planned: Plan, pool: Pool) -> npt.NDArray[np.void]:
     """Return Close frames and END_STREAM both ways of each stream, and the FIN exchange."""
     count = len(planned.closed)
     masked = b"\x88\x82\0\0\0\0\x03\xe8"

@@ -89,9 +89,7 @@ class Stretches:
         self.limited = False
 
     @cython.ccall
-    def add(
-        self, account: Any, begin: cython.longlong, end: cython.longlong
-    ) -> cython.int:
+    def add(self, account: Any, begin: cython.longlong, end: cython.longlong) -> cython.int:
         """Note that bytes [begin, end) belong to an account; None: to no one."""
         size: cython.Py_ssize_t = self.ends.shape[0]
         last: cython.Py_ssize_t = (self.head + self.count - 1) % size

@@ -178,6 +178,8 @@ class HttpBatch:
             borrowed for streams of HTTP/2.
         http_bytes: int64 by direction: bytes of HTTP heads and bodies so far; a view of the
             stage's state, good until the next push.
+        tls_bytes: int64 by direction: bytes of TLS that came with the stream of a borrowed slot;
+            of a connection whose slots were borrowed, less than 0, what they took of its own.
         findings: oddities of HTTP and of the handshake.
     """
 
@@ -189,5 +191,6 @@ class HttpBatch:
     exchanges: list[Exchange] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
     http_bytes: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    tls_bytes: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     findings: list[Finding] = field(default_factory=list)
     clients: list[tuple[int, int]] = field(default_factory=list)

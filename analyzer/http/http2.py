@@ -94,9 +94,7 @@ class Http2Connection(FrameRows):
         limit = self._results.options.max_held_head_bytes_total
         detail = f"all connections hold over {limit} bytes (max_held_head_bytes_total)"
         self._results.find(findings.HTTP_HEAD_LIMIT, self._slot, packet, detail)
-        for number, (side, block) in enumerate(
-            zip(self._sides, self._session.blocks, strict=True)
-        ):
+        for number, (side, block) in enumerate(zip(self._sides, self._session.blocks, strict=True)):
             if side.content is not None:
                 side.content, side.lost = None, True
             if block is not None:

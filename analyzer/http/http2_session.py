@@ -10,14 +10,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 from analyzer import findings
-
 from analyzer.findings import Kind
 from analyzer.http import http2_frames as frames
 from analyzer.http import pairing
+from analyzer.http._http2 import BEHIND, HTTP, Link
 from analyzer.http.events import Exchange
 from analyzer.http.handover import KIND, PACKET, TIME, Row, end_row
 from analyzer.http.head import Head
-from analyzer.http._http2 import BEHIND, HTTP, Link
 from analyzer.http.http2_flow import STALL_NS, Windows
 from analyzer.http.http2_frames import FrameHeader, error_name, frame_name, parse_content
 from analyzer.http.http2_heads import HeadDecoder, head_of, is_whole
@@ -515,5 +514,3 @@ class Session:
         self.link.watched = False
         for stream in self.streams.values():
             stream.windows = None
-
-

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from analyzer.columns import NULL
+from analyzer import findings
 from analyzer.http import pairing
+from analyzer.http._http2 import Account
 from analyzer.http.deliveries import AnswerReader, RequestReader
 from analyzer.http.events import Exchange, Handshake
 from analyzer.http.groups import Caller
 from analyzer.http.handover import PACKET, Row
 from analyzer.http.head import Head
-from analyzer.http._http2 import Account
 from analyzer.http.http2_flow import Windows
 from analyzer.http.pairing import Transaction
 from analyzer.http.polling import PAUSE_NS, PAUSE_ROUND_TRIPS, round_trip
 from analyzer.http.results import Results
-from analyzer import findings
 
 # What a stream carries.
 NEW: Final = 0  # no head was read yet
@@ -102,9 +101,7 @@ class Exchanges:
 
     def begin(self, stream: Stream, head: Head, first_time: int, row: Row) -> None:
         """Take up a plain request."""
-        exchange = pairing.exchange_of(
-            self._slot, self._client, head, first_time, row, cut=False
-        )
+        exchange = pairing.exchange_of(self._slot, self._client, head, first_time, row, cut=False)
         exchange.method = head.method or None
         exchange.path = head.target or None
         self._add(stream, exchange)
@@ -253,5 +250,3 @@ class Exchanges:
         """The connection takes no requests any more."""
         if self._caller is not None:
             self._caller.finished = True
-
-

@@ -11,6 +11,20 @@ from __future__ import annotations
 from typing import Final
 
 from analyzer.columns import NULL
+from analyzer.http._http2 import (
+    ACK_BYTES,
+    ACKS,
+    AGAIN,
+    HTTP,
+    PACKETS,
+    SHOWN,
+    STREAM,
+    TCP,
+    Link,
+)
+from analyzer.http._http2 import IP as IP_BYTES
+from analyzer.http._http2 import LINK as LINK_BYTES
+from analyzer.http._http2 import TLS as TLS_BYTES
 from analyzer.http.events import Handshake
 from analyzer.http.handover import (
     DIRECTION,
@@ -33,19 +47,6 @@ from analyzer.http.handover import (
     TLS,
     Row,
 )
-from analyzer.http._http2 import (
-    ACK_BYTES,
-    ACKS,
-    AGAIN,
-    HTTP,
-    PACKETS,
-    SHOWN,
-    STREAM,
-    TCP,
-)
-from analyzer.http._http2 import IP as IP_BYTES
-from analyzer.http._http2 import LINK as LINK_BYTES
-from analyzer.http._http2 import Link
 from analyzer.http.http2_streams import WEBSOCKET, Stream
 from analyzer.http.results import Results
 from analyzer.tcp.bytestream import DATA, END_CLOSED, END_OPEN
@@ -205,6 +206,9 @@ class Tunnels:
             http = int(account.counted[side, HTTP])
             results.http_bytes[2 * slot + side] = http
             self._given_http[side] += http
+            tls = int(account.counted[side, TLS_BYTES])
+            results.tls_bytes[2 * slot + side] = tls
+            results.tls_bytes[2 * self._slot + side] -= tls
         results.ended.append(slot)
         batch.give_back(slot)
 

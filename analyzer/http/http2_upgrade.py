@@ -22,9 +22,7 @@ _NEEDED: Final = (":scheme", ":path", ":authority")
 
 def is_connect(pseudo: Mapping[str, str]) -> bool:
     """Say whether a request asks for WebSocket over its stream (RFC 8441 4, 5)."""
-    return (
-        pseudo.get(":method") == "CONNECT" and pseudo.get(":protocol", "").lower() == "websocket"
-    )
+    return pseudo.get(":method") == "CONNECT" and pseudo.get(":protocol", "").lower() == "websocket"
 
 
 def begin_connect(

@@ -28,6 +28,7 @@ class Results:
     Attributes:
         options: limits.
         http_bytes: int64 by direction.
+        tls_bytes: the same, of TLS: see HttpBatch.
         handed_on: bool by direction: its rows leave without a look.
         searched: bool by direction: handed on, but a head at the start of a row is
             taken for the start of HTTP.
@@ -41,6 +42,7 @@ class Results:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.http_bytes: npt.NDArray[np.int64] = np.zeros(0, np.int64)
+        self.tls_bytes: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self.handed_on = np.zeros(0, bool)
         self.searched = np.zeros(0, bool)
         self.groups = Groups(options)
@@ -69,6 +71,7 @@ class Results:
         if more > 0:
             more = max(more, len(self.handed_on))
             self.http_bytes = np.concatenate((self.http_bytes, np.zeros(more, np.int64)))
+            self.tls_bytes = np.concatenate((self.tls_bytes, np.zeros(more, np.int64)))
             self.handed_on = np.concatenate((self.handed_on, np.zeros(more, bool)))
             self.searched = np.concatenate((self.searched, np.zeros(more, bool)))
 

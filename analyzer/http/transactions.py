@@ -51,6 +51,7 @@ class HttpStage:
         results = self._results
         for slot in self._stale:
             results.http_bytes[2 * slot : 2 * slot + 2] = 0
+            results.tls_bytes[2 * slot : 2 * slot + 2] = 0
         results.reserve(2 * len(batch.connections))
         results.begin(batch)
         at, count = 0, len(batch.rows)
@@ -81,6 +82,7 @@ class HttpStage:
             results.exchanges,
             ended,
             results.http_bytes,
+            results.tls_bytes,
             results.findings,
             results.clients,
         )
@@ -153,7 +155,9 @@ class HttpStage:
         self._account(slot, conversation, piece.row[PACKET])
         return True
 
-    def _account(self, slot: int, conversation: Conversation | Http2Connection, packet: int) -> None:
+    def _account(
+        self, slot: int, conversation: Conversation | Http2Connection, packet: int
+    ) -> None:
         """Keep the count of what all conversations hold back below its limit."""
         if conversation.successor is not None:
             self._conversations[slot] = conversation = conversation.successor

@@ -74,6 +74,8 @@ def ledger_rows(
             sizes = [side.tls_bytes for side in session.sides]
             is_same = session.client_side == client[place]
             tls[2 * place : 2 * place + 2] = sizes if is_same else sizes[::-1]
+    if len(batch.tls_bytes):
+        tls += batch.tls_bytes[directions]
     # Bytes that http or websocket took for theirs all the same stay theirs.
     tls = np.minimum(tls, unparsed)
     unparsed = unparsed - tls
