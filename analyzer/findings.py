@@ -7,6 +7,19 @@ turns them into rows and counts floods of the same kind.
 
 from __future__ import annotations
 
+from analyzer.findings_http2 import HTTP2_BLOCK_LIMIT as HTTP2_BLOCK_LIMIT
+from analyzer.findings_http2 import HTTP2_CONNECT_INCOMPLETE as HTTP2_CONNECT_INCOMPLETE
+from analyzer.findings_http2 import HTTP2_CONNECT_NOT_ENABLED as HTTP2_CONNECT_NOT_ENABLED
+from analyzer.findings_http2 import HTTP2_FLOOD as HTTP2_FLOOD
+from analyzer.findings_http2 import HTTP2_FOUND_AGAIN as HTTP2_FOUND_AGAIN
+from analyzer.findings_http2 import HTTP2_GOAWAY as HTTP2_GOAWAY
+from analyzer.findings_http2 import HTTP2_HEADS_UNKNOWN as HTTP2_HEADS_UNKNOWN
+from analyzer.findings_http2 import HTTP2_LOST as HTTP2_LOST
+from analyzer.findings_http2 import HTTP2_MALFORMED as HTTP2_MALFORMED
+from analyzer.findings_http2 import HTTP2_STALL as HTTP2_STALL
+from analyzer.findings_http2 import HTTP2_STREAM_LIMIT as HTTP2_STREAM_LIMIT
+from analyzer.findings_http2 import HTTP2_STREAM_RESET as HTTP2_STREAM_RESET
+from analyzer.findings_http2 import HTTP2_WINDOW_EXCEEDED as HTTP2_WINDOW_EXCEEDED
 from analyzer.kinds import BY_ID as BY_ID
 from analyzer.kinds import ERROR, INFO, NOTE, WARNING
 from analyzer.kinds import KINDS as KINDS
@@ -35,6 +48,30 @@ CAPTURE_DROPS = _kind(
 )
 CAPTURE_NO_TIME = _kind(
     "capture-no-time", NOTE, "", "Packets without a time stamp (simple packet blocks): {detail}."
+)
+CAPTURE_INTERFACE_DOWN = _kind(
+    "capture-interface-down",
+    WARNING,
+    "",
+    "The interface went down or away; nothing is captured until it is back: {detail}.",
+)
+CAPTURE_INTERFACE_UP = _kind(
+    "capture-interface-up", NOTE, "", "The interface is back, and captured on again: {detail}."
+)
+CAPTURE_CLOCK = _kind(
+    "capture-clock", WARNING, "", "The clock of the packets' times stepped back: {detail}."
+)
+CAPTURE_NOT_KEPT = _kind(
+    "capture-not-kept",
+    ERROR,
+    "",
+    "From here on packets are analysed, but not kept in files: {detail}.",
+)
+CAPTURE_REPLACED = _kind(
+    "capture-replaced",
+    NOTE,
+    "",
+    "The file that is followed was replaced or cut; reading goes on with the new one: {detail}.",
 )
 
 # --- packets ---------------------------------------------------------------------
@@ -235,42 +272,6 @@ HTTP_GROUPS_LIMIT = _kind(
     "More groups of deliveries are counted than max_http_groups: rows of old ones left early.",
 )
 HTTP_LOST = _kind("http-lost", WARNING, "", "Bytes of an HTTP message were not captured: {detail}.")
-HTTP2_MALFORMED = _kind(
-    "http2-malformed", ERROR, "RFC 9113 5.4.1", "A frame breaks HTTP/2's rules: {detail}."
-)
-HTTP2_HEADS_UNKNOWN = _kind(
-    "http2-heads-unknown", WARNING, "RFC 7541 2.2", "Heads cannot be decoded, {detail}."
-)
-HTTP2_LOST = _kind(
-    "http2-lost", WARNING, "", "The place of the next HTTP/2 frame is not known {detail}."
-)
-HTTP2_FOUND_AGAIN = _kind(
-    "http2-found-again", NOTE, "", "HTTP/2 frames were found again, by several in a row."
-)
-HTTP2_FLOOD = _kind("http2-flood", WARNING, "RFC 9113 10.5", "A flood of frames: {detail}.")
-HTTP2_BLOCK_LIMIT = _kind(
-    "http2-block-limit", WARNING, "RFC 9113 10.5.1", "A header block was not decoded: {detail}."
-)
-HTTP2_STREAM_LIMIT = _kind(
-    "http2-stream-limit", WARNING, "RFC 9113 5.1.2", "Streams were let go: {detail}."
-)
-HTTP2_STREAM_RESET = _kind(
-    "http2-stream-reset", NOTE, "RFC 9113 6.4", "A stream was ended by force: {detail}."
-)
-HTTP2_GOAWAY = _kind("http2-goaway", NOTE, "RFC 9113 6.8", "GOAWAY: {detail}.")
-HTTP2_STALL = _kind("http2-stall", NOTE, "RFC 9113 5.2", "Flow control held a sender up: {detail}.")
-HTTP2_WINDOW_EXCEEDED = _kind(
-    "http2-window-exceeded", ERROR, "RFC 9113 6.9.1", "Flow control was not kept: {detail}."
-)
-HTTP2_CONNECT_NOT_ENABLED = _kind(
-    "http2-connect-not-enabled",
-    ERROR,
-    "RFC 8441 3",
-    "The client sent an extended CONNECT without SETTINGS_ENABLE_CONNECT_PROTOCOL of the server.",
-)
-HTTP2_CONNECT_INCOMPLETE = _kind(
-    "http2-connect-incomplete", ERROR, "RFC 8441 4", "The extended CONNECT lacks fields: {detail}."
-)
 
 # --- the opening handshake ---------------------------------------------------------
 HANDSHAKE_REFUSED = _kind(

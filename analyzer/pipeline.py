@@ -91,7 +91,7 @@ class Pipeline:
         websocket = self._websocket.push(http)
         self._deliver(self._tables.push(websocket, tls))
         if self._alternatives is not None:
-            self._deliver(self._alternatives.push(websocket))
+            self._deliver(self._alternatives.push(websocket, tls))
 
     def _deliver(self, tables: Sequence[TableRows]) -> None:
         for rows in tables:

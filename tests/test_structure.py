@@ -17,6 +17,7 @@ UNTESTED = {"version.py"}
 """Modules without a test file of their own: nothing in them can fail."""
 
 KERNEL_PARTS = {
+    "http/_http2_accounts.py": "http/_http2.py",
     "tcp/_copies.py": "tcp/_assembly.py",
     "tcp/_delivery.py": "tcp/_assembly.py",
     "tcp/_lookup.py": "tcp/_assembly.py",

@@ -1,3 +1,5 @@
+from analyzer.http._http2_accounts cimport Account, Link, Reading
+
 # The C struct of the rows in tcp.bytestream, field by field. Cython compares it with the
 # arrays' dtype at each call.
 
@@ -22,44 +24,6 @@ ctypedef struct Chunk:
     int tls
     int link
     int ip
-
-
-cdef class Account:
-    cdef public object owner
-    cdef public long long slot
-    cdef public bint over
-    cdef public long long pending
-    cdef public object counted
-    cdef long long[:, ::1] sums
-
-
-cdef class Stretches:
-    cdef long long[::1] ends
-    cdef object accounts
-    cdef Py_ssize_t head
-    cdef Py_ssize_t count
-    cdef public long long begin
-    cdef public long long acked
-    cdef public bint limited
-    cpdef int add(self, object account, long long begin, long long end)
-    cdef int _drop(self)
-
-
-cdef class Reading:
-    cdef public bint plain
-    cdef public long long left
-    cdef public object account
-    cdef public long long number
-
-
-cdef class Link:
-    cdef public Account own
-    cdef public tuple acks
-    cdef public dict open
-    cdef public tuple sides
-    cdef public list pending
-    cdef public list waiting
-    cdef public bint watched
 
 
 cdef class RowPath:

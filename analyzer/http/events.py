@@ -75,8 +75,15 @@ class Handshake:
     TLS cost it nothing."""
     http2_stream: int | None = None
     """Stream that carries it; None over HTTP/1.1."""
+    carrier: int = -1
+    """Slot of the TCP connection, where `slot` is borrowed for a stream of it; else -1."""
     early_bytes: int = 0
     """Bytes the client sent behind the request before the 101 was seen."""
+
+    @property
+    def tcp_slot(self) -> int:
+        """Slot of the TCP connection."""
+        return self.slot if self.carrier < 0 else self.carrier
 
 
 @dataclass(slots=True)
@@ -173,13 +180,13 @@ class HttpBatch:
         handshakes: attempts that ended in this batch in another way than accepted.
         exchanges: plain exchanges whose kind became known; what they are is found out from
             those that follow, so that they may be of slots that left before.
+        tls_moved: by slot in `ended`, bytes of TLS, by side, that its rows have beside those of
+            its session: more where it is a stream, less where its streams have them.
         clients: (slot, client side) of the plain exchanges that ended in this batch.
         ended: slots that leave: those of the batch below, and before them those that were
             borrowed for streams of HTTP/2.
         http_bytes: int64 by direction: bytes of HTTP heads and bodies so far; a view of the
             stage's state, good until the next push.
-        tls_bytes: int64 by direction: bytes of TLS that came with the stream of a borrowed slot;
-            of a connection whose slots were borrowed, less than 0, what they took of its own.
         findings: oddities of HTTP and of the handshake.
     """
 
@@ -191,6 +198,6 @@ class HttpBatch:
     exchanges: list[Exchange] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
     http_bytes: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    tls_bytes: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     findings: list[Finding] = field(default_factory=list)
     clients: list[tuple[int, int]] = field(default_factory=list)
+    tls_moved: dict[int, tuple[int, int]] = field(default_factory=dict)

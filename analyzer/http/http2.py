@@ -205,7 +205,7 @@ class Http2Connection(FrameRows):
             at = end
             if side.left == 0:
                 self._end_frame(side, number, row, header)
-                if side.search is not None:
+                if side.is_lost:
                     self._search(side, number, row, data, at)
                     return
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from analyzer.columns import NULL
-from analyzer.http._http2 import WINDOW, Account
+from analyzer.http._http2_accounts import WINDOW, Account
 
 STALL_NS: Final = 100_000_000
 """A sender whose window stays used up that long was held up: longer than most round trips."""

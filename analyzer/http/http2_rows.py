@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from analyzer import findings
 from analyzer.http import http2_frames as frames
-from analyzer.http._http2 import HTTP, Link, Reading, RowPath
+from analyzer.http._http2 import RowPath
+from analyzer.http._http2_accounts import HTTP, Link, Reading
 from analyzer.http.handover import (
     DONE_PACKET,
     DONE_TIME,
@@ -67,6 +68,11 @@ class Side:
         self.lost = False
         self.search: FrameSearch | None = None
         self.faults = self.empty = 0
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the place of the next frame is not known."""
+        return self.search is not None
 
     def take_over(self, reading: Reading) -> None:
         """Go on where the short way stopped."""
@@ -291,7 +297,7 @@ class FrameRows:
             changed[START] = start
             self._path.load(tuple(changed))
             self._walk(side, number, tuple(changed), whole, begin)
-            if side.search is not None:
+            if side.is_lost:
                 return
         self._path.load(row)
 

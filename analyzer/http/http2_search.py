@@ -1,7 +1,8 @@
 """The search for a frame of HTTP/2 in the middle of a stream.
 
 A place counts when several frames follow each other from it without a fault, each beginning
-where the one before ends. Knows frame headers. Must not know streams. Used by http.http2.
+where the one before ends; or when it is the begin of a segment and its frames end where the
+segment does. Knows frame headers. Must not know streams. Used by http.http2.
 """
 
 from __future__ import annotations
@@ -72,7 +73,14 @@ class FrameSearch:
             if buffer[at] == 0 and buffer[at + 3] < 10:
                 self._follow(at, at, 0)
         self._looked = max(self._looked, last + 1)
-        done = [begin for begin, (_, count) in self._places.items() if count >= self._needed]
+        newest = self._rows[-1][2]
+        done = [
+            begin
+            for begin, (at, count) in self._places.items()
+            # Frames that fill a whole segment: the length alone is 24 bits of evidence.
+            if count >= self._needed
+            or (begin == newest and at == len(buffer) > begin + HEADER_BYTES)
+        ]
         if done:
             self._start = min(done)
             self.found = True

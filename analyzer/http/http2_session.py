@@ -10,17 +10,17 @@ from __future__ import annotations
 from typing import Any, Final
 
 from analyzer import findings
-from analyzer.findings import Kind
 from analyzer.http import http2_frames as frames
 from analyzer.http import pairing
-from analyzer.http._http2 import BEHIND, HTTP, Link
+from analyzer.http._http2_accounts import BEHIND, HTTP, Link
 from analyzer.http.events import Exchange
 from analyzer.http.handover import KIND, PACKET, TIME, Row, end_row
 from analyzer.http.head import Head
-from analyzer.http.http2_flow import STALL_NS, Windows
-from analyzer.http.http2_frames import FrameHeader, error_name, frame_name, parse_content
+from analyzer.http.http2_control import Control
+from analyzer.http.http2_flow import Windows
+from analyzer.http.http2_frames import FrameHeader, error_name, parse_content
 from analyzer.http.http2_heads import HeadDecoder, head_of, is_whole
-from analyzer.http.http2_streams import ATTEMPT, EXCHANGE, NEW, WEBSOCKET, Exchanges, Stream
+from analyzer.http.http2_streams import ATTEMPT, EXCHANGE, NEW, WEBSOCKET, Stream
 from analyzer.http.http2_tunnels import Tunnels
 from analyzer.http.http2_upgrade import answer_connect, begin_connect, is_connect, reset_connect
 from analyzer.http.results import Results
@@ -28,7 +28,6 @@ from analyzer.http.sides import MAX_KEPT_ROWS
 from analyzer.tcp.bytestream import GAP_CUT
 
 _COUNTED: Final = frozenset((frames.SETTINGS, frames.PING, frames.RST_STREAM, frames.PRIORITY))
-_SECOND: Final = 1_000_000_000
 _ORDINARY: Final = (0, 8)
 """Error codes of streams that end in peace: NO_ERROR and CANCEL."""
 
@@ -63,7 +62,7 @@ class Block:
         self.pushed = False
 
 
-class Session:
+class Session(Control):
     """Both directions of one connection.
 
     Args:
@@ -77,43 +76,18 @@ class Session:
     def __init__(
         self, results: Results, slot: int, client: int, link: Link, *, whole: bool
     ) -> None:
-        self.results = results
-        self.slot = slot
-        self.link = link
-        self.client = client
-        self.whole = whole
+        super().__init__(results, slot, client, link, whole=whole)
         options = results.options
-        self.streams: dict[int, Stream] = {}
-        self.exchanges = Exchanges(results, slot, client)
         self.tunnels = Tunnels(results, slot, link)
         self.decoders = [
             HeadDecoder(options.max_hpack_table_bytes, options.max_header_list_bytes)
             for _ in range(2)
         ]
         self.blocks: list[Block | None] = [None, None]
-        self.most = [frames.DEFAULT_FRAME_BYTES, frames.DEFAULT_FRAME_BYTES]
-        """Largest payload, by the side that sends it."""
-        self._first = [frames.DEFAULT_WINDOW, frames.DEFAULT_WINDOW]
-        self.windows: Windows | None = None
-        if whole:
-            self.windows = Windows(link.own, (self._first[0], self._first[1]))
-            link.watched = True
-        self._highest = [0, 0]
-        self._enabled = not whole
-        self._counts: dict[tuple[int, int], list[int]] = {}
-        self._told: set[tuple[str, int]] = set()
-        self._attempts = 0
         self.early_bytes = 0
         self.last_row: Row = end_row(2 * slot, 0)
-
-    def find(self, kind: Kind, packet: int, detail: str | int = "") -> None:
-        """Note an oddity, the first few of each kind."""
-        self.results.find(kind, self.slot, packet, detail)
-
-    def _find_once(self, kind: Kind, packet: int, detail: str, key: int = 0) -> None:
-        if (kind.id, key) not in self._told:
-            self._told.add((kind.id, key))
-            self.find(kind, packet, detail)
+        self._highest = [0, 0]
+        self._attempts = 0
 
     # --- streams
 
@@ -136,14 +110,14 @@ class Session:
         """Begin a stream; the oldest is let go where there are too many."""
         stream = self.streams[number] = Stream(number)
         if self.windows is not None:
-            stream.windows = Windows(stream.account, (self._first[0], self._first[1]))
+            stream.windows = Windows(stream.account, (self.first[0], self.first[1]))
         limit = self.results.options.max_http2_streams
         if len(self.streams) > limit:
             oldest = next((each for each in self.streams.values() if each.is_over), None)
             if oldest is None:
                 oldest = next(iter(self.streams.values()))
                 text = f"more than {limit} are open (max_http2_streams)"
-                self._find_once(findings.HTTP2_STREAM_LIMIT, packet, text)
+                self.find_once(findings.HTTP2_STREAM_LIMIT, packet, text)
             self.let_go(oldest, self.last_row, is_cut=not oldest.is_over)
         return stream
 
@@ -227,7 +201,7 @@ class Session:
         stream.early_bytes += len(content)
         self.early_bytes += len(content)
         if self.early_bytes > self.results.options.max_early_bytes:
-            self._find_once(findings.HTTP_EARLY_LIMIT, row[PACKET], "")
+            self.find_once(findings.HTTP_EARLY_LIMIT, row[PACKET], "")
             changed = list(row)
             changed[KIND] = GAP_CUT
             row, content = tuple(changed), b""
@@ -266,90 +240,21 @@ class Session:
         """
         kind, packet = header.kind, row[PACKET]
         if kind in _COUNTED:
-            self._count(kind, side, row)
+            self.count(kind, side, row)
         if kind >= len(frames.NAMES) or kind == frames.PRIORITY:
             return
         frame = parse_content(header, content)
         if isinstance(frame, str):
             self.find(findings.HTTP2_MALFORMED, packet, frame)
         elif kind == frames.SETTINGS:
-            self._settings(frame, side, header, packet, row[TIME])
+            self.settle_settings(frame, side, header, packet, row[TIME])
         elif kind == frames.WINDOW_UPDATE:
-            self._window_update(frame, side, header, stream, row)
+            self.widen(frame, side, header, stream, row)
         elif kind == frames.RST_STREAM:
             if stream is not None:
                 self.reset(stream, side, frame.error_code, row)
         elif kind == frames.GOAWAY:
-            self._go_away(frame, side, packet)
-
-    def _count(self, kind: int, side: int, row: Row) -> None:
-        """Notice a flood: frames that cost their receiver more than their sender."""
-        counted = self._counts.setdefault((side, kind), [row[TIME], 0])
-        if row[TIME] - counted[0] > _SECOND:
-            counted[:] = [row[TIME], 0]
-        counted[1] += 1
-        if counted[1] > self.results.options.max_http2_control_frames:
-            who = "client" if side == self.client else "server"
-            text = f"{counted[1]} {frame_name(kind)} frames of the {who} within a second"
-            self._find_once(findings.HTTP2_FLOOD, row[PACKET], text, 2 * kind + side)
-
-    def _settings(self, frame: Any, side: int, header: FrameHeader, packet: int, time: int) -> None:
-        if header.flags & frames.ACK:
-            return
-        for number, value in frame.settings.items():
-            if number == frames.ENABLE_CONNECT_PROTOCOL and side != self.client:
-                self._enabled = value == 1
-            elif number == frames.MAX_FRAME_SIZE:
-                if frames.DEFAULT_FRAME_BYTES <= value < 2**24:
-                    self.most[1 - side] = max(self.most[1 - side], value)
-            elif number == frames.INITIAL_WINDOW_SIZE:
-                if value > 2**31 - 1:
-                    # RFC 9113 6.5.2: "MUST be treated as a connection error".
-                    self.find(findings.HTTP2_MALFORMED, packet, f"an initial window of {value}")
-                    continue
-                # RFC 9113 6.9.2: a receiver "MUST adjust the size of all stream flow-control
-                # windows that it maintains by the difference".
-                change, self._first[1 - side] = value - self._first[1 - side], value
-                for stream in self.streams.values():
-                    if stream.windows is not None:
-                        stream.windows.open(1 - side, change, time)
-
-    def _go_away(self, frame: Any, side: int, packet: int) -> None:
-        who = "client" if side == self.client else "server"
-        text = f"the {who} ends the connection: {error_name(frame.error_code)}"
-        if frame.additional_data:
-            said = bytes(frame.additional_data[:60]).decode("latin-1")
-            text += f", {said!r}"
-        self.find(findings.HTTP2_GOAWAY, packet, text)
-        self.exchanges.no_more()
-
-    # --- flow control
-
-    def spend(self, stream: Stream | None, side: int, count: int, row: Row) -> None:
-        """Take a DATA frame's payload out of the windows (RFC 9113 6.9.1)."""
-        windows = self.windows
-        if windows is None or count == 0:
-            return
-        allowed = windows.use(side, count, row[TIME])
-        if stream is not None and stream.windows is not None:
-            allowed = stream.windows.use(side, count, row[TIME]) and allowed
-        if not allowed:
-            who = "client" if side == self.client else "server"
-            text = f"the {who} sent more than its window"
-            self._find_once(findings.HTTP2_WINDOW_EXCEEDED, row[PACKET], text, side)
-
-    def _window_update(
-        self, frame: Any, side: int, header: FrameHeader, stream: Stream | None, row: Row
-    ) -> None:
-        windows = self.windows if header.stream == 0 else stream.windows if stream else None
-        if windows is None:
-            return
-        stalled = windows.open(1 - side, frame.window_increment, row[TIME])
-        if stalled >= STALL_NS:
-            who = "client" if side != self.client else "server"
-            what = f"stream {header.stream}" if header.stream else "the connection"
-            text = f"the {who} could send nothing on {what} for {stalled / 1e6:.0f} ms"
-            self.find(findings.HTTP2_STALL, row[PACKET], text)
+            self.go_away(frame, side, packet)
 
     # --- heads
 
@@ -366,7 +271,7 @@ class Session:
             who = "client" if side == self.client else "server"
             why = fields if isinstance(fields, str) else "they lean on heads that were not seen"
             text = f"of the {who}: {why}"
-            self._find_once(findings.HTTP2_HEADS_UNKNOWN, packet, text, side)
+            self.find_once(findings.HTTP2_HEADS_UNKNOWN, packet, text, side)
         head, pseudo = head_of(fields if is_known else (), block.size)
         for fault in head.faults:
             self.find(findings.HTTP_MALFORMED, packet, fault)
@@ -386,7 +291,7 @@ class Session:
             self._trailers(stream, self.client, block, row)
             return
         if is_connect(pseudo):
-            enabled = self._enabled or not self.whole
+            enabled = self.enabled or not self.whole
             handshake = begin_connect(
                 *(self.results, self.slot, self.client, head, pseudo, block.begun, row),
                 enabled=enabled,
@@ -507,10 +412,3 @@ class Session:
                     pairing.unanswered(handshake, self.results, tcp, self.client, resets)
             self.let_go(stream, row, is_cut=True)
         self.tunnels.finish()
-
-    def unwatch_windows(self) -> None:
-        """Bytes were lost: nothing is known of the windows any more."""
-        self.windows = None
-        self.link.watched = False
-        for stream in self.streams.values():
-            stream.windows = None

@@ -10,7 +10,7 @@ from typing import Final
 
 from analyzer import findings
 from analyzer.http import pairing
-from analyzer.http._http2 import Account
+from analyzer.http._http2_accounts import Account
 from analyzer.http.deliveries import AnswerReader, RequestReader
 from analyzer.http.events import Exchange, Handshake
 from analyzer.http.groups import Caller

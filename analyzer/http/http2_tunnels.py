@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from analyzer.columns import NULL
-from analyzer.http._http2 import (
+from analyzer.http._http2_accounts import (
     ACK_BYTES,
     ACKS,
     AGAIN,
@@ -22,9 +22,9 @@ from analyzer.http._http2 import (
     TCP,
     Link,
 )
-from analyzer.http._http2 import IP as IP_BYTES
-from analyzer.http._http2 import LINK as LINK_BYTES
-from analyzer.http._http2 import TLS as TLS_BYTES
+from analyzer.http._http2_accounts import IP as IP_BYTES
+from analyzer.http._http2_accounts import LINK as LINK_BYTES
+from analyzer.http._http2_accounts import TLS as TLS_BYTES
 from analyzer.http.events import Handshake
 from analyzer.http.handover import (
     DIRECTION,
@@ -84,6 +84,7 @@ class Tunnels:
         self._link = link
         self._given: tuple[dict[str, int], dict[str, int]] = ({}, {})
         self._given_http = [0, 0]
+        self._given_tls = [0, 0]
 
     # --- opening
 
@@ -106,7 +107,7 @@ class Tunnels:
         if not stream.is_over:
             self._link.open[stream.number] = stream.account
         if handshake is not None:
-            handshake.slot = slot
+            handshake.slot, handshake.carrier = slot, self._slot
             results.upgrades.append(handshake)
             results.marks.append(results.handover.place())
         early, stream.early = stream.early, []
@@ -206,9 +207,9 @@ class Tunnels:
             http = int(account.counted[side, HTTP])
             results.http_bytes[2 * slot + side] = http
             self._given_http[side] += http
-            tls = int(account.counted[side, TLS_BYTES])
-            results.tls_bytes[2 * slot + side] = tls
-            results.tls_bytes[2 * self._slot + side] -= tls
+            self._given_tls[side] += int(account.counted[side, TLS_BYTES])
+        tls = account.counted[:, TLS_BYTES].tolist()
+        results.tls_moved[slot] = (tls[0], tls[1])
         results.ended.append(slot)
         batch.give_back(slot)
 
@@ -216,6 +217,8 @@ class Tunnels:
         """Take what the WebSockets cost out of the connection's own rows: it has ended."""
         results = self._results
         sums = results.handover.stream.directions
+        one, other = self._given_tls
+        results.tls_moved[self._slot] = (-one, -other)
         for side in (0, 1):
             direction = 2 * self._slot + side
             for name, value in self._given[side].items():

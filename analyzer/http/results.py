@@ -12,7 +12,8 @@ import numpy.typing as npt
 from analyzer import findings
 from analyzer.capture.records import RecordBatch
 from analyzer.findings import Finding, Kind
-from analyzer.http._http2 import Link, RowPath
+from analyzer.http._http2 import RowPath
+from analyzer.http._http2_accounts import Link
 from analyzer.http.deliveries import Store
 from analyzer.http.events import Exchange, Handshake
 from analyzer.http.groups import Groups
@@ -28,7 +29,6 @@ class Results:
     Attributes:
         options: limits.
         http_bytes: int64 by direction.
-        tls_bytes: the same, of TLS: see HttpBatch.
         handed_on: bool by direction: its rows leave without a look.
         searched: bool by direction: handed on, but a head at the start of a row is
             taken for the start of HTTP.
@@ -37,12 +37,12 @@ class Results:
         path: takes the rows that are put in.
         links: connections of HTTP/2 by slot, as the short way knows them.
         ended: borrowed slots whose streams have ended with the batch.
+        tls_moved: as in HttpBatch.
     """
 
     def __init__(self, options: Options) -> None:
         self.options = options
         self.http_bytes: npt.NDArray[np.int64] = np.zeros(0, np.int64)
-        self.tls_bytes: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self.handed_on = np.zeros(0, bool)
         self.searched = np.zeros(0, bool)
         self.groups = Groups(options)
@@ -62,6 +62,7 @@ class Results:
         self.groups.released = self.exchanges
         self.clients: list[tuple[int, int]] = []
         self.ended: list[int] = []
+        self.tls_moved: dict[int, tuple[int, int]] = {}
         self.findings: list[Finding] = []
         self.handover = Handover(stream, self.path)
 
@@ -71,7 +72,6 @@ class Results:
         if more > 0:
             more = max(more, len(self.handed_on))
             self.http_bytes = np.concatenate((self.http_bytes, np.zeros(more, np.int64)))
-            self.tls_bytes = np.concatenate((self.tls_bytes, np.zeros(more, np.int64)))
             self.handed_on = np.concatenate((self.handed_on, np.zeros(more, bool)))
             self.searched = np.concatenate((self.searched, np.zeros(more, bool)))
 

@@ -51,7 +51,6 @@ class HttpStage:
         results = self._results
         for slot in self._stale:
             results.http_bytes[2 * slot : 2 * slot + 2] = 0
-            results.tls_bytes[2 * slot : 2 * slot + 2] = 0
         results.reserve(2 * len(batch.connections))
         results.begin(batch)
         at, count = 0, len(batch.rows)
@@ -82,9 +81,9 @@ class HttpStage:
             results.exchanges,
             ended,
             results.http_bytes,
-            results.tls_bytes,
             results.findings,
             results.clients,
+            results.tls_moved,
         )
 
     def _block(self, batch: StreamBatch, begin: int, end: int) -> int:

@@ -74,10 +74,11 @@ def ledger_rows(
             sizes = [side.tls_bytes for side in session.sides]
             is_same = session.client_side == client[place]
             tls[2 * place : 2 * place + 2] = sizes if is_same else sizes[::-1]
-    if len(batch.tls_bytes):
-        tls += batch.tls_bytes[directions]
+        moved = batch.tls_moved.get(slot)
+        if moved is not None:
+            tls[2 * place : 2 * place + 2] += moved if client[place] == 0 else moved[::-1]
     # Bytes that http or websocket took for theirs all the same stay theirs.
-    tls = np.minimum(tls, unparsed)
+    tls = np.maximum(np.minimum(tls, unparsed), 0)
     unparsed = unparsed - tls
     streams = batch.stream.connections["tcp_stream"][slots].astype(np.int64)
     values |= websocket

@@ -113,7 +113,8 @@ class Assembler(Lifecycle):
         self.links[s] = self.links[o]
         for d in range(2):
             self.sums[2 * s + d].mss = self.sums[2 * o + d].mss
-        return s
+        lent: int = s
+        return lent
 
     def give_back(self, slot: int) -> None:
         """Take back a borrowed slot, to be used again from the next batch on."""
