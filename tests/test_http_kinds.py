@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from dataclasses import replace
 from functools import cache
 from operator import itemgetter
 from pathlib import Path
@@ -80,7 +81,12 @@ def test_kinds_are_what_the_server_says(name):
 
 @pytest.mark.parametrize("name", LOGGED)
 def test_cuts_of_the_input_change_nothing(name):
-    assert exchanges(name, 700) == exchanges(name)
+    small, whole = (
+        # Which slot the stage gives a connection depends on when another one left it.
+        [replace(each, slot=0) for each in exchanges(name, size)]
+        for size in (700, 1 << 20)
+    )
+    assert small == whole
 
 
 # --- the chats: each line that a member got
