@@ -101,9 +101,9 @@ class Options:
     """Two packets alike to the last header byte are one packet captured twice if
     they lie this close together; a true retransmission takes at least a round trip
     and carries another IP identification or TCP timestamp."""
-    max_idle_s: float = 0.0
-    """How long a TCP connection may be silent before it is let go, the oldest first; 0: as
-    long as the capture lasts. For live runs, an hour: half-open connections would stay for
+    max_idle_s: float | None = None
+    """How long a TCP connection may be silent before it is let go, the oldest first; None:
+    as long as the capture lasts. For live runs, an hour: half-open connections would stay for
     ever, while what lives sends pings or keep-alives every few minutes."""
     closed_linger_s: float = 10.0
     """How long a finished connection waits for late packets before its rows leave."""
@@ -277,9 +277,9 @@ class Options:
         """
         _check("--interval (poll_intervals_s)", self.poll_intervals_s)
         _check("--hold (long_poll_hold_s)", (self.long_poll_hold_s,))
-        if not 0 <= self.max_idle_s <= LONGEST_IDLE_S:
+        if self.max_idle_s is not None and not 0 < self.max_idle_s <= LONGEST_IDLE_S:
             raise OptionError(
-                f"--idle (max_idle_s) takes seconds from 0 to {LONGEST_IDLE_S:.0f}, "
+                f"--idle (max_idle_s) takes seconds up to {LONGEST_IDLE_S:.0f}, "
                 f"not {self.max_idle_s}"
             )
         if len(self.clients) > MOST_VALUES or any(

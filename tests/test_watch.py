@@ -99,6 +99,6 @@ def test_limits_of_a_run_without_end():
     assert made.closed_linger_s < Options().closed_linger_s
     assert live_options(Options(max_idle_s=7, payload="none")).max_idle_s == 7
     assert live_options(Options(payload="none")).payload == "none"
-    for idle in (-1, float("nan"), float("inf")):
+    for idle in (0, -1, float("nan"), float("inf")):
         with pytest.raises(OptionError):
             Options(max_idle_s=idle)

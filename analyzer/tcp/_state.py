@@ -48,7 +48,7 @@ class AssemblerState:
         self.lost_after = max(1, options.lost_after_segments)
         self.copy_window = int(options.duplicate_window_s * 1e9)
         self.linger = int(options.closed_linger_s * 1e9)
-        self.max_idle = int(options.max_idle_s * 1e9)
+        self.max_idle = int((options.max_idle_s or 0.0) * 1e9)
         self.keep_first = options.overlap_policy == "first"
         # Keyed, so that no traffic can be made that fills one place of the table.
         self.key0 = int.from_bytes(os.urandom(8), "little") | 1
