@@ -22,10 +22,11 @@ from analyzer.http.handover import (
     TIME,
     Row,
 )
+from analyzer.http.http2_evidence import may_be_websocket
 from analyzer.http.http2_frames import PREFACE, FrameHeader
 from analyzer.http.http2_search import FrameSearch
 from analyzer.http.http2_session import Session
-from analyzer.http.http2_streams import ATTEMPT, EXCHANGE, WEBSOCKET, Stream
+from analyzer.http.http2_streams import ATTEMPT, EXCHANGE, NEW, WEBSOCKET, Stream
 from analyzer.http.results import Results
 from analyzer.tcp.bytestream import GAP_CUT
 
@@ -147,6 +148,13 @@ class FrameRows:
     ) -> None:
         """Take content of a stream."""
         begin, low, high, end = piece
+        if stream is not None and stream.kind == NEW and content and not stream.left:
+            is_client = number == self._session.client
+            if may_be_websocket(content, is_client=is_client):
+                # Its head was not seen: the websocket stage has to recognise the frames.
+                self._session.tunnels.open(stream, None)
+                self._results.clients.append((stream.account.slot, self._session.client))
+                self._path.load(row)
         if stream is None or stream.left or stream.kind not in (WEBSOCKET, ATTEMPT):
             self._share(number, begin, end, stream)
             if stream is not None and stream.kind == EXCHANGE and not stream.left:

@@ -84,6 +84,9 @@ class Session(Control):
             HeadDecoder(options.max_hpack_table_bytes, options.max_header_list_bytes)
             for _ in range(2)
         ]
+        if not whole:
+            for decoder in self.decoders:
+                decoder.lose()
         self.blocks: list[Block | None] = [None, None]
         self.early_bytes = 0
         self.last_row: Row = end_row(2 * slot, 0)

@@ -211,13 +211,16 @@ class TableBuilder:
     def _connection_rows(self, batch: WebSocketBatch, wire: Mapping[int, int]) -> TableRows:
         stream = batch.http.stream
         rows = [
-            self._connection_cells(ended, stream.connection(ended.slot), wire[ended.slot])
+            self._connection_cells(
+                *(ended, stream.connection(ended.slot), wire[ended.slot]),
+                batch.http.streams.get(ended.slot, NULL),
+            )
             for ended in sorted(batch.ended, key=lambda item: item.connection)
         ]
         return TableRows(CONNECTIONS, columns_of(CONNECTIONS.columns, rows), len(rows))
 
     def _connection_cells(
-        self, ended: WebSocketConnection, tcp: Connection, wire_bytes: int
+        self, ended: WebSocketConnection, tcp: Connection, wire_bytes: int, http2_stream: int
     ) -> tuple[object, ...]:
         detail = ended.handshake
         endpoints = Endpoints.of(tcp, ended.client_side)
@@ -227,7 +230,7 @@ class TableBuilder:
         return (
             ended.connection,
             tcp.tcp_stream,
-            NULL if detail is None or detail.http2_stream is None else detail.http2_stream,
+            http2_stream,
             SCHEMES.index(detail.scheme if detail else "ws"),
             detail.http_version if detail else None,
             endpoints.client_ip,
@@ -276,7 +279,6 @@ class TableBuilder:
         return (
             tcp_stream,
             exchange.exchange,
-            NULL if exchange.http2_stream is None else exchange.http2_stream,
             exchange.method,
             exchange.host,
             self._hidden(hide_query, exchange.path),
@@ -294,6 +296,7 @@ class TableBuilder:
             exchange.messages if is_answered else NULL,
             exchange.message_bytes if is_answered else NULL,
             int(exchange.empty) if is_answered and exchange.complete else -1,
+            NULL if exchange.http2_stream is None else exchange.http2_stream,
         )
 
 
