@@ -34,9 +34,7 @@ def opened(name: str) -> dict[str, int]:
     """Return the connection of each WebSocket, by client port and stream."""
     rows = analysed(name).connections
     rows = rows[rows["http2_stream"].notna()]
-    return {
-        f"{row.client_port}/{row.http2_stream}": row.connection for row in rows.itertuples()
-    }
+    return {f"{row.client_port}/{row.http2_stream}": row.connection for row in rows.itertuples()}
 
 
 @pytest.mark.parametrize("name", NAMES)

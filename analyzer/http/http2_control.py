@@ -80,7 +80,9 @@ class Control:
             text = f"{counted[1]} {frame_name(kind)} frames of the {who} within a second"
             self.find_once(findings.HTTP2_FLOOD, row[PACKET], text, 2 * kind + side)
 
-    def settle_settings(self, frame: Any, side: int, header: FrameHeader, packet: int, time: int) -> None:
+    def settle_settings(
+        self, frame: Any, side: int, header: FrameHeader, packet: int, time: int
+    ) -> None:
         """Take a SETTINGS frame."""
         if header.flags & frames.ACK:
             return

@@ -10,13 +10,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from analyzer import findings
-
 from analyzer.http import http2_frames as frames
 from analyzer.http import pairing
+from analyzer.http._http2_accounts import BEHIND, HTTP, Link
 from analyzer.http.events import Exchange
 from analyzer.http.handover import KIND, PACKET, TIME, Row, end_row
 from analyzer.http.head import Head
-from analyzer.http._http2_accounts import BEHIND, HTTP, Link
 from analyzer.http.http2_control import Control
 from analyzer.http.http2_flow import Windows
 from analyzer.http.http2_frames import FrameHeader, error_name, parse_content

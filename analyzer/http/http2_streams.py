@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from analyzer.columns import NULL
+from analyzer import findings
 from analyzer.http import pairing
+from analyzer.http._http2_accounts import Account
 from analyzer.http.deliveries import AnswerReader, RequestReader
 from analyzer.http.events import Exchange, Handshake
 from analyzer.http.groups import Caller
 from analyzer.http.handover import PACKET, Row
 from analyzer.http.head import Head
-from analyzer.http._http2_accounts import Account
 from analyzer.http.http2_flow import Windows
 from analyzer.http.pairing import Transaction
 from analyzer.http.polling import PAUSE_NS, PAUSE_ROUND_TRIPS, round_trip
 from analyzer.http.results import Results
-from analyzer import findings
 
 # What a stream carries.
 NEW: Final = 0  # no head was read yet

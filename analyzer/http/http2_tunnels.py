@@ -11,6 +11,20 @@ from __future__ import annotations
 from typing import Final
 
 from analyzer.columns import NULL
+from analyzer.http._http2_accounts import (
+    ACK_BYTES,
+    ACKS,
+    AGAIN,
+    HTTP,
+    PACKETS,
+    SHOWN,
+    STREAM,
+    TCP,
+    Link,
+)
+from analyzer.http._http2_accounts import IP as IP_BYTES
+from analyzer.http._http2_accounts import LINK as LINK_BYTES
+from analyzer.http._http2_accounts import TLS as TLS_BYTES
 from analyzer.http.events import Handshake
 from analyzer.http.handover import (
     DIRECTION,
@@ -33,20 +47,6 @@ from analyzer.http.handover import (
     TLS,
     Row,
 )
-from analyzer.http._http2_accounts import (
-    ACK_BYTES,
-    ACKS,
-    AGAIN,
-    HTTP,
-    PACKETS,
-    SHOWN,
-    STREAM,
-    TCP,
-)
-from analyzer.http._http2_accounts import IP as IP_BYTES
-from analyzer.http._http2_accounts import TLS as TLS_BYTES
-from analyzer.http._http2_accounts import LINK as LINK_BYTES
-from analyzer.http._http2_accounts import Link
 from analyzer.http.http2_streams import WEBSOCKET, Stream
 from analyzer.http.results import Results
 from analyzer.tcp.bytestream import DATA, END_CLOSED, END_OPEN

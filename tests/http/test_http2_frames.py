@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from analyzer.http import http2_frames as frames
 
 
-@given(st.integers(0, 2**24 - 1), st.integers(0, 255), st.integers(0, 255), st.integers(0, 2**31 - 1))
+@given(
+    st.integers(0, 2**24 - 1), st.integers(0, 255), st.integers(0, 255), st.integers(0, 2**31 - 1)
+)
 def test_header_is_read_as_it_is_written(length, kind, flags, stream):
     data = length.to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big")
     assert frames.read_header(b"x" + data, 1) == (length, kind, flags, stream)

@@ -111,8 +111,7 @@ def damaged(chance: random.Random, steps: list[Step]) -> bytes:
         packets[place : place + 2] = packets[place : place + 2][::-1]
     kept = chance.choice([65_535, 65_535, 65_535, 60, 80, 100])
     packets = [
-        (START + place * MS, packet[:kept], size)
-        for place, (_, packet, size) in enumerate(packets)
+        (START + place * MS, packet[:kept], size) for place, (_, packet, size) in enumerate(packets)
     ]
     begin = chance.choice([0, 0, 0, 0, chance.randrange(len(packets))])
     return pcap(packets[begin:], nanoseconds=True)
