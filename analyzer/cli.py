@@ -14,12 +14,30 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from analyzer.arguments import (
+    Clients,
+    CsvFolder,
+    FailOn,
+    Hold,
+    Interval,
+    JsonFile,
+    KeptPayload,
+    Keys,
+    NoAlternatives,
+    NoKeepAlive,
+    ParquetFolder,
+    Payload,
+    Severity,
+    ShowSecrets,
+    made,
+    numbers,
+    reports,
+)
 from analyzer.command import (
-    REPORTS,
     SELECTION,
     NoProgress,
     PipeClosed,
@@ -42,11 +60,6 @@ if TYPE_CHECKING:
 
 OK, FOUND, CALLERS_ERROR = 0, 1, 2
 INTERRUPTED, BROKEN_PIPE = 130, 141  # 128 and the signal's number, as shells have it
-
-
-T = TypeVar("T")
-Severity = Literal["info", "note", "warning", "error"]
-Payload = Literal["none", "preview", "full"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +105,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-_MODEL = "Against plain HTTP"
-
 Files = Annotated[
     list[Path],
     typer.Argument(
@@ -101,33 +112,6 @@ Files = Annotated[
         help="Captures (pcap, pcapng, also .gz and .zst) or folders of them, "
         "analysed as one; - is standard input.",
         show_default=False,
-    ),
-]
-CsvFolder = Annotated[
-    Path | None,
-    typer.Option(metavar="DIR", help="Write all tables as CSV.", rich_help_panel=REPORTS),
-]
-ParquetFolder = Annotated[
-    Path | None,
-    typer.Option(metavar="DIR", help="Write all tables as Parquet.", rich_help_panel=REPORTS),
-]
-JsonFile = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE",
-        help="Write all tables as one JSON document; - is standard output.",
-        rich_help_panel=REPORTS,
-    ),
-]
-KeptPayload = Annotated[
-    Payload, typer.Option(help="How much of each message to keep.", rich_help_panel=REPORTS)
-]
-ShowSecrets = Annotated[
-    bool,
-    typer.Option(
-        "--show-secrets",
-        help="Show tokens in paths and subprotocols.",
-        rich_help_panel=REPORTS,
     ),
 ]
 Connection = Annotated[
@@ -144,54 +128,6 @@ NoControl = Annotated[
         help="Leave out pings, pongs and closes in lists.",
         rich_help_panel=SELECTION,
     ),
-]
-Keys = Annotated[
-    list[Path],
-    typer.Option(
-        metavar="FILE",
-        help="TLS key log (SSLKEYLOGFILE) to decrypt wss with; may be given several times.",
-        rich_help_panel=REPORTS,
-    ),
-]
-Interval = Annotated[
-    list[str],
-    typer.Option(
-        metavar="S",
-        help="Interval of modelled short polling in seconds; several: 0.5,1,5.",
-        rich_help_panel=_MODEL,
-    ),
-]
-Clients = Annotated[
-    list[str],
-    typer.Option(
-        metavar="N", help="State rates for N clients; several: 1000,10000.", rich_help_panel=_MODEL
-    ),
-]
-Hold = Annotated[
-    float,
-    typer.Option(
-        metavar="S", help="How long a modelled long poll is held.", rich_help_panel=_MODEL
-    ),
-]
-NoKeepAlive = Annotated[
-    bool,
-    typer.Option(
-        "--no-keep-alive",
-        help="Model a TCP connection for each request.",
-        rich_help_panel=_MODEL,
-    ),
-]
-NoAlternatives = Annotated[
-    bool,
-    typer.Option(
-        "--no-alternatives",
-        help="Leave out what other transports would have cost.",
-        rich_help_panel=_MODEL,
-    ),
-]
-FailOn = Annotated[
-    Severity | None,
-    typer.Option(help="Exit with 1 if there is a finding as grave as this or graver."),
 ]
 Version = Annotated[
     bool,
@@ -268,8 +204,8 @@ def run(request: Request) -> int:
         payload=request.payload,
         show_secrets=request.show_secrets,
         keys=tuple(map(str, request.keys)),
-        poll_intervals_s=_numbers("--interval", request.interval, float),
-        clients=_numbers("--clients", request.clients, int),
+        poll_intervals_s=numbers("--interval", request.interval, float),
+        clients=numbers("--clients", request.clients, int),
         long_poll_hold_s=request.hold,
         keep_alive=not request.no_keep_alive,
         alternatives=not request.no_alternatives,
@@ -277,7 +213,7 @@ def run(request: Request) -> int:
     say_if_slow(request.files)
     console = _console(request)
     single = _single_connection(request, console)
-    writers = _writers(request, console)
+    writers = made(_makers(request, console))
     try:
         wanted = not request.no_progress and not request.messages
         with progress(request.files, wanted=wanted) as on_progress:
@@ -295,16 +231,6 @@ def run(request: Request) -> int:
     if console is not None:
         _print(request, console, summary, single)
     return FOUND if request.fail_on is not None and summary.reaches(request.fail_on) else OK
-
-
-def _numbers(name: str, given: Sequence[str], kind: Callable[[str], T]) -> tuple[T, ...]:
-    """Return the numbers of an option that takes several, also with commas between."""
-    texts = [text.strip() for some in given for text in some.split(",")]
-    try:
-        return tuple(dict.fromkeys(map(kind, texts)))
-    except ValueError as error:
-        kinds = "whole numbers" if kind is int else "numbers"
-        raise OptionError(f"{name} takes {kinds}, not {', '.join(texts)!r}") from error
 
 
 def _console(request: Request) -> Console | None:
@@ -329,36 +255,8 @@ def _single_connection(request: Request, console: Console | None) -> ConnectionR
     return ConnectionReport(request.connection)
 
 
-def _writers(request: Request, console: Console | None) -> list[Writer]:
-    """Return the writers that are asked for; each has checked that it can write."""
-    made: list[Writer] = []
-    try:
-        for make in _makers(request, console):
-            writer = make()
-            made.append(writer)  # at once: what is made before a failure is undone
-    except BaseException:
-        for writer in made:
-            writer.abort()
-        raise
-    return made
-
-
 def _makers(request: Request, console: Console | None) -> Iterator[Callable[[], Writer]]:
-    if request.csv is not None:
-        from analyzer.report.csv import CsvWriter
-
-        folder = request.csv
-        yield lambda: CsvWriter(folder)
-    if request.parquet is not None:
-        from analyzer.report.parquet import ParquetWriter
-
-        other = request.parquet
-        yield lambda: ParquetWriter(other)
-    if request.json is not None:
-        from analyzer.report.json import JsonWriter
-
-        target: Any = sys.stdout.buffer if request.json_to_stdout else request.json
-        yield lambda: JsonWriter(target)
+    yield from reports(request.csv, request.parquet, request.json)
     if request.messages and console is not None:
         yield lambda: _listing(request, console)
 

@@ -49,6 +49,30 @@ CAPTURE_DROPS = _kind(
 CAPTURE_NO_TIME = _kind(
     "capture-no-time", NOTE, "", "Packets without a time stamp (simple packet blocks): {detail}."
 )
+CAPTURE_INTERFACE_DOWN = _kind(
+    "capture-interface-down",
+    WARNING,
+    "",
+    "The interface went down or away; nothing is captured until it is back: {detail}.",
+)
+CAPTURE_INTERFACE_UP = _kind(
+    "capture-interface-up", NOTE, "", "The interface is back, and captured on again: {detail}."
+)
+CAPTURE_CLOCK = _kind(
+    "capture-clock", WARNING, "", "The clock of the packets' times stepped back: {detail}."
+)
+CAPTURE_NOT_KEPT = _kind(
+    "capture-not-kept",
+    ERROR,
+    "",
+    "From here on packets are analysed, but not kept in files: {detail}.",
+)
+CAPTURE_REPLACED = _kind(
+    "capture-replaced",
+    NOTE,
+    "",
+    "The file that is followed was replaced or cut; reading goes on with the new one: {detail}.",
+)
 
 # --- packets ---------------------------------------------------------------------
 PACKETS_UNKNOWN_LINK_TYPE = _kind(

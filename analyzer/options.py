@@ -7,6 +7,7 @@ becomes a finding; nothing is dropped in silence.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from os import PathLike
 from typing import Literal
 
 from analyzer.errors import OptionError
@@ -52,6 +53,20 @@ class Options:
     """TLS key logs kept from a pcapng file's Decryption Secrets Blocks: about 80,000
     TLS 1.3 sessions."""
 
+    # --- live
+    live_buffer_bytes: int = 64 * MIB
+    """The kernel's ring of captured packets, of each interface: what it holds while a batch
+    is analysed. At 100 MB/s, a busy gigabit link, 0.6 s. A full ring drops, and counts."""
+    live_block_bytes: int = 512 * KIB
+    """The ring's unit. A block is handed over when it is full or live_block_ms old, however
+    little is in it, so that 128 of them bridge 2.5 s of a quiet link; one must hold the
+    largest packet of 256 KiB."""
+    live_block_ms: int = 20
+    """A packet waits no longer for its block to fill."""
+    live_pace_s: float = 0.04
+    """From batch to batch while packets are few: a batch costs a millisecond however small,
+    so that 25 a second are 3 % of a processor, and a message is out within 0.1 s."""
+
     # --- packets
     max_fragmented_datagrams: int = 1024
     """IP datagrams that wait for fragments at once; the oldest goes first."""
@@ -94,8 +109,8 @@ class Options:
     takes none that is longer, and one with keys for post-quantum groups has 2 KiB."""
     max_hello_bytes_total: int = 16 * MIB
     """Unfinished handshake messages of all connections together; the oldest goes first."""
-    keys: tuple[str, ...] = ()
-    """TLS key logs (SSLKEYLOGFILE) to decrypt with."""
+    keys: str | PathLike[str] | tuple[str | PathLike[str], ...] = ()
+    """TLS key logs (SSLKEYLOGFILE) to decrypt with: one or several."""
     follow_keys: bool = False
     """Whether the key logs may grow while the capture is read: for live captures."""
     max_held_tls_bytes: int = 64 * MIB

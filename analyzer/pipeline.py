@@ -91,7 +91,7 @@ class Pipeline:
         websocket = self._websocket.push(http)
         self._deliver(self._tables.push(websocket, tls))
         if self._alternatives is not None:
-            self._deliver(self._alternatives.push(websocket))
+            self._deliver(self._alternatives.push(websocket, tls))
 
     def _deliver(self, tables: Sequence[TableRows]) -> None:
         for rows in tables:
@@ -153,10 +153,11 @@ def _keys(options: Options) -> tuple[KeyRing, Callable[[], object] | None]:
         return KeyRing(options), None
     from analyzer.tls.key_files import KeyLogFollower, read_key_logs
 
+    paths = (options.keys,) if isinstance(options.keys, str | PathLike) else tuple(options.keys)
     if not options.follow_keys:
-        return read_key_logs(options.keys, options), None
+        return read_key_logs(paths, options), None
     ring = KeyRing(options)
-    follower = KeyLogFollower(options.keys, ring)
+    follower = KeyLogFollower(paths, ring)
     follower.poll()
     return ring, follower.poll
 

@@ -119,18 +119,21 @@ def _run_compare(arguments: Sequence[str]) -> int:
     return status if isinstance(status, int) else 0
 
 
-def _reserved(name: str) -> Callable[[Sequence[str]], int]:
-    def refuse(arguments: Sequence[str]) -> int:
-        raise OptionError(
-            f"{name!r} is a verb that this version does not have yet",
-            hint=f"to analyse a file of that name: wsanalyze ./{name}",
-        )
+def _run_live(arguments: Sequence[str]) -> int:
+    from analyzer.live_command import run_live
 
-    return refuse
+    return run_live(arguments)
+
+
+def _run_interfaces(arguments: Sequence[str]) -> int:
+    from analyzer.live_command import run_interfaces
+
+    return run_interfaces(arguments)
 
 
 VERBS: dict[str, Callable[[Sequence[str]], int]] = {
-    **{name: _reserved(name) for name in ("live", "interfaces")},
     "compare": _run_compare,
+    "interfaces": _run_interfaces,
+    "live": _run_live,
 }
 """Verbs by name: each takes the arguments behind it and returns the exit status."""

@@ -110,7 +110,6 @@ def test_where(capsys: Captured) -> None:
         (["x", "--json", "/no/such/folder/x"], "No such file"),
         (["x", "--no-such-option"], "No such option"),
         (["x", "--payload", "some"], "some"),
-        (["live", "eth0"], "'live' is a verb"),
     ],
 )
 def test_callers_errors_are_one_line(arguments: list[str], message: str, capsys: Captured) -> None:

@@ -135,6 +135,9 @@ def test_reader_that_goes_away(report: list[str]) -> None:
     assert (run.returncode, run.stderr) == (141, "")
 
 
-def test_reserved_verbs(capsys: Captured) -> None:
-    assert cli.main(["interfaces"]) == 2
-    assert "'interfaces' is a verb that this version does not have" in capsys.readouterr().err
+def test_verbs_of_live_capture_are_there(capsys: Captured) -> None:
+    for verb in ("live", "interfaces"):
+        assert cli.main([verb, "--help"]) == 0
+        assert f"wsanalyze {verb}" in capsys.readouterr().out
+    assert cli.main(["live"]) == 0
+    assert "IFACE" in capsys.readouterr().out

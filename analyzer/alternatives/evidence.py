@@ -16,6 +16,7 @@ from analyzer.alternatives.heads import Heads
 from analyzer.alternatives.packets import BULK_ACKS, SYN_OPTIONS, WIRE
 from analyzer.columns import NULL, Rows, row_dtype
 from analyzer.http.events import HttpBatch
+from analyzer.tls.stage import TlsBatch
 from analyzer.websocket.connection import WebSocketConnection
 
 USUAL_MSS: Final = 1460
@@ -207,6 +208,40 @@ def evidence(
     server = http.stream.directions.take(clients ^ 1)
     wire = wire_rows(client, server)
     return wire, _measured(http, ended, client, server, wire)
+
+
+def note_tls(
+    wire: npt.NDArray[Any],
+    ended: Sequence[WebSocketConnection],
+    http: HttpBatch,
+    tls: TlsBatch,
+) -> None:
+    """Write what TLS costs: what a record has beside its content, and the handshake.
+
+    Of streams of HTTP/2 the handshake is not theirs alone, and stays out.
+
+    Args:
+        wire: WIRE rows of the connections.
+        ended: the connections.
+        http: the batch with which they end.
+        tls: its sessions.
+    """
+    for place, each in enumerate(ended):
+        session = tls.by_stream.get(http.stream.connection(each.slot).tcp_stream)
+        inside = session.inside if session is not None else None
+        if session is None or inside is None or not inside.is_open:
+            continue
+        row = wire[place]
+        row["record"] = sum(inside.framing) / sum(inside.records)
+        if session.slot != each.slot:
+            continue
+        other = [
+            max(0, side.tls_bytes - framing)
+            for side, framing in zip(session.sides, inside.framing, strict=True)
+        ]
+        row["tls_client"], row["tls_server"] = other
+        # The hello, and all that the server answers; the client's Finished; the ticket.
+        row["tls_packets"] = sum(-(-size // max(1, int(row["mss"]))) for size in other) + 2
 
 
 def _measured(

@@ -13,7 +13,7 @@ import numpy as np
 
 from analyzer import findings
 from analyzer.alternatives._schedule import Schedule
-from analyzer.alternatives.evidence import Ended, announced_mss, evidence, gaps_ns, joined
+from analyzer.alternatives.evidence import Ended, announced_mss, evidence, gaps_ns, joined, note_tls
 from analyzer.alternatives.heads import HeadMaker, Observed
 from analyzer.alternatives.http2 import HeadSizes
 from analyzer.alternatives.rows import RowMaker
@@ -25,6 +25,7 @@ from analyzer.options import Options
 from analyzer.tables.finding_log import FindingLog
 from analyzer.tables.schema import TableRows
 from analyzer.tcp.bytestream import END_CAPTURE
+from analyzer.tls.stage import TlsBatch
 from analyzer.websocket.connection import WebSocketConnection
 from analyzer.websocket.stage import WebSocketBatch
 
@@ -53,8 +54,13 @@ class AlternativesStage:
         self._sessions = Sessions(options, self._intervals, self._heads)
         self._latest = NULL
 
-    def push(self, batch: WebSocketBatch) -> list[TableRows]:
-        """Take one batch; return rows of connections that cannot wait any longer."""
+    def push(self, batch: WebSocketBatch, tls: TlsBatch | None = None) -> list[TableRows]:
+        """Take one batch; return rows of connections that cannot wait any longer.
+
+        Args:
+            batch: of the websocket stage.
+            tls: of the tls stage, over the same rows; None: nothing is TLS.
+        """
         http = batch.http
         rows = http.stream.rows
         if len(rows):
@@ -77,7 +83,7 @@ class AlternativesStage:
                 self._waiting, self._waiting_count = [], 0
             # So that who leaves early depends on the order of their ends alone.
             some = ended[: most - self._waiting_count]
-            self._waiting.append(self._end(some, http))
+            self._waiting.append(self._end(some, http, tls))
             self._waiting_count += len(some)
             ended = ended[len(some) :]
         return out
@@ -151,7 +157,9 @@ class AlternativesStage:
             np.ascontiguousarray(messages["packet_last"]),
         )
 
-    def _end(self, ended: list[WebSocketConnection], http: HttpBatch) -> Ended:
+    def _end(
+        self, ended: list[WebSocketConnection], http: HttpBatch, tls: TlsBatch | None
+    ) -> Ended:
         slots = np.array([each.slot for each in ended], np.int64)
         self._is_open[slots] = False
         self._schedule.finish(slots)
@@ -165,6 +173,8 @@ class AlternativesStage:
         duration = np.where(end == NULL, 0, np.maximum(end - shared["origin"], 0))
         client = np.array([each.direction(0) for each in ended], np.int64)
         wire, measured = evidence(http, ended, client)
+        if tls is not None and tls.by_stream:
+            note_tls(wire, ended, http, tls)
         return Ended(
             connection=np.array([each.connection for each in ended], np.int64),
             session=np.full(len(ended), NULL, np.int64),

@@ -25,6 +25,9 @@ MAX_KEPT_ROWS: Final = 4096
 """Rows kept back at once: segments of one byte cost a hundred times their payload."""
 
 
+_FAR: Final = 2**31 - 1
+"""The longest gap that a row can say; what nobody knows the size of is a GiB."""
+
 ROW_BYTES: Final = 600
 """About what a kept row costs beside its payload: a tuple of 14 integers, an object."""
 
@@ -93,8 +96,8 @@ class Side:
         if self.held and self.held[-1].row[KIND] == GAP_CUT == cut.row[KIND]:
             # One row for all that is let go, so that rows are bounded too.
             last = list(self.held.pop().row)
-            last[LENGTH] += cut.length
-            last[SPAN] += cut.row[SPAN]
+            last[LENGTH] = min(last[LENGTH] + cut.length, _FAR)
+            last[SPAN] = min(last[SPAN] + cut.row[SPAN], _FAR)
             cut = Piece(tuple(last), -1, None, b"")
         self.held.append(cut)
         told, self.limited = self.limited, True

@@ -66,11 +66,12 @@ class PendingFile:
         Raises:
             ReportError: No such folder, no permission, or the target is a folder.
         """
-        if target.is_dir():
-            raise ReportError(f"cannot write {target}: it is a folder")
-        # A link's target is replaced, not the link.
-        self.target = Path(os.path.realpath(target))
-        self.direct = self.target.exists() and not stat.S_ISREG(self.target.stat().st_mode)
+        with report_errors(target):  # a folder above it that may not be looked into
+            if target.is_dir():
+                raise ReportError(f"cannot write {target}: it is a folder")
+            # A link's target is replaced, not the link.
+            self.target = Path(os.path.realpath(target))
+            self.direct = self.target.exists() and not stat.S_ISREG(self.target.stat().st_mode)
         self.path = self.target
         if not self.direct:
             self.path = self.target.with_name(f".{self.target.name}.{os.getpid()}.partial")
@@ -111,12 +112,12 @@ class PendingFolder:
         self.made = False
         self.over = False
         self.files: dict[str, PendingFile] = {}
-        if folder.exists() and not folder.is_dir():
-            raise ReportError(f"cannot write {folder}: it is a file, not a folder")
-        if not folder.exists():
-            with report_errors(folder):
+        with report_errors(folder):
+            if folder.exists() and not folder.is_dir():
+                raise ReportError(f"cannot write {folder}: it is a file, not a folder")
+            if not folder.exists():
                 folder.mkdir()
-            self.made = True
+                self.made = True
         try:
             for name in names:
                 self.files[name] = PendingFile(folder / name)

@@ -160,8 +160,10 @@ class TableBuilder:
 
     def _note_secured(self, http: HttpBatch, tls: TlsBatch) -> None:
         """Say of attempts inside TLS that they were: http does not know."""
+        if not tls.by_stream:
+            return
         for each in (*http.upgrades, *http.handshakes):
-            session = tls.session(each.tcp_slot)
+            session = tls.by_stream.get(http.stream.connection(each.slot).tcp_stream)
             if session is not None and session.is_decrypted:
                 each.scheme = "wss"
 
@@ -175,7 +177,7 @@ class TableBuilder:
             endpoints = Endpoints.of(tcp, detail.client_side)
             self._failed.attempted(endpoints)
             self._handshakes = max(self._handshakes, detail.number + 1)
-            session = tls.session(detail.tcp_slot) if tls is not None else None
+            session = tls.by_stream.get(tcp.tcp_stream) if tls is not None else None
             if session is not None and not session.is_decrypted:
                 session = None
             rows.append(attempt(detail, tcp, endpoints, connection, first_data_time, session))

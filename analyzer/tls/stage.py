@@ -62,20 +62,14 @@ class TlsBatch:
         stream: the batch below, with the rows for http.
         ended: sessions of slots that leave with it.
         findings: oddities of TLS; `Finding.slot` says where.
-        open: sessions that go on, by slot; the stage's own.
+        by_stream: decrypted sessions that were there, by number of their TCP connection: with
+            HTTP/2 a WebSocket has a slot of its own.
     """
 
     stream: StreamBatch
     ended: list[EndedSession] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    open: Mapping[int, Session] = field(default_factory=dict)
-
-    def session(self, slot: int) -> Session | None:
-        """Return the session of a connection that was there in this batch."""
-        for ended in self.ended:
-            if ended.session.slot == slot:
-                return ended.session
-        return self.open.get(slot)
+    by_stream: Mapping[int, Session] = field(default_factory=dict)
 
 
 class _Reader:
@@ -135,6 +129,8 @@ class TlsStage:
         self._read: set[int] = set()  # directions of which no more is wanted
         self._held = 0
         self._sessions: dict[int, Session] = {}
+        self._by_stream: dict[int, Session] = {}
+        self._stale: list[int] = []  # numbers of those that have left
         self._faults: dict[int, list[tuple[int, str]]] = {}  # by slot, (packet, what)
         self._findings: list[Finding] = []
 
@@ -150,7 +146,10 @@ class TlsStage:
             if direction not in self._read:
                 content = data[start : start + length].tobytes()
                 self._take(_Place(direction, packet, time, begun), content, behind)
-        out = TlsBatch(self._unwrapped(batch), open=self._sessions)
+        for number in self._stale:
+            del self._by_stream[number]
+        self._stale = []
+        out = TlsBatch(self._unwrapped(batch), by_stream=self._by_stream)
         if batch.ended:
             self._end(batch, out)
         out.findings, self._findings = self._findings + out.findings, []
@@ -186,6 +185,7 @@ class TlsStage:
         for slot in unwrapper.take_begun():
             if slot in self._sessions:
                 self._sessions[slot].inside = unwrapper.session(slot)
+                self._by_stream[batch.connection(slot).tcp_stream] = self._sessions[slot]
         return replace(batch, rows=rows)
 
     # --- hellos
@@ -318,6 +318,8 @@ class TlsStage:
             session.faults = self._faults.pop(slot, [])
             self._look_inside(session)
             tcp = batch.connection(slot)
+            if tcp.tcp_stream in self._by_stream:
+                self._stale.append(tcp.tcp_stream)
             guess = None
             if not session.is_decrypted:
                 guess = websocket_guess(session, tcp.port0 if session.client_side else tcp.port1)

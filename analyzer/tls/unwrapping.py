@@ -76,6 +76,7 @@ class Unwrapped:
         first_data: ns, end of the first record of application data; NULL.
         records: of application data that were opened.
         content: bytes in them.
+        framing: bytes of these records beside their content.
     """
 
     client_side: int
@@ -85,6 +86,7 @@ class Unwrapped:
     first_data: list[int] = field(default_factory=lambda: [NULL, NULL])
     records: list[int] = field(default_factory=lambda: [0, 0])
     content: list[int] = field(default_factory=lambda: [0, 0])
+    framing: list[int] = field(default_factory=lambda: [0, 0])
     lost_packets: list[int] = field(default_factory=lambda: [0, 0])
 
     @property
@@ -506,17 +508,19 @@ class Unwrapper:
             opened["done_time"][begins],
             np.diff(begins, append=len(opened)),
             np.add.reduceat(content, begins),
+            np.add.reduceat(opened["length"].astype(np.int64), begins),
             np.minimum.reduceat(overheads, begins),
             np.maximum.reduceat(overheads, begins),
         )
         rows = zip(*(column.tolist() for column in columns), strict=True)
-        for direction, time, count, size, least, most in rows:
+        for direction, time, count, size, length, least, most in rows:
             session = self._sessions[direction >> 1]
             side = (direction & 1) ^ session.client_side
             if session.first_data[side] == NULL:
                 session.first_data[side] = time
             session.records[side] += count
             session.content[side] += size
+            session.framing[side] += length + count * HEADER_BYTES - size
             known = self._overheads.get(direction, least)
             self._overheads[direction] = least if least == most == known else -1
 

@@ -1,9 +1,12 @@
 """What packets looked like, by hand from the counts of a connection's two sides."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from oracle.compared import MS, ended
 
+import analyzer
 from analyzer.alternatives.evidence import announced_mss, gaps_ns, joined, wire_rows
 from analyzer.columns import NULL, empty
 from analyzer.tcp.bytestream import CONNECTION, DIRECTION
@@ -143,3 +146,23 @@ def test_joined_sessions_keep_what_only_sessions_have():
     both = joined([ended(kind="short-poll", **only), ended(kind="short-poll", **only)])
     assert both.kind == "short-poll"
     assert all(getattr(both, name).tolist() == [3, 3] for name in only)
+
+
+def test_tls_costs_what_the_sessions_own_records_cost():
+    """wss-tls13.pcap: 16 bytes of tag, 5 of header and the content type for each record."""
+    captures = Path(__file__).parents[2] / "captures"
+    tables = {}
+    for name in ("with", "without"):
+        keys = captures / "wss-tls13.keys" if name == "with" else ()
+        tables[name] = analyzer.analyze(captures / "wss-tls13.pcap", keys=keys)
+    assert tables["without"].alternatives.empty
+    rows = tables["with"].alternatives
+    ledger = tables["with"].ledger.groupby("connection")["tls_bytes"].sum()
+    payload = tables["with"].messages.groupby("connection")["payload_bytes"].sum()
+    # Four messages each way, ping and pong, two Closes, the upgrade: 14 records; two of 20 kB.
+    handshake = ledger - 22 * 16
+    assert (handshake > 2000).all()
+    for number, mine in rows.dropna(subset="connection").groupby("connection"):
+        each = mine.set_index("transport").loc["request"]
+        most = payload[number] + handshake[number] + 22 * 2 * each["requests"]
+        assert each["application_bytes"] > most

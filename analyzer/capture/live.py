@@ -1,0 +1,367 @@
+"""Live capture: batches of records from network interfaces, while packets come.
+
+Knows sources that never end: it waits, counts what the kernel dropped, and lives through
+interfaces that go away and come back. Must not know what packets mean. Used by analyzer.live,
+the run loop; sources that are files or pipes stand in follow.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from analyzer.capture import interfaces
+from analyzer.capture.filters import DEFAULT_FILTER
+from analyzer.capture.interfaces import ANY, Interface
+from analyzer.capture.privileges import not_permitted
+from analyzer.capture.records import RECORD, RecordBatch
+from analyzer.columns import NULL, Bytes
+from analyzer.errors import CaptureAccessError, OptionError
+from analyzer.findings import (
+    CAPTURE_CLOCK,
+    CAPTURE_DROPS,
+    CAPTURE_INTERFACE_DOWN,
+    CAPTURE_INTERFACE_UP,
+    Finding,
+)
+from analyzer.options import Options
+
+Backend = Literal["ring", "scapy", "pcapy"]
+
+STEP_BACK_NS = 500_000_000
+"""Packets of two processors or interfaces are out of order by milliseconds; a clock that was
+set differs by more."""
+_RETRY_S = 0.25
+_SETTLE_BLOCKS = 3
+"""When capturing ends, blocks that the kernel still fills come within so many of its times."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureStats:
+    """Counters of a live source, since it was opened.
+
+    Attributes:
+        received: packets that passed the filter, those that were dropped among them.
+        dropped: packets that the kernel had no room for.
+        analysed: packets handed on to the analysis.
+        interface_up: whether all interfaces are there and switched on.
+    """
+
+    received: int
+    dropped: int
+    analysed: int
+    interface_up: bool
+
+
+class LiveSource(Protocol):
+    """Where a live analysis gets its packets from.
+
+    Attributes:
+        names: of interfaces or files.
+        link_types: of the packets of each interface; empty where it is not known.
+    """
+
+    names: list[str]
+    link_types: list[int]
+
+    @property
+    def more(self) -> bool:
+        """Whether the last `read` left something that is there already."""
+
+    def read(self, timeout_s: float) -> RecordBatch | None:
+        """Return what has come, or wait for something at most so long.
+
+        Returns:
+            A batch, without rows where nothing came; None when nothing will come any more.
+        """
+
+    def stop(self) -> None:
+        """Take in no more; `read` gives what came before, then None."""
+
+    def stats(self) -> CaptureStats:
+        """Return the counters."""
+
+    def close(self) -> None:
+        """Let go of interfaces and files."""
+
+
+class Handle(Protocol):
+    """One open interface, whoever captures on it (ring.Ring, sockets)."""
+
+    interface: Interface
+    up: bool
+    more: bool
+
+    def fileno(self) -> int:
+        """Return what to poll."""
+
+    def read(self, packets: int) -> RecordBatch:
+        """Return what has come, numbered from `packets` + 1; never wait."""
+
+    def counters(self) -> tuple[int, int]:
+        """Return packets that passed the filter so far, and how many of them were dropped."""
+
+    def failed(self) -> None:
+        """Look whether the interface is down, after poll told an error."""
+
+    def retry(self) -> bool:
+        """Capture again if the interface is back; return whether it is."""
+
+    def silence(self) -> None:
+        """Let no further packet in."""
+
+    def close(self) -> None:
+        """Let go of the interface."""
+
+
+@dataclass(slots=True)
+class LiveBatch(RecordBatch):
+    """A batch of several interfaces.
+
+    Attributes:
+        interfaces: of each row, its index in LiveSource.names; None: all 0.
+    """
+
+    interfaces: Bytes | None = None
+
+
+@dataclass(slots=True)
+class _Drops:
+    """What of the drops has been told."""
+
+    told: int = 0
+
+    def finding(self, dropped: int, received: int, *, last: bool) -> Finding | None:
+        """Return a finding at the first drops, each time that they doubled, and at the end."""
+        new = dropped - self.told
+        if not new or (dropped < 2 * self.told and not last):
+            return None
+        self.told = dropped
+        detail = f"{dropped} of {received} so far, for which the kernel's buffer had no room"
+        return Finding(CAPTURE_DROPS, detail=detail, count=new)
+
+
+@dataclass(slots=True)
+class LiveCapture:
+    """Captures on one or several interfaces (LiveSource).
+
+    Packets of several interfaces come in the order of their times, as far as they were
+    handed over together.
+
+    Args:
+        handles: open interfaces.
+        options: limits.
+    """
+
+    handles: Sequence[Handle]
+    options: Options
+    names: list[str] = field(init=False)
+    link_types: list[int] = field(init=False)
+    _packets: int = 0
+    _latest: int = NULL
+    _poll: select.poll = field(default_factory=select.poll)
+    _down: dict[int, tuple[float, float]] = field(default_factory=dict)
+    _drops: _Drops = field(default_factory=_Drops)
+    _findings: list[Finding] = field(default_factory=list)
+    _stop_at: float | None = None
+
+    def __post_init__(self) -> None:
+        """Listen to all handles."""
+        self.names = [each.interface.name for each in self.handles]
+        self.link_types = [each.interface.link_type for each in self.handles]
+        for number, each in enumerate(self.handles):
+            self._poll.register(each.fileno(), select.POLLIN)
+            if not each.up:
+                self._went_down(number)
+
+    @property
+    def more(self) -> bool:
+        """Whether the last `read` left packets (LiveSource)."""
+        return any(each.more for each in self.handles)
+
+    def read(self, timeout_s: float) -> LiveBatch | None:
+        """Return what has come; wait for it at most so long (LiveSource)."""
+        if not self.more and not self._findings:
+            self._wait(timeout_s)
+        self._look_after()
+        made = [(n, each.read(self._packets)) for n, each in enumerate(self.handles)]
+        batch = _merged([(n, each) for n, each in made if len(each.rows)], self._packets)
+        self._packets += len(batch.rows)
+        if len(batch.rows):
+            self._check_clock(batch)
+        batch.findings, self._findings = self._findings, []
+        if self._stop_at is not None and not len(batch.rows) and not batch.findings:
+            return self._end()
+        return batch
+
+    def stop(self) -> None:
+        """Let no further packet in (LiveSource)."""
+        if self._stop_at is None:
+            for each in self.handles:
+                each.silence()
+            settle = _SETTLE_BLOCKS * self.options.live_block_ms / 1000
+            self._stop_at = time.monotonic() + settle
+
+    def stats(self) -> CaptureStats:
+        """Return the counters (LiveSource)."""
+        counters = [each.counters() for each in self.handles]
+        received = sum(one for one, _ in counters)
+        dropped = sum(other for _, other in counters)
+        finding = self._drops.finding(dropped, received, last=False)
+        if finding is not None:
+            self._findings.append(finding)
+        return CaptureStats(received, dropped, self._packets, not self._down)
+
+    def close(self) -> None:
+        """Let go of the interfaces (LiveSource)."""
+        for each in self.handles:
+            each.close()
+
+    def _wait(self, timeout_s: float) -> None:
+        numbers = {each.fileno(): number for number, each in enumerate(self.handles)}
+        for descriptor, events in self._poll.poll(max(0, round(timeout_s * 1000))):
+            number = numbers[descriptor]
+            if events & ~select.POLLIN:
+                self.handles[number].failed()
+                if not self.handles[number].up:
+                    self._went_down(number)
+
+    def _went_down(self, number: int) -> None:
+        if number not in self._down:
+            now = time.monotonic()
+            self._down[number] = now, now
+            self._findings.append(Finding(CAPTURE_INTERFACE_DOWN, detail=self.names[number]))
+
+    def _look_after(self) -> None:
+        """Try interfaces that are down again, now and then."""
+        now = time.monotonic()
+        for number, (since, tried) in list(self._down.items()):
+            if now - tried < _RETRY_S:
+                continue
+            self._down[number] = since, now
+            if self.handles[number].retry():
+                del self._down[number]
+                detail = f"{self.names[number]}, after {now - since:.1f} s"
+                self._findings.append(Finding(CAPTURE_INTERFACE_UP, detail=detail))
+
+    def _check_clock(self, batch: RecordBatch) -> None:
+        """Say where times step back, once for each step."""
+        times = batch.rows["time"]
+        peaks = np.maximum.accumulate(np.maximum(times, self._latest))
+        late = np.flatnonzero(times < peaks - STEP_BACK_NS)
+        if len(late):
+            row = int(late[0])
+            step = (int(peaks[row]) - int(times[row])) / 1e9
+            packet = int(batch.rows["packet"][row])
+            self._findings.append(Finding(CAPTURE_CLOCK, packet=packet, detail=f"by {step:.1f} s"))
+            # What follows is measured by the new clock.
+            self._latest = int(times[row:].max())
+        else:
+            self._latest = int(peaks[-1])
+
+    def _end(self) -> LiveBatch | None:
+        """Return None, or what is left to say, when what came before the stop was read."""
+        assert self._stop_at is not None
+        if time.monotonic() < self._stop_at:
+            return LiveBatch()
+        stats = self.stats()
+        last = self._drops.finding(stats.dropped, stats.received, last=True)
+        findings = [*self._findings, *([] if last is None else [last])]
+        self._findings = []
+        return LiveBatch(findings=findings) if findings else None
+
+
+def _merged(made: Sequence[tuple[int, RecordBatch]], packets: int) -> LiveBatch:
+    """Return batches of several interfaces as one, in the order of time."""
+    if len(made) <= 1:
+        if not made:
+            return LiveBatch()
+        number, one = made[0]
+        interfaces = np.full(len(one.rows), number, np.uint8) if number else None
+        return LiveBatch(one.rows, one.data, one.used, interfaces=interfaces)
+    used = sum(each.used for _, each in made)
+    data = np.empty(used + used // 4, np.uint8)
+    rows = np.empty(sum(len(each.rows) for _, each in made), RECORD)
+    interfaces = np.empty(len(rows), np.uint8)
+    begin = row = 0
+    for number, each in made:
+        data[begin : begin + each.used] = each.data[: each.used]
+        part = rows[row : row + len(each.rows)]
+        part[:] = each.rows
+        part["start"] += begin
+        interfaces[row : row + len(part)] = number
+        begin, row = begin + each.used, row + len(part)
+    order = np.argsort(rows["time"], kind="stable")
+    rows = rows[order]
+    rows["packet"] = np.arange(packets + 1, packets + 1 + len(rows))
+    return LiveBatch(rows, data, used, interfaces=interfaces[order])
+
+
+def open_live(
+    names: Sequence[str],
+    options: Options,
+    *,
+    expression: str = DEFAULT_FILTER,
+    promiscuous: bool = False,
+    backend: Backend | None = None,
+) -> LiveCapture:
+    """Open interfaces to capture on.
+
+    Args:
+        names: of interfaces; "any" is all of them.
+        options: limits.
+        expression: capture filter (pcap-filter(7)); "" is none.
+        promiscuous: take packets for other hosts as well.
+        backend: who captures; default the ring on Linux, else the first that is there.
+
+    Raises:
+        CaptureAccessError: There is no such interface, or no right to capture.
+        OptionError: The filter cannot be compiled, or the backend is not installed.
+    """
+    handles: list[Handle] = []
+    try:
+        for name in dict.fromkeys(names):
+            handles.append(_opened(name, options, expression, promiscuous, backend))  # noqa: PERF401
+    except BaseException:
+        for each in handles:
+            each.close()
+        raise
+    return LiveCapture(handles, options)
+
+
+def _opened(
+    name: str, options: Options, expression: str, promiscuous: bool, backend: Backend | None
+) -> Handle:
+    chosen: Backend = backend or ("ring" if hasattr(socket, "AF_PACKET") else "pcapy")
+    try:
+        interface = interfaces.named(name) if hasattr(socket, "AF_NETLINK") else Interface(name)
+        if interface is None:
+            known = ", ".join([*(each.name for each in interfaces.listed()), ANY])
+            raise CaptureAccessError(f"there is no interface {name}", hint=f"there are {known}")
+        made: Handle = _backend(chosen)(
+            interface, expression, promiscuous=promiscuous, options=options
+        )
+        return made
+    except PermissionError as error:
+        raise not_permitted(name) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CaptureAccessError(f"{name} cannot be captured on: {reason}") from error
+
+
+def _backend(name: Backend) -> type[Any]:
+    if name == "ring":
+        if not hasattr(socket, "AF_PACKET"):
+            raise OptionError("only Linux has the ring", hint="--backend pcapy")
+        from analyzer.capture.ring import Ring
+
+        return Ring
+    from analyzer.capture.sockets import PcapySocket, ScapySocket
+
+    return ScapySocket if name == "scapy" else PcapySocket
