@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import tls_traffic, workloads
+from benchmarks import tls_traffic, traffic, workloads
 
 LAUNCH = Path(__file__).parent / "launch.py"
 RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -137,10 +137,10 @@ def csv_row(name: str, path: Path, folder: Path) -> Row:
 
 def speed_rows(folder: Path, *, quick: bool) -> list[Row]:
     """Make the workloads and return the rows about time."""
-    few, many, large, deflated, tiny = (
+    few, many, large, deflated, http2, tiny = (
         work for work in workloads.all_workloads(quick=quick) if "long" not in work.name
     )
-    content = {work.name: work.make() for work in (few, many, large, deflated, tiny)}
+    content = {work.name: work.make() for work in (few, many, large, deflated, http2, tiny)}
 
     def named(work: workloads.Workload, words: str) -> str:
         held = content[work.name]
@@ -181,6 +181,7 @@ def speed_rows(folder: Path, *, quick: bool) -> list[Row]:
             (faster(">= 5x tshark", TSHARK, 5),),
         ),
         wss_row(quick=quick),
+        http2_row(http2, named(http2, "small frames over HTTP/2")),
         Row(
             "50 packets, whole process",
             {OURS: ours(tiny.path), TSHARK: tshark(tiny.path)},
@@ -200,6 +201,14 @@ def wss_row(*, quick: bool) -> Row:
     }
     text = f"wss, TLS 1.3 AES-128-GCM with key log, {messages:,} messages, 200 connections"
     return Row(text, programs, (faster(">= 5x tshark", TSHARK, 5),))
+
+
+def http2_row(work: workloads.Workload, text: str) -> Row:
+    """Return the row about WebSocket over HTTP/2; tshark 4.0 reads it down to the DATA."""
+    other = tshark(work.path)
+    decoded = (*other.command, "-d", f"tcp.port=={traffic.SERVER_PORT},http2")
+    programs = {OURS: ours(work.path), TSHARK: Program(decoded, other.output)}
+    return Row(text, programs, (faster(">= 3x tshark", TSHARK, 3),))
 
 
 def memory_row(*, huge: bool) -> Row:

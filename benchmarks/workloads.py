@@ -305,8 +305,17 @@ def capinfos_packets(path: Path) -> int:
     return int(listing.stdout.split("\t")[-1])
 
 
+def work_is_http2(workload: Workload) -> bool:
+    """Say whether a workload is WebSocket over HTTP/2."""
+    return any(part.payload is http2_frames for part in workload.parts)
+
+
 def check(workload: Workload, content: Content) -> str:
     """Return "agrees", or how tshark or capinfos see the file otherwise."""
+    if work_is_http2(workload):
+        # tshark 4.0 does not look for WebSocket in HTTP/2.
+        packets = capinfos_packets(workload.path)
+        return "agrees" if packets == content.packets else f"DIFFERS: {packets} packets"
     expected = [content.packets, content.frames, content.payload_bytes, content.connections]
     counted = [capinfos_packets(workload.path), *tshark_frames(workload.path)]
     return "agrees" if counted == expected else f"DIFFERS: made {expected}, counted {counted}"

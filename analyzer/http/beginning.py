@@ -13,6 +13,7 @@ from analyzer import findings
 from analyzer.http.handover import ACKED, DIRECTION, KIND, Piece
 from analyzer.http.head import MAYBE, NEITHER, REQUEST, proxy_header, recognise
 from analyzer.http.http2 import Http2Connection, begins_with_settings, may_be_preface
+from analyzer.http.http2_evidence import NO, YES, begins_with_frame, client_of, evidence
 from analyzer.http.http2_frames import PREFACE
 from analyzer.http.pairing import Pairs
 from analyzer.http.results import Results
@@ -99,6 +100,8 @@ class Beginning:
             side.pending = bytearray(buffer[:64])
             self._kept.append(piece.kept())
             return
+        if not self._start_seen and begins_with_frame(buffer) and self._weigh(side, piece, buffer):
+            return
         if not self._proxied and (size := proxy_header(buffer)):
             if size > 0:
                 self._skip_proxy_header(side, piece, size - len(begun))
@@ -119,9 +122,30 @@ class Beginning:
 
     def _become_http2(self, side: Side, piece: Piece) -> None:
         """Read the rows kept, and this one, as HTTP/2."""
-        kept, self._kept = self._kept or [], None
         self._client = side.direction & 1
-        made = Http2Connection(self._results, self._slot, self._client, whole=True)
+        self._go_on_as_http2(piece, whole=True)
+
+    def _weigh(self, side: Side, piece: Piece, buffer: bytes | bytearray) -> bool:
+        """Look for HTTP/2 in the middle of a connection; say whether to wait for more."""
+        assert self._kept is not None
+        sides = [each.pending or b"" for each in self._sides]
+        sides[side.direction & 1] = buffer
+        judged = evidence(sides)
+        most = self._results.options.max_probe_bytes
+        if judged == NO or len(self._kept) > MAX_KEPT_ROWS or len(buffer) > most:
+            return False
+        if judged == YES:
+            tcp = self._results.handover.stream.connection(self._slot)
+            self._client = client_of(sides, (tcp.port0, tcp.port1))
+            self._go_on_as_http2(piece, whole=False)
+        else:
+            side.pending = bytearray(buffer)
+            self._kept.append(piece.kept())
+        return True
+
+    def _go_on_as_http2(self, piece: Piece, *, whole: bool) -> None:
+        kept, self._kept = self._kept or [], None
+        made = Http2Connection(self._results, self._slot, self._client, whole=whole)
         self.successor = made
         for each in (*kept, piece):
             made.row(each)

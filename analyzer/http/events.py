@@ -182,6 +182,8 @@ class HttpBatch:
             those that follow, so that they may be of slots that left before.
         tls_moved: by slot in `ended`, bytes of TLS, by side, that its rows have beside those of
             its session: more where it is a stream, less where its streams have them.
+        streams: by borrowed slot, the HTTP/2 stream that it is for; a view, good until the next
+            push.
         clients: (slot, client side) of the plain exchanges that ended in this batch.
         ended: slots that leave: those of the batch below, and before them those that were
             borrowed for streams of HTTP/2.
@@ -201,3 +203,4 @@ class HttpBatch:
     findings: list[Finding] = field(default_factory=list)
     clients: list[tuple[int, int]] = field(default_factory=list)
     tls_moved: dict[int, tuple[int, int]] = field(default_factory=dict)
+    streams: dict[int, int] = field(default_factory=dict)

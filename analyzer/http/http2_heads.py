@@ -43,6 +43,7 @@ class HeadDecoder:
         self._table_bytes = max(table_bytes, _DEFAULT_TABLE)
         self._list_bytes = list_bytes
         self._decoder: Any = None
+        self._is_lost = False
         self._failures = 0
         self.failed = False
 
@@ -68,7 +69,9 @@ class HeadDecoder:
 
     def lose(self) -> None:
         """Go on behind blocks that were not decoded: nothing of the table is known."""
-        self._decoder = self._new()
+        self._decoder, self._is_lost = None, True
+
+    def _forget(self) -> None:
         table = self._decoder.header_table
         table.maxsize = self._table_bytes
         # No table has more entries, so that new ones push out what is not known, and only
@@ -86,6 +89,9 @@ class HeadDecoder:
     def _made(self) -> Any:
         if self._decoder is None:
             self._decoder = self._new()
+            if self._is_lost:
+                # Only now: a flood of losses must cost nothing.
+                self._forget()
         return self._decoder
 
 

@@ -6,6 +6,8 @@ http.http2, which walks the frames.
 
 from __future__ import annotations
 
+from typing import Final
+
 from analyzer import findings
 from analyzer.http import http2_frames as frames
 from analyzer.http._http2 import RowPath
@@ -22,12 +24,17 @@ from analyzer.http.handover import (
     TIME,
     Row,
 )
+from analyzer.http.http2_evidence import may_be_websocket
 from analyzer.http.http2_frames import PREFACE, FrameHeader
 from analyzer.http.http2_search import FrameSearch
 from analyzer.http.http2_session import Session
-from analyzer.http.http2_streams import ATTEMPT, EXCHANGE, WEBSOCKET, Stream
+from analyzer.http.http2_streams import ATTEMPT, EXCHANGE, NEW, WEBSOCKET, Stream
 from analyzer.http.results import Results
 from analyzer.tcp.bytestream import GAP_CUT
+
+_MOST_LOSSES: Final = 64
+"""Times that the place of the next frame is searched for in one direction: no capture loses so
+many bytes between frames and is of use."""
 
 Piece = tuple[int, int, int, int]
 """Of a frame in a row: begin of its bytes, begin and end of its content, end of its bytes."""
@@ -51,7 +58,18 @@ class Side:
     """
 
     __slots__ = (
-        *("content", "data_left", "empty", "faults", "header", "left", "lost", "pad", "partial"),
+        *(
+            "content",
+            "data_left",
+            "empty",
+            "faults",
+            "header",
+            "left",
+            "losses",
+            "lost",
+            "pad",
+            "partial",
+        ),
         *("parts", "preface", "search", "stream"),
     )
 
@@ -67,7 +85,7 @@ class Side:
         self.preface = 0
         self.lost = False
         self.search: FrameSearch | None = None
-        self.faults = self.empty = 0
+        self.faults = self.empty = self.losses = 0
 
     @property
     def is_lost(self) -> bool:
@@ -147,6 +165,13 @@ class FrameRows:
     ) -> None:
         """Take content of a stream."""
         begin, low, high, end = piece
+        if stream is not None and stream.kind == NEW and content and not stream.left:
+            is_client = number == self._session.client
+            if may_be_websocket(content, is_client=is_client):
+                # Its head was not seen: the websocket stage has to recognise the frames.
+                self._session.tunnels.open(stream, None)
+                self._results.clients.append((stream.account.slot, self._session.client))
+                self._path.load(row)
         if stream is None or stream.left or stream.kind not in (WEBSOCKET, ATTEMPT):
             self._share(number, begin, end, stream)
             if stream is not None and stream.kind == EXCHANGE and not stream.left:
@@ -258,6 +283,7 @@ class FrameRows:
     def _lose(self, side: Side, number: int, row: Row, why: str) -> None:
         """The place of the next frame is not known any more."""
         who = "client" if number == self._session.client else "server"
+        side.losses += 1
         self._session.find(findings.HTTP2_LOST, row[PACKET], f"of the {who}: {why}")
         self._session.lose_heads(number, row)
         side.header = side.content = side.stream = None
@@ -270,7 +296,8 @@ class FrameRows:
         if side.search is not None:
             self._give_up_search(side.search, number, row)
         options = self._results.options
-        side.search = FrameSearch(options.resync_frames, options.max_probe_bytes)
+        needed = options.resync_frames if side.losses <= _MOST_LOSSES else 0
+        side.search = FrameSearch(needed, options.max_probe_bytes)
 
     def _give_up_search(self, search: FrameSearch, number: int, row: Row) -> None:
         """Attribute what was searched in vain to no one."""

@@ -17,7 +17,7 @@ class FrameSearch:
     """One search: the bytes since the place was lost, and the places that may be it.
 
     Args:
-        needed: frames that must follow each other.
+        needed: frames that must follow each other; 0: nothing is searched for.
         most: bytes that are kept.
 
     Attributes:
@@ -25,7 +25,7 @@ class FrameSearch:
     """
 
     def __init__(self, needed: int, most: int) -> None:
-        self._needed = max(1, needed)
+        self._needed = needed
         self._most = most
         self._buffer = bytearray()
         self._rows: list[tuple[Row, int, int]] = []  # row, where in it, place in the buffer
@@ -46,6 +46,9 @@ class FrameSearch:
             return
         self._rows.append((row, skipped, len(self._buffer)))
         self._buffer += data
+        if not self._needed:
+            self.forget()
+            return
         self._look()
         if not self.found and len(self._buffer) > self._most:
             self.forget()

@@ -83,10 +83,14 @@ class Session(Control):
             HeadDecoder(options.max_hpack_table_bytes, options.max_header_list_bytes)
             for _ in range(2)
         ]
+        if not whole:
+            for decoder in self.decoders:
+                decoder.lose()
         self.blocks: list[Block | None] = [None, None]
         self.early_bytes = 0
         self.last_row: Row = end_row(2 * slot, 0)
         self._highest = [0, 0]
+        self._over: dict[int, Stream] = {}  # those of `streams` that wait for their last ACK
         self._attempts = 0
 
     # --- streams
@@ -113,7 +117,7 @@ class Session(Control):
             stream.windows = Windows(stream.account, (self.first[0], self.first[1]))
         limit = self.results.options.max_http2_streams
         if len(self.streams) > limit:
-            oldest = next((each for each in self.streams.values() if each.is_over), None)
+            oldest = next(iter(self._over.values()), None)
             if oldest is None:
                 oldest = next(iter(self.streams.values()))
                 text = f"more than {limit} are open (max_http2_streams)"
@@ -124,6 +128,7 @@ class Session(Control):
     def let_go(self, stream: Stream, row: Row, *, is_cut: bool = False) -> None:
         """Let a stream leave; nothing more counts for it."""
         self.streams.pop(stream.number, None)
+        self._over.pop(stream.number, None)
         self.link.open.pop(stream.number, None)
         stream.left = True
         if stream.kind == WEBSOCKET:
@@ -372,6 +377,8 @@ class Session(Control):
     def _note_over(self, stream: Stream) -> None:
         if stream.is_over:
             stream.account.over = True
+            if not stream.left:
+                self._over[stream.number] = stream
             self.link.open.pop(stream.number, None)
 
     def reset(self, stream: Stream, side: int, code: int, row: Row) -> None:

@@ -110,6 +110,10 @@ class Tunnels:
             handshake.slot, handshake.carrier = slot, self._slot
             results.upgrades.append(handshake)
             results.marks.append(results.handover.place())
+        else:
+            # No row says that its beginning was seen.
+            tcp["sides_known"][slot] = 0
+        results.streams[slot] = stream.number
         early, stream.early = stream.early, []
         for row, content in early:
             changed = list(row)

@@ -36,6 +36,7 @@ class Results:
         store: how much of their bodies is kept.
         path: takes the rows that are put in.
         links: connections of HTTP/2 by slot, as the short way knows them.
+        streams: identifiers of the streams for which slots are borrowed.
         ended: borrowed slots whose streams have ended with the batch.
         tls_moved: as in HttpBatch.
     """
@@ -49,6 +50,7 @@ class Results:
         self.store = Store()
         self.path = RowPath()
         self.links: dict[int, Link] = {}
+        self.streams: dict[int, int] = {}
         self._keys: dict[str, bool] = {}
         self._handshakes = 0
         self.begin(StreamBatch(RecordBatch()))

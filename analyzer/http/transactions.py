@@ -51,6 +51,7 @@ class HttpStage:
         results = self._results
         for slot in self._stale:
             results.http_bytes[2 * slot : 2 * slot + 2] = 0
+            results.streams.pop(slot, None)
         results.reserve(2 * len(batch.connections))
         results.begin(batch)
         at, count = 0, len(batch.rows)
@@ -84,6 +85,7 @@ class HttpStage:
             results.findings,
             results.clients,
             results.tls_moved,
+            results.streams,
         )
 
     def bytes_so_far(self, directions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

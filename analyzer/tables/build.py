@@ -216,7 +216,10 @@ class TableBuilder:
     def _connection_rows(self, batch: WebSocketBatch, wire: Mapping[int, int]) -> TableRows:
         stream = batch.http.stream
         rows = [
-            connection_cells(ended, stream.connection(ended.slot), wire[ended.slot], self._options)
+            connection_cells(
+                *(ended, stream.connection(ended.slot), wire[ended.slot], self._options),
+                batch.http.streams.get(ended.slot, NULL),
+            )
             for ended in sorted(batch.ended, key=lambda item: item.connection)
         ]
         return TableRows(CONNECTIONS, columns_of(CONNECTIONS.columns, rows), len(rows))
@@ -238,7 +241,6 @@ class TableBuilder:
         return (
             tcp_stream,
             exchange.exchange,
-            NULL if exchange.http2_stream is None else exchange.http2_stream,
             exchange.method,
             exchange.host,
             _hidden(hide_query, exchange.path, self._options),
@@ -256,13 +258,18 @@ class TableBuilder:
             exchange.messages if is_answered else NULL,
             exchange.message_bytes if is_answered else NULL,
             int(exchange.empty) if is_answered and exchange.complete else -1,
+            NULL if exchange.http2_stream is None else exchange.http2_stream,
         )
 
 
 def connection_cells(
-    ended: WebSocketConnection, tcp: Connection, wire_bytes: int, options: Options
+    ended: WebSocketConnection,
+    tcp: Connection,
+    wire_bytes: int,
+    options: Options,
+    http2_stream: int,
 ) -> tuple[object, ...]:
-    """Return the cells of a row of `connections`."""
+    """Return the cells of a row of `connections`; `http2_stream` is NULL over HTTP/1.1."""
     detail = ended.handshake
     endpoints = Endpoints.of(tcp, ended.client_side)
     close = ended.first_close
@@ -271,7 +278,7 @@ def connection_cells(
     return (
         ended.connection,
         tcp.tcp_stream,
-        NULL if detail is None or detail.http2_stream is None else detail.http2_stream,
+        http2_stream,
         SCHEMES.index(detail.scheme if detail else "ws"),
         detail.http_version if detail else None,
         endpoints.client_ip,

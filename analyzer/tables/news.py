@@ -82,7 +82,10 @@ class News:
     def _opened(self, batch: WebSocketBatch) -> TableRows:
         stream = batch.http.stream
         rows = [
-            connection_cells(opened, stream.connection(opened.slot), NULL, self._options)
+            connection_cells(
+                *(opened, stream.connection(opened.slot), NULL, self._options),
+                batch.http.streams.get(opened.slot, NULL),
+            )
             for opened in batch.opened
         ]
         return TableRows(CONNECTIONS, columns_of(CONNECTIONS.columns, rows), len(rows))

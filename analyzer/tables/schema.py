@@ -79,7 +79,11 @@ CONNECTIONS = Table(
         _int("server_messages", NEVER, "Messages from the server."),
         _int("client_payload_bytes", NEVER, "Payload of its messages as the application sees it."),
         _int("server_payload_bytes", NEVER, "Payload of its messages as the application sees it."),
-        _int("wire_bytes", NEVER, "All packets of the TCP connection, both ways."),
+        _int(
+            "wire_bytes",
+            NEVER,
+            "All packets of its TCP connection, or its share of HTTP/2's.",
+        ),
         _enum(
             "close_kind",
             CLOSE_KINDS,
@@ -101,7 +105,6 @@ HANDSHAKES = Table(
         _int("handshake", NEVER, "Number of the attempt, from 0 in order of appearance."),
         _int("connection", "not accepted", "The WebSocket connection that it opened."),
         _TCP_STREAM,
-        _int("http2_stream", "HTTP/1.1", "Stream that carries it on an HTTP/2 connection."),
         *_ADDRESSES,
         _enum("scheme", SCHEMES, NEVER, "ws in the clear, wss over TLS."),
         _text("http_version", NOT_SEEN, "HTTP version of the request, such as 1.1."),
@@ -138,6 +141,7 @@ HANDSHAKES = Table(
         _int("request_packet", NOT_SEEN, "Packet with the end of the request head."),
         _int("response_packet", "no response seen", "Packet with the end of the response head."),
         *HANDSHAKE_COLUMNS,
+        _int("http2_stream", "HTTP/1.1", "Stream that carries it on an HTTP/2 connection."),
     ),
 )
 
@@ -231,7 +235,6 @@ HTTP = Table(
     (
         _TCP_STREAM,
         _int("exchange", NEVER, "Number of the exchange on its TCP connection, from 0."),
-        _int("http2_stream", "HTTP/1.1", "Stream that carries it on an HTTP/2 connection."),
         _text("method", NOT_SEEN, "Method of the request."),
         _text("host", NOT_SENT, "Host field of the request."),
         _text("path", NOT_SEEN, "Request target; secrets in its query are hidden."),
@@ -241,7 +244,11 @@ HTTP = Table(
         _int("request_body_bytes", NEVER, "Body as sent, with chunk sizes."),
         _int("response_header_bytes", NEVER, "Status line and fields, of 1xx responses too."),
         _int("response_body_bytes", NEVER, "Body as sent, with chunk sizes."),
-        _int("wire_bytes", NEVER, "Packets both ways until the next request."),
+        _int(
+            "wire_bytes",
+            NEVER,
+            "Packets both ways until the next request; its share of HTTP/2's.",
+        ),
         _time("started_at", "no request or response seen", "First byte of the exchange."),
         _us("wait_us", "not captured whole", "End of the request to first byte of the response."),
         _us("total_us", "not captured whole", "First byte to last byte."),
@@ -249,6 +256,7 @@ HTTP = Table(
         _int("messages", "no response seen", "Messages that the response brought."),
         _int("message_bytes", "no response seen", "Their size, as the application sees them."),
         _bool("empty", "not answered whole", "Whether the answer brought no message."),
+        _int("http2_stream", "HTTP/1.1", "Stream that carries it on an HTTP/2 connection."),
     ),
 )
 
@@ -303,7 +311,7 @@ LEDGER = Table(
         _int("duplicate_bytes", NEVER, "Packets that the capture holds twice, whole."),
         _int("retransmitted_bytes", NEVER, "Payload sent again."),
         _int("tls_bytes", NEVER, "TLS handshake, record headers, tags and padding."),
-        _int("http_bytes", NEVER, "HTTP heads and bodies, the upgrade among them."),
+        _int("http_bytes", NEVER, "HTTP heads and bodies, the upgrade too, and HTTP/2's framing."),
         _int("ws_header_bytes", NEVER, "WebSocket frame headers."),
         _int("ws_control_bytes", NEVER, "Payload of Ping, Pong and Close."),
         _int("transfer_bytes", NEVER, "Payload of data frames as sent."),

@@ -165,7 +165,6 @@ def handshake_rows(attempts: Sequence[Attempt], *, show_secrets: bool) -> TableR
             row.handshake,
             row.connection,
             row.tcp_stream,
-            _number(detail.http2_stream),
             ends.client_ip,
             ends.client_port,
             ends.server_ip,
@@ -201,6 +200,7 @@ def handshake_rows(attempts: Sequence[Attempt], *, show_secrets: bool) -> TableR
             row.tls_hello if row.tls != NULL else NULL,
             row.tls - row.tls_hello if NULL not in (row.tls, row.tls_hello) else NULL,
             *_tls_cells(row.session),
+            _number(detail.http2_stream),
         )
 
     rows = [cells(row) for row in attempts]

@@ -313,7 +313,6 @@ def test_response_without_its_request():
         b"\x16\x03\x01\x02\x00",
         b"\x81\x85abcdefghi",
         b"SSH-2.0-x\r\n",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"\0" * 9,
         b"220 mail ESMTP\r\n",
     ],

@@ -1,0 +1,75 @@
+"""Rows that hold parts of frames, or nothing: cut headers, gaps, cut packets."""
+
+from oracle.captures import pcap
+from oracle.http2 import CLIENT, SERVER, Talk, capture, segments
+from oracle.whole import assert_ties_out, grave, said, tables_of
+
+
+def long_message():
+    talk = Talk()
+    talk.open(1)
+    talk.frame(SERVER, 1, 2, b"a" * 6000)
+    talk.frame(SERVER, 1, 2, b"after")
+    return talk
+
+
+def test_a_gap_inside_a_data_frame():
+    packets = segments(long_message().steps)
+    inside = [at for at, (_, packet, _) in enumerate(packets) if packet.endswith(b"a" * 1448)]
+    del packets[inside[1]]
+    tables = tables_of(pcap(packets, nanoseconds=True), payload="full")
+    assert said(tables)["server"][-1] == ("binary", b"after")
+    assert tables["frames"]["payload_bytes"].tolist()[:1] == [6000]
+    assert "websocket-payload-lost" in grave(tables)
+    assert "http2-lost" not in grave(tables)
+    assert tables["connections"]["lost_bytes"].tolist() == [1448]
+    rows = tables["ledger"].set_index(["connection", "direction"])
+    assert rows.loc[(0, "server"), "lost_bytes"] == 1448
+    assert_ties_out(tables)
+
+
+def test_packets_cut_by_the_snap_length():
+    packets = [(time, packet[:300], size) for time, packet, size in segments(long_message().steps)]
+    tables = tables_of(pcap(packets, nanoseconds=True))
+    assert tables["frames"]["payload_bytes"].tolist() == [6000, 5]
+    assert_ties_out(tables)
+    total = tables["ledger"].sum(numeric_only=True)
+    assert total["unparsed_bytes"] > 4000
+
+
+def test_rows_of_one_byte():
+    talk = long_message()
+    tables = tables_of(capture(talk.steps, 1), payload="full")
+    assert [len(payload) for _, payload in said(tables)["server"]] == [6000, 5]
+    (first, second) = tables["messages"].itertuples()
+    # Each byte is a packet of its own; the ACKs come at the end of each step.
+    assert first.http_bytes == 9
+    assert first.packet_header_bytes == 54 * (9 + 4 + 6000)
+    assert second.packet_header_bytes == 54 * (9 + 2 + 5)
+    assert_ties_out(tables)
+
+
+def test_a_lost_head_in_one_direction_says_so_once():
+    talk = Talk()
+    for stream in (1, 3, 5, 7):
+        talk.request(stream, path=f"/{stream}", x_own=str(stream))
+        talk.answer(stream, b"ok")
+    packets = segments(talk.steps)
+    first = next(at for at, (_, packet, _) in enumerate(packets) if packet[57:58] == b"\1")
+    del packets[first]
+    tables = tables_of(pcap(packets, nanoseconds=True))
+    told = tables["findings"].set_index("id")["count"]
+    assert told["http2-lost"] == 1
+    assert told["http2-heads-unknown"] == 1
+    assert tables["http"]["status"].tolist() == [200] * 4
+    assert_ties_out(tables)
+
+
+def test_bytes_that_are_no_frames_are_no_ones():
+    talk = Talk()
+    talk.open(1)
+    talk.frame(CLIENT, 1, 1, b"x")
+    talk.steps.append((CLIENT, bytes(range(1, 200)) * 20))
+    tables = tables_of(capture(talk.steps))
+    assert "http2-malformed" in grave(tables)
+    assert_ties_out(tables)
