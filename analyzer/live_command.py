@@ -249,40 +249,37 @@ def live(
     Exit status: 0 ended as asked, 1 a finding as --fail-on asks for,
     2 cannot be done, 130 interrupted twice.
     """
+    return _start(locals())
+
+
+def _start(given: dict[str, Any]) -> int:
+    """Do what the parameters of the verb ask for; return the exit status."""
     from analyzer.options import Options
     from analyzer.watch import live_options
 
-    source = str(follow) if follow is not None else ", ".join(interfaces or [])
-    free = not quiet and json != STDOUT
-    watch = watch_request(locals(), source, screen=free)
+    follow, named = given["follow"], given["interfaces"] or []
+    source = str(follow) if follow is not None else ", ".join(named)
+    free = not given["quiet"] and given["json"] != STDOUT
+    same: tuple[str, ...] = ("filter", "promiscuous", "backend", "follow", "user", "count")
+    same += ("write", "write_files", "csv", "parquet", "json", "fail_on", "quiet")
+    duration, most = given["duration"], given["write_size"]
     request = LiveRequest(
-        interfaces=interfaces or [],
-        filter=filter,
-        promiscuous=promiscuous,
-        backend=backend,
-        follow=follow,
-        user=user,
+        interfaces=named,
         duration=None if duration is None else seconds(duration),
-        count=count,
-        write=write,
-        write_size=None if write_size is None else size(write_size),
-        write_files=write_files,
-        csv=csv,
-        parquet=parquet,
-        json=json,
-        fail_on=fail_on,
-        quiet=quiet,
-        watch=watch,
+        write_size=None if most is None else size(most),
+        watch=watch_request(given, source, screen=free),
+        **{name: given[name] for name in same},
     )
+    shape = given["interval"], given["clients"], given["hold"]
     options = Options(
-        payload=payload,
-        show_secrets=show_secrets,
-        keys=tuple(map(str, keys)),
-        follow_keys=bool(keys),
-        **model(interval, clients, hold, not no_keep_alive, not no_alternatives),
+        payload=given["payload"],
+        show_secrets=given["show_secrets"],
+        keys=tuple(map(str, given["keys"])),
+        follow_keys=bool(given["keys"]),
+        **model(*shape, not given["no_keep_alive"], not given["no_alternatives"]),
     )
-    if idle is not None:
-        options = replace(options, max_idle_s=seconds(idle))
+    if given["idle"] is not None:
+        options = replace(options, max_idle_s=seconds(given["idle"]))
     with pipes():
         return run(request, live_options(options))
 

@@ -265,7 +265,7 @@ def test_both_ends_of_a_veth_pair(space: namespaces.Namespace, tmp_path: Path) -
 
 @namespaces.needed
 def test_report_of_what_came_until_the_interrupt(space: namespaces.Namespace) -> None:
-    process = started(space, "lo", "-f", "tcp port 9010")
+    process = started(space, "lo", "--no-screen", "-f", "tcp port 9010")
     space.run(sys.executable, "-c", TALK)
     time.sleep(0.3)
     out, err = ended(process)
@@ -383,7 +383,7 @@ def test_what_is_kept_of_a_pipe(tmp_path: Path) -> None:
 def test_an_interrupt_in_a_pipeline(tmp_path: Path) -> None:
     content = (CAPTURES / "npm-ws-basic.pcap").read_bytes()
     with subprocess.Popen(
-        command("live", "-", "--user", "root"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        command("live", "-", "--no-screen", "--user", "root"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         cwd=ROOT,
     ) as process:  # fmt: skip
         assert process.stdin is not None

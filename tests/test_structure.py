@@ -18,6 +18,8 @@ UNTESTED = {"version.py"}
 
 KERNEL_PARTS = {
     "http/_http2_accounts.py": "http/_http2.py",
+    "findings_http2.py": "findings.py",
+    "findings_tls.py": "findings.py",
     "tcp/_copies.py": "tcp/_assembly.py",
     "tcp/_delivery.py": "tcp/_assembly.py",
     "tcp/_lookup.py": "tcp/_assembly.py",

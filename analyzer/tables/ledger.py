@@ -5,9 +5,10 @@ Knows what each stage counted; adds it up. Used by tables.build when connections
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from analyzer.columns import NULL
 from analyzer.http.events import HttpBatch
@@ -67,16 +68,7 @@ def ledger_rows(
                 websocket[name][row] = getattr(totals, name)
     http = batch.http_bytes[directions].astype(np.int64)
     unparsed = counted["stream_bytes"] - http - sum(websocket.values())
-    tls = np.zeros(count, np.int64)
-    for place, slot in enumerate(batch.ended):
-        session = sessions.get(slot)
-        if session is not None:
-            sizes = [side.tls_bytes for side in session.sides]
-            is_same = session.client_side == client[place]
-            tls[2 * place : 2 * place + 2] = sizes if is_same else sizes[::-1]
-        moved = batch.tls_moved.get(slot)
-        if moved is not None:
-            tls[2 * place : 2 * place + 2] += moved if client[place] == 0 else moved[::-1]
+    tls = _tls_bytes(batch, client.tolist(), sessions)
     # Bytes that http or websocket took for theirs all the same stay theirs.
     tls = np.maximum(np.minimum(tls, unparsed), 0)
     unparsed = unparsed - tls
@@ -91,3 +83,19 @@ def ledger_rows(
         "unparsed_bytes": np.asarray(unparsed, dtype=np.int64),
     }
     return TableRows(LEDGER, values, count)
+
+
+def _tls_bytes(
+    batch: HttpBatch, client: Sequence[int], sessions: Mapping[int, Session]
+) -> npt.NDArray[np.int64]:
+    """Return the bytes of TLS's own, client then server of each slot that ended."""
+    tls = np.zeros(2 * len(batch.ended), np.int64)
+    for place, slot in enumerate(batch.ended):
+        session, moved = sessions.get(slot), batch.tls_moved.get(slot)
+        if session is not None:
+            sizes = [side.tls_bytes for side in session.sides]
+            is_same = session.client_side == client[place]
+            tls[2 * place : 2 * place + 2] = sizes if is_same else sizes[::-1]
+        if moved is not None:
+            tls[2 * place : 2 * place + 2] += moved if client[place] == 0 else moved[::-1]
+    return tls
