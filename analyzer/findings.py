@@ -20,6 +20,21 @@ from analyzer.findings_http2 import HTTP2_STALL as HTTP2_STALL
 from analyzer.findings_http2 import HTTP2_STREAM_LIMIT as HTTP2_STREAM_LIMIT
 from analyzer.findings_http2 import HTTP2_STREAM_RESET as HTTP2_STREAM_RESET
 from analyzer.findings_http2 import HTTP2_WINDOW_EXCEEDED as HTTP2_WINDOW_EXCEEDED
+from analyzer.findings_tls import TLS_ALERT as TLS_ALERT
+from analyzer.findings_tls import TLS_ATTEMPT_LIMIT as TLS_ATTEMPT_LIMIT
+from analyzer.findings_tls import TLS_CANNOT_DECRYPT as TLS_CANNOT_DECRYPT
+from analyzer.findings_tls import TLS_HELD_LIMIT as TLS_HELD_LIMIT
+from analyzer.findings_tls import TLS_HELLO_LIMIT as TLS_HELLO_LIMIT
+from analyzer.findings_tls import TLS_INNER_ALERT as TLS_INNER_ALERT
+from analyzer.findings_tls import TLS_KEY_LOG_LINES as TLS_KEY_LOG_LINES
+from analyzer.findings_tls import TLS_KEYS_INCOMPLETE as TLS_KEYS_INCOMPLETE
+from analyzer.findings_tls import TLS_MALFORMED as TLS_MALFORMED
+from analyzer.findings_tls import TLS_NO_FORWARD_SECRECY as TLS_NO_FORWARD_SECRECY
+from analyzer.findings_tls import TLS_NO_KEYS as TLS_NO_KEYS
+from analyzer.findings_tls import TLS_OLD_VERSION as TLS_OLD_VERSION
+from analyzer.findings_tls import TLS_RECORDS_LOST as TLS_RECORDS_LOST
+from analyzer.findings_tls import TLS_RECORDS_MISSING as TLS_RECORDS_MISSING
+from analyzer.findings_tls import TLS_UNREADABLE as TLS_UNREADABLE
 from analyzer.kinds import BY_ID as BY_ID
 from analyzer.kinds import ERROR, INFO, NOTE, WARNING
 from analyzer.kinds import KINDS as KINDS
@@ -134,6 +149,12 @@ TCP_CONNECTION_LIMIT = _kind(
     "",
     "Connections let go because max_connections were open: {detail}.",
 )
+TCP_IDLE = _kind(
+    "tcp-idle",
+    NOTE,
+    "",
+    "The connection was silent for longer than max_idle_s and was let go: {detail}.",
+)
 TCP_CONNECT_REFUSED = _kind(
     "tcp-connect-refused", WARNING, "RFC 9293 3.5.2", "A connect was refused by {detail}."
 )
@@ -160,81 +181,6 @@ TCP_OUT_OF_WINDOW = _kind(
     NOTE,
     "RFC 9293 3.4",
     "Bytes lie {detail} beyond what was expected, further than any window; they were ignored.",
-)
-
-# --- tls -------------------------------------------------------------------------
-TLS_NO_KEYS = _kind(
-    "tls-no-keys",
-    NOTE,
-    "",
-    "Guessed to be a WebSocket over TLS ({detail}): only its handshake and sizes show. Keys would "
-    "show the frames (--keys FILE): SSLKEYLOGFILE=FILE in the environment of Firefox, Chrome or "
-    "curl; node --tls-keylog=FILE; "
-    "ssl.SSLContext.keylog_filename in Python; tls.Config.KeyLogWriter in Go; the agents "
-    "jSSLKeyLog or extract-tls-secrets (java -javaagent:) in Java.",
-)
-TLS_OLD_VERSION = _kind(
-    "tls-old-version", WARNING, "RFC 8996", "The TLS version is deprecated: {detail}."
-)
-TLS_NO_FORWARD_SECRECY = _kind(
-    "tls-no-forward-secrecy",
-    WARNING,
-    "RFC 9325 4.1",
-    "Whoever gets the server's key, or the shared one, can decrypt this session later: {detail}.",
-)
-TLS_ALERT = _kind("tls-alert", WARNING, "RFC 8446 6.2", "An alert ended the handshake: {detail}.")
-TLS_MALFORMED = _kind(
-    "tls-malformed", WARNING, "RFC 8446 4", "A TLS session cannot be read: {detail}."
-)
-TLS_RECORDS_LOST = _kind(
-    "tls-records-lost",
-    NOTE,
-    "RFC 8446 5.1",
-    "Record boundaries were lost behind bytes that were not captured; records between are not "
-    "counted.",
-)
-TLS_RECORDS_MISSING = _kind(
-    "tls-records-missing",
-    WARNING,
-    "RFC 8446 5.1",
-    "Records were lost with bytes that were not captured ({detail}); decryption went on behind "
-    "them where a tag proved the place.",
-)
-TLS_UNREADABLE = _kind(
-    "tls-unreadable",
-    WARNING,
-    "RFC 8446 5.2",
-    "Records whose authentication tag fits no key in the key log: {detail}.",
-)
-TLS_KEYS_INCOMPLETE = _kind(
-    "tls-keys-incomplete",
-    NOTE,
-    "",
-    "The key log has some keys of this session, not those of {detail}.",
-)
-TLS_CANNOT_DECRYPT = _kind(
-    "tls-cannot-decrypt", WARNING, "", "No key log can decrypt this session: {detail}."
-)
-TLS_INNER_ALERT = _kind(
-    "tls-inner-alert", NOTE, "RFC 8446 6", "An alert was sent, encrypted: {detail}."
-)
-TLS_KEY_LOG_LINES = _kind(
-    "tls-key-log-lines", NOTE, "", "Lines of key logs that cannot be used: {detail}."
-)
-TLS_HELD_LIMIT = _kind(
-    "tls-held-limit",
-    WARNING,
-    "",
-    "A session that waits for keys was given up: {detail} is reached.",
-)
-TLS_HELLO_LIMIT = _kind(
-    "tls-hello-limit", WARNING, "", "A handshake message was given up: {detail} is reached."
-)
-TLS_ATTEMPT_LIMIT = _kind(
-    "tls-attempt-limit",
-    NOTE,
-    "",
-    "Encrypted connections beyond max_encrypted_attempts have no row in handshakes: {detail}.",
 )
 
 # --- http ------------------------------------------------------------------------

@@ -170,6 +170,7 @@ class _Loop:
         self._stop = stop
         self._clock = clock
         self._packets = 0
+        self._fresh = False  # packets came since the last tick
         self._ticked = clock()
         self._end = None if until.seconds is None else self._ticked + until.seconds
 
@@ -222,9 +223,13 @@ class _Loop:
             # Before the analysis, which unmasks in place.
             self._keeper.keep(batch)
         self._pipeline.push(batch)
+        self._fresh = True
 
     def _tick(self, now: float) -> None:
         self._ticked = now
         stats = self._source.stats()
+        if not self._fresh:
+            self._pipeline.tick()
+        self._fresh = False
         for observer in self._observers:
             observer.tick(time.time_ns(), stats)

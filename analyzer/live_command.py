@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 import typer
 
@@ -38,14 +38,26 @@ from analyzer.arguments import (
 )
 from analyzer.command import Quiet, pipes
 from analyzer.errors import OptionError, ReportError
+from analyzer.watch_arguments import (
+    Events,
+    Idle,
+    MaxMetricLabels,
+    Metrics,
+    MetricsLabels,
+    NoScreen,
+    Rotate,
+    RotateKeep,
+    RotateSize,
+    watch_request,
+)
 
 if TYPE_CHECKING:
-    from analyzer.capture.interfaces import Interface
     from analyzer.capture.live import LiveSource
     from analyzer.live import Keeper, Observer
     from analyzer.options import Options
     from analyzer.report.output import Writer
     from analyzer.tables.summary import Summary
+    from analyzer.watch import WatchRequest
 
 OK, FOUND = 0, 1
 STDIN = "-"
@@ -64,12 +76,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-listing = typer.Typer(
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
 
 # --- values ----------------------------------------------------------------------------
 
@@ -123,6 +129,7 @@ class LiveRequest:
     json: str | None
     fail_on: Severity | None
     quiet: bool
+    watch: WatchRequest
 
 
 Interfaces = Annotated[
@@ -214,6 +221,15 @@ def live(
     csv: CsvFolder = None,
     parquet: ParquetFolder = None,
     json: JsonFile = None,
+    rotate: Rotate = None,
+    rotate_size: RotateSize = None,
+    rotate_keep: RotateKeep = 0,
+    events: Events = None,
+    no_screen: NoScreen = False,
+    metrics: Metrics = None,
+    metrics_labels: MetricsLabels = "",
+    max_metric_labels: MaxMetricLabels = 100,
+    idle: Idle = None,
     payload: KeptPayload = "preview",
     show_secrets: ShowSecrets = False,
     keys: Keys = [],  # noqa: B006
@@ -234,7 +250,11 @@ def live(
     2 cannot be done, 130 interrupted twice.
     """
     from analyzer.options import Options
+    from analyzer.watch import live_options
 
+    source = str(follow) if follow is not None else ", ".join(interfaces or [])
+    free = not quiet and json != STDOUT
+    watch = watch_request(locals(), source, screen=free)
     request = LiveRequest(
         interfaces=interfaces or [],
         filter=filter,
@@ -252,6 +272,7 @@ def live(
         json=json,
         fail_on=fail_on,
         quiet=quiet,
+        watch=watch,
     )
     options = Options(
         payload=payload,
@@ -260,8 +281,10 @@ def live(
         follow_keys=bool(keys),
         **model(interval, clients, hold, not no_keep_alive, not no_alternatives),
     )
+    if idle is not None:
+        options = replace(options, max_idle_s=seconds(idle))
     with pipes():
-        return run(request, options)
+        return run(request, live_options(options))
 
 
 def run(request: LiveRequest, options: Options) -> int:
@@ -281,7 +304,10 @@ def run(request: LiveRequest, options: Options) -> int:
         try:
             who = give_up_rights(request)
             try:
-                writers = made(reports(request.csv, request.parquet, request.json))
+                csv, parquet = request.csv, request.parquet
+                if request.watch.rotates:
+                    csv = parquet = None
+                writers = made(reports(csv, parquet, request.json))
                 keeper = _keeper(request, source)
                 watchers = observers(request)
             except ReportError as error:
@@ -296,16 +322,19 @@ def run(request: LiveRequest, options: Options) -> int:
             source, options, writers, watchers, until=until, stop=stop, keeper=keeper
         )
     if not request.quiet and request.json != STDOUT:
-        _print(summary)
+        # Where events take standard output, words have no place there.
+        _print(summary, sys.stderr if request.watch.streams_events else sys.stdout)
     return FOUND if request.fail_on is not None and summary.reaches(request.fail_on) else OK
 
 
 def observers(request: LiveRequest) -> list[Observer]:
-    """Return who watches while it runs; here the words on standard error."""
+    """Return who watches while it runs: what is asked for, and words on standard error."""
     from analyzer.report.notices import Notices
+    from analyzer.watch import build_observers
 
-    del request
-    return [Notices(sys.stderr)]
+    watchers: list[Observer] = [*build_observers(request.watch)]
+    # A screen has a place for them.
+    return watchers if request.watch.has_screen else [*watchers, Notices(sys.stderr)]
 
 
 def opened(request: LiveRequest, options: Options) -> LiveSource:
@@ -348,6 +377,8 @@ def _import_all(request: LiveRequest) -> None:
     """Import what is imported late elsewhere, libraries and what they import late themselves."""
     import importlib
 
+    from analyzer.watch import modules
+
     own = ["pipeline", "report.terminal", "report.layout", "report.notices", "capture.keep"]
     asked = {"csv": request.csv, "parquet": request.parquet, "json": request.json}
     own += [f"report.{name}" for name, value in asked.items() if value is not None]
@@ -355,7 +386,8 @@ def _import_all(request: LiveRequest) -> None:
     if request.csv is not None or request.parquet is not None:
         libraries += ["pyarrow.csv", "pyarrow.compute", "pyarrow.parquet"]
         libraries += ["queue", "concurrent.futures.thread", "multiprocessing"]
-    for name in (*(f"analyzer.{each}" for each in own), *libraries):
+    watched = modules(request.watch)
+    for name in (*(f"analyzer.{each}" for each in own), *libraries, *watched):
         importlib.import_module(name)
 
 
@@ -396,83 +428,16 @@ def _keeper(request: LiveRequest, source: LiveSource) -> Keeper | None:
     )
 
 
-def _print(summary: Summary) -> None:
+def _print(summary: Summary, stream: TextIO) -> None:
     from analyzer.report.layout import make_console
     from analyzer.report.terminal import render
 
-    render(summary, make_console(sys.stdout))
-
-
-# --- interfaces ------------------------------------------------------------------------
-
-
-@listing.command()
-def interfaces(
-    json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
-) -> int:
-    """List the interfaces that packets can be captured on.
-
-    Where standard output is no terminal: JSON.
-    """
-    from analyzer.capture.interfaces import EVERY, listed
-
-    found = [*listed(), EVERY]
-    with pipes():
-        if json or not sys.stdout.isatty():
-            _list_json(found)
-        else:
-            _list(found)
-    return OK
-
-
-def _list_json(found: Sequence[Interface]) -> None:
-    from json import dumps
-
-    rows = [
-        {
-            "name": each.name,
-            "state": "up" if each.up else "down",
-            "link_type": each.link_type,
-            "link": each.kind,
-            "addresses": list(each.addresses),
-            "note": each.note,
-        }
-        for each in found
-    ]
-    sys.stdout.write(dumps({"interfaces": rows}, indent=1) + "\n")
-
-
-def _list(found: Sequence[Interface]) -> None:
-    from analyzer.report.layout import Head, make_console, table
-
-    heads = [
-        Head("interface", "left"),
-        Head("state", "left"),
-        Head("link", "left"),
-        Head("addresses", "left", flexible=True),
-        Head("note", "left"),
-    ]
-    rows = [
-        [
-            each.name,
-            "up" if each.up else "down",
-            each.kind,
-            " ".join(each.addresses),
-            each.note,
-        ]
-        for each in found
-    ]
-    table(make_console(sys.stdout), heads, rows)
+    render(summary, make_console(stream))
 
 
 def run_live(arguments: Sequence[str]) -> int:
     """Run the verb `live`; without arguments it shows its help."""
     return _status(app(list(arguments) or ["--help"], **_called("live")))
-
-
-def run_interfaces(arguments: Sequence[str]) -> int:
-    """Run the verb `interfaces`."""
-    return _status(listing(list(arguments), **_called("interfaces")))
 
 
 def _called(name: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ OverlapPolicy = Literal["first", "last"]
 
 SHORTEST_S, LONGEST_S = 0.001, 86_400.0
 """Of modelled polls: below a millisecond it is no polling, above a day nobody waits."""
+LONGEST_IDLE_S = 10 * 365 * 86_400.0
 MOST_CLIENTS = 100_000_000
 MOST_VALUES = 16
 """Intervals, and numbers of clients, of one analysis: each is rows for each connection."""
@@ -100,6 +101,10 @@ class Options:
     """Two packets alike to the last header byte are one packet captured twice if
     they lie this close together; a true retransmission takes at least a round trip
     and carries another IP identification or TCP timestamp."""
+    max_idle_s: float = 0.0
+    """How long a TCP connection may be silent before it is let go, the oldest first; 0: as
+    long as the capture lasts. For live runs, an hour: half-open connections would stay for
+    ever, while what lives sends pings or keep-alives every few minutes."""
     closed_linger_s: float = 10.0
     """How long a finished connection waits for late packets before its rows leave."""
 
@@ -201,6 +206,9 @@ class Options:
     Random bytes pass as one small valid unmasked header in about 1 of 50 places,
     so three in a row, each ending where the next begins, are 1 in 10^5, and the
     segment boundary rule on top makes it rarer still."""
+    news_wait_s: float = 0.04
+    """How long who watches a live run is not told of a message, for the ACK that completes its
+    cost: Linux sends a delayed ACK after 40 ms. Tables are not changed by it."""
     max_pending_pings: int = 64
     """Pings of one direction that wait for their pong."""
     max_estimated_connections: int = 32
@@ -255,6 +263,9 @@ class Options:
     max_http_groups: int = 4096
     """Groups of deliveries counted at once, for `http_groups`; the row of the one that got an
     exchange longest ago leaves first. At most 30 kB each."""
+    max_samples: int = 262_144
+    """Values kept for each median of the summary; of more, every second, fourth, ... 8 bytes
+    each."""
     max_failed_connects: int = 65_536
     """Failed TCP connects remembered for the handshake table."""
 
@@ -266,6 +277,11 @@ class Options:
         """
         _check("--interval (poll_intervals_s)", self.poll_intervals_s)
         _check("--hold (long_poll_hold_s)", (self.long_poll_hold_s,))
+        if not 0 <= self.max_idle_s <= LONGEST_IDLE_S:
+            raise OptionError(
+                f"--idle (max_idle_s) takes seconds from 0 to {LONGEST_IDLE_S:.0f}, "
+                f"not {self.max_idle_s}"
+            )
         if len(self.clients) > MOST_VALUES or any(
             not isinstance(each, int) or not 0 < each <= MOST_CLIENTS for each in self.clients
         ):

@@ -9,10 +9,12 @@ command line and by the Python API.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Sequence
 from os import PathLike
 from typing import BinaryIO
 
+from analyzer.alternatives.polls import PollHeads
 from analyzer.alternatives.stage import AlternativesStage
 from analyzer.capture.records import RecordBatch
 from analyzer.capture.source import open_capture
@@ -21,8 +23,11 @@ from analyzer.http.transactions import HttpStage
 from analyzer.options import Options
 from analyzer.packets.decode import PacketDecoder
 from analyzer.packets.segments import SegmentBatch
+from analyzer.report.observer import Observer
 from analyzer.report.output import Writer
 from analyzer.tables.build import TableBuilder
+from analyzer.tables.news import News
+from analyzer.tables.running import Snapshot, ledger_so_far
 from analyzer.tables.schema import TableRows
 from analyzer.tables.summary import Summary
 from analyzer.tcp.bytestream import StreamBatch
@@ -49,7 +54,7 @@ class Pipeline:
         self, options: Options, writers: Sequence[Writer], only: Collection[int] | None = None
     ) -> None:
         self._writers = writers
-        self.summary = Summary()
+        self.summary = Summary(max_samples=options.max_samples)
         self._packets = PacketDecoder(options)
         self._tcp = Reassembler(options)
         self._ring, follower = _keys(options)
@@ -58,10 +63,48 @@ class Pipeline:
         self._websocket = WebSocketStage(options)
         self._tables = TableBuilder(options)
         self._alternatives = AlternativesStage(options, only) if options.alternatives else None
+        self._observers = [writer for writer in writers if isinstance(writer, Observer)]
+        self._news = News(options, self._websocket) if self._observers else None
+        self._polls = PollHeads(options)
+        self._pushed = time.monotonic_ns()
+        for observer in self._observers:
+            observer.attach(self.snapshot)
 
     def push(self, records: RecordBatch) -> None:
         """Analyse one batch of captured packets."""
         self._take_segments(self._packets.push(records))
+        self._pushed = time.monotonic_ns()
+
+    def tick(self, now: int | None = None) -> None:
+        """Let time pass without packets: what waits for the clock alone is settled.
+
+        Args:
+            now: ns since 1970 by the clock of the capture; default what that must show, by
+                the time that passed since the last batch.
+        """
+        last = self.summary.capture.last_time
+        if now is None and last != NULL:
+            now = last + time.monotonic_ns() - self._pushed
+        if now is not None:
+            self._take_stream(self._tcp.tick(now), now=now)
+
+    def snapshot(self) -> Snapshot:
+        """Return how the run stands, for those who watch it."""
+        held = {
+            "packets": self._packets.held_bytes,
+            "tcp": self._tcp.held_bytes,
+            "tls": self._tls.held_bytes,
+            "http": self._http.held_bytes,
+            "websocket": self._websocket.held_bytes,
+        }
+        return Snapshot(
+            tcp_connections=self._tcp.tracked,
+            connections=len(self._websocket.open_connections),
+            ledger=ledger_so_far(self._tcp, self._http, self._websocket, self.summary.ledger),
+            held_bytes=held,
+            let_go=self._tcp.let_go,
+            poll_heads=self._polls.means,
+        )
 
     def finish(self) -> Summary:
         """Settle what is open at the end of the capture; return the summary."""
@@ -84,11 +127,19 @@ class Pipeline:
         self._tables.add_findings(segments.findings)
         self._take_stream(self._tcp.push(segments))
 
-    def _take_stream(self, stream: StreamBatch, *, last: bool = False) -> None:
+    def _take_stream(
+        self, stream: StreamBatch, *, last: bool = False, now: int | None = None
+    ) -> None:
         self.summary.capture.tcp_connections += len(stream.opened)
         tls = self._tls.push(stream)
         http = self._http.push(tls.stream, last=last)
         websocket = self._websocket.push(http)
+        if self._news is not None:
+            now = self.summary.capture.last_time if now is None else now
+            for rows in self._news.push(websocket, tls, now):
+                for observer in self._observers:
+                    observer.news(rows)
+            self._polls.push(websocket.opened)
         self._deliver(self._tables.push(websocket, tls))
         if self._alternatives is not None:
             self._deliver(self._alternatives.push(websocket, tls))

@@ -126,7 +126,7 @@ def _run_live(arguments: Sequence[str]) -> int:
 
 
 def _run_interfaces(arguments: Sequence[str]) -> int:
-    from analyzer.live_command import run_interfaces
+    from analyzer.interfaces_command import run_interfaces
 
     return run_interfaces(arguments)
 

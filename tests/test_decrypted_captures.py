@@ -111,7 +111,8 @@ def test_the_ledger_ties_out(name):
     assert (ledger[parts] >= 0).all(axis=None)
     sessions = tables.tls_sessions
     read = ledger[ledger["tcp_stream"].isin(sessions.loc[sessions["decrypted"], "tcp_stream"])]
-    if name != "tls13-early-data.pcap":  # one server rejects early data: nobody reads it
+    # One server rejects early data, and one connection ends amid a record: nobody reads these.
+    if name not in ("tls13-early-data.pcap", "tls-failed.pcap"):
         assert (read["unparsed_bytes"] == 0).all()
     assert (read["tls_bytes"] > 0).all()
 

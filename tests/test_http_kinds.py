@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from dataclasses import replace
 from functools import cache
 from operator import itemgetter
 from pathlib import Path
@@ -48,6 +49,8 @@ LOGGED = sorted(
     path.stem
     for path in (CAPTURES / "logs").glob("*.jsonl")
     if any('"event": "exchange"' in line for line in path.read_text().splitlines())
+    # Within TLS the http stage sees nothing by itself.
+    and not (CAPTURES / f"{path.stem}.keys").exists()
 )
 
 
@@ -71,13 +74,19 @@ def test_kinds_are_what_the_server_says(name):
     found = Counter(
         (port_of(each), each.method, each.path.partition("?")[0], each.status, each.kind)
         for each in exchanges(name)
+        if each.http_version != "2"
     )
     assert found == expected
 
 
 @pytest.mark.parametrize("name", LOGGED)
 def test_cuts_of_the_input_change_nothing(name):
-    assert exchanges(name, 700) == exchanges(name)
+    small, whole = (
+        # Which slot the stage gives a connection depends on when another one left it.
+        [replace(each, slot=0) for each in exchanges(name, size)]
+        for size in (700, 1 << 20)
+    )
+    assert small == whole
 
 
 # --- the chats: each line that a member got

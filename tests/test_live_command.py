@@ -102,6 +102,12 @@ def ended(process: subprocess.Popen[str], *numbers: int) -> tuple[str, str]:
     return process.communicate(timeout=60)
 
 
+def catches_up(theirs: Path, own: Path) -> None:
+    """Wait for tcpdump, which throws away what it has not read when it is told to end."""
+    count = len(captures.packets_of(open_capture(own)))
+    namespaces.wait_for(lambda: len(captures.packets_of(open_capture(theirs))) >= count)
+
+
 def tables(folder: Path) -> dict[str, list[list[str]]]:
     found = {}
     for table in TABLES:
@@ -141,7 +147,7 @@ def test_same_answer_as_of_the_file_that_tcpdump_wrote(
         pytest.importorskip(backend)
     theirs, kept = tmp_path / "tcpdump.pcap", tmp_path / "kept.pcapng"
     tcpdump = subprocess.Popen(
-        space.command("tcpdump", "-i", "lo", "-U", "--immediate-mode", "-B", "16384", "-Z", "root",
+        space.command("tcpdump", "-i", "lo", "-U", "-B", "65536", "-Z", "root",
                       "--time-stamp-precision=nano", "-w", theirs, "tcp"),
         stderr=subprocess.PIPE,
     )  # fmt: skip
@@ -160,6 +166,7 @@ def test_same_answer_as_of_the_file_that_tcpdump_wrote(
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 0
+    catches_up(theirs, kept)
     tcpdump.send_signal(signal.SIGINT)
     tcpdump.communicate(timeout=20)
     live, file = tmp_path / "live", analysed(theirs, tmp_path / "file")
@@ -205,6 +212,55 @@ def test_same_answer_for_a_capture_replayed_onto_a_veth(
     live = without_times(folder)
     for table in ("connections", "frames", "pings", "ledger"):
         assert live[table] == file[table], table
+
+
+@namespaces.needed
+def test_any_is_what_tcpdump_makes_of_it(space: namespaces.Namespace, tmp_path: Path) -> None:
+    if shutil.which("tcpdump") is None:
+        pytest.skip("tcpdump is not installed")
+    theirs, kept = tmp_path / "tcpdump.pcap", tmp_path / "kept.pcapng"
+    tcpdump = subprocess.Popen(
+        space.command("tcpdump", "-i", "any", "-y", "LINUX_SLL2", "-U", "-B", "65536",
+                      "-Z", "root", "-w", theirs, "tcp"),
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    space.processes.append(tcpdump)
+    assert tcpdump.stderr is not None
+    assert any(b"listening" in line for line in tcpdump.stderr)
+    process = started(space, "any", "-q", "--user", "root", "--write", kept)
+    # tcpdump's socket is there as well, so that it says nothing.
+    namespaces.wait_for(kept.exists)
+    time.sleep(0.2)
+    space.run(sys.executable, "-c", TALK)
+    time.sleep(0.5)
+    assert ended(process) == ("", "")
+    catches_up(theirs, kept)
+    tcpdump.send_signal(signal.SIGINT)
+    tcpdump.communicate(timeout=20)
+    own, other = (captures.packets_of(open_capture(path)) for path in (kept, theirs))
+    assert [packet[1:] for packet in own] == [packet[1:] for packet in other]
+
+
+@namespaces.needed
+def test_both_ends_of_a_veth_pair(space: namespaces.Namespace, tmp_path: Path) -> None:
+    space.veth()
+    kept = tmp_path / "kept.pcapng"
+    process = started(space, "in0", "out0", "-f", "", "-q", "--user", "root", "--write", kept,
+                      "--count", "21")  # fmt: skip
+    namespaces.wait_for(kept.exists)  # so are both sockets
+    frames = [b"frame number %04d, long enough for a header" % number for number in range(12)]
+    with space.entered():
+        namespaces.send("out0", frames)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (0, "", "")
+    found = captures.packets_of(open_capture(kept))
+    assert len(found) == 21
+    assert {packet.payload for packet in found} <= set(frames)
+    times = [packet.time for packet in found]
+    assert times == sorted(times)
+    data = kept.read_bytes()
+    assert b"in0" in data
+    assert b"out0" in data
 
 
 @namespaces.needed
@@ -256,7 +312,9 @@ def test_a_folder_that_the_user_may_not_write_to(
 @namespaces.needed
 def test_a_second_interrupt_ends_at_once(space: namespaces.Namespace, tmp_path: Path) -> None:
     process = started(space, "lo", "--csv", tmp_path / "c", "--user", "root")
-    namespaces.wait_for(lambda: (tmp_path / "c").exists())
+    # All files of the report are open.
+    namespaces.wait_for(lambda: len(list(tmp_path.glob("c/.*"))) == len(TABLES))
+    time.sleep(0.5)
     process.send_signal(signal.SIGSTOP)  # both signals are there when it looks
     process.send_signal(signal.SIGTERM)
     process.send_signal(signal.SIGINT)

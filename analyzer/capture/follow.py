@@ -178,6 +178,7 @@ class Followed(_Source):
         self._head = b""
         self._position = 0
         self._given_up = False
+        self._complained = False
         self._first = True
         try:
             self._file = cast(BinaryIO, path.open("rb", buffering=0))
@@ -265,8 +266,11 @@ class Followed(_Source):
                 return batch
             try:
                 file = cast(BinaryIO, self._path.open("rb", buffering=0))
-            except OSError:
+            except FileNotFoundError:
                 return None
+            except OSError as error:
+                return self._unreadable(error)
+            self._complained = False
             self._file.close()
             self._file = file
             why = "another took its name"
@@ -275,3 +279,11 @@ class Followed(_Source):
         last.findings.append(Finding(CAPTURE_REPLACED, detail=f"{self._path}: {why}"))
         self._reader, self._head, self._position, self._given_up = None, b"", 0, False
         return last
+
+    def _unreadable(self, error: OSError) -> RecordBatch | None:
+        """Say once that the new file may not be read; it is tried again."""
+        if self._complained:
+            return None
+        self._complained = True
+        detail = f"{self._path}: {error.strerror or error}"
+        return RecordBatch(findings=[Finding(CAPTURE_UNREADABLE, detail=detail)])

@@ -180,7 +180,7 @@ class PacketFiles:
         of_row = getattr(batch, "interfaces", None)
         keys = batch.rows["link_type"].astype(np.int64)
         if of_row is not None:
-            keys += of_row.astype(np.int64) * _INTERFACES_PER_ROW
+            keys += of_row[: len(keys)].astype(np.int64) * _INTERFACES_PER_ROW
         unique, places = np.unique(keys, return_inverse=True)
         numbers = np.array([self._number(int(key)) for key in unique], np.uint32)
         return numbers[places]

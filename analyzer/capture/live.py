@@ -19,9 +19,10 @@ import numpy as np
 from analyzer.capture import interfaces
 from analyzer.capture.filters import DEFAULT_FILTER
 from analyzer.capture.interfaces import ANY, Interface
+from analyzer.capture.merging import LiveBatch, Merger
 from analyzer.capture.privileges import not_permitted
-from analyzer.capture.records import RECORD, RecordBatch
-from analyzer.columns import NULL, Bytes
+from analyzer.capture.records import RecordBatch
+from analyzer.columns import NULL
 from analyzer.errors import CaptureAccessError, OptionError
 from analyzer.findings import (
     CAPTURE_CLOCK,
@@ -38,6 +39,8 @@ STEP_BACK_NS = 500_000_000
 """Packets of two processors or interfaces are out of order by milliseconds; a clock that was
 set differs by more."""
 _RETRY_S = 0.25
+_HOLD_BLOCKS = 2
+"""A block of one interface may be handed over so many of its times later than another's."""
 _SETTLE_BLOCKS = 3
 """When capturing ends, blocks that the kernel still fills come within so many of its times."""
 
@@ -121,17 +124,6 @@ class Handle(Protocol):
 
 
 @dataclass(slots=True)
-class LiveBatch(RecordBatch):
-    """A batch of several interfaces.
-
-    Attributes:
-        interfaces: of each row, its index in LiveSource.names; None: all 0.
-    """
-
-    interfaces: Bytes | None = None
-
-
-@dataclass(slots=True)
 class _Drops:
     """What of the drops has been told."""
 
@@ -151,8 +143,7 @@ class _Drops:
 class LiveCapture:
     """Captures on one or several interfaces (LiveSource).
 
-    Packets of several interfaces come in the order of their times, as far as they were
-    handed over together.
+    Packets of several interfaces come in the order of their times.
 
     Args:
         handles: open interfaces.
@@ -170,11 +161,14 @@ class LiveCapture:
     _drops: _Drops = field(default_factory=_Drops)
     _findings: list[Finding] = field(default_factory=list)
     _stop_at: float | None = None
+    _merger: Merger | None = None
 
     def __post_init__(self) -> None:
         """Listen to all handles."""
         self.names = [each.interface.name for each in self.handles]
         self.link_types = [each.interface.link_type for each in self.handles]
+        if len(self.handles) > 1:
+            self._merger = Merger(_HOLD_BLOCKS * self.options.live_block_ms * 1_000_000)
         for number, each in enumerate(self.handles):
             self._poll.register(each.fileno(), select.POLLIN)
             if not each.up:
@@ -191,7 +185,10 @@ class LiveCapture:
             self._wait(timeout_s)
         self._look_after()
         made = [(n, each.read(self._packets)) for n, each in enumerate(self.handles)]
-        batch = _merged([(n, each) for n, each in made if len(each.rows)], self._packets)
+        for number, each in enumerate(self.handles):
+            if not each.up:
+                self._went_down(number)
+        batch = self._in_order([(n, each) for n, each in made if len(each.rows)])
         self._packets += len(batch.rows)
         if len(batch.rows):
             self._check_clock(batch)
@@ -223,19 +220,30 @@ class LiveCapture:
         for each in self.handles:
             each.close()
 
+    def _in_order(self, made: list[tuple[int, RecordBatch]]) -> LiveBatch:
+        if self._merger is not None:
+            last = self._stop_at is not None and not made
+            return self._merger.push(made, self._packets, last=last)
+        if not made:
+            return LiveBatch()
+        ((_, one),) = made
+        return LiveBatch(one.rows, one.data, one.used)
+
     def _wait(self, timeout_s: float) -> None:
+        if self._merger is not None and self._merger.holding:
+            timeout_s = min(timeout_s, self.options.live_block_ms / 1000)
         numbers = {each.fileno(): number for number, each in enumerate(self.handles)}
         for descriptor, events in self._poll.poll(max(0, round(timeout_s * 1000))):
             number = numbers[descriptor]
             if events & ~select.POLLIN:
                 self.handles[number].failed()
-                if not self.handles[number].up:
-                    self._went_down(number)
 
     def _went_down(self, number: int) -> None:
         if number not in self._down:
             now = time.monotonic()
             self._down[number] = now, now
+            # Else its error would be told without end.
+            self._poll.unregister(self.handles[number].fileno())
             self._findings.append(Finding(CAPTURE_INTERFACE_DOWN, detail=self.names[number]))
 
     def _look_after(self) -> None:
@@ -247,6 +255,7 @@ class LiveCapture:
             self._down[number] = since, now
             if self.handles[number].retry():
                 del self._down[number]
+                self._poll.register(self.handles[number].fileno(), select.POLLIN)
                 detail = f"{self.names[number]}, after {now - since:.1f} s"
                 self._findings.append(Finding(CAPTURE_INTERFACE_UP, detail=detail))
 
@@ -275,32 +284,6 @@ class LiveCapture:
         findings = [*self._findings, *([] if last is None else [last])]
         self._findings = []
         return LiveBatch(findings=findings) if findings else None
-
-
-def _merged(made: Sequence[tuple[int, RecordBatch]], packets: int) -> LiveBatch:
-    """Return batches of several interfaces as one, in the order of time."""
-    if len(made) <= 1:
-        if not made:
-            return LiveBatch()
-        number, one = made[0]
-        interfaces = np.full(len(one.rows), number, np.uint8) if number else None
-        return LiveBatch(one.rows, one.data, one.used, interfaces=interfaces)
-    used = sum(each.used for _, each in made)
-    data = np.empty(used + used // 4, np.uint8)
-    rows = np.empty(sum(len(each.rows) for _, each in made), RECORD)
-    interfaces = np.empty(len(rows), np.uint8)
-    begin = row = 0
-    for number, each in made:
-        data[begin : begin + each.used] = each.data[: each.used]
-        part = rows[row : row + len(each.rows)]
-        part[:] = each.rows
-        part["start"] += begin
-        interfaces[row : row + len(part)] = number
-        begin, row = begin + each.used, row + len(part)
-    order = np.argsort(rows["time"], kind="stable")
-    rows = rows[order]
-    rows["packet"] = np.arange(packets + 1, packets + 1 + len(rows))
-    return LiveBatch(rows, data, used, interfaces=interfaces[order])
 
 
 def open_live(

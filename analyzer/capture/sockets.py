@@ -275,6 +275,19 @@ class PcapySocket:
         self._pcap.close()
 
 
+def others() -> list[Interface]:
+    """Return the interfaces where there is no netlink to list them, as libpcap names them.
+
+    Raises:
+        OptionError: pcapy-ng is not installed.
+    """
+    try:
+        import pcapy
+    except ImportError as error:
+        raise _not_there("pcapy-ng", "pcapy") from error
+    return [Interface(name, kind="") for name in pcapy.findalldevs()]
+
+
 def _refused(name: str, reason: str) -> CaptureAccessError | PermissionError:
     if "permission" in reason.lower() or "not permitted" in reason.lower():
         return PermissionError(errno.EPERM, reason)

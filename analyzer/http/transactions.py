@@ -88,6 +88,15 @@ class HttpStage:
             results.streams,
         )
 
+    def bytes_so_far(self, directions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the bytes of HTTP in directions of open connections."""
+        return self._results.http_bytes.take(directions)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of unfinished heads, of rows held back with them, and of bodies."""
+        return self._held + self._results.store.kept
+
     def _block(self, batch: StreamBatch, begin: int, end: int) -> int:
         """Look at rows `begin` to `end`; return where to go on."""
         results = self._results

@@ -62,6 +62,11 @@ class PacketDecoder:
         self._cut = Tally()
         self._link_types: dict[int, Tally] = {}
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of fragments that wait for others."""
+        return self._joiner.held_bytes
+
     def push(self, records: RecordBatch) -> SegmentBatch:
         """Decode one batch of packets.
 

@@ -165,6 +165,11 @@ class Joiner:
         self.limited = Tally()
         self.malformed = Tally()
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes on the wire of the fragments that wait for others."""
+        return sum(datagram.original for datagram in self._waiting.values())
+
     def add(self, fragment: Fragment, data: Bytes) -> Joined | None:
         """Take a fragment.
 

@@ -121,7 +121,7 @@ class PendingFolder:
         try:
             for name in names:
                 self.files[name] = PendingFile(folder / name)
-        except ReportError:
+        except BaseException:  # an interrupt among them
             self.discard()
             raise
 

@@ -74,7 +74,10 @@ class TableBuilder:
         stream = http.stream
         if tls is not None:
             self._note_secured(http, tls)
-        out = [_frame_rows(batch.frames), _message_rows(batch, self._options)]
+        out = [
+            _frame_rows(batch.frames),
+            message_rows(batch.messages, batch.previews, self._options, final=True),
+        ]
         for opened in batch.opened:
             self._client_sides[opened.slot] = opened.client_side
             self._log.opened(opened.slot, opened.connection)
@@ -213,56 +216,13 @@ class TableBuilder:
     def _connection_rows(self, batch: WebSocketBatch, wire: Mapping[int, int]) -> TableRows:
         stream = batch.http.stream
         rows = [
-            self._connection_cells(
-                *(ended, stream.connection(ended.slot), wire[ended.slot]),
-                batch.http.streams.get(ended.slot, NULL),
+            connection_cells(
+                *(ended, stream.connection(ended.slot), wire[ended.slot], self._options),
+                http2_stream=batch.http.streams.get(ended.slot, NULL),
             )
             for ended in sorted(batch.ended, key=lambda item: item.connection)
         ]
         return TableRows(CONNECTIONS, columns_of(CONNECTIONS.columns, rows), len(rows))
-
-    def _connection_cells(
-        self, ended: WebSocketConnection, tcp: Connection, wire_bytes: int, http2_stream: int
-    ) -> tuple[object, ...]:
-        detail = ended.handshake
-        endpoints = Endpoints.of(tcp, ended.client_side)
-        close = ended.first_close
-        opened, closed = ended.opened_at, ended.closed_at
-        client, server = ended.totals
-        return (
-            ended.connection,
-            tcp.tcp_stream,
-            http2_stream,
-            SCHEMES.index(detail.scheme if detail else "ws"),
-            detail.http_version if detail else None,
-            endpoints.client_ip,
-            endpoints.client_port,
-            endpoints.server_ip,
-            endpoints.server_port,
-            detail.host if detail else None,
-            self._hidden(hide_query, detail.path) if detail else None,
-            self._hidden(hide_subprotocols, detail.subprotocol) if detail else None,
-            detail.extensions_text if detail else None,
-            opened,
-            closed,
-            NULL if NULL in (opened, closed) else closed - opened,
-            int(detail is not None and detail.outcome != "cut"),
-            client.frames,
-            server.frames,
-            client.messages,
-            server.messages,
-            client.payload_bytes,
-            server.payload_bytes,
-            wire_bytes,
-            CLOSE_KINDS.index(ended.close_kind),
-            NULL if close is None or close.code is None else close.code,
-            (close.reason or None) if close else None,
-            -1 if ended.closed_by is None else ended.closed_by,
-            ended.lost_bytes,
-        )
-
-    def _hidden(self, hide: Callable[[str], str], value: str | None) -> str | None:
-        return value if value is None or self._options.show_secrets else hide(value)
 
     def _http_rows(self, http: HttpBatch) -> TableRows:
         rows = [
@@ -283,7 +243,7 @@ class TableBuilder:
             exchange.exchange,
             exchange.method,
             exchange.host,
-            self._hidden(hide_query, exchange.path),
+            _hidden(hide_query, exchange.path, self._options),
             NULL if exchange.status is None else exchange.status,
             HTTP_KINDS.index(exchange.kind),
             exchange.request_header_bytes,
@@ -300,6 +260,57 @@ class TableBuilder:
             int(exchange.empty) if is_answered and exchange.complete else -1,
             NULL if exchange.http2_stream is None else exchange.http2_stream,
         )
+
+
+def connection_cells(
+    ended: WebSocketConnection,
+    tcp: Connection,
+    wire_bytes: int,
+    options: Options,
+    *,
+    http2_stream: int = NULL,
+) -> tuple[object, ...]:
+    """Return the cells of a row of `connections`."""
+    detail = ended.handshake
+    endpoints = Endpoints.of(tcp, ended.client_side)
+    close = ended.first_close
+    opened, closed = ended.opened_at, ended.closed_at
+    client, server = ended.totals
+    return (
+        ended.connection,
+        tcp.tcp_stream,
+        http2_stream,
+        SCHEMES.index(detail.scheme if detail else "ws"),
+        detail.http_version if detail else None,
+        endpoints.client_ip,
+        endpoints.client_port,
+        endpoints.server_ip,
+        endpoints.server_port,
+        detail.host if detail else None,
+        _hidden(hide_query, detail.path, options) if detail else None,
+        _hidden(hide_subprotocols, detail.subprotocol, options) if detail else None,
+        detail.extensions_text if detail else None,
+        opened,
+        closed,
+        NULL if NULL in (opened, closed) else closed - opened,
+        int(detail is not None and detail.outcome != "cut"),
+        client.frames,
+        server.frames,
+        client.messages,
+        server.messages,
+        client.payload_bytes,
+        server.payload_bytes,
+        wire_bytes,
+        CLOSE_KINDS.index(ended.close_kind),
+        NULL if close is None or close.code is None else close.code,
+        (close.reason or None) if close else None,
+        -1 if ended.closed_by is None else ended.closed_by,
+        ended.lost_bytes,
+    )
+
+
+def _hidden(hide: Callable[[str], str], value: str | None, options: Options) -> str | None:
+    return value if value is None or options.show_secrets else hide(value)
 
 
 class LazyColumns(Mapping[str, Values]):
@@ -371,9 +382,17 @@ _COSTS = (
 )
 
 
-def _message_rows(batch: WebSocketBatch, options: Options) -> TableRows:
-    """Return the rows of `messages` over dtype MESSAGE."""
-    rows = batch.messages
+def message_rows(
+    rows: Rows, payloads: Sequence[bytes | None], options: Options, *, final: bool
+) -> TableRows:
+    """Return the rows of `messages`.
+
+    Args:
+        rows: dtype MESSAGE.
+        payloads: of each, as much as is kept; empty where none is.
+        options: how much of it is shown.
+        final: whether the costs are known; else what may still grow is null.
+    """
     count = len(rows)
 
     def wire() -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -394,7 +413,7 @@ def _message_rows(batch: WebSocketBatch, options: Options) -> TableRows:
             *("packet_first", "packet_last", "time_first", "time_last"),
         )
     }
-    previews = Previews(batch.previews, rows, options)
+    previews = Previews(payloads, rows, options)
     makers |= {
         "direction": _small(rows, "sender"),
         "type": lambda: (rows["opcode"] - 1).astype(np.int8),
@@ -404,11 +423,21 @@ def _message_rows(batch: WebSocketBatch, options: Options) -> TableRows:
         "delivery_us": lambda: _between(rows["time_first"], rows["time_last"]),
         "stall_us": _whole(rows, "stall"),
         "payload_preview": lambda: previews,
-        "payload": lambda: batch.previews if batch.has_payload else [None] * count,
+        "payload": lambda: payloads if options.payload == "full" else [None] * count,
         "deflate_saved_bytes": lambda: _saved(rows),
         "deflate_estimate_bytes": _whole(rows, "estimate"),
     }
+    if not final:
+        makers |= dict.fromkeys(_UNTIL_ACKNOWLEDGED, lambda: np.full(count, NULL, np.int64))
+        makers["overhead_ratio"] = lambda: np.full(count, np.nan)
     return TableRows(MESSAGES, LazyColumns(makers), count)
+
+
+_UNTIL_ACKNOWLEDGED = (
+    *("packet_header_bytes", "ack_bytes", "retransmitted_bytes"),
+    "wire_bytes",
+)
+"""Columns of a message that may grow until it is acknowledged."""
 
 
 def _saved(rows: Rows) -> npt.NDArray[np.int64]:

@@ -23,6 +23,8 @@ from analyzer.tables.schema import LEDGER_PARTS, TableRows
 
 MAX_SAMPLES = 1 << 18
 """Values kept for a median; of more, every second, fourth, ... is kept."""
+_MAX_PIECES = 256
+"""Arrays of them, before they are joined."""
 MAX_CONNECTIONS = 1000
 """Connections kept for the table of those that cost most."""
 MAX_WAITING = 65_536
@@ -72,11 +74,12 @@ class Capture:
 class Samples:
     """Values of which median, 95th percentile and maximum are wanted; in ns.
 
-    The first MAX_SAMPLES are all kept; beyond that every n-th in order of arrival, so
+    The first `most` are all kept; beyond that every n-th in order of arrival, so
     that the result depends on the values alone and not on how they were batched.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MAX_SAMPLES) -> None:
+        self._most = max(2, most)
         self.count = 0
         self.worst = 0
         self.worst_of = NULL
@@ -86,8 +89,8 @@ class Samples:
 
     def add(self, values: npt.NDArray[np.int64], owners: npt.NDArray[np.int64]) -> None:
         """Add `values`, without nulls; `owners` are the ids of their connections."""
-        for start in range(0, len(values), MAX_SAMPLES):
-            self._add(values[start : start + MAX_SAMPLES], owners[start : start + MAX_SAMPLES])
+        for start in range(0, len(values), self._most):
+            self._add(values[start : start + self._most], owners[start : start + self._most])
 
     def _add(self, values: npt.NDArray[np.int64], owners: npt.NDArray[np.int64]) -> None:
         if not len(values):
@@ -99,7 +102,10 @@ class Samples:
         self.count += len(values)
         self._kept.append(kept)
         self._kept_count += len(kept)
-        while self._kept_count > MAX_SAMPLES:
+        if len(self._kept) > _MAX_PIECES:
+            # An array takes a hundred bytes beside its values, and they may come one by one.
+            self._kept = [np.concatenate(self._kept)]
+        while self._kept_count > self._most:
             self._kept = [np.concatenate(self._kept)[::2]]
             self._kept_count = len(self._kept[0])
             self._step *= 2
@@ -151,6 +157,7 @@ class Summary:
 
     Attributes:
         capture: what was read.
+        max_samples: values kept for each median.
         rows: rows by table name.
         outcomes: handshakes by outcome; refusals: by outcome_reason.
         phases: samples (ns) of accepted handshakes, by column of PHASES; of encrypted ones
@@ -171,10 +178,11 @@ class Summary:
     """
 
     capture: Capture = field(default_factory=Capture)
+    max_samples: int = MAX_SAMPLES
     rows: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
-    phases: dict[str, Samples] = field(default_factory=lambda: {name: Samples() for name in PHASES})
+    phases: dict[str, Samples] = field(init=False)
     messages: list[Counter[str]] = field(default_factory=_direction_counts)
     compression: Counter[str] = field(default_factory=Counter)
     deflate: Counter[str] = field(default_factory=Counter)
@@ -183,7 +191,7 @@ class Summary:
     close_kinds: Counter[str] = field(default_factory=Counter)
     close_codes: Counter[int] = field(default_factory=Counter)
     closers: Counter[tuple[str, str]] = field(default_factory=Counter)
-    pings: Samples = field(default_factory=Samples)
+    pings: Samples = field(init=False)
     pings_sent: list[int] = field(default_factory=lambda: [0, 0])
     stalled: Counter[str] = field(default_factory=Counter)
     findings: dict[str, FindingCount] = field(default_factory=dict)
@@ -194,6 +202,11 @@ class Summary:
     _costly: list[tuple[int, int]] = field(default_factory=list)
     _lines: dict[int, ConnectionLine] = field(default_factory=dict)
     _waiting: dict[int, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Make what samples are kept in."""
+        self.phases = {name: Samples(self.max_samples) for name in PHASES}
+        self.pings = Samples(self.max_samples)
 
     def add(self, rows: TableRows) -> None:
         """Take some complete rows of a table."""

@@ -58,6 +58,9 @@ _END_CLOSED = cython.declare(cython.int, bytestream.END_CLOSED)
 _END_CAPTURE = cython.declare(cython.int, bytestream.END_CAPTURE)
 _MAX_WINDOW = cython.declare(cython.longlong, sequence.MAX_WINDOW)
 _BLOCK = cython.declare(cython.Py_ssize_t, connections.BLOCK)
+_SET_BACK = cython.declare(cython.longlong, connections.SET_BACK_NS)
+_COUNTED = connections.COUNT.names or ()
+_BY_SLOT = ("slots", "tracks", "counts", "rares", "links", "sums")
 
 
 @cython.cclass
@@ -95,6 +98,14 @@ class Assembler(Lifecycle):
                 self._segment(i, self.hashes[i - begin])
             begin = end
 
+    def advance(self, now: cython.longlong) -> None:
+        """No packet came until `now`: do what is due. Before the first packet, nothing is."""
+        if self.clock == _NULL or now <= self.clock:
+            return
+        if self.due <= now:
+            self._tick(now)
+        self.clock = now
+
     def end_all(self) -> None:
         """End every connection, in order of tcp_stream: the capture is over."""
         for stream in sorted(self.open_streams):
@@ -125,6 +136,21 @@ class Assembler(Lifecycle):
         chunks: Rows = self.arrays["chunks"]
         return chunks[: self.row_count] if name == "chunks" else self._used(name)
 
+    def counts_so_far(self, name: str, directions: Any) -> Any:
+        """Return what was counted of open directions: a column of COUNT, else of DIRECTION."""
+        rows: Rows = self.arrays["counts" if name in _COUNTED else "sums"]
+        return rows[name].take(directions)
+
+    def tracked(self) -> tuple[int, int, int]:
+        """Return connections not ended, bytes held for their turn, and bytes of state in use."""
+        state = sum(self._used(name).nbytes for name in _BY_SLOT) + self.table.nbytes
+        rings = self.arena.nbytes + self.recents.nbytes + self.pieces.nbytes
+        return len(self.open_streams), self.held_total, state + rings
+
+    def let_go(self) -> dict[str, int]:
+        """Return how many connections were let go, by why."""
+        return {"idle": self.idle_count, "limit": self.evicted_count}
+
     def opened_slots(self) -> list[int]:
         """Return the slots of the connections that appeared in this batch."""
         opened: list[int] = self.opened
@@ -153,6 +179,8 @@ class Assembler(Lifecycle):
         if now != _NULL:
             if self.due <= now:
                 self._tick(now)
+            elif now < self.clock and self.clock > now + _SET_BACK:
+                self._set_back(now)
             self.clock = now
         self.hashed = hashed
         s = self._find(i, hashed)

@@ -44,6 +44,8 @@ _END_EVICTED = cython.declare(cython.int, bytestream.END_EVICTED)
 _WINDOW = cython.declare(cython.longlong, connections.WINDOW_BYTES)
 _SEQ_MASK = cython.declare(cython.longlong, 0xFFFFFFFF)
 _TIMED_OUT_AFTER = cython.declare(cython.int, 3)
+_SET_BACK = cython.declare(cython.longlong, connections.SET_BACK_NS)
+_SWEEPS = cython.declare(cython.longlong, connections.SWEEPS)
 
 
 @cython.cclass
@@ -98,6 +100,7 @@ class Lifecycle(Lookup):
             self.slots[s].touched = 0
             self.open_streams.move_to_end(stream)
         self._end(s, _END_EVICTED)
+        self.evicted_count += 1
         self._unmap(s)
         self._note(
             findings.TCP_CONNECTION_LIMIT, s, self.segments[i].packet, f"tcp.stream {stream}"
@@ -175,7 +178,7 @@ class Lifecycle(Lookup):
         due = self._due()
         self.slots[s].closing = 1
         self.closing[self.links[s].tcp_stream] = (due, s)
-        if len(self.closing) == 1 and self.clock != _NULL:
+        if due < self.due and self.clock != _NULL:
             self.due = due
         return 0
 
@@ -191,33 +194,105 @@ class Lifecycle(Lookup):
         """Begin the waiting of those that closed before any packet had a time."""
         for stream, entry in list(self.closing.items()):
             self.closing[stream] = (self._due(), entry[1])
+        self._plan_sweep()
         self.due = self._next_due()
         return 0
 
     @cython.cfunc
+    def _plan_sweep(self) -> cython.int:
+        """Say when to look for idle connections again."""
+        self.sweep_at = _NEVER
+        if self.max_idle > 0 and self.clock < _NEVER - self.max_idle:
+            self.sweep_at = self.clock + self.max_idle // _SWEEPS + 1
+        return 0
+
+    @cython.cfunc
     def _next_due(self) -> cython.longlong:
-        """Return when the next connection has waited long enough."""
-        due: cython.longlong = _NEVER
+        """Return when the next connection has waited long enough, or idle ones are sought."""
+        due: cython.longlong = self.sweep_at
+        first: cython.longlong
         if self.closing:
-            due = next(iter(self.closing.values()))[0]
+            first = next(iter(self.closing.values()))[0]
+            if first < due:
+                due = first
         return due
 
     @cython.cfunc
     def _tick(self, now: cython.longlong) -> cython.int:
         """Do what is due at the time `now`."""
-        first: cython.bint = self.clock == _NULL
+        before: cython.longlong = self.clock
         self.clock = now
-        if first:
+        if before == _NULL:
             self._start_clock()
         self._let_go()
+        if self.sweep_at <= now:
+            self._sweep(before)
+        self.due = self._next_due()
+        return 0
+
+    @cython.cfunc
+    def _set_back(self, now: cython.longlong) -> cython.int:
+        """The clock was set back: what would wait for the old time to come again goes now."""
+        s: cython.Py_ssize_t
+        due: cython.longlong
+        self.clock = now
+        while self.closing:
+            due, number = next(iter(self.closing.values()))
+            if due == _NEVER or due <= self._due():
+                break
+            s = number
+            self._end(s, _END_CLOSED)
+        self._plan_sweep()
+        self.due = self._next_due()
+        return 0
+
+    @cython.cfunc
+    def _sweep(self, before: cython.longlong) -> cython.int:
+        """Let connections go that were idle for longer than max_idle, the oldest first.
+
+        Args:
+            before: time of the packet before. Where all were silent so long that each would
+                count as idle, the capture or its clock made a jump: it proves nothing.
+        """
+        s: cython.Py_ssize_t
+        last: cython.longlong
+        now: cython.longlong = self.clock
+        self._plan_sweep()
+        if before != _NULL and before < now - self.max_idle:
+            self.sweep_at = now + self.max_idle
+            return 0
+        idle = []
+        ahead = {}
+        for stream, number in self.open_streams.items():
+            s = number
+            last = self.slots[s].last_time
+            if self.slots[s].closing or last == _NULL:
+                continue
+            if last > now:  # the clock was set back since: what counts is when that was seen
+                seen = self.ahead.get(stream, (last, now))
+                ahead[stream] = seen if seen[0] == last else (last, now)
+                last = ahead[stream][1]
+            if last <= now - self.max_idle:
+                idle.append((last, stream, s))
+        self.ahead = ahead
+        for _, stream, number in sorted(idle):
+            s = number
+            self.ahead.pop(stream, None)
+            self.idle_count += 1
+            self._note(findings.TCP_IDLE, s, self.slots[s].last_packet, f"tcp.stream {stream}")
+            self._end(s, _END_EVICTED)
         return 0
 
     @cython.cfunc
     def _let_go(self) -> cython.int:
         """End the connections whose wait is over, in the order in which they closed."""
         s: cython.Py_ssize_t
-        while self.due <= self.clock and self.closing:
-            s = next(iter(self.closing.values()))[1]
+        due: cython.longlong
+        while self.closing:
+            due, number = next(iter(self.closing.values()))
+            if due > self.clock:
+                break
+            s = number
             self._end(s, _END_CLOSED)
         return 0
 

@@ -208,6 +208,9 @@ cdef class AssemblerState:
     cdef unsigned int hashed
     cdef long long clock
     cdef long long due
+    cdef long long sweep_at
+    cdef long long idle_count
+    cdef long long evicted_count
     cdef long long head
     cdef long long recent_head
     cdef long long piece_head
@@ -224,6 +227,7 @@ cdef class AssemblerState:
     cdef long long lost_after
     cdef long long copy_window
     cdef long long linger
+    cdef long long max_idle
     cdef bint keep_first
     cdef unsigned long long key0
     cdef unsigned long long key1
@@ -237,6 +241,7 @@ cdef class AssemblerState:
     cdef object open_streams
     cdef object left_streams
     cdef object closing
+    cdef object ahead
     cdef object opened
     cdef object ended
     cdef object found

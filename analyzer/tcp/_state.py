@@ -48,6 +48,7 @@ class AssemblerState:
         self.lost_after = max(1, options.lost_after_segments)
         self.copy_window = int(options.duplicate_window_s * 1e9)
         self.linger = int(options.closed_linger_s * 1e9)
+        self.max_idle = int(options.max_idle_s * 1e9)
         self.keep_first = options.overlap_policy == "first"
         # Keyed, so that no traffic can be made that fills one place of the table.
         self.key0 = int.from_bytes(os.urandom(8), "little") | 1
@@ -81,6 +82,8 @@ class AssemblerState:
         self.hashed = 0
         self.clock = _NULL
         self.due = _NULL  # so that the first packet with a time is noticed
+        self.sweep_at = 2**63 - 1
+        self.idle_count = self.evicted_count = 0
         self.head = self.streams = self.held_total = self.warmed = 0
         self.recent_head = self.piece_head = 0
         self.mapped = self.fresh = 0
@@ -93,6 +96,7 @@ class AssemblerState:
         self.open_streams = OrderedDict()
         self.left_streams = OrderedDict()
         self.closing = OrderedDict()
+        self.ahead = {}  # idle ones whose last packet is later than the clock, which was set back
         self.opened = []
         self.ended = []
         self.found = []

@@ -109,6 +109,13 @@ the number of the one before it in its direction; 0 if none."""
 PIECE = row_dtype([("offset", "<i8"), ("position", "<i8"), ("previous", "<i8"), ("length", "<i8")])
 """Where the arena has delivered payload, and the number of the piece before it."""
 
+SET_BACK_NS = 1_000_000_000
+"""A packet so much earlier than the one before says that the clock was set back. Captures on
+several queues swap packets by far less."""
+
+SWEEPS = 8
+"""Times within Options.max_idle_s that idle connections are looked for."""
+
 CHAIN = 8
 """Segments remembered per direction: `-i any` puts a few between two copies."""
 

@@ -89,8 +89,3 @@ cdef class RecordCut:
     cdef int _find(self, long long start, int at, int length)
     cdef int _gap(self, Py_ssize_t d, Py_ssize_t i)
     cdef int _close(self, Py_ssize_t d, Py_ssize_t i, int fate)
-    cdef bint _is_stopped(self, Py_ssize_t i)
-    cdef int _piece(self, Py_ssize_t o, Py_ssize_t k, Py_ssize_t r)
-    cdef long long _open(self, Py_ssize_t o, Py_ssize_t r, long long at, long long span)
-    cdef long long _shut(self, Py_ssize_t o, Py_ssize_t r, long long at, long long span)
-    cdef int _turn(self, Py_ssize_t begin, Py_ssize_t end)

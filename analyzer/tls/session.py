@@ -25,7 +25,7 @@ from analyzer.tls.names import (
 )
 
 if TYPE_CHECKING:
-    from analyzer.tls.unwrapping import Unwrapped
+    from analyzer.tls.inside import Unwrapped
 
 CLIENT: Final = 0
 SERVER: Final = 1

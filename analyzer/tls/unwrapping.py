@@ -2,32 +2,34 @@
 
 Holds what must wait: the beginnings of records, until they are whole, and records of sessions
 whose keys are not known yet. Knows rows, and when to ask for keys; the cut is made by
-tls._cutting, records are opened by tls.decryption. Called by tls.stage, if there are or may be
+tls._laying, records are opened by tls.decryption. Called by tls.stage, if there are or may be
 keys at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer import findings
 from analyzer.capture.records import RecordBatch
-from analyzer.columns import NULL, Rows, empty
+from analyzer.columns import NULL, Rows
 from analyzer.findings import Finding
 from analyzer.options import Options
-from analyzer.tcp.bytestream import CHUNK, DATA, FRAMING, GAP_CUT, StreamBatch
+from analyzer.tcp.bytestream import FRAMING, GAP_CUT, StreamBatch
 from analyzer.tls import records as layout
-from analyzer.tls._cutting import RecordCut
+from analyzer.tls._laying import RecordLay
+from analyzer.tls.inside import Unwrapped
+from analyzer.tls.keeping import Kept, behind, gathered, in_turn, joined, kept_rows, placed, scatter
 from analyzer.tls.keylog import KeyRing
 from analyzer.tls.records import APPLICATION_DATA, CLOSED, HANDSHAKE, HEADER_BYTES, TAKEN, UNKNOWN
 
 if TYPE_CHECKING:
-    from analyzer.tls.decryption import Decryptor
+    pass
 
 _CLIENT_HELLO: Final = 1
 _SERVER_HELLO: Final = 2
@@ -39,18 +41,6 @@ _SHORTEST: Final = 22
 Opener = Callable[[int, int, Any], Any]
 
 
-class _Kept(NamedTuple):
-    """Rows of one direction with their bytes, that outlive their batch."""
-
-    rows: Rows
-    """dtype CHUNK; `start` counts from the first of `data`."""
-    data: bytes
-
-    @property
-    def cost(self) -> int:
-        return len(self.data) + self.rows.nbytes
-
-
 @dataclass(slots=True)
 class _Waiting:
     """A direction whose next record cannot be opened yet.
@@ -60,39 +50,8 @@ class _Waiting:
         asked: what was known when it was last tried.
     """
 
-    kept: list[_Kept]
+    kept: list[Kept]
     asked: tuple[int, bool, bool]
-
-
-@dataclass(slots=True)
-class Unwrapped:
-    """One session while it is being decrypted; sides are the session's (client, server).
-
-    Attributes:
-        client_side: side of the TCP connection that is the client.
-        decryptor: opens its records.
-        finished: ns, end of the record with the first Finished; NULL if not seen.
-        finished_packets: their packets; 0 if not seen.
-        first_data: ns, end of the first record of application data; NULL.
-        records: of application data that were opened.
-        content: bytes in them.
-        framing: bytes of these records beside their content.
-    """
-
-    client_side: int
-    decryptor: Decryptor
-    finished: list[int] = field(default_factory=lambda: [NULL, NULL])
-    finished_packets: list[int] = field(default_factory=lambda: [0, 0])
-    first_data: list[int] = field(default_factory=lambda: [NULL, NULL])
-    records: list[int] = field(default_factory=lambda: [0, 0])
-    content: list[int] = field(default_factory=lambda: [0, 0])
-    framing: list[int] = field(default_factory=lambda: [0, 0])
-    lost_packets: list[int] = field(default_factory=lambda: [0, 0])
-
-    @property
-    def is_open(self) -> bool:
-        """Whether anything of it was decrypted."""
-        return any(self.records)
 
 
 class Unwrapper:
@@ -111,10 +70,10 @@ class Unwrapper:
         self._ring = ring
         self.may_grow = False
         self._begun: list[int] = []
-        self._cut = RecordCut()
+        self._cut = RecordLay()
         self._modes: npt.NDArray[np.uint8] = np.zeros(0, np.uint8)
         self._closed: set[int] = set()  # slots
-        self._left: dict[int, _Kept] = {}  # by direction
+        self._left: dict[int, Kept] = {}  # by direction
         self._waiting: dict[int, _Waiting] = {}  # by direction, the oldest first
         self._held = 0
         self._sessions: dict[int, Unwrapped] = {}
@@ -171,7 +130,7 @@ class Unwrapper:
         parts: list[Rows] = [self._again(records)]
         at = 0
         for packet, secrets in records.secrets:
-            end = _behind(batch.rows, at, packet)
+            end = behind(batch.rows, at, packet)
             parts.append(self._run(batch.rows[at:end], records))
             self._ring.add(secrets, source_name(packet))
             self._ring.finish(source_name(packet))
@@ -183,7 +142,7 @@ class Unwrapper:
             parts += self._flush(slot, records)
         while self._held > self._options.max_held_tls_bytes:
             parts += self._give_up(records)
-        return _joined(parts)
+        return joined(parts)
 
     def forget(self, slot: int) -> None:
         """Forget a connection, which has ended."""
@@ -199,7 +158,7 @@ class Unwrapper:
         if self._left:
             left, self._left = self._left, {}
             self._held -= sum(kept.cost for kept in left.values())
-            rows = _joined([*(_placed(kept, records) for kept in left.values()), rows])
+            rows = joined([*(placed(kept, records) for kept in left.values()), rows])
         if self._waiting:
             rows = self._without_waiting(rows, records.data)
         if not self._modes[rows["direction"]].any():
@@ -217,7 +176,7 @@ class Unwrapper:
             self._cut.stop(direction, -1)
         left_over = {direction: (row, at) for direction, row, at in self._cut.left()}
         for direction, (row, at) in {**left_over, **stops}.items():
-            kept = _kept(rows, data, direction, row, at)
+            kept = kept_rows(rows, data, direction, row, at)
             self._held += kept.cost
             if direction in self._waiting:
                 self._waiting[direction].kept.append(kept)
@@ -249,7 +208,7 @@ class Unwrapper:
             return rows
         for direction in np.unique(directions[waits]).tolist():
             first = int(np.flatnonzero(directions == direction)[0])
-            kept = _kept(rows, data, direction, first, 0)
+            kept = kept_rows(rows, data, direction, first, 0)
             self._waiting[direction].kept.append(kept)
             self._held += kept.cost
         return rows.take(np.flatnonzero(~waits))
@@ -272,12 +231,12 @@ class Unwrapper:
                 if waiting.asked != self._known(direction >> 1)
             ]
             if not ready:
-                return _joined(parts)
+                return joined(parts)
             # Both directions together, in the order of their packets: hellos come first.
             kept = [self._waiting.pop(direction).kept for direction in ready]
             self._held -= sum(each.cost for side in kept for each in side)
-            sides = [_joined([_placed(each, records) for each in side]) for side in kept]
-            parts.append(self._run(_in_turn(sides), records))
+            sides = [joined([placed(each, records) for each in side]) for side in kept]
+            parts.append(self._run(in_turn(sides), records))
 
     def _give_up(self, records: RecordBatch) -> list[Rows]:
         """Let the oldest go of what waits."""
@@ -301,14 +260,14 @@ class Unwrapper:
         """Return what is kept of a connection, as rows that nobody reads."""
         sides: list[Rows] = []
         for direction in (2 * slot, 2 * slot + 1):
-            kept: list[_Kept] = []
+            kept: list[Kept] = []
             if direction in self._waiting:
                 kept += self._waiting.pop(direction).kept
             if direction in self._left:
                 kept.append(self._left.pop(direction))
             self._held -= sum(each.cost for each in kept)
-            sides.append(_joined([each.rows for each in kept]))
-        rows = _in_turn(sides)
+            sides.append(joined([each.rows for each in kept]))
+        rows = in_turn(sides)
         if not len(rows):
             return []
         unread = rows["kind"] <= GAP_CUT
@@ -378,14 +337,14 @@ class Unwrapper:
         pieces = self._cut.pieces(int(found["first"][index]), int(found["pieces"][index]))
         session = self._sessions.get(slot)
         if session is None:
-            session = self._begin(slot, direction, kind, _gathered(pieces, rows, data))
+            session = self._begin(slot, direction, kind, gathered(pieces, rows, data))
         side = (direction & 1) ^ session.client_side
         if fate != layout.WHOLE_RECORD:
             return self._missing(session, side, direction, index, found)
         decryptor = session.decryptor
         before = decryptor.skipped[side]
         if opened is False:
-            opened = decryptor.record(side, kind, version, _gathered(pieces, rows, data))
+            opened = decryptor.record(side, kind, version, gathered(pieces, rows, data))
         if decryptor.cannot is not None:
             self._close(slot)
         elif opened is None and decryptor.waits(side):
@@ -401,7 +360,7 @@ class Unwrapper:
         content_type, skip, content = opened
         if content_type != APPLICATION_DATA:
             return layout.FRAMING_RECORD, 0, 0
-        _scatter(pieces, rows, data, HEADER_BYTES + skip, content)
+        scatter(pieces, rows, data, HEADER_BYTES + skip, content)
         return layout.OPENED_RECORD, len(content), skip
 
     def _begin(self, slot: int, direction: int, kind: int, body: bytes) -> Unwrapped:
@@ -528,82 +487,3 @@ class Unwrapper:
 def source_name(packet: int) -> str:
     """Return what to call secrets that a capture holds behind a packet."""
     return f"the capture, behind packet {packet}"
-
-
-def _joined(parts: Sequence[Rows]) -> Rows:
-    """Return rows behind each other."""
-    filled = [part for part in parts if len(part)]
-    if not filled:
-        return empty(CHUNK)
-    return filled[0] if len(filled) == 1 else np.concatenate(filled)
-
-
-def _in_turn(sides: Sequence[Rows]) -> Rows:
-    """Return rows of several directions in the order of their packets.
-
-    Each direction stays in the order of its stream, in which a packet that came too early
-    stands behind those that it waited for.
-    """
-    rows = _joined(sides)
-    if len(rows) < 2:
-        return rows
-    keys = [np.maximum.accumulate(side["packet"]) for side in sides if len(side)]
-    return rows.take(np.argsort(np.concatenate(keys), kind="stable"))
-
-
-def _behind(rows: Rows, begin: int, packet: int) -> int:
-    """Return the place from `begin` on of the first row that comes behind a packet."""
-    later = np.maximum.accumulate(rows["packet"][begin:]) > packet
-    return begin + (int(later.argmax()) if later.any() else len(later))
-
-
-def _kept(rows: Rows, data: Any, direction: int, first: int, at: int) -> _Kept:
-    """Copy the rows of a direction, from byte `at` of row `first` on, with their bytes."""
-    places = np.flatnonzero(rows["direction"][first:] == direction) + first
-    copied = rows.take(places)
-    if at:
-        copied["wire"][0] = 0
-        for name in ("start", "offset", "into"):
-            copied[name][0] += at
-        for name in ("length", "span"):
-            copied[name][0] -= at
-    pieces: list[bytes] = []
-    size = 0
-    starts: list[int] = []
-    columns = (copied[name].tolist() for name in ("kind", "start", "length"))
-    for kind, start, length in zip(*columns, strict=True):
-        starts.append(size)
-        if kind == DATA and length:
-            pieces.append(data[start : start + length].tobytes())
-            size += length
-    copied["start"] = starts
-    return _Kept(copied, b"".join(pieces))
-
-
-def _placed(kept: _Kept, records: RecordBatch) -> Rows:
-    """Return kept rows whose bytes lie in a batch's buffer."""
-    rows = kept.rows.copy()
-    rows["start"] += records.append(kept.data)
-    return rows
-
-
-def _gathered(pieces: Sequence[tuple[int, int, int, int]], rows: Rows, data: Any) -> bytes:
-    """Return the body of a record in several pieces."""
-    parts: list[bytes] = []
-    for row, begin, _, count in pieces:
-        if rows["kind"][row] == DATA:
-            start = int(rows["start"][row]) + begin
-            parts.append(data[start : start + count].tobytes())
-    return b"".join(parts)[HEADER_BYTES:]
-
-
-def _scatter(
-    pieces: Sequence[tuple[int, int, int, int]], rows: Rows, data: Any, first: int, content: bytes
-) -> None:
-    """Write the content of a record, from its byte `first` on, into its pieces."""
-    plain = np.frombuffer(content, np.uint8)
-    for row, begin, at, count in pieces:
-        low, high = max(at, first), min(at + count, first + len(plain))
-        if low < high:
-            start = int(rows["start"][row]) + begin + low - at
-            data[start : start + high - low] = plain[low - first : high - first]

@@ -26,6 +26,7 @@ _CLOSE = cython.declare(cython.int, 8)
 _RSV1_BIT = cython.declare(cython.int, 4)
 _VOID = cython.declare(cython.int, 255)
 _UTF8_OFF = cython.declare(cython.int, -2)
+_NOT_TOLD = cython.declare(cython.int, layout.NOT_TOLD)
 _UTF8_BAD = cython.declare(cython.int, -1)
 _LONE = cython.declare(cython.int, findings.WEBSOCKET_LONE_CONTINUATION.code)
 _INTERRUPTED = cython.declare(cython.int, findings.WEBSOCKET_INTERRUPTED_MESSAGE.code)
@@ -93,6 +94,7 @@ class Messages(Payload):
         self.pool[m].sender = self.walks[d].sender
         self.pool[m].opcode = self.walks[d].opcode
         self.pool[m].damaged = 0
+        self.pool[m].told = _NOT_TOLD
         self.walks[d].compressed = 1 if rsv1 and self.walks[d].deflate else 0
         self.pool[m].compressed = self.walks[d].compressed
         self.walks[d].message = m

@@ -124,6 +124,7 @@ ctypedef struct Message:
     unsigned char opcode
     unsigned char compressed
     unsigned char damaged
+    unsigned char told
 
 ctypedef struct Control:
     int row

@@ -26,6 +26,7 @@ _HEADER = cython.declare(cython.int, layout.HEADER)
 _MAX_CONTROL = cython.declare(cython.int, layout.MAX_CONTROL)
 _BINARY = cython.declare(cython.int, 2)
 _TEXT = cython.declare(cython.int, 1)
+_FREE = cython.declare(cython.int, layout.FREE)
 
 
 @cython.cclass
@@ -185,6 +186,11 @@ class WalkState:
         array: Rows = self._arrays[name]
         return array[: counts[name]] if name in counts else array
 
+    def held_bytes(self) -> int:
+        """Return the bytes of the state of directions, and of the pool of messages."""
+        kept = (*(self._arrays[name] for name in ("walks", "pool")), self.previews, self.control)
+        return sum(np.asarray(each).nbytes for each in kept)
+
     def finished(self) -> Any:
         """Return int32 pool indices of the messages that are complete, in order."""
         return np.asarray(self.done)[: self.done_count]
@@ -201,6 +207,7 @@ class WalkState:
             m = self.done[i]
             if self.pool[m].opcode <= _BINARY and self.pool[m].payload_bytes >= 0:
                 self.walks[self.pool[m].direction].message_bytes += self.pool[m].payload_bytes
+            self.pool[m].told = _FREE
             self.free[self.free_count] = self.done[i]
             self.free_count += 1
         self.done_count = 0

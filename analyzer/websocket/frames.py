@@ -61,6 +61,7 @@ MESSAGE = row_dtype(
         ("opcode", "u1"),
         ("compressed", "u1"),
         ("damaged", "u1"),  # bytes of it were lost or not read
+        ("told", "u1"),  # NOT_TOLD, TOLD; FREE: no message
     ]
 )
 """One message (RFC 6455 5.4), in the pool until all its costs are known."""
@@ -194,6 +195,9 @@ IGNORE = 4  # not WebSocket
 
 KEEP_NOTHING, KEEP_COMPRESSED, KEEP_ALL = 0, 1, 2
 """Which payload becomes FRAGMENT rows."""
+
+FREE, NOT_TOLD, TOLD = 0, 1, 2
+"""Whether a message that waits for an ACK was announced to who watches a live run."""
 
 MAX_CONTROL = 125
 """RFC 6455 5.5: all control frames MUST have a payload length of 125 bytes or less."""

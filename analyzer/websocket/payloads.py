@@ -39,6 +39,9 @@ class _Joined:
     too_long: bool = False
 
 
+_INFLATER_BYTES = 40 * 1024
+"""What zlib keeps for a window of 32 KiB."""
+
 _NOTHING = _Joined()
 """No message is in progress; never changed."""
 
@@ -69,6 +72,13 @@ class PayloadStage:
         """Forget a direction."""
         self._joined.pop(direction, None)
         self._inflaters.pop(direction, None)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of messages not complete or not handed on, and of the windows of zlib."""
+        joined = sum(each.size for each in self._joined.values())
+        kept = sum(map(len, self.kept.values()))
+        return joined + kept + _INFLATER_BYTES * len(self._inflaters)
 
     def push(self, rows: Rows, data: Bytes, pool: Rows) -> list[Finding]:
         """Take the batch's FRAGMENT rows; write sizes into `pool`.

@@ -100,6 +100,11 @@ class Seeker:
         """Take the batch whose connections the next calls are about."""
         self._stream = stream
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes kept of unknown connections, and where the framing was lost."""
+        return self._kept_bytes
+
     def known(self, slot: int, negotiation: Negotiation) -> None:
         """Note what a connection that opened may send."""
         self._negotiated[slot] = negotiation

@@ -8,10 +8,12 @@ RFC 6455; must not know tables. Called by pipeline.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from analyzer import findings
 from analyzer.columns import NULL, Rows, empty
@@ -116,6 +118,42 @@ class WebSocketStage:
             self._end(slot, stream, int(lost[2 * slot] + lost[2 * slot + 1]), out)
         self._batch = None
         return out
+
+    # --- while connections are open
+
+    def take_waiting(self, until: int) -> tuple[Rows, Sequence[bytes | None]]:
+        """Return messages that are complete and wait for an ACK since `until` (ns), each once.
+
+        Their rows stay where they are: what they cost is not known yet.
+        """
+        pool = self._walk.rows("pool")
+        waits = (pool["told"] == layout.NOT_TOLD) & (pool["end"] != NULL)
+        waits &= (pool["time_last"] <= until) & (pool["opcode"] != _VOID_OPCODE)
+        places = np.flatnonzero(waits)
+        pool["told"][places] = layout.TOLD
+        rows = pool.take(places)
+        if self._options.payload == "none":
+            return rows, ()
+        kept = self._payloads.kept
+        taken = [kept.get(place) for place in places.tolist()] if kept else None
+        whole = self._options.payload == "full"
+        cut = None if whole else self._walk.preview_rows().take(places, axis=0)
+        return rows, Previews(rows, cut, taken)
+
+    @property
+    def open_connections(self) -> Collection[WebSocketConnection]:
+        """Connections that are open."""
+        return self._by_slot.values()
+
+    def counts_so_far(self, name: str, directions: npt.NDArray[np.int64]) -> Any:
+        """Return a column of WALK, of open connections."""
+        return self._walk.rows("walks")[name].take(directions)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of state, of payload that waits, and of what was searched in vain so far."""
+        held = self._payloads.held_bytes + self._seeker.held_bytes
+        return held + int(self._walk.held_bytes())
 
     # --- opening
 

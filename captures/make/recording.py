@@ -375,36 +375,35 @@ def publish(
     data = source.read_bytes()
     assert len(data) < MAX_BYTES, f"{name}: {len(data)} bytes"
     (CAPTURES / name).write_bytes(data)
-    hidden = ("--disable-protocol", "http2") if http2_clear is not None else ()
+    if keys and not embedded:
+        (CAPTURES / name).with_suffix(".keys").write_bytes(keys.read_bytes())
+    inside = "_http2" if http2_clear is not None else "_decrypted" if keys else ""
     # Keys within the capture are used without asking.
-    hidden = ("--disable-protocol", "tls") if embedded else hidden
-    expected: dict[str, Any] = {"tshark": tshark_counts(source, hidden)}
+    hidden = "http2" if http2_clear is not None else "tls" if embedded else ""
+    expected = {"tshark": tshark_counts(source, ("--disable-protocol", hidden) if hidden else ())}
+    if inside:
+        options = with_keys(keys) if keys else http2_clear or ()
+        expected["tshark" + inside] = tshark_counts(source, options)
     if events:
-        LOGS.mkdir(exist_ok=True)
         log = LOGS / (Path(name).stem + ".jsonl")
         log.write_text("".join(json.dumps(event) + "\n" for event in events))
-        inside = "_http2" if http2_clear is not None else "_decrypted" if keys else ""
-        if keys and not embedded:
-            (CAPTURES / name).with_suffix(".keys").write_bytes(keys.read_bytes())
-        if inside:
-            options = with_keys(keys) if keys else http2_clear or ()
-            expected["tshark" + inside] = tshark_counts(source, options)
         counted = expected["log" + inside] = log_counts(events)
         if not tshark_differs:
             compare(name, counted, expected["tshark" + inside])
     expected.update(more or {})
-    entry = {
-        "description": description,
-        "generator": f"make/{generator}",
-        "programs": sorted(programs),
-        "expected": expected,
-    }
+    entry: dict[str, Any] = {"description": description, "generator": f"make/{generator}"}
+    entry |= {"programs": sorted(programs), "expected": expected}
     if tshark_notes:
         entry["tshark_notes"] = tshark_notes
+    enter(name, entry)
+    print(f"{name}: {len(data)} bytes, {expected['tshark']['packets']} packets")
+
+
+def enter(name: str, entry: dict[str, Any]) -> None:
+    """Put an entry into the manifest."""
     manifest = json.loads(MANIFEST.read_text()) if MANIFEST.exists() else {}
     manifest[name] = entry
     MANIFEST.write_text(json.dumps(dict(sorted(manifest.items())), indent=1) + "\n")
-    print(f"{name}: {len(data)} bytes, {expected['tshark']['packets']} packets")
 
 
 def compare(name: str, log: dict[str, Any], tshark: dict[str, Any]) -> None:

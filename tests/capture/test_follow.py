@@ -123,6 +123,25 @@ def test_a_successor_that_is_no_capture(tmp_path):
     assert ids(batches) == ["capture-replaced", "capture-unreadable", "capture-replaced"]
 
 
+def test_a_successor_that_may_not_be_read_is_said_once(tmp_path, monkeypatch):
+    path = tmp_path / "a"
+    path.write_bytes(file(1))
+    source = Followed(path, Options())
+    batches = [source.read(0.0)]
+    (tmp_path / "b").write_bytes(file(2))
+    (tmp_path / "b").rename(path)
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", refuse)
+        batches += [source.read(0.0) for _ in range(3)]
+    batches += [source.read(0.0), source.read(0.0), *rest(source)]
+    assert times(batches) == [1, 2]
+    assert ids(batches) == ["capture-unreadable", "capture-replaced"]
+
+
 def test_no_file_no_capture_compressed(tmp_path):
     with pytest.raises(CaptureAccessError, match="No such file"):
         Followed(tmp_path / "missing", Options())

@@ -12,7 +12,8 @@ import pytest
 from oracle import captures
 
 from analyzer.capture.keep import PacketFiles
-from analyzer.capture.live import CaptureStats, LiveBatch
+from analyzer.capture.live import CaptureStats
+from analyzer.capture.merging import LiveBatch
 from analyzer.capture.source import open_capture
 from analyzer.errors import ReportError
 from analyzer.options import Options
@@ -71,7 +72,8 @@ def test_interfaces_and_link_types_are_described_once_each(tmp_path):
         for name in ("tomcat-chat.pcap", "lossy.pcap")
     )
     batches = [
-        LiveBatch(each.rows[:3], each.data, each.used, interfaces=np.full(3, place, np.uint8))
+        # Of more rows than there are: some were beyond --count.
+        LiveBatch(each.rows[:3], each.data, each.used, interfaces=np.full(4, place, np.uint8))
         for place, each in ((0, one), (1, other), (0, one), (1, one))
     ]
     path = tmp_path / "kept.pcapng"

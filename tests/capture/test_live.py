@@ -66,7 +66,7 @@ def ids(batch):
     return [finding.kind.id for finding in batch.findings]
 
 
-def test_several_interfaces_in_the_order_of_time():
+def test_several_interfaces_in_the_order_of_time(monkeypatch):
     a, b = Fake("a", [10, 30, 50]), Fake("b", [20, 30, 60])
     source = LiveCapture([a, b], Options())
     batch = source.read(0.0)
@@ -80,6 +80,17 @@ def test_several_interfaces_in_the_order_of_time():
     batch = source.read(0.0)
     assert list(batch.rows["packet"]) == [7]
     assert list(batch.interfaces) == [1]
+    # Packets of just now are held back until the other interface had its time to speak.
+    late = live.time.time_ns() + 10**10
+    monkeypatch.setattr(live.time, "time_ns", lambda: late)
+    source._merger._now = live.time.time_ns
+    a.batches = [[late - 1]]
+    assert len(source.read(0.0).rows) == 0
+    source.stop()
+    found = []
+    while (batch := source.read(0.0)) is not None:
+        found += list(batch.rows["time"])
+    assert found == [late - 1]
     source.close()
 
 

@@ -114,3 +114,31 @@ def test_any_is_for_the_ring():
     pytest.importorskip("scapy")
     with pytest.raises(OptionError, match="ring alone"):
         ScapySocket(interfaces.EVERY, "tcp", promiscuous=False, options=Options())
+
+
+def test_names_where_there_is_no_netlink():
+    pytest.importorskip("pcapy")
+    assert "lo" in [each.name for each in sockets.others()]
+
+
+@namespaces.needed
+def test_pcapy_tells_that_the_interface_is_gone():
+    pytest.importorskip("pcapy")
+    with namespaces.namespace() as space:
+        space.veth()
+        with space.entered():
+            source = open_live(["in0"], Options(), backend="pcapy")
+            space.ip("link", "del", "in0")
+            found = []
+
+            def step():
+                found.extend(each.kind.id for each in source.read(0.1).findings)
+                return found
+
+            namespaces.wait_for(step)
+            assert found == ["capture-interface-down"]
+            assert not source.stats().interface_up
+            source.stop()
+            while source.read(0.05) is not None:
+                pass
+            source.close()

@@ -6,15 +6,13 @@ import random
 from dataclasses import dataclass
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle.sealed import Traffic, seal
 
-from analyzer.tcp.bytestream import DATA, FRAMING, GAP_CUT
 from analyzer.tls import records as layout
 from analyzer.tls._cutting import RecordCut
-from analyzer.tls.records import CLOSED, PASSED, TAKEN, Answer, parse_header
+from analyzer.tls.records import TAKEN, Answer, parse_header
 
 
 @dataclass(frozen=True)
@@ -100,21 +98,6 @@ def test_what_is_not_whole_is_left():
     assert made.left() == [(0, 0, len(record)), (1, 2, 0)]
 
 
-@pytest.mark.parametrize(
-    ("mode", "kind", "length"), [(PASSED, DATA, 5), (CLOSED, FRAMING, 0)], ids=["passed", "closed"]
-)
-def test_directions_that_are_not_taken(mode, kind, length):
-    traffic = Traffic()
-    traffic.data(0, b"hello")
-    traffic.ack(1)
-    made, _, found = cut(traffic, (mode, mode))
-    assert len(found) == 0
-    rows = made.lay()
-    assert (int(rows["kind"][0]), int(rows["length"][0])) == (kind, length)
-    assert len(rows) == 2
-    assert made.tls_bytes(0) == 0
-
-
 def test_a_header_that_cannot_be_begins_a_hole_up_to_the_next():
     traffic = Traffic()
     traffic.data(0, seal(0, b"one"))
@@ -123,36 +106,6 @@ def test_a_header_that_cannot_be_begins_a_hole_up_to_the_next():
     _made, _, found = cut(traffic)
     assert found["fate"].tolist() == [layout.WHOLE_RECORD, layout.HOLE, layout.WHOLE_RECORD]
     assert found["wire"].tolist() == [5 + 8 + 3, 9 + 4, 5 + 8 + 19]
-
-
-def test_what_a_record_holds_is_laid_over_its_pieces():
-    traffic = Traffic()
-    record = seal(0, b"abcdef")
-    traffic.data(0, record[:11])
-    traffic.data(0, record[11:])
-    made, batch, found = cut(traffic)
-    found["fate"], found["content"], found["skip"] = layout.OPENED_RECORD, 6, 4
-    rows = made.lay()
-    assert rows["length"].tolist() == [2, 4]
-    assert rows["span"].tolist() == [11, len(record) - 11]
-    assert rows["tls"].tolist() == [9, len(record) - 15]
-    assert made.tls_bytes(0) == len(record) - 6
-    # Where in the buffer the content lies, which the caller writes there.
-    assert rows["start"].tolist() == [9, 11]
-    assert batch.rows["offset"].tolist() == rows["offset"].tolist()
-
-
-def test_a_record_that_stays_shut_is_a_gap_of_what_it_may_hold():
-    traffic = Traffic()
-    record = seal(0, b"x" * 100)
-    traffic.data(0, record[:50])
-    traffic.data(0, record[50:])
-    made, _, found = cut(traffic)
-    found["fate"], found["content"] = layout.SHUT_RECORD, 100
-    rows = made.lay()
-    assert rows["kind"].tolist() == [GAP_CUT, GAP_CUT]
-    assert rows["length"].sum() == 100
-    assert made.tls_bytes(0) == 5
 
 
 def test_a_hole_that_is_not_found_out_of_leaves_in_pieces():

@@ -13,8 +13,9 @@ from oracle.sealed import HEADER_BYTES, OVERHEAD, FakeDecryptor, Traffic, seal, 
 
 from analyzer.options import Options
 from analyzer.tcp.bytestream import DATA, FRAMING, GAP_CUT, GAP_LOST, PURE
+from analyzer.tls.inside import Unwrapped
 from analyzer.tls.keylog import KeyRing
-from analyzer.tls.unwrapping import Unwrapped, Unwrapper
+from analyzer.tls.unwrapping import Unwrapper
 
 LINE = b"CLIENT_RANDOM " + b"ab" * 32 + b" " + b"cd" * 48 + b"\n"
 

@@ -1,0 +1,45 @@
+"""Who watches a live run: a report that is also told of time, and of what is not final.
+
+Knows the protocol alone. The pipeline calls it; report.events, report.live_view and
+report.metrics are observers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+from analyzer.capture.live import CaptureStats as CaptureStats
+from analyzer.tables.running import Snapshot
+from analyzer.tables.schema import TableRows
+
+
+@runtime_checkable
+class Observer(Protocol):
+    """A Writer (report.output) that watches while rows come."""
+
+    def attach(self, snapshot: Callable[[], Snapshot]) -> None:
+        """Take what tells how the run stands; called once, before any row."""
+
+    def news(self, rows: TableRows) -> None:
+        """Take rows of handshakes, connections or messages, each once, as early as may be.
+
+        What is not known yet is null. The final rows come by `write` later.
+        """
+
+    def tick(self, now_ns: int, stats: CaptureStats) -> None:
+        """Do what is due; called at least each 100 ms, and after each batch.
+
+        Args:
+            now_ns: ns since 1970 UTC.
+            stats: of the capture.
+        """
+
+    def write(self, rows: TableRows) -> None:
+        """Take some complete rows of one table (Writer)."""
+
+    def close(self) -> None:
+        """The run ended well (Writer)."""
+
+    def abort(self) -> None:
+        """The run ended otherwise (Writer)."""

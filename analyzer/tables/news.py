@@ -1,0 +1,121 @@
+"""News: what is known of a handshake, a connection or a message before its row is final.
+
+A message's row waits for the ACK that completes its cost, a handshake's and a connection's for
+the end of the connection. Who watches a live run cannot: here each comes once, as soon as there
+is something to tell. What is not known yet is null. Tables are not changed by it. Knows what
+the stages found. Used by the pipeline where somebody watches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from analyzer.columns import NULL
+from analyzer.http.events import Handshake
+from analyzer.options import Options
+from analyzer.tables.build import connection_cells, message_rows
+from analyzer.tables.schema import CONNECTIONS, TableRows
+from analyzer.tables.timing import Attempt, Endpoints, attempt, columns_of, handshake_rows
+from analyzer.tables.tls_sessions import encrypted_attempt
+from analyzer.tls.stage import TlsBatch
+from analyzer.websocket.frames import TOLD
+from analyzer.websocket.stage import WebSocketBatch, WebSocketStage
+
+LOOK_EVERY_NS = 20_000_000
+"""How often messages that wait are looked for, by the clock of the capture: it takes a look
+at all of them."""
+
+
+class News:
+    """Makes rows of `handshakes`, `connections` and `messages`, each once.
+
+    Args:
+        options: payload, show_secrets, news_wait_s.
+        websocket: the stage in which messages wait.
+    """
+
+    def __init__(self, options: Options, websocket: WebSocketStage) -> None:
+        self._options = options
+        self._websocket = websocket
+        self._wait = round(options.news_wait_s * 1e9)
+        self._looked = NULL
+
+    def push(self, batch: WebSocketBatch, tls: TlsBatch, now: int) -> list[TableRows]:
+        """Return what a batch brought.
+
+        Args:
+            batch: of the websocket stage.
+            tls: of the tls stage.
+            now: ns, by the clock of the capture.
+        """
+        out = [
+            handshake_rows(self._attempts(batch, tls), show_secrets=self._options.show_secrets),
+            self._opened(batch),
+            self._complete(batch),
+        ]
+        if now != NULL and not self._looked <= now < self._looked + LOOK_EVERY_NS:
+            # Also where the clock was set back.
+            self._looked = now
+            out.append(self._waiting(now))
+        return [rows for rows in out if rows.count]
+
+    def _attempts(self, batch: WebSocketBatch, tls: TlsBatch) -> list[Attempt]:
+        stream = batch.http.stream
+        numbers = {each.slot: each.connection for each in batch.opened}
+        rows = []
+        seen: list[Handshake] = [*batch.http.upgrades, *batch.http.handshakes]
+        for detail in sorted(seen, key=lambda each: each.number):
+            tcp = stream.connection(detail.slot)
+            ends = Endpoints.of(tcp, detail.client_side)
+            number = numbers.get(detail.slot, NULL) if detail.outcome == "accepted" else NULL
+            rows.append(attempt(detail, tcp, ends, number, NULL))
+        for ended in tls.ended:
+            if ended.guess is not None:
+                tcp = stream.connection(ended.session.slot)
+                ends = Endpoints.of(tcp, ended.session.client_side)
+                rows.append(encrypted_attempt(ended, tcp, ends))
+        return rows
+
+    def _opened(self, batch: WebSocketBatch) -> TableRows:
+        stream = batch.http.stream
+        rows = [
+            connection_cells(
+                *(opened, stream.connection(opened.slot), NULL, self._options),
+                http2_stream=batch.http.streams.get(opened.slot, NULL),
+            )
+            for opened in batch.opened
+        ]
+        return TableRows(CONNECTIONS, columns_of(CONNECTIONS.columns, rows), len(rows))
+
+    def _complete(self, batch: WebSocketBatch) -> TableRows:
+        """Return the messages whose rows left, but for those that were told before."""
+        rows, payloads = batch.messages, batch.previews
+        told = rows["told"] == TOLD
+        if told.any():
+            places = np.flatnonzero(~told)
+            rows = rows.take(places)
+            payloads = _Chosen(payloads, places.tolist()) if len(payloads) else payloads
+        return message_rows(rows, payloads, self._options, final=True)
+
+    def _waiting(self, now: int) -> TableRows:
+        rows, payloads = self._websocket.take_waiting(now - self._wait)
+        return message_rows(rows, payloads, self._options, final=False)
+
+
+class _Chosen(Sequence[bytes | None]):
+    """Some elements of a sequence that makes them when they are read."""
+
+    def __init__(self, of: Sequence[bytes | None], places: list[int]) -> None:
+        self._of = of
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return [self._of[place] for place in self._places[index]]
+        return self._of[self._places[index]]

@@ -1,0 +1,108 @@
+"""Rows with their bytes that outlive a batch, and the bytes of records that lie in several rows.
+
+Knows rows and buffers. Must not know records' meaning. Used by tls.unwrapping.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from analyzer.capture.records import RecordBatch
+from analyzer.columns import Rows, empty
+from analyzer.tcp.bytestream import CHUNK, DATA
+from analyzer.tls.records import HEADER_BYTES
+
+
+class Kept(NamedTuple):
+    """Rows of one direction with their bytes, that outlive their batch."""
+
+    rows: Rows
+    """dtype CHUNK; `start` counts from the first of `data`."""
+    data: bytes
+
+    @property
+    def cost(self) -> int:
+        """Bytes that it takes, about."""
+        return len(self.data) + self.rows.nbytes
+
+
+def joined(parts: Sequence[Rows]) -> Rows:
+    """Return rows behind each other."""
+    filled = [part for part in parts if len(part)]
+    if not filled:
+        return empty(CHUNK)
+    return filled[0] if len(filled) == 1 else np.concatenate(filled)
+
+
+def in_turn(sides: Sequence[Rows]) -> Rows:
+    """Return rows of several directions in the order of their packets.
+
+    Each direction stays in the order of its stream, in which a packet that came too early
+    stands behind those that it waited for.
+    """
+    rows = joined(sides)
+    if len(rows) < 2:
+        return rows
+    keys = [np.maximum.accumulate(side["packet"]) for side in sides if len(side)]
+    return rows.take(np.argsort(np.concatenate(keys), kind="stable"))
+
+
+def behind(rows: Rows, begin: int, packet: int) -> int:
+    """Return the place from `begin` on of the first row that comes behind a packet."""
+    later = np.maximum.accumulate(rows["packet"][begin:]) > packet
+    return begin + (int(later.argmax()) if later.any() else len(later))
+
+
+def kept_rows(rows: Rows, data: Any, direction: int, first: int, at: int) -> Kept:
+    """Copy the rows of a direction, from byte `at` of row `first` on, with their bytes."""
+    places = np.flatnonzero(rows["direction"][first:] == direction) + first
+    copied = rows.take(places)
+    if at:
+        copied["wire"][0] = 0
+        for name in ("start", "offset", "into"):
+            copied[name][0] += at
+        for name in ("length", "span"):
+            copied[name][0] -= at
+    pieces: list[bytes] = []
+    size = 0
+    starts: list[int] = []
+    columns = (copied[name].tolist() for name in ("kind", "start", "length"))
+    for kind, start, length in zip(*columns, strict=True):
+        starts.append(size)
+        if kind == DATA and length:
+            pieces.append(data[start : start + length].tobytes())
+            size += length
+    copied["start"] = starts
+    return Kept(copied, b"".join(pieces))
+
+
+def placed(kept: Kept, records: RecordBatch) -> Rows:
+    """Return kept rows whose bytes lie in a batch's buffer."""
+    rows = kept.rows.copy()
+    rows["start"] += records.append(kept.data)
+    return rows
+
+
+def gathered(pieces: Sequence[tuple[int, int, int, int]], rows: Rows, data: Any) -> bytes:
+    """Return the body of a record in several pieces."""
+    parts: list[bytes] = []
+    for row, begin, _, count in pieces:
+        if rows["kind"][row] == DATA:
+            start = int(rows["start"][row]) + begin
+            parts.append(data[start : start + count].tobytes())
+    return b"".join(parts)[HEADER_BYTES:]
+
+
+def scatter(
+    pieces: Sequence[tuple[int, int, int, int]], rows: Rows, data: Any, first: int, content: bytes
+) -> None:
+    """Write the content of a record, from its byte `first` on, into its pieces."""
+    plain = np.frombuffer(content, np.uint8)
+    for row, begin, at, count in pieces:
+        low, high = max(at, first), min(at + count, first + len(plain))
+        if low < high:
+            start = int(rows["start"][row]) + begin + low - at
+            data[start : start + high - low] = plain[low - first : high - first]

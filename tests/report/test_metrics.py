@@ -1,0 +1,334 @@
+"""Metrics: what they count beside the tables, and what Prometheus itself makes of them.
+
+The tests with Prometheus need its programs (Debian: prometheus), which are too large to be
+installed for every run of the tests.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from oracle.live import STATS, Recorder, replay, snapshot
+from oracle.rows import table_rows
+from oracle.sample import connection, handshake, message
+from prometheus_client.parser import text_string_to_metric_families
+
+from analyzer.errors import OptionError, ReportError
+from analyzer.report.metrics import MetricsServer, address_of, labels_of
+from analyzer.report.observer import CaptureStats
+from analyzer.tables.schema import CONNECTIONS, HANDSHAKES, MESSAGES
+
+DOCS = Path(__file__).parents[2] / "docs"
+S = 1_000_000_000
+T = 1_800_000_000 * S
+NAMES = ["npm-ws-basic.pcap", "npm-ws-pings.pcap", "handshakes.pcap", "npm-ws-closes.pcap"]
+
+
+@pytest.fixture
+def server():
+    made = MetricsServer(("127.0.0.1", 0))
+    yield made
+    made.close()
+
+
+def text_of(server, path="/metrics"):
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=20) as answer:
+        return answer.read().decode()
+
+
+def values_of(server):
+    """Return samples by name and sorted labels, as a scraper reads them."""
+    found = {}
+    for family in text_string_to_metric_families(text_of(server)):
+        for sample in family.samples:
+            found[sample.name, tuple(sorted(sample.labels.items()))] = sample.value
+    return found
+
+
+def sums_of(server, name, label=None):
+    """Return a metric summed up by one of its labels."""
+    sums = Counter()
+    for (found, labels), value in values_of(server).items():
+        if found == name:
+            sums[dict(labels).get(label, "")] += value
+    return {key: value for key, value in sums.items() if value}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_counts_are_those_of_the_tables(server, name):
+    recorder = Recorder()
+    pipeline = replay(name, [server, recorder])
+    pipeline.finish()
+    server.tick(2 * T, CaptureStats(90, 4, 80))
+    rows = recorder.rows_of
+    direction = "direction"
+    assert sums_of(server, "wsanalyze_messages_total", direction) == Counter(
+        row[direction] for row in rows("messages")
+    )
+    assert sums_of(server, "wsanalyze_handshakes_total", "outcome") == Counter(
+        row["outcome"] for row in recorder.news_of("handshakes")
+    )
+    assert sums_of(server, "wsanalyze_closes_total", "kind") == Counter(
+        row["close_kind"] for row in rows("connections")
+    )
+    assert sum(sums_of(server, "wsanalyze_findings_total").values()) == sum(
+        row["count"] for row in rows("findings")
+    )
+    payload, wire, headers = Counter(), Counter(), Counter()
+    for row in rows("messages"):
+        known = row["payload_bytes"]
+        payload[row[direction]] += row["transfer_bytes"] if known is None else known
+    for row in rows("ledger"):
+        if row["connection"] is not None:
+            wire[row[direction]] += row["wire_bytes"]
+            headers[row[direction]] += row["ws_header_bytes"]
+    assert sums_of(server, "wsanalyze_payload_bytes_total", direction) == +payload
+    assert sums_of(server, "wsanalyze_wire_bytes_total", direction) == wire
+    assert sums_of(server, "wsanalyze_part_bytes_total", direction) == wire
+    assert sums_of(server, "wsanalyze_frame_header_bytes_total", direction) == +headers
+    times = [row["rtt_us"] / S for row in rows("pings") if row["rtt_us"] is not None]
+    total = sum(sums_of(server, "wsanalyze_ping_round_trip_seconds_sum").values())
+    assert total == pytest.approx(sum(times))
+    assert sum(sums_of(server, "wsanalyze_ping_round_trip_seconds_count").values()) == len(times)
+    timed = [row for row in recorder.news_of("handshakes") if row["total_us"] is not None]
+    assert sum(sums_of(server, "wsanalyze_handshake_seconds_count").values()) == len(timed)
+    assert sums_of(server, "wsanalyze_packets_dropped_total") == {"": 4}
+
+
+def test_state_of_the_run(server):
+    server.attach(snapshot)
+    server.tick(T, CaptureStats(10, 1, 9, interface_up=False))
+    values = values_of(server)
+    assert values["wsanalyze_open_connections", ()] == 3
+    assert values["wsanalyze_tracked_connections", ()] == 7
+    assert values["wsanalyze_let_go_connections_total", (("reason", "idle"),)] == 2
+    assert values["wsanalyze_held_bytes", (("stage", "tcp"),)] == 1000
+    assert values["wsanalyze_interface_up", ()] == 0
+    assert values["process_resident_memory_bytes", ()] > 1e6
+
+
+def test_counters_never_fall(server):
+    server.tick(T, CaptureStats(10, 0, 10))
+    server.tick(T + S, CaptureStats(4, 0, 4))
+    server.tick(T + 2 * S, CaptureStats(12, 0, 12))
+    assert values_of(server)["wsanalyze_packets_received_total", ()] == 12
+
+
+def test_codes_are_bounded(server):
+    rows = [connection(code, close_code=code) for code in range(1000, 5000)]
+    server.write(table_rows(CONNECTIONS, [*rows, connection(1, close_code=None)]))
+    codes = sums_of(server, "wsanalyze_closes_total", "code")
+    assert len(codes) < 20
+    assert codes["none"] == 1
+    assert codes["1006" if "1006" in codes else "other"] > 3900
+    assert sum(codes.values()) == 4001
+
+
+def test_host_and_path_are_bounded_and_only_on_request():
+    server = MetricsServer(("127.0.0.1", 0), ("host", "path"), max_labels=3)
+    try:
+        for number in range(10):
+            path = f"/room/{number}?token=***"
+            server.news(table_rows(CONNECTIONS, [connection(number, path=path)]))
+            server.news(table_rows(HANDSHAKES, [handshake(number, number, path=path)]))
+            server.news(table_rows(MESSAGES, [message(0, "client", connection=number)] * 2))
+        paths = sums_of(server, "wsanalyze_messages_total", "path")
+        assert paths == {"/room/0": 2, "/room/1": 2, "/room/2": 2, "other": 14}
+        assert sums_of(server, "wsanalyze_handshakes_total", "path")["other"] == 7
+        assert set(sums_of(server, "wsanalyze_messages_total", "host")) == {
+            "chat.example.com",
+            "other",
+        }
+        server.write(table_rows(CONNECTIONS, [connection(number) for number in range(10)]))
+        assert server._chosen == {}
+    finally:
+        server.close()
+
+
+def test_hostile_labels_are_escaped():
+    server = MetricsServer(("127.0.0.1", 0), ("path",))
+    try:
+        evil = '/"}\n wsanalyze_fake_total 1\n\x1b\\'
+        server.news(table_rows(HANDSHAKES, [handshake(0, 0, path=evil)]))
+        values = values_of(server)
+        assert not any("fake" in name for name, _ in values)
+        assert any(dict(labels).get("path") == evil for _, labels in values)
+    finally:
+        server.close()
+
+
+def test_a_port_that_is_taken_is_one_clear_line(server):
+    with pytest.raises(ReportError, match=f"127.0.0.1:{server.port}.*in use"):
+        MetricsServer(("127.0.0.1", server.port))
+
+
+def test_a_scraper_that_hangs_does_not_hold_up_the_run(server):
+    with socket.create_connection(("127.0.0.1", server.port)) as hanging:
+        hanging.sendall(b"GET /metrics HT")
+        server.tick(T, STATS)
+        assert "wsanalyze_packets_received_total 10.0" in text_of(server)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("9123", ("127.0.0.1", 9123)),
+        (":9123", ("127.0.0.1", 9123)),
+        ("0.0.0.0:80", ("0.0.0.0", 80)),
+        ("[::1]:9123", ("::1", 9123)),
+        ("host.example:1", ("host.example", 1)),
+    ],
+)
+def test_addresses(text, address):
+    assert address_of(text) == address
+
+
+@pytest.mark.parametrize("text", ["", ":", "host", ":x", ":65536", ":-1", ":\uff11"])
+def test_addresses_that_are_none(text):
+    with pytest.raises(OptionError):
+        address_of(text)
+
+
+def test_labels():
+    assert labels_of("") == ()
+    assert labels_of("path, host,path") == ("path", "host")
+    with pytest.raises(OptionError, match="user"):
+        labels_of("user")
+
+
+def test_the_page_names_every_metric(server):
+    page = (DOCS / "prometheus.md").read_text(encoding="utf-8")
+    names = {
+        line.split()[2] for line in text_of(server).splitlines() if line.startswith("# TYPE wsan")
+    }
+    # A histogram's and a counter's _created go without saying.
+    assert {name for name in names if name not in page and not name.endswith("_created")} == set()
+
+
+# --- Prometheus
+
+
+def queries():
+    """Return every query of the dashboard, its variables filled in."""
+    board = json.loads((DOCS / "grafana.json").read_text(encoding="utf-8"))
+    for panel in board["panels"]:
+        for target in panel["targets"]:
+            expression = target["expr"].replace("$__rate_interval", "1m")
+            expression = expression.replace("$__range", "5m")
+            yield panel["title"], re.sub(r'=~"\$\w+"', '=~".+"', expression)
+
+
+def run_all(server):
+    for name in NAMES:
+        replay(name, [server]).finish()
+
+
+def ask(port, path, **query):
+    url = f"http://127.0.0.1:{port}{path}?{urllib.parse.urlencode(query)}"
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        return json.load(answer)["data"]
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool (Debian: prometheus)")
+def test_names_and_help_are_as_prometheus_wants_them(server):
+    run_all(server)
+    ours = "\n".join(line for line in text_of(server).splitlines() if "wsanalyze_" in line)
+    done = subprocess.run(
+        ["promtool", "check", "metrics"],
+        input=f"{ours}\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+
+
+@pytest.fixture
+def prometheus(server, tmp_path):
+    """A Prometheus of its own that scrapes the server; its port."""
+    if shutil.which("prometheus") is None:
+        pytest.skip("needs prometheus (Debian: prometheus)")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    config = tmp_path / "prometheus.yml"
+    page = (DOCS / "prometheus.md").read_text(encoding="utf-8")
+    written = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)[1]
+    config.write_text(
+        written.replace("9123", str(server.port)).replace("interval: 5s", "interval: 1s")
+    )
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                "prometheus",
+                f"--config.file={config}",
+                f"--storage.tsdb.path={tmp_path / 'data'}",
+                f"--web.listen-address=127.0.0.1:{port}",
+            ],
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield port
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def test_every_query_of_the_dashboard_has_an_answer(server, prometheus):
+    limit = time.monotonic() + 90
+    replayed = iter([*NAMES, *NAMES])
+    turn = 0
+    # A rate needs counts that rise between scrapes.
+    while time.monotonic() < limit:
+        for name in [next(replayed, None)]:
+            if name is not None:
+                replay(name, [server]).finish()
+        turn += 1
+        server.attach(lambda count=turn: grown(count))
+        server.tick(T + turn * S, CaptureStats(100 * turn, turn, 90 * turn))
+        time.sleep(1)
+        try:
+            empty = [
+                (title, query)
+                for title, query in queries()
+                if not is_answered(ask(prometheus, "/api/v1/query", query=query))
+            ]
+        except (urllib.error.URLError, ConnectionError):
+            continue
+        if not empty:
+            break
+    assert empty == []
+    health = ask(prometheus, "/api/v1/targets")["activeTargets"]
+    assert [target["health"] for target in health] == ["up"]
+
+
+def is_answered(data):
+    return any(sample["value"][1] not in ("NaN", "+Inf") for sample in data["result"])
+
+
+def grown(count):
+    ledger = {name: 1000 * count + value for name, value in snapshot().ledger[0].items()}
+    ledger["wire_bytes"] = sum(v for k, v in ledger.items() if k not in ("wire_bytes", "packets"))
+    return snapshot(ledger=(ledger, ledger), let_go={"idle": count, "limit": count})
+
+
+def test_the_dashboard_asks_for_every_metric(server):
+    asked = " ".join(query for _, query in queries())
+    names = {
+        line.split()[2] for line in text_of(server).splitlines() if line.startswith("# TYPE wsan")
+    }
+    missing = {name for name in names if name not in asked and not name.endswith("_created")}
+    assert missing == set()
