@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 from analyzer.columns import NULL
 from analyzer.http.events import HttpBatch
@@ -67,16 +68,7 @@ def ledger_rows(
                 websocket[name][row] = getattr(totals, name)
     http = batch.http_bytes[directions].astype(np.int64)
     unparsed = counted["stream_bytes"] - http - sum(websocket.values())
-    tls = np.zeros(count, np.int64)
-    for place, slot in enumerate(batch.ended):
-        session = sessions.get(slot)
-        if session is not None:
-            sizes = [side.tls_bytes for side in session.sides]
-            is_same = session.client_side == client[place]
-            tls[2 * place : 2 * place + 2] = sizes if is_same else sizes[::-1]
-        moved = batch.tls_moved.get(slot)
-        if moved is not None:
-            tls[2 * place : 2 * place + 2] += moved if client[place] == 0 else moved[::-1]
+    tls = _tls_bytes(batch, client, sessions)
     # Bytes that http or websocket took for theirs all the same stay theirs.
     tls = np.maximum(np.minimum(tls, unparsed), 0)
     unparsed = unparsed - tls
@@ -91,3 +83,20 @@ def ledger_rows(
         "unparsed_bytes": np.asarray(unparsed, dtype=np.int64),
     }
     return TableRows(LEDGER, values, count)
+
+
+def _tls_bytes(
+    batch: HttpBatch, client: npt.NDArray[np.int64], sessions: Mapping[int, Session]
+) -> npt.NDArray[np.int64]:
+    """Return what TLS took in each row, with what streams of HTTP/2 have of it."""
+    tls = np.zeros(2 * len(batch.ended), np.int64)
+    for place, slot in enumerate(batch.ended):
+        session = sessions.get(slot)
+        if session is not None:
+            sizes = [side.tls_bytes for side in session.sides]
+            is_same = session.client_side == client[place]
+            tls[2 * place : 2 * place + 2] = sizes if is_same else sizes[::-1]
+        moved = batch.tls_moved.get(slot)
+        if moved is not None:
+            tls[2 * place : 2 * place + 2] += moved if client[place] == 0 else moved[::-1]
+    return tls
