@@ -15,7 +15,7 @@ def test_ids_are_unique_and_codes_are_places() -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.id)
 def test_kind_is_well_formed(kind: Kind) -> None:
-    assert re.fullmatch(r"[a-z]+(-[a-z0-9]+)+", kind.id)
+    assert re.fullmatch(r"[a-z]+2?(-[a-z0-9]+)+", kind.id)
     assert kind.severity in SEVERITIES
     # One sentence, with at most one place for the detail.
     assert re.match(r"[A-Z{]", kind.text)

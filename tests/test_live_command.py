@@ -383,8 +383,8 @@ def test_what_is_kept_of_a_pipe(tmp_path: Path) -> None:
 def test_an_interrupt_in_a_pipeline(tmp_path: Path) -> None:
     content = (CAPTURES / "npm-ws-basic.pcap").read_bytes()
     with subprocess.Popen(
-        command("live", "-", "--no-screen", "--user", "root"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        cwd=ROOT,
+        command("live", "-", "--no-screen", "--user", "root"), stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, cwd=ROOT,
     ) as process:  # fmt: skip
         assert process.stdin is not None
         process.stdin.write(content)

@@ -218,7 +218,7 @@ class TableBuilder:
         rows = [
             connection_cells(
                 *(ended, stream.connection(ended.slot), wire[ended.slot], self._options),
-                batch.http.streams.get(ended.slot, NULL),
+                http2_stream=batch.http.streams.get(ended.slot, NULL),
             )
             for ended in sorted(batch.ended, key=lambda item: item.connection)
         ]
@@ -267,7 +267,8 @@ def connection_cells(
     tcp: Connection,
     wire_bytes: int,
     options: Options,
-    http2_stream: int,
+    *,
+    http2_stream: int = NULL,
 ) -> tuple[object, ...]:
     """Return the cells of a row of `connections`; `http2_stream` is NULL over HTTP/1.1."""
     detail = ended.handshake

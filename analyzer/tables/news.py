@@ -84,7 +84,7 @@ class News:
         rows = [
             connection_cells(
                 *(opened, stream.connection(opened.slot), NULL, self._options),
-                batch.http.streams.get(opened.slot, NULL),
+                http2_stream=batch.http.streams.get(opened.slot, NULL),
             )
             for opened in batch.opened
         ]

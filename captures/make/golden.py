@@ -32,6 +32,7 @@ NAMES = (
     "faults/npm-ws-deflate-takeover-mid-stream.pcap",
     "faults/npm-ws-deflate-takeover-snaplen-96.pcap",
     "handshakes.pcap",
+    "http2-awkward.pcap",
     "lossy.pcap",
     "nginx-proxy.pcapng",
     "npm-ws-aborts.pcap",
@@ -47,6 +48,8 @@ NAMES = (
     "python-websockets-keepalive.pcap",
     "tomcat-chat.pcap",
     "vxlan.pcap",
+    # Its keys are inside.
+    "wss-embedded-head.pcapng",
 )
 
 
