@@ -30,6 +30,7 @@ from analyzer.tables.news import News
 from analyzer.tables.running import Snapshot, ledger_so_far
 from analyzer.tables.schema import TableRows
 from analyzer.tables.summary import Summary
+from analyzer.tables.tls_sessions import note_secured
 from analyzer.tcp.bytestream import StreamBatch
 from analyzer.tcp.reassembly import Reassembler
 from analyzer.tls.keylog import KeyRing
@@ -133,6 +134,7 @@ class Pipeline:
         self.summary.capture.tcp_connections += len(stream.opened)
         tls = self._tls.push(stream)
         http = self._http.push(tls.stream, last=last)
+        note_secured(http, tls)
         websocket = self._websocket.push(http)
         if self._news is not None:
             now = self.summary.capture.last_time if now is None else now

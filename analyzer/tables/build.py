@@ -38,7 +38,12 @@ from analyzer.tables.schema import (
 )
 from analyzer.tables.secrets import hide_query, hide_subprotocols
 from analyzer.tables.timing import Attempt, Endpoints, attempt, columns_of, handshake_rows
-from analyzer.tables.tls_sessions import TlsSessions, encrypted_attempt, session_cells
+from analyzer.tables.tls_sessions import (
+    TlsSessions,
+    decrypted_session,
+    encrypted_attempt,
+    session_cells,
+)
 from analyzer.tcp.bytestream import Connection, StreamBatch
 from analyzer.tls.stage import EndedSession, TlsBatch
 from analyzer.websocket.connection import Ping, WebSocketConnection
@@ -72,8 +77,6 @@ class TableBuilder:
         """
         http = batch.http
         stream = http.stream
-        if tls is not None:
-            self._note_secured(http, tls)
         out = [
             _frame_rows(batch.frames),
             message_rows(batch.messages, batch.previews, self._options, final=True),
@@ -161,15 +164,6 @@ class TableBuilder:
 
     # --- rows
 
-    def _note_secured(self, http: HttpBatch, tls: TlsBatch) -> None:
-        """Say of attempts inside TLS that they were: http does not know."""
-        if not tls.by_stream:
-            return
-        for each in (*http.upgrades, *http.handshakes):
-            session = tls.by_stream.get(http.stream.connection(each.slot).tcp_stream)
-            if session is not None and session.is_decrypted:
-                each.scheme = "wss"
-
     def _attempts(self, batch: WebSocketBatch, tls: TlsBatch | None) -> list[Attempt]:
         """Return the attempts whose rows are complete, in order of their numbers."""
         stream = batch.http.stream
@@ -180,9 +174,7 @@ class TableBuilder:
             endpoints = Endpoints.of(tcp, detail.client_side)
             self._failed.attempted(endpoints)
             self._handshakes = max(self._handshakes, detail.number + 1)
-            session = tls.by_stream.get(tcp.tcp_stream) if tls is not None else None
-            if session is not None and not session.is_decrypted:
-                session = None
+            session = decrypted_session(tls, tcp.tcp_stream)
             rows.append(attempt(detail, tcp, endpoints, connection, first_data_time, session))
 
         for detail in batch.http.handshakes:

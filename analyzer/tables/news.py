@@ -19,7 +19,7 @@ from analyzer.options import Options
 from analyzer.tables.build import connection_cells, message_rows
 from analyzer.tables.schema import CONNECTIONS, TableRows
 from analyzer.tables.timing import Attempt, Endpoints, attempt, columns_of, handshake_rows
-from analyzer.tables.tls_sessions import encrypted_attempt
+from analyzer.tables.tls_sessions import decrypted_session, encrypted_attempt
 from analyzer.tls.stage import TlsBatch
 from analyzer.websocket.frames import TOLD
 from analyzer.websocket.stage import WebSocketBatch, WebSocketStage
@@ -71,7 +71,8 @@ class News:
             tcp = stream.connection(detail.slot)
             ends = Endpoints.of(tcp, detail.client_side)
             number = numbers.get(detail.slot, NULL) if detail.outcome == "accepted" else NULL
-            rows.append(attempt(detail, tcp, ends, number, NULL))
+            session = decrypted_session(tls, tcp.tcp_stream)
+            rows.append(attempt(detail, tcp, ends, number, NULL, session))
         for ended in tls.ended:
             if ended.guess is not None:
                 tcp = stream.connection(ended.session.slot)

@@ -8,13 +8,13 @@ from __future__ import annotations
 from analyzer import findings
 from analyzer.columns import NULL
 from analyzer.findings import Finding
-from analyzer.http.events import Handshake
+from analyzer.http.events import Handshake, HttpBatch
 from analyzer.options import Options
 from analyzer.tables.timing import Attempt, Endpoints
 from analyzer.tcp.bytestream import Connection
 from analyzer.tls.names import group_name, suite_name, version_name
 from analyzer.tls.session import Session
-from analyzer.tls.stage import EndedSession
+from analyzer.tls.stage import EndedSession, TlsBatch
 
 
 class TlsSessions:
@@ -46,6 +46,21 @@ class TlsSessions:
             found.append(Finding(findings.TLS_ATTEMPT_LIMIT, detail=self._more, count=self._more))
         self._attempts, self._more = [], 0
         return attempts, found
+
+
+def decrypted_session(tls: TlsBatch | None, tcp_stream: int) -> Session | None:
+    """Return the session of a TCP connection, if it was decrypted."""
+    session = None if tls is None else tls.by_stream.get(tcp_stream)
+    return session if session is not None and session.is_decrypted else None
+
+
+def note_secured(http: HttpBatch, tls: TlsBatch) -> None:
+    """Say of attempts inside TLS that they were: http does not know."""
+    if not tls.by_stream:
+        return
+    for each in (*http.upgrades, *http.handshakes):
+        if decrypted_session(tls, http.stream.connection(each.slot).tcp_stream) is not None:
+            each.scheme = "wss"
 
 
 def encrypted_attempt(ended: EndedSession, tcp: Connection, endpoints: Endpoints) -> Attempt:
