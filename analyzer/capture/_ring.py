@@ -26,6 +26,7 @@ _PACKETS = cython.declare(cython.int, 12)  # where in the head of a block they a
 _FIRST = cython.declare(cython.int, 16)
 _HEAD = cython.declare(cython.int, 48)  # struct tpacket3_hdr, then struct sockaddr_ll
 _ADDRESS_END = cython.declare(cython.int, 68)
+_LONGEST = cython.declare(cython.int, 0x7FFFFF00)  # what a row can say, tags added
 _VLAN_VALID = cython.declare(cython.int, 1 << 4)
 _TPID_VALID = cython.declare(cython.int, 1 << 6)
 _COOKED_BYTES = cython.declare(cython.int, 20)
@@ -142,6 +143,8 @@ class BlockWalk:
             return 0
         if original < captured:
             original = captured
+        if original > _LONGEST:
+            original = _LONGEST
         tag: cython.int = -1
         added: cython.int = 0
         if status & _VLAN_VALID:

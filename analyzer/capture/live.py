@@ -59,7 +59,7 @@ class CaptureStats:
     received: int
     dropped: int
     analysed: int
-    interface_up: bool
+    interface_up: bool = True
 
 
 class LiveSource(Protocol):

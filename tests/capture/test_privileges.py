@@ -132,7 +132,9 @@ def test_in_a_namespace_of_an_ordinary_user():
         subprocess.run([*command, "true"], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("user namespaces are not allowed here")
-    run = f"ip link set lo up; exec {sys.executable} -m analyzer.cli live lo --for 300ms"
+    run = (
+        f"ip link set lo up; exec {sys.executable} -m analyzer.cli live lo --no-screen --for 300ms"
+    )
     done = subprocess.run([*command, "sh", "-c", run], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "0 TCP connections" in done.stdout
