@@ -59,7 +59,11 @@ def behind(rows: Rows, begin: int, packet: int) -> int:
 def kept_rows(rows: Rows, data: Any, direction: int, first: int, at: int) -> Kept:
     """Copy the rows of a direction, from byte `at` of row `first` on, with their bytes."""
     places = np.flatnonzero(rows["direction"][first:] == direction) + first
-    copied = rows.take(places)
+    return kept_whole(rows.take(places), data, at)
+
+
+def kept_whole(copied: Rows, data: Any, at: int = 0) -> Kept:
+    """Return rows, a copy that may be changed, from byte `at` of the first on, with their bytes."""
     if at:
         copied["wire"][0] = 0
         for name in ("start", "offset", "into"):
@@ -106,3 +110,8 @@ def scatter(
         if low < high:
             start = int(rows["start"][row]) + begin + low - at
             data[start : start + high - low] = plain[low - first : high - first]
+
+
+def source_name(packet: int) -> str:
+    """Return what to call secrets that a capture holds behind a packet."""
+    return f"the capture, behind packet {packet}"

@@ -24,11 +24,12 @@ from analyzer.tls._records import RecordWalk
 from analyzer.tls.guess import websocket_guess
 from analyzer.tls.hello import ClientHello, Messages, ServerHello
 from analyzer.tls.inside import Unwrapped
+from analyzer.tls.keeping import source_name
 from analyzer.tls.keylog import KeyRing
 from analyzer.tls.names import TLS_1_3, alert_name, suite_name
 from analyzer.tls.records import WALK, Answer
 from analyzer.tls.session import Session, Side, State
-from analyzer.tls.unwrapping import Unwrapper, source_name
+from analyzer.tls.unwrapping import Unwrapper
 
 _WANTED: Final = frozenset((hello.CLIENT_HELLO, hello.SERVER_HELLO, hello.SERVER_KEY_EXCHANGE))
 _FIRST: Final = (hello.CLIENT_HELLO, hello.SERVER_HELLO)

@@ -24,7 +24,18 @@ from analyzer.tcp.bytestream import FRAMING, GAP_CUT, StreamBatch
 from analyzer.tls import records as layout
 from analyzer.tls._laying import RecordLay
 from analyzer.tls.inside import Unwrapped
-from analyzer.tls.keeping import Kept, behind, gathered, in_turn, joined, kept_rows, placed, scatter
+from analyzer.tls.keeping import (
+    Kept,
+    behind,
+    gathered,
+    in_turn,
+    joined,
+    kept_rows,
+    kept_whole,
+    placed,
+    scatter,
+    source_name,
+)
 from analyzer.tls.keylog import KeyRing
 from analyzer.tls.records import APPLICATION_DATA, CLOSED, HANDSHAKE, HEADER_BYTES, TAKEN, UNKNOWN
 
@@ -34,7 +45,6 @@ if TYPE_CHECKING:
 _CLIENT_HELLO: Final = 1
 _SERVER_HELLO: Final = 2
 _COLUMNS: Final = ("direction", "type", "version", "start", "length", "fate")
-
 _SHORTEST: Final = 22
 """Bytes of the shortest record of application data: header, content type, tag."""
 
@@ -206,10 +216,12 @@ class Unwrapper:
         waits = np.isin(directions, np.fromiter(self._waiting, np.int64, len(self._waiting)))
         if not waits.any():
             return rows
-        for direction in np.unique(directions[waits]).tolist():
-            first = int(np.flatnonzero(directions == direction)[0])
-            kept = kept_rows(rows, data, direction, first, 0)
-            self._waiting[direction].kept.append(kept)
+        held = rows.take(np.flatnonzero(waits))
+        held = held.take(np.argsort(held["direction"], kind="stable"))
+        begins = np.flatnonzero(np.diff(held["direction"], prepend=-1))
+        for part in np.split(held, begins[1:]):
+            kept = kept_whole(part, data)
+            self._waiting[int(part["direction"][0])].kept.append(kept)
             self._held += kept.cost
         return rows.take(np.flatnonzero(~waits))
 
@@ -482,8 +494,3 @@ class Unwrapper:
             session.framing[side] += length + count * HEADER_BYTES - size
             known = self._overheads.get(direction, least)
             self._overheads[direction] = least if least == most == known else -1
-
-
-def source_name(packet: int) -> str:
-    """Return what to call secrets that a capture holds behind a packet."""
-    return f"the capture, behind packet {packet}"

@@ -46,6 +46,12 @@ except KeyboardInterrupt:
 ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"
 
 
+def _usual_signals():
+    """Undo what a run in the background was started with: it ignores some."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Terminal:
     """A terminal with the view on it, in a process of its own."""
 
@@ -61,6 +67,7 @@ class Terminal:
             stderr=self.slave,
             env={**os.environ, "TERM": "xterm-256color", "PYTHONUTF8": "1"},
             start_new_session=True,
+            preexec_fn=_usual_signals,
         )
         self.output = b""
 
