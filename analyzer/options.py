@@ -118,7 +118,7 @@ class Options:
     """TLS key logs (SSLKEYLOGFILE) to decrypt with: one or several."""
     follow_keys: bool = False
     """Whether the key logs may grow while the capture is read: for live captures."""
-    max_held_tls_bytes: int = 64 * MIB
+    max_held_tls_bytes: int = 32 * MIB
     """Records that are not whole, and those of sessions whose keys are not known, where keys
     may still come (a pcapng file can have them anywhere); the session that waits longest is
     given up first."""
