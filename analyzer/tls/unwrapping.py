@@ -256,8 +256,9 @@ class Unwrapper:
         slot = direction >> 1
         parts = self._flush(slot, records)
         packet = int(parts[0]["packet"][0]) if parts else 0
-        limit = f"max_held_tls_bytes ({self._options.max_held_tls_bytes} bytes)"
-        self._findings.append(Finding(findings.TLS_HELD_LIMIT, slot, packet, -1, limit))
+        if self._ring:  # else nobody has any keys
+            limit = f"max_held_tls_bytes ({self._options.max_held_tls_bytes} bytes)"
+            self._findings.append(Finding(findings.TLS_HELD_LIMIT, slot, packet, -1, limit))
         self._close(slot)
         return parts
 

@@ -246,15 +246,27 @@ def test_records_wait_for_keys_that_come_behind_them(cuts):
     assert made.held == 0
 
 
-def test_what_waits_is_bounded_and_the_limit_is_said():
-    made = unwrapper(Options(max_held_tls_bytes=4096), keys=False)
+@pytest.mark.parametrize("has_keys", [True, False])
+def test_what_waits_is_bounded_and_the_limit_is_said(has_keys):
+    made = unwrapper(Options(max_held_tls_bytes=4096), keys=has_keys)
     made.may_grow = True
+    if has_keys:
+        begin = made._begin
+
+        def begin_without_keys(*arguments):
+            session = begin(*arguments)
+            session.decryptor.has_keys = False
+            return session
+
+        made._begin = begin_without_keys
     traffic = Traffic()
     for number in range(40):
         traffic.data(0, seal(number, b"x" * 200))
     seen = run(traffic, cuts=(10, 20, 30), made=made)
     assert made.held <= 4096
-    assert [found.kind.id for found in made.take_findings()] == ["tls-held-limit"]
+    # Where nobody has any keys there is nothing to be said.
+    said = [found.kind.id for found in made.take_findings()]
+    assert said == ["tls-held-limit"] * has_keys
     assert sum(int(row["wire"]) for row in seen.rows) == sum(r["wire"] for r in traffic.rows)
 
 
