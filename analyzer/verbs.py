@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from analyzer.arguments import Keys
 from analyzer.command import REPORTS, NoProgress, Quiet, Where, pipes, progress, say_if_slow
 from analyzer.errors import OptionError
 
@@ -51,6 +52,7 @@ def compare(
     b: CaptureB,
     csv: CsvFile = None,
     json: JsonFile = None,
+    keys: Keys = [],  # noqa: B006  typer copies it
     where: Where = None,
     quiet: Quiet = False,
     no_progress: NoProgress = False,
@@ -73,7 +75,7 @@ def compare(
         say_if_slow([a, b])
         with progress([a, b], wanted=not no_progress) as on_progress:
             # What is said of payload is never shown here.
-            options = Options(payload="none")
+            options = Options(payload="none", keys=tuple(map(str, keys)))
             made = compared([a], [b], options, where=where, on_progress=on_progress)
         write(made.rows())
         if not quiet and STDOUT not in (csv, json):

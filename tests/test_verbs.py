@@ -141,3 +141,13 @@ def test_verbs_of_live_capture_are_there(capsys: Captured) -> None:
         assert f"wsanalyze {verb}" in capsys.readouterr().out
     assert cli.main(["live"]) == 0
     assert "IFACE" in capsys.readouterr().out
+
+
+def test_compare_decrypts_with_keys(capsys):
+    captures = Path(__file__).parents[1] / "captures"
+    names = [str(captures / name) for name in ("wss-tls13.pcap", "wss-tls12.pcap")]
+    keys = [word for name in names for word in ("--keys", name.replace(".pcap", ".keys"))]
+    assert cli.main(["compare", *names, *keys, "--csv", "-"]) == 0
+    rows = [line.split(",") for line in capsys.readouterr().out.splitlines()]
+    (messages,) = [row for row in rows if row[0] == "messages"]
+    assert [float(value) for value in messages[3:5]] == [16, 24]
