@@ -120,8 +120,14 @@ class Decryptor:
 
     @property
     def held(self) -> int:
-        """Bytes of unfinished handshake messages."""
-        return sum(direction.reader.held for direction in self._directions)
+        """Bytes of handshake messages that are kept."""
+        return self._transcript.held + sum(each.reader.held for each in self._directions)
+
+    def let_go(self) -> None:
+        """Keep none of them: nobody will read this session."""
+        self._transcript.drop()
+        for direction in self._directions:
+            direction.reader.lose()
 
     def is_encrypted(self, side: int) -> bool:
         """Say whether keys of a side are in use, and proven."""

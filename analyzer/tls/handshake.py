@@ -44,6 +44,11 @@ class Transcript:
         self._held: bytearray | None = None
         self._running: list[hashes.Hash] = []
 
+    @property
+    def held(self) -> int:
+        """Bytes that are kept."""
+        return 0 if self._held is None else len(self._held)
+
     def begin(self) -> None:
         """Begin with a ClientHello."""
         self._held, self._running = bytearray(), []

@@ -6,6 +6,7 @@ Knows rows and buffers. Must not know records' meaning. Used by tls.unwrapping.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,6 +55,19 @@ def behind(rows: Rows, begin: int, packet: int) -> int:
     """Return the place from `begin` on of the first row that comes behind a packet."""
     later = np.maximum.accumulate(rows["packet"][begin:]) > packet
     return begin + (int(later.argmax()) if later.any() else len(later))
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A direction whose next record cannot be opened yet.
+
+    Attributes:
+        kept: that record, and all behind it.
+        asked: what was known when it was last tried.
+    """
+
+    kept: list[Kept]
+    asked: tuple[int, bool, bool]
 
 
 def kept_rows(rows: Rows, data: Any, direction: int, first: int, at: int) -> Kept:

@@ -9,8 +9,7 @@ keys at all.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +25,7 @@ from analyzer.tls._laying import RecordLay
 from analyzer.tls.inside import Unwrapped
 from analyzer.tls.keeping import (
     Kept,
+    Waiting,
     behind,
     gathered,
     in_turn,
@@ -39,9 +39,6 @@ from analyzer.tls.keeping import (
 from analyzer.tls.keylog import KeyRing
 from analyzer.tls.records import APPLICATION_DATA, CLOSED, HANDSHAKE, HEADER_BYTES, TAKEN, UNKNOWN
 
-if TYPE_CHECKING:
-    pass
-
 _CLIENT_HELLO: Final = 1
 _SERVER_HELLO: Final = 2
 _COLUMNS: Final = ("direction", "type", "version", "start", "length", "fate")
@@ -49,19 +46,6 @@ _SHORTEST: Final = 22
 """Bytes of the shortest record of application data: header, content type, tag."""
 
 Opener = Callable[[int, int, Any], Any]
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """A direction whose next record cannot be opened yet.
-
-    Attributes:
-        kept: that record, and all behind it.
-        asked: what was known when it was last tried.
-    """
-
-    kept: list[Kept]
-    asked: tuple[int, bool, bool]
 
 
 class Unwrapper:
@@ -84,8 +68,10 @@ class Unwrapper:
         self._modes: npt.NDArray[np.uint8] = np.zeros(0, np.uint8)
         self._closed: set[int] = set()  # slots
         self._left: dict[int, Kept] = {}  # by direction
-        self._waiting: dict[int, _Waiting] = {}  # by direction, the oldest first
+        self._waiting: dict[int, Waiting] = {}  # by direction, the oldest first
         self._held = 0
+        self._hellos: dict[int, int] = {}  # bytes that decryptors keep, by slot
+        self._hello_bytes = 0
         self._sessions: dict[int, Unwrapped] = {}
         self._openers: dict[int, Opener] = {}
         self._overheads: dict[int, int] = {}  # by direction; -1 where it is not constant
@@ -99,7 +85,7 @@ class Unwrapper:
     @property
     def held(self) -> int:
         """Bytes that wait, about."""
-        return self._held
+        return self._held + self._hello_bytes
 
     def session(self, slot: int) -> Unwrapped | None:
         """Return what is known of a session."""
@@ -158,6 +144,7 @@ class Unwrapper:
         """Forget a connection, which has ended."""
         self._sessions.pop(slot, None)
         self._closed.discard(slot)
+        self._hello_bytes -= self._hellos.pop(slot, 0)
         for direction in (2 * slot, 2 * slot + 1):
             self._openers.pop(direction, None)
             self._overheads.pop(direction, None)
@@ -240,7 +227,7 @@ class Unwrapper:
             ready = [
                 direction
                 for direction, waiting in self._waiting.items()
-                if waiting.asked != self._known(direction >> 1)
+                if direction >> 1 in self._closed or waiting.asked != self._known(direction >> 1)
             ]
             if not ready:
                 return joined(parts)
@@ -288,6 +275,20 @@ class Unwrapper:
         rows["length"][unread] = 0
         rows["start"] = 0
         return [rows]
+
+    def _weigh(self, slot: int, held: int, packet: int) -> None:
+        """Keep what decryptors hold of handshakes, all together, below its limit."""
+        self._hello_bytes += held - self._hellos.pop(slot, 0)
+        if held:
+            self._hellos[slot] = held
+        most = self._options.max_hello_bytes_total
+        while self._hello_bytes > most:
+            oldest = next(iter(self._hellos))
+            self._hello_bytes -= self._hellos.pop(oldest)
+            self._sessions[oldest].decryptor.let_go()
+            self._close(oldest)
+            limit = f"max_hello_bytes_total ({most} bytes)"
+            self._findings.append(Finding(findings.TLS_HELLO_LIMIT, oldest, packet, -1, limit))
 
     # --- opening
 
@@ -358,6 +359,7 @@ class Unwrapper:
         before = decryptor.skipped[side]
         if opened is False:
             opened = decryptor.record(side, kind, version, gathered(pieces, rows, data))
+        self._weigh(slot, decryptor.held, int(found["done_packet"][index]))
         if decryptor.cannot is not None:
             self._close(slot)
         elif opened is None and decryptor.waits(side):
@@ -395,7 +397,7 @@ class Unwrapper:
         """Decide on a record without a key; return fate, content, skip."""
         slot = direction >> 1
         if self.may_grow or self._is_early(slot):
-            self._waiting[direction] = _Waiting([], self._known(slot))
+            self._waiting[direction] = Waiting([], self._known(slot))
             self._openers.pop(direction, None)
             return layout.WAITING_RECORD, 0, 0
         self._close(slot)

@@ -55,6 +55,7 @@ class FakeDecryptor:
     alerts: list[tuple[int, int, int]] = field(default_factory=list)
     skipped: list[int] = field(default_factory=lambda: [0, 0])
     next: list[int] = field(default_factory=lambda: [0, 0])
+    keeping: int = 0
     losing: list[bool] = field(default_factory=lambda: [False, False])
 
     def record(self, side, kind, version, body):
@@ -68,6 +69,13 @@ class FakeDecryptor:
         self.next[side], self.losing[side] = number + 1, False
         content = bytes(byte ^ 0x5A for byte in body[4 : -len(PROOF) - 1])
         return body[-len(PROOF) - 1], 4, content
+
+    @property
+    def held(self):
+        return self.keeping
+
+    def let_go(self):
+        self.keeping = 0
 
     def opener(self, side):
         return lambda kind, version, body: self.record(side, kind, version, body)

@@ -293,3 +293,28 @@ def test_any_bytes_are_survived_and_accounted_for(data, cuts):
     assert seen.content(0).startswith(b"first")
     assert sum(int(row["wire"]) for row in seen.rows) == sum(r["wire"] for r in traffic.rows)
     assert all(row["length"] >= 0 and row["span"] >= 0 for row in seen.rows)
+
+
+def test_what_decryptors_keep_of_handshakes_is_bounded_together():
+    made = unwrapper(Options(max_hello_bytes_total=1000))
+    begin = made._begin
+
+    def begin_heavy(*arguments):
+        session = begin(*arguments)
+        session.decryptor.keeping = 400
+        return session
+
+    made._begin = begin_heavy
+    traffic = Traffic()
+    for slot in range(4):
+        traffic.data(2 * slot, seal(0, b"one"))
+    for slot in range(4):
+        traffic.data(2 * slot, seal(1, b"two"))
+    seen = Seen()
+    batch = traffic.batch(0, len(traffic.rows), slots=4, last=False)
+    seen.take(made.push(batch, np.ones(8, bool)), batch.records.data)
+    assert made.held <= 1000
+    assert {found.slot for found in made.take_findings()} == {0, 1}
+    # The oldest are read no more; the others go on.
+    assert [seen.content(2 * slot) for slot in (2, 3)] == [b"onetwo", b"onetwo"]
+    assert sum(int(row["wire"]) for row in seen.rows) == sum(r["wire"] for r in traffic.rows)
