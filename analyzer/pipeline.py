@@ -19,7 +19,7 @@ from analyzer.alternatives.stage import AlternativesStage
 from analyzer.capture.records import RecordBatch
 from analyzer.capture.source import open_capture
 from analyzer.columns import NULL
-from analyzer.http.transactions import HttpStage
+from analyzer.http.stage import HttpStage
 from analyzer.options import Options
 from analyzer.packets.decode import PacketDecoder
 from analyzer.packets.segments import SegmentBatch

@@ -26,7 +26,7 @@ STAGES = (
     ("packets: header decode", "analyzer.packets.decode", "PacketDecoder", "segments"),
     ("tcp: assembly", "analyzer.tcp.reassembly", "Reassembler", "chunks"),
     ("tls: record walk, hellos", "analyzer.tls.stage", "TlsStage", "chunks passed"),
-    ("http: heads, upgrades", "analyzer.http.transactions", "HttpStage", "chunks passed"),
+    ("http: heads, upgrades", "analyzer.http.stage", "HttpStage", "chunks passed"),
     ("websocket: frame walk, unmasking", "analyzer.websocket.stage", "WebSocketStage", "frames"),
     ("tables: build", "analyzer.tables.build", "TableBuilder", "rows of all tables"),
 )

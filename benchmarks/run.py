@@ -111,7 +111,7 @@ def slower(text: str, other: str, limit: float) -> Bar:
 def ours(path: Path, *arguments: str) -> Program:
     """Return wsanalyze as installed beside this interpreter, else from this folder."""
     installed = shutil.which(OURS, path=str(Path(sys.executable).parent))
-    command = (installed,) if installed else (sys.executable, "-m", "analyzer.cli")
+    command = (installed,) if installed else (sys.executable, "-m", "analyzer.cli.main")
     return Program((*command, str(path), *arguments))
 
 

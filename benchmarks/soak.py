@@ -28,10 +28,10 @@ import numpy.typing as npt
 
 from analyzer.capture.records import RECORD, RecordBatch
 from analyzer.columns import empty
+from analyzer.live.watch import WatchRequest, build_observers, live_options
 from analyzer.options import Options
 from analyzer.pipeline import Pipeline
 from analyzer.report.observer import CaptureStats
-from analyzer.watch import WatchRequest, build_observers, live_options
 
 SECOND = 1_000_000_000
 MS = 1_000_000

@@ -40,7 +40,7 @@ def workplace() -> Iterator[Path]:
         (folder / "captures").symlink_to(ROOT / "captures")
         programs = folder / "bin"
         programs.mkdir()
-        for program, start in (("wsanalyze", "-m analyzer.cli "), ("python", "")):
+        for program, start in (("wsanalyze", "-m analyzer.cli.main "), ("python", "")):
             script = programs / program
             script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {start}"$@"\n')
             script.chmod(0o755)

@@ -128,7 +128,7 @@ def test_the_two_commands_of_the_readme_exist() -> None:
 
 def test_readme_lists_every_option() -> None:
     shown = subprocess.run(
-        [sys.executable, "-m", "analyzer.cli", "--help"],
+        [sys.executable, "-m", "analyzer.cli.main", "--help"],
         capture_output=True,
         check=True,
         cwd=ROOT,

@@ -13,8 +13,8 @@ import pytest
 
 import analyzer
 from analyzer.capture.source import open_capture
-from analyzer.http.events import Exchange
-from analyzer.http.transactions import HttpStage
+from analyzer.http.exchanges import Exchange
+from analyzer.http.stage import HttpStage
 from analyzer.options import Options
 from analyzer.packets.decode import PacketDecoder
 from analyzer.tcp.reassembly import Reassembler

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from analyzer.alternatives.heads import Heads
 from analyzer.alternatives.packets import BULK_ACKS, SYN_OPTIONS, WIRE
 from analyzer.columns import NULL, Rows, row_dtype
-from analyzer.http.events import HttpBatch
+from analyzer.http.exchanges import HttpBatch
 from analyzer.tls.stage import TlsBatch
 from analyzer.websocket.connection import WebSocketConnection
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from analyzer.alternatives.http2 import DATE, Fields, HeadSizes, answer_fields, request_fields
-from analyzer.http.events import Exchange, Handshake
+from analyzer.http.exchanges import Exchange, Handshake
 from analyzer.options import Options
 
 _MAX_SAMPLES: Final = 16

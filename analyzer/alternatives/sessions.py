@@ -26,7 +26,7 @@ from analyzer.alternatives.evidence import (
 from analyzer.alternatives.heads import HeadMaker
 from analyzer.alternatives.packets import ACK_DELAY_NS
 from analyzer.columns import NULL, empty
-from analyzer.http.events import Exchange, HttpBatch
+from analyzer.http.exchanges import Exchange, HttpBatch
 from analyzer.options import Options
 from analyzer.tcp.bytestream import DIRECTION
 

@@ -20,7 +20,7 @@ from analyzer.alternatives.rows import RowMaker
 from analyzer.alternatives.sessions import Sessions
 from analyzer.columns import NULL
 from analyzer.findings import Finding
-from analyzer.http.events import HttpBatch
+from analyzer.http.exchanges import HttpBatch
 from analyzer.options import Options
 from analyzer.tables.finding_log import FindingLog
 from analyzer.tables.schema import TableRows

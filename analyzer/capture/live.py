@@ -1,7 +1,7 @@
 """Live capture: batches of records from network interfaces, while packets come.
 
 Knows sources that never end: it waits, counts what the kernel dropped, and lives through
-interfaces that go away and come back. Must not know what packets mean. Used by analyzer.live,
+interfaces that go away and come back. Must not know what packets mean. Used by analyzer.live.run,
 the run loop; sources that are files or pipes stand in follow.
 """
 

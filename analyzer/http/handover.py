@@ -1,15 +1,17 @@
 """Rows that leave HTTP: which rows of a batch are handed on, and which are put in.
 
-Knows rows and buffers. Must not know messages. Used by http.conversation and
-http.transactions; makes the `rows` of an HttpBatch.
+Knows rows and buffers. Must not know messages. Used by http.http1.conversation and
+http.stage; makes the `rows` of an HttpBatch.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from analyzer.columns import Rows, insert
-from analyzer.http._http2 import RowPath
+from analyzer.http._row_path import RowPath
 from analyzer.tcp.bytestream import CHUNK, DATA, GAP_CUT, StreamBatch, within
 
 Row = tuple[int, ...]
@@ -38,6 +40,9 @@ assert CHUNK.names is not None
     LINK,
     IP,
 ) = range(len(CHUNK.names))
+
+MAX_KEPT_ROWS: Final = 4096
+"""Rows kept back at once: segments of one byte cost a hundred times their payload."""
 
 
 class Piece:

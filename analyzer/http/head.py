@@ -1,7 +1,7 @@
 """Heads: the start line and fields of an HTTP/1.1 message, from bytes.
 
 Knows RFC 9112 sections 2 to 5, read leniently: this is a witness, not a server. Must
-not know bodies, connections or WebSocket. Called by http.conversation.
+not know bodies, connections or WebSocket. Called by http.http1.conversation.
 """
 
 from __future__ import annotations

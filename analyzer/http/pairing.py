@@ -1,7 +1,7 @@
 """Transactions: one request with its response, as an exchange or an upgrade attempt.
 
-Fills the Exchange and Handshake of http.events. Knows messages; must not know streams.
-Called by http.conversation.
+Fills the Exchange and Handshake of http.exchanges. Knows messages; must not know streams.
+Called by http.http1.conversation.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Any
 
 from analyzer import findings
 from analyzer.columns import NULL
-from analyzer.http.callers import Target
-from analyzer.http.deliveries import AnswerReader
-from analyzer.http.events import Exchange, Handshake
-from analyzer.http.groups import Lane
+from analyzer.http.collector import Results
+from analyzer.http.delivery.callers import Target
+from analyzer.http.delivery.deliveries import AnswerReader
+from analyzer.http.delivery.groups import Lane
+from analyzer.http.exchanges import Exchange, Handshake
 from analyzer.http.handover import PACKET, TIME, WIRE, Row
 from analyzer.http.head import Head
-from analyzer.http.results import Results
 from analyzer.http.upgrade import (
     Checks,
     check_request,

@@ -1,7 +1,7 @@
 """The opening handshake: what an upgrade request asks, and whether the answer fits.
 
 Knows RFC 6455 section 4 and the fields' grammar. Must not know streams, packets or
-frames. Called by http.conversation.
+frames. Called by http.http1.conversation.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 
 from analyzer import findings
 from analyzer.findings import Finding, Kind
-from analyzer.http.events import Extension, Handshake
+from analyzer.http.exchanges import Extension, Handshake
 from analyzer.http.head import Head
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"

@@ -24,7 +24,7 @@ from analyzer.report.layout import (
     say,
     table,
 )
-from analyzer.report.words import duration, number, plural, size
+from analyzer.report.wording import duration, number, plural, size
 
 Row = dict[str, Any]
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from analyzer.report.layout import WIDE, Cell, Head, heading, say, table
-from analyzer.report.words import duration, number, printable, share, size
+from analyzer.report.wording import duration, number, printable, share, size
 from analyzer.tables.comparison import FEW, NOTABLE, Compared, Comparison
 
 TITLES = {

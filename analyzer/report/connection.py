@@ -15,7 +15,7 @@ from analyzer.report import alternatives
 from analyzer.report.layout import Cell, Head, bar, heading, is_ascii, say, severity, table, traffic
 from analyzer.report.listing import CONTROL, MessageListing
 from analyzer.report.terminal import ENDINGS, PART_NAMES, code_name, target
-from analyzer.report.words import address, clock, duration, moment, number, plural, share, size
+from analyzer.report.wording import address, clock, duration, moment, number, plural, share, size
 from analyzer.tables.schema import BY_NAME, Column, TableRows
 from analyzer.tables.summary import row_values
 

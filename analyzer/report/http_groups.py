@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from analyzer.report.layout import WIDE, Cell, Head, heading, say, table, traffic
-from analyzer.report.words import duration, number, plural, share, size
+from analyzer.report.wording import duration, number, plural, share, size
 from analyzer.tables.summary import Summary
 
 SHOWN_GROUPS = 10

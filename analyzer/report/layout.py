@@ -16,7 +16,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from analyzer.report.words import printable
+from analyzer.report.wording import printable
 
 PIPED_WIDTH = 100
 """Columns of a report that goes to a file or a pipe."""

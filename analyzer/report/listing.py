@@ -17,7 +17,7 @@ from rich.text import Text
 
 from analyzer.report.layout import Head, arrow, print_row, traffic
 from analyzer.report.terminal import code_name
-from analyzer.report.words import clock, duration, size
+from analyzer.report.wording import clock, duration, size
 from analyzer.tables.schema import TableRows
 from analyzer.tables.summary import row_values
 

@@ -16,7 +16,7 @@ from rich.text import Text
 from analyzer.columns import NULL
 from analyzer.report.layout import arrow, is_ascii, severity
 from analyzer.report.rates import Line, Rates
-from analyzer.report.words import address, clock, duration, number, plural, printable, share, size
+from analyzer.report.wording import address, clock, duration, number, plural, printable, share, size
 from analyzer.tables.schema import DIRECTIONS, MESSAGE_TYPES
 
 SORTS: Final = ("last", "messages", "bytes", "age")

@@ -1,7 +1,7 @@
 """The live view: a run on the terminal, with keys.
 
 Puts report.live_screen on the terminal four times a second, and gives the terminal back as it
-was, whatever ends the run. Knows rich and signals. An Observer; made by analyzer.watch.
+was, whatever ends the run. Knows rich and signals. An Observer; made by analyzer.live.watch.
 """
 
 from __future__ import annotations

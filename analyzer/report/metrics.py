@@ -3,7 +3,7 @@
 Counts rows as they pass and reads the run's snapshot once a second; a thread of its own serves
 them, so that a scrape never waits for the analysis nor the analysis for it. Label values are
 bounded. Knows prometheus_client, which is imported when this is made. docs/prometheus.md has
-the names. An Observer; made by analyzer.watch.
+the names. An Observer; made by analyzer.live.watch.
 """
 
 from __future__ import annotations

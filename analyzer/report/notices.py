@@ -1,7 +1,7 @@
 """Words on standard error while a live analysis runs: what its operator should know now.
 
 Knows findings of the capture itself. Must not know traffic: other findings are for the
-report. An observer of analyzer.live, made by live_command.
+report. An observer of analyzer.live.run, made by live_command.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TextIO
 
 from analyzer.capture.live import CaptureStats
-from analyzer.report.words import printable
+from analyzer.report.wording import printable
 from analyzer.tables.schema import FINDINGS, TableRows
 
 SAID = frozenset(

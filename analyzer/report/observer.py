@@ -1,6 +1,6 @@
 """Who watches a live run: a report that is also told of time, and of what is not final.
 
-Knows the protocol alone. The pipeline calls it; report.events, report.live_view and
+Knows the protocol alone. The pipeline calls it; report.event_lines, report.live_view and
 report.metrics are observers.
 """
 

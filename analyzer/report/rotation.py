@@ -2,7 +2,7 @@
 
 `DIR/20261124T194440Z-0001/` and so on: each part is a folder as `--csv DIR` or `--parquet DIR`
 writes it, that read_csv reads, and is in place when it is whole. Knows time and sizes; the
-writers of report.csv and report.parquet know the tables. An Observer; made by analyzer.watch.
+writers of report.csv and report.parquet know the tables. An Observer; made by analyzer.live.watch.
 """
 
 from __future__ import annotations

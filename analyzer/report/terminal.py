@@ -30,7 +30,7 @@ from analyzer.report.layout import (
     table,
     traffic,
 )
-from analyzer.report.words import (
+from analyzer.report.wording import (
     address,
     clock,
     duration,

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from analyzer.columns import NULL, Rows
 from analyzer.findings import Finding
-from analyzer.http.events import Exchange, Handshake, HttpBatch
+from analyzer.http.exchanges import Exchange, Handshake, HttpBatch
 from analyzer.options import Options
 from analyzer.tables.compression import Compression
 from analyzer.tables.failed_connects import FailedConnects

@@ -14,7 +14,7 @@ from analyzer.findings import KINDS, Kind
 _INTRODUCTION = """\
 # Findings
 
-This page is made from `analyzer/findings.py`; a test keeps the two equal.
+This page is made from `analyzer/findings/`; a test keeps the two equal.
 
 A finding is an oddity in the traffic or in the capture file. Its id is stable, so
 that scripts can filter on it; the first word of the id says where it was found. `...`
@@ -31,6 +31,21 @@ stands for what differs from case to case.
 """
 
 
+_STAGES = (
+    "capture",
+    "packets",
+    "tcp",
+    "tls",
+    "http",
+    "http2",
+    "handshake",
+    "websocket",
+    "deflate",
+    "compared",
+)
+"""In the order in which data flows."""
+
+
 def stage(kind: Kind) -> str:
     """Return the first word of the id: where it is found."""
     return kind.id.partition("-")[0]
@@ -38,9 +53,7 @@ def stage(kind: Kind) -> str:
 
 def markdown() -> str:
     """Return docs/findings.md: the introduction, and a table for each stage."""
-    # Sorted by the first place of each stage: kinds of one stage need not be neighbours.
-    places = {stage(kind): kind.code for kind in reversed(KINDS)}
-    kinds = sorted(KINDS, key=lambda kind: (places[stage(kind)], kind.code))
+    kinds = sorted(KINDS, key=lambda kind: (_STAGES.index(stage(kind)), kind.code))
     sections = (_section(name, group) for name, group in groupby(kinds, stage))
     return "\n".join([_INTRODUCTION, *sections])
 

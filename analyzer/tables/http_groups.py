@@ -12,8 +12,8 @@ from statistics import median, quantiles
 from analyzer import findings
 from analyzer.columns import NULL
 from analyzer.findings import Finding
-from analyzer.http.events import Exchange
-from analyzer.http.polling import is_held
+from analyzer.http.delivery.polling import is_held
+from analyzer.http.exchanges import Exchange
 from analyzer.options import Options
 from analyzer.tables.schema import HTTP_GROUPS, HTTP_KINDS, HTTP_TRANSPORTS, TableRows
 from analyzer.tables.secrets import hide_query

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.columns import NULL
-from analyzer.http.events import HttpBatch
+from analyzer.http.exchanges import HttpBatch
 from analyzer.tables.schema import LEDGER, TableRows, Values
 from analyzer.tls.session import Session
 from analyzer.websocket.connection import WebSocketConnection

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from analyzer.columns import NULL
-from analyzer.http.events import Handshake
+from analyzer.http.exchanges import Handshake
 from analyzer.options import Options
 from analyzer.tables.build import connection_cells, message_rows
 from analyzer.tables.schema import CONNECTIONS, TableRows

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.http.transactions import HttpStage
+from analyzer.http.stage import HttpStage
 from analyzer.tables.schema import LEDGER_PARTS
 from analyzer.tcp.reassembly import Reassembler
 from analyzer.websocket.stage import WebSocketStage

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from analyzer.columns import NULL
-from analyzer.http.events import Handshake
+from analyzer.http.exchanges import Handshake
 from analyzer.packets.segments import address_text
 from analyzer.tables.schema import HANDSHAKES, OUTCOMES, SCHEMES, Column, TableRows, Values
 from analyzer.tables.secrets import hide_query, hide_subprotocols

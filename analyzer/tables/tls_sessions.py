@@ -8,7 +8,7 @@ from __future__ import annotations
 from analyzer import findings
 from analyzer.columns import NULL
 from analyzer.findings import Finding
-from analyzer.http.events import Handshake, HttpBatch
+from analyzer.http.exchanges import Handshake, HttpBatch
 from analyzer.options import Options
 from analyzer.tables.timing import Attempt, Endpoints
 from analyzer.tcp.bytestream import Connection

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from analyzer.columns import NULL
-from analyzer.http.events import Handshake
+from analyzer.http.exchanges import Handshake
 from analyzer.websocket.negotiation import Negotiation
 
 

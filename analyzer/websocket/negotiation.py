@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from analyzer import findings
 from analyzer.findings import Finding
-from analyzer.http.events import Extension, Handshake
+from analyzer.http.exchanges import Extension, Handshake
 
 RSV1: Final = 4
 RSV2: Final = 2

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from analyzer import findings
 from analyzer.columns import NULL, Rows, empty
 from analyzer.findings import KINDS, Finding
-from analyzer.http.events import Handshake, HttpBatch
+from analyzer.http.exchanges import Handshake, HttpBatch
 from analyzer.options import Options
 from analyzer.tcp.bytestream import Connection, StreamBatch
 from analyzer.websocket import frames as layout

@@ -14,7 +14,7 @@ from analyzer.alternatives.heads import (
     upgraded,
 )
 from analyzer.alternatives.http2 import HeadSizes
-from analyzer.http.events import Exchange, Handshake
+from analyzer.http.exchanges import Exchange, Handshake
 from analyzer.options import Options
 
 ASKED = (

@@ -10,7 +10,7 @@ from analyzer.alternatives.lanes import POSTS, PUSHES, WRITES
 from analyzer.alternatives.sessions import Sessions
 from analyzer.capture.records import RecordBatch
 from analyzer.columns import NULL, empty
-from analyzer.http.events import Exchange, HttpBatch
+from analyzer.http.exchanges import Exchange, HttpBatch
 from analyzer.options import Options
 from analyzer.tcp.bytestream import CONNECTION, DIRECTION, Connection, StreamBatch
 

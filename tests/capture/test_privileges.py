@@ -14,11 +14,14 @@ root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become anothe
 
 BECOME = """
 import os, sys, threading
-from analyzer import cli, live_command, live, options
+from analyzer import options
+from analyzer.cli import analyze, main
+from analyzer.cli import live as verb
+from analyzer.live import run, watch
 from analyzer.capture import live, ring, privileges
-from analyzer.report import words
+from analyzer.report import wording
 os.setgroups([]); os.setgid({gid}); os.setuid({uid})
-sys.exit(cli.main({arguments!r}))
+sys.exit(main.main({arguments!r}))
 """
 DROP = """
 import os
@@ -132,9 +135,8 @@ def test_in_a_namespace_of_an_ordinary_user():
         subprocess.run([*command, "true"], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("user namespaces are not allowed here")
-    run = (
-        f"ip link set lo up; exec {sys.executable} -m analyzer.cli live lo --no-screen --for 300ms"
-    )
+    wsanalyze = f"{sys.executable} -m analyzer.cli.main"
+    run = f"ip link set lo up; exec {wsanalyze} live lo --no-screen --for 300ms"
     done = subprocess.run([*command, "sh", "-c", run], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "0 TCP connections" in done.stdout

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from analyzer.columns import NULL
+from analyzer.http.collector import Results
 from analyzer.http.handover import PACKET, TIME, WIRE
 from analyzer.http.head import read_head
 from analyzer.http.pairing import Pairs, answer, begin, interim, unanswered
-from analyzer.http.results import Results
 from analyzer.options import Options
 
 PLAIN = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"

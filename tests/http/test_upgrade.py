@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.findings import Finding
-from analyzer.http.events import Handshake
+from analyzer.http.exchanges import Handshake
 from analyzer.http.head import read_head
 from analyzer.http.upgrade import (
     Checks,

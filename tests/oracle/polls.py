@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from oracle.conversations import HEADER_BYTES, START_TIME, batch_of
 
-from analyzer.http.events import Exchange, HttpBatch
-from analyzer.http.transactions import HttpStage
+from analyzer.http.exchanges import Exchange, HttpBatch
+from analyzer.http.stage import HttpStage
 from analyzer.options import Options
 from analyzer.tcp.bytestream import DATA, FIN
 

@@ -11,8 +11,8 @@ from oracle.conversations import MILLISECOND, START_TIME, Step
 
 from analyzer.columns import NULL, Rows
 from analyzer.findings import Finding
-from analyzer.http.events import Handshake
-from analyzer.http.transactions import HttpStage
+from analyzer.http.exchanges import Handshake
+from analyzer.http.stage import HttpStage
 from analyzer.options import DEFAULT, Options
 from analyzer.tcp.bytestream import FIN, GAP_LOST, RESET, StreamBatch
 from analyzer.websocket.connection import Ping, WebSocketConnection

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from oracle.conversations import stream
 
-from analyzer.http.events import HttpBatch
-from analyzer.http.transactions import HttpStage
+from analyzer.http.exchanges import HttpBatch
+from analyzer.http.stage import HttpStage
 from analyzer.options import Options
 from analyzer.tcp.bytestream import DATA
 

@@ -8,7 +8,7 @@ import pytest
 from oracle.live import Recorder, replay
 
 from analyzer.report.csv import CsvWriter
-from analyzer.report.events import EventWriter
+from analyzer.report.event_lines import EventWriter
 from analyzer.report.live_view import LiveView
 from analyzer.report.observer import CaptureStats, Observer
 from analyzer.report.rotation import RotatingWriter

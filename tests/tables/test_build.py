@@ -20,7 +20,7 @@ from oracle.stages import (
 
 from analyzer.analysis import Collector, to_frame
 from analyzer.columns import NULL
-from analyzer.http.transactions import HttpStage
+from analyzer.http.stage import HttpStage
 from analyzer.options import DEFAULT, Options
 from analyzer.tables import build
 from analyzer.tables.build import LazyColumns, TableBuilder

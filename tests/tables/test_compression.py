@@ -21,7 +21,7 @@ from oracle.websocket import frame
 
 import analyzer
 from analyzer.analysis import Collector, to_frame
-from analyzer.http.transactions import HttpStage
+from analyzer.http.stage import HttpStage
 from analyzer.options import DEFAULT
 from analyzer.tables.build import TableBuilder
 from analyzer.tables.schema import COMPRESSION, MESSAGES

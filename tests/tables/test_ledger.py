@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from analyzer.capture.records import RecordBatch
 from analyzer.columns import NULL, empty
-from analyzer.http.events import HttpBatch
+from analyzer.http.exchanges import HttpBatch
 from analyzer.tables.ledger import ledger_rows
 from analyzer.tables.schema import LEDGER_PARTS
 from analyzer.tcp.bytestream import CONNECTION, DIRECTION, StreamBatch

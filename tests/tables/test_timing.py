@@ -3,7 +3,7 @@
 import pytest
 
 from analyzer.columns import NULL, empty
-from analyzer.http.events import Handshake
+from analyzer.http.exchanges import Handshake
 from analyzer.tables.schema import HANDSHAKES, OUTCOMES
 from analyzer.tables.timing import Endpoints, attempt, columns_of, handshake_rows
 from analyzer.tcp.bytestream import CONNECTION, Connection

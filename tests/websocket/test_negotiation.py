@@ -3,7 +3,7 @@
 import pytest
 
 from analyzer import findings
-from analyzer.http.events import Extension, Handshake
+from analyzer.http.exchanges import Extension, Handshake
 from analyzer.websocket.negotiation import (
     Negotiation,
     Side,

@@ -1,0 +1,281 @@
+"""`wsanalyze FILE...`: arguments to options, an analysis, a report, an exit status.
+
+Needs no verb. Whatever is slow to import is imported by the functions that need it, so that
+a small capture takes no longer than its analysis. Called by cli.main.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from analyzer.cli.arguments import (
+    Clients,
+    CsvFolder,
+    FailOn,
+    Hold,
+    Interval,
+    JsonFile,
+    KeptPayload,
+    Keys,
+    NoAlternatives,
+    NoKeepAlive,
+    ParquetFolder,
+    Payload,
+    Severity,
+    ShowSecrets,
+    made,
+    numbers,
+    reports,
+)
+from analyzer.cli.shared import (
+    SELECTION,
+    NoProgress,
+    Quiet,
+    Where,
+    pipes,
+    progress,
+    say_if_slow,
+)
+from analyzer.errors import OptionError
+from analyzer.version import __version__
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from analyzer.report.connection import ConnectionReport
+    from analyzer.report.output import Writer
+    from analyzer.tables.summary import Summary
+
+OK, FOUND = 0, 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the command line asks for, as parsed."""
+
+    files: list[Path]
+    csv: Path | None
+    parquet: Path | None
+    json: str | None
+    payload: Payload
+    keys: list[Path]
+    where: str | None
+    connection: int | None
+    messages: bool
+    no_control: bool
+    show_secrets: bool
+    fail_on: Severity | None
+    quiet: bool
+    no_progress: bool
+    interval: list[str]
+    clients: list[str]
+    hold: float
+    no_keep_alive: bool
+    no_alternatives: bool
+
+    @property
+    def json_to_stdout(self) -> bool:
+        """Whether the JSON document takes standard output."""
+        return self.json == "-"
+
+
+app = typer.Typer(
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"wsanalyze {__version__}")
+        raise typer.Exit
+
+
+Files = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILE...",
+        help="Captures (pcap, pcapng, also .gz and .zst) or folders of them, "
+        "analysed as one; - is standard input.",
+        show_default=False,
+    ),
+]
+Connection = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=0, help="Show one in full.", rich_help_panel=SELECTION),
+]
+Messages = Annotated[
+    bool, typer.Option("--messages", help="List messages.", rich_help_panel=SELECTION)
+]
+NoControl = Annotated[
+    bool,
+    typer.Option(
+        "--no-control",
+        help="Leave out pings, pongs and closes in lists.",
+        rich_help_panel=SELECTION,
+    ),
+]
+Version = Annotated[
+    bool,
+    typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+]
+
+
+@app.command(no_args_is_help=True)
+def analyze(
+    files: Files,
+    csv: CsvFolder = None,
+    parquet: ParquetFolder = None,
+    json: JsonFile = None,
+    payload: KeptPayload = "preview",
+    show_secrets: ShowSecrets = False,
+    keys: Keys = [],  # noqa: B006
+    where: Where = None,
+    connection: Connection = None,
+    messages: Messages = False,
+    no_control: NoControl = False,
+    fail_on: FailOn = None,
+    quiet: Quiet = False,
+    no_progress: NoProgress = False,
+    interval: Interval = ["1"],  # noqa: B006  typer copies it
+    clients: Clients = [],  # noqa: B006
+    hold: Hold = 30.0,
+    no_keep_alive: NoKeepAlive = False,
+    no_alternatives: NoAlternatives = False,
+    version: Version = False,
+) -> int:
+    """Show what WebSocket traffic in captures does, and what it costs on the wire.
+
+    Without options: what the captures hold, handshake timings, messages,
+    where the bytes went, findings, connections.
+    Two captures side by side: wsanalyze compare A B.
+
+    Exit status: 0 analysed, 1 a finding as --fail-on asks for, 2 cannot be done.
+    """
+    request = Request(
+        files=files,
+        csv=csv,
+        parquet=parquet,
+        json=json,
+        payload=payload,
+        keys=keys,
+        where=where,
+        connection=connection,
+        messages=messages,
+        no_control=no_control,
+        show_secrets=show_secrets,
+        fail_on=fail_on,
+        quiet=quiet,
+        no_progress=no_progress,
+        interval=interval,
+        clients=clients,
+        hold=hold,
+        no_keep_alive=no_keep_alive,
+        no_alternatives=no_alternatives,
+    )
+    with pipes():
+        return run(request)
+
+
+def run(request: Request) -> int:
+    """Do what is asked; return the exit status.
+
+    Raises:
+        WsanalyzeError: It cannot be done; the caller's problem.
+    """
+    from analyzer.analysis import run as analyse
+    from analyzer.options import Options
+
+    options = Options(
+        payload=request.payload,
+        show_secrets=request.show_secrets,
+        keys=tuple(map(str, request.keys)),
+        poll_intervals_s=numbers("--interval", request.interval, float),
+        clients=numbers("--clients", request.clients, int),
+        long_poll_hold_s=request.hold,
+        keep_alive=not request.no_keep_alive,
+        alternatives=not request.no_alternatives,
+    )
+    say_if_slow(request.files)
+    console = _console(request)
+    single = _single_connection(request, console)
+    writers = made(_makers(request, console))
+    try:
+        wanted = not request.no_progress and not request.messages
+        with progress(request.files, wanted=wanted) as on_progress:
+            summary = analyse(
+                request.files,
+                options,
+                [*writers, *([] if single is None else [single])],
+                where=request.where,
+                on_progress=on_progress,
+            )
+    except BaseException:
+        for writer in writers:
+            writer.abort()
+        raise
+    if console is not None:
+        _print(request, console, summary, single)
+    return FOUND if request.fail_on is not None and summary.reaches(request.fail_on) else OK
+
+
+def _console(request: Request) -> Console | None:
+    """Return the console of the report; None where none is printed."""
+    if request.json_to_stdout and (request.messages or request.connection is not None):
+        raise OptionError(
+            "--json - and a list on the terminal both want standard output",
+            hint="give --json a file name",
+        )
+    if request.quiet or request.json_to_stdout:
+        return None
+    from analyzer.report.layout import make_console
+
+    return make_console(sys.stdout)
+
+
+def _single_connection(request: Request, console: Console | None) -> ConnectionReport | None:
+    if request.connection is None or request.messages or console is None:
+        return None
+    from analyzer.report.connection import ConnectionReport
+
+    return ConnectionReport(request.connection)
+
+
+def _makers(request: Request, console: Console | None) -> Iterator[Callable[[], Writer]]:
+    yield from reports(request.csv, request.parquet, request.json)
+    if request.messages and console is not None:
+        yield lambda: _listing(request, console)
+
+
+def _listing(request: Request, console: Console) -> Writer:
+    from analyzer.analysis import Selected, Selection
+    from analyzer.report.listing import MessageListing
+
+    tables = ["messages"] if request.no_control else ["messages", "frames"]
+    listing = MessageListing(console, tables)
+    if request.connection is None:
+        return listing
+    return Selection(listing, Selected(frozenset({request.connection}), frozenset()))
+
+
+def _print(
+    request: Request, console: Console, summary: Summary, single: ConnectionReport | None
+) -> None:
+    if single is not None:
+        if not single.found:
+            raise OptionError(
+                f"there is no connection {request.connection}",
+                hint=f"the input holds {summary.rows['connections']}, numbered from 0",
+            )
+        single.render(console, control=not request.no_control)
+    elif not request.messages:
+        from analyzer.report.terminal import render
+
+        render(summary, console)

@@ -1,0 +1,177 @@
+"""Options that several verbs of the command line have, and the reports that they ask for.
+
+Knows the terminal and the writers. Must not know where packets come from. Used by cli and
+live_command. Imports nothing slow, so that --help is there at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+import typer
+
+from analyzer.cli.shared import REPORTS
+from analyzer.errors import OptionError
+
+if TYPE_CHECKING:
+    from analyzer.report.output import Writer
+
+T = TypeVar("T")
+Severity = Literal["info", "note", "warning", "error"]
+Payload = Literal["none", "preview", "full"]
+
+STDOUT = "-"
+_MODEL = "Against plain HTTP"
+
+CsvFolder = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Write all tables as CSV.", rich_help_panel=REPORTS),
+]
+ParquetFolder = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Write all tables as Parquet.", rich_help_panel=REPORTS),
+]
+JsonFile = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Write all tables as one JSON document; - is standard output.",
+        rich_help_panel=REPORTS,
+    ),
+]
+KeptPayload = Annotated[
+    Payload, typer.Option(help="How much of each message to keep.", rich_help_panel=REPORTS)
+]
+Keys = Annotated[
+    list[Path],
+    typer.Option(
+        metavar="FILE",
+        help="TLS key log (SSLKEYLOGFILE) to decrypt wss with; may be given several times.",
+        rich_help_panel=REPORTS,
+    ),
+]
+ShowSecrets = Annotated[
+    bool,
+    typer.Option(
+        "--show-secrets",
+        help="Show tokens in paths and subprotocols.",
+        rich_help_panel=REPORTS,
+    ),
+]
+Interval = Annotated[
+    list[str],
+    typer.Option(
+        metavar="S",
+        help="Interval of modelled short polling in seconds; several: 0.5,1,5.",
+        rich_help_panel=_MODEL,
+    ),
+]
+Clients = Annotated[
+    list[str],
+    typer.Option(
+        metavar="N", help="State rates for N clients; several: 1000,10000.", rich_help_panel=_MODEL
+    ),
+]
+Hold = Annotated[
+    float,
+    typer.Option(
+        metavar="S", help="How long a modelled long poll is held.", rich_help_panel=_MODEL
+    ),
+]
+NoKeepAlive = Annotated[
+    bool,
+    typer.Option(
+        "--no-keep-alive",
+        help="Model a TCP connection for each request.",
+        rich_help_panel=_MODEL,
+    ),
+]
+NoAlternatives = Annotated[
+    bool,
+    typer.Option(
+        "--no-alternatives",
+        help="Leave out what other transports would have cost.",
+        rich_help_panel=_MODEL,
+    ),
+]
+FailOn = Annotated[
+    Severity | None,
+    typer.Option(help="Exit with 1 if there is a finding as grave as this or graver."),
+]
+
+
+def numbers(name: str, given: Sequence[str], kind: Callable[[str], T]) -> tuple[T, ...]:
+    """Return the numbers of an option that takes several, also with commas between.
+
+    Raises:
+        OptionError: One is no number.
+    """
+    texts = [text.strip() for some in given for text in some.split(",")]
+    try:
+        return tuple(dict.fromkeys(map(kind, texts)))
+    except ValueError as error:
+        kinds = "whole numbers" if kind is int else "numbers"
+        raise OptionError(f"{name} takes {kinds}, not {', '.join(texts)!r}") from error
+
+
+def model(
+    interval: Sequence[str],
+    clients: Sequence[str],
+    hold: float,
+    keep_alive: bool,
+    alternatives: bool,
+) -> dict[str, Any]:
+    """Return the fields of Options that say what messages are compared with.
+
+    Raises:
+        OptionError: A number is none.
+    """
+    return {
+        "poll_intervals_s": numbers("--interval", interval, float),
+        "clients": numbers("--clients", clients, int),
+        "long_poll_hold_s": hold,
+        "keep_alive": keep_alive,
+        "alternatives": alternatives,
+    }
+
+
+def made(makers: Iterable[Callable[[], Writer]]) -> list[Writer]:
+    """Return the writers; each has checked that it can write.
+
+    Raises:
+        ReportError: One cannot; what was made before it is undone.
+    """
+    writers: list[Writer] = []
+    try:
+        for make in makers:
+            writer = make()
+            writers.append(writer)  # at once: what is made before a failure is undone
+    except BaseException:
+        for writer in writers:
+            writer.abort()
+        raise
+    return writers
+
+
+def reports(
+    csv: Path | None, parquet: Path | None, json: str | None
+) -> Iterator[Callable[[], Writer]]:
+    """Yield what makes each report that is asked for; json may be STDOUT."""
+    if csv is not None:
+        from analyzer.report.csv import CsvWriter
+
+        folder = csv
+        yield lambda: CsvWriter(folder)
+    if parquet is not None:
+        from analyzer.report.parquet import ParquetWriter
+
+        other = parquet
+        yield lambda: ParquetWriter(other)
+    if json is not None:
+        from analyzer.report.json import JsonWriter
+
+        target: Any = sys.stdout.buffer if json == STDOUT else json
+        yield lambda: JsonWriter(target)

@@ -1,0 +1,121 @@
+"""`wsanalyze compare A B`: two captures side by side, the same figures of both.
+
+Knows arguments and the report. Errors are answered by cli.main. Called through cli.verbs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from analyzer.cli.arguments import Keys
+from analyzer.cli.shared import REPORTS, NoProgress, Quiet, Where, pipes, progress, say_if_slow
+from analyzer.errors import OptionError
+
+STDOUT = "-"
+
+_compare = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+CaptureA = Annotated[Path, typer.Argument(metavar="A", help="A capture, a folder of them, or -.")]
+CaptureB = Annotated[Path, typer.Argument(metavar="B", help="What to put beside it.")]
+CsvFile = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Write the table as CSV; - is standard output.",
+        rich_help_panel=REPORTS,
+    ),
+]
+JsonFile = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Write the table as JSON; - is standard output.",
+        rich_help_panel=REPORTS,
+    ),
+]
+
+
+@_compare.command()
+def compare(
+    a: CaptureA,
+    b: CaptureB,
+    csv: CsvFile = None,
+    json: JsonFile = None,
+    keys: Keys = [],  # noqa: B006  typer copies it
+    where: Where = None,
+    quiet: Quiet = False,
+    no_progress: NoProgress = False,
+) -> int:
+    """Put two captures side by side: the same figures of both, difference and ratio.
+
+    Handshake timings, bytes of a message, overhead, delay, and how connections ended.
+    B is called better or worse only where less is better and both rest on enough samples.
+
+    Exit status: 0 compared, 2 cannot be done.
+    """
+    from analyzer.analysis import compared
+    from analyzer.options import Options
+
+    if STDOUT == csv == json:
+        raise OptionError(
+            "--csv - and --json - both want standard output", hint="give one a file name"
+        )
+    with pipes(), _tables(csv, json) as write:
+        say_if_slow([a, b])
+        with progress([a, b], wanted=not no_progress) as on_progress:
+            # What is said of payload is never shown here.
+            options = Options(payload="none", keys=tuple(map(str, keys)))
+            made = compared([a], [b], options, where=where, on_progress=on_progress)
+        write(made.rows())
+        if not quiet and STDOUT not in (csv, json):
+            from analyzer.report.comparison import render
+            from analyzer.report.layout import make_console
+
+            names = ("standard input" if str(path) == "-" else str(path) for path in (a, b))
+            render(made, (next(names), next(names)), make_console(sys.stdout), where)
+    return 0
+
+
+@contextlib.contextmanager
+def _tables(csv: str | None, json: str | None) -> Iterator[Callable[[Any], None]]:
+    """Open the files that are asked for; yield what writes rows to all of them."""
+    from analyzer.report.cells import Dialect
+    from analyzer.report.single import SingleTable
+    from analyzer.tables.schema import COMPARISON
+
+    made: list[SingleTable] = []
+
+    def write(rows: Any) -> None:
+        for each in made:
+            each.write(rows)
+        for each in made:
+            each.close()
+
+    try:
+        dialects: tuple[Dialect, ...] = ("csv", "json")
+        for name, dialect in zip((csv, json), dialects, strict=True):
+            if name is not None:
+                target: Any = sys.stdout.buffer if name == STDOUT else name
+                made.append(SingleTable(target, COMPARISON, dialect))
+        yield write
+    except BaseException:
+        for each in made:
+            each.abort()
+        raise
+
+
+def run_compare(arguments: Sequence[str]) -> int:
+    """Run the verb; return the exit status."""
+    given = list(arguments) or ["--help"]
+    status: Any = _compare(given, prog_name="wsanalyze compare", standalone_mode=False)
+    return status if isinstance(status, int) else 0

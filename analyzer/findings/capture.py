@@ -1,0 +1,51 @@
+"""Findings of the capture itself: what the file or the interface lacks."""
+
+from __future__ import annotations
+
+from analyzer.findings.kinds import ERROR, NOTE, WARNING
+from analyzer.findings.kinds import kind_of as _kind
+
+CAPTURE_CUT = _kind("capture-cut", WARNING, "", "The capture ends within a record: {detail}.")
+CAPTURE_DAMAGED = _kind(
+    "capture-damaged", ERROR, "", "The capture is damaged; what follows was not read: {detail}."
+)
+CAPTURE_SKIPPED = _kind(
+    "capture-skipped",
+    WARNING,
+    "",
+    "Records of the capture contradict themselves and were skipped: {detail}.",
+)
+CAPTURE_UNREADABLE = _kind(
+    "capture-unreadable", ERROR, "", "One of the files was not read: {detail}."
+)
+CAPTURE_EMPTY = _kind("capture-empty", NOTE, "", "The capture holds no packets.")
+CAPTURE_DROPS = _kind(
+    "capture-drops", WARNING, "", "The capturing program says that it dropped packets: {detail}."
+)
+CAPTURE_NO_TIME = _kind(
+    "capture-no-time", NOTE, "", "Packets without a time stamp (simple packet blocks): {detail}."
+)
+CAPTURE_INTERFACE_DOWN = _kind(
+    "capture-interface-down",
+    WARNING,
+    "",
+    "The interface went down or away; nothing is captured until it is back: {detail}.",
+)
+CAPTURE_INTERFACE_UP = _kind(
+    "capture-interface-up", NOTE, "", "The interface is back, and captured on again: {detail}."
+)
+CAPTURE_CLOCK = _kind(
+    "capture-clock", WARNING, "", "The clock of the packets' times stepped back: {detail}."
+)
+CAPTURE_NOT_KEPT = _kind(
+    "capture-not-kept",
+    ERROR,
+    "",
+    "From here on packets are analysed, but not kept in files: {detail}.",
+)
+CAPTURE_REPLACED = _kind(
+    "capture-replaced",
+    NOTE,
+    "",
+    "The file that is followed was replaced or cut; reading goes on with the new one: {detail}.",
+)

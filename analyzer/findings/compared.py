@@ -1,0 +1,13 @@
+"""Findings of the comparison with other transports: what was not compared in full."""
+
+from __future__ import annotations
+
+from analyzer.findings.kinds import INFO
+from analyzer.findings.kinds import kind_of as _kind
+
+COMPARED_LIMIT = _kind(
+    "compared-limit",
+    INFO,
+    "",
+    "Not all was compared with other transports to its full: {detail}.",
+)

@@ -1,0 +1,70 @@
+"""Findings of TCP: loss, repeats, windows, connects that failed."""
+
+from __future__ import annotations
+
+from analyzer.findings.kinds import NOTE, WARNING
+from analyzer.findings.kinds import kind_of as _kind
+
+TCP_OVERLAP_DIFFERS = _kind(
+    "tcp-overlap-differs",
+    WARNING,
+    "RFC 9293 3.10.7.4",
+    "Bytes sent again differ from those sent first, at stream offset {detail}.",
+)
+TCP_LOST = _kind(
+    "tcp-lost",
+    WARNING,
+    "",
+    "{detail} bytes were acknowledged by the receiver or skipped over, but never captured.",
+)
+TCP_ZERO_WINDOW = _kind(
+    "tcp-zero-window", WARNING, "RFC 9293 3.8.6", "The receiver closed its window ({detail} times)."
+)
+TCP_RETRANSMISSIONS = _kind(
+    "tcp-retransmissions", NOTE, "RFC 9293 3.8.1", "{detail} segments were sent again."
+)
+TCP_HELD_LIMIT = _kind(
+    "tcp-held-limit",
+    WARNING,
+    "",
+    "Out-of-order bytes reached max_held_bytes; the hole before them was given up: {detail} bytes.",
+)
+TCP_CONNECTION_LIMIT = _kind(
+    "tcp-connection-limit",
+    WARNING,
+    "",
+    "Connections let go because max_connections were open: {detail}.",
+)
+TCP_IDLE = _kind(
+    "tcp-idle",
+    NOTE,
+    "",
+    "The connection was silent for longer than max_idle_s and was let go: {detail}.",
+)
+TCP_CONNECT_REFUSED = _kind(
+    "tcp-connect-refused", WARNING, "RFC 9293 3.5.2", "A connect was refused by {detail}."
+)
+TCP_CONNECT_UNANSWERED = _kind(
+    "tcp-connect-unanswered", WARNING, "RFC 9293 3.8.1", "A connect to {detail} was not answered."
+)
+TCP_CONNECT_LIMIT = _kind(
+    "tcp-connect-limit",
+    WARNING,
+    "",
+    "Failed connects beyond max_failed_connects were not looked at: {detail}.",
+)
+TCP_LATE = _kind(
+    "tcp-late", NOTE, "", "Packets came after their connection's rows had left: {detail}."
+)
+TCP_DATA_AFTER_FIN = _kind(
+    "tcp-data-after-fin",
+    WARNING,
+    "RFC 9293 3.6",
+    "Data beyond the sender's own FIN was ignored: {detail} bytes.",
+)
+TCP_OUT_OF_WINDOW = _kind(
+    "tcp-out-of-window",
+    NOTE,
+    "RFC 9293 3.4",
+    "Bytes lie {detail} beyond what was expected, further than any window; they were ignored.",
+)

@@ -1,0 +1,1 @@
+"""How plain HTTP delivers messages: polls, long polls, streams and server-sent events."""

@@ -1,0 +1,301 @@
+"""Payloads: the messages in a body that is there as a whole.
+
+Knows what a JSON answer, the polling payloads of Engine.IO and the frames of SockJS look
+like. Must not know HTTP heads. Called by http.delivery.deliveries; nothing here raises.
+
+Sources: RFC 8259; engine.io-protocol, revisions 3 and 4, "Payload"; sockjs-protocol 0.3.3,
+"SockJS framing" (the frames o, h, a, m and c).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import unquote_to_bytes
+
+_SPACE: Final = re.compile(r"[ \t\n\r]*")
+_DECODER: Final = json.JSONDecoder()
+_SEPARATOR_V4: Final = b"\x1e"
+_MESSAGE: Final = 0x34  # "4"
+_BINARY: Final = 0x62  # "b"
+_END_OF_LENGTH: Final = 0xFF
+_MAX_LENGTH_DIGITS: Final = 10
+CLEARLY: Final = 2
+"""Of several lists in an object, the one with so many times the elements of the next is what
+the answer is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a body brings: the sizes of its messages; none at all: it is empty."""
+
+    sizes: tuple[int, ...] = ()
+
+
+NOTHING: Final = Found()
+
+
+# --- JSON --------------------------------------------------------------------------
+
+
+def json_messages(body: bytes) -> Found | None:
+    """Return the messages of a JSON text; None if it is not one.
+
+    An array's elements are messages; of an object with one list (or one that is clearly
+    the longest, of objects) that list's elements; else the whole text is one message. An
+    empty value brings none, nor does an object that holds empty lists and objects alone.
+    """
+    try:
+        text = body.decode("utf-8-sig")
+        return _messages(text, _skip(text, 0))
+    except (ValueError, IndexError, RecursionError):
+        return None
+
+
+def _messages(text: str, begin: int) -> Found | None:
+    first = text[begin]
+    if first == "[":
+        sizes, end = _elements(text, begin)
+        return Found(sizes) if _skip(text, end) == len(text) else None
+    members: dict[str, tuple[Any, int]] = {}
+    value: Any = members
+    if first == "{":
+        members, end = _members(text, begin)
+    else:
+        value, end = _DECODER.raw_decode(text, begin)
+    if _skip(text, end) != len(text):
+        return None
+    if first != "{":
+        return NOTHING if value is None or value == "" else Found((_bytes(text, begin, end),))
+    values = {name: value for name, (value, _) in members.items()}
+    if not values or _is_idle(values):
+        return NOTHING
+    name = _chosen(values)
+    if name is not None:
+        return Found(_elements(text, members[name][1])[0])
+    return Found((_bytes(text, begin, end),))
+
+
+def _is_idle(members: dict[str, Any]) -> bool:
+    """Say whether an object has an empty list, and nothing in any list or object."""
+    inner = [each for each in members.values() if isinstance(each, list | dict)]
+    return not any(inner) and any(isinstance(each, list) for each in inner)
+
+
+def _chosen(members: dict[str, Any]) -> str | None:
+    """Return the name of the list that an object brings; None without one."""
+    lists = {name: each for name, each in members.items() if isinstance(each, list)}
+    if len(lists) == 1:
+        (name,) = lists
+        return name if lists[name] else None
+    if not lists:
+        return None
+    first, second = sorted(lists, key=lambda name: len(lists[name]), reverse=True)[:2]
+    longest = lists[first]
+    if len(longest) < CLEARLY * max(1, len(lists[second])):
+        return None
+    return first if all(isinstance(each, dict) for each in longest) else None
+
+
+def _members(text: str, begin: int) -> tuple[dict[str, tuple[Any, int]], int]:
+    """Return each member's value and where it begins (of one name the last), and the end."""
+    members: dict[str, tuple[Any, int]] = {}
+    at = _skip(text, begin + 1)
+    if text[at] == "}":
+        return members, at + 1
+    while True:
+        name, at = _DECODER.raw_decode(text, at)
+        at = _skip(text, at)
+        if not isinstance(name, str) or text[at] != ":":
+            raise ValueError
+        at = _skip(text, at + 1)
+        value, end = _DECODER.raw_decode(text, at)
+        members[name] = value, at
+        at = _skip(text, end)
+        if text[at] == "}":
+            return members, at + 1
+        if text[at] != ",":
+            raise ValueError
+        at = _skip(text, at + 1)
+
+
+def _elements(text: str, begin: int) -> tuple[tuple[int, ...], int]:
+    """Return the sizes of an array's elements as they are written, and its end."""
+    at, sizes = _skip(text, begin + 1), []
+    if text[at] == "]":
+        return (), at + 1
+    is_ascii = text.isascii()
+    while True:
+        _, end = _DECODER.raw_decode(text, at)
+        sizes.append(end - at if is_ascii else _bytes(text, at, end))
+        at = _skip(text, end)
+        if text[at] == "]":
+            return tuple(sizes), at + 1
+        if text[at] != ",":
+            raise ValueError
+        at = _skip(text, at + 1)
+
+
+def _skip(text: str, at: int) -> int:
+    if text[at : at + 1] > " ":
+        return at
+    match = _SPACE.match(text, at)
+    return match.end() if match is not None else at
+
+
+def _bytes(text: str, begin: int, end: int) -> int:
+    return len(text[begin:end].encode())
+
+
+# --- Engine.IO ---------------------------------------------------------------------
+
+
+def engine_io_messages(body: bytes, version: int) -> Found | None:
+    """Return the messages of a polling payload; None if it is not one.
+
+    A packet's size is that without its type; binary ones count as the bytes that their
+    base64 stands for.
+    """
+    if body.startswith(b"d="):
+        # A form, as JSONP sends it: "\\n" stands for a line feed.
+        body = unquote_to_bytes(body[2:].replace(b"+", b" ")).replace(b"\\n", b"\n")
+    elif body.startswith(b"___eio["):
+        text = _argument(body)
+        if text is None:
+            return None
+        body = text.encode("utf-8", "surrogatepass")
+    packets = body.split(_SEPARATOR_V4) if version >= 4 else _packets_v3(body)
+    if packets is None:
+        return None
+    sizes = []
+    for packet in packets:
+        size = _packet_size(packet, version)
+        if size is None:
+            return None
+        if size >= 0:
+            sizes.append(size)
+    return Found(tuple(sizes))
+
+
+def _packet_size(packet: bytes, version: int) -> int | None:
+    """Return a message's size, -1 for another packet, None if it is none."""
+    kind = packet[0] if packet else -1
+    if kind == _BINARY:
+        return _base64_size(packet[1:] if version >= 4 else packet[2:])
+    if kind == _MESSAGE or kind == 4:
+        return len(packet) - 1
+    return -1 if 0x30 <= kind <= 0x36 or 0 <= kind <= 6 else None
+
+
+def _base64_size(text: bytes) -> int:
+    return len(text.rstrip(b"=")) * 3 // 4
+
+
+def _packets_v3(body: bytes) -> list[bytes] | None:
+    """Cut a payload of revision 3 and before: each packet behind its length."""
+    if body[:1] in (b"\0", b"\x01"):
+        return _binary_packets_v3(body)
+    # Lengths are in characters of JavaScript: two for one beyond the basic plane.
+    try:
+        units = body.decode().encode("utf-16-le")
+    except UnicodeDecodeError:
+        return None
+    packets, at = [], 0
+    while at < len(units):
+        colon = units.find(b":\0", at, at + 2 * _MAX_LENGTH_DIGITS + 2)
+        digits = units[at:colon:2] if colon > at else b""
+        if not digits.isdigit():
+            return None
+        at = colon + 2 + 2 * int(digits)
+        if at > len(units):
+            return None
+        packets.append(units[colon + 2 : at].decode("utf-16-le", "replace").encode())
+    return packets
+
+
+def _binary_packets_v3(body: bytes) -> list[bytes] | None:
+    """Cut the form for XHR2: 0 or 1, digits as numbers, 255, packet."""
+    packets, at = [], 0
+    while at < len(body):
+        end = body.find(b"\xff", at, at + _MAX_LENGTH_DIGITS + 2)
+        digits = body[at + 1 : end] if end > at + 1 else b""
+        if not digits or max(digits) > 9 or body[at] > 1:
+            return None
+        length = int("".join(map(str, digits)))
+        at = end + 1 + length
+        if at > len(body):
+            return None
+        packets.append(body[end + 1 : at])
+    return packets
+
+
+def engine_io_session(body: bytes, version: int) -> str | None:
+    """Return the `sid` of an open packet that begins a payload."""
+    if version < 4:
+        packets = _packets_v3(body)
+        body = packets[0] if packets else b""
+    if body[:1] not in (b"0", b"\0"):
+        return None
+    try:
+        opened = json.loads(body[1:].split(_SEPARATOR_V4)[0])
+    except (ValueError, RecursionError):
+        return None
+    session = opened.get("sid") if isinstance(opened, dict) else None
+    return session if isinstance(session, str) else None
+
+
+# --- SockJS ------------------------------------------------------------------------
+
+
+def sockjs_frame(line: bytes) -> Found | None:
+    """Return the messages of one frame; None if it is none.
+
+    Around a frame, jsonp and htmlfile put a call: `p("a[...]");`.
+    """
+    line = line.strip()
+    if b'("' in line and not line.startswith((b"a[", b'm"', b"c[")):
+        text = _argument(line)
+        if text is None:
+            return None
+        line = text.encode("utf-8", "surrogatepass")
+    if line.startswith(b"a"):
+        return sockjs_messages(line[1:])
+    if line.startswith(b"m"):
+        found = sockjs_messages(b"[" + line[1:] + b"]")
+        return found if found is not None and len(found.sizes) == 1 else None
+    # What xhr-streaming begins with is many times "h".
+    return NOTHING if line == b"o" or line.startswith(b"c") or not line.strip(b"h") else None
+
+
+def sockjs_messages(body: bytes) -> Found | None:
+    """Return the messages of a JSON array of strings, as xhr_send and frames have it."""
+    if body.startswith(b"d="):
+        body = unquote_to_bytes(body[2:].replace(b"+", b" "))
+    try:
+        values = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(values, str):
+        values = [values]
+    if not isinstance(values, list):
+        return None
+    return Found(tuple(_text_size(each) for each in values))
+
+
+def _text_size(value: object) -> int:
+    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def _argument(line: bytes) -> str | None:
+    """Return the string that a call is given."""
+    begin, end = line.find(b'("'), line.rfind(b'")')
+    if not 0 <= begin < end:
+        return None
+    try:
+        text = json.loads(line[begin + 1 : end + 1])
+    except (ValueError, RecursionError):
+        return None
+    return text if isinstance(text, str) else None

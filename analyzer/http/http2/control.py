@@ -1,0 +1,151 @@
+"""The frames of an HTTP/2 connection that are about the connection: settings, windows, floods.
+
+Knows RFC 9113 sections 5.2, 6.5, 6.8 and 6.9, and RFC 8441 section 3. Must not know heads. The
+base of http.http2.session.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from analyzer import findings
+from analyzer.findings import Kind
+from analyzer.http._row_accounts import Link
+from analyzer.http.collector import Results
+from analyzer.http.handover import PACKET, TIME, Row
+from analyzer.http.http2 import frames
+from analyzer.http.http2.flow import STALL_NS, Windows
+from analyzer.http.http2.frames import FrameHeader, error_name, frame_name
+from analyzer.http.http2.streams import Exchanges, Stream
+
+_SECOND: Final = 1_000_000_000
+
+
+class Control:
+    """What both ends told each other of the connection.
+
+    Args:
+        results: where all goes.
+        slot: of the TCP connection.
+        client: side of the client.
+        link: its accounts.
+        whole: the session was seen from its first byte.
+
+    Attributes:
+        streams: by identifier, until they leave.
+        most: largest payload of a frame, by the side that sends it.
+        first: window of a new stream, by the side that sends.
+        windows: of the connection; None where they are not known.
+        enabled: the server takes extended CONNECT.
+    """
+
+    def __init__(
+        self, results: Results, slot: int, client: int, link: Link, *, whole: bool
+    ) -> None:
+        self.results = results
+        self.slot = slot
+        self.client = client
+        self.link = link
+        self.whole = whole
+        self.streams: dict[int, Stream] = {}
+        self.exchanges = Exchanges(results, slot, client)
+        self.most = [frames.DEFAULT_FRAME_BYTES, frames.DEFAULT_FRAME_BYTES]
+        self.first = [frames.DEFAULT_WINDOW, frames.DEFAULT_WINDOW]
+        self.windows: Windows | None = None
+        if whole:
+            self.windows = Windows(link.own, (self.first[0], self.first[1]))
+            link.watched = True
+        self.enabled = False
+        self._counts: dict[tuple[int, int], list[int]] = {}
+        self._told: set[tuple[str, int]] = set()
+
+    def find(self, kind: Kind, packet: int, detail: str | int = "") -> None:
+        """Note an oddity, the first few of each kind."""
+        self.results.find(kind, self.slot, packet, detail)
+
+    def find_once(self, kind: Kind, packet: int, detail: str, key: int = 0) -> None:
+        """Note an oddity, once for each `key`."""
+        if (kind.id, key) not in self._told:
+            self._told.add((kind.id, key))
+            self.find(kind, packet, detail)
+
+    def count(self, kind: int, side: int, row: Row) -> None:
+        """Notice a flood: frames that cost their receiver more than their sender."""
+        counted = self._counts.setdefault((side, kind), [row[TIME], 0])
+        if row[TIME] - counted[0] > _SECOND:
+            counted[:] = [row[TIME], 0]
+        counted[1] += 1
+        if counted[1] > self.results.options.max_http2_control_frames:
+            who = "client" if side == self.client else "server"
+            text = f"{counted[1]} {frame_name(kind)} frames of the {who} within a second"
+            self.find_once(findings.HTTP2_FLOOD, row[PACKET], text, 2 * kind + side)
+
+    def settle_settings(
+        self, frame: Any, side: int, header: FrameHeader, packet: int, time: int
+    ) -> None:
+        """Take a SETTINGS frame."""
+        if header.flags & frames.ACK:
+            return
+        for number, value in frame.settings.items():
+            if number == frames.ENABLE_CONNECT_PROTOCOL and side != self.client:
+                self.enabled = value == 1
+            elif number == frames.MAX_FRAME_SIZE:
+                if frames.DEFAULT_FRAME_BYTES <= value < 2**24:
+                    self.most[1 - side] = max(self.most[1 - side], value)
+            elif number == frames.INITIAL_WINDOW_SIZE:
+                if value > 2**31 - 1:
+                    # RFC 9113 6.5.2: "MUST be treated as a connection error".
+                    self.find(findings.HTTP2_MALFORMED, packet, f"an initial window of {value}")
+                    continue
+                # RFC 9113 6.9.2: a receiver "MUST adjust the size of all stream flow-control
+                # windows that it maintains by the difference".
+                change, self.first[1 - side] = value - self.first[1 - side], value
+                for stream in self.streams.values():
+                    if stream.windows is not None:
+                        stream.windows.open(1 - side, change, time)
+
+    def go_away(self, frame: Any, side: int, packet: int) -> None:
+        """Take a GOAWAY frame."""
+        who = "client" if side == self.client else "server"
+        text = f"the {who} ends the connection: {error_name(frame.error_code)}"
+        if frame.additional_data:
+            said = bytes(frame.additional_data[:60]).decode("latin-1")
+            text += f", {said!r}"
+        self.find(findings.HTTP2_GOAWAY, packet, text)
+        self.exchanges.no_more()
+
+    # --- flow control
+
+    def spend(self, stream: Stream | None, side: int, count: int, row: Row) -> None:
+        """Take a DATA frame's payload out of the windows (RFC 9113 6.9.1)."""
+        windows = self.windows
+        if windows is None or count == 0:
+            return
+        allowed = windows.use(side, count, row[TIME])
+        if stream is not None and stream.windows is not None:
+            allowed = stream.windows.use(side, count, row[TIME]) and allowed
+        if not allowed:
+            who = "client" if side == self.client else "server"
+            text = f"the {who} sent more than its window"
+            self.find_once(findings.HTTP2_WINDOW_EXCEEDED, row[PACKET], text, side)
+
+    def widen(
+        self, frame: Any, side: int, header: FrameHeader, stream: Stream | None, row: Row
+    ) -> None:
+        """Take a WINDOW_UPDATE frame."""
+        windows = self.windows if header.stream == 0 else stream.windows if stream else None
+        if windows is None:
+            return
+        stalled = windows.open(1 - side, frame.window_increment, row[TIME])
+        if stalled >= STALL_NS:
+            who = "client" if side != self.client else "server"
+            what = f"stream {header.stream}" if header.stream else "the connection"
+            text = f"the {who} could send nothing on {what} for {stalled / 1e6:.0f} ms"
+            self.find(findings.HTTP2_STALL, row[PACKET], text)
+
+    def unwatch_windows(self) -> None:
+        """Bytes were lost: nothing is known of the windows any more."""
+        self.windows = None
+        self.link.watched = False
+        for stream in self.streams.values():
+            stream.windows = None

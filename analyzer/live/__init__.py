@@ -1,0 +1,1 @@
+"""A live analysis: the run loop, and who watches it."""

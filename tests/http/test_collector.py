@@ -1,0 +1,44 @@
+"""What connections share: keys, numbers, who has left."""
+
+from analyzer.findings import Finding
+from analyzer.http.collector import Results
+from analyzer.http.upgrade import Checks
+from analyzer.options import Options
+
+
+def note(results, key) -> list[str]:
+    out: list[Finding] = []
+    results.note_key(key, Checks(out, 0, 1))
+    return [finding.kind.id for finding in out]
+
+
+def test_key_counts_as_used_once_it_was_answered():
+    results = Results(Options())
+    assert note(results, "a") == []
+    assert note(results, "a") == []
+    results.answered("a")
+    assert note(results, "a") == ["handshake-key-reused"]
+    results.answered(None)
+    results.answered("never asked")
+
+
+def test_keys_are_bounded_and_the_oldest_goes_first():
+    results = Results(Options(max_remembered_keys=2))
+    for key in "abc":
+        note(results, key)
+        results.answered(key)
+    assert note(results, "a") == []
+    assert note(results, "c") == ["handshake-key-reused"]
+
+
+def test_numbers_and_leaving():
+    results = Results(Options())
+    assert [results.next_handshake(), results.next_handshake()] == [0, 1]
+    results.reserve(4)
+    results.leave(1, search=True)
+    assert results.handed_on.tolist()[:4] == [False, False, True, True]
+    assert results.searched.tolist()[:4] == [False, False, True, True]
+    results.reserve(6)
+    results.stay(1)
+    assert not results.handed_on.any()
+    assert len(results.http_bytes) >= 6

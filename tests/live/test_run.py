@@ -1,0 +1,250 @@
+"""The run loop: batches, ticks, and all the ways to end."""
+
+import itertools
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+from oracle import captures
+
+from analyzer import pipeline
+from analyzer.analysis import Collector
+from analyzer.capture.live import CaptureStats
+from analyzer.capture.records import RecordBatch
+from analyzer.capture.source import open_capture
+from analyzer.errors import ReportError
+from analyzer.live import run
+from analyzer.options import Options
+from analyzer.tables.schema import TABLES
+
+CAPTURES = Path(__file__).parents[2] / "captures"
+OPTIONS = Options(live_pace_s=0.0)
+
+
+class Clock:
+    """Seconds that pass only when someone waits."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+class Played:
+    """A file as a live source; waits by the clock of the test when it has given all."""
+
+    names = ("played",)
+    link_types = ()
+    more = False
+
+    def __init__(self, name, clock, *, endless=False, batch_bytes=3000):
+        self.clock, self.endless = clock, endless
+        self.batches = iter(open_capture(CAPTURES / name, Options(batch_bytes=batch_bytes)))
+        self.packets = 0
+        self.stopped = self.closed = False
+        self.waited = []
+
+    def read(self, timeout_s):
+        batch = None if self.stopped else next(self.batches, None)
+        if batch is not None:
+            self.packets += len(batch.rows)
+            self.clock.now += 0.001
+            return batch
+        if self.stopped or not self.endless:
+            return None
+        self.waited.append(timeout_s)
+        self.clock.now += timeout_s
+        return RecordBatch()
+
+    def stop(self):
+        self.stopped = True
+
+    def stats(self):
+        return CaptureStats(self.packets, 0, self.packets, True)
+
+    def close(self):
+        self.closed = True
+
+
+class Watcher(Collector):
+    def __init__(self, clock=None):
+        super().__init__()
+        self.clock = clock
+        self.ticks = []
+        self.ended = []
+
+    def tick(self, now_ns, stats):
+        assert now_ns > 1_600_000_000 * 10**9
+        self.ticks.append((self.clock() if self.clock else 0.0, stats))
+
+    def close(self):
+        self.ended.append("closed")
+
+    def abort(self):
+        self.ended.append("aborted")
+
+
+def rows(collector):
+    found = {}
+    for table in TABLES:
+        made = collector.rows(table)
+        columns = [[repr(v) for v in made.values[column.name]] for column in table.columns]
+        found[table.name] = sorted(zip(*columns, strict=True))
+    return found
+
+
+@pytest.mark.parametrize("name", ["tomcat-chat.pcap", "lossy.pcap", "chat-long-poll.pcap"])
+def test_the_same_tables_as_of_a_file(name):
+    clock = Clock()
+    source, watcher = Played(name, clock), Watcher(clock)
+    summary = run.run(source, OPTIONS, [], [watcher], clock=clock)
+    collector = Collector()
+    expected = pipeline.run(CAPTURES / name, Options(), [collector])
+    assert rows(watcher) == rows(collector)
+    assert summary.capture.packets == expected.capture.packets
+    assert summary.capture.files == ["played"]
+    assert source.closed
+    assert watcher.ended == ["closed"]
+    assert [stats.analysed for _, stats in watcher.ticks] == sorted(
+        stats.analysed for _, stats in watcher.ticks
+    )
+    assert watcher.ticks[-1][1].analysed == expected.capture.packets
+
+
+def test_ticks_come_each_tenth_of_a_second_without_packets():
+    clock = Clock()
+    source, watcher = Played("npm-ws-basic.pcap", clock, endless=True), Watcher(clock)
+    run.run(source, OPTIONS, [], [watcher], until=run.Until(seconds=2.0), clock=clock)
+    times = [when for when, _ in watcher.ticks]
+    assert max(b - a for a, b in itertools.pairwise(times)) <= 0.1 + 1e-9
+    assert clock.now == pytest.approx(1002.0)
+    assert all(0 < wait <= run.TICK_S + 1e-9 for wait in source.waited)
+
+
+@pytest.mark.parametrize("count", [1, 10, 11, 37])
+def test_so_many_packets_and_no_more(count):
+    clock = Clock()
+    source = Played("tomcat-chat.pcap", clock, endless=True)
+    summary = run.run(source, OPTIONS, until=run.Until(packets=count), clock=clock)
+    assert summary.capture.packets == count
+
+
+def test_what_was_asked_for_ends_it_with_all_that_came():
+    clock, stop = Clock(), run.Stop()
+    source, watcher = Played("npm-ws-basic.pcap", clock, endless=True), Watcher(clock)
+
+    class Asks(Watcher):
+        def tick(self, now_ns, stats):
+            if stats.analysed > 5:
+                stop()
+
+    run.run(source, OPTIONS, [], [watcher, Asks()], stop=stop, clock=clock)
+    assert source.stopped
+    assert watcher.ended == ["closed"]
+    with pytest.raises(KeyboardInterrupt):
+        stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals(number):
+    before = signal.getsignal(number)
+    with run.signals() as stop:
+        assert not stop.asked
+        signal.raise_signal(number)
+        assert stop.asked
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+    assert signal.getsignal(number) is before
+
+
+def test_an_error_aborts_all_and_closes_the_source():
+    clock = Clock()
+    source, watcher = Played("npm-ws-basic.pcap", clock), Watcher()
+
+    class Full(Watcher):
+        def write(self, rows):
+            raise ReportError("cannot write x: No space left on device")
+
+    with pytest.raises(ReportError):
+        run.run(source, OPTIONS, [Full()], [watcher], clock=clock)
+    assert source.closed
+    assert watcher.ended == ["aborted"]
+
+
+def test_packets_are_kept_before_they_are_unmasked():
+    clock = Clock()
+    kept = []
+
+    class Keeper:
+        def keep(self, batch):
+            kept.extend(captures.packets_of([batch]))
+
+        def close(self):
+            kept.append("closed")
+
+    run.run(Played("npm-ws-basic.pcap", clock), OPTIONS, keeper=Keeper(), clock=clock)
+    assert kept == [*captures.packets_of(open_capture(CAPTURES / "npm-ws-basic.pcap")), "closed"]
+
+
+def test_few_packets_wait_for_each_other(monkeypatch):
+    clock = Clock()
+    slept = []
+    monkeypatch.setattr(run.time, "sleep", lambda seconds: slept.append(seconds))
+    run.run(Played("npm-ws-basic.pcap", clock), Options(live_pace_s=0.04), clock=clock)
+    assert slept
+    assert all(0 < each <= 0.04 for each in slept)
+    slept.clear()
+    busy = Played("npm-ws-basic.pcap", clock)
+    busy.more = True
+    run.run(busy, Options(live_pace_s=0.04), clock=clock)
+    assert slept == []
+
+
+def test_another_thread_has_no_signals_to_take():
+    errors = []
+
+    def body():
+        try:
+            with run.signals():
+                pass
+        except ValueError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    thread.join()
+    assert len(errors) == 1
+
+
+STEPS = [-3600 * 10**9, -2 * 10**9, 3600 * 10**9]
+
+
+def stepped(name, step):
+    """The tables' columns that are no times, where the clock steps in the middle."""
+    collector = Collector()
+    made = pipeline.Pipeline(Options(), [collector])
+    total = sum(len(batch.rows) for batch in open_capture(CAPTURES / name))
+    for batch in open_capture(CAPTURES / name, Options(batch_bytes=4000)):
+        batch.rows["time"][batch.rows["packet"] > total // 2] += step
+        made.push(batch)
+    made.finish()
+    found = {}
+    for table in TABLES:
+        if table.name in ("alternatives", "scaling", "http_groups", "tls_sessions"):
+            continue
+        rows_of = collector.rows(table)
+        columns = [
+            [repr(value) for value in rows_of.values[column.name]]
+            for column in table.columns
+            if not column.name.endswith(("_us", "_s", "_at")) and "time" not in column.name
+        ]
+        found[table.name] = sorted(zip(*columns, strict=True))
+    return found
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("name", ["tomcat-chat.pcap", "lossy.pcap", "chat-long-poll.pcap"])
+def test_a_clock_that_steps_changes_nothing_but_times(name, step):
+    assert stepped(name, step) == stepped(name, 0)
