@@ -31,7 +31,7 @@ KERNEL_PARTS = {
     "websocket/_state.py": "websocket/_frames.py",
 }
 """Files of one kernel class -> the file with its last part, whose tests are those of all."""
-DECLARATIONS = {"findings"}
+DECLARATIONS = {"findings", "tables/schema"}
 """Folders whose modules only declare: test_<folder>.py there tests all of them alike."""
 
 MAX_FUNCTION_LINES = 60

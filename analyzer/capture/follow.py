@@ -1,7 +1,7 @@
 """Captures that others are still writing, as live sources: a growing file, a pipe.
 
 Knows files, and that there may be more to come. Must not know interfaces. Used by
-live_command, as open_live is for interfaces; the readers are those of whole files.
+cli.live, as open_live is for interfaces; the readers are those of whole files.
 """
 
 from __future__ import annotations

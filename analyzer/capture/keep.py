@@ -2,7 +2,7 @@
 
 Knows pcapng as far as it writes it (draft-ietf-opsawg-pcapng): a section, its interfaces,
 packets, and statistics at the end. Must not know where packets come from. Made by
-live_command, called by analyzer.live.run with each batch before it is analysed.
+cli.live, called by analyzer.live.run with each batch before it is analysed.
 """
 
 from __future__ import annotations

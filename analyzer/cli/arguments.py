@@ -1,7 +1,7 @@
 """Options that several verbs of the command line have, and the reports that they ask for.
 
 Knows the terminal and the writers. Must not know where packets come from. Used by cli and
-live_command. Imports nothing slow, so that --help is there at once.
+cli.live. Imports nothing slow, so that --help is there at once.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     source.read -> keep (packet files) -> pipeline.push -> observers' tick
 
-Knows time and signals. Must not know interfaces or reports. Called by live_command. A file
+Knows time and signals. Must not know interfaces or reports. Called by cli.live. A file
 that is given to it yields what pipeline.run makes of it.
 """
 

@@ -1,7 +1,7 @@
 """Words on standard error while a live analysis runs: what its operator should know now.
 
 Knows findings of the capture itself. Must not know traffic: other findings are for the
-report. An observer of analyzer.live.run, made by live_command.
+report. An observer of analyzer.live.run, made by cli.live.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ _READS: dict[Type, str] = {
 _INTRODUCTION = """\
 # Tables
 
-This page is made from `analyzer/tables/schema.py`; a test keeps the two equal.
+This page is made from `analyzer/tables/schema/`; a test keeps the two equal.
 
 The same tables come as CSV (`--csv DIR`), Parquet (`--parquet DIR`), JSON
 (`--json FILE`) and DataFrames (`analyzer.analyze(...)`, `analyzer.read_csv(DIR)`).

@@ -232,7 +232,8 @@ def test_compiled_kernels_are_not_complained_about(monkeypatch: pytest.MonkeyPat
 
 def test_terminal_report_needs_no_slow_import() -> None:
     code = (
-        "import sys; from analyzer import cli; main.main(['captures/npm-ws-pings.pcap', '-q']); "
+        "import sys; from analyzer.cli import main; "
+        "main.main(['captures/npm-ws-pings.pcap', '-q']); "
         "print(sorted({'pandas', 'pyarrow', 'scapy'} & set(sys.modules)))"
     )
     done = subprocess.run(

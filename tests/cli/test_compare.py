@@ -77,7 +77,7 @@ def test_folder_and_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ([A, B, "--where", "nothing > 1"], "cannot evaluate --where"),
         ([A, "/no/such.pcap"], "/no/such.pcap cannot be read"),
         (["/no/such.pcap", B], "/no/such.pcap cannot be read"),
-        ([A, __file__], "test_verbs.py"),
+        ([A, __file__], "test_compare.py"),
         (["-", "-"], "only one of the two"),
         ([A, B, "--csv", "-", "--json", "-"], "standard output"),
         ([A, B, "--csv", "/no/such/folder/x"], "No such file"),

@@ -1,4 +1,4 @@
-"""What the verbs share; tests of the note on slow kernels are in test_cli."""
+"""What the verbs share; tests of the note on slow kernels are in test_analyze."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from oracle.whole import assert_ties_out, grave, said, tables_of
 from analyzer.http.http2 import rows as http2_rows
 from analyzer.http.http2.connection import begins_with_settings, may_be_preface
 
-CAPTURES = Path(__file__).parents[2] / "captures"
+CAPTURES = Path(__file__).parents[3] / "captures"
 
 
 def same(one, other):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analyzer.tables.schema import HANDSHAKES
-from analyzer.tables.tls_schema import TLS_SESSIONS
+from analyzer.tables.schema.tls import TLS_SESSIONS
 
 
 def test_endpoints_are_declared_as_in_handshakes():

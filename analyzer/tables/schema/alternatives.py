@@ -1,0 +1,125 @@
+"""The comparison with other transports, and what compression does."""
+
+from __future__ import annotations
+
+from analyzer.tables.declare import NEVER, Column, Table, boolean, enum, integer
+from analyzer.tables.schema.labels import SCOPES, SENDER, SOURCES, TRANSPORTS
+
+_ALTERNATIVE = (
+    enum("transport", TRANSPORTS, NEVER, "Way to deliver; -h2: over HTTP/2."),
+    Column("interval_s", "seconds", "does not poll", "Start of a poll to start of the next."),
+    enum(
+        "source",
+        SOURCES,
+        NEVER,
+        "measured: in this capture; observed: modelled with heads of real exchanges with "
+        "the host; modelled: with heads made from the opening handshake.",
+    ),
+)
+
+ALTERNATIVES = Table(
+    "alternatives",
+    "What the same messages at the same times cost over each transport: one row for each "
+    "connection and transport, and one for all connections. alternatives.md has the rules.",
+    (
+        integer("connection", "session, or a total", "WebSocket connection."),
+        *_ALTERNATIVE,
+        integer("requests", NEVER, "HTTP requests, the upgrade among them."),
+        integer("packets", NEVER, "Packets both ways, SYN to last."),
+        integer("header_bytes", NEVER, "Application bytes that are no payload of a message."),
+        integer("application_bytes", NEVER, "All bytes above TCP, both ways."),
+        integer("wire_bytes", NEVER, "All packets' bytes, both ways."),
+        Column(
+            "ratio_application", "ratio", "no WebSocket bytes", "application_bytes to WebSocket's."
+        ),
+        Column("ratio_wire", "ratio", "no WebSocket bytes", "wire_bytes to WebSocket's."),
+        Column(
+            "added_latency_ms_mean",
+            "ratio",
+            "no message of the server, or not defined",
+            "Milliseconds that a message of the server waits longer than over WebSocket.",
+        ),
+        Column(
+            "added_latency_ms_p95",
+            "ratio",
+            "no message of the server, or not defined",
+            "The same, 95th percentile.",
+        ),
+        integer("empty_polls", "does not poll", "Answers that bring no message."),
+        enum(
+            "scope",
+            SCOPES,
+            NEVER,
+            "connection: WebSocket; session: a client's messages over plain HTTP; connections, "
+            "sessions: the sum of all.",
+        ),
+        integer("session", "not a session", "Session of plain HTTP: its group in http_groups."),
+        integer("tcp_connections", NEVER, "TCP connections."),
+        integer("messages", NEVER, "Messages delivered, both ways."),
+        integer("payload_bytes", NEVER, "Their payload as the application sees it."),
+        Column("duration_s", "seconds", "not known", "Time that all this goes over."),
+        Column("requests_per_s", "ratio", "no time passes", "Requests that the server gets."),
+        Column(
+            "break_even_per_s",
+            "ratio",
+            "one of the two is cheaper at every rate",
+            "Messages of the server a second at which it costs as much on the wire as WebSocket.",
+        ),
+    ),
+)
+
+SCALING = Table(
+    "scaling",
+    "Rates of a transport for so many clients, each like the mean connection (--clients).",
+    (
+        enum("scope", SCOPES, NEVER, "connections: WebSocket; sessions: plain HTTP."),
+        *_ALTERNATIVE,
+        integer("clients", NEVER, "How many clients at once."),
+        Column("requests_per_s", "ratio", "no time passes", "Requests that the server gets."),
+        Column("packets_per_s", "ratio", "no time passes", "Packets both ways."),
+        Column(
+            "header_bits_per_s",
+            "ratio",
+            "no time passes",
+            "Application bits that are no payload, without what opens and closes connections.",
+        ),
+        Column("application_bits_per_s", "ratio", "no time passes", "All bits above TCP."),
+        Column("wire_bits_per_s", "ratio", "no time passes", "All bits on the wire."),
+    ),
+)
+
+_NO_DEFLATE = "not negotiated, handshake not captured, or all connections"
+
+COMPRESSION = Table(
+    "compression",
+    "What permessage-deflate saved, or would have: one row for each direction of connections "
+    "that offered or used it, and one for each direction of all of these together.",
+    (
+        integer("connection", "all connections", "WebSocket connection."),
+        SENDER,
+        boolean("offered", "request not captured", "The client offered permessage-deflate."),
+        boolean("negotiated", "handshake not captured", "The server accepted it."),
+        boolean("context_takeover", _NO_DEFLATE, "Messages may refer to those before them."),
+        integer(
+            "window_bits", _NO_DEFLATE, "Largest window of the sender: 8 to 15, of 2^bits bytes."
+        ),
+        integer("messages", NEVER, "All messages, compressed or not."),
+        integer("compressed_messages", NEVER, "Messages sent compressed."),
+        integer("inflated_messages", NEVER, "Those of them that could be inflated."),
+        integer("payload_bytes", NEVER, "Payload of these as the application sees it."),
+        integer("transfer_bytes", NEVER, "Payload of the same as sent."),
+        integer("saved_bytes", NEVER, "payload_bytes - transfer_bytes."),
+        Column("saved_ratio", "ratio", "no payload inflated", "saved_bytes / payload_bytes."),
+        integer("grown_messages", NEVER, "Messages that compression made larger."),
+        integer("grown_bytes", NEVER, "By how much, in sum."),
+        integer("estimated_messages", NEVER, "Messages with a deflate_estimate_bytes."),
+        integer("estimated_payload_bytes", NEVER, "Payload of these."),
+        integer("estimated_saved_bytes", NEVER, "What permessage-deflate would have saved of it."),
+        Column(
+            "estimated_ratio",
+            "ratio",
+            "no payload estimated",
+            "estimated_saved_bytes / estimated_payload_bytes.",
+        ),
+    ),
+)

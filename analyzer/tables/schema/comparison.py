@@ -1,0 +1,28 @@
+"""The comparison of two captures."""
+
+from __future__ import annotations
+
+from analyzer.tables.declare import NEVER, Column, Table, enum, integer, text
+
+COMPARISON_GROUPS = (
+    *("capture", "handshake", "messages", "overhead", "compression"),
+    *("delay", "closes", "findings", "http", "delivery"),
+)
+
+COMPARISON = Table(
+    "comparison",
+    "Two captures side by side (`wsanalyze compare A B`): the same rows in the same order "
+    "whatever they hold. An analysis of one capture has no such table.",
+    (
+        text("metric", NEVER, "Stable name of the figure."),
+        enum("group", COMPARISON_GROUPS, NEVER, "What it is about."),
+        enum("unit", ("count", "bytes", "us", "s", "ratio"), NEVER, "Of a, b, difference."),
+        Column("a", "ratio", "no such value in A", "The figure of the first capture."),
+        Column("b", "ratio", "no such value in B", "The figure of the second."),
+        Column("difference", "ratio", "a or b is null", "b - a."),
+        Column("ratio", "ratio", "a or b is null, or a is 0", "b / a."),
+        integer("samples_a", "a total", "Handshakes, messages, ... that a goes over."),
+        integer("samples_b", "a total", "The same of b."),
+    ),
+)
+"""Not in TABLES: analyses have none."""

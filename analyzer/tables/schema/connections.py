@@ -1,0 +1,122 @@
+"""Connections and the handshakes that open them."""
+
+from __future__ import annotations
+
+from analyzer.tables.declare import (
+    ADDRESSES,
+    NEVER,
+    NOT_SEEN,
+    NOT_SENT,
+    TCP_STREAM,
+    Column,
+    Table,
+    boolean,
+    enum,
+    integer,
+    text,
+    time,
+    us,
+)
+from analyzer.tables.schema.labels import (
+    CLOSE_KINDS,
+    CONNECTION,
+    DIRECTIONS,
+    NO_HANDSHAKE,
+    OUTCOMES,
+    SCHEMES,
+)
+from analyzer.tables.schema.tls import HANDSHAKE_COLUMNS
+
+CONNECTIONS = Table(
+    "connections",
+    "One row for each WebSocket connection.",
+    (
+        CONNECTION,
+        TCP_STREAM,
+        integer("http2_stream", "HTTP/1.1", "Stream that carries it on an HTTP/2 connection."),
+        enum("scheme", SCHEMES, NEVER, "ws in the clear, wss over TLS."),
+        text("http_version", NO_HANDSHAKE, "HTTP version of the handshake, such as 1.1."),
+        *ADDRESSES,
+        text("host", NO_HANDSHAKE, "Host that the client asked for."),
+        text("path", NO_HANDSHAKE, "Request target; secrets in its query are hidden."),
+        text("subprotocol", "none agreed", "Subprotocol that the server chose."),
+        text("extensions", "none agreed", "Extensions that the server accepted, as sent."),
+        time("opened_at", NEVER, "End of the 101 response; without it, the first frame."),
+        time("closed_at", "still open", "Last packet of the connection."),
+        Column("duration_s", "seconds", "still open", "From opened_at to closed_at."),
+        boolean("handshake_seen", NEVER, "Whether the opening handshake was captured whole."),
+        integer("client_frames", NEVER, "Frames from the client, control frames too."),
+        integer("server_frames", NEVER, "Frames from the server, control frames too."),
+        integer("client_messages", NEVER, "Messages from the client."),
+        integer("server_messages", NEVER, "Messages from the server."),
+        integer(
+            "client_payload_bytes", NEVER, "Payload of its messages as the application sees it."
+        ),
+        integer(
+            "server_payload_bytes", NEVER, "Payload of its messages as the application sees it."
+        ),
+        integer(
+            "wire_bytes",
+            NEVER,
+            "All packets of its TCP connection, or its share of HTTP/2's.",
+        ),
+        enum(
+            "close_kind",
+            CLOSE_KINDS,
+            NEVER,
+            "clean: Close frames both ways; fin, reset: TCP ended without them; "
+            "timeout: fell silent; open: the capture ended first.",
+        ),
+        integer("close_code", "no Close frame with a code", "Code of the first Close frame."),
+        text("close_reason", "no Close frame with a reason", "Reason in that Close frame."),
+        enum("closed_by", DIRECTIONS, "still open", "Who sent Close, FIN or RST first."),
+        integer("lost_bytes", NEVER, "Bytes that were sent but never captured, both ways."),
+    ),
+)
+
+HANDSHAKES = Table(
+    "handshakes",
+    "One row for each attempt to open a WebSocket connection, refused ones too.",
+    (
+        integer("handshake", NEVER, "Number of the attempt, from 0 in order of appearance."),
+        integer("connection", "not accepted", "The WebSocket connection that it opened."),
+        TCP_STREAM,
+        *ADDRESSES,
+        enum("scheme", SCHEMES, NEVER, "ws in the clear, wss over TLS."),
+        text("http_version", NOT_SEEN, "HTTP version of the request, such as 1.1."),
+        text("host", NOT_SENT, "Host field of the request."),
+        text("path", NOT_SEEN, "Request target; secrets in its query are hidden."),
+        text("origin", NOT_SENT, "Origin field: the page that asked."),
+        text("user_agent", NOT_SENT, "User-Agent field."),
+        text("version", NOT_SENT, "Sec-WebSocket-Version of the request."),
+        text("key", NOT_SENT, "Sec-WebSocket-Key."),
+        text("accept", NOT_SENT, "Sec-WebSocket-Accept."),
+        boolean("accept_valid", "key or accept not seen", "Whether accept fits the key."),
+        integer("status", "no response seen", "Status code of the response."),
+        enum("outcome", OUTCOMES, NEVER, "What became of the attempt."),
+        text("outcome_reason", "nothing to say", "Why it was not accepted, or what is odd."),
+        text("subprotocols_offered", NOT_SENT, "Subprotocols that the client offered."),
+        text("subprotocol", "none agreed", "Subprotocol that the server chose."),
+        text("extensions_offered", NOT_SENT, "Extensions that the client offered, as sent."),
+        text("extensions", "none agreed", "Extensions that the server accepted, as sent."),
+        integer("request_bytes", NOT_SEEN, "Request line and fields."),
+        integer(
+            "response_bytes", "no response seen", "Status line and fields; of a refusal the body."
+        ),
+        time("started_at", NEVER, "First packet of the attempt: SYN, else request."),
+        integer("syn_retries", "SYN not captured", "SYNs sent again."),
+        us("tcp_us", "not captured or an older connection", "SYN to the ACK that completes."),
+        us("tls_us", "no TLS or not captured", "ClientHello to the last Finished."),
+        us(
+            "upgrade_us",
+            "not captured whole",
+            "First byte of the request to the last byte of the response.",
+        ),
+        us("total_us", "not captured whole", "started_at to the last byte of the response."),
+        us("first_message_us", "no data frame seen", "End of response to first data frame."),
+        integer("request_packet", NOT_SEEN, "Packet with the end of the request head."),
+        integer("response_packet", "no response seen", "Packet with the end of the response head."),
+        *HANDSHAKE_COLUMNS,
+        integer("http2_stream", "HTTP/1.1", "Stream that carries it on an HTTP/2 connection."),
+    ),
+)

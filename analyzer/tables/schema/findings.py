@@ -1,0 +1,22 @@
+"""Findings."""
+
+from __future__ import annotations
+
+from analyzer.findings import SEVERITIES
+from analyzer.tables.declare import NEVER, Table, enum, integer, text
+
+FINDINGS = Table(
+    "findings",
+    "One row for each oddity; what they mean stands in findings.md.",
+    (
+        text("id", NEVER, "Stable name of the kind of finding."),
+        enum("severity", SEVERITIES, NEVER, "How grave."),
+        integer("connection", "concerns none", "WebSocket connection."),
+        integer("tcp_stream", "concerns none", "TCP connection, as tcp.stream in Wireshark."),
+        integer("packet", "no packet to blame", "Packet at which it showed."),
+        integer("frame", "no frame to blame", "Frame of the connection."),
+        text("rfc", "breaks no rule", "Document and section of the rule."),
+        text("text", NEVER, "A sentence."),
+        integer("count", NEVER, "How many oddities this row stands for."),
+    ),
+)

@@ -1,0 +1,90 @@
+"""Frames, messages and pings."""
+
+from __future__ import annotations
+
+from analyzer.tables.declare import NEVER, Column, Table, boolean, enum, integer, text, time, us
+from analyzer.tables.schema.labels import CONNECTION, DIRECTIONS, MESSAGE_TYPES, OPCODES, SENDER
+
+FRAMES = Table(
+    "frames",
+    "One row for each WebSocket frame.",
+    (
+        CONNECTION,
+        integer("frame", NEVER, "Number of the frame in its connection, from 0, both ways."),
+        SENDER,
+        enum("opcode", OPCODES, NEVER, "What kind of frame."),
+        boolean("fin", NEVER, "Last frame of its message."),
+        boolean("rsv1", NEVER, "First reserved bit: compressed, with permessage-deflate."),
+        boolean("rsv2", NEVER, "Second reserved bit."),
+        boolean("rsv3", NEVER, "Third reserved bit."),
+        boolean("masked", NEVER, "Whether the payload is masked."),
+        Column("masking_key", "key", "not masked", "Masking key, in hexadecimal."),
+        integer("header_bytes", NEVER, "Length of the frame header."),
+        integer("payload_bytes", NEVER, "Length of the payload on the wire."),
+        integer("message", "control frame", "Message that it belongs to."),
+        integer("packet_first", NEVER, "Packet with its first byte."),
+        integer("packet_last", NEVER, "Packet with its last byte."),
+        time("time_first", NEVER, "Time of its first byte."),
+        time("time_last", NEVER, "Time of its last byte."),
+        integer("close_code", "no Close frame with a code", "Code in a Close frame."),
+    ),
+)
+
+MESSAGES = Table(
+    "messages",
+    "One row for each WebSocket message, with what it cost on the wire.",
+    (
+        CONNECTION,
+        integer("message", NEVER, "Number of the message in its connection, from 0, both ways."),
+        SENDER,
+        enum("type", MESSAGE_TYPES, NEVER, "Type of its first frame."),
+        integer("frames", NEVER, "How many frames carry it."),
+        boolean("compressed", NEVER, "Sent with permessage-deflate."),
+        integer("payload_bytes", "cannot be inflated", "Payload as the application sees it."),
+        integer("transfer_bytes", NEVER, "Payload as sent: compressed, if it is."),
+        integer("ws_header_bytes", NEVER, "Headers of its frames."),
+        integer("http_bytes", NEVER, "Its share of HTTP/2 framing."),
+        integer("tls_bytes", NEVER, "Its share of TLS record headers, tags and padding."),
+        integer("packet_header_bytes", NEVER, "Its share of link, IP and TCP headers."),
+        integer("ack_bytes", NEVER, "Pure ACKs that newly acknowledge it."),
+        integer("retransmitted_bytes", NEVER, "Payload of it that was sent again."),
+        integer("wire_bytes", NEVER, "All of these together, from transfer_bytes on."),
+        Column(
+            "overhead_ratio",
+            "ratio",
+            "nothing on the wire",
+            "(wire_bytes - transfer_bytes) / wire_bytes.",
+        ),
+        integer("packet_first", NEVER, "Packet with its first byte."),
+        integer("packet_last", NEVER, "Packet with its last byte."),
+        time("time_first", NEVER, "Time of its first byte."),
+        time("time_last", NEVER, "When its last byte was there, and all before it."),
+        us("delivery_us", NEVER, "time_first to time_last."),
+        us("stall_us", NEVER, "Part of delivery_us spent waiting for a hole to fill."),
+        text("payload_preview", "not kept", "How it begins, made readable."),
+        Column("payload", "payload", "not asked for, or not kept", "The whole payload."),
+        integer(
+            "deflate_saved_bytes",
+            "not compressed, or cannot be inflated",
+            "payload_bytes - transfer_bytes; below 0 where compression made it larger.",
+        ),
+        integer(
+            "deflate_estimate_bytes",
+            "not estimated",
+            "What permessage-deflate would have saved, where it was offered and not accepted.",
+        ),
+    ),
+)
+
+PINGS = Table(
+    "pings",
+    "One row for each Ping, with the Pong that answers it.",
+    (
+        CONNECTION,
+        enum("direction", DIRECTIONS, NEVER, "Who sent the Ping."),
+        integer("ping_frame", NEVER, "Frame number of the Ping."),
+        integer("pong_frame", "not answered", "Frame number of the Pong."),
+        integer("payload_bytes", NEVER, "Payload of the Ping."),
+        us("rtt_us", "not answered", "Ping to Pong, where the capture was made."),
+    ),
+)
