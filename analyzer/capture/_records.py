@@ -76,6 +76,8 @@ class PcapWalk:
     fraction_ns: cython.longlong
     link_type: cython.int
     max_record_bytes: cython.longlong
+    too_long: cython.longlong
+    first_too_long: cython.longlong
 
     def __init__(
         self,
@@ -88,6 +90,11 @@ class PcapWalk:
         self.fraction_ns = fraction_ns
         self.link_type = link_type
         self.max_record_bytes = max_record_bytes
+        self.too_long = self.first_too_long = 0
+
+    def stored_too_long(self) -> tuple[int, int]:
+        """Return how many packets had more bytes stored than they had, and the first."""
+        return self.too_long, self.first_too_long
 
     def walk(
         self,
@@ -114,6 +121,7 @@ class PcapWalk:
         capacity: cython.Py_ssize_t = len(rows)
         captured: cython.longlong
         original: cython.longlong
+        kept: cython.longlong
         while position + 16 <= end:
             captured = _u32(data, position + 8, self.big)
             if captured > self.max_record_bytes:
@@ -123,19 +131,25 @@ class PcapWalk:
             if count >= capacity:
                 return count, position, FULL
             original = _u32(data, position + 12, self.big)
-            # The bytes are there, so the packet was at least as long.
+            packets += 1
+            kept = captured
             if original < captured:
-                original = captured
+                if original == 0:
+                    original = captured
+                else:
+                    kept = original
+                    self.too_long += 1
+                    if self.first_too_long == 0:
+                        self.first_too_long = packets
             if original > _LONGEST:
                 original = _LONGEST
-            packets += 1
             rows[count].packet = packets
             rows[count].time = (
                 _u32(data, position, self.big) * 1_000_000_000
                 + _u32(data, position + 4, self.big) * self.fraction_ns
             )
             rows[count].start = position + 16
-            rows[count].captured = captured
+            rows[count].captured = kept
             rows[count].original = original
             rows[count].link_type = self.link_type
             count += 1
@@ -159,6 +173,8 @@ class PacketBlockWalk:
     skipped_no_interface: cython.longlong
     skipped_too_long: cython.longlong
     without_time: cython.longlong
+    too_long: cython.longlong
+    first_too_long: cython.longlong
 
     def __init__(self, big: cython.bint, max_record_bytes: cython.longlong) -> None:
         self.big = big
@@ -166,6 +182,11 @@ class PacketBlockWalk:
         self.skipped_no_interface = 0
         self.skipped_too_long = 0
         self.without_time = 0
+        self.too_long = self.first_too_long = 0
+
+    def stored_too_long(self) -> tuple[int, int]:
+        """Return how many packets had more bytes stored than they had, and the first."""
+        return self.too_long, self.first_too_long
 
     def counts(self) -> tuple[int, int, int]:
         """Return packets skipped (no such interface, too long) and without time."""
@@ -198,7 +219,7 @@ class PacketBlockWalk:
         capacity: cython.Py_ssize_t = len(rows)
         kind: cython.longlong
         length: cython.longlong
-        made: cython.bint
+        made: cython.int
         while position + 12 <= end:
             kind = _u32(data, position, self.big)
             if kind != _ENHANCED_PACKET and kind != _SIMPLE_PACKET:
@@ -219,6 +240,10 @@ class PacketBlockWalk:
                 made = self._simple(data, position, length, rows, count, interfaces)
             if made:
                 packets += 1
+                if made == 2:
+                    self.too_long += 1
+                    if self.first_too_long == 0:
+                        self.first_too_long = packets
                 rows[count].packet = packets
                 count += 1
             position += length
@@ -236,7 +261,11 @@ class PacketBlockWalk:
         row: cython.Py_ssize_t,
         interfaces: Interface[::1],
     ) -> cython.int:
-        """Fill a row from an Enhanced Packet Block; return 1 if it is sound."""
+        """Fill a row from an Enhanced Packet Block; return 1 if it is sound.
+
+        2 if it holds more bytes than the packet had: those of the original length count, unless
+        it is 0, which no packet has.
+        """
         if length < 32:
             self.skipped_too_long += 1
             return 0
@@ -249,8 +278,13 @@ class PacketBlockWalk:
             self.skipped_too_long += 1
             return 0
         original: cython.longlong = _u32(data, position + 24, self.big)
+        made: cython.int = 1
         if original < captured:
-            original = captured
+            if original == 0:
+                original = captured
+            else:
+                captured = original
+                made = 2
         if original > _LONGEST:
             original = _LONGEST
         high: cython.longlong = _u32(data, position + 12, self.big)
@@ -273,7 +307,7 @@ class PacketBlockWalk:
         rows[row].captured = captured
         rows[row].original = original
         rows[row].link_type = interfaces[interface].link_type
-        return 1
+        return made
 
     @cython.cfunc
     @cython.exceptval(-1)
