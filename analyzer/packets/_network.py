@@ -11,11 +11,11 @@ import cython
 from analyzer.packets import layers
 
 if cython.compiled:
-    from cython.cimports.analyzer.packets._prefixed import PrefixedLinks
     from cython.cimports.analyzer.packets._packet import be16, be32, lacks, narrow, u8
+    from cython.cimports.analyzer.packets._prefixed import PrefixedLinks
 else:
-    from analyzer.packets._prefixed import PrefixedLinks
     from analyzer.packets._packet import be16, be32, lacks, narrow, u8
+    from analyzer.packets._prefixed import PrefixedLinks
 
 # C constants: a comparison with a module's attribute costs 50 ns.
 _FRAGMENT = cython.declare(cython.long, layers.FRAGMENT)
