@@ -41,6 +41,7 @@ cdef class Schedule:
     cdef Py_ssize_t _count
     cdef int _answer(self, Py_ssize_t c, Py_ssize_t lane, long long payload, long long messages)
     cdef int _delay(self, Py_ssize_t lane, long long wait, long long most)
+    cdef int _push(self, Py_ssize_t c, long long time, long long size, bint joined)
     cdef int _follow(self, Py_ssize_t c, long long size)
     cdef int _client(self, Py_ssize_t c, long long size)
     cdef int _write(self, Py_ssize_t c, long long size, long long first, long long last)

@@ -129,14 +129,9 @@ class Schedule:
             replies: 1 where the server answers a message of the client, known by its id.
         """
         i: cython.Py_ssize_t
-        k: cython.Py_ssize_t
         c: cython.Py_ssize_t
-        phase: cython.int
-        before: cython.longlong
-        base: cython.Py_ssize_t
         time: cython.longlong
         size: cython.longlong
-        joined: cython.bint
         for i in range(len(numbers)):
             c = numbers[i]
             if c < 0 or c >= self._count:
@@ -152,30 +147,13 @@ class Schedule:
             self.conversations[c].last_server = time
             header: cython.int = 2 if size < 126 else 4 if size < 65536 else 10
             self.conversations[c].server_header_bytes += header
-            base = c * self.width
             if replies[i]:
                 # It would ride in the response to the request that asked for it.
                 self.conversations[c].by_ids = 1
                 self.conversations[c].asked = 0
-                self._answer(c, base + _REPLIES, size, 1)
-                continue
-            before = self.conversations[c].last_push
-            self.conversations[c].last_push = time
-            self._follow(c, size)
-            joined = self._write(c, size, firsts[i], lasts[i])
-            self._answer(c, base + _PUSHES, size, 1)
-            self._long_poll(c, time, size, joined)
-            for k in range(len(self.intervals)):
-                for phase in range(_PHASES):
-                    self._short_poll(
-                        c,
-                        base + _SHORT_POLL + k * _PHASES + phase,
-                        self.intervals[k],
-                        phase,
-                        time,
-                        before,
-                        size,
-                    )
+                self._answer(c, c * self.width + _REPLIES, size, 1)
+            else:
+                self._push(c, time, size, self._write(c, size, firsts[i], lasts[i]))
 
     def finish(self, numbers: cython.longlong[::1]) -> None:
         """Close the answers of connections that are being filled."""
@@ -231,6 +209,34 @@ class Schedule:
         header: cython.int = 6 if size < 126 else 8 if size < 65536 else 14
         self.conversations[c].client_header_bytes += header
         self._answer(c, c * self.width + _POSTS, size, 1)
+        return 0
+
+    @cython.cfunc
+    def _push(
+        self,
+        c: cython.Py_ssize_t,
+        time: cython.longlong,
+        size: cython.longlong,
+        joined: cython.bint,
+    ) -> cython.int:
+        """Deliver a message of the server in each way."""
+        k: cython.Py_ssize_t
+        base: cython.Py_ssize_t = c * self.width
+        before: cython.longlong = self.conversations[c].last_push
+        self.conversations[c].last_push = time
+        self._follow(c, size)
+        self._answer(c, base + _PUSHES, size, 1)
+        self._long_poll(c, time, size, joined)
+        for k in range(len(self.intervals) * _PHASES):
+            self._short_poll(
+                c,
+                base + _SHORT_POLL + k,
+                self.intervals[k // _PHASES],
+                k % _PHASES,
+                time,
+                before,
+                size,
+            )
         return 0
 
     @cython.cfunc
