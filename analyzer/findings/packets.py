@@ -25,7 +25,7 @@ PACKETS_CAPTURED_TOO_LONG = _kind(
     "{detail}.",
 )
 PACKETS_WLAN_UNREAD = _kind(
-    "packets-wlan-unread", WARNING, "", "802.11 data that was not read: {detail}."
+    "packets-wlan-unread", WARNING, "", "Data in 802.11 frames was not read: {detail}."
 )
 PACKETS_SNAPLEN = _kind(
     "packets-snaplen", WARNING, "", "Packets were cut by the capture's snap length: {detail}."
