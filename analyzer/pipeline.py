@@ -1,6 +1,7 @@
 """The way of the data, on one page.
 
-    capture -> packets -> tcp -> tls -> http -> websocket -> tables -> alternatives -> report
+    capture -> packets -> names -> tcp -> tls -> http -> websocket -> tables -> alternatives
+    -> report
 
 A file, standard input and (later) a live interface run the same stages. Each has
 `push(batch) -> batch` and is the only holder of state between batches. Called by the
@@ -20,6 +21,7 @@ from analyzer.capture.records import RecordBatch
 from analyzer.capture.source import open_capture
 from analyzer.columns import NULL
 from analyzer.http.stage import HttpStage
+from analyzer.names.stage import Lookup, NamesStage
 from analyzer.options import Options
 from analyzer.packets.decode import PacketDecoder
 from analyzer.packets.segments import SegmentBatch
@@ -57,6 +59,7 @@ class Pipeline:
         self._writers = writers
         self.summary = Summary(max_samples=options.max_samples)
         self._packets = PacketDecoder(options)
+        self._names = NamesStage(options)
         self._tcp = Reassembler(options)
         self._ring, follower = _keys(options)
         self._tls = TlsStage(options, self._ring, follower)
@@ -126,10 +129,16 @@ class Pipeline:
         capture.first_time = _earliest(capture.first_time, segments.first_time)
         capture.last_time = max(capture.last_time, segments.last_time)
         self._tables.add_findings(segments.findings)
-        self._take_stream(self._tcp.push(segments))
+        lookups = self._names.push(segments.datagrams)
+        self._take_stream(self._tcp.push(segments), lookups)
 
     def _take_stream(
-        self, stream: StreamBatch, *, last: bool = False, now: int | None = None
+        self,
+        stream: StreamBatch,
+        lookups: Sequence[Lookup] = (),
+        *,
+        last: bool = False,
+        now: int | None = None,
     ) -> None:
         self.summary.capture.tcp_connections += len(stream.opened)
         tls = self._tls.push(stream)
@@ -142,7 +151,7 @@ class Pipeline:
                 for observer in self._observers:
                     observer.news(rows)
             self._polls.push(websocket.opened)
-        self._deliver(self._tables.push(websocket, tls))
+        self._deliver(self._tables.push(websocket, tls, lookups))
         if self._alternatives is not None:
             self._deliver(self._alternatives.push(websocket, tls))
 

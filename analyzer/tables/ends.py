@@ -5,6 +5,8 @@ Knows the websocket stage's End and TLS's. Used by tables.build.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from analyzer.columns import NULL
 from analyzer.tables.timing import silence
 from analyzer.tls.ending import session_end
@@ -27,6 +29,7 @@ def end_cells(ended: WebSocketConnection, session: Session | None) -> tuple[obje
         NULL if ended.keepalive is None else ended.keepalive.interval,
         *(NULL if code is None else code for code in ended.reported),
         *end.life,
+        *end.shut,
     )
 
 
@@ -37,7 +40,7 @@ def _earlier(end: End, session: Session) -> End:
         return end
     if other.packet == end.packet and end.is_close:
         return end
-    return End(other.packet, other.time, False, other.last, end.life)
+    return replace(end, packet=other.packet, time=other.time, is_close=False, last=other.last)
 
 
 def _closing(ended: WebSocketConnection) -> int:

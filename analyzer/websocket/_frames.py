@@ -34,6 +34,7 @@ _GAP_CUT = cython.declare(cython.int, 2)
 _RETRANSMISSION = cython.declare(cython.int, 3)
 _FIN_ROW = cython.declare(cython.int, 5)
 _RESET = cython.declare(cython.int, 6)
+_DUPLICATE = cython.declare(cython.int, 7)
 _FRAMING = cython.declare(cython.int, 8)
 _HEADER = cython.declare(cython.int, layout.HEADER)
 _PAYLOAD = cython.declare(cython.int, layout.PAYLOAD)
@@ -126,6 +127,8 @@ class FrameWalk(Messages):
             self._acknowledge(i, d ^ 1)
         if kind == _DATA:
             mode = self.walks[d].mode
+            if self.walks[d].ack_delay != _NULL:
+                self._goes_on(i, d)
             if mode == _HEADER or mode == _PAYLOAD:
                 self._data(i, d, self.chunks[i].start)
             elif mode == _IGNORE:
@@ -146,7 +149,9 @@ class FrameWalk(Messages):
             self._heard(i, d)
         elif kind == _FIN_ROW or kind == _RESET:
             self._end_seen(d, self.chunks[i].packet, self.chunks[i].time, False)
-        if self.chunks[i].packet > self.walks[d].life_packet:
+        if self.chunks[i].packet > self.walks[d].life_packet and kind != _DUPLICATE:
+            if self.chunks[i].window:
+                self._window(i, d)
             self.walks[d].life_packet = self.chunks[i].packet
             self.walks[d].life_time = self.chunks[i].time
         return 0
