@@ -211,6 +211,15 @@ class Options:
     cost: Linux sends a delayed ACK after 40 ms. Tables are not changed by it."""
     max_pending_pings: int = 64
     """Pings of one direction that wait for their pong, or for their ACK."""
+    max_names: int = 4_096
+    """Names that clients look up, and addresses found for them, of which it is remembered when
+    and by whom: DNS is small, and a connect follows its look-up within a second."""
+    max_connect_attempts: int = 4_096
+    """Servers (address and port) whose last connects are remembered, to find those that a client
+    made before at other addresses of the same name."""
+    late_us: float = 20_000
+    """A message is late if loss, a closed window, a delayed ACK and repetitions held it up for as
+    long: what a picture on a screen may be late by, and half of Linux's delayed ACK."""
     max_ping_intervals: int = 256
     """Intervals of a connection from which its `keepalive_s` is the median: a program that
     pings does so by a timer, so the first ones tell, and 2 KiB a connection hold them."""

@@ -1,6 +1,6 @@
 """The way of the data, on one page.
 
-    capture -> packets -> tcp -> tls -> http -> websocket -> inside -> tables
+    capture -> packets -> names -> tcp -> tls -> http -> websocket -> inside -> tables
             -> alternatives -> report
 
 A file, standard input and (later) a live interface run the same stages. Each has
@@ -22,6 +22,7 @@ from analyzer.capture.source import open_capture
 from analyzer.columns import NULL
 from analyzer.http.stage import HttpStage
 from analyzer.inside.stage import InsideStage
+from analyzer.names.stage import Lookup, NamesStage
 from analyzer.options import Options
 from analyzer.packets.decode import PacketDecoder
 from analyzer.packets.segments import SegmentBatch
@@ -59,6 +60,7 @@ class Pipeline:
         self._writers = writers
         self.summary = Summary(max_samples=options.max_samples)
         self._packets = PacketDecoder(options)
+        self._names = NamesStage(options)
         self._tcp = Reassembler(options)
         self._ring, follower = _keys(options)
         self._tls = TlsStage(options, self._ring, follower)
@@ -133,10 +135,16 @@ class Pipeline:
         capture.first_time = _earliest(capture.first_time, segments.first_time)
         capture.last_time = max(capture.last_time, segments.last_time)
         self._tables.add_findings(segments.findings)
-        self._take_stream(self._tcp.push(segments))
+        lookups = self._names.push(segments.datagrams)
+        self._take_stream(self._tcp.push(segments), lookups)
 
     def _take_stream(
-        self, stream: StreamBatch, *, last: bool = False, now: int | None = None
+        self,
+        stream: StreamBatch,
+        lookups: Sequence[Lookup] = (),
+        *,
+        last: bool = False,
+        now: int | None = None,
     ) -> None:
         self.summary.capture.tcp_connections += len(stream.opened)
         tls = self._tls.push(stream)
@@ -155,7 +163,7 @@ class Pipeline:
         if self._inside is not None:
             inside = self._inside.push(websocket)
             self._websocket.hear_no_more(self._inside.take_unheard())
-        self._deliver(self._tables.push(websocket, tls, inside))
+        self._deliver(self._tables.push(websocket, tls, inside, lookups))
         if self._alternatives is not None:
             self._deliver(self._alternatives.push(websocket, tls))
 

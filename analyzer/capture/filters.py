@@ -15,7 +15,9 @@ from collections.abc import Sequence
 
 from analyzer.errors import OptionError
 
-DEFAULT_FILTER = "tcp"
+DEFAULT_FILTER = "tcp or udp port 53"
+"""TCP, and the name look-ups before its connects."""
+ONLY_TCP = "tcp"
 SNAP_BYTES = 262_144
 """Snap length: super-packets of offloading cards and of loopback have 64 KiB and more."""
 
@@ -31,13 +33,15 @@ on, which is raw IP to libpcap."""
 
 _SO_ATTACH_FILTER = 26
 _LD_W_ABS, _LD_H_ABS, _LD_B_ABS = 0x20, 0x28, 0x30
-_ALU_AND, _JEQ, _RET = 0x54, 0x15, 0x06
+_ALU_AND, _JEQ, _JSET, _RET = 0x54, 0x15, 0x45, 0x06
+_LDX_IP_HEADER, _LD_H_IND = 0xB1, 0x48  # 4 * (the low 4 bits of a byte); from there on
 _LD_PACKET_TYPE = (_LD_W_ABS, 0, 0, 0xFFFFF000 + 4)  # SKF_AD_PKTTYPE
 _LD_HARDWARE = (_LD_W_ABS, 0, 0, 0xFFFFF000 + 28)  # SKF_AD_HATYPE
 _OUTGOING, _LOOPBACK = 4, 772
 _ACCEPT, _REJECT = "accept", "reject"
 _IPV4, _IPV6, _TAGS = 0x0800, 0x86DD, (0x8100, 0x88A8, 0x9100)
-_TCP, _FRAGMENT = 6, 44
+_TCP, _UDP, _FRAGMENT = 6, 17, 44
+_DNS_PORT, _FRAGMENT_OFFSET = 53, 0x1FFF
 
 _NEEDS = (
     "pip install 'wsanalyze[live]' (scapy, which takes the system's libpcap) or 'wsanalyze[pcapy]'"
@@ -56,8 +60,8 @@ def compiled(expression: str, link_type: int, *, once_on_loopback: bool) -> list
         OptionError: It is no such expression, or nothing is there to compile it.
     """
     text = " ".join(expression.split())
-    if text == DEFAULT_FILTER:
-        program = tcp(link_type)
+    if text in (DEFAULT_FILTER, ONLY_TCP):
+        program = by_hand(link_type, names=text == DEFAULT_FILTER)
     elif text:
         program = _by_library(text, _DLT[link_type])
     else:
@@ -105,25 +109,30 @@ _Line = tuple[str, int, int, str, str]
 """Label, code, operand, where to go if true, if false ("": the next line)."""
 
 
-def tcp(link_type: int) -> list[Instruction]:
-    """Return the filter "tcp" as libpcap makes it, and behind up to two VLAN tags too."""
+def by_hand(link_type: int, *, names: bool) -> list[Instruction]:
+    """Return the filter "tcp" as libpcap makes it, and behind up to two VLAN tags too.
+
+    Args:
+        link_type: ETHERNET, RAW_IP or SLL2.
+        names: let "udp port 53" in as well.
+    """
     lines: list[_Line] = []
     if link_type == ETHERNET:
         for tags in range(3):
-            lines += _ether(tags)
+            lines += _ether(tags, names=names)
     else:
         lines += [
             ("", _LD_B_ABS, 0, "", ""),
             ("", _ALU_AND, 0xF0, "", ""),
             ("", _JEQ, 0x40, "v4-0", ""),
             ("", _JEQ, 0x60, "v6-0", _REJECT),
-            *_network("0", 0),
+            *_network("0", 0, names=names),
         ]
     lines += [(_ACCEPT, _RET, SNAP_BYTES, "", ""), (_REJECT, _RET, 0, "", "")]
     return _assembled(lines)
 
 
-def _ether(tags: int) -> list[_Line]:
+def _ether(tags: int, *, names: bool) -> list[_Line]:
     at = 12 + 4 * tags
     further = f"ether-{tags + 1}" if tags < 2 else _REJECT
     return [
@@ -132,19 +141,40 @@ def _ether(tags: int) -> list[_Line]:
         ("", _JEQ, _IPV6, f"v6-{tags}", ""),
         *(("", _JEQ, tag, further, "") for tag in _TAGS[:-1]),
         ("", _JEQ, _TAGS[-1], further, _REJECT),
-        *_network(str(tags), at + 2),
+        *_network(str(tags), at + 2, names=names),
     ]
 
 
-def _network(name: str, at: int) -> list[_Line]:
-    return [
+def _network(name: str, at: int, *, names: bool) -> list[_Line]:
+    other = f"udp4-{name}" if names else _REJECT
+    lines: list[_Line] = [
         (f"v4-{name}", _LD_B_ABS, at + 9, "", ""),
-        ("", _JEQ, _TCP, _ACCEPT, _REJECT),
+        ("", _JEQ, _TCP, _ACCEPT, other),
         (f"v6-{name}", _LD_B_ABS, at + 6, "", ""),
         ("", _JEQ, _TCP, _ACCEPT, ""),
+        *([("", _JEQ, _UDP, f"udp6-{name}", "")] if names else []),
         ("", _JEQ, _FRAGMENT, "", _REJECT),
         ("", _LD_B_ABS, at + 40, "", ""),
         ("", _JEQ, _TCP, _ACCEPT, _REJECT),
+    ]
+    return lines + (_dns(name, at) if names else [])
+
+
+def _dns(name: str, at: int) -> list[_Line]:
+    """Accept UDP from or to port 53; of fragments the first alone has ports."""
+    return [
+        (f"udp4-{name}", _JEQ, _UDP, "", _REJECT),
+        ("", _LD_H_ABS, at + 6, "", ""),
+        ("", _JSET, _FRAGMENT_OFFSET, _REJECT, ""),
+        ("", _LDX_IP_HEADER, at, "", ""),
+        ("", _LD_H_IND, at, "", ""),
+        ("", _JEQ, _DNS_PORT, _ACCEPT, ""),
+        ("", _LD_H_IND, at + 2, "", ""),
+        ("", _JEQ, _DNS_PORT, _ACCEPT, _REJECT),
+        (f"udp6-{name}", _LD_H_ABS, at + 40, "", ""),
+        ("", _JEQ, _DNS_PORT, _ACCEPT, ""),
+        ("", _LD_H_ABS, at + 42, "", ""),
+        ("", _JEQ, _DNS_PORT, _ACCEPT, _REJECT),
     ]
 
 

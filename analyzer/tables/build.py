@@ -19,7 +19,9 @@ from analyzer.http.exchanges import Exchange, Handshake, HttpBatch
 from analyzer.inside.fanout import Topic
 from analyzer.inside.labels import Says
 from analyzer.inside.stage import InsideBatch
+from analyzer.names.stage import Lookup
 from analyzer.options import Options
+from analyzer.tables.before_connect import BeforeConnect
 from analyzer.tables.compression import Compression
 from analyzer.tables.ends import connection_cells, hidden
 from analyzer.tables.failed_connects import FailedConnects
@@ -71,12 +73,14 @@ class TableBuilder:
         self._groups = HttpGroups(options)
         self._tls = TlsSessions(options)
         self._inner: dict[int, str | None] = {}  # of connections that end with the batch
+        self._before = BeforeConnect(options)
 
     def push(
         self,
         batch: WebSocketBatch,
         tls: TlsBatch | None = None,
         inside: InsideBatch | None = None,
+        lookups: Sequence[Lookup] = (),
     ) -> list[TableRows]:
         """Return the rows that this batch completes.
 
@@ -84,9 +88,11 @@ class TableBuilder:
             batch: of the websocket stage.
             inside: of the inside stage, over the same batch; None: nothing is read.
             tls: of the tls stage, over the same rows; None: nothing is TLS.
+            lookups: of the names stage, answered in the packets of this batch.
         """
         http = batch.http
         stream = http.stream
+        self._before.push(lookups, stream)
         out = [_frame_rows(batch.frames), self._message_rows(batch, inside)]
         if inside is not None:
             out.append(call_rows(inside.calls, self._options))
@@ -130,6 +136,7 @@ class TableBuilder:
         for slot in http.ended:
             self._log.ended(slot)
             self._client_sides.pop(slot, None)
+        self._before.forget(stream)
         out += [self._compression.push(batch), self._log.take()]
         return [rows for rows in out if rows.count]
 
@@ -175,7 +182,9 @@ class TableBuilder:
             rows.append(session_cells(ended, tcp, endpoints))
             if ended.guess is not None:
                 self._failed.attempted(endpoints)
-                self._tls.add(encrypted_attempt(ended, tcp, endpoints))
+                made = encrypted_attempt(ended, tcp, endpoints)
+                made.before = self._before.of(tcp, made.detail.host)
+                self._tls.add(made)
         return TableRows(TLS_SESSIONS, columns_of(TLS_SESSIONS.columns, rows), len(rows))
 
     # --- rows
@@ -197,7 +206,10 @@ class TableBuilder:
             self._failed.attempted(endpoints)
             self._handshakes = max(self._handshakes, detail.number + 1)
             session = decrypted_session(tls, tcp.tcp_stream)
-            rows.append(attempt(detail, tcp, endpoints, connection, first_data_time, session))
+            made = attempt(detail, tcp, endpoints, connection, first_data_time, session)
+            if detail.first_in_connection:
+                made.before = self._before.of(tcp, detail.host)
+            rows.append(made)
 
         for detail in batch.http.handshakes:
             # Of several attempts on one connection the opening is the first one's alone.
@@ -404,6 +416,10 @@ def message_rows(
         "payload": lambda: payloads if options.payload == "full" else [None] * count,
         "deflate_saved_bytes": lambda: _saved(rows),
         "deflate_estimate_bytes": _whole(rows, "estimate"),
+        "gap_us": lambda: _gaps(rows),
+        "window_us": _whole(rows, "window"),
+        "nagle_us": _whole(rows, "nagle"),
+        "resent_us": _whole(rows, "resent"),
     }
     makers |= message_columns(says, count, options)
     if not final:
@@ -414,7 +430,7 @@ def message_rows(
 
 _UNTIL_ACKNOWLEDGED = (
     *("packet_header_bytes", "ack_bytes", "retransmitted_bytes"),
-    "wire_bytes",
+    *("wire_bytes", "resent_us"),
 )
 """Columns of a message that may grow until it is acknowledged."""
 
@@ -424,6 +440,14 @@ def _saved(rows: Rows) -> npt.NDArray[np.int64]:
     known = (rows["compressed"] != 0) & (rows["payload_bytes"] != NULL)
     payload = np.where(known, rows["payload_bytes"], 0)
     return np.where(known, payload - rows["transfer_bytes"], NULL)
+
+
+def _gaps(rows: Rows) -> npt.NDArray[np.int64]:
+    """Return the ns from the end of the message before; 0 where that was not over."""
+    before, begin = rows["before"], rows["time_first"]
+    known = (before != NULL) & (begin != NULL)
+    over = known & (before < begin)
+    return np.where(known, np.where(over, begin - np.where(over, before, begin), 0), NULL)
 
 
 def _between(begin: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

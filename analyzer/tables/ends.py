@@ -6,6 +6,7 @@ Knows the websocket stage's connections and End, and TLS's. Used by tables.build
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from analyzer.columns import NULL
 from analyzer.options import Options
@@ -33,6 +34,7 @@ def end_cells(ended: WebSocketConnection, session: Session | None) -> tuple[obje
         NULL if ended.keepalive is None else ended.keepalive.interval,
         *(NULL if code is None else code for code in ended.reported),
         *end.life,
+        *end.shut,
     )
 
 
@@ -43,7 +45,7 @@ def _earlier(end: End, session: Session) -> End:
         return end
     if other.packet == end.packet and end.is_close:
         return end
-    return End(other.packet, other.time, False, other.last, end.life)
+    return replace(end, packet=other.packet, time=other.time, is_close=False, last=other.last)
 
 
 def _closing(ended: WebSocketConnection) -> int:

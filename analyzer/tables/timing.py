@@ -6,7 +6,7 @@ Knows TCP's times and http's handshakes. Used by tables.build.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from analyzer.columns import NULL
 from analyzer.http.exchanges import Handshake
 from analyzer.packets.segments import address_text
+from analyzer.tables.before_connect import Before
 from analyzer.tables.schema import HANDSHAKES, OUTCOMES, SCHEMES, Column, TableRows, Values
 from analyzer.tables.secrets import hide_query, hide_subprotocols
 from analyzer.tcp.bytestream import Connection
@@ -57,6 +58,7 @@ class Attempt:
     total: int
     first_message: int
     idle: int = NULL
+    before: Before = field(default_factory=Before)
     tls: int = NULL
     tls_hello: int = NULL
     session: Session | None = None
@@ -231,10 +233,20 @@ def handshake_rows(attempts: Sequence[Attempt], *, show_secrets: bool) -> TableR
             _number(detail.http2_stream),
             detail.request_first_time,
             row.idle,
+            row.before.dns,
+            row.before.attempts,
+            row.before.tried,
+            _overall(row),
         )
 
     rows = [cells(row) for row in attempts]
     return TableRows(HANDSHAKES, columns_of(HANDSHAKES.columns, rows), len(rows))
+
+
+def _overall(row: Attempt) -> int:
+    """Return the time from the first query or connect to the end of the response, in ns."""
+    begun = row.before.begun if row.before.begun != NULL else row.started_at
+    return _between(begun, row.detail.response_last_time) if row.total != NULL else NULL
 
 
 def _tls_cells(session: Session | None) -> tuple[object, ...]:

@@ -56,6 +56,8 @@ _ON_ACK = cython.declare(cython.int, lifecycle.Event.ACK_0)
 _ON_LAST_ACK = cython.declare(cython.int, lifecycle.Event.LAST_FIN_ACKED)
 _END_CLOSED = cython.declare(cython.int, bytestream.END_CLOSED)
 _END_CAPTURE = cython.declare(cython.int, bytestream.END_CAPTURE)
+_OPEN_WINDOW = cython.declare(cython.int, bytestream.WINDOW_OPEN)
+_CLOSED_WINDOW = cython.declare(cython.int, bytestream.WINDOW_CLOSED)
 _MAX_WINDOW = cython.declare(cython.longlong, sequence.MAX_WINDOW)
 _BLOCK = cython.declare(cython.Py_ssize_t, connections.BLOCK)
 _SET_BACK = cython.declare(cython.longlong, connections.SET_BACK_NS)
@@ -213,6 +215,8 @@ class Assembler(Lifecycle):
             self._window_closed(d, flags)
         else:
             self.tracks[d].zero_window = 0
+        if not flags & (_SYN | _RST):
+            self.window = _CLOSED_WINDOW if self.tracks[d].zero_window else _OPEN_WINDOW
         self._take(i, s, d, flags, length)
         if self.slots[s].waiting:
             self._judge(s)
@@ -235,6 +239,7 @@ class Assembler(Lifecycle):
         self.ip = self.segments[i].ip_bytes
         self.payload = length
         self.wire = self.header + length
+        self.window = 0
         self.news = False
         return 0
 

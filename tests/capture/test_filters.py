@@ -1,14 +1,19 @@
 """Filters: the default beside libpcap's own, and what cannot be compiled."""
 
 import builtins
+import inspect
 import random
 from pathlib import Path
 
 import pytest
 from oracle.bpf import accepted
+from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Dot1Q, Ether
 
 from analyzer.capture import filters
 from analyzer.capture.source import open_capture
+from analyzer.cli import live
 from analyzer.errors import OptionError
 
 CAPTURES = Path(__file__).parents[2] / "captures"
@@ -39,10 +44,11 @@ def variants():
 
 
 @pytest.mark.parametrize(("link_type", "dlt"), LINKS)
-def test_the_default_is_what_libpcap_makes_of_tcp(link_type, dlt):
+@pytest.mark.parametrize("expression", [filters.ONLY_TCP, filters.DEFAULT_FILTER])
+def test_the_default_is_what_libpcap_makes_of_it(link_type, dlt, expression):
     pcapy = pytest.importorskip("pcapy", reason="the libpcap to compare with is pcapy-ng's")
-    theirs = pcapy.compile(dlt, filters.SNAP_BYTES, "tcp", 1, 0).get_bpf()
-    own = filters.compiled("tcp", link_type, once_on_loopback=False)
+    theirs = pcapy.compile(dlt, filters.SNAP_BYTES, expression, 1, 0).get_bpf()
+    own = filters.compiled(expression, link_type, once_on_loopback=False)
     results = set()
     for frame in variants():
         packet = frame if link_type == filters.ETHERNET else frame[14:]
@@ -98,3 +104,34 @@ def test_without_libraries_the_default_is_left(monkeypatch):
     with pytest.raises(OptionError, match="cannot be compiled here") as error:
         filters.compiled("tcp port 80", filters.ETHERNET, once_on_loopback=False)
     assert "wsanalyze[live]" in error.value.hint
+
+
+NAMES = filters.DEFAULT_FILTER
+
+
+def test_the_command_has_the_same_default():
+    assert inspect.signature(live.live).parameters["filter"].default == NAMES
+
+
+@pytest.mark.parametrize("network", [IP(), IP(options=b"\x01" * 8), IPv6()])
+@pytest.mark.parametrize("tags", [0, 1, 2])
+def test_the_default_lets_look_ups_in(network, tags):
+    program = filters.compiled(NAMES, filters.ETHERNET, once_on_loopback=False)
+    link = Ether()
+    for _ in range(tags):
+        link /= Dot1Q(vlan=5)
+    there, back, other = (
+        bytes(link / network / UDP(sport=one, dport=two) / b"x")
+        for one, two in ((5000, 53), (53, 5000), (5000, 5353))
+    )
+    assert accepted(program, there) == accepted(program, back) == filters.SNAP_BYTES
+    assert accepted(program, other) == 0
+    assert accepted(program, bytes(link / network / TCP())) == filters.SNAP_BYTES
+    alone = filters.compiled("tcp", filters.ETHERNET, once_on_loopback=False)
+    assert accepted(alone, there) == 0
+
+
+def test_a_later_fragment_has_no_ports():
+    program = filters.compiled(NAMES, filters.RAW_IP, once_on_loopback=False)
+    head = bytes(IP(frag=10, proto=17))
+    assert accepted(program, head + b"\x00\x35\x00\x35rest") == 0

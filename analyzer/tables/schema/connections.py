@@ -100,6 +100,18 @@ CONNECTIONS = Table(
         integer("server_logs", "not proven", "Close code that the server's library reports."),
         time("client_last_at", "nothing captured", "Last packet of the client, of any kind."),
         time("server_last_at", "nothing captured", "Last packet of the server, of any kind."),
+        Column(
+            "client_window_closed_s",
+            "seconds",
+            "nothing captured",
+            "For how long the client's receive window was closed: the server could not send.",
+        ),
+        Column(
+            "server_window_closed_s",
+            "seconds",
+            "nothing captured",
+            "For how long the server's receive window was closed: the client could not send.",
+        ),
     ),
 )
 
@@ -152,6 +164,22 @@ HANDSHAKES = Table(
             "idle_us",
             "a part not captured",
             "total_us less tcp_us, tls_us and upgrade_us: time that the client spent between.",
+        ),
+        us(
+            "dns_us",
+            "no look-up seen right before",
+            "First DNS query for the host to the last answer before the connect.",
+        ),
+        integer(
+            "attempts",
+            "SYN not captured",
+            "Connects to other addresses of the same name, without an answer when this one began.",
+        ),
+        us("attempts_us", "no such attempts", "SYN of the first of these to this one's."),
+        us(
+            "overall_us",
+            "not captured whole",
+            "First query or attempt to the last byte of the response.",
         ),
     ),
 )

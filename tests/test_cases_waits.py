@@ -1,0 +1,60 @@
+"""Situations of public reports, in tests/cases: what messages and connects waited for."""
+
+from __future__ import annotations
+
+import pytest
+from test_cases_ends import case, rows
+
+SERVER = "server"
+
+
+def test_nagle_split40():
+    sent = [row for row in rows("nagle_split40", "messages") if row["direction"] == SERVER]
+    held = [row for row in sent if row["nagle_us"]]
+    assert len(held) == 20
+    # 40.2 ms for the ACK, and 0.6 ms behind it the payload.
+    assert all(row["nagle_us"] == pytest.approx(40_800, abs=60) for row in held)
+    assert all(row["nagle_us"] == row["delivery_us"] for row in held)
+
+
+def test_nagle_control_app40():
+    sent = rows("nagle_control_app40", "messages")
+    assert sum(row["direction"] == SERVER for row in sent) == 40
+    assert {row["nagle_us"] for row in sent} == {0}
+
+
+def test_zero_window_to_reset():
+    (end,) = rows("zero_window_to_reset", "connections")
+    assert end["client_window_closed_s"] == pytest.approx(111.0, abs=0.1)
+    assert end["server_window_closed_s"] == 0
+    assert end["end_packet"] == 36
+    assert {row["resent_us"] for row in rows("zero_window_to_reset", "messages")} == {0}
+
+
+def test_zero_window_three_times():
+    (end,) = rows("zero_window_three_times", "connections")
+    assert end["client_window_closed_s"] == pytest.approx(9.0, abs=0.001)
+    # Each message went out whole while the window was open: none was held up on its way.
+    assert {row["window_us"] for row in rows("zero_window_three_times", "messages")} == {0}
+
+
+def test_dns_5s():
+    connects = rows("dns_5s", "handshakes")
+    assert [row["response_packet"] for row in connects] == [9, 29, 49]
+    for row in connects:
+        assert row["dns_us"] == pytest.approx(5_001_000, abs=200)
+        assert row["overall_us"] == pytest.approx(5_013_000, abs=500)
+        assert (row["attempts"], row["attempts_us"]) == (0, None)
+        assert row["total_us"] < 20_000
+
+
+@pytest.mark.parametrize("size", [1, 700])
+@pytest.mark.parametrize("name", ["dns_5s", "nagle_split40", "zero_window_to_reset", "idle60"])
+def test_batches_change_nothing(name, size):
+    from test_cases_ends import CASES
+
+    import analyzer
+
+    again = analyzer.analyze(CASES / f"{name}.pcap", batch_bytes=size)
+    for table in ("connections", "handshakes", "messages", "pings"):
+        assert getattr(again, table).equals(getattr(case(name), table))
