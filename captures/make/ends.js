@@ -33,10 +33,14 @@ function watchWs(WebSocket) {
   };
   WebSocket.prototype.emit = function (name, ...values) {
     if (name === 'open' && !this._isServer) log({ port: port(this), who: who(this), event: 'open', path: new URL(this.url).pathname, subprotocol: this.protocol });
-    if (name === 'message') entry(who(this), 'received', port(this), values[0], values[1]);
+    // ws 8 says whether a message is binary, ws 7 by the type of the data.
+    if (name === 'message') entry(who(this), 'received', port(this), values[0], values.length > 1 ? values[1] : typeof values[0] !== 'string');
     return emit.call(this, name, ...values);
   };
 }
+
+// The client's port of either end of a connection, as watchWs names it.
+const portOf = (ws) => (ws._isServer ? ws._socket.remotePort : ws._socket.localPort);
 
 // Log each plain exchange of an http.Server, in the order of the requests; the sizes of
 // those that are still unanswered are known when the script ends.
@@ -57,4 +61,4 @@ function watchHttp(server, kindOf) {
 const exchanges = [];
 process.on('exit', () => exchanges.forEach(log));
 
-module.exports = { log, wait, sum, entry, watchWs, watchHttp };
+module.exports = { portOf, log, wait, sum, entry, watchWs, watchHttp };
