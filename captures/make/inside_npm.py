@@ -32,6 +32,7 @@ class Scenario:
     tls: bool = False
     install: Sequence[str] = ()
     notes: str = ""
+    programs: Sequence[tuple[str, ...]] = ()
 
 
 SOCKET_IO = ("socket.io", "socket.io-client")
@@ -66,6 +67,37 @@ SCENARIOS = {
         "socket.io 2 (Engine.IO 3) over WebSocket: a room of three, acks, binary events",
         install=OLD_SOCKET_IO,
     ),
+    "mqtt-3": Scenario(
+        "mqtt.js",
+        ["4"],
+        ("mqtt", "ws"),
+        "MQTT 3.1.1: three clients, wildcards, QoS 0 to 2, a retained message, PINGREQ",
+        programs=[("mosquitto", "-h")],
+    ),
+    "mqtt-5": Scenario(
+        "mqtt.js",
+        ["5"],
+        ("mqtt", "ws"),
+        "MQTT 5: as mqtt-3, with topic aliases, and requests by response topic and"
+        " correlation data",
+        programs=[("mosquitto", "-h")],
+    ),
+    "mqtt-split": Scenario(
+        "mqtt.js",
+        ["split"],
+        ("mqtt-packet", "ws"),
+        "MQTT 3.1.1: packets across messages, also within their length, and several in one",
+        programs=[("mosquitto", "-h")],
+    ),
+    "json-rpc": Scenario(
+        "json_rpc.js",
+        ["plain"],
+        ("rpc-websockets", "ws"),
+        "JSON-RPC 2.0: calls that overlap, errors, notifications, batches",
+    ),
+    "json-rpc-deflate": Scenario(
+        "json_rpc.js", ["deflate"], ("rpc-websockets", "ws"), "as json-rpc, compressed"
+    ),
 }
 
 
@@ -93,7 +125,11 @@ def record(name: str, modules: Path, folder: Path) -> None:
         path.name,
         description=scenario.text,
         generator="inside_npm.py",
-        programs=[node, *(version(modules, package) for package in scenario.packages)],
+        programs=[
+            node,
+            *(version(modules, package) for package in scenario.packages),
+            *(recording.program_version(*command) for command in scenario.programs),
+        ],
         events=events,
         keys=keys if scenario.tls else None,
         tshark_notes=scenario.notes,
