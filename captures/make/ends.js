@@ -16,7 +16,7 @@ function entry(who, event, port, data, binary) {
 
 // Log all that a class of the package ws sends, receives and closes; libraries over ws
 // (engine.io brings its own copies) do not hand their sockets out.
-function watchWs(WebSocket) {
+function watchWs(WebSocket, { closing = true } = {}) {
   const { send, close, emit } = WebSocket.prototype;
   const who = (ws) => (ws._isServer ? 'server' : 'client');
   const port = (ws) => (ws._isServer ? ws._socket.remotePort : ws._socket.localPort);
@@ -26,7 +26,7 @@ function watchWs(WebSocket) {
   };
   WebSocket.prototype.close = function (code, reason) {
     // ws calls this as well to answer the peer's Close.
-    if (this.readyState === WebSocket.OPEN && !this._closeFrameReceived) {
+    if (closing && this.readyState === WebSocket.OPEN && !this._closeFrameReceived) {
       log({ port: port(this), who: who(this), event: 'closing', how: 'close', code: code ?? null, reason: reason ?? (code ? '' : null) });
     }
     return close.call(this, code, reason);

@@ -12,7 +12,8 @@ const { said, publish, delivery, call } = require('./said.js');
 const mode = process.argv[2];
 const PORT = 9021;
 const INNER = 'mqtt';
-watchWs(WebSocket);
+// Mosquitto ends the TCP connection at DISCONNECT, perhaps before the client's Close: not logged.
+watchWs(WebSocket, { closing: false });
 
 async function broker() {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mosquitto-'));
