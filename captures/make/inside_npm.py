@@ -37,6 +37,8 @@ class Scenario:
 
 SOCKET_IO = ("socket.io", "socket.io-client")
 OLD_SOCKET_IO = ("socket.io2@npm:socket.io@2", "socket.io-client2@npm:socket.io-client@2")
+SIGNALR = ("@microsoft/signalr", "@microsoft/signalr-protocol-msgpack", "ws")
+SOCKJS = ("sockjs", "sockjs-client", "@stomp/stompjs")
 SCENARIOS = {
     "socket-io-room": Scenario(
         "socket_io.js",
@@ -88,6 +90,121 @@ SCENARIOS = {
         ("mqtt-packet", "ws"),
         "MQTT 3.1.1: packets across messages, also within their length, and several in one",
         programs=[("mosquitto", "-h")],
+    ),
+    "signalr-json": Scenario(
+        "signalr.js",
+        ["json"],
+        SIGNALR,
+        "SignalR with JSON: invocations both ways, streams both ways, cancelled and failed,"
+        " pings; the hub is a small server after the protocol's specification",
+    ),
+    "signalr-json-deflate": Scenario(
+        "signalr.js", ["deflate"], SIGNALR, "as signalr-json, compressed"
+    ),
+    "signalr-messagepack": Scenario(
+        "signalr.js", ["messagepack"], SIGNALR, "as signalr-json, with MessagePack"
+    ),
+    "graphql-transport-ws": Scenario(
+        "graphql.js",
+        ["new"],
+        ("graphql", "graphql-ws", "ws"),
+        "GraphQL over the subprotocol graphql-transport-ws, compressed: queries that overlap,"
+        " a mutation, a subscription, errors, pings",
+    ),
+    "graphql-ws": Scenario(
+        "graphql.js",
+        ["old"],
+        ("graphql", "subscriptions-transport-ws", "ws"),
+        "GraphQL over the older subprotocol graphql-ws; as graphql-transport-ws, not compressed",
+    ),
+    "sockjs-stomp-websocket": Scenario(
+        "sockjs_stomp.js",
+        ["websocket"],
+        SOCKJS,
+        "STOMP inside SockJS over WebSocket: a room of two; the broker is a small one on the"
+        " package sockjs",
+    ),
+    **{
+        f"sockjs-stomp-{transport}": Scenario(
+            "sockjs_stomp.js",
+            [transport],
+            SOCKJS,
+            f"as sockjs-stomp-websocket over {transport}; no WebSocket",
+        )
+        for transport in ("xhr-streaming", "xhr-polling", "eventsource")
+    },
+    **{
+        f"wamp-{form}": Scenario(
+            "wamp.js",
+            [form],
+            ("autobahn", "ws"),
+            f"WAMP v2, wamp.2.{form}: procedures that overlap, fail and give progress, a topic"
+            " with two readers; the router is a small one after the specification",
+        )
+        for form in ("json", "msgpack", "cbor")
+    },
+    "chromium-cdp": Scenario(
+        "cdp.js",
+        [],
+        ("ws",),
+        "the Chrome DevTools Protocol: a page by its own path, two pages by sessions",
+        programs=[("chromium", "--version")],
+    ),
+    "phoenix": Scenario(
+        "phoenix.js",
+        [],
+        ("phoenix", "ws"),
+        "Phoenix channels (serializer 2): a room of three, replies, errors, heart-beats; the"
+        " server is a small one after the protocol",
+    ),
+    "action-cable": Scenario(
+        "action_cable.js",
+        [],
+        ("@rails/actioncable", "ws"),
+        "Action Cable: subscriptions confirmed and rejected, a room of two, pings; the server is"
+        " a small one after the protocol",
+    ),
+    "pusher": Scenario(
+        "pusher.js",
+        [],
+        ("pusher-js", "ws"),
+        "Pusher Channels, protocol 7: a private channel of three, client events, pings; the"
+        " server is a small one after the protocol",
+    ),
+    "centrifugo": Scenario(
+        "centrifugo.js",
+        [],
+        ("centrifuge", "ws"),
+        "Centrifugo's JSON protocol: a channel of two, calls, several messages in one; the server"
+        " is a small one after the protocol",
+    ),
+    "ddp": Scenario(
+        "ddp.js",
+        [],
+        ("ddp", "ws"),
+        "DDP of Meteor: methods, a subscription, an error, pings; the server is a small one after"
+        " the specification",
+    ),
+    "home-assistant": Scenario(
+        "home_assistant.js",
+        [],
+        ("home-assistant-js-websocket", "ws"),
+        "Home Assistant: authentication, calls, events, several messages in one; the server is a"
+        " small one after its documentation",
+    ),
+    "sip": Scenario(
+        "sip.js",
+        [],
+        ("jssip", "ws"),
+        "SIP over WebSocket (RFC 7118): REGISTER, OPTIONS and MESSAGE by JsSIP, one refused,"
+        " keep-alives; the server is a small one",
+    ),
+    "xmpp": Scenario(
+        "xmpp.js",
+        [],
+        ("@xmpp/client", "ws"),
+        "XMPP over WebSocket (RFC 7395): framing, SASL, iq answered and refused, messages,"
+        " presence, pings (XEP-0199); the server is a small one",
     ),
     "json-rpc": Scenario(
         "json_rpc.js",
