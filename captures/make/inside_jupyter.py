@@ -7,6 +7,7 @@ as the server does that. Once with the subprotocol v1.kernel.websocket.jupyter.o
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import struct
@@ -24,7 +25,7 @@ from said import Said, Watched
 from websockets.asyncio.client import connect
 
 PORT = 9027
-TOKEN = "t0ken"  # noqa: S105 - of a server that lives for some seconds
+TOKEN = "t0ken"
 INNER = "jupyter"
 SUBPROTOCOL = "v1.kernel.websocket.jupyter.org"
 CODES = {
@@ -62,7 +63,7 @@ def unpack(data: str | bytes) -> dict[str, Any]:
     (count,) = struct.unpack_from("<Q", data)
     offsets = struct.unpack_from(f"<{count}Q", data, 8)
     channel, header, parent, metadata, content = (
-        data[start:stop] for start, stop in zip(offsets[:5], offsets[1:6], strict=True)
+        data[start:stop] for start, stop in itertools.pairwise(offsets[:6])
     )
     names = ("header", "parent_header", "metadata", "content")
     values = map(json.loads, (header, parent, metadata, content))
@@ -111,10 +112,10 @@ async def converse(kernel: str, log: Said, *, binary: bool) -> None:
 
 
 def api(path: str, body: bytes | None = None) -> Any:
-    request = urllib.request.Request(  # noqa: S310 - of this machine
+    request = urllib.request.Request(
         f"http://127.0.0.1:{PORT}{path}", body, {"Authorization": f"token {TOKEN}"}
     )
-    with urllib.request.urlopen(request) as response:  # noqa: S310
+    with urllib.request.urlopen(request) as response:
         return json.loads(response.read())
 
 

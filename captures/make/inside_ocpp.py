@@ -36,7 +36,9 @@ def now() -> str:
 class Told(Watched):
     """A connection that also logs kind, id and action of each message it sends."""
 
-    actions: dict[str, str] = {}
+    def __init__(self, end: Any, who: str, log: Said, actions: dict[str, str]) -> None:
+        super().__init__(end, who, log)
+        self.actions = actions
 
     async def send(self, data: str | bytes) -> None:
         number, unique_id, *rest = json.loads(data)
@@ -157,13 +159,14 @@ TALKS: dict[str, tuple[Any, Any, list[Any], Any]] = {
 
 async def talk(version: str, log: Said) -> None:
     central, charger, calls, command = TALKS[version]
+    actions: dict[str, str] = {}
 
     async def ask(point: Any, end: Told, payload: Any) -> None:
         name = type(payload).__name__
         await log.call(end.port, end.who, INNER, name, point.call(payload, suppress=False))
 
     async def handle(connection: ServerConnection) -> None:
-        end = Told(connection, "server", log)
+        end = Told(connection, "server", log, actions)
         system = central("CP-1", end)
         listening = asyncio.create_task(system.start())
         await asyncio.sleep(0.3)
@@ -174,7 +177,7 @@ async def talk(version: str, log: Said) -> None:
     async with serve(handle, "127.0.0.1", PORT, subprotocols=[version], compression=None):
         url = f"ws://127.0.0.1:{PORT}/ocpp/CP-1"
         async with connect(url, subprotocols=[version], compression=None) as connection:
-            end = Told(connection, "client", log)
+            end = Told(connection, "client", log, actions)
             point = charger("CP-1", end)
             listening = asyncio.create_task(point.start())
             for payload in calls:

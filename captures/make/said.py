@@ -31,7 +31,7 @@ class Said(Log):
         outcome, asked_at = "ok", time.time()
         try:
             value = await answer
-        except Exception as error:  # noqa: BLE001 - whatever the library tells of a failed call
+        except Exception as error:
             outcome, value = "error", error
         times = {"asked_at": asked_at, "answered_at": time.time()}
         self.add(port, who, "call", inner=inner, name=name, outcome=outcome, **times, **more)
