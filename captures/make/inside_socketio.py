@@ -38,8 +38,10 @@ def port_of(end: Any, name: str) -> int:
 
 def sending(original: Any, who: str, name: str, log: Said) -> Any:
     async def send(self: Any, data: Any, *more: Any, **options: Any) -> Any:
-        log.data(port_of(self, name), who, "sent", data)
-        return await original(self, data, *more, **options)
+        port = port_of(self, name)
+        value = await original(self, data, *more, **options)
+        log.data(port, who, "sent", data)
+        return value
 
     return send
 
