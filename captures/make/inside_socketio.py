@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -72,8 +73,8 @@ def serve(log: Said) -> web.Application:
         return {"slept": seconds}
 
     @server.event  # type: ignore[misc]
-    async def chat(sid: str, room: str, text: str) -> None:
-        await server.emit("chat", (sid, text), room=room)
+    async def chat(sid: str, text: str) -> None:
+        await server.emit("chat", text, room="kitchen")
 
     @server.event  # type: ignore[misc]
     async def blob(sid: str, data: bytes) -> bytes:
@@ -90,8 +91,9 @@ class Member:
         self.client = socketio.AsyncClient(reconnection=False)
         self.client.on("chat", self.told)
 
-    def told(self, _: str, text: str) -> None:
-        self.log.add(self.port, "client", "delivery", inner=INNER, topic=TOPIC, key=text)
+    def told(self, text: str) -> None:
+        self.log.add(self.port, "client", "delivery", inner=INNER, topic=TOPIC, key=text,
+                     at=time.time())  # fmt: skip
 
     async def connect(self) -> None:
         await self.client.connect(f"http://127.0.0.1:{PORT}", transports=["websocket"])
@@ -105,7 +107,7 @@ class Member:
 
     async def emit(self, name: str, *values: Any) -> None:
         self.log.say(self.port, "client", INNER, "event", name, topic=TOPIC)
-        await self.client.emit(name, values)
+        await self.client.emit(name, values if len(values) > 1 else values[0])
 
 
 async def talk(log: Said) -> None:
@@ -118,8 +120,9 @@ async def talk(log: Said) -> None:
         await member.ask("join", "kitchen")
     for number in range(6):
         member, text = members[number % 3], f"{number}: größer als € 1"
-        log.add(member.port, "client", "publish", inner=INNER, topic=TOPIC, key=text)
-        await member.emit("chat", "kitchen", text)
+        log.add(member.port, "client", "publish", inner=INNER, topic=TOPIC, key=text,
+                at=time.time())  # fmt: skip
+        await member.emit("chat", text)
         await asyncio.sleep(0.03)
     await asyncio.gather(*(members[0].ask("slow", seconds) for seconds in (0.08, 0.03)))
     await members[1].ask("blob", bytes(range(200)))

@@ -46,17 +46,15 @@ function serve(io) {
   for (const topic of NAMESPACES) {
     const space = io.of(topic);
     space.on('connection', (socket) => {
-      const sid = old ? socket.conn.id : socket.conn.id;
+      const sid = socket.conn.id;
       const speak = (name, ...values) => { said(serverPort(socket), 'server', INNER, 'event', name, { topic, sid, values: textOf(values) }); };
       socket.on('join', (room, done) => { socket.join(room); done('joined'); });
       socket.on('add', (a, b, done) => hold(`add ${a} ${b}`, 5, () => a + b).then((sum) => done(sum)));
       socket.on('slow', (ms, done) => hold(`slow ${ms}`, ms, () => 'late').then((word) => done(word)));
       socket.on('reverse', (blob, done) => { const back = Buffer.from(blob).reverse(); speak('reversed', { size: back.length }, back); socket.emit('reversed', { size: back.length }, back); done(back); });
       socket.on('never', () => {});
-      socket.on('chat', (room, text) => {
-        const tell = old ? space.to(room) : space.to(room);
-        tell.emit('chat', socket.id, text);
-      });
+      // Said again as it came, to all of the room: deliveries have the publication's payload.
+      socket.on('chat', (text) => space.to('kitchen').emit('chat', text));
       socket.on('ask me', () => {
         const asked = now();
         speak('your name?', 'please');
@@ -83,7 +81,7 @@ async function member(name, transports, url) {
     const timer = how.patience ? setTimeout(no, how.patience) : null;
     emit(socket, event, ...values, (answer) => { clearTimeout(timer); r(answer); });
   }), { topic: socket.nsp, sid, key: how.key, ...(how.patience ? { failed: 'unanswered' } : {}) });
-  root.on('chat', (from, text) => delivery(clientPort(root), 'client', INNER, '/', text, { sid }));
+  root.on('chat', (text) => delivery(clientPort(root), 'client', INNER, '/', text, { sid }));
   return { name, root, admin, emit, ask, sid, port: () => clientPort(root) };
 }
 async function talk(members) {
@@ -92,7 +90,7 @@ async function talk(members) {
     for (let line = 0; line < 3; line++) {
       const text = `line ${line} of ${one.name}: größer als € ${n}`;
       publish(one.port(), 'client', INNER, '/', text, { sid: one.sid });
-      one.emit(one.root, 'chat', 'kitchen', text);
+      one.emit(one.root, 'chat', text);
       await wait(25);
     }
   }
