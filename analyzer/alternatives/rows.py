@@ -36,6 +36,7 @@ from analyzer.tables.timing import columns_of
 _BINS: Final = 64  # of delays in a total, for each doubling
 _MAX_BINS: Final = 64 * _BINS
 _P95: Final = 0.95
+_DAY_S: Final = 86_400
 _MOST: Final = 2**62  # of what stands in a column
 
 _CONNECTION, _SESSION, _CONNECTIONS, _SESSIONS = range(len(SCOPES))
@@ -365,6 +366,9 @@ def _table_rows(
         )
         columns["tcp_connections"].append(_rounded(line.tcp_connections))
         columns["requests_per_s"].append(line.sums["requests"] / span)
+        columns["application_bytes_per_s"].append(line.sums["application_bytes"] / span)
+        columns["wire_bytes_per_s"].append(line.sums["wire_bytes"] / span)
+        columns["wire_bytes_per_message"].append(_ratio(line.sums["wire_bytes"], messages))
         comparable = line is not ours and (line.source[0] != _MEASURED)
         columns["break_even_per_s"].append(
             _break_even(line, ours, pushes, span) if comparable else np.full(count, np.nan)
@@ -456,10 +460,17 @@ def _total_row(scope: int, transport: str, interval: int, line: _Sum) -> dict[st
         "messages": line.messages,
         "payload_bytes": line.payload,
         "duration_s": min(line.duration, _MOST),
-        "requests_per_s": line.sums["requests"] / seconds if seconds else float("nan"),
+        "requests_per_s": _per(line.sums["requests"], seconds),
+        "application_bytes_per_s": _per(line.sums["application_bytes"], seconds),
+        "wire_bytes_per_s": _per(line.sums["wire_bytes"], seconds),
+        "wire_bytes_per_message": _per(line.sums["wire_bytes"], line.messages),
         "break_even_per_s": rate if rate > 0 and line.pushes else float("nan"),
         **_total_phases(line),
     }
+
+
+def _per(count: float, of: float) -> float:
+    return count / of if of else float("nan")
 
 
 def _over(line: _Sum, name: str) -> float:
@@ -487,6 +498,7 @@ def _scaling_rows(
                     "header_bits_per_s": 8 * rates["header_bytes"],
                     "application_bits_per_s": 8 * rates["application_bytes"],
                     "wire_bits_per_s": 8 * rates["wire_bytes"],
+                    "wire_mb_per_day": rates["wire_bytes"] * _DAY_S / 1e6,
                 }
             )
     return TableRows(SCALING, _columns(rows, SCALING), len(rows))
