@@ -368,7 +368,9 @@ def _table_rows(
         columns["requests_per_s"].append(line.sums["requests"] / span)
         columns["application_bytes_per_s"].append(line.sums["application_bytes"] / span)
         columns["wire_bytes_per_s"].append(line.sums["wire_bytes"] / span)
-        columns["wire_bytes_per_message"].append(_ratio(line.sums["wire_bytes"], messages))
+        columns["wire_bytes_per_message"].append(
+            _ratio(line.sums["wire_bytes"], messages.astype(np.float64))
+        )
         comparable = line is not ours and (line.source[0] != _MEASURED)
         columns["break_even_per_s"].append(
             _break_even(line, ours, pushes, span) if comparable else np.full(count, np.nan)
