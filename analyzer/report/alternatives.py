@@ -67,6 +67,8 @@ _RATES = ("Mbit/s", "Gbit/s", "Tbit/s")
 WIDER = 112
 SHORTEST_BAR, LONGEST_BAR = 4, 24
 _DAY_S = 86_400
+_LONG_NS = 10_000_000_000
+"""Shorter connections say little about a day."""
 _EQUAL = 0.01
 """Ratios closer to one than this are said to be equal."""
 
@@ -211,13 +213,15 @@ def _rates(rows: Sequence[Row]) -> list[str]:
         return []
     parts = []
     for row in some[:2]:
-        a_day = size(row["wire_bytes_per_s"] * _DAY_S)
+        # Of a moment nobody knows what a day would be.
+        is_long = row["duration_s"] >= _LONG_NS
+        a_day = f", {size(row['wire_bytes_per_s'] * _DAY_S)} a day" if is_long else ""
         name = NAMES[row["transport"]]
         if row["interval_s"] is not None:
             name = f"{name} each {duration(row['interval_s'])}"
         parts.append(
             f"{name}: {size(row['wire_bytes_per_s'])}/s, "
-            f"{size(row['wire_bytes_per_message'])} a message, {a_day} a day"
+            f"{size(row['wire_bytes_per_message'])} a message{a_day}"
         )
     first = "On the wire, for each connection while it lasts, "
     return [f"{first}{'; '.join(parts)}."]

@@ -107,7 +107,8 @@ def test_rates_of_one_connection() -> None:
     assert "while it lasts, WebSocket: 167 B/s, 256 B a message, 14.4 MB a day" in text
     assert "short polling each 1.00 s: 500 B/s, 769 B a message, 43.2 MB a day." in text
     unknown: Row = {"wire_bytes_per_s": None}
-    assert "a day" not in rendered([OURS | unknown])
+    assert "while it lasts" not in rendered([OURS | unknown])
+    assert "a day" not in rendered([OURS | {"duration_s": S}])
 
 
 def test_words_of_the_table_are_explained() -> None:
