@@ -247,39 +247,28 @@ class PacketBlockWalk:
             return 0
         # The bytes are there, so the packet was at least as long.
         original = max(original, captured)
-        if enhanced:
-            rows[row].time = self._time(data, position + 12, interfaces, interface)
-        else:
+        if not enhanced:
             rows[row].time = _NULL
             self.without_time += 1
+        else:
+            high: cython.longlong = u32(data, position + 12, self.big)
+            low: cython.longlong = u32(data, position + 16, self.big)
+            # Ticks of 2^63 and more are above every interface's limit.
+            ticks: cython.longlong = high << 32 | low if high < 0x80000000 else _MOST
+            if ticks <= interfaces[interface].limit:
+                divisor: cython.longlong = interfaces[interface].divisor
+                time: cython.longlong = ticks * interfaces[interface].multiplier
+                if divisor != 1:
+                    time //= divisor
+                rows[row].time = time + interfaces[interface].offset
+            else:
+                rows[row].time = ticks_to_ns(
+                    (int(high) << 32) | int(low),
+                    int(interfaces[interface].resolution),
+                    int(interfaces[interface].offset_s),
+                )
         rows[row].start = position + start
         rows[row].captured = captured
         rows[row].original = min(original, _LONGEST)
         rows[row].link_type = interfaces[interface].link_type
         return 1
-
-    @cython.cfunc
-    @cython.inline
-    @cython.exceptval(-1, check=True)
-    def _time(
-        self,
-        data: cython.uchar[::1],
-        at: cython.Py_ssize_t,
-        interfaces: Interface[::1],
-        interface: cython.longlong,
-    ) -> cython.longlong:
-        """Return the time stamp at `at` (upper and lower 32 bits of ticks) in ns."""
-        high: cython.longlong = u32(data, at, self.big)
-        low: cython.longlong = u32(data, at + 4, self.big)
-        # Ticks of 2^63 and more are above every interface's limit.
-        ticks: cython.longlong = high << 32 | low if high < 0x80000000 else _MOST
-        if ticks > interfaces[interface].limit:
-            return ticks_to_ns(
-                (int(high) << 32) | int(low),
-                int(interfaces[interface].resolution),
-                int(interfaces[interface].offset_s),
-            )
-        time: cython.longlong = ticks * interfaces[interface].multiplier
-        if interfaces[interface].divisor != 1:
-            time //= interfaces[interface].divisor
-        return time + interfaces[interface].offset
