@@ -220,6 +220,9 @@ class Options:
     late_us: float = 20_000
     """A message is late if loss, a closed window, a delayed ACK and repetitions held it up for as
     long: what a picture on a screen may be late by, and half of Linux's delayed ACK."""
+    max_leg_messages: int = 1024
+    """Messages of a direction that wait for their like on the other leg of a conversation, the
+    last ones: a hop hands a message on within its round trips."""
     max_ping_intervals: int = 256
     """Intervals of a connection from which its `keepalive_s` is the median: a program that
     pings does so by a timer, so the first ones tell, and 2 KiB a connection hold them."""

@@ -70,7 +70,10 @@ class Pipeline:
         if self._inside is not None:
             self._websocket.hearing.listener = self._inside.hear
         self._tables = TableBuilder(options)
-        self._alternatives = AlternativesStage(options, only) if options.alternatives else None
+        self.summary.left_out = left_out = self._tables.legs.left_out
+        self._alternatives = None
+        if options.alternatives:
+            self._alternatives = AlternativesStage(options, only, left_out)
         self._observers = [writer for writer in writers if isinstance(writer, Observer)]
         self._news = News(options, self._websocket, self._inside) if self._observers else None
         self._polls = PollHeads(options)

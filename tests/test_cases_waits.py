@@ -58,3 +58,25 @@ def test_batches_change_nothing(name, size):
     again = analyzer.analyze(CASES / f"{name}.pcap", batch_bytes=size)
     for table in ("connections", "handshakes", "messages", "pings"):
         assert getattr(again, table).equals(getattr(case(name), table))
+
+
+def test_two_legs_healthy():
+    ends = rows("two_legs_healthy", "connections")
+    assert [row["leg"] for row in ends] == [0, 0, 1, 1, 2, 2]
+    for row in rows("two_legs_healthy", "hops"):
+        near, far = ends[row["connection_a"]], ends[row["connection_b"]]
+        assert (near["client_ip"], far["server_ip"]) == ("198.51.100.7", "10.2.0.9")
+        assert row["matched_by"] == "key"
+        assert row["messages"] == 4
+        transit = 4_200 if row["direction"] == "client" else 500
+        assert row["transit_us_median"] == pytest.approx(transit, abs=30)
+    # Three conversations of 8 messages, each counted once.
+    messages = case("two_legs_healthy").summary.messages
+    assert sum(side["messages"] for side in messages) == 24
+    totals = case("two_legs_healthy").alternatives
+    assert set(totals["connection"].dropna()) == {0, 2, 4}
+
+
+def test_two_legs_healthy_has_no_hop_where_one_leg_is_alone():
+    assert rows("idle60", "hops") == []
+    assert {row["leg"] for row in rows("idle60", "connections")} == {None}

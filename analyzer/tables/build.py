@@ -29,6 +29,7 @@ from analyzer.tables.finding_log import FindingLog
 from analyzer.tables.http_groups import HttpGroups
 from analyzer.tables.inside import call_rows, fanout_rows, message_columns, topic_rows
 from analyzer.tables.ledger import ledger_rows
+from analyzer.tables.legs import Legs
 from analyzer.tables.preview import Previews
 from analyzer.tables.schema import (
     CONNECTIONS,
@@ -74,6 +75,7 @@ class TableBuilder:
         self._tls = TlsSessions(options)
         self._inner: dict[int, str | None] = {}  # of connections that end with the batch
         self._before = BeforeConnect(options)
+        self.legs = Legs(options)
 
     def push(
         self,
@@ -93,6 +95,7 @@ class TableBuilder:
         http = batch.http
         stream = http.stream
         self._before.push(lookups, stream)
+        self.legs.push(batch)
         out = [_frame_rows(batch.frames), self._message_rows(batch, inside)]
         if inside is not None:
             out.append(call_rows(inside.calls, self._options))
@@ -137,6 +140,7 @@ class TableBuilder:
             self._log.ended(slot)
             self._client_sides.pop(slot, None)
         self._before.forget(stream)
+        out += self.legs.hops(batch.ended)
         out += [self._compression.push(batch), self._log.take()]
         return [rows for rows in out if rows.count]
 
@@ -255,6 +259,7 @@ class TableBuilder:
                     http2_stream=http2_stream,
                     session=session,
                     inner=self._inner.pop(ended.connection, None),
+                    leg=self.legs.leg(ended.connection),
                 )
             )
         return TableRows(CONNECTIONS, columns_of(CONNECTIONS.columns, rows), len(rows))

@@ -65,6 +65,7 @@ def connection_cells(
     http2_stream: int = NULL,
     session: Session | None = None,
     inner: str | None = None,
+    leg: int = NULL,
 ) -> tuple[object, ...]:
     """Return the cells of a row of `connections`.
 
@@ -76,6 +77,7 @@ def connection_cells(
         http2_stream: that carries it; NULL over HTTP/1.1.
         session: the TLS session that it was decrypted from.
         inner: protocol inside; None: not known.
+        leg: number of its conversation; NULL if that has no other leg.
     """
     detail = ended.handshake
     endpoints = Endpoints.of(tcp, ended.client_side)
@@ -114,6 +116,7 @@ def connection_cells(
         ended.lost_bytes,
         inner,
         *end_cells(ended, session),
+        leg,
     )
 
 

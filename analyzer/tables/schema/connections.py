@@ -112,6 +112,11 @@ CONNECTIONS = Table(
             "nothing captured",
             "For how long the server's receive window was closed: the client could not send.",
         ),
+        integer(
+            "leg",
+            "no other leg in the capture",
+            "Number of the conversation that it is one leg of; the other legs have the same.",
+        ),
     ),
 )
 
