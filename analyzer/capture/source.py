@@ -162,7 +162,7 @@ def open_capture(
 ) -> Source:
     """Open captures: files, directories of files, or "-" for standard input.
 
-    Formats are told by content. Of a directory its own files are read, not those of
+    Formats are detected by content. Of a directory its own files are read, not those of
     its subdirectories, and those that are no captures are left out with a finding.
     Files come in the time order of their first packets; pipes come last, as named,
     because looking ahead in a pipe would wait for its writer.

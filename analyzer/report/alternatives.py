@@ -48,8 +48,8 @@ _SHORT_NAMES = NAMES | {
 }
 """In tables, whose bars need room."""
 _SOURCES = {
-    "observed": "with heads of real exchanges with the same hosts",
-    "modelled": "with heads made from the opening handshakes",
+    "observed": "with headers of real exchanges with the same hosts",
+    "modelled": "with headers made from the opening handshakes",
 }
 _UNPLAYABLE = "request"
 """No client knows when to ask: a floor for bytes, no way to deliver."""
@@ -211,9 +211,9 @@ def scaling(rows: Sequence[Row], console: Console) -> None:
         table(console, heads, [_scaled(row, columns) for row in some])
 
 
-_SCALED = ("requests/s", "packets/s", "heads", "application", "wire", "the wire adds")
-_PIPED = ("requests/s", "packets/s", "heads", "wire", "the wire adds")
-_NARROW = ("requests/s", "heads", "application", "wire")
+_SCALED = ("requests/s", "packets/s", "headers", "application", "wire", "the wire adds")
+_PIPED = ("requests/s", "packets/s", "headers", "wire", "the wire adds")
+_NARROW = ("requests/s", "headers", "application", "wire")
 
 
 def _scaled(row: Row, columns: Sequence[str]) -> list[Cell]:

@@ -340,7 +340,7 @@ def _connections(summary: Summary, console: Console) -> None:
     if not count:
         return
     lines = summary.connections[:SHOWN_CONNECTIONS]
-    notes = ["dearest on the wire first"] if count > 1 else []
+    notes = ["most bytes on the wire first"] if count > 1 else []
     host = common_host(lines)
     if host is not None:
         notes.append(f"{'' if count == len(lines) else 'these '}all on {printable(host)[:40]}")

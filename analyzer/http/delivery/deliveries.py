@@ -283,7 +283,7 @@ class AnswerReader:
 
     def _stop(self) -> None:
         self._drop()
-        # What an event stream brought so far counts; of others nothing is known.
+        # What an event stream brought so far counts; of others it is unknown.
         self._parser = self._chunks = None
         self.reading = False
 

@@ -42,7 +42,7 @@ _CALLERS: Final = 64
 Without a bound, a flood of requests that nobody answers took the square of its time."""
 _MESSAGES_OF_ONE: Final = 64
 _HEADS_OF_ONE: Final = 4096
-"""Messages, and bytes of heads, that count as one more exchange held: about as much memory."""
+"""Messages, and bytes of headers, that count as one more exchange held: about as much memory."""
 
 Key = tuple[int, str, str]
 

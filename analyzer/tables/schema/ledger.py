@@ -22,7 +22,7 @@ LEDGER = Table(
         integer("retransmitted_bytes", NEVER, "Payload sent again."),
         integer("tls_bytes", NEVER, "TLS handshake, record headers, tags and padding."),
         integer(
-            "http_bytes", NEVER, "HTTP heads and bodies, the upgrade too, and HTTP/2's framing."
+            "http_bytes", NEVER, "HTTP headers and bodies, including the upgrade, and HTTP/2's framing."
         ),
         integer("ws_header_bytes", NEVER, "WebSocket frame headers."),
         integer("ws_control_bytes", NEVER, "Payload of Ping, Pong and Close."),
