@@ -364,7 +364,7 @@ def common_host(lines: Sequence[ConnectionLine]) -> str | None:
 def connection_cells(
     lines: Sequence[ConnectionLine], console: Console
 ) -> tuple[list[Head], list[tuple[Cell, ...]]]:
-    """Return heads and rows of connections, as many columns as the console has room for."""
+    """Return headers and rows of connections, as many columns as the console has room for."""
     wide, very_wide = console.width >= WIDE, console.width >= VERY_WIDE
     up, down = arrow(console, "client"), arrow(console, "server")
     heads = [Head("#")]

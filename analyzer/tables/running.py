@@ -35,7 +35,7 @@ class Snapshot:
         held_bytes: memory held, by stage, as far as the stages count it.
         let_go: TCP connections let go before they ended, by limit: "idle" (max_idle_s) and
             "limit" (max_connections).
-        poll_heads: mean header bytes of a request and a response of modelled polling, in bytes; None
+        poll_heads: mean header bytes of a request and a response of modelled polling; None
             where no handshake was seen.
     """
 

@@ -2,7 +2,7 @@
 
 Knows the tables' rows. Must not know how it is shown (report.terminal does). Memory is
 bounded: counters, samples for quantiles, and the connections that cost most. Fed by the
-pipeline, or as a Writer behind a selection.
+pipeline, or as a Writer after a selection.
 """
 
 from __future__ import annotations
@@ -212,7 +212,7 @@ class Summary:
         )
 
     def reaches(self, severity: str) -> bool:
-        """Return whether there is a finding of this severity or a graver one."""
+        """Return whether there is a finding of this severity or higher."""
         bar = SEVERITIES.index(severity)
         return any(SEVERITIES.index(found.severity) >= bar for found in self.findings.values())
 
@@ -333,7 +333,7 @@ class Summary:
     def _add_http_groups(self, rows: TableRows) -> None:
         for place in range(rows.count):
             row = row_values(rows, place)
-            # Rows of one group and cost are told apart by when they came: these are counted
+            # Rows of one group and cost are distinguished by when they came: these are counted
             # in already.
             number = self.rows["http_groups"] - rows.count + place
             entry = (row["wire_bytes"], -row["group"], -number, row)

@@ -194,7 +194,7 @@ def _base64_size(text: bytes) -> int:
 
 
 def _packets_v3(body: bytes) -> list[bytes] | None:
-    """Cut a payload of revision 3 and before: each packet behind its length."""
+    """Cut a payload of revision 3 and before: each packet after its length."""
     if body[:1] in (b"\0", b"\x01"):
         return _binary_packets_v3(body)
     # Lengths are in characters of JavaScript: two for one beyond the basic plane.
