@@ -78,7 +78,7 @@ def gap_between_frames() -> Case:
         gap_between_frames.__doc__ or "",
         _gap(2, pieces),
         texts([], kept),
-        # What begins after a gap must show itself to be a frame.
+        # What begins behind a gap must show itself to be a frame.
         ("tcp-lost", "websocket-framing-lost", "websocket-resynchronised"),
         {"lost_bytes": len(pieces[2])},
     )
@@ -190,13 +190,13 @@ def _cut(snaplen: int) -> bytes:
 
 @case
 def snaplen_96() -> Case:
-    """Every packet cut to 96 bytes: the headers of request and response are cut, small frames are whole (row 15)."""
+    """Every packet cut to 96 bytes: both HTTP heads are cut, small frames are whole (row 15)."""
     return Case(snaplen_96.__doc__ or "", _cut(96), None, ("packets-snaplen", "http-lost"))
 
 
 @case
 def snaplen_300() -> Case:
-    """The headers of request and response are whole, the payload of one message is cut (row 15)."""
+    """Both heads are whole, the payload of one message is cut (row 15)."""
     return Case(
         snaplen_300.__doc__ or "",
         _cut(300),
