@@ -96,7 +96,7 @@ def test_figures() -> None:
     assert "requests packets above TCP x wire x later by 95 %" in text
     assert "WebSocket (measured) 60 200 4.00 kB 1.00 10.0 kB 1.00 0 0" in text
     assert "short poll 1.00 s 60 200 6.67 kB 1.67 13.3 kB 1.33 512 ms 951 ms" in text
-    assert "Modelled with heads made from the opening handshakes" in text
+    assert "Modelled with headers made from the opening handshakes" in text
 
 
 def test_what_has_no_room_is_left_out() -> None:
@@ -190,7 +190,7 @@ def test_break_even() -> None:
 
 def test_sources() -> None:
     observed = row("sse", 20_000, source="observed")
-    assert "with heads of real exchanges" in words(rendered([OURS, observed]))
+    assert "with headers of real exchanges" in words(rendered([OURS, observed]))
     assert "Modelled" not in rendered([OURS])
 
 
