@@ -118,7 +118,7 @@ def _row(finding: Finding, place: _Place) -> _Row:
         place.tcp_stream,
         finding.packet or NULL,
         NULL if finding.frame < 0 else finding.frame,
-        finding.kind.rfc or None,
+        finding.rfc or finding.kind.rfc or None,
         text,
         finding.count,
     )
