@@ -62,6 +62,10 @@ class Handshake:
     """Findings that count only if its answer is not that of an older draft."""
     server: str | None = None
     """Server field of the answer."""
+    refusal_body: bytes = b""
+    """How the content of a refusal begins, its coding undone."""
+    refusal_size: int = 0
+    """Bytes of that content that were seen."""
     subprotocols_offered: tuple[str, ...] = ()
     subprotocol: str | None = None
     extensions_offered: tuple[Extension, ...] = ()

@@ -15,6 +15,7 @@ from analyzer.http.collector import Results
 from analyzer.http.delivery.callers import Target
 from analyzer.http.delivery.deliveries import AnswerReader
 from analyzer.http.delivery.groups import Lane
+from analyzer.http.delivery.refusals import RefusalReader
 from analyzer.http.exchanges import Exchange, Handshake
 from analyzer.http.handover import PACKET, TIME, WIRE, Row
 from analyzer.http.head import Head, target_parts
@@ -45,13 +46,13 @@ class Transaction:
         cut: the request's head was captured in part.
         head: of the request; it may still turn out to be an attempt.
         target: what a plain request asks for; lane: of its group, if it may have one.
-        reader: of the answer, until that has ended.
+        reader: of the answer, until that has ended; refusal: of one to an attempt.
         closes: request or answer said that the connection ends with them.
     """
 
     __slots__ = (
         *("answered", "closes", "complete", "cut", "exchange", "handshake", "head", "lane"),
-        *("meter", "method", "reader", "target"),
+        *("meter", "method", "reader", "refusal", "target"),
     )
 
     def __init__(self, exchange: Exchange | None, handshake: Handshake | None) -> None:
@@ -66,6 +67,7 @@ class Transaction:
         self.target = Target("", "")
         self.lane: Lane | None = None
         self.reader: AnswerReader | None = None
+        self.refusal: RefusalReader | None = None
         self.closes = False
 
 

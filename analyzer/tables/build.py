@@ -36,7 +36,7 @@ from analyzer.tables.schema import (
     TableRows,
     Values,
 )
-from analyzer.tables.secrets import hide_query, hide_subprotocols
+from analyzer.tables.secrets import hide, hide_subprotocols
 from analyzer.tables.timing import Attempt, Endpoints, attempt, columns_of, handshake_rows
 from analyzer.tables.tls_sessions import (
     TlsSessions,
@@ -110,7 +110,7 @@ class TableBuilder:
                 out.append(self._connection_rows(batch, by_slot))
         attempts = self._attempts(batch, tls)
         if attempts:
-            out.append(handshake_rows(attempts, show_secrets=self._options.show_secrets))
+            out.append(handshake_rows(attempts, self._options))
         if http.exchanges:
             out.append(self._http_rows(http))
             out.append(self._groups.push(http.exchanges))
@@ -128,7 +128,7 @@ class TableBuilder:
         attempts = encrypted + attempts
         self._log.add([*more, *refused], {})
         self._log.finish()
-        shakes = handshake_rows(attempts, show_secrets=self._options.show_secrets)
+        shakes = handshake_rows(attempts, self._options)
         groups, deflate = self._groups.finish(), self._compression.finish()
         out = [shakes, groups, deflate, self._log.take()]
         return [rows for rows in out if rows.count]
@@ -233,9 +233,9 @@ class TableBuilder:
         return (
             tcp_stream,
             exchange.exchange,
-            exchange.method,
-            exchange.host,
-            _hidden(hide_query, exchange.path, self._options),
+            _hidden(hide, exchange.method, self._options),
+            _hidden(hide, exchange.host, self._options),
+            _hidden(hide, exchange.path, self._options),
             NULL if exchange.status is None else exchange.status,
             HTTP_KINDS.index(exchange.kind),
             exchange.request_header_bytes,
@@ -278,10 +278,10 @@ def connection_cells(
         endpoints.client_port,
         endpoints.server_ip,
         endpoints.server_port,
-        detail.host if detail else None,
-        _hidden(hide_query, detail.path, options) if detail else None,
+        _hidden(hide, detail.host, options) if detail else None,
+        _hidden(hide, detail.path, options) if detail else None,
         _hidden(hide_subprotocols, detail.subprotocol, options) if detail else None,
-        detail.extensions_text if detail else None,
+        _hidden(hide, detail.extensions_text, options) if detail else None,
         opened,
         closed,
         NULL if NULL in (opened, closed) else closed - opened,

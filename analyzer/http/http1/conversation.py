@@ -12,6 +12,7 @@ from typing import Any
 from analyzer import findings
 from analyzer.http import pairing
 from analyzer.http.collector import Results
+from analyzer.http.delivery.refusals import RefusalReader
 from analyzer.http.handover import (
     ACKED,
     DIRECTION,
@@ -302,6 +303,7 @@ class Conversation(Switching):
             pairing.settle_draft(self._results, handshake, head, piece.row)
             checks = Checks(self._results.findings, self._slot, piece.row[PACKET])
             refuse(handshake, head, checks)
+            side.reader = RefusalReader(handshake, head)
             self._results.answered(handshake.key)
         if body is None or body.done:
             self._message_done(side)

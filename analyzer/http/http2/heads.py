@@ -8,7 +8,7 @@ Knows RFC 7541 and RFC 9113 section 8. Must not know frames. Used by http.http2.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from analyzer.http.head import Fault, Head
@@ -139,13 +139,7 @@ def head_of(fields: Sequence[Field], size: int) -> tuple[Head, dict[str, str]]:
     if authority is not None:
         values["host"] = authority
         pairs = [("host", authority), *(pair for pair in pairs if pair[0] != "host")]
-    if any("\r" in value or "\n" in value or "\0" in value for _, value in pairs):
-        # RFC 9113 8.2.1: "A field value MUST NOT contain the zero value, line feed, or
-        # carriage return at any position."
-        faults.append(Fault("a field value with NUL, CR or LF", "RFC 9113 8.2.1"))
-    if forbidden:
-        text = f"a message has fields of HTTP/1.1 connections: {', '.join(forbidden)}"
-        faults.append(Fault(text, "RFC 9113 8.2.2"))
+    _check_values(pairs, forbidden, faults)
     status = pseudo.get(":status", "")
     head = Head(
         pseudo.get(":method", ""),
@@ -161,6 +155,19 @@ def head_of(fields: Sequence[Field], size: int) -> tuple[Head, dict[str, str]]:
         tuple(dict.fromkeys(faults)),
     )
     return head, pseudo
+
+
+def _check_values(
+    pairs: Sequence[tuple[str, str]], forbidden: Iterable[str], faults: list[Fault]
+) -> None:
+    if any("\r" in value or "\n" in value or "\0" in value for _, value in pairs):
+        # RFC 9113 8.2.1: "A field value MUST NOT contain the zero value, line feed, or
+        # carriage return at any position."
+        faults.append(Fault("a field value with NUL, CR or LF", "RFC 9113 8.2.1"))
+    names = ", ".join(forbidden)
+    if names:
+        text = f"a message has fields of HTTP/1.1 connections: {names}"
+        faults.append(Fault(text, "RFC 9113 8.2.2"))
 
 
 def _add_pseudo(

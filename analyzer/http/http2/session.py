@@ -13,6 +13,7 @@ from analyzer import findings
 from analyzer.http import pairing
 from analyzer.http._row_accounts import BEHIND, HTTP, Link
 from analyzer.http.collector import Results
+from analyzer.http.delivery.refusals import RefusalReader
 from analyzer.http.exchanges import Exchange, Handshake
 from analyzer.http.handover import KIND, MAX_KEPT_ROWS, PACKET, TIME, Row, end_row
 from analyzer.http.head import Head
@@ -347,8 +348,10 @@ class Session(Control):
             self.tunnels.open(stream, handshake)
             self._release_early(stream)
             self._tell_ends(stream, row)
-        elif stream.early:
-            self._tell_early(stream, handshake)
+        else:
+            transaction.refusal = RefusalReader(handshake, head)
+            if stream.early:
+                self._tell_early(stream, handshake)
 
     def _tell_early(self, stream: Stream, handshake: Handshake) -> None:
         handshake.early_bytes = stream.early_bytes

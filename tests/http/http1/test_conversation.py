@@ -141,39 +141,6 @@ def test_odd_101s_still_upgrade(answer, outcome, finding):
     assert payload(out, 1) == b"\x81\x02hi"
 
 
-@pytest.mark.parametrize("name", ["h2c", "websockets", "foo/2"])
-def test_101_to_something_else_is_no_websocket(name):
-    # RFC 9110 7.8: "A server MUST NOT switch to a protocol that was not indicated by the client".
-    out = run([(0, UPGRADE), (1, switching(Upgrade=name) + b"\x81\x02hi")])
-    assert not out.upgrades
-    (handshake,) = out.handshakes
-    assert handshake.outcome == "bad-response"
-    assert name in handshake.outcome_reason
-    assert ids(out) == ["handshake-bad-upgrade"]
-    (finding,) = out.findings
-    assert (finding.rfc, finding.direction) == ("RFC 9110 7.8", 1)
-
-
-def test_http_goes_on_behind_a_101_to_something_else():
-    steps = [(0, UPGRADE), (1, switching(Upgrade="websockets")), (0, UPGRADE), (1, SWITCH)]
-    out = run([*steps, (1, b"\x81\x02hi"), (0, b"\x81\x80abcd")])
-    (first,) = out.handshakes
-    (second,) = out.upgrades
-    assert (first.outcome, second.outcome) == ("bad-response", "accepted")
-    assert (first.number, second.number) == (0, 1)
-    assert (payload(out, 1), payload(out, 0)) == (b"\x81\x02hi", b"\x81\x80abcd")
-
-
-def test_another_protocol_that_was_offered_too_is_no_fault():
-    asked = UPGRADE.replace(b"Upgrade: websocket", b"Upgrade: websocket, foo/2")
-    assert asked != UPGRADE
-    out = run([(0, asked), (1, switching(Upgrade="foo/2")), (0, b"\0\1foo")])
-    (handshake,) = out.handshakes
-    assert handshake.outcome == "refused"
-    assert not out.findings
-    assert payload(out, 0) == b"\0\1foo"
-
-
 def test_101_without_a_request_is_taken():
     out = run([(1, SWITCH + b"\x81\x02hi")])
     (handshake,) = out.upgrades
