@@ -42,7 +42,7 @@ from analyzer.tables.schema import (
     TableRows,
     Values,
 )
-from analyzer.tables.secrets import hide_query
+from analyzer.tables.secrets import hide
 from analyzer.tables.timing import Attempt, Endpoints, attempt, columns_of, handshake_rows
 from analyzer.tables.tls_sessions import (
     TlsSessions,
@@ -97,10 +97,7 @@ class TableBuilder:
         self._before.push(lookups, stream)
         self.legs.push(batch)
         out = [_frame_rows(batch.frames), self._message_rows(batch, inside)]
-        if inside is not None:
-            out.append(call_rows(inside.calls, self._options))
-            out.append(fanout_rows(inside.deliveries, self._options))
-            self._inner.update(inside.inner)
+        out += self._inside_rows(inside)
         for opened in batch.opened:
             self._client_sides[opened.slot] = opened.client_side
             self._log.opened(opened.slot, opened.connection)
@@ -131,18 +128,29 @@ class TableBuilder:
                 out.append(self._connection_rows(batch, by_slot, tls))
         attempts = self._attempts(batch, tls)
         if attempts:
-            out.append(handshake_rows(attempts, show_secrets=self._options.show_secrets))
+            out.append(handshake_rows(attempts, self._options))
         if http.exchanges:
             out.append(self._http_rows(http))
             out.append(self._groups.push(http.exchanges))
             self._log.add(self._groups.findings(), {})
-        for slot in http.ended:
-            self._log.ended(slot)
-            self._client_sides.pop(slot, None)
-        self._before.forget(stream)
+        self._forget(http)
         out += self.legs.hops(batch.ended)
         out += [self._compression.push(batch), self._log.take()]
         return [rows for rows in out if rows.count]
+
+    def _inside_rows(self, inside: InsideBatch | None) -> list[TableRows]:
+        if inside is None:
+            return []
+        self._inner.update(inside.inner)
+        calls = call_rows(inside.calls, self._options)
+        return [calls, fanout_rows(inside.deliveries, self._options)]
+
+    def _forget(self, http: HttpBatch) -> None:
+        """Forget the slots that left with a batch, whose rows were made."""
+        for slot in http.ended:
+            self._log.ended(slot)
+            self._client_sides.pop(slot, None)
+        self._before.forget(http.stream)
 
     def finish(self, topics: Sequence[Topic] = ()) -> list[TableRows]:
         """Return what only the end of the capture completes.
@@ -155,7 +163,7 @@ class TableBuilder:
         attempts = encrypted + attempts
         self._log.add([*more, *refused], {})
         self._log.finish()
-        shakes = handshake_rows(attempts, show_secrets=self._options.show_secrets)
+        shakes = handshake_rows(attempts, self._options)
         groups, deflate = self._groups.finish(), self._compression.finish()
         out = [shakes, groups, deflate, topic_rows(topics, self._options), self._log.take()]
         return [rows for rows in out if rows.count]
@@ -281,9 +289,9 @@ class TableBuilder:
         return (
             tcp_stream,
             exchange.exchange,
-            exchange.method,
-            exchange.host,
-            hidden(hide_query, exchange.path, self._options),
+            hidden(hide, exchange.method, self._options),
+            hidden(hide, exchange.host, self._options),
+            hidden(hide, exchange.path, self._options),
             NULL if exchange.status is None else exchange.status,
             HTTP_KINDS.index(exchange.kind),
             exchange.request_header_bytes,
@@ -386,7 +394,7 @@ def message_rows(
         payloads: of each, as much as is kept; empty where none is.
         options: how much of it is shown.
         final: whether the costs are known; else what may still grow is null.
-        says: what they say; None: nothing is known of it.
+        says: what they say; None: unknown.
     """
     count = len(rows)
 

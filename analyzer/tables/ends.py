@@ -11,7 +11,7 @@ from dataclasses import replace
 from analyzer.columns import NULL
 from analyzer.options import Options
 from analyzer.tables.schema import CLOSE_KINDS, SCHEMES
-from analyzer.tables.secrets import hide_query, hide_subprotocols
+from analyzer.tables.secrets import hide, hide_subprotocols
 from analyzer.tables.timing import Endpoints, silence
 from analyzer.tcp.bytestream import Connection
 from analyzer.tls.ending import session_end
@@ -79,8 +79,7 @@ def connection_cells(
         inner: protocol inside; None: not known.
         leg: number of its conversation; NULL if that has no other leg.
     """
-    detail = ended.handshake
-    endpoints = Endpoints.of(tcp, ended.client_side)
+    detail, endpoints = ended.handshake, Endpoints.of(tcp, ended.client_side)
     close = ended.first_close
     opened, closed = ended.opened_at, ended.closed_at
     client, server = ended.totals
@@ -94,18 +93,15 @@ def connection_cells(
         endpoints.client_port,
         endpoints.server_ip,
         endpoints.server_port,
-        detail.host if detail else None,
-        hidden(hide_query, detail.path, options) if detail else None,
+        hidden(hide, detail.host, options) if detail else None,
+        hidden(hide, detail.path, options) if detail else None,
         hidden(hide_subprotocols, detail.subprotocol, options) if detail else None,
-        detail.extensions_text if detail else None,
+        hidden(hide, detail.extensions_text, options) if detail else None,
         opened,
         closed,
         NULL if NULL in (opened, closed) else closed - opened,
         int(detail is not None and detail.outcome != "cut"),
-        client.frames,
-        server.frames,
-        client.messages,
-        server.messages,
+        *(client.frames, server.frames, client.messages, server.messages),
         client.payload_bytes,
         server.payload_bytes,
         wire_bytes,
