@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from test_cases_ends import case, rows
+from test_cases_ends import CASES, case, rows
+
+import analyzer
 
 SERVER = "server"
 
@@ -53,8 +55,6 @@ def test_dns_5s():
 def test_batches_change_nothing(name, size):
     from test_cases_ends import CASES
 
-    import analyzer
-
     again = analyzer.analyze(CASES / f"{name}.pcap", batch_bytes=size)
     for table in ("connections", "handshakes", "messages", "pings"):
         assert getattr(again, table).equals(getattr(case(name), table))
@@ -80,3 +80,16 @@ def test_two_legs_healthy():
 def test_two_legs_healthy_has_no_hop_where_one_leg_is_alone():
     assert rows("idle60", "hops") == []
     assert {row["leg"] for row in rows("idle60", "connections")} == {None}
+
+
+def test_compression_of_two_legs_is_summed_up_once():
+    capture = CASES.parents[1] / "captures" / "nginx-proxy.pcapng"
+    saved = analyzer.analyze(capture).compression
+    legs = saved[saved["connection"].notna()]
+    total = saved[saved["connection"].isna()]
+    assert set(legs["connection"]) == {0, 1, 2, 3}
+    for side in ("client", "server"):
+        counted = legs[(legs["direction"] == side) & legs["connection"].isin([0, 2])]
+        (row,) = total[total["direction"] == side].to_dict("records")
+        assert row["messages"] == counted["messages"].sum() == 5
+        assert row["saved_bytes"] == counted["saved_bytes"].sum()

@@ -67,7 +67,6 @@ class TableBuilder:
         self._options = options
         self._log = FindingLog(options)
         self._failed = FailedConnects(options)
-        self._compression = Compression()
         self._client_sides: dict[int, int] = {}
         self._answered: dict[int, Handshake] = {}
         self._handshakes = 0
@@ -76,6 +75,7 @@ class TableBuilder:
         self._inner: dict[int, str | None] = {}  # of connections that end with the batch
         self._before = BeforeConnect(options)
         self.legs = Legs(options)
+        self._compression = Compression(self.legs.left_out)
 
     def push(
         self,
