@@ -320,6 +320,8 @@ class Summary:
             del self._waiting[next(iter(self._waiting))]
 
     def _add_compression(self, rows: TableRows) -> None:
+        if self.left_out:
+            rows = _without(rows, self.left_out)
         # The rows of all connections together would count each of them again.
         single = _numbers(rows, "connection") != NULL
         for name in DEFLATE_SUMS:
