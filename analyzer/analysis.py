@@ -52,6 +52,7 @@ _ORDER = {
     "compression": ["connection", "direction"],
     "http_groups": ["group", "started_at"],
     "tls_sessions": ["tcp_stream"],
+    "diagnoses": ["diagnosis"],
 }
 """By what each DataFrame is sorted: rows leave the analysis as they are complete. The
 comparison's have an order of their own."""
@@ -132,6 +133,11 @@ class Tables:
     def tls_sessions(self) -> pd.DataFrame:
         """One row for each TLS session of which a hello was captured."""
         return self._table(schema.TLS_SESSIONS)
+
+    @property
+    def diagnoses(self) -> pd.DataFrame:
+        """One row for each cause that the other tables show, the most costly first."""
+        return self._table(schema.DIAGNOSES)
 
     def _table(self, table: Table) -> pd.DataFrame:
         if table.name not in self._made:
@@ -365,6 +371,9 @@ class Selection:
             # Totals of the connections that were compared: the selected ones.
             total = schema.SCOPES.index("connections")
             mask |= loose & (np.asarray(rows.values["scope"]) == total)
+        if rows.table.name == "diagnoses":
+            # Made of the selected connections alone.
+            mask[:] = True
         return mask
 
 
@@ -423,7 +432,7 @@ def run(
         pipeline.run(paths, options, [collector], on_progress=on_progress, stdin=again)
         selected = select(to_frame(collector.rows(schema.CONNECTIONS)), where)
         spool.seek(0)
-        summary = Summary()
+        summary = Summary(late_us=options.late_us)
         chosen = [Selection(writer, selected) for writer in (*writers, summary)]
         whole = pipeline.run(
             paths,

@@ -1,6 +1,7 @@
 """The way of the data, on one page.
 
-    capture -> packets -> tcp -> tls -> http -> websocket -> tables -> alternatives -> report
+    capture -> packets -> tcp -> tls -> http -> websocket -> tables -> alternatives, diagnosis
+        -> report
 
 A file, standard input and (later) a live interface run the same stages. Each has
 `push(batch) -> batch` and is the only holder of state between batches. Called by the
@@ -19,6 +20,7 @@ from analyzer.alternatives.stage import AlternativesStage
 from analyzer.capture.records import RecordBatch
 from analyzer.capture.source import open_capture
 from analyzer.columns import NULL
+from analyzer.diagnosis.stage import DiagnosisStage
 from analyzer.http.stage import HttpStage
 from analyzer.options import Options
 from analyzer.packets.decode import PacketDecoder
@@ -48,14 +50,15 @@ class Pipeline:
     Args:
         options: limits and switches.
         writers: what takes the rows, as they become complete.
-        only: WebSocket connections that are compared with other transports; None: all.
+        only: WebSocket connections that are compared with other transports and diagnosed;
+            None: all.
     """
 
     def __init__(
         self, options: Options, writers: Sequence[Writer], only: Collection[int] | None = None
     ) -> None:
         self._writers = writers
-        self.summary = Summary(max_samples=options.max_samples)
+        self.summary = Summary(max_samples=options.max_samples, late_us=options.late_us)
         self._packets = PacketDecoder(options)
         self._tcp = Reassembler(options)
         self._ring, follower = _keys(options)
@@ -64,6 +67,7 @@ class Pipeline:
         self._websocket = WebSocketStage(options)
         self._tables = TableBuilder(options)
         self._alternatives = AlternativesStage(options, only) if options.alternatives else None
+        self._diagnosis = DiagnosisStage(options, only) if options.diagnosis else None
         self._observers = [writer for writer in writers if isinstance(writer, Observer)]
         self._news = News(options, self._websocket) if self._observers else None
         self._polls = PollHeads(options)
@@ -112,9 +116,11 @@ class Pipeline:
         self._take_segments(self._packets.finish())
         self._take_stream(self._tcp.finish(), last=True)
         self._tables.add_findings(bad_lines(self._ring))
-        self._deliver(self._tables.finish())
+        self._deliver_tables(self._tables.finish())
         if self._alternatives is not None:
             self._deliver(self._alternatives.finish())
+        if self._diagnosis is not None:
+            self._deliver(self._diagnosis.finish())
         return self.summary
 
     def _take_segments(self, segments: SegmentBatch) -> None:
@@ -142,9 +148,19 @@ class Pipeline:
                 for observer in self._observers:
                     observer.news(rows)
             self._polls.push(websocket.opened)
-        self._deliver(self._tables.push(websocket, tls))
+        self._deliver_tables(self._tables.push(websocket, tls))
         if self._alternatives is not None:
             self._deliver(self._alternatives.push(websocket, tls))
+        if self._diagnosis is not None and self._observers:
+            now = self.summary.capture.last_time if now is None else now
+            for rows in self._diagnosis.news(now):
+                for observer in self._observers:
+                    observer.news(rows)
+
+    def _deliver_tables(self, tables: Sequence[TableRows]) -> None:
+        if self._diagnosis is not None:
+            self._diagnosis.push(tables)
+        self._deliver(tables)
 
     def _deliver(self, tables: Sequence[TableRows]) -> None:
         for rows in tables:
@@ -169,7 +185,8 @@ def run(
         writers: closed when all is written, aborted if anything raises.
         on_progress: called after each batch.
         stdin: what "-" reads; default the process's own.
-        only: WebSocket connections that are compared with other transports; None: all.
+        only: WebSocket connections that are compared with other transports and diagnosed;
+            None: all.
 
     Returns:
         What the terminal report shows.

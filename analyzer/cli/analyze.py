@@ -27,8 +27,10 @@ from analyzer.cli.arguments import (
     NoKeepAlive,
     ParquetFolder,
     Payload,
-    Severity,
     ShowSecrets,
+    Why,
+    conditions,
+    failed,
     made,
     numbers,
     reports,
@@ -70,7 +72,8 @@ class Request:
     messages: bool
     no_control: bool
     show_secrets: bool
-    fail_on: Severity | None
+    fail_on: list[str]
+    why: bool
     quiet: bool
     no_progress: bool
     interval: list[str]
@@ -141,7 +144,8 @@ def analyze(
     connection: Connection = None,
     messages: Messages = False,
     no_control: NoControl = False,
-    fail_on: FailOn = None,
+    fail_on: FailOn = [],  # noqa: B006
+    why: Why = False,
     quiet: Quiet = False,
     no_progress: NoProgress = False,
     interval: Interval = ["1"],  # noqa: B006  typer copies it
@@ -153,11 +157,11 @@ def analyze(
 ) -> int:
     """Show what WebSocket traffic in captures does, and what it costs on the wire.
 
-    Without options: what the captures hold, handshake timings, messages,
+    Without options: what the captures hold, what stands out, handshake timings, messages,
     where the bytes went, findings, connections.
     Two captures side by side: wsanalyze compare A B.
 
-    Exit status: 0 analysed, 1 a finding as --fail-on asks for, 2 cannot be done.
+    Exit status: 0 analysed, 1 a condition of --fail-on holds, 2 cannot be done.
     """
     request = Request(
         files=files,
@@ -172,6 +176,7 @@ def analyze(
         no_control=no_control,
         show_secrets=show_secrets,
         fail_on=fail_on,
+        why=why,
         quiet=quiet,
         no_progress=no_progress,
         interval=interval,
@@ -206,6 +211,7 @@ def run(request: Request) -> int:
     say_if_slow(request.files)
     console = _console(request)
     single = _single_connection(request, console)
+    watched = conditions(request.fail_on)
     writers = made(_makers(request, console))
     try:
         wanted = not request.no_progress and not request.messages
@@ -213,7 +219,7 @@ def run(request: Request) -> int:
             summary = analyse(
                 request.files,
                 options,
-                [*writers, *([] if single is None else [single])],
+                [*writers, *(each for each in (single, watched) if each is not None)],
                 where=request.where,
                 on_progress=on_progress,
             )
@@ -223,7 +229,7 @@ def run(request: Request) -> int:
         raise
     if console is not None:
         _print(request, console, summary, single)
-    return FOUND if request.fail_on is not None and summary.reaches(request.fail_on) else OK
+    return FOUND if failed(watched) else OK
 
 
 def _console(request: Request) -> Console | None:
@@ -276,6 +282,7 @@ def _print(
             )
         single.render(console, control=not request.no_control)
     elif not request.messages:
-        from analyzer.report.terminal import render
+        from analyzer.report import terminal
 
-        render(summary, console)
+        shown = terminal.why if request.why else terminal.render
+        shown(summary, console)

@@ -27,7 +27,8 @@ stands for what differs from case to case.
 | note | worth knowing when something else is wrong |
 | info | a plain fact |
 
-`wsanalyze --fail-on SEVERITY` exits with 1 when there is a finding that is at least as grave.
+`wsanalyze --fail-on SEVERITY` exits with 1 when there is a finding or a
+[diagnosis](diagnosis.md) that is at least as grave, `--fail-on ID` when there is such a one.
 """
 
 
@@ -42,6 +43,7 @@ _STAGES = (
     "websocket",
     "deflate",
     "compared",
+    "diagnosis",
 )
 """In the order in which data flows."""
 

@@ -51,6 +51,8 @@ CONTRACT = {
     "version cipher_suite group resumed hello_retry started_at server_hello_us client_finished_us "
     "tls_us first_data_us client_records server_records client_record_bytes server_record_bytes "
     "alert websocket_guess",
+    "diagnoses": "diagnosis id severity connections connection packet seconds bytes text evidence "
+    "advice",
 }
 """Columns by which scripts read the tables; others may only be added behind them."""
 
