@@ -18,6 +18,7 @@ from analyzer.findings import Finding
 from analyzer.http.exchanges import Exchange, Handshake, HttpBatch
 from analyzer.options import Options
 from analyzer.tables.compression import Compression
+from analyzer.tables.ends import end_cells
 from analyzer.tables.failed_connects import FailedConnects
 from analyzer.tables.finding_log import FindingLog
 from analyzer.tables.http_groups import HttpGroups
@@ -45,6 +46,7 @@ from analyzer.tables.tls_sessions import (
     session_cells,
 )
 from analyzer.tcp.bytestream import Connection, StreamBatch
+from analyzer.tls.session import Session
 from analyzer.tls.stage import EndedSession, TlsBatch
 from analyzer.websocket.connection import Ping, WebSocketConnection
 from analyzer.websocket.stage import WebSocketBatch
@@ -107,7 +109,7 @@ class TableBuilder:
             if ended:
                 wire = np.asarray(ledger.values["wire_bytes"]).reshape(-1, 2).sum(axis=1)
                 by_slot = dict(zip(http.ended, wire.tolist(), strict=True))
-                out.append(self._connection_rows(batch, by_slot))
+                out.append(self._connection_rows(batch, by_slot, tls))
         attempts = self._attempts(batch, tls)
         if attempts:
             out.append(handshake_rows(attempts, show_secrets=self._options.show_secrets))
@@ -205,15 +207,23 @@ class TableBuilder:
         for place in np.flatnonzero(failed).tolist():
             self._failed.add(http.stream.connection(http.ended[place]))
 
-    def _connection_rows(self, batch: WebSocketBatch, wire: Mapping[int, int]) -> TableRows:
+    def _connection_rows(
+        self, batch: WebSocketBatch, wire: Mapping[int, int], tls: TlsBatch | None
+    ) -> TableRows:
         stream = batch.http.stream
-        rows = [
-            connection_cells(
-                *(ended, stream.connection(ended.slot), wire[ended.slot], self._options),
-                http2_stream=batch.http.streams.get(ended.slot, NULL),
+        rows = []
+        for ended in sorted(batch.ended, key=lambda item: item.connection):
+            tcp = stream.connection(ended.slot)
+            http2_stream = batch.http.streams.get(ended.slot, NULL)
+            # A stream of HTTP/2 may end while the session goes on.
+            session = decrypted_session(tls, tcp.tcp_stream) if http2_stream == NULL else None
+            rows.append(
+                connection_cells(
+                    *(ended, tcp, wire[ended.slot], self._options),
+                    http2_stream=http2_stream,
+                    session=session,
+                )
             )
-            for ended in sorted(batch.ended, key=lambda item: item.connection)
-        ]
         return TableRows(CONNECTIONS, columns_of(CONNECTIONS.columns, rows), len(rows))
 
     def _http_rows(self, http: HttpBatch) -> TableRows:
@@ -261,8 +271,18 @@ def connection_cells(
     options: Options,
     *,
     http2_stream: int = NULL,
+    session: Session | None = None,
 ) -> tuple[object, ...]:
-    """Return the cells of a row of `connections`; `http2_stream` is NULL over HTTP/1.1."""
+    """Return the cells of a row of `connections`.
+
+    Args:
+        ended: the WebSocket.
+        tcp: the CONNECTION row of its slot.
+        wire_bytes: of its packets.
+        options: whether secrets are shown.
+        http2_stream: that carries it; NULL over HTTP/1.1.
+        session: the TLS session that it was decrypted from.
+    """
     detail = ended.handshake
     endpoints = Endpoints.of(tcp, ended.client_side)
     close = ended.first_close
@@ -298,6 +318,7 @@ def connection_cells(
         (close.reason or None) if close else None,
         -1 if ended.closed_by is None else ended.closed_by,
         ended.lost_bytes,
+        *end_cells(ended, session),
     )
 
 
@@ -453,6 +474,9 @@ def _ping_rows(pings: Sequence[Ping]) -> TableRows:
             NULL if ping.pong_frame is None else ping.pong_frame,
             ping.payload_bytes,
             NULL if NULL in (ping.sent, ping.answered) else ping.answered - ping.sent,
+            ping.sent,
+            ping.answered,
+            NULL if NULL in (ping.sent, ping.acked) else max(0, ping.acked - ping.sent),
         )
         for ping in pings
     ]

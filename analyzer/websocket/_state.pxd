@@ -1,27 +1,7 @@
-# The C structs of the rows in websocket.frames and tcp.bytestream, field by field.
-# Cython compares them with the arrays' dtypes at each call.
+from analyzer.tcp.bytestream cimport Chunk
 
-ctypedef struct Chunk:
-    long long packet
-    long long time
-    long long ready
-    long long offset
-    long long acked
-    long long start
-    int direction
-    int length
-    int payload
-    int into
-    int header_bytes
-    int wire
-    unsigned char kind
-    unsigned char flags
-    int span
-    long long done_packet
-    long long done_time
-    int tls
-    int link
-    int ip
+# The C structs of the rows in websocket.frames, field by field. Cython compares them with the
+# arrays' dtypes at each call.
 
 ctypedef struct Walk:
     long long connection
@@ -54,6 +34,17 @@ ctypedef struct Walk:
     long long repeated_keys
     long long stepped_keys
     long long ready_packet
+    long long heard_packet
+    long long heard_time
+    long long before_packet
+    long long before_time
+    long long end_packet
+    long long end_time
+    long long quiet_packet
+    long long quiet_time
+    long long life_packet
+    long long life_time
+    long long watched
     int mode
     int message
     int head
@@ -77,6 +68,8 @@ ctypedef struct Walk:
     unsigned char deflate
     unsigned char compressed
     unsigned char framed
+    unsigned char ended_by_close
+    unsigned char quiet_known
 
 ctypedef struct Frame:
     long long connection
@@ -131,6 +124,14 @@ ctypedef struct Control:
     int start
     int length
     int complete
+    long long end
+
+ctypedef struct Ack:
+    long long acked
+    long long packet
+    long long time
+    int direction
+    int place
 
 ctypedef struct Fragment:
     long long start
@@ -167,6 +168,7 @@ cdef class WalkState:
     cdef unsigned char[::1] control_bytes
     cdef Fragment[::1] fragments
     cdef Oddity[::1] oddities
+    cdef Ack[::1] acks
     cdef unsigned char[::1] pattern
     cdef Walk[::1] blank
     cdef Py_ssize_t free_count
@@ -176,6 +178,7 @@ cdef class WalkState:
     cdef Py_ssize_t control_used
     cdef Py_ssize_t fragment_count
     cdef Py_ssize_t oddity_count
+    cdef Py_ssize_t ack_count
     cdef long long warmed
     cdef int preview_bytes
     cdef int max_pending
@@ -183,6 +186,6 @@ cdef class WalkState:
     cdef object records
     cdef object chunk_rows
     cdef object _arrays
-    cdef int _control_row(self, Py_ssize_t d, Py_ssize_t f)
+    cdef int _control_row(self, Py_ssize_t d, Py_ssize_t f, long long end)
     cdef int _fragment(self, Py_ssize_t i, Py_ssize_t d, long long p, long long n)
     cdef int _oddity(self, Py_ssize_t i, Py_ssize_t d, int kind, long long detail)
