@@ -273,8 +273,9 @@ class Options:
     are checked once a second or less often."""
     same_time_s: float = 0.05
     """The same for short ones: a busy event loop runs its timers as late."""
-    same_moment_s: float = 0.02
-    """Ends closer together than this are one event, such as a server that stops."""
+    same_moment_s: float = 0.1
+    """Ends closer together than this are one event: a server that stops needs as long to end a
+    thousand connections."""
     max_chance: float = 0.02
     """Equal silences are a timer only where they would be equal by chance less often than
     this; docs/diagnosis.md has the formula."""

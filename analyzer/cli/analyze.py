@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -56,6 +56,9 @@ if TYPE_CHECKING:
 
 OK, FOUND = 0, 1
 
+TOP = 20
+"""Messages listed with --sort, where --top does not say how many: a screen."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -70,6 +73,9 @@ class Request:
     where: str | None
     connection: int | None
     messages: bool
+    late: bool
+    sort: Literal["delivery", "stall", "reply", "gap", "bytes"] | None
+    top: int | None
     no_control: bool
     show_secrets: bool
     fail_on: list[str]
@@ -117,6 +123,28 @@ Connection = Annotated[
 Messages = Annotated[
     bool, typer.Option("--messages", help="List messages.", rich_help_panel=SELECTION)
 ]
+Late = Annotated[
+    bool,
+    typer.Option(
+        "--late",
+        help="With --messages: those that loss, a closed window or a delayed ACK held up for "
+        "20 ms or longer, with the cause.",
+        rich_help_panel=SELECTION,
+    ),
+]
+Sort = Annotated[
+    Literal["delivery", "stall", "reply", "gap", "bytes"] | None,
+    typer.Option(help="With --messages: the largest first.", rich_help_panel=SELECTION),
+]
+Top = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="With --messages: only the first N; 20 with --sort.",
+        rich_help_panel=SELECTION,
+    ),
+]
 NoControl = Annotated[
     bool,
     typer.Option(
@@ -143,6 +171,9 @@ def analyze(
     where: Where = None,
     connection: Connection = None,
     messages: Messages = False,
+    late: Late = False,
+    sort: Sort = None,
+    top: Top = None,
     no_control: NoControl = False,
     fail_on: FailOn = [],  # noqa: B006
     why: Why = False,
@@ -173,6 +204,9 @@ def analyze(
         where=where,
         connection=connection,
         messages=messages,
+        late=late,
+        sort=sort,
+        top=top,
         no_control=no_control,
         show_secrets=show_secrets,
         fail_on=fail_on,
@@ -234,6 +268,9 @@ def run(request: Request) -> int:
 
 def _console(request: Request) -> Console | None:
     """Return the console of the report; None where none is printed."""
+    for name, given in (("--late", request.late), ("--sort", request.sort), ("--top", request.top)):
+        if given and not request.messages:
+            raise OptionError(f"{name} is about a list", hint=f"--messages {name} ...")
     if request.json_to_stdout and (request.messages or request.connection is not None):
         raise OptionError(
             "--json - and a list on the terminal both want standard output",
@@ -264,8 +301,17 @@ def _listing(request: Request, console: Console) -> Writer:
     from analyzer.analysis import Selected, Selection
     from analyzer.report.listing import MessageListing
 
-    tables = ["messages"] if request.no_control else ["messages", "frames"]
-    listing = MessageListing(console, tables)
+    listing: Writer
+    if request.late or request.sort is not None or request.top is not None:
+        from analyzer.options import Options
+        from analyzer.report.ranked import RankedListing
+
+        top = TOP if request.sort is not None and request.top is None else request.top
+        late_us = Options().late_us if request.late else None
+        listing = RankedListing(console, request.sort or "time", top, late_us)
+    else:
+        tables = ["messages"] if request.no_control else ["messages", "frames"]
+        listing = MessageListing(console, tables)
     if request.connection is None:
         return listing
     return Selection(listing, Selected(frozenset({request.connection}), frozenset()))

@@ -84,7 +84,7 @@ class Case:
     def end(self, rows: TableRows) -> None:
         """Take rows of `connections`, behind all others of the same moment."""
         for each in ended(rows):
-            self._append(self._ends, (each, self.gatherer.pop(each.number)), "connections")
+            self._append(self._ends, (each, self.gatherer.ended(each)), "connections")
 
     def _handshakes(self, rows: TableRows) -> None:
         outcomes = codes(rows, "outcome")

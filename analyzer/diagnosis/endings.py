@@ -13,8 +13,8 @@ from analyzer.columns import NULL
 from analyzer.diagnosis import causes
 from analyzer.diagnosis.case import Case
 from analyzer.diagnosis.causes import Diagnosis
-from analyzer.diagnosis.evidence import MOST, lists, packets, seconds, server_name, side_name
-from analyzer.diagnosis.facts import CLIENT, SERVER, Control, Ended, Facts, Unanswered
+from analyzer.diagnosis.evidence import MOST, packets, seconds, server_name, side_name
+from analyzer.diagnosis.facts import CLIENT, SERVER, Control, Ended, Facts, Seen, Unanswered
 from analyzer.wording import plural
 
 ABNORMAL = 1006
@@ -29,7 +29,8 @@ class _Gone:
     """A connection whose one side went away without a word."""
 
     end: Ended
-    side: int
+    packet: int
+    """Its last frame."""
     silence: int
     back: tuple[int, int] | None
     """The connection by which it was back, and how long after its last sign of life."""
@@ -38,25 +39,28 @@ class _Gone:
 def vanished(case: Case) -> Iterator[Diagnosis]:
     """Yield one for each server and side: data never acknowledged, its sender gave up."""
     ends = case.ends
-    found = [(end, side) for end, facts in ends if (side := _gone_side(end, facts)) is not None]
+    found = [
+        (end, facts, side)
+        for end, facts in ends
+        if end.kind == "timeout" and (side := _gone_side(end, facts)) is not None
+    ]
     openings: dict[_Caller, list[tuple[int, int]]] = defaultdict(list)
     if found:
         for end, _ in ends:
             openings[_caller(end)].append((end.opened_at, end.number))
     groups: dict[tuple[tuple[str, int], int], list[_Gone]] = defaultdict(list)
-    for end, side in found:
-        last = end.closed_at - end.idle(side) if end.idle(side) != NULL else NULL
-        silence = NULL if last == NULL else end.closed_at - last
+    for end, facts, side in found:
+        sign = Seen() if facts.last is None else facts.last[side]
+        # Without a frame of it, the end of its handshake was its last sign of life.
+        last = sign.time if sign.time != NULL else end.opened_at
         back = _back(openings[_caller(end)], last) if side == CLIENT else None
-        groups[end.server, side].append(_Gone(end, side, silence, back))
+        groups[end.server, side].append(_Gone(end, sign.packet, end.closed_at - last, back))
     for (_, side), gone in groups.items():
         yield _vanished(gone, side)
 
 
 def _gone_side(end: Ended, facts: Facts) -> int | None:
     """Return the side that vanished: its peer sent again and again, and it answered nothing."""
-    if end.kind != "timeout":
-        return None
     again = facts.found.get("tcp-retransmissions")
     waiting = {each.side for each in _outstanding(facts) if each.acked == NULL}
     if again is None and not waiting:
@@ -65,9 +69,10 @@ def _gone_side(end: Ended, facts: Facts) -> int | None:
         return 1 - again.direction
     if len(waiting) == 1:
         return 1 - waiting.pop()
-    if NULL in (end.client_idle, end.server_idle) or end.client_idle == end.server_idle:
+    if facts.last is None or facts.last[CLIENT].time == facts.last[SERVER].time:
         return None
-    return CLIENT if end.client_idle > end.server_idle else SERVER
+    # Who gave the last sign of life is who still waited.
+    return CLIENT if facts.last[CLIENT].time < facts.last[SERVER].time else SERVER
 
 
 _Caller = tuple[str, tuple[str, int], str | None]
@@ -90,11 +95,10 @@ def _back(openings: Sequence[tuple[int, int]], last: int) -> tuple[int, int] | N
 def _vanished(gone: Sequence[_Gone], side: int) -> Diagnosis:
     first = min(gone, key=lambda each: each.end.number)
     ends = [each.end for each in gone]
-    waits = [each.silence for each in gone if each.silence != NULL]
+    waits = [each.silence for each in gone]
     text = f"{side_name(side)[0].upper()}{side_name(side)[1:]} vanished from "
     text += f"{plural(len(ends), 'connection')} with {server_name(ends[0])}"
-    if waits:
-        text += f": silent for the last {seconds(max(waits))}, nothing acknowledged"
+    text += f": silent for the last {seconds(max(waits))} while {side_name(1 - side)} sent again"
     backs = [each.back for each in gone if each.back is not None]
     if backs:
         text += f"; back {seconds(min(back[1] for back in backs))} after its last sign of life"
@@ -103,11 +107,14 @@ def _vanished(gone: Sequence[_Gone], side: int) -> Diagnosis:
         text=text + ".",
         connections=len(ends),
         connection=first.end.number,
-        packet=first.end.end_packet,
-        seconds=sum(waits) if waits else NULL,
+        packet=first.packet,
+        seconds=sum(waits),
         ended=len(ends),
         evidence={
-            **lists(ends),
+            "packets": packets(
+                packet for each in gone for packet in (each.packet, each.end.end_packet)
+            ),
+            "connections": [end.number for end in ends][:MOST],
             "vanished": side_name(side).split()[-1],
             "silent_s": [wait / 1e9 for wait in waits][:MOST],
             "back_in_connections": [back[0] for back in backs][:MOST],

@@ -121,6 +121,61 @@ class Unanswered:
     sent: int
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The last frame of a side: its packet and time; NULL where there was none."""
+
+    packet: int = NULL
+    time: int = NULL
+
+
+class LastFrames:
+    """Packet and time of the last frame of each connection and side.
+
+    In arrays by number of the connection, since frames come in millions. Where the numbers of
+    open connections spread over more than `span`, the lowest are forgotten.
+    """
+
+    def __init__(self, span: int) -> None:
+        self._span = 2 * span
+        self._base = 0
+        self._seen = np.full((2, min(1024, self._span)), NULL, np.int64)
+
+    def add(self, rows: TableRows) -> None:
+        """Take rows of `frames`: of each side in order."""
+        if not rows.count:
+            return
+        key = 2 * numbers(rows, "connection") + codes(rows, "direction")
+        self._reach(int(key.max()))
+        key = key - self._base
+        known = key >= 0
+        # Of several values for one place the last stays.
+        for place, name in enumerate(("packet_last", "time_last")):
+            self._seen[place, key[known]] = numbers(rows, name)[known]
+
+    def of(self, connection: int) -> tuple[Seen, Seen]:
+        """Return the last frames of a connection."""
+        place = 2 * connection - self._base
+        if not 0 <= place < self._seen.shape[1]:
+            return Seen(), Seen()
+        client, server = self._seen[:, place : place + 2].T.tolist()
+        return Seen(*client), Seen(*server)
+
+    def _reach(self, key: int) -> None:
+        """Make room for a key."""
+        if key - self._base >= self._span:
+            base = (key - self._span // 2) & ~1
+            kept = self._seen[:, base - self._base :]
+            self._seen = np.full((2, self._span), NULL, np.int64)
+            self._seen[:, : kept.shape[1]] = kept
+            self._base = base
+        size = self._seen.shape[1]
+        if key - self._base >= size:
+            bigger = min(self._span, max(2 * size, key - self._base + 1))
+            more = np.full((2, bigger - size), NULL, np.int64)
+            self._seen = np.hstack((self._seen, more))
+
+
 @dataclass(slots=True)
 class Late:
     """Late messages of one sender, by what held them up longest."""
@@ -159,6 +214,7 @@ class Facts:
         gap: the last message behind a long silence of both sides: its number, silence in ns,
             time, packet, sender.
         attempt: the handshake's row, where it is odd.
+        last: the last frame of each side, where the connection fell silent.
     """
 
     found: dict[str, Found] = field(default_factory=dict)
@@ -169,6 +225,7 @@ class Facts:
     late: dict[tuple[int, str], Late] = field(default_factory=dict)
     gap: tuple[int, int, int, int, int] | None = None
     attempt: dict[str, Any] | None = None
+    last: tuple[Seen, Seen] | None = None
 
 
 NOTHING = Facts()
@@ -188,6 +245,7 @@ class Gatherer:
         self._late = round(options.late_us * 1000)
         self._long = round(options.long_silence_s * 1e9)
         self.facts: dict[int, Facts] = {}
+        self.last_frames = LastFrames(_SPAN)
         self.cut = 0
 
     def take(self, rows: TableRows) -> None:
@@ -212,9 +270,13 @@ class Gatherer:
                 self.cut += 1
         return facts
 
-    def pop(self, connection: int) -> Facts:
+    def ended(self, end: Ended) -> Facts:
         """Return the facts of a connection that ended, and forget them."""
-        return self.facts.pop(connection, NOTHING)
+        facts = self.facts.pop(end.number, None)
+        if end.kind == "timeout":
+            facts = facts or Facts()
+            facts.last = self.last_frames.of(end.number)
+        return facts or NOTHING
 
     def _findings(self, rows: TableRows) -> None:
         names = cast("Sequence[str]", rows.values["id"])
@@ -236,6 +298,7 @@ class Gatherer:
                 seen.packet, seen.direction, seen.text = packet, side, text
 
     def _frames(self, rows: TableRows) -> None:
+        self.last_frames.add(rows)
         opcodes = codes(rows, "opcode")
         places = np.flatnonzero((opcodes == CLOSE) | (opcodes == PING))
         if not len(places):
@@ -286,6 +349,8 @@ class Gatherer:
             kept.add(late)
 
 
+_SPAN = 1 << 19
+"""Numbers of connections between the lowest and the highest whose last frames are known: 16 MB."""
 _MOST_PINGS = 64
 """Unanswered Pings kept of a connection; as many as may wait (max_pending_pings)."""
 

@@ -48,6 +48,7 @@ class _Measure:
 
     name: str
     of: Callable[[Ended], int]
+    side: int | None = None
 
 
 def _both_idle(end: Ended) -> int:
@@ -57,8 +58,8 @@ def _both_idle(end: Ended) -> int:
 
 _SILENCES = (
     _Measure("both sides", _both_idle),
-    _Measure("the server", lambda end: end.server_idle),
-    _Measure("the client", lambda end: end.client_idle),
+    _Measure("the server", lambda end: end.server_idle, SERVER),
+    _Measure("the client", lambda end: end.client_idle, CLIENT),
 )
 _LIFE = _Measure("life", lambda end: end.duration)
 
@@ -71,7 +72,6 @@ class _Cluster:
     ends: list[Ended]
     values: list[int]
     of: int
-    chance: float
 
     @property
     def median(self) -> int:
@@ -204,13 +204,21 @@ def _names_timer(end: Ended) -> bool:
 def _best(
     group: Sequence[Ended], measures: Sequence[_Measure], least: int, options: Options
 ) -> _Cluster | None:
-    """Return the largest cluster that chance does not explain; of equal ones the tightest."""
+    """Return the largest cluster that chance does not explain.
+
+    Of equally large ones that with the longest time: a timer of the shorter would have fired
+    earlier on the other side; of equal times the first measure.
+    """
     found = [
         cluster
         for measure in measures
         if (cluster := _cluster(group, measure, least, options)) is not None
     ]
-    return max(found, key=lambda each: (len(each.ends), -each.chance), default=None)
+    largest = max((len(each.ends) for each in found), default=0)
+    found = [each for each in found if len(each.ends) == largest]
+    longest = max((each.median for each in found), default=0)
+    near = [each for each in found if longest - each.median <= _tolerance(each.median, options)]
+    return near[0] if near else None
 
 
 def _cluster(
@@ -231,18 +239,28 @@ def _cluster(
     values = [value for value, _, _ in known[best:best_end]]
     ends = [end for _, _, end in known[best:best_end]]
     spread = max(values) - min(values)
+    if measure.side is not None and _spread_of_lives(ends) <= max(
+        2 * spread, round(options.same_time_s * 1e9)
+    ):
+        # Silent since it began, or dead at its age: with the other side busy it is the latter.
+        return None
     count = min(len(ends), _moments(ends, spread, options))
     if count < 2:
         return None
-    odds = _chance(count, _moments(list(group), spread, options), spread / max(min(values), 1))
-    if odds > options.max_chance:
+    of = _moments(group, spread, options)
+    if _chance(count, of, spread / max(min(values), 1)) > options.max_chance:
         return None
-    return _Cluster(measure.name, ends, values, len(group), odds)
+    return _Cluster(measure.name, ends, values, len(group))
 
 
 def _tolerance(value: int, options: Options) -> int:
     """Return how far values of one timer may lie apart, both ways together."""
     return max(round(2 * options.same_time_share * value), round(2e9 * options.same_time_s))
+
+
+def _spread_of_lives(ends: Sequence[Ended]) -> int:
+    lives = [end.duration for end in ends if end.duration != NULL]
+    return max(lives, default=0) - min(lives, default=0)
 
 
 def _moments(ends: Sequence[Ended], spread: int, options: Options) -> int:
@@ -265,10 +283,15 @@ def _chance(count: int, of: int, spread: float) -> float:
     """Return about how likely `count` of `of` values lie as close as this by chance.
 
     Of values spread evenly over the logarithm of 3 s to 400 s, by the first term of the scan
-    statistic: of * C(of - 1, count - 1) * p ** (count - 1), p the window's share of the range.
+    statistic: of * C(of - 1, count - 1) * p ** (count - 1), p the window's share of the range;
+    times of / 2, since the window was fitted to the values.
     """
+    of = max(of, count)
     share = max(spread, _RESOLUTION) / _RANGE
-    return of * math.comb(max(of, count) - 1, count - 1) * share ** (count - 1)
+    # In logarithms: hundreds of connections make numbers that no float holds.
+    ways = math.lgamma(of) - math.lgamma(count) - math.lgamma(of - count + 1)
+    odds = math.log(of) + math.log(of / 2) + ways + (count - 1) * math.log(share)
+    return math.exp(min(odds, 0.0))
 
 
 _RANGE = math.log(400 / 3)

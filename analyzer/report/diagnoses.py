@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from analyzer.report.layout import heading, is_ascii, say, severity, traffic
-from analyzer.report.wording import plural, printable
+from analyzer.report.wording import number, printable
 from analyzer.tables.summary import Summary
 
 SHOWN = 7
@@ -36,7 +36,7 @@ def section(summary: Summary, console: Console) -> None:
         for line in two_lines(console, row):
             say(console, line)
     more = len(found) - SHOWN
-    rest = f"and {plural(more, 'more')}; " if more > 0 else ""
+    rest = f"and {number(more)} more; " if more > 0 else ""
     say(console, Text(f"{rest}--why shows evidence and advice.", "dim"))
 
 

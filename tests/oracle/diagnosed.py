@@ -10,7 +10,28 @@ from analyzer.diagnosis.case import Case
 from analyzer.diagnosis.causes import Diagnosis
 from analyzer.diagnosis.rules import RULES
 from analyzer.options import Options
+from analyzer.tables.declare import Table, enum, text, us
+from analyzer.tables.late import LATE_COLUMNS
 from analyzer.tables.schema import BY_NAME
+
+
+def with_columns(table: Table, *more: Any) -> Table:
+    """The table, with columns that another build of the analysis may have."""
+    known = {column.name for column in table.columns}
+    new = tuple(column for column in more if column.name not in known)
+    return Table(table.name, table.text, (*table.columns, *new))
+
+
+MESSAGES = with_columns(
+    BY_NAME["messages"], *(us(name, "-", "-") for name in (*LATE_COLUMNS, "gap_us", "reply_us"))
+)
+HANDSHAKES = with_columns(
+    BY_NAME["handshakes"],
+    *(us(name, "-", "-") for name in ("idle_us", "dns_us", "attempts_us", "overall_us")),
+    *(text(name, "-", "-") for name in ("server", "refusal_preview")),
+)
+FINDINGS = with_columns(BY_NAME["findings"], enum("direction", ("client", "server"), "-", "-"))
+TABLES = {**BY_NAME, "messages": MESSAGES, "handshakes": HANDSHAKES, "findings": FINDINGS}
 
 START = 1_700_000_000_000_000_000
 S = 1_000_000_000
@@ -36,7 +57,7 @@ def case(options: Options | None = None, /, **tables: list[Row]) -> Case:
     made = Case(options or Options())
     for name, rows in tables.items():
         if name != "connections":
-            made.take(table_rows(BY_NAME[name], rows))
+            made.take(table_rows(TABLES[name], rows))
     made.end(table_rows(BY_NAME["connections"], tables.get("connections", [])))
     return made
 
