@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -194,31 +194,8 @@ def analyze(
 
     Exit status: 0 analysed, 1 a condition of --fail-on holds, 2 cannot be done.
     """
-    request = Request(
-        files=files,
-        csv=csv,
-        parquet=parquet,
-        json=json,
-        payload=payload,
-        keys=keys,
-        where=where,
-        connection=connection,
-        messages=messages,
-        late=late,
-        sort=sort,
-        top=top,
-        no_control=no_control,
-        show_secrets=show_secrets,
-        fail_on=fail_on,
-        why=why,
-        quiet=quiet,
-        no_progress=no_progress,
-        interval=interval,
-        clients=clients,
-        hold=hold,
-        no_keep_alive=no_keep_alive,
-        no_alternatives=no_alternatives,
-    )
+    given = locals()
+    request = Request(**{each.name: given[each.name] for each in fields(Request)})
     with pipes():
         return run(request)
 
