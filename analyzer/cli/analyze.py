@@ -24,6 +24,7 @@ from analyzer.cli.arguments import (
     KeptPayload,
     Keys,
     NoAlternatives,
+    NoInside,
     NoKeepAlive,
     ParquetFolder,
     Payload,
@@ -87,6 +88,7 @@ class Request:
     hold: float
     no_keep_alive: bool
     no_alternatives: bool
+    no_inside: bool
 
     @property
     def json_to_stdout(self) -> bool:
@@ -184,6 +186,7 @@ def analyze(
     hold: Hold = 30.0,
     no_keep_alive: NoKeepAlive = False,
     no_alternatives: NoAlternatives = False,
+    no_inside: NoInside = False,
     version: Version = False,
 ) -> int:
     """Show what WebSocket traffic in captures does, and what it costs on the wire.
@@ -218,6 +221,7 @@ def run(request: Request) -> int:
         long_poll_hold_s=request.hold,
         keep_alive=not request.no_keep_alive,
         alternatives=not request.no_alternatives,
+        inside=not request.no_inside,
     )
     say_if_slow(request.files)
     console = _console(request)

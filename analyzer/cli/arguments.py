@@ -97,6 +97,14 @@ NoAlternatives = Annotated[
         rich_help_panel=_MODEL,
     ),
 ]
+NoInside = Annotated[
+    bool,
+    typer.Option(
+        "--no-inside",
+        help="Do not read what messages say: protocols inside WebSocket.",
+        rich_help_panel=REPORTS,
+    ),
+]
 FailOn = Annotated[
     list[str],
     typer.Option(

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from analyzer.columns import NULL
 from analyzer.diagnosis.lateness import CAUSE_OF
-from analyzer.report import alternatives, diagnoses, http_groups
+from analyzer.report import alternatives, diagnoses, http_groups, inside
 from analyzer.report.layout import (
     VERY_WIDE,
     WIDE,
@@ -43,7 +43,8 @@ from analyzer.report.wording import (
     size,
 )
 from analyzer.tables.late import longest, waited
-from analyzer.tables.summary import ConnectionLine, FindingCount, Samples, Summary
+from analyzer.tables.samples import Samples
+from analyzer.tables.summary import ConnectionLine, FindingCount, Summary
 from analyzer.websocket.opcodes import close_code_name
 
 SHOWN_CONNECTIONS = 20
@@ -88,6 +89,8 @@ def render(summary: Summary, console: Console) -> None:
     diagnoses.section(summary, console)
     _handshakes(summary, console)
     _messages(summary, console)
+    wire = sum(side["wire_bytes"] for side in summary.ledger)
+    inside.section(summary.inside, wire, console)
     _ledger(summary, console)
     http_groups.section(summary, console)
     for scope in ("connections", "sessions"):

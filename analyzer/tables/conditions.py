@@ -19,8 +19,8 @@ import numpy.typing as npt
 from analyzer.columns import NULL
 from analyzer.errors import OptionError
 from analyzer.findings import SEVERITIES
+from analyzer.tables.samples import Samples
 from analyzer.tables.schema import BY_NAME, TABLES, Column, Table, TableRows
-from analyzer.tables.summary import Samples
 
 OPERATORS: Final[Mapping[str, Callable[[float, float], bool]]] = {
     ">=": operator.ge,

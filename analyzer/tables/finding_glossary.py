@@ -42,6 +42,7 @@ _STAGES = (
     "handshake",
     "websocket",
     "deflate",
+    "inside",
     "compared",
     "diagnosis",
 )

@@ -135,14 +135,13 @@ class FrameWalk(Messages):
             self._heard(i, d)
         elif kind == _RETRANSMISSION:
             self._retransmission(i, d)
-        elif kind == _GAP_CUT:
-            self._gap(i, d)
-            self._heard(i, d)
         elif kind == _GAP_LOST:
             self._gap(i, d)
             self._not_heard(d)
             return 0  # its packet is that of the verdict, not one of this direction
-        elif kind == _FRAMING:
+        elif kind == _GAP_CUT or kind == _FRAMING:
+            if kind == _GAP_CUT:
+                self._gap(i, d)
             self._heard(i, d)
         elif kind == _FIN_ROW or kind == _RESET:
             self._end_seen(d, self.chunks[i].packet, self.chunks[i].time, False)

@@ -14,7 +14,7 @@ from analyzer.findings import Finding
 from analyzer.tcp.bytestream import Connection, StreamBatch
 from analyzer.websocket import frames as layout
 from analyzer.websocket.close_codes import Evidence, reported_code
-from analyzer.websocket.connection import End, Event, WebSocketConnection
+from analyzer.websocket.connection import End, Event, WebSocketConnection, abnormal
 from analyzer.websocket.control_acks import ControlAcks
 from analyzer.websocket.frames import CLIENT, SERVER, Ending
 
@@ -37,7 +37,7 @@ def close(connection: WebSocketConnection, tcp: Connection) -> list[Finding]:
         ended_at = tcp.fin_time if tcp.fin_side >= 0 else tcp.last_time
     connection.end(events, ended_at)
     if connection.close_kind in ("fin", "reset", "timeout"):
-        detail = _abnormal(connection, {event: sender for _, event, sender in events})
+        detail = abnormal(connection, {event: sender for _, event, sender in events})
         return [
             Finding(findings.WEBSOCKET_CLOSE_ABNORMAL, connection.slot, tcp.last_packet, -1, detail)
         ]
@@ -94,14 +94,3 @@ def ending(ends: Sequence[Ending]) -> End:
         last=(client.quiet_time, server.quiet_time),
         life=(client.life_time, server.life_time),
     )
-
-
-def _abnormal(connection: WebSocketConnection, senders: dict[Event, int | None]) -> str:
-    """Say what ended a connection instead of Close frames in both directions."""
-    names = ("the client", "the server")
-    event = {"fin": Event.FIN, "reset": Event.RESET}.get(connection.close_kind)
-    sender = None if event is None else senders.get(event)
-    word = {"fin": "FIN", "reset": "RST"}.get(connection.close_kind, "no answer any more")
-    text = word if sender is None else f"{word} by {names[sender]}"
-    closed = [name for name, close in zip(names, connection.closes, strict=True) if close]
-    return f"{text}; only {closed[0]} had sent Close" if len(closed) == 1 else text
