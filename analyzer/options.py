@@ -325,6 +325,13 @@ class Options:
     """Connections that lasted longer are no storm, whoever ended them."""
     storm_wait_s: float = 60.0
     """A client that waits longer than this before it comes again has backed off."""
+    waste_bytes: int = 4 * KIB
+    """Bytes of one sender below which compression is not talked of: three packets."""
+    waste_messages: int = 20
+    """Messages made larger before it is a habit."""
+    missed_share: float = 0.2
+    """Part of the payload that compression must save before its lack is talked of: it costs
+    processor time and 256 KiB a connection."""
     max_diagnosed_connections: int = 32_768
     """Ended connections that rules look at, and open ones of which something was said; the
     oldest goes first. About 1 kB each."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from analyzer.columns import NULL
 from analyzer.diagnosis.facts import Ended, Facts, Found, Gatherer, codes, ended, numbers
+from analyzer.diagnosis.waste import CompressionSums
 from analyzer.options import Options
 from analyzer.tables.declare import row_values
 from analyzer.tables.schema import OUTCOMES, TableRows
@@ -22,7 +23,7 @@ from analyzer.tables.schema import OUTCOMES, TableRows
 _ACCEPTED = OUTCOMES.index("accepted")
 _ENCRYPTED = OUTCOMES.index("encrypted")
 
-_KEPT_WHOLE = ("compression", "hops", "http_groups")
+_KEPT_WHOLE = ("hops", "http_groups")
 """Tables whose rows are kept as they are: few, or one for each connection at most."""
 
 
@@ -36,7 +37,8 @@ class Case:
         options: as given.
         gatherer: the facts of open connections.
         attempts: rows of `handshakes` that were not accepted, took long, or are odd.
-        outcomes: attempts by (server address, port, outcome).
+        outcomes: attempts by outcome.
+        compression: sums over rows of `compression`.
         loose: findings of no connection, by (id, tcp_stream, packet).
         kept: rows of _KEPT_WHOLE, by table.
         cut: what the limits cut, by its name.
@@ -49,6 +51,7 @@ class Case:
         self._ends: deque[tuple[Ended, Facts]] = deque(maxlen=most)
         self.attempts: deque[dict[str, Any]] = deque(maxlen=options.max_diagnosed_attempts)
         self.outcomes: Counter[str] = Counter()
+        self.compression = CompressionSums(options)
         self.loose: dict[tuple[str, int, int], Found] = {}
         self.kept: dict[str, deque[dict[str, Any]]] = {
             name: deque(maxlen=options.max_diagnosed_attempts) for name in _KEPT_WHOLE
@@ -72,6 +75,8 @@ class Case:
         name = rows.table.name
         if name == "handshakes":
             self._handshakes(rows)
+        elif name == "compression":
+            self.compression.add(rows)
         elif name in self.kept:
             kept = self.kept[name]
             for place in range(rows.count):

@@ -5,6 +5,7 @@ Knows findings of connections. Called by the stage through rules.RULES.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from analyzer.columns import NULL
@@ -22,19 +23,26 @@ _OF_FINDING: dict[str, Cause] = {
 }
 """Findings that are a cause by themselves."""
 
+_MIXED = "the writes of two frames"
+"""Words of websocket-not-frames where both headers came before both payloads."""
+
 
 def bytes_that_are_no_frames(case: Case) -> Iterator[Diagnosis]:
     """Yield one for each such finding, over all connections."""
-    found: dict[str, list[tuple[int, Found]]] = {id_: [] for id_ in _OF_FINDING}
+    found: dict[str, list[tuple[int, Found]]] = defaultdict(list)
     for connection, facts in case.facts:
         for id_ in facts.found.keys() & _OF_FINDING.keys():
-            found[id_].append((connection, facts.found[id_]))
+            one = facts.found[id_]
+            found[_cause(id_, one).id].append((connection, one))
     for (id_, _, _), one in case.loose.items():
-        if id_ in found:
-            found[id_].append((NULL, one))
-    for id_, some in found.items():
-        if some:
-            yield _diagnosis(_OF_FINDING[id_], some)
+        if id_ in _OF_FINDING:
+            found[_cause(id_, one).id].append((NULL, one))
+    for id_, some in sorted(found.items()):
+        yield _diagnosis(causes.CAUSES[id_], some)
+
+
+def _cause(id_: str, one: Found) -> Cause:
+    return causes.TORN_WRITE if _MIXED in one.text else _OF_FINDING[id_]
 
 
 def _diagnosis(cause: Cause, found: list[tuple[int, Found]]) -> Diagnosis:

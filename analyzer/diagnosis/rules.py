@@ -30,5 +30,6 @@ RULES: tuple[Rule, ...] = (
     opening.refused,
     framing.bytes_that_are_no_frames,
     captured.from_findings,
+    lambda case: case.compression.diagnoses(),
 )
 """In no particular order: diagnoses are ranked by what they cost."""

@@ -35,6 +35,14 @@ def test_finding_of_no_connection() -> None:
     assert found["old-draft"].packet == 6
 
 
+def test_mixed_writes_are_torn() -> None:
+    words = "Bytes that are no frames: the writes of two frames by the client are mixed."
+    rows = [finding("websocket-not-frames", 0, 18, text=words)]
+    found = diagnoses(connections=[connection(0)], findings=rows)
+    assert found.keys() == {"torn-write"}
+    assert found["torn-write"].packet == 18
+
+
 def test_other_findings_are_no_cause() -> None:
     rows = [finding("websocket-rsv", 0, 3), finding("websocket-bad-utf8", 0, 3)]
     assert diagnoses(connections=[connection(0)], findings=rows) == {}
