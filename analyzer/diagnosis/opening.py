@@ -154,7 +154,7 @@ def refused(case: Case) -> Iterator[Diagnosis]:
     """Yield one for each server, status and words of refusals that name their cause."""
     groups: dict[tuple[str, int, str, str], list[Row]] = defaultdict(list)
     for row in case.attempts:
-        body, server = row.get("refusal_preview") or "", row.get("server") or ""
+        body, server = (row.get("refusal_preview") or "").strip(), row.get("server") or ""
         if row["outcome"] == "refused" and row["status"] is not None and (body or server):
             groups[_server(row), row["status"], server, body].append(row)
     for (host, status, server, body), rows in groups.items():
@@ -166,14 +166,15 @@ def _refused(
 ) -> Diagnosis:
     text = f"{plural(len(rows), 'upgrade request')} to {host} refused with {status}"
     text += f" by {printable(server)}" if server else ""
-    text += f", which says: {printable(body)}" if body else ""
+    # The preview is made readable already: it ends with an escaped line feed or two.
+    text += f', which says "{body.removesuffix("\\n").removesuffix("\\r")}"' if body else ""
     polling = _went_on_polling(rows, case)
     if polling is not None:
         text += "; the client went on polling"
     hint = _engine_io(body)
     return Diagnosis(
         cause=causes.REFUSED_WHY,
-        text=f"{text}{'' if text.endswith('.') else '.'}{' ' + hint if hint else ''}",
+        text=f"{text}.{' ' + hint if hint else ''}",
         connections=len(rows),
         packet=rows[0]["response_packet"] or _packet(rows[0]),
         ended=len(rows),

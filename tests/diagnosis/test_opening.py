@@ -82,3 +82,39 @@ def test_requests_that_no_hop_changed() -> None:
     rows = [attempt(0, outcome="bad-response", status=101)]
     findings = [lacks("handshake-bad-connection", 0, 6)]
     assert "proxy-stripped" not in diagnoses(handshakes=rows, findings=findings)
+
+
+# --- refused
+
+
+def refused(**more: object) -> Row:
+    return attempt(0, outcome="refused", status=400, **more)
+
+
+def test_refusal_that_names_its_cause() -> None:
+    body = '{"code":3,"message":"Bad request"}'
+    found = diagnoses(
+        handshakes=[refused(server="nginx/1.22", refusal_preview=body)],
+        http_groups=[
+            {"group": 5, "client_ip": "10.0.0.1", "server_ip": "10.0.0.9", "server_port": 80,
+             "path": "/ws", "wire_bytes": 1, "ended_at": START + S}
+        ],
+    )["refused-why"]  # fmt: skip
+    assert (found.packet, found.evidence["polling_group"]) == (6, 5)
+    assert "refused with 400 by nginx/1.22" in found.text
+    assert "went on polling" in found.text
+    assert "Engine.IO: a bad request" in found.text
+
+
+def test_refusal_without_words() -> None:
+    assert "refused-why" not in diagnoses(handshakes=[refused()])
+
+
+def test_polls_before_the_refusal_are_no_fallback() -> None:
+    group = {"group": 5, "client_ip": "10.0.0.1", "server_ip": "10.0.0.9", "server_port": 80}
+    found = diagnoses(
+        handshakes=[refused(server="x", refusal_preview="no\\n")],
+        http_groups=[{**group, "path": "/ws", "wire_bytes": 1, "ended_at": START - S}],
+    )["refused-why"]
+    assert found.evidence["polling_group"] is None
+    assert 'which says "no".' in found.text
