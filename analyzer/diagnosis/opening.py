@@ -166,8 +166,9 @@ def _refused(
 ) -> Diagnosis:
     text = f"{plural(len(rows), 'upgrade request')} to {host} refused with {status}"
     text += f" by {printable(server)}" if server else ""
-    # The preview is made readable already: it ends with an escaped line feed or two.
-    text += f', which says "{body.removesuffix("\\n").removesuffix("\\r")}"' if body else ""
+    # The preview is made readable already, the line feed at its end as well.
+    said = body.removesuffix("\\n").removesuffix("\\r")
+    text += f', which says "{said}"' if said else ""
     polling = _went_on_polling(rows, case)
     if polling is not None:
         text += "; the client went on polling"

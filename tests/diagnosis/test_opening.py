@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from oracle.diagnosed import MS, START, diagnoses
+from oracle.diagnosed import MS, START, S, diagnoses
 from oracle.rows import Row
 
 
