@@ -28,7 +28,7 @@ stands for what differs from case to case.
 | info | a plain fact |
 
 `wsanalyze --fail-on SEVERITY` exits with 1 when there is a finding or a
-[diagnosis](diagnosis.md) that is at least as grave, `--fail-on ID` when there is such a one.
+[diagnosis](diagnosis.md) of that severity or higher, `--fail-on ID` when there is one of that id.
 """
 
 
