@@ -25,6 +25,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import importlib.metadata
 import json
 import os
 import signal
@@ -109,6 +110,11 @@ def run_node(script: Path, modules: Path, *arguments: str) -> list[Event]:
         text=True,
     )
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def python_versions(*packages: str) -> list[str]:
+    """Names and versions of Python packages, for the manifest."""
+    return [f"Python {package} {importlib.metadata.version(package)}" for package in packages]
 
 
 def program_version(*command: str) -> str:
