@@ -110,7 +110,11 @@ class Messages(Beginning):
             if not reader.reading:
                 side.reader = None
         if body.fault:
-            self._results.find(findings.HTTP_MALFORMED, self._slot, piece.row[PACKET], body.fault)
+            self._results.find(
+                *(findings.HTTP_MALFORMED, self._slot, piece.row[PACKET], body.fault),
+                direction=side.direction,
+                rfc="RFC 9112 6",
+            )
             self._message_lost(side)
             return piece.length
         if body.done:
