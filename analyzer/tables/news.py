@@ -18,7 +18,8 @@ from analyzer.http.exchanges import Handshake
 from analyzer.inside.labels import Says
 from analyzer.inside.stage import InsideStage
 from analyzer.options import Options
-from analyzer.tables.build import connection_cells, message_rows
+from analyzer.tables.build import message_rows
+from analyzer.tables.ends import connection_cells
 from analyzer.tables.schema import CONNECTIONS, TableRows
 from analyzer.tables.timing import Attempt, Endpoints, attempt, columns_of, handshake_rows
 from analyzer.tables.tls_sessions import decrypted_session, encrypted_attempt
@@ -58,7 +59,7 @@ class News:
             now: ns, by the clock of the capture.
         """
         out = [
-            handshake_rows(self._attempts(batch, tls), show_secrets=self._options.show_secrets),
+            handshake_rows(self._attempts(batch, tls), self._options),
             self._opened(batch),
             self._complete(batch),
         ]

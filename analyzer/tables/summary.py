@@ -109,6 +109,7 @@ class Summary:
         max_samples: values kept for each median.
         rows: rows by table name.
         outcomes: handshakes by outcome; refusals: by outcome_reason.
+        refused: of each reason the row of the first handshake.
         phases: samples (ns) of accepted handshakes, by column of PHASES; of encrypted ones
             too, by column of ENCRYPTED_PHASES.
         messages: by direction: messages, text, binary, compressed, MESSAGE_SUMS.
@@ -132,6 +133,7 @@ class Summary:
     rows: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
+    refused: dict[str, dict[str, Any]] = field(default_factory=dict)
     phases: dict[str, Samples] = field(init=False)
     messages: list[Counter[str]] = field(default_factory=_direction_counts)
     compression: Counter[str] = field(default_factory=Counter)
@@ -249,6 +251,11 @@ class Summary:
             reason = reasons[place] or schema.OUTCOMES[outcomes[place]]
             if reason in self.refusals or len(self.refusals) < MAX_CONNECTIONS:
                 self.refusals[reason] += 1
+                number = int(_numbers(rows, "handshake")[place])
+                known = self.refused.get(reason)
+                # Rows leave as they are complete, which depends on other connections.
+                if known is None or number < known["handshake"]:
+                    self.refused[reason] = row_values(rows, place)
         owners = _numbers(rows, "connection")
         for phase, samples in self.phases.items():
             values = _numbers(rows, phase)
