@@ -104,8 +104,6 @@ class Tunnels(NetworkLayers):
             return _UDP
         port: cython.long = be16(self, self.at + 2)
         source: cython.long = be16(self, self.at)
-        if port == 53 or source == 53:
-            return self._lookup(source, port)
         if source == 1701:
             port = 1701  # RFC 2661 8.1: the answerer may choose another port for itself
         if not (
@@ -116,6 +114,9 @@ class Tunnels(NetworkLayers):
             or port == 37008
             or port == 1701
         ):
+            # A tunnel's sender may have any source port, 53 as well.
+            if port == 53 or source == 53:
+                return self._lookup(source, port)
             return _UDP
         length: cython.Py_ssize_t = be16(self, self.at + 4)
         if length == 0:
