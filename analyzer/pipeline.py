@@ -34,7 +34,7 @@ from analyzer.tables.tls_sessions import note_secured
 from analyzer.tcp.bytestream import StreamBatch
 from analyzer.tcp.reassembly import Reassembler
 from analyzer.tls.keylog import KeyRing
-from analyzer.tls.stage import TlsStage, bad_lines
+from analyzer.tls.stage import TlsStage
 from analyzer.websocket.stage import WebSocketStage
 
 Path = str | PathLike[str]
@@ -111,7 +111,7 @@ class Pipeline:
         """Settle what is open at the end of the capture; return the summary."""
         self._take_segments(self._packets.finish())
         self._take_stream(self._tcp.finish(), last=True)
-        self._tables.add_findings(bad_lines(self._ring))
+        self._tables.add_findings(self._tls.finish())
         self._deliver(self._tables.finish())
         if self._alternatives is not None:
             self._deliver(self._alternatives.finish())

@@ -27,6 +27,7 @@ from analyzer.http.upgrade import (
     in_sentence,
     is_attempt,
 )
+from analyzer.tcp.bytestream import END_SPLIT
 
 
 class Transaction:
@@ -263,6 +264,13 @@ def unanswered(
         return
     checks = Checks(results.findings, handshake.slot, handshake.request_packet)
     fin_side, reset_side = int(tcp["fin_side"]), int(tcp["reset_side"])
+    if tcp["end"] == END_SPLIT:
+        handshake.outcome = "cut"
+        _say(
+            handshake,
+            "the answer was not captured: the next packet on these ports is another connection's",
+        )
+        return
     if resets:
         reset_side = resets[0]
     who = ("client", "server")

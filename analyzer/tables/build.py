@@ -105,7 +105,9 @@ class TableBuilder:
             out.append(ledger)
             self._end_slots(http)
             if ended:
-                wire = np.asarray(ledger.values["wire_bytes"]).reshape(-1, 2).sum(axis=1)
+                # What the capture holds twice costs a connection nothing.
+                once = np.asarray(ledger.values["wire_bytes"]) - ledger.values["duplicate_bytes"]
+                wire = once.reshape(-1, 2).sum(axis=1)
                 by_slot = dict(zip(http.ended, wire.tolist(), strict=True))
                 out.append(self._connection_rows(batch, by_slot))
         attempts = self._attempts(batch, tls)

@@ -20,7 +20,7 @@ from analyzer.columns import NULL, Rows, empty
 from analyzer.findings import KINDS, Finding
 from analyzer.http.exchanges import Handshake, HttpBatch
 from analyzer.options import Options
-from analyzer.tcp.bytestream import Connection, StreamBatch
+from analyzer.tcp.bytestream import StreamBatch
 from analyzer.websocket import frames as layout
 from analyzer.websocket._frames import FrameWalk
 from analyzer.websocket.connection import (
@@ -403,12 +403,15 @@ class WebSocketStage:
             self._estimates.close(direction)
         connection.lost_bytes = lost_bytes
         out.pings += self._pings.end(connection)
-        self._close(connection, stream.connection(slot), out)
+        self._close(connection, stream, out)
         out.ended.append(connection)
         self._walk.reset(slot)
 
-    def _close(self, connection: WebSocketConnection, tcp: Connection, out: WebSocketBatch) -> None:
+    def _close(
+        self, connection: WebSocketConnection, stream: StreamBatch, out: WebSocketBatch
+    ) -> None:
         """Say how the connection ended, from TCP's end and the Close frames."""
+        tcp = stream.connection(connection.slot)
         events: list[tuple[int, Event, int | None]] = []
         for side, time, event in (
             (tcp.fin_side, tcp.fin_time, Event.FIN),
@@ -424,7 +427,12 @@ class WebSocketStage:
         if ended_at == NULL and events:
             ended_at = tcp.fin_time if tcp.fin_side >= 0 else tcp.last_time
         connection.end(events, ended_at)
-        if connection.close_kind in ("fin", "reset", "timeout"):
+        # Of a direction of which nothing was captured nobody knows whether it sent Close.
+        unheard = [
+            not stream.directions["packets"][connection.direction(sender)] for sender in (0, 1)
+        ]
+        may_be_clean = any(unheard) and any(connection.closes)
+        if connection.close_kind in ("fin", "reset", "timeout") and not may_be_clean:
             detail = _abnormal(connection, {event: sender for _, event, sender in events})
             out.findings.append(
                 Finding(
