@@ -47,7 +47,8 @@ class Finding:
         frame: WebSocket frame number in its connection; -1 where none.
         detail: replaces `{detail}` in the kind's text.
         count: how many oddities this one stands for.
-        direction: of the kernel's row, 2 * slot + side; -1 where none.
+        direction: who is at fault, 2 * slot + side; -1 where nobody is, or it is not known.
+        rfc: document and section, where the rule is another than the kind's; else "".
     """
 
     kind: Kind
@@ -57,6 +58,7 @@ class Finding:
     detail: str | int = ""
     count: int = 1
     direction: int = -1
+    rfc: str = ""
 
     @property
     def text(self) -> str:

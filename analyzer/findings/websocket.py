@@ -146,3 +146,9 @@ MESSAGE_LIMIT = _kind(
 PINGS_LIMIT = _kind(
     "websocket-pings-limit", NOTE, "", "More pings wait for a pong than max_pending_pings."
 )
+WEBSOCKET_OLD_DRAFT = _kind(
+    "websocket-old-draft",
+    WARNING,
+    "",
+    "The handshake is that of an older draft of WebSocket, which is not decoded: {detail}.",
+)

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from analyzer.columns import NULL
-from analyzer.report import alternatives, http_groups
+from analyzer.report import alternatives, http_groups, inside
 from analyzer.report.layout import (
     VERY_WIDE,
     WIDE,
@@ -25,6 +25,7 @@ from analyzer.report.layout import (
     bar,
     heading,
     is_ascii,
+    item,
     say,
     severity,
     table,
@@ -41,7 +42,8 @@ from analyzer.report.wording import (
     share,
     size,
 )
-from analyzer.tables.summary import ConnectionLine, FindingCount, Samples, Summary
+from analyzer.tables.samples import Samples
+from analyzer.tables.summary import ConnectionLine, FindingCount, Summary
 from analyzer.websocket.opcodes import close_code_name
 
 SHOWN_CONNECTIONS = 20
@@ -85,6 +87,8 @@ def render(summary: Summary, console: Console) -> None:
     _capture(summary, console)
     _handshakes(summary, console)
     _messages(summary, console)
+    wire = sum(side["wire_bytes"] for side in summary.ledger)
+    inside.section(summary.inside, wire, console)
     _ledger(summary, console)
     http_groups.section(summary, console)
     for scope in ("connections", "sessions"):
@@ -131,15 +135,29 @@ def _handshakes(summary: Summary, console: Console) -> None:
         rows = [(name, *_timing(samples)) for name, samples in timed]
         table(console, [*heads, Head("worst in", "left")], rows)
     if summary.refusals:
-        heading(console, "Handshakes that failed")
-        refusals = summary.refusals.most_common(5)
-        table(
-            console,
-            [Head(""), Head("", "left", flexible=True)],
-            [(number(count), traffic(reason)) for reason, count in refusals],
-        )
-        if len(summary.refusals) > len(refusals):
-            say(console, f"and {plural(len(summary.refusals) - len(refusals), 'more reason')}")
+        _refusals(summary, console)
+
+
+def _refusals(summary: Summary, console: Console) -> None:
+    """Print why handshakes failed: reasons in full, and who answered what."""
+    heading(console, "Handshakes that failed")
+    shown = summary.refusals.most_common(5)
+    width = max(len(number(count)) for _, count in shown)
+    for reason, count in shown:
+        item(console, number(count), traffic(reason), width=width, justify="right")
+        row = summary.refused.get(reason, {})
+        said: list[Cell] = []
+        if row.get("server"):
+            said += ["Server ", traffic(row["server"])]
+        if row.get("refusal_preview"):
+            said += [": " if said else "Body: ", traffic(row["refusal_preview"])]
+        if said:
+            item(console, "", *said, width=width, justify="right")
+    more = len(summary.refusals) - len(shown)
+    if more:
+        say(console, f"and {plural(more, 'more reason')}")
+    first = min(row["handshake"] for row in summary.refused.values())
+    say(console, Text(f"--handshake {first} shows the first of them in full.", "dim"))
 
 
 def _timing(samples: Samples) -> tuple[Cell, ...]:

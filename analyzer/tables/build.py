@@ -16,27 +16,30 @@ import numpy.typing as npt
 from analyzer.columns import NULL, Rows
 from analyzer.findings import Finding
 from analyzer.http.exchanges import Exchange, Handshake, HttpBatch
+from analyzer.inside.fanout import Topic
+from analyzer.inside.labels import Says
+from analyzer.inside.stage import InsideBatch
 from analyzer.options import Options
 from analyzer.tables.compression import Compression
+from analyzer.tables.ends import connection_cells, hidden
 from analyzer.tables.failed_connects import FailedConnects
 from analyzer.tables.finding_log import FindingLog
 from analyzer.tables.http_groups import HttpGroups
+from analyzer.tables.inside import call_rows, fanout_rows, message_columns, topic_rows
 from analyzer.tables.ledger import ledger_rows
 from analyzer.tables.preview import Previews
 from analyzer.tables.schema import (
-    CLOSE_KINDS,
     CONNECTIONS,
     FRAMES,
     HTTP,
     HTTP_KINDS,
     MESSAGES,
     PINGS,
-    SCHEMES,
     TLS_SESSIONS,
     TableRows,
     Values,
 )
-from analyzer.tables.secrets import hide_query, hide_subprotocols
+from analyzer.tables.secrets import hide
 from analyzer.tables.timing import Attempt, Endpoints, attempt, columns_of, handshake_rows
 from analyzer.tables.tls_sessions import (
     TlsSessions,
@@ -44,9 +47,9 @@ from analyzer.tables.tls_sessions import (
     encrypted_attempt,
     session_cells,
 )
-from analyzer.tcp.bytestream import Connection, StreamBatch
+from analyzer.tcp.bytestream import StreamBatch
 from analyzer.tls.stage import EndedSession, TlsBatch
-from analyzer.websocket.connection import Ping, WebSocketConnection
+from analyzer.websocket.connection import Ping
 from analyzer.websocket.stage import WebSocketBatch
 
 
@@ -67,20 +70,28 @@ class TableBuilder:
         self._handshakes = 0
         self._groups = HttpGroups(options)
         self._tls = TlsSessions(options)
+        self._inner: dict[int, str | None] = {}  # of connections that end with the batch
 
-    def push(self, batch: WebSocketBatch, tls: TlsBatch | None = None) -> list[TableRows]:
+    def push(
+        self,
+        batch: WebSocketBatch,
+        tls: TlsBatch | None = None,
+        inside: InsideBatch | None = None,
+    ) -> list[TableRows]:
         """Return the rows that this batch completes.
 
         Args:
             batch: of the websocket stage.
+            inside: of the inside stage, over the same batch; None: nothing is read.
             tls: of the tls stage, over the same rows; None: nothing is TLS.
         """
         http = batch.http
         stream = http.stream
-        out = [
-            _frame_rows(batch.frames),
-            message_rows(batch.messages, batch.previews, self._options, final=True),
-        ]
+        out = [_frame_rows(batch.frames), self._message_rows(batch, inside)]
+        if inside is not None:
+            out.append(call_rows(inside.calls, self._options))
+            out.append(fanout_rows(inside.deliveries, self._options))
+            self._inner.update(inside.inner)
         for opened in batch.opened:
             self._client_sides[opened.slot] = opened.client_side
             self._log.opened(opened.slot, opened.connection)
@@ -91,6 +102,7 @@ class TableBuilder:
             tls.findings if tls is not None else (),
             http.findings,
             batch.findings,
+            inside.findings if inside is not None else (),
         ):
             self._add_findings(found, stream)
         ended = {connection.slot: connection for connection in batch.ended}
@@ -109,10 +121,10 @@ class TableBuilder:
                 once = np.asarray(ledger.values["wire_bytes"]) - ledger.values["duplicate_bytes"]
                 wire = once.reshape(-1, 2).sum(axis=1)
                 by_slot = dict(zip(http.ended, wire.tolist(), strict=True))
-                out.append(self._connection_rows(batch, by_slot))
+                out.append(self._connection_rows(batch, by_slot, tls))
         attempts = self._attempts(batch, tls)
         if attempts:
-            out.append(handshake_rows(attempts, show_secrets=self._options.show_secrets))
+            out.append(handshake_rows(attempts, self._options))
         if http.exchanges:
             out.append(self._http_rows(http))
             out.append(self._groups.push(http.exchanges))
@@ -123,16 +135,20 @@ class TableBuilder:
         out += [self._compression.push(batch), self._log.take()]
         return [rows for rows in out if rows.count]
 
-    def finish(self) -> list[TableRows]:
-        """Return what only the end of the capture completes."""
+    def finish(self, topics: Sequence[Topic] = ()) -> list[TableRows]:
+        """Return what only the end of the capture completes.
+
+        Args:
+            topics: all that were seen.
+        """
         encrypted, more = self._tls.finish(self._handshakes)
         attempts, refused = self._failed.finish(self._handshakes + len(encrypted))
         attempts = encrypted + attempts
         self._log.add([*more, *refused], {})
         self._log.finish()
-        shakes = handshake_rows(attempts, show_secrets=self._options.show_secrets)
+        shakes = handshake_rows(attempts, self._options)
         groups, deflate = self._groups.finish(), self._compression.finish()
-        out = [shakes, groups, deflate, self._log.take()]
+        out = [shakes, groups, deflate, topic_rows(topics, self._options), self._log.take()]
         return [rows for rows in out if rows.count]
 
     def add_findings(self, found: Sequence[Finding]) -> None:
@@ -165,6 +181,12 @@ class TableBuilder:
         return TableRows(TLS_SESSIONS, columns_of(TLS_SESSIONS.columns, rows), len(rows))
 
     # --- rows
+
+    def _message_rows(self, batch: WebSocketBatch, inside: InsideBatch | None) -> TableRows:
+        if inside is None:
+            return message_rows(batch.messages, batch.previews, self._options, final=True)
+        rows, previews = inside.messages, inside.previews
+        return message_rows(rows, previews, self._options, final=True, says=inside.says)
 
     def _attempts(self, batch: WebSocketBatch, tls: TlsBatch | None) -> list[Attempt]:
         """Return the attempts whose rows are complete, in order of their numbers."""
@@ -207,15 +229,24 @@ class TableBuilder:
         for place in np.flatnonzero(failed).tolist():
             self._failed.add(http.stream.connection(http.ended[place]))
 
-    def _connection_rows(self, batch: WebSocketBatch, wire: Mapping[int, int]) -> TableRows:
+    def _connection_rows(
+        self, batch: WebSocketBatch, wire: Mapping[int, int], tls: TlsBatch | None
+    ) -> TableRows:
         stream = batch.http.stream
-        rows = [
-            connection_cells(
-                *(ended, stream.connection(ended.slot), wire[ended.slot], self._options),
-                http2_stream=batch.http.streams.get(ended.slot, NULL),
+        rows = []
+        for ended in sorted(batch.ended, key=lambda item: item.connection):
+            tcp = stream.connection(ended.slot)
+            http2_stream = batch.http.streams.get(ended.slot, NULL)
+            # A stream of HTTP/2 may end while the session goes on.
+            session = decrypted_session(tls, tcp.tcp_stream) if http2_stream == NULL else None
+            rows.append(
+                connection_cells(
+                    *(ended, tcp, wire[ended.slot], self._options),
+                    http2_stream=http2_stream,
+                    session=session,
+                    inner=self._inner.pop(ended.connection, None),
+                )
             )
-            for ended in sorted(batch.ended, key=lambda item: item.connection)
-        ]
         return TableRows(CONNECTIONS, columns_of(CONNECTIONS.columns, rows), len(rows))
 
     def _http_rows(self, http: HttpBatch) -> TableRows:
@@ -235,9 +266,9 @@ class TableBuilder:
         return (
             tcp_stream,
             exchange.exchange,
-            exchange.method,
-            exchange.host,
-            _hidden(hide_query, exchange.path, self._options),
+            hidden(hide, exchange.method, self._options),
+            hidden(hide, exchange.host, self._options),
+            hidden(hide, exchange.path, self._options),
             NULL if exchange.status is None else exchange.status,
             HTTP_KINDS.index(exchange.kind),
             exchange.request_header_bytes,
@@ -254,57 +285,6 @@ class TableBuilder:
             int(exchange.empty) if is_answered and exchange.complete else -1,
             NULL if exchange.http2_stream is None else exchange.http2_stream,
         )
-
-
-def connection_cells(
-    ended: WebSocketConnection,
-    tcp: Connection,
-    wire_bytes: int,
-    options: Options,
-    *,
-    http2_stream: int = NULL,
-) -> tuple[object, ...]:
-    """Return the cells of a row of `connections`; `http2_stream` is NULL over HTTP/1.1."""
-    detail = ended.handshake
-    endpoints = Endpoints.of(tcp, ended.client_side)
-    close = ended.first_close
-    opened, closed = ended.opened_at, ended.closed_at
-    client, server = ended.totals
-    return (
-        ended.connection,
-        tcp.tcp_stream,
-        http2_stream,
-        SCHEMES.index(detail.scheme if detail else "ws"),
-        detail.http_version if detail else None,
-        endpoints.client_ip,
-        endpoints.client_port,
-        endpoints.server_ip,
-        endpoints.server_port,
-        detail.host if detail else None,
-        _hidden(hide_query, detail.path, options) if detail else None,
-        _hidden(hide_subprotocols, detail.subprotocol, options) if detail else None,
-        detail.extensions_text if detail else None,
-        opened,
-        closed,
-        NULL if NULL in (opened, closed) else closed - opened,
-        int(detail is not None and detail.outcome != "cut"),
-        client.frames,
-        server.frames,
-        client.messages,
-        server.messages,
-        client.payload_bytes,
-        server.payload_bytes,
-        wire_bytes,
-        CLOSE_KINDS.index(ended.close_kind),
-        NULL if close is None or close.code is None else close.code,
-        (close.reason or None) if close else None,
-        -1 if ended.closed_by is None else ended.closed_by,
-        ended.lost_bytes,
-    )
-
-
-def _hidden(hide: Callable[[str], str], value: str | None, options: Options) -> str | None:
-    return value if value is None or options.show_secrets else hide(value)
 
 
 class LazyColumns(Mapping[str, Values]):
@@ -377,7 +357,12 @@ _COSTS = (
 
 
 def message_rows(
-    rows: Rows, payloads: Sequence[bytes | None], options: Options, *, final: bool
+    rows: Rows,
+    payloads: Sequence[bytes | None],
+    options: Options,
+    *,
+    final: bool,
+    says: Says | None = None,
 ) -> TableRows:
     """Return the rows of `messages`.
 
@@ -386,6 +371,7 @@ def message_rows(
         payloads: of each, as much as is kept; empty where none is.
         options: how much of it is shown.
         final: whether the costs are known; else what may still grow is null.
+        says: what they say; None: nothing is known of it.
     """
     count = len(rows)
 
@@ -421,6 +407,7 @@ def message_rows(
         "deflate_saved_bytes": lambda: _saved(rows),
         "deflate_estimate_bytes": _whole(rows, "estimate"),
     }
+    makers |= message_columns(says, count, options)
     if not final:
         makers |= dict.fromkeys(_UNTIL_ACKNOWLEDGED, lambda: np.full(count, NULL, np.int64))
         makers["overhead_ratio"] = lambda: np.full(count, np.nan)
@@ -455,6 +442,9 @@ def _ping_rows(pings: Sequence[Ping]) -> TableRows:
             NULL if ping.pong_frame is None else ping.pong_frame,
             ping.payload_bytes,
             NULL if NULL in (ping.sent, ping.answered) else ping.answered - ping.sent,
+            ping.sent,
+            ping.answered,
+            NULL if NULL in (ping.sent, ping.acked) else max(0, ping.acked - ping.sent),
         )
         for ping in pings
     ]

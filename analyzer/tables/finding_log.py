@@ -7,14 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from analyzer.columns import NULL
 from analyzer.findings import SEVERITIES, TCP_CONNECTION_LIMIT, Finding
 from analyzer.options import Options
 from analyzer.tables.schema import FINDINGS, TableRows
+from analyzer.tables.secrets import hide_subprotocols
 from analyzer.tables.timing import columns_of
 
 _Row = tuple[object, ...]
+
+_FROM_HEADS: Final = ("handshake-", "http-", "http2-", "websocket-")
+"""How ids begin whose details may quote heads, or bytes that may be heads."""
 
 
 @dataclass(slots=True)
@@ -36,6 +41,7 @@ class FindingLog:
 
     def __init__(self, options: Options) -> None:
         self._limit = options.findings_per_connection
+        self._show_secrets = options.show_secrets
         self._places: dict[int, _Place] = {}
         self._connections: dict[int, int] = {}
         self._nowhere = _Place(NULL)
@@ -90,7 +96,7 @@ class FindingLog:
             if place.connection == NULL and finding.slot >= 0:
                 place.waiting.append(finding)
             else:
-                self._rows.append(_row(finding, place))
+                self._rows.append(self._row(finding, place))
         elif code in place.more:
             place.more[code] = replace(
                 place.more[code], count=place.more[code].count + finding.count
@@ -99,12 +105,19 @@ class FindingLog:
             place.more[code] = finding
 
     def _release(self, place: _Place) -> None:
-        self._rows += [_row(finding, place) for finding in place.waiting]
+        self._rows += [self._row(finding, place) for finding in place.waiting]
         place.waiting.clear()
 
     def _finish(self, place: _Place) -> None:
         self._release(place)
-        self._rows += [_row(finding, place) for finding in place.more.values()]
+        self._rows += [self._row(finding, place) for finding in place.more.values()]
+
+    def _row(self, finding: Finding, place: _Place) -> _Row:
+        if not self._show_secrets and finding.kind.id.startswith(_FROM_HEADS):
+            detail = str(finding.detail)
+            if not detail.isdigit():
+                finding = replace(finding, detail=hide_subprotocols(detail))
+        return _row(finding, place)
 
 
 def _row(finding: Finding, place: _Place) -> _Row:
@@ -118,7 +131,7 @@ def _row(finding: Finding, place: _Place) -> _Row:
         place.tcp_stream,
         finding.packet or NULL,
         NULL if finding.frame < 0 else finding.frame,
-        finding.kind.rfc or None,
+        finding.rfc or finding.kind.rfc or None,
         text,
         finding.count,
     )

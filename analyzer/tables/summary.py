@@ -19,12 +19,10 @@ import numpy.typing as npt
 from analyzer.columns import NULL
 from analyzer.findings import SEVERITIES
 from analyzer.tables import schema
+from analyzer.tables.samples import MAX_SAMPLES, Samples
 from analyzer.tables.schema import LEDGER_PARTS, TableRows
+from analyzer.tables.spoken import Spoken
 
-MAX_SAMPLES = 1 << 18
-"""Values kept for a median; of more, every second, fourth, ... is kept."""
-_MAX_PIECES = 256
-"""Arrays of them, before they are joined."""
 MAX_CONNECTIONS = 1000
 """Connections kept for the table of those that cost most."""
 MAX_WAITING = 65_536
@@ -71,55 +69,6 @@ class Capture:
     """Other packets, by what they are."""
 
 
-class Samples:
-    """Values of which median, 95th percentile and maximum are wanted; in ns.
-
-    The first `most` are all kept; beyond that every n-th in order of arrival, so
-    that the result depends on the values alone and not on how they were batched.
-    """
-
-    def __init__(self, most: int = MAX_SAMPLES) -> None:
-        self._most = max(2, most)
-        self.count = 0
-        self.worst = 0
-        self.worst_of = NULL
-        self._kept: list[npt.NDArray[np.int64]] = []
-        self._kept_count = 0
-        self._step = 1
-
-    def add(self, values: npt.NDArray[np.int64], owners: npt.NDArray[np.int64]) -> None:
-        """Add `values`, without nulls; `owners` are the ids of their connections."""
-        for start in range(0, len(values), self._most):
-            self._add(values[start : start + self._most], owners[start : start + self._most])
-
-    def _add(self, values: npt.NDArray[np.int64], owners: npt.NDArray[np.int64]) -> None:
-        if not len(values):
-            return
-        most = int(np.argmax(values))
-        if self.count == 0 or values[most] > self.worst:
-            self.worst, self.worst_of = int(values[most]), int(owners[most])
-        kept = values[-self.count % self._step :: self._step]
-        self.count += len(values)
-        self._kept.append(kept)
-        self._kept_count += len(kept)
-        if len(self._kept) > _MAX_PIECES:
-            # An array takes a hundred bytes beside its values, and they may come one by one.
-            self._kept = [np.concatenate(self._kept)]
-        while self._kept_count > self._most:
-            self._kept = [np.concatenate(self._kept)[::2]]
-            self._kept_count = len(self._kept[0])
-            self._step *= 2
-
-    def quantile(self, share: float) -> float:
-        """Return the value below which `share` of the values lie; 0 without values."""
-        return float(np.quantile(np.concatenate(self._kept), share)) if self.count else 0.0
-
-    @property
-    def median(self) -> float:
-        """The value in the middle."""
-        return self.quantile(0.5)
-
-
 @dataclass(slots=True)
 class FindingCount:
     """One kind of finding: how often, and where first."""
@@ -160,6 +109,7 @@ class Summary:
         max_samples: values kept for each median.
         rows: rows by table name.
         outcomes: handshakes by outcome; refusals: by outcome_reason.
+        refused: of each reason the row of the first handshake.
         phases: samples (ns) of accepted handshakes, by column of PHASES; of encrypted ones
             too, by column of ENCRYPTED_PHASES.
         messages: by direction: messages, text, binary, compressed, MESSAGE_SUMS.
@@ -174,6 +124,7 @@ class Summary:
         stalled: messages held up by a hole, and ns of it.
         findings: by id.
         alternatives, scaling: rows of totals, by scope.
+        inside: what the messages say.
         http_kinds: of plain HTTP, "exchanges", "wire_bytes", "messages" by (kind, what).
     """
 
@@ -182,6 +133,7 @@ class Summary:
     rows: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
+    refused: dict[str, dict[str, Any]] = field(default_factory=dict)
     phases: dict[str, Samples] = field(init=False)
     messages: list[Counter[str]] = field(default_factory=_direction_counts)
     compression: Counter[str] = field(default_factory=Counter)
@@ -198,6 +150,7 @@ class Summary:
     alternatives: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     scaling: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     http_kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
+    inside: Spoken = field(default_factory=Spoken)
     _groups: list[tuple[int, int, int, dict[str, Any]]] = field(default_factory=list)
     _costly: list[tuple[int, int]] = field(default_factory=list)
     _lines: dict[int, ConnectionLine] = field(default_factory=dict)
@@ -226,6 +179,8 @@ class Summary:
             "compression": self._add_compression,
             "http": self._add_http,
             "http_groups": self._add_http_groups,
+            "calls": self.inside.add_calls,
+            "topics": self._add_topics,
         }
         taker = takers.get(rows.table.name)
         if taker is not None:
@@ -296,6 +251,11 @@ class Summary:
             reason = reasons[place] or schema.OUTCOMES[outcomes[place]]
             if reason in self.refusals or len(self.refusals) < MAX_CONNECTIONS:
                 self.refusals[reason] += 1
+                number = int(_numbers(rows, "handshake")[place])
+                known = self.refused.get(reason)
+                # Rows leave as they are complete, which depends on other connections.
+                if known is None or number < known["handshake"]:
+                    self.refused[reason] = row_values(rows, place)
         owners = _numbers(rows, "connection")
         for phase, samples in self.phases.items():
             values = _numbers(rows, phase)
@@ -320,6 +280,7 @@ class Summary:
             counts.update(_labelled(types[mine], schema.MESSAGE_TYPES))
             for name in MESSAGE_SUMS:
                 counts[name] += _total(_numbers(rows, name)[mine])
+        self.inside.add_messages(rows)
         inflated = compressed & (_numbers(rows, "payload_bytes") != NULL)
         self.compression["messages"] += int(np.count_nonzero(inflated))
         for name in ("payload_bytes", "transfer_bytes"):
@@ -387,6 +348,10 @@ class Summary:
                 heapq.heappush(self._groups, entry)
             else:
                 heapq.heappushpop(self._groups, entry)
+
+    def _add_topics(self, rows: TableRows) -> None:
+        for place in range(rows.count):
+            self.inside.add_topic(row_values(rows, place))
 
     def _add_findings(self, rows: TableRows) -> None:
         for place in range(rows.count):

@@ -12,6 +12,8 @@ from enum import IntEnum
 
 from analyzer.columns import NULL
 from analyzer.http.exchanges import Handshake
+from analyzer.websocket.frames import Ending
+from analyzer.websocket.keepalive import Keepalive
 from analyzer.websocket.negotiation import Negotiation
 
 
@@ -114,6 +116,8 @@ class CloseFrame:
     reason: str | None
     time: int
     packet: int
+    frame: int = -1
+    body_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,27 @@ class Ping:
     payload_bytes: int
     sent: int
     answered: int
+    acked: int = NULL
+    """When TCP acknowledged it; NULL: never."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The first of Close, FIN and RST, and what was heard of each side before. Times ns.
+
+    Attributes:
+        packet: 0 if there was none.
+        time: NULL if there was none.
+        is_close: whether it was a Close frame.
+        last: by sender, its last byte above TCP before that; NULL if not known.
+        life: by sender, its last packet of any kind; NULL without.
+    """
+
+    packet: int = 0
+    time: int = NULL
+    is_close: bool = False
+    last: tuple[int, int] = (NULL, NULL)
+    life: tuple[int, int] = (NULL, NULL)
 
 
 @dataclass(slots=True)
@@ -141,6 +166,16 @@ class DirectionTotals:
     ws_control_bytes: int = 0
     transfer_bytes: int = 0
     unparsed_bytes: int = 0
+
+    def fill(self, end: Ending) -> None:
+        """Take the counts of a direction that has ended."""
+        self.frames = end.frames
+        self.messages = end.messages
+        self.payload_bytes = end.message_bytes
+        self.ws_header_bytes = end.ws_header_bytes
+        self.ws_control_bytes = end.ws_control_bytes
+        self.transfer_bytes = end.transfer_bytes
+        self.unparsed_bytes = end.unparsed_bytes + end.header_read
 
 
 @dataclass(slots=True)
@@ -159,6 +194,10 @@ class WebSocketConnection:
         state: of the closing.
         closed_by: sender of what ended it: 0 client, 1 server, None if nobody.
         closed_at: ns; NULL while open.
+        keepalive: intervals of its pings; None without.
+        ending: the first of Close, FIN and RST, and the silence before it.
+        reported: close codes that the client's and the server's library report; None: not
+            known.
     """
 
     connection: int
@@ -176,6 +215,9 @@ class WebSocketConnection:
     closed_by: int | None = None
     closed_at: int = NULL
     lost_bytes: int = 0
+    keepalive: Keepalive | None = None
+    ending: End = field(default_factory=End)
+    reported: tuple[int | None, int | None] = (None, None)
 
     def direction(self, sender: int) -> int:
         """Return the TCP direction (2 * slot + side) in which a sender's bytes go."""
@@ -222,3 +264,14 @@ class WebSocketConnection:
             self.closed_at = ended_at
         elif self.state == State.CLEAN:
             self.closed_at = max(close.time for close in self.closes if close is not None)
+
+
+def abnormal(connection: WebSocketConnection, senders: dict[Event, int | None]) -> str:
+    """Say what ended a connection instead of Close frames in both directions."""
+    names = ("the client", "the server")
+    event = {"fin": Event.FIN, "reset": Event.RESET}.get(connection.close_kind)
+    sender = None if event is None else senders.get(event)
+    word = {"fin": "FIN", "reset": "RST"}.get(connection.close_kind, "no answer any more")
+    text = word if sender is None else f"{word} by {names[sender]}"
+    closed = [name for name, close in zip(names, connection.closes, strict=True) if close]
+    return f"{text}; only {closed[0]} had sent Close" if len(closed) == 1 else text

@@ -8,7 +8,8 @@ RFC 6455; must not know tables. Called by pipeline.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,18 +22,23 @@ from analyzer.findings import KINDS, Finding
 from analyzer.http.exchanges import Handshake, HttpBatch
 from analyzer.options import Options
 from analyzer.tcp.bytestream import StreamBatch
+from analyzer.websocket import endings
 from analyzer.websocket import frames as layout
 from analyzer.websocket._frames import FrameWalk
 from analyzer.websocket.connection import (
     CloseFrame,
-    DirectionTotals,
-    Event,
     Ping,
     WebSocketConnection,
 )
 from analyzer.websocket.estimates import Estimator
 from analyzer.websocket.frames import CLIENT, FRAME, MESSAGE, SERVER, Ending
-from analyzer.websocket.negotiation import Negotiation, negotiate, offered_sides
+from analyzer.websocket.hearing import Hearing
+from analyzer.websocket.negotiation import (
+    Negotiation,
+    names_websocket,
+    negotiate,
+    offered_sides,
+)
 from analyzer.websocket.opcodes import CLOSE, PING, PONG, close_code_name, parse_close
 from analyzer.websocket.payloads import PayloadStage, Previews
 from analyzer.websocket.pings import Pings
@@ -57,6 +63,7 @@ class WebSocketBatch:
         messages: dtype MESSAGE, complete messages whose costs are known.
         previews: first payload bytes of each message row (fewer than
             options.preview_bytes, or all of it with payload "full").
+        places: for each message row, where it stood in the pool.
         has_payload: whether `previews` holds whole payloads.
         pings: pings that were answered, or never will be.
         findings: oddities of WebSocket.
@@ -69,6 +76,7 @@ class WebSocketBatch:
     frames: Rows = field(default_factory=lambda: empty(FRAME))
     messages: Rows = field(default_factory=lambda: empty(MESSAGE))
     previews: Sequence[bytes | None] = ()
+    places: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     has_payload: bool = False
     pings: list[Ping] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -84,7 +92,8 @@ class WebSocketStage:
         self._seeker = Seeker(options, self._open_recognised, self._named)
         preview = options.preview_bytes if options.payload == "preview" else 0
         self._walk = FrameWalk(preview, options.max_pending_messages, self._seeker)
-        self._payloads = PayloadStage(options)
+        self.hearing = Hearing(options)
+        self._payloads = PayloadStage(options, self.hearing)
         self._estimates = Estimator(options)
         self._pings = Pings(options)
         self._by_slot: dict[int, WebSocketConnection] = {}
@@ -103,11 +112,11 @@ class WebSocketStage:
         out.findings += self._seeker.take_findings()
         self._take_oddities(out)
         kept = (walk.rows("fragments"), stream.records.data, walk.rows("pool"))
+        self.hearing.begin(*kept)
         out.findings += self._payloads.push(*kept)
         out.findings += self._estimates.push(*kept)
-        done = self._estimates.take_done()
-        if done and self._options.payload != "full":
-            walk.rows("walks")["keep"][done] = layout.KEEP_NOTHING
+        self.hearing.finish()
+        self._keep_less(self._estimates.take_done())
         frames = walk.rows("frames").copy()
         out.frames = frames
         self._take_controls(out, frames)
@@ -121,10 +130,30 @@ class WebSocketStage:
 
     # --- while connections are open
 
-    def take_waiting(self, until: int) -> tuple[Rows, Sequence[bytes | None]]:
+    def hear_no_more(self, slots: Sequence[int]) -> None:
+        """Keep less of connections to which nobody listens any more."""
+        for slot in slots:
+            for direction in (2 * slot, 2 * slot + 1):
+                self.hearing.close(direction)
+            self._keep_less([2 * slot, 2 * slot + 1])
+
+    def _keep_less(self, directions: Sequence[int]) -> None:
+        """Keep the payload of directions only as far as somebody still wants it."""
+        for direction in directions:
+            connection = self._by_slot.get(direction >> 1)
+            if connection is None or self._options.payload == "full":
+                continue
+            if self.hearing.hears(direction) or self._estimates.wants(direction):
+                continue
+            deflate = connection.negotiation.deflate
+            keep = layout.KEEP_COMPRESSED if deflate else layout.KEEP_NOTHING
+            self._walk.rows("walks")["keep"][direction] = keep
+
+    def take_waiting(self, until: int) -> tuple[Rows, Sequence[bytes | None], npt.NDArray[np.intp]]:
         """Return messages that are complete and wait for an ACK since `until` (ns), each once.
 
-        Their rows stay where they are: what they cost is not known yet.
+        With them comes how each begins, and where it stands in the pool. Their rows stay
+        where they are: what they cost is not known yet.
         """
         pool = self._walk.rows("pool")
         waits = (pool["told"] == layout.NOT_TOLD) & (pool["end"] != NULL)
@@ -133,17 +162,22 @@ class WebSocketStage:
         pool["told"][places] = layout.TOLD
         rows = pool.take(places)
         if self._options.payload == "none":
-            return rows, ()
+            return rows, (), places
         kept = self._payloads.kept
         taken = [kept.get(place) for place in places.tolist()] if kept else None
         whole = self._options.payload == "full"
         cut = None if whole else self._walk.preview_rows().take(places, axis=0)
-        return rows, Previews(rows, cut, taken)
+        return rows, Previews(rows, cut, taken), places
 
     @property
     def open_connections(self) -> Collection[WebSocketConnection]:
         """Connections that are open."""
         return self._by_slot.values()
+
+    @property
+    def by_slot(self) -> Mapping[int, WebSocketConnection]:
+        """The same by slot; a view."""
+        return self._by_slot
 
     def counts_so_far(self, name: str, directions: npt.NDArray[np.int64]) -> Any:
         """Return a column of WALK, of open connections."""
@@ -152,7 +186,7 @@ class WebSocketStage:
     @property
     def held_bytes(self) -> int:
         """Bytes of state, of payload that waits, and of what was searched in vain so far."""
-        held = self._payloads.held_bytes + self._seeker.held_bytes
+        held = self._payloads.held_bytes + self._seeker.held_bytes + self.hearing.held_bytes
         return held + int(self._walk.held_bytes())
 
     # --- opening
@@ -178,7 +212,7 @@ class WebSocketStage:
                 # No client goes on after a wrong Accept; if frames follow all the
                 # same, this is the connection that they belong to.
                 self._doubtful[handshake.slot] = handshake
-                if handshake.outcome != "cut" or _names_websocket(handshake):
+                if handshake.outcome != "cut" or names_websocket(handshake):
                     self._named.add(handshake.slot)
         self._walk.walk(rows[at:], records)
 
@@ -218,14 +252,19 @@ class WebSocketStage:
             keep = layout.KEEP_ALL
         elif negotiation.deflate:
             keep = layout.KEEP_COMPRESSED
-        kept = layout.KEEP_ALL if self._is_estimated(connection, agreed) else keep
+        is_kept = self._is_estimated(connection, agreed) or self._options.inside
+        kept = layout.KEEP_ALL if is_kept else keep
         rules = (negotiation.rsv_allowed, int(negotiation.deflate), kept, int(agreed is None))
         for sender in (CLIENT, SERVER):
             direction = connection.direction(sender)
             self._walk.open(direction, connection.connection, sender, rules)
+            if handshake is not None:
+                self._walk.begun(direction, *_last_of_handshake(handshake, sender))
             if keep != layout.KEEP_NOTHING:
                 side = negotiation.client if sender == CLIENT else negotiation.server
                 self._payloads.open(direction, side if negotiation.deflate else None)
+            if self._options.inside:
+                self.hearing.open(direction)
 
     def _is_estimated(self, connection: WebSocketConnection, agreed: Handshake | None) -> bool:
         """Say whether to estimate what compression would save, offered and not accepted.
@@ -267,21 +306,24 @@ class WebSocketStage:
 
     def _take_controls(self, out: WebSocketBatch, frames: Rows) -> None:
         controls = self._walk.rows("controls")
-        if not len(controls):
-            return
+        acks = deque(self._walk.rows("acks").tolist())
         kept = self._walk.rows("control_bytes").tobytes()
         rows = frames.take(controls["row"])
         opcodes = rows["opcode"].tolist()
         slots = (rows["direction"] >> 1).tolist()
         closes = list(zip(*(rows[name].tolist() for name in _CLOSE_FIELDS), strict=True))
-        for place, (_, start, length, complete) in enumerate(controls.tolist()):
+        numbers, directions = rows["frame"].tolist(), rows["direction"].tolist()
+        for place, (_, start, length, complete, end) in enumerate(controls.tolist()):
+            self._take_acks(acks, place)
             opcode = opcodes[place]
             payload = kept[start : start + length]
             connection = self._by_slot.get(slots[place])
             if connection is None:
                 continue
+            if opcode in (PING, CLOSE):
+                self._pings.acks.sent(directions[place], numbers[place], end)
             if opcode == CLOSE:
-                body = payload if complete else b""
+                body = payload if complete else None
                 self._take_close(connection, closes[place], body, out)
             elif not complete:
                 continue
@@ -289,12 +331,19 @@ class WebSocketStage:
                 out.pings += self._pings.ping(connection, rows[place], payload, out.findings)
             elif opcode == PONG:
                 out.pings += self._pings.pong(connection, rows[place], payload)
+        self._take_acks(acks, len(controls))
+
+    def _take_acks(self, acks: deque[tuple[int, ...]], place: int) -> None:
+        """Take the ACKs that came before the control frame at `place` of the batch."""
+        while acks and acks[0][-1] <= place:
+            acked, _, time, direction, _ = acks.popleft()
+            self._pings.acks.acked(direction, acked, time)
 
     def _take_close(
         self,
         connection: WebSocketConnection,
         frame: tuple[int, int, int, int],
-        payload: bytes,
+        payload: bytes | None,
         out: WebSocketBatch,
     ) -> None:
         """Note a Close frame; one whose body was not captured closes as well.
@@ -302,16 +351,18 @@ class WebSocketStage:
         Args:
             connection: where it was sent.
             frame: its _CLOSE_FIELDS.
-            payload: its body.
+            payload: its body; None where it was not captured.
             out: takes the findings.
         """
-        body = parse_close(payload)
+        body = parse_close(payload or b"")
         packet, time, number, sender = frame
         if body.fault is not None:
             detail = "" if body.code is None else str(body.code)
             out.findings.append(Finding(body.fault, connection.slot, packet, number, detail))
         if connection.closes[sender] is None:
-            connection.closes[sender] = CloseFrame(body.code, body.reason, time, packet)
+            connection.closes[sender] = CloseFrame(
+                *(body.code, body.reason, time, packet, number), body_known=payload is not None
+            )
             if body.code not in (None, 1000, 1001) and connection.closes[1 - sender] is None:
                 name = close_code_name(body.code) if body.code is not None else ""
                 detail = f"{body.code} ({name})" if name else str(body.code)
@@ -330,9 +381,10 @@ class WebSocketStage:
             given_up = (pool.take(void), void.tolist())
             self._payloads.give_up(*given_up)
             self._estimates.give_up(*given_up)
+            self.hearing.give_up(given_up[0]["direction"].tolist(), given_up[1])
         rows = pool.take(wanted)  # 100 times faster than pool[wanted] on structured rows
         kept = self._payloads.kept
-        out.messages = rows
+        out.messages, out.places = rows, wanted
         out.has_payload = self._options.payload == "full"
         if self._options.payload != "none":
             previews = None if out.has_payload else walk.preview_rows().take(wanted, axis=0)
@@ -390,10 +442,10 @@ class WebSocketStage:
         if connection is None:
             self._walk.reset(slot)
             return
-        for sender in (CLIENT, SERVER):
+        ends = [Ending(*self._walk.ending(connection.direction(who))) for who in (CLIENT, SERVER)]
+        for sender, end in enumerate(ends):
             direction = connection.direction(sender)
-            end = Ending(*self._walk.ending(direction))
-            _fill(connection.totals[sender], end)
+            connection.totals[sender].fill(end)
             first = end.first_data_time
             if first != NULL and (
                 connection.first_data_time == NULL or first < connection.first_data_time
@@ -401,76 +453,27 @@ class WebSocketStage:
                 connection.first_data_time = first
             self._payloads.close(direction)
             self._estimates.close(direction)
+            self.hearing.close(direction)
         connection.lost_bytes = lost_bytes
         out.pings += self._pings.end(connection)
-        self._close(connection, stream, out)
+        tcp = stream.connection(slot)
+        heard = stream.directions["packets"][2 * slot : 2 * slot + 2]
+        out.findings += endings.close(
+            connection, tcp, both_heard=bool(heard.all() or not heard.any())
+        )
+        connection.ending = endings.ending(ends)
+        connection.reported = endings.reported(connection, stream, tcp, ends, self._pings.acks)
+        for sender in (CLIENT, SERVER):
+            self._pings.acks.forget(connection.direction(sender))
         out.ended.append(connection)
         self._walk.reset(slot)
 
-    def _close(
-        self, connection: WebSocketConnection, stream: StreamBatch, out: WebSocketBatch
-    ) -> None:
-        """Say how the connection ended, from TCP's end and the Close frames."""
-        tcp = stream.connection(connection.slot)
-        events: list[tuple[int, Event, int | None]] = []
-        for side, time, event in (
-            (tcp.fin_side, tcp.fin_time, Event.FIN),
-            (tcp.reset_side, tcp.closed_time, Event.RESET),
-        ):
-            if side >= 0:
-                sender = CLIENT if side == connection.client_side else SERVER
-                events.append((time, event, sender))
-        if tcp.timed_out and not any(close for close in connection.closes):
-            events = [event for event in events if event[1] != Event.RESET]
-            events.append((tcp.last_time, Event.TIMEOUT, None))
-        ended_at = tcp.closed_time
-        if ended_at == NULL and events:
-            ended_at = tcp.fin_time if tcp.fin_side >= 0 else tcp.last_time
-        connection.end(events, ended_at)
-        # Of a direction of which nothing was captured nobody knows whether it sent Close.
-        unheard = [
-            not stream.directions["packets"][connection.direction(sender)] for sender in (0, 1)
-        ]
-        may_be_clean = any(unheard) and any(connection.closes)
-        if connection.close_kind in ("fin", "reset", "timeout") and not may_be_clean:
-            detail = _abnormal(connection, {event: sender for _, event, sender in events})
-            out.findings.append(
-                Finding(
-                    findings.WEBSOCKET_CLOSE_ABNORMAL,
-                    connection.slot,
-                    tcp.last_packet,
-                    -1,
-                    detail,
-                )
-            )
 
-
-def _abnormal(connection: WebSocketConnection, senders: dict[Event, int | None]) -> str:
-    """Say what ended a connection instead of Close frames in both directions."""
-    names = ("the client", "the server")
-    event = {"fin": Event.FIN, "reset": Event.RESET}.get(connection.close_kind)
-    sender = None if event is None else senders.get(event)
-    word = {"fin": "FIN", "reset": "RST"}.get(connection.close_kind, "no answer any more")
-    text = word if sender is None else f"{word} by {names[sender]}"
-    closed = [name for name, close in zip(names, connection.closes, strict=True) if close]
-    return f"{text}; only {closed[0]} had sent Close" if len(closed) == 1 else text
-
-
-def _fill(totals: DirectionTotals, end: Ending) -> None:
-    totals.frames = end.frames
-    totals.messages = end.messages
-    totals.payload_bytes = end.message_bytes
-    totals.ws_header_bytes = end.ws_header_bytes
-    totals.ws_control_bytes = end.ws_control_bytes
-    totals.transfer_bytes = end.transfer_bytes
-    totals.unparsed_bytes = end.unparsed_bytes + end.header_read
-
-
-def _names_websocket(handshake: Handshake) -> bool:
-    """Say whether the captured part of an upgrade tells that it is one to WebSocket."""
-    fields = (*handshake.request_header, *handshake.response_header)
-    names = [name.lower() for name, _ in fields]
-    return any(name == "upgrade" or name.startswith("sec-websocket-") for name in names)
+def _last_of_handshake(handshake: Handshake, sender: int) -> tuple[int, int]:
+    """Return packet and time (ns) of the last byte of a side's head."""
+    if sender == CLIENT:
+        return handshake.request_packet, handshake.request_last_time
+    return handshake.response_packet, handshake.response_last_time
 
 
 def _thinned(rows: Rows, limit: int) -> tuple[Rows, list[int]]:

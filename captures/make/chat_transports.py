@@ -15,7 +15,6 @@ transport, and had arrived at the client program.
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import json
 import platform
 import statistics
@@ -153,7 +152,7 @@ def record(workload: Workload, transport: str, *, delayed: bool, path: Path) -> 
         generator=Path(__file__).name,
         programs=[
             f"Python {platform.python_version()}",
-            f"Python aiohttp {importlib.metadata.version('aiohttp')}",
+            *recording.python_versions("aiohttp"),
         ],
         events=events,
         more={"delivery": found},

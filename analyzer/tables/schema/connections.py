@@ -17,6 +17,7 @@ from analyzer.tables.declare import (
     time,
     us,
 )
+from analyzer.tables.schema.inside import INNER_COLUMN
 from analyzer.tables.schema.labels import (
     CLOSE_KINDS,
     CONNECTION,
@@ -26,6 +27,8 @@ from analyzer.tables.schema.labels import (
     SCHEMES,
 )
 from analyzer.tables.schema.tls import HANDSHAKE_COLUMNS
+
+NO_END = "none of these seen, or not known"
 
 CONNECTIONS = Table(
     "connections",
@@ -38,7 +41,7 @@ CONNECTIONS = Table(
         text("http_version", NO_HANDSHAKE, "HTTP version of the handshake, such as 1.1."),
         *ADDRESSES,
         text("host", NO_HANDSHAKE, "Host that the client asked for."),
-        text("path", NO_HANDSHAKE, "Request target; secrets in its query are hidden."),
+        text("path", NO_HANDSHAKE, "Path and query that it asked for; secrets are hidden."),
         text("subprotocol", "none agreed", "Subprotocol that the server chose."),
         text("extensions", "none agreed", "Extensions that the server accepted, as sent."),
         time("opened_at", NEVER, "End of the 101 response; without it, the first frame."),
@@ -71,6 +74,32 @@ CONNECTIONS = Table(
         text("close_reason", "no Close frame with a reason", "Reason in that Close frame."),
         enum("closed_by", DIRECTIONS, "still open", "Who sent Close, FIN or RST first."),
         integer("lost_bytes", NEVER, "Bytes that were sent but never captured, both ways."),
+        INNER_COLUMN,
+        Column(
+            "client_idle_s",
+            "seconds",
+            NO_END,
+            "Last byte of the client above TCP before the first Close, close_notify, FIN or RST, "
+            "to that.",
+        ),
+        Column("server_idle_s", "seconds", NO_END, "The same of the server."),
+        integer("end_packet", "none seen", "Packet of that Close, close_notify, FIN or RST."),
+        us("close_us", "no Close frames both ways", "First Close frame to the other side's."),
+        Column(
+            "keepalive_s",
+            "seconds",
+            "a side's fewer than 2",
+            "Median interval of pings; without pings, of pongs that nobody asked for.",
+        ),
+        integer(
+            "client_logs",
+            "not proven",
+            "Close code that the client's library reports; 1005: a Close without code, "
+            "1006: no Close arrived.",
+        ),
+        integer("server_logs", "not proven", "Close code that the server's library reports."),
+        time("client_last_at", "nothing captured", "Last packet of the client, of any kind."),
+        time("server_last_at", "nothing captured", "Last packet of the server, of any kind."),
     ),
 )
 
@@ -85,7 +114,7 @@ HANDSHAKES = Table(
         enum("scheme", SCHEMES, NEVER, "ws in the clear, wss over TLS."),
         text("http_version", NOT_SEEN, "HTTP version of the request, such as 1.1."),
         text("host", NOT_SENT, "Host field of the request."),
-        text("path", NOT_SEEN, "Request target; secrets in its query are hidden."),
+        text("path", NOT_SEEN, "Path and query of the request target; secrets in it are hidden."),
         text("origin", NOT_SENT, "Origin field: the page that asked."),
         text("user_agent", NOT_SENT, "User-Agent field."),
         text("version", NOT_SENT, "Sec-WebSocket-Version of the request."),
@@ -118,5 +147,17 @@ HANDSHAKES = Table(
         integer("response_packet", "no response seen", "Packet with the end of the response head."),
         *HANDSHAKE_COLUMNS,
         integer("http2_stream", "HTTP/1.1", "Stream that carries it on an HTTP/2 connection."),
+        time("request_at", NOT_SEEN, "First byte of the request."),
+        us(
+            "idle_us",
+            "a part not captured",
+            "total_us less tcp_us, tls_us and upgrade_us: time that the client spent between.",
+        ),
+        text("server", NOT_SENT, "Server field of the answer: who gave it."),
+        text(
+            "refusal_preview",
+            "no refusal, or without a body",
+            "First bytes of a refusal's body, as payload_preview; secrets in it are hidden.",
+        ),
     ),
 )

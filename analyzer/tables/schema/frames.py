@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analyzer.tables.declare import NEVER, Column, Table, boolean, enum, integer, text, time, us
+from analyzer.tables.schema.inside import MESSAGE_COLUMNS
 from analyzer.tables.schema.labels import CONNECTION, DIRECTIONS, MESSAGE_TYPES, OPCODES, SENDER
 
 FRAMES = Table(
@@ -73,6 +74,7 @@ MESSAGES = Table(
             "not estimated",
             "What permessage-deflate would have saved, where it was offered and not accepted.",
         ),
+        *MESSAGE_COLUMNS,
     ),
 )
 
@@ -86,5 +88,8 @@ PINGS = Table(
         integer("pong_frame", "not answered", "Frame number of the Pong."),
         integer("payload_bytes", NEVER, "Payload of the Ping."),
         us("rtt_us", "not answered", "Ping to Pong, where the capture was made."),
+        time("sent_at", NEVER, "Last byte of the Ping."),
+        time("answered_at", "not answered", "First byte of the Pong."),
+        us("acked_us", "never acknowledged", "sent_at until TCP acknowledged the Ping."),
     ),
 )
