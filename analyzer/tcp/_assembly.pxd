@@ -4,6 +4,7 @@ from analyzer.tcp._doubts cimport Doubts
 cdef class Assembler(Doubts):
     cdef int _present(self, Py_ssize_t i, int flags, int length)
     cdef int _take(self, Py_ssize_t i, Py_ssize_t s, Py_ssize_t d, int flags, int length)
+    cdef int _count_copy(self, Py_ssize_t i, Py_ssize_t d, int length)
     cdef int _not_open(self, Py_ssize_t i, Py_ssize_t s, Py_ssize_t d, int flags, int length)
     cdef bint _is_unproven(self, Py_ssize_t s, Py_ssize_t d, int length)
     cdef int _readable(self, Py_ssize_t i, int length)

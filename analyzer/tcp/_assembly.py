@@ -217,14 +217,7 @@ class Assembler(Doubts):
         self.slots[s].last_time = self.time
         self.slots[s].touched = 1
         if self._is_copy(i, d):
-            self.copies += 1
-            if self.first_copy == 0:
-                self.first_copy = self.packet
-            if self.segments[i].ttl != self.tracks[d].ttl:
-                self.rares[d].ttl_copy = self.segments[i].ttl
-            self.counts[d].duplicate_bytes += self.wire
-            self._row(_DUPLICATE, d, self._place(i, d), length, 0, 0, self.time)
-            return 0
+            return self._count_copy(i, d, length)
         self.counts[d].link_bytes += self.segments[i].link_bytes
         self.counts[d].ip_bytes += self.segments[i].ip_bytes
         self.counts[d].tcp_bytes += self.segments[i].tcp_bytes
@@ -248,6 +241,20 @@ class Assembler(Doubts):
         self._take(i, s, d, flags, length)
         if self.slots[s].waiting:
             self._judge(s)
+        return 0
+
+    @cython.cfunc
+    def _count_copy(
+        self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, length: cython.int
+    ) -> cython.int:
+        """Take a packet seen before: it only counts."""
+        self.copies += 1
+        if self.first_copy == 0:
+            self.first_copy = self.packet
+        if self.segments[i].ttl != self.tracks[d].ttl:
+            self.rares[d].ttl_copy = self.segments[i].ttl
+        self.counts[d].duplicate_bytes += self.wire
+        self._row(_DUPLICATE, d, self._place(i, d), length, 0, 0, self.time)
         return 0
 
     @cython.cfunc
