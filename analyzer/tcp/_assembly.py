@@ -186,9 +186,7 @@ class Assembler(Doubts):
         d: cython.Py_ssize_t
         flags: cython.int = self._flags(i)
         now: cython.longlong
-        length: cython.int = self.segments[i].length
-        if length < 0:
-            length = 0
+        length: cython.int = max(0, self.segments[i].length)
         now = wide(self.segments[i].time)
         if now != _NULL and not self.replaying:
             if self.due <= now:
