@@ -456,6 +456,29 @@ def polled(waits, body=b"[1]", head=b""):
     return talk
 
 
+def test_what_polls_took_beside_a_page_load_is_counted():
+    """Each exchange is two segments and two ACKs; the last one has the closing's three as well."""
+    talk = Conversation(client_port=40_100)
+    talk.now = START_NS
+    talk.open()
+    page = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 4000\r\n\r\n"
+    talk.client(b"GET / HTTP/1.1\r\nHost: peer.example\r\n\r\n").server(page + b"x" * 4000)
+    before = len(talk.packets)
+    for number in range(8):
+        talk.now += S
+        talk.client(b"GET /news HTTP/1.1\r\nHost: peer.example\r\n\r\n")
+        body = b"[%d]" % number
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        talk.server(head % len(body) + body)
+    talk.finish()
+    found = rows(captured(talk), "session")
+    (real,) = found[found["source"] == "measured"].to_dict("records")
+    assert real["requests"] == 8
+    assert real["packets"] == len(talk.packets) - before == 8 * 4 + 3
+    # With the Ethernet header of 14 bytes that pcap() puts before each.
+    assert real["wire_bytes"] == sum(14 + len(packet.data) for packet in talk.packets[before:])
+
+
 def test_waits_that_pass_an_int64_in_sum():
     """A clock that jumps by 16 years while 100 messages wait: half of it each, 2.5e19 ns."""
     body = b"[" + b",".join([b"{}"] * 100) + b"]"
