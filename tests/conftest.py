@@ -5,9 +5,16 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.append(str(Path(__file__).parents[1] / "captures" / "make"))
+
+# No test fails on time: a loaded machine takes ten times as long.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 PROGRAMS = ("capinfos", "editcap", "ip", "mergecap", "openssl", "tcpdump", "tshark", "unshare")
 """What tests compare with; tests/run installs it."""

@@ -6,7 +6,7 @@ which asks libpcap for everything else.
 
 The program first finds out what a packet is (IPv4, IPv6, ARP or neither; behind up to two VLAN
 tags), and then runs the expression as it reads for that kind: whatever cannot hold there, such
-as an IPv6 address in an IPv4 packet, is decided when compiling. A load behind the packet's end
+as an IPv6 address in an IPv4 packet, is decided when compiling. A load beyond the packet's end
 makes the kernel refuse the packet, as with libpcap's programs.
 """
 
@@ -236,7 +236,7 @@ class _Section:
         return made
 
     def _assembled_far(self) -> list[Instruction]:
-        """Resolve labels with two unconditional jumps, which have 32 bits, behind each test."""
+        """Resolve labels with two unconditional jumps, which have 32 bits, after each test."""
         places = [0]
         for _, true, _, _ in self.lines:
             places.append(places[-1] + (3 if true else 1))
@@ -345,7 +345,7 @@ def _protocol(number: int, out: _Section, kind: Kind, at: int, true: str, false:
     if kind == "ip":
         out.test(number, true, false)
         return
-    # libpcap looks behind the fragment header, and behind no other extension.
+    # libpcap looks past the fragment header, and past no other extension.
     other, fragment = out.label(), out.label()
     out.test(number, true, other)
     out.place(other)

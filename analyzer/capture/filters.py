@@ -66,7 +66,7 @@ def attach(sock: socket.socket, program: Sequence[Instruction]) -> None:
     """
     code = b"".join(struct.pack("=HBBI", *each) for each in program)
     memory = ctypes.create_string_buffer(code, len(code))
-    # struct sock_fprog: length, and the address behind it aligned.
+    # struct sock_fprog: length, and the address after it aligned.
     head = struct.pack("@HP", len(program), ctypes.addressof(memory))
     sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, head)
 

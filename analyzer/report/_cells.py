@@ -22,7 +22,7 @@ NULL = cython.declare(cython.longlong, columns.NULL)
 # Kinds of cells. What the int64 of a row means:
 INT = cython.declare(cython.int, 0)  # the number
 TIME = cython.declare(cython.int, 1)  # nanoseconds since 1970, UTC
-THOUSANDTHS = cython.declare(cython.int, 2)  # 3 digits behind the point
+THOUSANDTHS = cython.declare(cython.int, 2)  # 3 digits after the point
 MILLIONTHS = cython.declare(cython.int, 3)  # 6 digits
 BILLIONTHS = cython.declare(cython.int, 4)  # 9 digits
 HEX32 = cython.declare(cython.int, 5)  # 32 bits
@@ -102,7 +102,7 @@ class Cells:
         dialect: CSV or JSON.
         columns: how many.
         kinds: kind of each column.
-        affixes: bytes that are written as they are: before each column's cell, behind
+        affixes: bytes that are written as they are: before each column's cell, after
             each row, for a null, as labels; `ends` says where each one ends.
         first_label: which affix is the first label of each column.
         out: the buffer; `buffer` is the array itself.
@@ -376,7 +376,7 @@ class Cells:
 
         In JSON it is a string (RFC 8259 7) with all control characters escaped. In CSV it is
         quoted as RFC 4180 says, and protected if need be: a protected cell begins with an
-        apostrophe. Behind that, a backslash begins an escape (two backslashes are one,
+        apostrophe. After that, a backslash begins an escape (two backslashes are one,
         backslash x and two hexadecimal digits are a control character), everything else
         stands for itself.
         """

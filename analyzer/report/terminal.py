@@ -355,7 +355,7 @@ def _connections(summary: Summary, console: Console) -> None:
     if not count:
         return
     lines = summary.connections[:SHOWN_CONNECTIONS]
-    notes = ["dearest on the wire first"] if count > 1 else []
+    notes = ["most bytes on the wire first"] if count > 1 else []
     host = common_host(lines)
     if host is not None:
         notes.append(f"{'' if count == len(lines) else 'these '}all on {printable(host)[:40]}")
@@ -379,7 +379,7 @@ def common_host(lines: Sequence[ConnectionLine]) -> str | None:
 def connection_cells(
     lines: Sequence[ConnectionLine], console: Console
 ) -> tuple[list[Head], list[tuple[Cell, ...]]]:
-    """Return heads and rows of connections, as many columns as the console has room for."""
+    """Return headers and rows of connections, as many columns as the console has room for."""
     wide, very_wide = console.width >= WIDE, console.width >= VERY_WIDE
     up, down = arrow(console, "client"), arrow(console, "server")
     heads = [Head("#")]

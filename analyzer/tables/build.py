@@ -369,7 +369,7 @@ def message_rows(
         payloads: of each, as much as is kept; empty where none is.
         options: how much of it is shown.
         final: whether the costs are known; else what may still grow is null.
-        says: what they say; None: nothing is known of it.
+        says: what they say; None: unknown.
     """
     count = len(rows)
 

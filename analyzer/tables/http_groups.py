@@ -1,7 +1,7 @@
 """Rows of `http_groups`: what groups of plain HTTP exchanges delivered, and at what cost.
 
 Adds up exchanges as their kinds become known. Knows exchanges; must not know how they were
-told apart. Used by tables.build.
+distinguished. Used by tables.build.
 """
 
 from __future__ import annotations

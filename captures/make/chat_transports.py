@@ -1,7 +1,7 @@
 """One chat, with the same lines at the same times, over each way to deliver it.
 
 Short polling, long polling, a chunked stream, server-sent events and WebSocket, served by
-aiohttp to members who send heads like those of a browser over kept-alive connections; over
+aiohttp to members who send headers like those of a browser over kept-alive connections; over
 loopback, and over a path with a round trip of 40 ms. What is said is in workloads.py, the
 two programs are in chat_ends.py.
 

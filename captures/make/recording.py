@@ -126,7 +126,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     """End a capturing program; it writes out what it holds.
 
     A signal that falls between its look at the stop flag and its wait for packets is not
-    heeded before the next packet, which on a quiet interface never comes: so again.
+    noticed before the next packet, which on a quiet interface never comes: so it is sent again.
     """
     for _ in range(20):
         process.send_signal(signal.SIGINT)
