@@ -30,6 +30,7 @@ FINAL: Final[Mapping[str, tuple[str, str]]] = {
     "findings": ("finding", "findings"),
     "frames": ("frame", "frames"),
     "http": ("http", "http"),
+    "calls": ("call", "calls"),
 }
 """Kinds that are rows of tables."""
 
