@@ -121,6 +121,7 @@ class MetricsServer:
         self._looked = NULL
         self._before: dict[Any, int] = {}
         self._make()
+        self._make_calls()
         try:
             self._server, self._thread = prometheus_client.start_http_server(
                 address[1], address[0], self.registry
@@ -163,13 +164,6 @@ class MetricsServer:
         )
         self._pings = seconds("ping_round_trip_seconds", "Ping to Pong.", "direction")
         self._closes = counter("closes", "Connections that ended.", "kind", "code", *more)
-        self._calls = seconds(
-            "call_seconds", "Calls of protocols inside, request to answer.", "inner", "name"
-        )
-        self._unanswered = counter(
-            "calls_failed", "Calls that ended otherwise than well.", "inner", "outcome"
-        )
-        self._call_names: set[tuple[str, str]] = set()
         self._findings = counter("findings", "Findings.", "id", "severity")
         self._diagnosed = counter(
             "diagnosed_connections", "Connections that show a cause.", "id", "severity"
@@ -193,6 +187,25 @@ class MetricsServer:
         if not more:
             for outcome in OUTCOMES:
                 self._handshakes.labels(outcome)
+
+    def _make_calls(self) -> None:
+        """Make the metrics of protocols inside."""
+        from prometheus_client import Counter, Histogram
+
+        self._calls = Histogram(
+            "wsanalyze_call_seconds",
+            "Calls of protocols inside, request to answer.",
+            ("inner", "name"),
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._unanswered = Counter(
+            "wsanalyze_calls_failed",
+            "Calls that ended otherwise than well.",
+            ("inner", "outcome"),
+            registry=self.registry,
+        )
+        self._call_names: set[tuple[str, str]] = set()
 
     # --- observer
 
