@@ -85,6 +85,10 @@ class Options:
     max_finished_connections: int = 4096
     """Finished connections remembered, so that a packet that comes late still gets their
     tcp_stream. The oldest is forgotten first: each one takes 3 kB."""
+    max_remembered_packets: int = 1024
+    """Packets of a direction among which the original of a copy is sought, however long ago it
+    came: merged captures of two hosts may differ by seconds. Below 65,536, after which an IPv4
+    identification comes again."""
     max_held_bytes: int = 4 * MIB
     """Out-of-order bytes kept per direction: the usual largest receive window
     (net.ipv4.tcp_rmem is 6 MiB); a hole that outlives them is lost."""
