@@ -345,6 +345,15 @@ class Options:
     missed_share: float = 0.2
     """Part of the payload that compression must save before its lack is talked of: it costs
     processor time and 256 KiB a connection."""
+    slow_reply_s: float = 1.0
+    """A reply that takes as long is slow: people lose their train of thought."""
+    slow_reply_times: float = 10.0
+    """The worst reply must take so many times the median of its name: what is always slow is
+    how that call is."""
+    slow_reply_calls: int = 10
+    """Replies to calls of a name before one of them is unusual."""
+    max_reply_names: int = 512
+    """Names of calls whose replies are compared; those of further names are not. 33 kB each."""
     max_diagnosed_connections: int = 32_768
     """Ended connections that rules look at, and open ones of which something was said; the
     oldest goes first. About 1 kB each."""
