@@ -30,6 +30,7 @@ from analyzer.packets.segments import SegmentBatch
 from analyzer.report.observer import Observer
 from analyzer.report.output import Writer
 from analyzer.tables.build import TableBuilder
+from analyzer.tables.figures import Figures
 from analyzer.tables.news import News
 from analyzer.tables.running import Snapshot, ledger_so_far
 from analyzer.tables.schema import TableRows
@@ -73,6 +74,9 @@ class Pipeline:
             self._websocket.hearing.listener = self._inside.hear
         self._tables = TableBuilder(options)
         self.summary.left_out = left_out = self._tables.legs.left_out
+        for writer in writers:
+            if isinstance(writer, Figures):
+                writer.left_out = left_out
         self._alternatives = None
         if options.alternatives:
             self._alternatives = AlternativesStage(options, only, left_out)

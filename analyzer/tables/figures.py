@@ -8,12 +8,14 @@ summary's. Made by analysis.compare, fed by the pipeline as a Writer.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.columns import NULL
+from analyzer.tables.legs import without
 from analyzer.tables.samples import Samples
 from analyzer.tables.schema import TableRows
 
@@ -31,12 +33,14 @@ class Figures:
         messages: by direction: MORE_MESSAGE_SUMS, and "sized": messages with a payload_bytes.
         delivery: samples (ns) of delivery_us.
         http_wire_bytes: of all plain HTTP exchanges.
+        left_out: connections whose messages another leg of their conversation counts.
     """
 
     def __init__(self) -> None:
         self.messages: list[Counter[str]] = [Counter(), Counter()]
         self.delivery = Samples()
         self.http_wire_bytes = 0
+        self.left_out: Collection[int] = ()
 
     def write(self, rows: TableRows) -> None:
         """Take some complete rows of a table."""
@@ -52,6 +56,7 @@ class Figures:
         """Do nothing (Writer)."""
 
     def _add_messages(self, rows: TableRows) -> None:
+        rows = without(rows, self.left_out)
         directions = _numbers(rows, "direction")
         sized = _numbers(rows, "payload_bytes") != NULL
         for side, counts in enumerate(self.messages):

@@ -13,8 +13,9 @@ another matter (finding handshake-key-reused).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -192,3 +193,21 @@ def _is_within(inner: WebSocketConnection, outer: WebSocketConnection) -> bool:
 def _ends(tcp: Connection) -> tuple[int, ...]:
     """Return the addresses of both ends and the server's port: a hop changes one of them."""
     return tcp.high0, tcp.low0, tcp.high1, tcp.low1, tcp.port1
+
+
+def without(rows: TableRows, connections: Collection[int]) -> TableRows:
+    """Return the rows of all connections but some."""
+    out = np.isin(
+        np.asarray(rows.values["connection"], np.int64), np.fromiter(connections, np.int64)
+    )
+    if not out.any():
+        return rows
+    places = np.flatnonzero(~out)
+
+    def taken(values: Any) -> Any:
+        if isinstance(values, np.ndarray):
+            return values[places]
+        return [values[place] for place in places.tolist()]
+
+    kept = {name: taken(values) for name, values in rows.values.items()}
+    return TableRows(rows.table, kept, len(places))

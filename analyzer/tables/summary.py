@@ -21,6 +21,7 @@ from analyzer.findings import SEVERITIES
 from analyzer.tables import schema
 from analyzer.tables.declare import row_values as row_values
 from analyzer.tables.late import LateMessages
+from analyzer.tables.legs import without
 from analyzer.tables.samples import MAX_SAMPLES, Samples
 from analyzer.tables.schema import LEDGER_PARTS, TableRows
 from analyzer.tables.spoken import Spoken
@@ -280,7 +281,7 @@ class Summary:
 
     def _add_messages(self, rows: TableRows) -> None:
         if self.left_out:
-            rows = _without(rows, self.left_out)
+            rows = without(rows, self.left_out)
             if not rows.count:
                 return
         directions, types = _codes(rows, "direction"), _codes(rows, "type")
@@ -331,7 +332,7 @@ class Summary:
 
     def _add_compression(self, rows: TableRows) -> None:
         if self.left_out:
-            rows = _without(rows, self.left_out)
+            rows = without(rows, self.left_out)
             if not rows.count:
                 return
         # The rows of all connections together would count each of them again.
@@ -401,22 +402,6 @@ class Summary:
 
 def _numbers(rows: TableRows, name: str) -> npt.NDArray[np.int64]:
     return np.asarray(cast("Any", rows.values[name]), np.int64)
-
-
-def _without(rows: TableRows, connections: Collection[int]) -> TableRows:
-    """Return the rows of all connections but some."""
-    out = np.isin(_numbers(rows, "connection"), np.fromiter(connections, np.int64))
-    if not out.any():
-        return rows
-    places = np.flatnonzero(~out)
-
-    def taken(values: Any) -> Any:
-        if isinstance(values, np.ndarray):
-            return values[places]
-        return [values[place] for place in places.tolist()]
-
-    kept = {name: taken(values) for name, values in rows.values.items()}
-    return TableRows(rows.table, kept, len(places))
 
 
 def _codes(rows: TableRows, name: str) -> npt.NDArray[np.int8]:

@@ -68,7 +68,7 @@ def rows_at(events: Iterable[Event]) -> list[tuple[tuple[int, ...], bytes]]:
                     *(2 * slot + side, len(payload), len(payload), 0),
                     *(HEADER_BYTES, HEADER_BYTES + len(payload)),
                     *(DATA if isinstance(what, bytes) else FIN, 16),
-                    *(len(payload), 0, 0, 0, 0, 0),
+                    *(len(payload), 0, 0, 0, 0, 0, 0),
                 ),
                 payload,
             )

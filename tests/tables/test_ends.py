@@ -12,7 +12,7 @@ from analyzer.tls.session import Session, Side, State
 from analyzer.websocket.connection import CloseFrame, End, WebSocketConnection
 from analyzer.websocket.negotiation import Negotiation
 
-END = End(packet=20, time=200, is_close=False, last=(50, 60), life=(210, 205))
+END = End(packet=20, time=200, is_close=False, last=(50, 60), life=(210, 205), shut=(3, 0))
 
 
 def connection(end=END, **fields):
@@ -33,7 +33,8 @@ def session(packet, time):
 
 
 def test_cells_of_an_end():
-    assert end_cells(connection(), None) == (150, 140, 20, NULL, NULL, NULL, NULL, 210, 205)
+    found = end_cells(connection(), None)
+    assert found == (150, 140, 20, NULL, NULL, NULL, NULL, 210, 205, 3, 0)
 
 
 def test_close_us_is_from_the_first_close_to_the_second():

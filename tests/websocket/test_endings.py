@@ -65,8 +65,19 @@ def test_bytes_that_were_not_captured_may_hold_the_close():
 
 
 def test_the_first_of_close_fin_and_rst():
-    client_end = Ending(*[0] * 16, 9, 90, 40, 1, 8, 80, 95)
+    client_end = Ending(*[0] * 16, 9, 90, 40, 1, 8, 80, 95, 7, NULL)
     server_end = client_end._replace(quiet_time=NULL, life_time=99)
     end = endings.ending([client_end, server_end])
     assert (end.packet, end.time, end.is_close) == (9, 90, True)
     assert (end.last, end.life) == ((40, NULL), (95, 99))
+    assert end.shut == (7, 7)
+
+
+def test_a_window_that_stays_closed_is_closed_to_the_end():
+    client_end = Ending(*[0] * 16, 9, 90, 40, 1, 8, 80, 95, 7, 60)
+    server_end = client_end._replace(shut_total=0, shut_since=NULL)
+    assert endings.ending([client_end, server_end]).shut == (7 + 90 - 60, 0)
+    still_open = client_end._replace(end_packet=0, end_time=NULL)
+    assert endings.ending([still_open, server_end]).shut == (7 + 95 - 60, 0)
+    unheard = client_end._replace(life_time=NULL)
+    assert endings.ending([unheard, server_end]).shut == (NULL, 0)
