@@ -20,11 +20,10 @@ from typing import Final, Literal, NamedTuple
 from analyzer.options import Options
 from analyzer.websocket import opcodes
 from analyzer.websocket.negotiation import RSV1
+from analyzer.websocket.opcodes import MAX_CONTROL
 
 MAX_PAYLOAD: Final = 1 << 40
 """RFC 6455 allows 2^63; a terabyte in one frame is noise."""
-MAX_CONTROL: Final = 125
-"""RFC 6455 5.5."""
 VERIFIED_TEXT: Final = 8
 """Bytes of valid UTF-8 that count as evidence of their own. Random bytes pass as that
 many once in about 200 cases; traffic that is text has no byte 0x81 or 0x01 where a
@@ -149,7 +148,12 @@ class Chain:
 
 
 def grow(
-    chain: Chain, data: bytes | bytearray, masked: bool | None, rsv_allowed: int
+    chain: Chain,
+    data: bytes | bytearray,
+    masked: bool | None,
+    rsv_allowed: int,
+    *,
+    texts: bool = True,
 ) -> bool | NeedMore | None:
     """Add the frame at `chain.at` to the chain.
 
@@ -158,6 +162,8 @@ def grow(
         data: bytes of one direction, in which the chain's places lie.
         masked: as in plausible_header.
         rsv_allowed: as in plausible_header.
+        texts: text must be UTF-8, and proves something where it is; False for a sender
+            whose text is known not to be.
 
     Returns:
         True if it was added, None if there cannot be a frame, NEED_MORE if more
@@ -172,12 +178,12 @@ def grow(
     # A payload that is not all there is judged by what is: the verdict on its first
     # bytes must not depend on how the input was cut, so 64 of them are waited for.
     body = at + guess.header_bytes
-    looked_at = body + min(guess.payload_bytes, _judged_bytes(guess))
+    looked_at = body + min(guess.payload_bytes, _judged_bytes(guess, texts))
     if looked_at > end:
         return NEED_MORE
-    if not _plausible_payload(data, at, guess):
+    if not _plausible_payload(data, at, guess, texts):
         return None
-    chain.evidence += evidence(chain, guess)
+    chain.evidence += evidence(chain, guess) if texts else min(1, evidence(chain, guess))
     if not opcodes.is_control(guess.opcode):
         chain.in_message = not guess.fin
         chain.is_begun = chain.is_begun or guess.opcode != opcodes.CONTINUATION
@@ -202,24 +208,24 @@ def _is_one_byte(data: bytes | bytearray, at: int, guess: HeaderGuess) -> bool:
     return guess.masked and len(set(data[at : at + guess.header_bytes])) == 1
 
 
-def _judged_bytes(guess: HeaderGuess) -> int:
+def _judged_bytes(guess: HeaderGuess, texts: bool) -> int:
     """Return how much of the payload is looked at."""
-    if guess.opcode == opcodes.TEXT and not guess.rsv:
+    if guess.opcode == opcodes.TEXT and not guess.rsv and texts:
         return CHECKED_TEXT
     return MAX_CONTROL if guess.opcode == opcodes.CLOSE else 0
 
 
-def _plausible_payload(data: bytes | bytearray, at: int, guess: HeaderGuess) -> bool:
+def _plausible_payload(data: bytes | bytearray, at: int, guess: HeaderGuess, texts: bool) -> bool:
     """Judge the payload where it can be: plain text and Close."""
-    length = min(guess.payload_bytes, _judged_bytes(guess))
+    length = min(guess.payload_bytes, _judged_bytes(guess, texts))
     if not length:
         return True
     body = at + guess.header_bytes
     payload = bytes(data[body : body + length])
     if guess.masked:
-        payload = _unmasked(payload, bytes(data[body - 4 : body]))
+        payload = unmasked(payload, bytes(data[body - 4 : body]))
     if guess.opcode == opcodes.CLOSE:
-        return opcodes.parse_close(payload).fault is None
+        return not opcodes.parse_close(payload).faults
     is_whole = guess.fin and length == guess.payload_bytes
     try:
         codecs.getincrementaldecoder("utf-8")().decode(payload, is_whole)
@@ -228,7 +234,7 @@ def _plausible_payload(data: bytes | bytearray, at: int, guess: HeaderGuess) -> 
     return True
 
 
-def _unmasked(payload: bytes, key: bytes) -> bytes:
+def unmasked(payload: bytes, key: bytes) -> bytes:
     """Return `payload` with its mask removed (RFC 6455 5.3)."""
     length = len(payload)
     mask = (key * (length // 4 + 1))[:length]

@@ -16,6 +16,9 @@ class NoSeeker:
     def show(self, walk, row, at, records):
         self.shown.append((int(row["direction"]), at))
 
+    def is_frame(self, walk, row, at, had, records):
+        return True
+
 
 def opened(slots=1, preview=16, pending=1024, **fields):
     walk = FrameWalk(preview, pending, NoSeeker())
