@@ -13,7 +13,7 @@ import numpy as np
 from analyzer.columns import Rows, empty
 from analyzer.tcp.bytestream import CHUNK, DATA, GAP_LOST, within
 
-_ROW_BYTES = 512
+ROW_BYTES = 512
 """What a row costs beside its bytes while it is kept: segments of one byte must not
 evade the limit on bytes."""
 
@@ -34,7 +34,7 @@ class Kept:
     @property
     def cost(self) -> int:
         """Bytes of memory, about."""
-        return len(self.payload) + _ROW_BYTES
+        return len(self.payload) + ROW_BYTES
 
 
 def keep(row: Any, at: int, records: Any) -> Kept:

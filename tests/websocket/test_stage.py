@@ -26,7 +26,7 @@ from oracle.websocket import frame
 from analyzer.columns import NULL
 from analyzer.options import Options
 from analyzer.websocket.frames import ODDITY
-from analyzer.websocket.stage import _thinned
+from analyzer.websocket.oddities import thinned
 
 CLOSES = [client(CLOSE, close(1000, "bye")), server(CLOSE, close(1000, "bye"))]
 MID_STREAM = [client(TEXT, b"asked once more"), server(TEXT, b"answered again")] * 3
@@ -230,7 +230,7 @@ def test_thinning_keeps_the_first_and_loses_no_count(pairs, limit):
         rows[place]["direction"], rows[place]["kind"] = direction, kind
     if not pairs:
         return
-    kept, counts = _thinned(rows, limit)
+    kept, counts = thinned(rows, limit)
     assert kept["packet"].tolist() == sorted(kept["packet"].tolist())
     for pair in set(pairs):
         places = [place for place, each in enumerate(pairs) if each == pair]
