@@ -8,14 +8,8 @@ from __future__ import annotations
 
 import cython
 
-Record = cython.struct(
-    packet=cython.longlong,
-    time=cython.longlong,
-    start=cython.longlong,
-    captured=cython.int,
-    original=cython.int,
-    link_type=cython.int,
-)
+if cython.compiled:
+    from cython.cimports.analyzer.capture.records import Record
 
 
 @cython.cfunc

@@ -14,6 +14,12 @@ import cython
 
 from analyzer.capture.clock import ticks_to_ns
 
+if cython.compiled:
+    from cython.cimports.analyzer.capture.byte_order import u32
+    from cython.cimports.analyzer.capture.records import Record
+else:
+    from analyzer.capture.byte_order import u32
+
 MORE = 0  # the bytes end before the record does
 FULL = 1  # the array of rows is full
 DAMAGED = 2  # a length that cannot be
@@ -22,15 +28,9 @@ OTHER = 3  # a complete pcapng block that is not for this walk
 # C constants: a comparison with a module's attribute costs 50 ns.
 _ENHANCED_PACKET = cython.declare(cython.longlong, 6)
 _SIMPLE_PACKET = cython.declare(cython.longlong, 3)
+_ENHANCED_DATA = cython.declare(cython.Py_ssize_t, 28)  # where in the block the packet begins
+_SIMPLE_DATA = cython.declare(cython.Py_ssize_t, 12)
 
-Record = cython.struct(
-    packet=cython.longlong,
-    time=cython.longlong,
-    start=cython.longlong,
-    captured=cython.int,
-    original=cython.int,
-    link_type=cython.int,
-)
 Interface = cython.struct(
     limit=cython.longlong,
     offset=cython.longlong,
@@ -45,20 +45,6 @@ Interface = cython.struct(
 _NULL = cython.declare(cython.longlong, -(2**63 - 1) - 1)
 _MOST = cython.declare(cython.longlong, 2**63 - 1)
 _LONGEST = cython.declare(cython.longlong, 2**31 - 1)
-
-
-@cython.cfunc
-@cython.inline
-@cython.exceptval(-1)
-def _u32(data: cython.uchar[::1], at: cython.Py_ssize_t, big: cython.bint) -> cython.longlong:
-    """Return 32 bits at `at`. Each byte is widened before it is shifted."""
-    a: cython.longlong = int(data[at])
-    b: cython.longlong = int(data[at + 1])
-    c: cython.longlong = int(data[at + 2])
-    d: cython.longlong = int(data[at + 3])
-    if big:
-        return a << 24 | b << 16 | c << 8 | d
-    return d << 24 | c << 16 | b << 8 | a
 
 
 @cython.cclass
@@ -115,14 +101,14 @@ class PcapWalk:
         captured: cython.longlong
         original: cython.longlong
         while position + 16 <= end:
-            captured = _u32(data, position + 8, self.big)
+            captured = u32(data, position + 8, self.big)
             if captured > self.max_record_bytes:
                 return count, position, DAMAGED
             if position + 16 + captured > end:
                 return count, position, MORE
             if count >= capacity:
                 return count, position, FULL
-            original = _u32(data, position + 12, self.big)
+            original = u32(data, position + 12, self.big)
             # The bytes are there, so the packet was at least as long.
             if original < captured:
                 original = captured
@@ -131,8 +117,8 @@ class PcapWalk:
             packets += 1
             rows[count].packet = packets
             rows[count].time = (
-                _u32(data, position, self.big) * 1_000_000_000
-                + _u32(data, position + 4, self.big) * self.fraction_ns
+                u32(data, position, self.big) * 1_000_000_000
+                + u32(data, position + 4, self.big) * self.fraction_ns
             )
             rows[count].start = position + 16
             rows[count].captured = captured
@@ -200,23 +186,22 @@ class PacketBlockWalk:
         length: cython.longlong
         made: cython.bint
         while position + 12 <= end:
-            kind = _u32(data, position, self.big)
+            kind = u32(data, position, self.big)
             if kind != _ENHANCED_PACKET and kind != _SIMPLE_PACKET:
                 return count, position, OTHER
-            length = _u32(data, position + 4, self.big)
+            length = u32(data, position + 4, self.big)
             if length % 4 != 0 or length < 16 or length > self.max_record_bytes:
                 return count, position, DAMAGED
             if position + length > end:
                 return count, position, MORE
             # Both copies of the length must agree, else the next block is anywhere.
-            if _u32(data, position + length - 4, self.big) != length:
+            if u32(data, position + length - 4, self.big) != length:
                 return count, position, DAMAGED
             if count >= capacity:
                 return count, position, FULL
-            if kind == _ENHANCED_PACKET:
-                made = self._enhanced(data, position, length, rows, count, interfaces)
-            else:
-                made = self._simple(data, position, length, rows, count, interfaces)
+            made = self._packet(
+                data, position, length, rows, count, interfaces, kind == _ENHANCED_PACKET
+            )
             if made:
                 packets += 1
                 rows[count].packet = packets
@@ -227,7 +212,7 @@ class PacketBlockWalk:
     @cython.cfunc
     @cython.inline
     @cython.exceptval(-1)
-    def _enhanced(
+    def _packet(
         self,
         data: cython.uchar[::1],
         position: cython.Py_ssize_t,
@@ -235,76 +220,66 @@ class PacketBlockWalk:
         rows: Record[::1],
         row: cython.Py_ssize_t,
         interfaces: Interface[::1],
+        enhanced: cython.bint,
     ) -> cython.int:
-        """Fill a row from an Enhanced Packet Block; return 1 if it is sound."""
-        if length < 32:
+        """Fill a row from an Enhanced or a Simple Packet Block; return 1 if it is sound."""
+        # In both, the packet's original length stands before its bytes, and the block's
+        # length behind them.
+        start: cython.Py_ssize_t = _ENHANCED_DATA if enhanced else _SIMPLE_DATA
+        room: cython.longlong = length - start - 4
+        if room < 0:
             self.skipped_too_long += 1
             return 0
-        interface: cython.longlong = _u32(data, position + 8, self.big)
+        # "The Simple Packet Block does not contain the Interface ID field": all are
+        # of the section's first interface (pcapng draft, section 4.4).
+        interface: cython.longlong = u32(data, position + 8, self.big) if enhanced else 0
         if interface >= len(interfaces):
             self.skipped_no_interface += 1
             return 0
-        captured: cython.longlong = _u32(data, position + 20, self.big)
-        if captured > length - 32:
+        original: cython.longlong = u32(data, position + start - 4, self.big)
+        captured: cython.longlong
+        if enhanced:
+            captured = u32(data, position + 20, self.big)
+        else:
+            captured = min(original, interfaces[interface].snaplen)
+        if captured > room:
             self.skipped_too_long += 1
             return 0
-        original: cython.longlong = _u32(data, position + 24, self.big)
-        if original < captured:
-            original = captured
-        if original > _LONGEST:
-            original = _LONGEST
-        high: cython.longlong = _u32(data, position + 12, self.big)
-        low: cython.longlong = _u32(data, position + 16, self.big)
-        # Ticks of 2^63 and more are above every interface's limit.
-        ticks: cython.longlong = high << 32 | low if high < 0x80000000 else _MOST
-        if ticks <= interfaces[interface].limit:
-            divisor: cython.longlong = interfaces[interface].divisor
-            time: cython.longlong = ticks * interfaces[interface].multiplier
-            if divisor != 1:
-                time //= divisor
-            rows[row].time = time + interfaces[interface].offset
+        # The bytes are there, so the packet was at least as long.
+        original = max(original, captured)
+        if enhanced:
+            rows[row].time = self._time(data, position + 12, interfaces, interface)
         else:
-            rows[row].time = ticks_to_ns(
-                (int(high) << 32) | int(low),
-                int(interfaces[interface].resolution),
-                int(interfaces[interface].offset_s),
-            )
-        rows[row].start = position + 28
+            rows[row].time = _NULL
+            self.without_time += 1
+        rows[row].start = position + start
         rows[row].captured = captured
-        rows[row].original = original
+        rows[row].original = min(original, _LONGEST)
         rows[row].link_type = interfaces[interface].link_type
         return 1
 
     @cython.cfunc
-    @cython.exceptval(-1)
-    def _simple(
+    @cython.inline
+    @cython.exceptval(-1, check=True)
+    def _time(
         self,
         data: cython.uchar[::1],
-        position: cython.Py_ssize_t,
-        length: cython.longlong,
-        rows: Record[::1],
-        row: cython.Py_ssize_t,
+        at: cython.Py_ssize_t,
         interfaces: Interface[::1],
-    ) -> cython.int:
-        """Fill a row from a Simple Packet Block; return 1 if it is sound."""
-        # "The Simple Packet Block does not contain the Interface ID field": all are
-        # of the section's first interface (pcapng draft, section 4.4).
-        if len(interfaces) == 0:
-            self.skipped_no_interface += 1
-            return 0
-        original: cython.longlong = _u32(data, position + 8, self.big)
-        captured: cython.longlong = original
-        if captured > interfaces[0].snaplen:
-            captured = interfaces[0].snaplen
-        if captured > length - 16:
-            self.skipped_too_long += 1
-            return 0
-        if original > _LONGEST:
-            original = _LONGEST
-        rows[row].time = _NULL
-        rows[row].start = position + 12
-        rows[row].captured = captured
-        rows[row].original = original
-        rows[row].link_type = interfaces[0].link_type
-        self.without_time += 1
-        return 1
+        interface: cython.longlong,
+    ) -> cython.longlong:
+        """Return the time stamp at `at` (upper and lower 32 bits of ticks) in ns."""
+        high: cython.longlong = u32(data, at, self.big)
+        low: cython.longlong = u32(data, at + 4, self.big)
+        # Ticks of 2^63 and more are above every interface's limit.
+        ticks: cython.longlong = high << 32 | low if high < 0x80000000 else _MOST
+        if ticks > interfaces[interface].limit:
+            return ticks_to_ns(
+                (int(high) << 32) | int(low),
+                int(interfaces[interface].resolution),
+                int(interfaces[interface].offset_s),
+            )
+        time: cython.longlong = ticks * interfaces[interface].multiplier
+        if interfaces[interface].divisor != 1:
+            time //= interfaces[interface].divisor
+        return time + interfaces[interface].offset

@@ -12,14 +12,11 @@ from __future__ import annotations
 
 import cython
 
-Record = cython.struct(
-    packet=cython.longlong,
-    time=cython.longlong,
-    start=cython.longlong,
-    captured=cython.int,
-    original=cython.int,
-    link_type=cython.int,
-)
+if cython.compiled:
+    from cython.cimports.analyzer.capture.byte_order import u16, u32
+    from cython.cimports.analyzer.capture.records import Record
+else:
+    from analyzer.capture.byte_order import u16, u32
 
 # C constants: a comparison with a module's attribute costs 50 ns.
 _PACKETS = cython.declare(cython.int, 12)  # where in the head of a block they are counted
@@ -32,26 +29,6 @@ _TPID_VALID = cython.declare(cython.int, 1 << 6)
 _COOKED_BYTES = cython.declare(cython.int, 20)
 _TAG_BYTES = cython.declare(cython.int, 4)
 _MAC_BYTES = cython.declare(cython.int, 12)  # both addresses, before the tag
-
-
-@cython.cfunc
-@cython.inline
-@cython.exceptval(-1)
-def _u16(data: cython.uchar[::1], at: cython.Py_ssize_t, big: cython.bint) -> cython.longlong:
-    """Return 16 bits in the machine's order."""
-    a: cython.longlong = int(data[at])
-    b: cython.longlong = int(data[at + 1])
-    return a << 8 | b if big else b << 8 | a
-
-
-@cython.cfunc
-@cython.inline
-@cython.exceptval(-1)
-def _u32(data: cython.uchar[::1], at: cython.Py_ssize_t, big: cython.bint) -> cython.longlong:
-    """Return 32 bits in the machine's order. Each half is wide before it is shifted."""
-    a: cython.longlong = _u16(data, at, big)
-    b: cython.longlong = _u16(data, at + 2, big)
-    return a << 16 | b if big else b << 16 | a
 
 
 @cython.cfunc
@@ -105,8 +82,8 @@ class BlockWalk:
         """
         if start + _HEAD > end:
             return count
-        left: cython.longlong = _u32(data, start + _PACKETS, self.big)
-        at: cython.Py_ssize_t = start + _u32(data, start + _FIRST, self.big)
+        left: cython.longlong = u32(data, start + _PACKETS, self.big)
+        at: cython.Py_ssize_t = start + u32(data, start + _FIRST, self.big)
         capacity: cython.Py_ssize_t = len(rows)
         step: cython.longlong
         while left > 0 and count < capacity and at + _ADDRESS_END <= end:
@@ -116,7 +93,7 @@ class BlockWalk:
             rows[count].packet = packets
             count += 1
             left -= 1
-            step = _u32(data, at, self.big)
+            step = u32(data, at, self.big)
             if step < _ADDRESS_END:
                 return count  # the last one says 0
             at += step
@@ -134,10 +111,10 @@ class BlockWalk:
         row: cython.Py_ssize_t,
     ) -> cython.int:
         """Fill a row from the packet whose tpacket3_hdr is at `at`; return 0 if it cannot be."""
-        captured: cython.longlong = _u32(data, at + 12, self.big)
-        original: cython.longlong = _u32(data, at + 16, self.big)
-        status: cython.longlong = _u32(data, at + 20, self.big)
-        offset: cython.longlong = _u16(data, at + 24, self.big)
+        captured: cython.longlong = u32(data, at + 12, self.big)
+        original: cython.longlong = u32(data, at + 16, self.big)
+        status: cython.longlong = u32(data, at + 20, self.big)
+        offset: cython.longlong = u16(data, at + 24, self.big)
         begin: cython.Py_ssize_t = at + offset
         if offset < _ADDRESS_END or begin + captured > end:
             return 0
@@ -148,14 +125,14 @@ class BlockWalk:
         tag: cython.int = -1
         added: cython.int = 0
         if status & _VLAN_VALID:
-            tag = cython.cast(cython.int, _u32(data, at + 32, self.big) & 0xFFFF)
+            tag = cython.cast(cython.int, u32(data, at + 32, self.big) & 0xFFFF)
         if self.cooked:
             # In front of the packet lies its sockaddr_ll, whose copy is written over: so
             # it is read before.
             added = self._cook(data, at, begin, tag, status)
         elif tag >= 0 and captured >= _MAC_BYTES:
             added = self._retag(data, at, begin, tag, status)
-        rows[row].time = _u32(data, at + 4, self.big) * 1_000_000_000 + _u32(data, at + 8, self.big)
+        rows[row].time = u32(data, at + 4, self.big) * 1_000_000_000 + u32(data, at + 8, self.big)
         rows[row].start = begin - added
         rows[row].captured = captured + added
         rows[row].original = original + added
@@ -168,7 +145,7 @@ class BlockWalk:
         self, data: cython.uchar[::1], at: cython.Py_ssize_t, status: cython.longlong
     ) -> cython.longlong:
         """Return the EtherType of the stripped tag; 802.1Q where the kernel does not say."""
-        return _u16(data, at + 36, self.big) if status & _TPID_VALID else 0x8100
+        return u16(data, at + 36, self.big) if status & _TPID_VALID else 0x8100
 
     @cython.cfunc
     @cython.exceptval(-1)
@@ -206,8 +183,8 @@ class BlockWalk:
         address: cython.Py_ssize_t = at + _HEAD
         # sll_protocol is in network order already.
         protocol: cython.longlong = int(data[address + 2]) << 8 | int(data[address + 3])
-        index: cython.longlong = _u32(data, address + 4, self.big)
-        hardware: cython.longlong = _u16(data, address + 8, self.big)
+        index: cython.longlong = u32(data, address + 4, self.big)
+        hardware: cython.longlong = u16(data, address + 8, self.big)
         added: cython.int = _COOKED_BYTES
         if tag >= 0:
             added += _TAG_BYTES

@@ -1,29 +1,5 @@
 from analyzer.http._row_accounts cimport Account, Link, Reading
-
-# The C struct of the rows in tcp.bytestream, field by field. Cython compares it with the
-# arrays' dtype at each call.
-
-ctypedef struct Chunk:
-    long long packet
-    long long time
-    long long ready
-    long long offset
-    long long acked
-    long long start
-    int direction
-    int length
-    int payload
-    int into
-    int header_bytes
-    int wire
-    unsigned char kind
-    unsigned char flags
-    int span
-    long long done_packet
-    long long done_time
-    int tls
-    int link
-    int ip
+from analyzer.tcp.bytestream cimport Chunk
 
 
 cdef class RowPath:

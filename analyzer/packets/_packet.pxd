@@ -1,38 +1,5 @@
-# The C structs of RECORD and SEGMENT, field by field: Cython compares them with the
-# arrays' dtypes at each call.
-
-ctypedef struct Record:
-    long long packet
-    long long time
-    long long start
-    int captured
-    int original
-    int link_type
-
-ctypedef struct Segment:
-    long long packet
-    long long time
-    unsigned long long source_high
-    unsigned long long source_low
-    unsigned long long destination_high
-    unsigned long long destination_low
-    unsigned long long identity
-    long long start
-    int captured
-    int length
-    int link_bytes
-    int ip_bytes
-    int tcp_bytes
-    unsigned int seq
-    unsigned int ack
-    unsigned short source_port
-    unsigned short destination_port
-    unsigned short flags
-    unsigned short window
-    unsigned short mss
-    signed char window_scale
-    unsigned char version
-    unsigned char strong_identity
+from analyzer.capture.records cimport Record
+from analyzer.packets.segments cimport Segment
 
 
 cdef class PacketState:

@@ -406,21 +406,7 @@ class Cells:
             at = self._put(at, _QUOTE)
         if protected:
             at = self._put(at, _APOSTROPHE)
-        place = start
-        while place < end:
-            byte = text[place]
-            if protected and _is_control(text, place, end):
-                if byte == 0xC2:
-                    place += 1
-                at = self._escape(at, 120, text[place])
-            else:
-                if byte == 34:
-                    at = self._put(at, _QUOTE)
-                elif byte == 92 and protected:
-                    at = self._put(at, _BACKSLASH)
-                self.out[at] = byte
-                at += 1
-            place += 1
+        at = self._escaped(at, text, start, end, protected, 120, _QUOTE)
         if quoted:
             at = self._put(at, _QUOTE)
         return at
@@ -434,22 +420,51 @@ class Cells:
         end: cython.Py_ssize_t,
     ) -> cython.Py_ssize_t:
         """Write a JSON string (RFC 8259 7), all control characters escaped."""
+        at = self._put(at, _QUOTE)
+        at = self._escaped(at, text, start, end, True, 117, _BACKSLASH)
+        return self._put(at, _QUOTE)
+
+    @cython.cfunc
+    @cython.inline
+    def _escaped(
+        self,
+        at: cython.Py_ssize_t,
+        text: cython.uchar[::1],
+        start: cython.Py_ssize_t,
+        end: cython.Py_ssize_t,
+        escapes: cython.bint,
+        letter: cython.uchar,
+        before_quote: cython.uchar,
+    ) -> cython.Py_ssize_t:
+        """Write text[start:end] as a dialect wants it.
+
+        Args:
+            at: where to write.
+            text: UTF-8.
+            start: first byte.
+            end: behind the last one.
+            escapes: control characters are escaped, and backslashes doubled.
+            letter: of the escape of a control character.
+            before_quote: byte that goes before a quote: another quote (RFC 4180 2) or a
+                backslash (RFC 8259 7).
+        """
         place: cython.Py_ssize_t = start
         byte: cython.int
-        at = self._put(at, _QUOTE)
         while place < end:
             byte = text[place]
-            if _is_control(text, place, end):
+            if escapes and _is_control(text, place, end):
                 if byte == 0xC2:
                     place += 1
-                at = self._escape(at, 117, text[place])
+                at = self._escape(at, letter, text[place])
             else:
-                if byte == 34 or byte == 92:
+                if byte == 34:
+                    at = self._put(at, before_quote)
+                elif byte == 92 and escapes:
                     at = self._put(at, _BACKSLASH)
                 self.out[at] = byte
                 at += 1
             place += 1
-        return self._put(at, _QUOTE)
+        return at
 
     @cython.cfunc
     def _escape(

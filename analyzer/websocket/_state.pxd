@@ -1,27 +1,7 @@
-# The C structs of the rows in websocket.frames and tcp.bytestream, field by field.
-# Cython compares them with the arrays' dtypes at each call.
+from analyzer.tcp.bytestream cimport Chunk
 
-ctypedef struct Chunk:
-    long long packet
-    long long time
-    long long ready
-    long long offset
-    long long acked
-    long long start
-    int direction
-    int length
-    int payload
-    int into
-    int header_bytes
-    int wire
-    unsigned char kind
-    unsigned char flags
-    int span
-    long long done_packet
-    long long done_time
-    int tls
-    int link
-    int ip
+# The C structs of the rows in websocket.frames, field by field. Cython compares them with the
+# arrays' dtypes at each call.
 
 ctypedef struct Walk:
     long long connection
