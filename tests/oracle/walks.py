@@ -20,8 +20,8 @@ class NoSeeker:
         return True
 
 
-def opened(slots=1, preview=16, pending=1024, **fields):
-    walk = FrameWalk(preview, pending, NoSeeker())
+def opened(slots=1, preview=16, pending=1024, seeker=None, **fields):
+    walk = FrameWalk(preview, pending, seeker or NoSeeker())
     walk.reserve(slots)
     rows = walk.rows("walks")
     for slot in range(slots):
