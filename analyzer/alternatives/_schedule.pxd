@@ -7,6 +7,7 @@ ctypedef struct Lane:
     long long payload_bytes
     long long full_segments
     double delay
+    double expected
     long long prompt
     long long timeouts
     long long last_answer
@@ -16,13 +17,18 @@ ctypedef struct Lane:
 ctypedef struct Conversation:
     long long origin
     long long last_server
+    long long last_push
     long long last_packet
     long long gap
     long long hold
+    long long followed
+    long long unasked
     long long client_header_bytes
     long long server_header_bytes
     int mss
     int size_class
+    int asked
+    int by_ids
 
 cdef class Schedule:
     cdef public object _arrays
@@ -35,7 +41,9 @@ cdef class Schedule:
     cdef Py_ssize_t _count
     cdef int _answer(self, Py_ssize_t c, Py_ssize_t lane, long long payload, long long messages)
     cdef int _delay(self, Py_ssize_t lane, long long wait, long long most)
+    cdef int _push(self, Py_ssize_t c, long long time, long long size, bint joined)
+    cdef int _follow(self, Py_ssize_t c, long long size)
     cdef int _client(self, Py_ssize_t c, long long size)
     cdef int _write(self, Py_ssize_t c, long long size, long long first, long long last)
-    cdef int _short_poll(self, Py_ssize_t c, Py_ssize_t lane, long long interval, long long time, long long size)
+    cdef int _short_poll(self, Py_ssize_t c, Py_ssize_t lane, long long interval, int phase, long long time, long long before, long long size)
     cdef int _long_poll(self, Py_ssize_t c, long long time, long long size, bint joined)

@@ -25,6 +25,9 @@ _POSTS = cython.declare(cython.int, layout.POSTS)
 _PUSHES = cython.declare(cython.int, layout.PUSHES)
 _WRITES = cython.declare(cython.int, layout.WRITES)
 _LONG_POLL = cython.declare(cython.int, layout.LONG_POLL)
+_REPLIES = cython.declare(cython.int, layout.REPLIES)
+_FOLLOWERS = cython.declare(cython.int, layout.FOLLOWERS)
+_PHASES = cython.declare(cython.int, layout.PHASES)
 _SHORT_POLL = cython.declare(cython.int, layout.SHORT_POLL)
 _SIZE_CLASSES = cython.declare(cython.int, layout.SIZE_CLASSES)
 _DELAY_CLASSES = cython.declare(cython.int, layout.DELAY_CLASSES)
@@ -36,12 +39,12 @@ class Schedule:
     """The lanes of all connections, by a small number of each (such as its slot).
 
     Args:
-        intervals: ns between polls, one for each short-poll lane.
+        intervals: ns between polls; each has PHASES lanes.
     """
 
     def __init__(self, intervals: Any) -> None:
         self.intervals = np.ascontiguousarray(intervals, np.int64)
-        self.width = _SHORT_POLL + len(intervals)
+        self.width = _SHORT_POLL + _PHASES * len(intervals)
         self._arrays = {}
         self._count = 0
         self._grow(16)
@@ -112,6 +115,7 @@ class Schedule:
         sizes: cython.longlong[::1],
         firsts: cython.longlong[::1],
         lasts: cython.longlong[::1],
+        replies: cython.uchar[::1],
     ) -> None:
         """Take messages; those of one direction in order of time.
 
@@ -122,14 +126,12 @@ class Schedule:
             sizes: payload bytes as the application sees them.
             firsts: packet with its first byte.
             lasts: packet with its last byte.
+            replies: 1 where the server answers a message of the client, known by its id.
         """
         i: cython.Py_ssize_t
-        k: cython.Py_ssize_t
         c: cython.Py_ssize_t
-        base: cython.Py_ssize_t
         time: cython.longlong
         size: cython.longlong
-        joined: cython.bint
         for i in range(len(numbers)):
             c = numbers[i]
             if c < 0 or c >= self._count:
@@ -145,12 +147,13 @@ class Schedule:
             self.conversations[c].last_server = time
             header: cython.int = 2 if size < 126 else 4 if size < 65536 else 10
             self.conversations[c].server_header_bytes += header
-            base = c * self.width
-            joined = self._write(c, size, firsts[i], lasts[i])
-            self._answer(c, base + _PUSHES, size, 1)
-            self._long_poll(c, time, size, joined)
-            for k in range(self.width - _SHORT_POLL):
-                self._short_poll(c, base + _SHORT_POLL + k, self.intervals[k], time, size)
+            if replies[i]:
+                # It would ride in the response to the request that asked for it.
+                self.conversations[c].by_ids = 1
+                self.conversations[c].asked = 0
+                self._answer(c, c * self.width + _REPLIES, size, 1)
+            else:
+                self._push(c, time, size, self._write(c, size, firsts[i], lasts[i]))
 
     def finish(self, numbers: cython.longlong[::1]) -> None:
         """Close the answers of connections that are being filled."""
@@ -202,9 +205,49 @@ class Schedule:
     @cython.cfunc
     def _client(self, c: cython.Py_ssize_t, size: cython.longlong) -> cython.int:
         """Put a message of the client into a request of its own."""
+        self.conversations[c].asked = 1
         header: cython.int = 6 if size < 126 else 8 if size < 65536 else 14
         self.conversations[c].client_header_bytes += header
         self._answer(c, c * self.width + _POSTS, size, 1)
+        return 0
+
+    @cython.cfunc
+    def _push(
+        self,
+        c: cython.Py_ssize_t,
+        time: cython.longlong,
+        size: cython.longlong,
+        joined: cython.bint,
+    ) -> cython.int:
+        """Deliver a message of the server in each way."""
+        k: cython.Py_ssize_t
+        base: cython.Py_ssize_t = c * self.width
+        before: cython.longlong = self.conversations[c].last_push
+        self.conversations[c].last_push = time
+        self._follow(c, size)
+        self._answer(c, base + _PUSHES, size, 1)
+        self._long_poll(c, time, size, joined)
+        for k in range(len(self.intervals) * _PHASES):
+            self._short_poll(
+                c,
+                base + _SHORT_POLL + k,
+                self.intervals[k // _PHASES],
+                k % _PHASES,
+                time,
+                before,
+                size,
+            )
+        return 0
+
+    @cython.cfunc
+    def _follow(self, c: cython.Py_ssize_t, size: cython.longlong) -> cython.int:
+        """Note whether a message of the server may answer the client's latest one."""
+        if self.conversations[c].asked:
+            self.conversations[c].asked = 0
+            self.conversations[c].followed += 1
+            self._answer(c, c * self.width + _FOLLOWERS, size, 1)
+        else:
+            self.conversations[c].unasked += 1
         return 0
 
     @cython.cfunc
@@ -234,21 +277,32 @@ class Schedule:
         c: cython.Py_ssize_t,
         lane: cython.Py_ssize_t,
         interval: cython.longlong,
+        phase: cython.int,
         time: cython.longlong,
+        before: cython.longlong,
         size: cython.longlong,
     ) -> cython.int:
-        """Put a message into the answer of the next poll that reaches the server."""
+        """Put a message into the answer of the next poll that reaches the server.
+
+        Polls of a phase reach it at first, first + interval and so on. Over all phases, two
+        messages that lie d apart are in different answers with the probability d / interval.
+        """
         # Who polls waits for an answer before the next poll: a round trip at least.
         if interval < self.conversations[c].gap:
             interval = self.conversations[c].gap
-        tick: cython.longlong = (time + interval - 1) // interval
+        first: cython.longlong = interval // (2 * _PHASES) * (2 * phase + 1)
+        tick: cython.longlong = (time - first + interval - 1) // interval
+        apart: cython.longlong = time - before
+        if self.lanes[lane].messages + self.lanes[lane].open_messages == 0 or apart > interval:
+            apart = interval
+        self.lanes[lane].expected += cython.cast(cython.double, apart) / interval
         if self.lanes[lane].open_messages and tick != self.lanes[lane].last_answer:
             self._answer(c, lane, self.lanes[lane].open_bytes, self.lanes[lane].open_messages)
             self.lanes[lane].open_bytes = self.lanes[lane].open_messages = 0
         self.lanes[lane].last_answer = tick
         self.lanes[lane].open_bytes += size
         self.lanes[lane].open_messages += 1
-        self._delay(lane, tick * interval - time, interval)
+        self._delay(lane, first + tick * interval - time, interval)
         return 0
 
     @cython.cfunc

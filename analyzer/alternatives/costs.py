@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.alternatives import lanes as layout
+from analyzer.alternatives.conversations import Conversations, Ints
 from analyzer.alternatives.heads import Envelope, Heads, Pair
-from analyzer.alternatives.packets import Floats, Traffic, answer_segments
-
-Ints = npt.NDArray[np.int64]
+from analyzer.alternatives.lanes import Answers, Floats
+from analyzer.alternatives.packets import Traffic, answer_segments
+from analyzer.alternatives.phases import Phases, phases_of
 
 _DATA_FRAME: Final = 9.0
 """RFC 9113 4.1: the header of a DATA frame."""
@@ -32,64 +33,6 @@ _CLOSE_SERVER: Final = 4.0
 """Close frames with a code, masked and not (RFC 6455 5.5.1)."""
 _HELD: Final = 0.5
 """From this share of held requests on the server is taken to acknowledge each at once."""
-
-
-@dataclass(slots=True)
-class Conversations:
-    """What is known of some connections; arrays have one element for each.
-
-    Attributes:
-        duration: ns from the opening to the end.
-        gap: ns between an answer and the next request, at the server.
-        hold: ns for which a long poll is held.
-        lanes: LANE rows, shape (connections, lanes).
-        sizes: shape (connections, lanes, SIZE_CLASSES).
-        delays: shape (connections, lanes, DELAY_CLASSES).
-        client_header_bytes, server_header_bytes: of WebSocket frames.
-        wire: WIRE rows.
-        heads: of each connection.
-        keep_alive: one TCP connection for many requests, else one for each.
-    """
-
-    duration: Ints
-    gap: Ints
-    hold: Ints
-    lanes: npt.NDArray[Any]
-    sizes: npt.NDArray[np.int32]
-    delays: npt.NDArray[np.int32]
-    client_header_bytes: Floats
-    server_header_bytes: Floats
-    wire: npt.NDArray[Any]
-    heads: Sequence[Heads]
-    keep_alive: bool = True
-    _different: list[Heads] = field(default_factory=list)
-    _which: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
-
-    def __post_init__(self) -> None:
-        # Connections of one client mostly share their heads.
-        places: dict[int, int] = {}
-        which = []
-        for heads in self.heads:
-            place = places.get(id(heads))
-            if place is None:
-                place = places[id(heads)] = len(self._different)
-                self._different.append(heads)
-            which.append(place)
-        self._which = np.array(which, np.int64)
-
-    def of_heads(self, get: Callable[[Heads], float]) -> Floats:
-        """Return one number of each connection's heads."""
-        return np.array([get(heads) for heads in self._different], np.float64)[self._which]
-
-    def lane(self, number: int) -> npt.NDArray[Any]:
-        """Return a lane's rows."""
-        rows: npt.NDArray[Any] = self.lanes[:, number]
-        return rows
-
-    @property
-    def seconds(self) -> Floats:
-        """The duration in seconds."""
-        return self.duration / 1e9
 
 
 @dataclass(slots=True)
@@ -110,6 +53,8 @@ class Cost:
         delay: ns, summed over all messages of the server.
         delays: how many waited, by class; None where none does.
         delay_range: ns, of all classes together.
+        phases: what depends on when a client polls within the interval; None of other
+            transports.
     """
 
     transport: str
@@ -122,8 +67,9 @@ class Cost:
     observed: npt.NDArray[np.bool_]
     has_delay: bool = True
     delay: Floats = field(default_factory=lambda: np.zeros(0))
-    delays: npt.NDArray[np.int32] | None = None
+    delays: npt.NDArray[Any] | None = None
     delay_range: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    phases: Phases | None = None
 
 
 SUMS: Final = ("requests", "packets", "header_bytes", "application_bytes", "wire_bytes")
@@ -183,8 +129,8 @@ class _Account:
     def posts(self) -> None:
         """Add a request for each message of the client."""
         known = self.known
-        lane = known.lane(layout.POSTS)
-        count = lane["answers"].astype(np.float64)
+        posts = known.answers(layout.POSTS)
+        count = posts.answers
         request, first = self.head("post", "request")
         answer, answer_first = self.head("post", "answer")
         body = known.of_heads(lambda heads: heads.post_body)
@@ -192,15 +138,26 @@ class _Account:
         answer = answer + body + self.framed(body)
         any_posts = count > 0
         self.requests += count
-        self.payload += lane["payload_bytes"]
+        self.payload += posts.payload_bytes
         traffic = self.traffic
         size = request + known.wire["record"]
-        packets = answer_segments(lane, known.sizes[:, layout.POSTS], size, known.wire)
-        traffic.client_bytes += count * size + lane["payload_bytes"] + any_posts * first
+        packets = answer_segments(posts, size, known.wire)
+        traffic.client_bytes += count * size + posts.payload_bytes + any_posts * first
         traffic.client_packets += packets
         traffic.server_acks += (packets - count) * known.wire["bulk_acks"]
-        traffic.answer(count, answer)
+        replies = known.answers(layout.REPLIES)
+        self._replies(replies)
+        traffic.answer(np.maximum(count - replies.answers, 0), answer)
         traffic.server_bytes += any_posts * answer_first
+
+    def _replies(self, replies: Answers) -> None:
+        """Add the responses that bring a reply: 200 with a body, where others are 204."""
+        known, traffic = self.known, self.traffic
+        head, _ = self.head("poll", "answer")
+        beside = head + self.framed(np.ones(len(known.heads)))
+        packets = answer_segments(replies, beside + known.wire["record"], known.wire)
+        traffic.answer(replies.answers, beside + replies.mean_payload, packets)
+        self.payload += replies.payload_bytes
 
     def cost(self, transport: str, interval: int, connections: Floats, **more: Any) -> Cost:
         """Close the account: TCP connections, totals, steady rates."""
@@ -275,8 +232,8 @@ def request(known: Conversations) -> Cost:
     """One request for each message: a POST for the client's, a GET for the server's."""
     account = _Account(known)
     account.posts()
-    lane = known.lane(layout.PUSHES)
-    _answers(account, _SHORT, layout.PUSHES, lane["answers"], _nothing(known))
+    pushes = known.answers(layout.PUSHES)
+    _answers(account, _SHORT, pushes, pushes.answers, _nothing(known))
     single = _exchange_wire(account, _SHORT, _mean_payload(known), 0.0)
     return account.cost(
         "request",
@@ -290,13 +247,11 @@ def request(known: Conversations) -> Cost:
 
 
 def _answers(
-    account: _Account, asked: _Asked, number: int, count: Floats, held: Floats | float
+    account: _Account, asked: _Asked, brought: Answers, count: Floats, held: Floats | float
 ) -> None:
-    """Add `count` requests, of which the lane `number` has those that brought messages."""
+    """Add `count` requests, of which some brought messages."""
     known = account.known
-    lane = known.lane(number)
-    full = lane["answers"].astype(np.float64)
-    messages = lane["messages"] / np.maximum(full, 1)
+    full, messages = brought.answers, brought.mean_messages
     request, request_first = account.head(asked.pair, "request")
     answer, answer_first = account.head(asked.pair, "answer")
     opening = known.of_heads(lambda heads: asked.body(heads).opening)
@@ -306,28 +261,28 @@ def _answers(
     traffic.ask(count, request, acked=held)
     beside = answer + opening + each * messages + account.framed(np.ones(len(full)))
     record = known.wire["record"]
-    packets = answer_segments(lane, known.sizes[:, number], beside + record, known.wire)
-    size = beside + lane["payload_bytes"] / np.maximum(full, 1)
-    traffic.answer(full, size, packets)
+    packets = answer_segments(brought, beside + record, known.wire)
+    traffic.answer(full, beside + brought.mean_payload, packets)
     traffic.answer(count - full, answer + empty + account.framed(empty))
     asked_any = count > 0
     traffic.client_bytes += asked_any * request_first
     traffic.server_bytes += asked_any * answer_first
     account.requests += count
-    account.payload += lane["payload_bytes"]
+    account.payload += brought.payload_bytes
 
 
 def short_poll(known: Conversations, place: int, interval: int, *, http2: bool = False) -> Cost:
     """A request each `interval` ns, whether there is a message or not."""
     account = _Account(known, http2=http2)
     account.posts()
-    number = layout.SHORT_POLL + place
-    lane = known.lane(number)
+    brought = layout.polled(known.lanes, known.sizes, place)
     paced = np.maximum(known.gap, interval)
-    ticks = known.duration // paced
-    last = np.where(lane["answers"] > 0, lane["last_answer"], 0)
-    polls = np.maximum(ticks, last).astype(np.float64) + 1
-    _answers(account, _SHORT, number, polls, 0.0)
+    # Over all phases: duration / interval polls, and one more as often as no poll comes between
+    # the last message and the end.
+    last = known.duration - known.shared["last_push"]
+    more = np.where(brought.messages > 0, np.clip(1 - last / paced, 0, None), 0.0)
+    polls = np.maximum(known.duration / paced + more, brought.answers)
+    _answers(account, _SHORT, brought, polls, 0.0)
     each = known.of_heads(lambda heads: heads.body.each)
     full = known.wire["server_header"] + known.wire["client_ack"] * known.wire["bulk_acks"]
     payload = _mean_payload(known) + each
@@ -335,13 +290,15 @@ def short_poll(known: Conversations, place: int, interval: int, *, http2: bool =
         "short-poll-h2" if http2 else "short-poll",
         interval,
         np.ones(len(known.heads)),
-        empty_polls=polls - lane["answers"],
+        empty_polls=polls - brought.answers,
         # A further message makes the next answer longer, no more.
         per_message=payload * (1 + full / known.wire["mss"]),
         observed=_observed(known, "poll"),
-        delay=lane["delay"],
-        delays=known.delays[:, number],
+        # Each message waits for any part of the interval alike.
+        delay=brought.messages * paced / 2,
+        delays=np.repeat(brought.messages[:, None], layout.DELAY_CLASSES, 1) / layout.DELAY_CLASSES,
         delay_range=paced,
+        phases=phases_of(known, place, paced),
     )
     # Polls come at their interval, however short the capture.
     share = 1e9 / paced / np.maximum(polls, 1)
@@ -358,7 +315,8 @@ def long_poll(known: Conversations, *, http2: bool = False) -> Cost:
     account.posts()
     number = layout.LONG_POLL
     lane = known.lane(number)
-    full = lane["answers"].astype(np.float64)
+    brought = known.answers(number)
+    full = brought.answers
     # What is left behind the last answer: held in vain, and one that is never answered.
     # The first request arrives at 0, a later one the gap after the answer before.
     asked = np.where(full > 0, lane["last_answer"], -known.gap)
@@ -367,7 +325,7 @@ def long_poll(known: Conversations, *, http2: bool = False) -> Cost:
     answered = full + timeouts
     is_held = np.where(lane["prompt"] < _HELD * full, answered, answered - lane["prompt"])
     held = is_held / np.maximum(answered, 1)
-    _answers(account, _LONG, number, answered, held)
+    _answers(account, _LONG, brought, answered, held)
     one = np.ones(len(known.heads))
     size, first = account.head("long_poll", "request")
     account.traffic.ask(one, size + (answered == 0) * first, acked=1.0)
@@ -406,13 +364,13 @@ _EVENT_LINES: Final = 8.0
 
 
 def _pushed(
-    known: Conversations, transport: str, beside: Callable[[Heads], float], *, http2: bool
+    known: Conversations, transport: str, framing: Callable[[Heads], float], *, http2: bool
 ) -> Cost:
     account = _Account(known, http2=http2)
     account.posts()
-    lane = known.lane(layout.WRITES)
-    writes = lane["answers"].astype(np.float64)
-    each = known.of_heads(beside)
+    written = known.answers(layout.WRITES)
+    writes = written.answers
+    each = known.of_heads(framing)
     request, request_first = account.head(transport, "request")
     answer, answer_first = account.head(transport, "answer")
     one = np.ones(len(known.heads))
@@ -420,14 +378,10 @@ def _pushed(
     traffic.ask(one, request + request_first)
     traffic.answer(one, answer + answer_first)
     account.requests += 1
-    messages = lane["messages"] / np.maximum(writes, 1)
-    record = known.wire["record"]
-    packets = answer_segments(
-        lane, known.sizes[:, layout.WRITES], each * messages + record, known.wire
-    )
-    size = each * messages + lane["payload_bytes"] / np.maximum(writes, 1)
-    traffic.answer(writes, size, packets, known.wire["push_acks"])
-    account.payload += lane["payload_bytes"]
+    beside = each * written.mean_messages
+    packets = answer_segments(written, beside + known.wire["record"], known.wire)
+    traffic.answer(writes, beside + written.mean_payload, packets, known.wire["push_acks"])
+    account.payload += written.payload_bytes
     single = Traffic(known.wire)
     single.answer(one, each + _mean_payload(known), None, known.wire["push_acks"])
     posts = known.lane(layout.POSTS)["answers"] > 0
@@ -454,20 +408,22 @@ def websocket(known: Conversations, answered: Floats) -> Cost:
     account = _Account(known)
     one = np.ones(len(known.heads))
     traffic = account.traffic
-    client, server = known.lane(layout.POSTS), known.lane(layout.WRITES)
-    sent, writes = client["answers"].astype(np.float64), server["answers"].astype(np.float64)
-    per_client = known.client_header_bytes / np.maximum(sent, 1)
-    per_write = known.server_header_bytes / np.maximum(writes, 1)
+    client, server = known.answers(layout.POSTS), known.answers(layout.WRITES)
+    sent, writes = client.answers, server.answers
+    per_client = known.shared["client_header_bytes"] / np.maximum(sent, 1)
+    per_write = known.shared["server_header_bytes"] / np.maximum(writes, 1)
     record = known.wire["record"]
-    packets = answer_segments(client, known.sizes[:, layout.POSTS], per_client + record, known.wire)
-    traffic.client_bytes += client["payload_bytes"] + known.client_header_bytes + sent * record
+    packets = answer_segments(client, per_client + record, known.wire)
+    traffic.client_bytes += (
+        client.payload_bytes + known.shared["client_header_bytes"] + sent * record
+    )
     traffic.client_packets += packets
     traffic.server_acks += np.maximum(0, sent - answered)
     traffic.server_acks += (packets - sent) * known.wire["bulk_acks"]
-    pushed = answer_segments(server, known.sizes[:, layout.WRITES], per_write + record, known.wire)
-    size = per_write + server["payload_bytes"] / np.maximum(writes, 1)
+    pushed = answer_segments(server, per_write + record, known.wire)
+    size = per_write + server.mean_payload
     traffic.answer(writes, size, pushed, known.wire["push_acks"])
-    account.payload += client["payload_bytes"] + server["payload_bytes"]
+    account.payload += client.payload_bytes + server.payload_bytes
     single = Traffic(known.wire)
     single.answer(one, per_write + _mean_payload(known), None, known.wire["push_acks"])
     cost = account.cost(

@@ -59,8 +59,7 @@ class Ended:
         hosts: that were asked for; None where not known.
         heads: by what each sent itself.
         duration: int64, ns.
-        gap, hold: int64, ns, of long polls.
-        client_header_bytes, server_header_bytes: int64, of WebSocket frames.
+        shared: CONVERSATION rows.
         lanes, sizes, delays: of the schedule, shape (count, lanes, ...).
         wire: WIRE rows.
         measured: MEASURED rows.
@@ -76,10 +75,7 @@ class Ended:
     hosts: list[str | None]
     heads: list[Heads]
     duration: Ints
-    gap: Ints
-    hold: Ints
-    client_header_bytes: Ints
-    server_header_bytes: Ints
+    shared: Rows
     lanes: Rows
     sizes: npt.NDArray[np.int32]
     delays: npt.NDArray[np.int32]

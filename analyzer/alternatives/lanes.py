@@ -8,17 +8,27 @@ layout that the kernel `_schedule` reads and writes. Used by the kernel's owner,
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final, NamedTuple
 
-from analyzer.columns import row_dtype
+import numpy as np
+import numpy.typing as npt
 
-# The lanes of a connection, in order; one for each polling interval stands behind them.
+from analyzer.columns import Rows, row_dtype
+
+Floats = npt.NDArray[np.float64]
+
+# The lanes of a connection, in order; PHASES for each polling interval stand behind them.
 POSTS: Final = 0  # each message of the client, in a request of its own
 PUSHES: Final = 1  # each message of the server, by itself
 WRITES: Final = 2  # messages of the server that left in one packet, together
 LONG_POLL: Final = 3
-SHORT_POLL: Final = 4
-"""The first of the intervals."""
+REPLIES: Final = 4  # messages of the server that answer one of the client, by its id
+FOLLOWERS: Final = 5  # the first message of the server behind one of the client
+SHORT_POLL: Final = 6
+"""The first lane of the first interval."""
+PHASES: Final = 4
+"""When a client polls within the interval is not in a WebSocket capture. Answers are put together
+for so many phases, evenly spread; sizes are the mean over them."""
 
 SIZE_CLASSES: Final = 16
 """An answer's size modulo the MSS, in so many classes: how many packets it takes with a head
@@ -33,6 +43,7 @@ LANE = row_dtype(
         ("payload_bytes", "<i8"),
         ("full_segments", "<i8"),  # of the MSS each, in the answers' payloads
         ("delay", "<f8"),  # ns, of all messages together: days of waits pass 2^63 in sum
+        ("expected", "<f8"),  # answers that carry messages, the mean over all phases
         ("prompt", "<i8"),  # answers that a request does not wait for
         ("timeouts", "<i8"),  # empty answers of long polls
         ("last_answer", "<i8"),  # ns since the origin; of short polls the number of the tick
@@ -46,13 +57,88 @@ CONVERSATION = row_dtype(
     [
         ("origin", "<i8"),  # ns: from when on messages can be delivered
         ("last_server", "<i8"),  # ns since the origin: the server's latest message
+        ("last_push", "<i8"),  # the same, of those that are no replies
         ("last_packet", "<i8"),  # that carried the end of the server's latest message
         ("gap", "<i8"),  # ns: between a long poll's answer and the next request's arrival
         ("hold", "<i8"),  # ns: how long a long poll is held
+        ("followed", "<i8"),  # client messages with a server message before the next of theirs
+        ("unasked", "<i8"),  # server messages without a client message since the one before
         ("client_header_bytes", "<i8"),  # of the frames of unfragmented messages
         ("server_header_bytes", "<i8"),
         ("mss", "<i4"),
         ("size_class", "<i4"),  # bytes in a size class
+        ("asked", "<i4"),  # 1: the latest message is the client's
+        ("by_ids", "<i4"),  # 1: replies are known by their ids
     ]
 )
 """What the lanes of one connection share."""
+
+
+class Answers(NamedTuple):
+    """The answers of a lane, or the mean of several; one element for each connection.
+
+    Attributes:
+        answers: that carry messages.
+        messages: in them.
+        payload_bytes: of these.
+        full_segments: of the MSS each, in the answers' payloads.
+        sizes: answers by size class, shape (connections, SIZE_CLASSES).
+    """
+
+    answers: Floats
+    messages: Floats
+    payload_bytes: Floats
+    full_segments: Floats
+    sizes: npt.NDArray[Any]
+
+    @property
+    def mean_messages(self) -> Floats:
+        """Messages in an answer."""
+        mean: Floats = self.messages / np.maximum(self.answers, 1)
+        return mean
+
+    @property
+    def mean_payload(self) -> Floats:
+        """Payload bytes of an answer."""
+        mean: Floats = self.payload_bytes / np.maximum(self.answers, 1)
+        return mean
+
+
+def answers_of(lanes: Rows, sizes: npt.NDArray[np.int32], number: int) -> Answers:
+    """Return what one lane of each connection counted.
+
+    Args:
+        lanes: LANE rows, shape (connections, lanes).
+        sizes: shape (connections, lanes, SIZE_CLASSES).
+        number: of the lane.
+    """
+    lane = lanes[:, number]
+    return Answers(
+        lane["answers"].astype(np.float64),
+        lane["messages"].astype(np.float64),
+        lane["payload_bytes"].astype(np.float64),
+        lane["full_segments"].astype(np.float64),
+        sizes[:, number],
+    )
+
+
+def polled(lanes: Rows, sizes: npt.NDArray[np.int32], place: int) -> Answers:
+    """Return the answers of short polling, the mean over the phases of a client.
+
+    Args:
+        lanes: LANE rows, shape (connections, lanes).
+        sizes: shape (connections, lanes, SIZE_CLASSES).
+        place: of the interval.
+    """
+    phases = slice(SHORT_POLL + PHASES * place, SHORT_POLL + PHASES * (place + 1))
+    tried = lanes[:, phases]
+    # Exact over all phases; the few that were tried only say how large answers are.
+    expected: Floats = tried["expected"][:, 0]
+    scale = expected / np.maximum(tried["answers"].mean(axis=1), 1)
+    return Answers(
+        expected,
+        tried["messages"].mean(axis=1),
+        tried["payload_bytes"].mean(axis=1),
+        tried["full_segments"].mean(axis=1),
+        sizes[:, phases].mean(axis=1) * scale[:, None],
+    )

@@ -13,10 +13,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.alternatives.lanes import SIZE_CLASSES
+from analyzer.alternatives.lanes import SIZE_CLASSES, Answers, Floats
 from analyzer.columns import row_dtype
-
-Floats = npt.NDArray[np.float64]
 
 ACK_DELAY_NS: Final = 40_000_000
 """How long an ACK waits for data to ride on: Linux waits 40 ms (TCP_DELACK_MIN); RFC 1122
@@ -54,27 +52,23 @@ def segments(size: Floats | float, wire: npt.NDArray[Any]) -> Floats:
     return count
 
 
-def answer_segments(
-    lanes: npt.NDArray[Any], sizes: npt.NDArray[np.int32], beside: Floats, wire: npt.NDArray[Any]
-) -> Floats:
-    """Return how many packets carry all answers of a lane.
+def answer_segments(answers: Answers, beside: Floats, wire: npt.NDArray[Any]) -> Floats:
+    """Return how many packets carry all answers.
 
     Args:
-        lanes: LANE rows, one for each connection.
-        sizes: their answers by size class, shape (connections, SIZE_CLASSES).
+        answers: of a lane.
         beside: what each answer has besides its messages' payload: head and envelope.
         wire: WIRE rows.
     """
     mss = wire["mss"]
     size_class = np.floor(mss / SIZE_CLASSES) + 1
-    answers = np.maximum(lanes["answers"], 1)
     # A class holds payload with one byte a message, which the envelope counts again.
-    shift = np.asarray(beside) - lanes["messages"] / answers
+    shift = np.asarray(beside) - answers.mean_messages
     places = (np.arange(SIZE_CLASSES)[:, None] + _POINTS).ravel()
     body = np.minimum(places[None, :] * size_class[:, None], (mss - 1)[:, None])
     each = np.maximum(1.0, np.ceil((body + shift[:, None]) / mss[:, None]))
     each = each.reshape(len(mss), SIZE_CLASSES, len(_POINTS)).mean(axis=2)
-    total: Floats = lanes["full_segments"] + (sizes * each).sum(axis=1)
+    total: Floats = answers.full_segments + (answers.sizes * each).sum(axis=1)
     return total
 
 

@@ -14,9 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.alternatives import lanes as layout
-from analyzer.alternatives.costs import SUMS, Conversations, Cost, Ints, all_costs, websocket
+from analyzer.alternatives.conversations import Conversations, Ints
+from analyzer.alternatives.costs import SUMS, Cost, all_costs, websocket
 from analyzer.alternatives.evidence import Ended
-from analyzer.alternatives.packets import Floats
+from analyzer.alternatives.lanes import Floats
+from analyzer.alternatives.phases import Phases, TotalSpread, spread
 from analyzer.columns import NULL
 from analyzer.options import Options
 from analyzer.tables.schema import (
@@ -54,8 +56,9 @@ class _Line:
     steady: dict[str, Floats]
     has_delay: bool
     delay: Floats
-    delays: npt.NDArray[np.int32] | None
+    delays: npt.NDArray[Any] | None
     delay_range: Floats
+    phases: Phases | None = None
 
 
 @dataclass(slots=True)
@@ -72,6 +75,7 @@ class _Sum:
     steady_count: int = 0
     messages: int = 0
     pushes: int = 0
+    server_messages: int = 0
     payload: int = 0
     duration: int = 0
     tcp_connections: float = 0.0
@@ -82,7 +86,9 @@ class _Sum:
     has_delay: bool = True
     has_p95: bool = True
     source: int = _MEASURED
-    bins: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(_MAX_BINS, np.int64))
+    bins: Floats = field(default_factory=lambda: np.zeros(_MAX_BINS))
+    requests_spread: TotalSpread | None = None
+    delay_spread: TotalSpread | None = None
 
 
 class RowMaker:
@@ -99,6 +105,8 @@ class RowMaker:
         known = _conversations(ended, keep_alive=self._options.keep_alive)
         answered = ended.answered if ended.kind else np.zeros(len(ended), np.int64)
         modelled = websocket(known, answered.astype(np.float64))
+        if scope == _CONNECTION:
+            known = known.with_replies()
         costs = [modelled, *all_costs(known, self._intervals)]
         lines = [_modelled_line(cost) for cost in costs]
         if scope == _CONNECTION:
@@ -110,10 +118,8 @@ class RowMaker:
         return [_table_rows(scope, ended, known, lines)]
 
     def _add(self, scope: int, lines: Sequence[_Line], known: Conversations) -> None:
-        posts, pushed = known.lane(layout.POSTS), known.lane(layout.PUSHES)
-        pushes = pushed["messages"]
-        messages = int(posts["messages"].sum() + pushes.sum())
-        payload = int(posts["payload_bytes"].sum() + pushed["payload_bytes"].sum())
+        pushes, answered = known.lane(layout.PUSHES)["messages"], known.server_messages
+        messages, payload = (int(counts.sum()) for counts in _delivered(known))
         timed = known.duration > 0
         for line in lines:
             # Real polls have an interval each, modelled ones the same.
@@ -128,6 +134,7 @@ class RowMaker:
             one.steady_count += int(np.count_nonzero(timed))
             one.messages += messages
             one.pushes += int(pushes.sum())
+            one.server_messages += int(answered.sum())
             one.payload += payload
             # Python's integers: clocks that jump give more than 2^63 ns in sum.
             one.duration += sum(known.duration.tolist())
@@ -142,6 +149,8 @@ class RowMaker:
             one.has_p95 &= line.delays is not None or not line.delay.any()
             one.delay += float(line.delay.sum())
             _add_delays(one.bins, line)
+            if line.phases is not None:
+                _add_phases(one, line.phases, answered)
 
     def totals(self) -> list[TableRows]:
         """Return the rows of the totals, and those of `scaling`."""
@@ -154,16 +163,31 @@ class RowMaker:
         return out
 
 
+def _delivered(known: Conversations) -> tuple[Ints, Ints]:
+    """Return messages and payload bytes of each connection, both ways."""
+    lanes = (known.lane(number) for number in (layout.POSTS, layout.PUSHES, layout.REPLIES))
+    counts = [(lane["messages"], lane["payload_bytes"]) for lane in lanes]
+    messages: Ints = sum((count for count, _ in counts), np.zeros(len(known.heads), np.int64))
+    payload: Ints = sum((size for _, size in counts), np.zeros(len(known.heads), np.int64))
+    return messages, payload
+
+
+def _add_phases(one: _Sum, phases: Phases, messages: Floats) -> None:
+    """Add how requests and delays spread over the phases of clients."""
+    if one.requests_spread is None or one.delay_spread is None:
+        one.requests_spread, one.delay_spread = TotalSpread(), TotalSpread()
+    one.requests_spread.add(spread(phases.requests))
+    # Of all messages together: a connection weighs as many as it has.
+    one.delay_spread.add(spread(phases.delay * messages[:, None]))
+
+
 def _conversations(ended: Ended, *, keep_alive: bool) -> Conversations:
     return Conversations(
         duration=ended.duration,
-        gap=ended.gap,
-        hold=ended.hold,
+        shared=ended.shared,
         lanes=ended.lanes,
         sizes=ended.sizes,
         delays=ended.delays,
-        client_header_bytes=ended.client_header_bytes.astype(np.float64),
-        server_header_bytes=ended.server_header_bytes.astype(np.float64),
         wire=ended.wire,
         heads=ended.heads,
         keep_alive=keep_alive,
@@ -190,6 +214,7 @@ def _modelled_line(cost: Cost) -> _Line:
         cost.delay if len(cost.delay) else zeros,
         cost.delays,
         cost.delay_range.astype(np.float64) if len(cost.delay_range) else zeros,
+        cost.phases,
     )
 
 
@@ -243,7 +268,9 @@ def _break_even(line: _Line, ours: _Line, pushes: Floats, seconds: Floats) -> Fl
     """Return messages of the server a second at which both cost the same; nan if nowhere."""
     here = line.sums["wire_bytes"] - pushes * line.per_message
     there = ours.sums["wire_bytes"] - pushes * ours.per_message
-    return _crossing(here - there, ours.per_message - line.per_message, seconds)
+    rate = _crossing(here - there, ours.per_message - line.per_message, seconds)
+    # Where the server only answers there is no rate of its own to speak of.
+    return np.where(pushes > 0, rate, np.nan)
 
 
 def _crossing(fixed: Floats, each: Floats, seconds: Floats) -> Floats:
@@ -283,18 +310,18 @@ def _class_width(line: _Line) -> Floats:
     return width
 
 
-def _add_delays(bins: npt.NDArray[np.int64], line: _Line) -> None:
+def _add_delays(bins: Floats, line: _Line) -> None:
     if line.delays is None:
         return
     middle = (np.arange(layout.DELAY_CLASSES)[None, :] + 0.5) * _class_width(line)[:, None]
     places = np.minimum((np.log2(middle + 1) * _BINS).astype(np.int64), _MAX_BINS - 1)
-    bins += np.bincount(places.ravel(), line.delays.ravel(), _MAX_BINS).astype(np.int64)
+    bins += np.bincount(places.ravel(), line.delays.ravel(), _MAX_BINS)
 
 
-def _bins_p95_ms(bins: npt.NDArray[np.int64], pushes: int) -> float:
+def _bins_p95_ms(bins: Floats, pushes: int) -> float:
     """Return the 95th percentile of a total, to a fiftieth; what did not wait is in no bin."""
     reached = np.cumsum(bins)
-    wanted = _P95 * pushes - (pushes - int(reached[-1]))
+    wanted = _P95 * pushes - (pushes - float(reached[-1]))
     if wanted <= 0:
         return 0.0
     place = int(np.searchsorted(reached, wanted))
@@ -313,8 +340,9 @@ def _table_rows(
 ) -> TableRows:
     """Return the lines as rows: connection after connection, transport after transport."""
     count = len(ended)
-    posts, pushed = known.lane(layout.POSTS), known.lane(layout.PUSHES)
-    pushes = pushed["messages"].astype(np.float64)
+    pushes = known.lane(layout.PUSHES)["messages"].astype(np.float64)
+    messages, payload = _delivered(known)
+    served = known.server_messages
     ours = lines[0]
     seconds = known.seconds
     span = np.where(seconds > 0, seconds, np.nan)
@@ -328,8 +356,9 @@ def _table_rows(
         for name in ("application", "wire"):
             whole = ours.sums[f"{name}_bytes"]
             columns[f"ratio_{name}"].append(_ratio(line.sums[f"{name}_bytes"], whole))
-        columns["added_latency_ms_mean"].append(_mean_ms(line, pushes))
-        columns["added_latency_ms_p95"].append(_p95_ms(line, pushes))
+        columns["added_latency_ms_mean"].append(_mean_ms(line, served))
+        columns["added_latency_ms_p95"].append(_p95_ms(line, served))
+        _append_phases(columns, line, served)
         empty = line.empty_polls
         columns["empty_polls"].append(
             np.full(count, NULL, np.int64) if empty is None else _rounded(empty)
@@ -343,8 +372,8 @@ def _table_rows(
     ids = {
         "connection": ended.connection,
         "session": ended.session,
-        "messages": posts["messages"] + pushed["messages"],
-        "payload_bytes": posts["payload_bytes"] + pushed["payload_bytes"],
+        "messages": messages,
+        "payload_bytes": payload,
         "duration_s": known.duration,
     }
     for name, values in ids.items():
@@ -355,6 +384,42 @@ def _table_rows(
         name: np.stack(parts).T.reshape(-1).copy() for name, parts in columns.items()
     }
     return TableRows(ALTERNATIVES, made, count * len(lines))
+
+
+def _append_phases(columns: dict[str, list[Any]], line: _Line, served: Floats) -> None:
+    """Append the columns of what depends on the client's phase; null of what does not."""
+    count = len(served)
+    if line.phases is None:
+        for name in ("requests_p5", "requests_p95"):
+            columns[name].append(np.full(count, NULL, np.int64))
+        for name in ("added_latency_ms_phase_p5", "added_latency_ms_phase_p95"):
+            columns[name].append(np.full(count, np.nan))
+        return
+    requests, delay = spread(line.phases.requests), spread(line.phases.delay)
+    columns["requests_p5"].append(_rounded(requests.p5))
+    columns["requests_p95"].append(_rounded(requests.p95))
+    for name, values in (("p5", delay.p5), ("p95", delay.p95)):
+        columns[f"added_latency_ms_phase_{name}"].append(np.where(served > 0, values / 1e6, np.nan))
+
+
+def _total_phases(line: _Sum) -> dict[str, Any]:
+    """Return the same of a total."""
+    nothing = float("nan")
+    requests: tuple[Any, Any] = (NULL, NULL)
+    delays = (nothing, nothing)
+    if line.requests_spread is not None and line.delay_spread is not None:
+        few, many = line.requests_spread.percentiles()
+        requests = min(round(few), _MOST), min(round(many), _MOST)
+        if line.server_messages:
+            ms = 1e6 * line.server_messages
+            p5, p95 = line.delay_spread.percentiles()
+            delays = p5 / ms, p95 / ms
+    return {
+        "requests_p5": requests[0],
+        "requests_p95": requests[1],
+        "added_latency_ms_phase_p5": delays[0],
+        "added_latency_ms_phase_p95": delays[1],
+    }
 
 
 def _total_rows(scope: int, totals: Mapping[tuple[str, int], _Sum]) -> TableRows:
@@ -368,10 +433,10 @@ def _total_row(scope: int, transport: str, interval: int, line: _Sum) -> dict[st
     each = (line.ours_weighted - line.weighted) / max(line.pushes, 1)
     comparable = transport != "websocket" and line.source != _MEASURED
     rate = fixed / each / seconds if comparable and each and seconds else 0.0
-    delayed = line.pushes > 0 and line.has_delay
+    delayed = line.server_messages > 0 and line.has_delay
     p95 = float("nan")
     if delayed and line.has_p95:
-        p95 = _bins_p95_ms(line.bins, line.pushes)
+        p95 = _bins_p95_ms(line.bins, line.server_messages)
     return {
         "connection": NULL,
         "transport": TRANSPORTS.index(transport),
@@ -380,7 +445,9 @@ def _total_row(scope: int, transport: str, interval: int, line: _Sum) -> dict[st
         **{name: min(round(line.sums[name]), _MOST) for name in SUMS},
         "ratio_application": _over(line, "application_bytes"),
         "ratio_wire": _over(line, "wire_bytes"),
-        "added_latency_ms_mean": line.delay / line.pushes / 1e6 if delayed else float("nan"),
+        "added_latency_ms_mean": line.delay / line.server_messages / 1e6
+        if delayed
+        else float("nan"),
         "added_latency_ms_p95": p95,
         "empty_polls": NULL if line.empty_polls is None else round(line.empty_polls),
         "scope": scope,
@@ -390,7 +457,8 @@ def _total_row(scope: int, transport: str, interval: int, line: _Sum) -> dict[st
         "payload_bytes": line.payload,
         "duration_s": min(line.duration, _MOST),
         "requests_per_s": line.sums["requests"] / seconds if seconds else float("nan"),
-        "break_even_per_s": rate if rate > 0 else float("nan"),
+        "break_even_per_s": rate if rate > 0 and line.pushes else float("nan"),
+        **_total_phases(line),
     }
 
 

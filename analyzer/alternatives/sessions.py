@@ -70,6 +70,8 @@ class _Session:
     segments: dict[int, int] = field(default_factory=dict)
     """Segments that carried them, by TCP connection."""
     pushes: list[tuple[int, int]] = field(default_factory=list)
+    arrivals: list[int] = field(default_factory=list)
+    """When each of these arrived: later than it came about, where it had to wait for a poll."""
     posts: list[tuple[int, int]] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
     begun: int = NULL
@@ -150,10 +152,11 @@ class Sessions:
         del session.starts[: -self._options.max_session_messages]
         room = max(0, self._options.max_session_messages - len(session.pushes))
         kept = exchange.deliveries[:room]
-        session.pushes += kept
         self._cut_messages += max(0, exchange.messages - len(kept))
         session.empty += not exchange.messages
-        _note_delay(session, exchange)
+        waited = _note_delay(session, exchange)
+        session.pushes += _spread(kept, *waited) if waited else kept
+        session.arrivals += [time for time, _ in kept]
 
     def _post(self, exchange: Exchange) -> None:
         session = self._by_client.get(exchange.client_key)
@@ -226,10 +229,7 @@ class Sessions:
             hosts=[session.first.host],
             heads=[self._heads.from_exchange(session.first)],
             duration=one + min(duration, LONGEST_NS * 2),
-            gap=shared["gap"],
-            hold=shared["hold"],
-            client_header_bytes=shared["client_header_bytes"],
-            server_header_bytes=shared["server_header_bytes"],
+            shared=shared,
             lanes=schedule.lanes_of("lanes", one),
             sizes=schedule.lanes_of("sizes", one),
             delays=schedule.lanes_of("delays", one),
@@ -316,21 +316,42 @@ def _count(session: _Session, exchange: Exchange, most_streams: int) -> None:
     session.ended = max(session.ended, exchange.request_last_time, exchange.response_last_time)
 
 
-def _note_delay(session: _Session, exchange: Exchange) -> None:
+def _note_delay(session: _Session, exchange: Exchange) -> tuple[int, int] | None:
     """Add what its messages waited: half of the time in which they may have come about.
 
     That is, for a poll, since the answer before; for a long poll that was answered at
     once, while no request was open. What ended a held request or came in a stream did not
     wait.
+
+    Returns:
+        Begin and end of that time in ns; None where nothing waited.
     """
     asked, answered = exchange.request_first_time, exchange.response_first_time
     before, session.last_answer = session.last_answer, max(session.last_answer, answered)
     if NULL in (asked, answered, before) or not exchange.messages:
-        return
+        return None
     if session.kind == "poll":
-        session.delay += exchange.messages * max(0, answered - before) // 2
+        until = answered
     elif session.kind == "long-poll" and answered - asked < ACK_DELAY_NS:
-        session.delay += exchange.messages * max(0, asked - before) // 2
+        until = asked
+    else:
+        return None
+    if until <= before:
+        return None
+    session.delay += exchange.messages * (until - before) // 2
+    return before, until
+
+
+def _spread(deliveries: list[tuple[int, int]], begin: int, end: int) -> list[tuple[int, int]]:
+    """Return the messages of one answer at times spread evenly over that in which they came.
+
+    When each came about is not in the capture. At the time of the answer, another poll at the same
+    interval would find each just in time, or just too late.
+    """
+    step = (end - begin) / len(deliveries) if deliveries else 0.0
+    return [
+        (begin + round((place + 0.5) * step), size) for place, (_, size) in enumerate(deliveries)
+    ]
 
 
 def _fill(schedule: Schedule, session: _Session) -> None:
@@ -354,6 +375,7 @@ def _fill(schedule: Schedule, session: _Session) -> None:
             np.array([size for _, size in messages], np.int64),
             packets,
             packets,
+            np.zeros(count, np.uint8),
         )
 
 
@@ -369,7 +391,7 @@ def _answered(session: _Session) -> int:
     """Return how many messages of the client the server's follow within the ACK delay."""
     if not session.posts or not session.pushes:
         return 0
-    pushed = np.sort(np.array([time for time, _ in session.pushes], np.int64))
+    pushed = np.sort(np.array(session.arrivals, np.int64))
     posted = np.array([time for time, _ in session.posts if time != NULL], np.int64)
     places = np.searchsorted(pushed, posted)
     following = pushed[np.minimum(places, len(pushed) - 1)]

@@ -155,6 +155,7 @@ class AlternativesStage:
             np.where(known == NULL, messages["transfer_bytes"], known),
             np.ascontiguousarray(messages["packet_first"]),
             np.ascontiguousarray(messages["packet_last"]),
+            np.zeros(len(messages), np.uint8),
         )
 
     def _end(
@@ -181,10 +182,7 @@ class AlternativesStage:
             hosts=[each.handshake.host if each.handshake else None for each in ended],
             heads=[self._heads.from_handshake(each.handshake) for each in ended],
             duration=duration,
-            gap=shared["gap"],
-            hold=shared["hold"],
-            client_header_bytes=shared["client_header_bytes"],
-            server_header_bytes=shared["server_header_bytes"],
+            shared=shared,
             lanes=self._schedule.lanes_of("lanes", slots),
             sizes=self._schedule.lanes_of("sizes", slots),
             delays=self._schedule.lanes_of("delays", slots),

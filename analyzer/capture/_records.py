@@ -62,6 +62,8 @@ class PcapWalk:
     fraction_ns: cython.longlong
     link_type: cython.int
     max_record_bytes: cython.longlong
+    too_long: cython.longlong
+    first_too_long: cython.longlong
 
     def __init__(
         self,
@@ -74,6 +76,11 @@ class PcapWalk:
         self.fraction_ns = fraction_ns
         self.link_type = link_type
         self.max_record_bytes = max_record_bytes
+        self.too_long = self.first_too_long = 0
+
+    def stored_too_long(self) -> tuple[int, int]:
+        """Return how many packets had more bytes stored than they had, and the first."""
+        return self.too_long, self.first_too_long
 
     def walk(
         self,
@@ -100,6 +107,7 @@ class PcapWalk:
         capacity: cython.Py_ssize_t = len(rows)
         captured: cython.longlong
         original: cython.longlong
+        kept: cython.longlong
         while position + 16 <= end:
             captured = u32(data, position + 8, self.big)
             if captured > self.max_record_bytes:
@@ -109,19 +117,25 @@ class PcapWalk:
             if count >= capacity:
                 return count, position, FULL
             original = u32(data, position + 12, self.big)
-            # The bytes are there, so the packet was at least as long.
+            packets += 1
+            kept = captured
             if original < captured:
-                original = captured
+                if original == 0:
+                    original = captured
+                else:
+                    kept = original
+                    self.too_long += 1
+                    if self.first_too_long == 0:
+                        self.first_too_long = packets
             if original > _LONGEST:
                 original = _LONGEST
-            packets += 1
             rows[count].packet = packets
             rows[count].time = (
                 u32(data, position, self.big) * 1_000_000_000
                 + u32(data, position + 4, self.big) * self.fraction_ns
             )
             rows[count].start = position + 16
-            rows[count].captured = captured
+            rows[count].captured = kept
             rows[count].original = original
             rows[count].link_type = self.link_type
             count += 1
@@ -145,6 +159,8 @@ class PacketBlockWalk:
     skipped_no_interface: cython.longlong
     skipped_too_long: cython.longlong
     without_time: cython.longlong
+    too_long: cython.longlong
+    first_too_long: cython.longlong
 
     def __init__(self, big: cython.bint, max_record_bytes: cython.longlong) -> None:
         self.big = big
@@ -152,6 +168,11 @@ class PacketBlockWalk:
         self.skipped_no_interface = 0
         self.skipped_too_long = 0
         self.without_time = 0
+        self.too_long = self.first_too_long = 0
+
+    def stored_too_long(self) -> tuple[int, int]:
+        """Return how many packets had more bytes stored than they had, and the first."""
+        return self.too_long, self.first_too_long
 
     def counts(self) -> tuple[int, int, int]:
         """Return packets skipped (no such interface, too long) and without time."""
@@ -184,7 +205,7 @@ class PacketBlockWalk:
         capacity: cython.Py_ssize_t = len(rows)
         kind: cython.longlong
         length: cython.longlong
-        made: cython.bint
+        made: cython.int
         while position + 12 <= end:
             kind = u32(data, position, self.big)
             if kind != _ENHANCED_PACKET and kind != _SIMPLE_PACKET:
@@ -204,6 +225,10 @@ class PacketBlockWalk:
             )
             if made:
                 packets += 1
+                if made == 2:
+                    self.too_long += 1
+                    if self.first_too_long == 0:
+                        self.first_too_long = packets
                 rows[count].packet = packets
                 count += 1
             position += length
@@ -222,7 +247,12 @@ class PacketBlockWalk:
         interfaces: Interface[::1],
         enhanced: cython.bint,
     ) -> cython.int:
-        """Fill a row from an Enhanced or a Simple Packet Block; return 1 if it is sound."""
+        """Fill a row from an Enhanced or a Simple Packet Block; return 1 if it is sound.
+
+        2 if it holds more bytes than the packet had: those of the original length count, unless
+        it is 0, which no packet has.
+        """
+        made: cython.int = 1
         # In both, the packet's original length stands before its bytes, and the block's
         # length behind them.
         start: cython.Py_ssize_t = _ENHANCED_DATA if enhanced else _SIMPLE_DATA
@@ -245,8 +275,11 @@ class PacketBlockWalk:
         if captured > room:
             self.skipped_too_long += 1
             return 0
-        # The bytes are there, so the packet was at least as long.
-        original = max(original, captured)
+        if original == 0:
+            original = captured
+        elif original < captured:
+            captured = original
+            made = 2
         if enhanced:
             rows[row].time = self._time(data, position + 12, interfaces, interface)
         else:
@@ -256,7 +289,7 @@ class PacketBlockWalk:
         rows[row].captured = captured
         rows[row].original = min(original, _LONGEST)
         rows[row].link_type = interfaces[interface].link_type
-        return 1
+        return made
 
     @cython.cfunc
     @cython.inline

@@ -92,7 +92,9 @@ class PcapReader(Reader):
             )
 
     def _summarise(self) -> None:
-        """A pcap file says nothing about itself beyond its records."""
+        """Add what was odd about all records; the file says nothing more about itself."""
+        if self._kernel is not None:
+            self._add_too_long(*self._kernel.stored_too_long())
 
     def _claimed(self) -> int:
         """Return the captured length of the record that begins at `_position`."""

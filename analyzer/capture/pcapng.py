@@ -83,6 +83,7 @@ class PcapngReader(Reader):
         self._secret_bytes = 0
         # Packets skipped (no such interface, too long) and without time.
         self._counts = np.zeros(3, np.int64)
+        self._too_long = self._first_too_long = 0
 
     # --- blocks ------------------------------------------------------------------
     def _walk(self) -> None:
@@ -158,6 +159,7 @@ class PcapngReader(Reader):
     def _close_section(self) -> None:
         if self._kernel is not None:
             self._counts += self._kernel.counts()
+            self._count_too_long(*self._kernel.stored_too_long())
         self._interface_count = 0
         self._drops += sum(self._section_drops.values())
         self._section_drops.clear()
@@ -229,6 +231,9 @@ class PcapngReader(Reader):
             return
         clock = self._interfaces[interface]
         self.packets += 1
+        if 0 < original < captured:
+            captured = original
+            self._count_too_long(1, self.packets)
         if self._count >= len(self._rows):
             self._rows = _with_room(self._rows, self._count)
         self._rows[self._count] = (
@@ -240,6 +245,11 @@ class PcapngReader(Reader):
             clock["link_type"],
         )
         self._count += 1
+
+    def _count_too_long(self, count: int, first: int) -> None:
+        if count and (not self._first_too_long or first < self._first_too_long):
+            self._first_too_long = first
+        self._too_long += count
 
     def _statistics(self, body: bytes) -> None:
         """Interface Statistics Block (section 4.6): counters since capture start."""
@@ -276,6 +286,7 @@ class PcapngReader(Reader):
 
     def _summarise(self) -> None:
         self._close_section()
+        self._add_too_long(self._too_long, self._first_too_long)
         no_interface, too_long, without_time = (int(count) for count in self._counts)
         if self._drops:
             self._findings.append(Finding(CAPTURE_DROPS, detail=f"{self._drops} of all interfaces"))

@@ -14,7 +14,7 @@ import numpy as np
 from analyzer.capture import _records
 from analyzer.capture.records import RECORD, RecordBatch
 from analyzer.columns import Bytes, Rows
-from analyzer.findings import CAPTURE_EMPTY, Finding
+from analyzer.findings import CAPTURE_EMPTY, PACKETS_CAPTURED_TOO_LONG, Finding
 from analyzer.options import DEFAULT, Options
 
 _ROWS_AT_FIRST = 64
@@ -112,6 +112,14 @@ class Reader(ABC):
     @abstractmethod
     def _end(self) -> None:
         """Judge the bytes between `_position` and `_used`, the file's last."""
+
+    def _add_too_long(self, count: int, first: int) -> None:
+        if count:
+            self._findings.append(
+                Finding(
+                    PACKETS_CAPTURED_TOO_LONG, packet=first, detail=f"{count} packets", count=count
+                )
+            )
 
     def _stop(self, finding: Finding) -> None:
         self._findings.append(finding)

@@ -11,6 +11,22 @@ PACKETS_UNKNOWN_LINK_TYPE = _kind(
     "",
     "Packets of a link type that is not decoded: {detail}.",
 )
+PACKETS_WRONG_LINK_TYPE = _kind(
+    "packets-wrong-link-type",
+    WARNING,
+    "",
+    "The file seems to name the wrong link type: {detail}.",
+)
+PACKETS_CAPTURED_TOO_LONG = _kind(
+    "packets-captured-too-long",
+    WARNING,
+    "",
+    "Packets are stored with more bytes than they had by their original length, which counts: "
+    "{detail}.",
+)
+PACKETS_WLAN_UNREAD = _kind(
+    "packets-wlan-unread", WARNING, "", "Data in 802.11 frames was not read: {detail}."
+)
 PACKETS_SNAPLEN = _kind(
     "packets-snaplen", WARNING, "", "Packets were cut by the capture's snap length: {detail}."
 )

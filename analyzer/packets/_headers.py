@@ -14,6 +14,7 @@ import cython
 
 from analyzer.columns import Bytes, Rows
 from analyzer.packets import layers
+from analyzer.packets.doubt import Doubt, doubtful, is_read
 
 if cython.compiled:
     from cython.cimports.analyzer.packets._tcp import TcpHeader
@@ -23,6 +24,9 @@ else:
 # C constants: a comparison with a module's attribute costs 50 ns.
 _SEGMENT = cython.declare(cython.long, layers.SEGMENT)
 _FRAGMENT = cython.declare(cython.long, layers.FRAGMENT)
+_MALFORMED = cython.declare(cython.long, layers.MALFORMED)
+_HEADER_CUT = cython.declare(cython.long, layers.HEADER_CUT)
+_OTHER = cython.declare(cython.long, layers.OTHER)
 _LAYERS = cython.declare(cython.long, layers.LAYERS)
 _ETHERNET = cython.declare(cython.long, layers.ETHERNET)
 _IPV4 = cython.declare(cython.long, layers.IPV4)
@@ -34,6 +38,9 @@ _MPLS = cython.declare(cython.long, layers.MPLS)
 _PPP = cython.declare(cython.long, layers.PPP)
 _RAW_IP = cython.declare(cython.long, layers.RAW_IP)
 _PPPOE = cython.declare(cython.long, layers.PPPOE)
+_RARE_LINK = cython.declare(cython.long, layers.RARE_LINK)
+_WLAN = cython.declare(cython.long, layers.WLAN)
+_LLC_HEADER = cython.declare(cython.long, layers.LLC_HEADER)
 
 
 @cython.final
@@ -56,23 +63,12 @@ class HeaderWalk(TcpHeader):
         """
         rows: cython.Py_ssize_t = len(self.records)
         outcome: cython.long
-        captured: cython.Py_ssize_t
         link_type: cython.long
         while row < rows:
-            self.packet = int(self.records[row].packet)
-            self.time = int(self.records[row].time)
-            self.at = int(self.records[row].start)
-            self.original = int(self.records[row].original)
-            captured = int(self.records[row].captured)
             link_type = int(self.records[row].link_type)
-            self.captured_end = self.at + captured
-            self.wire_end = self.at + self.original
-            self.depth = 0
-            self.version = 0
-            self.way = 0
-            outcome = self._decode(
-                _ETHERNET if link_type == 1 else self._other_link(link_type), count
-            )
+            outcome = self._first(row, link_type, count)
+            if link_type != self.trusted:
+                outcome = self._weigh(row, link_type, outcome, count)
             if outcome == _SEGMENT:
                 count += 1
             elif outcome == _FRAGMENT:
@@ -81,6 +77,86 @@ class HeaderWalk(TcpHeader):
                 self._count(outcome)
             row += 1
         return row, count, layers.SEGMENT
+
+    @cython.cfunc
+    @cython.inline
+    def _first(
+        self, row: cython.Py_ssize_t, link_type: cython.long, count: cython.Py_ssize_t
+    ) -> cython.long:
+        """Decode records[row] as a packet of `link_type`; return the outcome."""
+        captured: cython.Py_ssize_t
+        self.packet = int(self.records[row].packet)
+        self.time = int(self.records[row].time)
+        self.at = int(self.records[row].start)
+        self.original = int(self.records[row].original)
+        captured = int(self.records[row].captured)
+        self.captured_end = self.at + captured
+        self.wire_end = self.at + self.original
+        self.depth = 0
+        self.version = 0
+        self.way = 0
+        self.nested = False
+        return self._decode(_ETHERNET if link_type == 1 else self._other_link(link_type), count)
+
+    @cython.cfunc
+    def _weigh(
+        self,
+        row: cython.Py_ssize_t,
+        link_type: cython.long,
+        outcome: cython.long,
+        count: cython.Py_ssize_t,
+    ) -> cython.long:
+        """Judge a link type of which no packet was sound so far; return the outcome.
+
+        A file may name the wrong one. As long as every packet contradicts it, others are
+        tried; what one of them reads up to TCP, UDP or ICMP is taken so.
+        """
+        other: cython.long = -1
+        as_other: cython.long
+        doubt: Doubt | None = self.doubts.get(link_type)
+        if doubt is None:
+            doubt = self.doubts[link_type] = Doubt(int(self.packet))
+        elif doubt.is_settled:
+            self.trusted = link_type
+            return outcome
+        if outcome != _MALFORMED and outcome != _OTHER:
+            # What was cut before IP says nothing.
+            doubt.is_settled = outcome != _HEADER_CUT
+            return outcome
+        doubt.packets += 1
+        named = self.last_named
+        if outcome == _OTHER and not doubtful(named[0], named[1]):
+            return outcome
+        self.trying = True
+        as_other = _MALFORMED
+        for number in doubt.candidates(int(link_type)):
+            other = number
+            as_other = self._first(row, other, count)
+            if is_read(as_other) or (doubt.read and as_other != _MALFORMED):
+                break
+            as_other = _MALFORMED
+        self.trying = False
+        if as_other == _MALFORMED:
+            doubt.fail()
+            return outcome
+        if outcome == _OTHER:
+            self.others[named] -= 1
+        if as_other == _OTHER:
+            self._named(self.last_named[0], self.last_named[1])
+        doubt.take(other)
+        return as_other
+
+    def first_of(self, kind: int, value: int) -> int:
+        """Return the number of the first packet of an OTHER kind; 0 if there is none."""
+        return int(self.named.get((kind, value), 0))
+
+    def wrong_link_types(self) -> list[tuple[int, Doubt]]:
+        """Return the link types that every one of their packets contradicted."""
+        return [
+            (number, doubt)
+            for number, doubt in self.doubts.items()
+            if doubt.read and not doubt.is_settled
+        ]
 
     def again(
         self,
@@ -177,4 +253,10 @@ class HeaderWalk(TcpHeader):
             return self._pppoe()
         if layer == _PPP:
             return self._ppp()
+        if layer == _RARE_LINK:
+            return self._rare_link()
+        if layer == _WLAN:
+            return self._wlan()
+        if layer == _LLC_HEADER:
+            return self._llc(self.wire_end - self.at)
         return self._etherip()

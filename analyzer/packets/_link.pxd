@@ -5,6 +5,8 @@ cdef class LinkLayers(PacketState):
     cdef long _other_link(self, long link_type)
     cdef long _cooked(self, Py_ssize_t size, Py_ssize_t protocol)
     cdef long _loopback(self)
+    cdef long _family(self, long long family)
+    cdef long _tag(self, long ethertype)
     cdef long _hdlc(self)
     cdef long _ethernet(self)
     cdef long _llc(self, Py_ssize_t length)

@@ -1,4 +1,4 @@
-"""The headers below IP: Ethernet, VLAN tags, LLC, MPLS, PPP, cooked, loopback.
+"""The headers below IP: Ethernet, tags, LLC, MPLS, PPP, cooked, loopback.
 
 Knows LINKTYPE_ values, ethertypes and PPP protocols. Must not know IP. The second of the
 kernels that make the header walk (see _packet).
@@ -16,11 +16,12 @@ if cython.compiled:
         be16,
         be32,
         lacks,
+        le16,
         narrow,
         u8,
     )
 else:
-    from analyzer.packets._packet import PacketState, be16, be32, lacks, narrow, u8
+    from analyzer.packets._packet import PacketState, be16, be32, lacks, le16, narrow, u8
 
 # C constants: a comparison with a module's attribute costs 50 ns.
 _UDP = cython.declare(cython.long, layers.UDP)
@@ -33,11 +34,11 @@ _MPLS = cython.declare(cython.long, layers.MPLS)
 _PPP = cython.declare(cython.long, layers.PPP)
 _RAW_IP = cython.declare(cython.long, layers.RAW_IP)
 _PPPOE = cython.declare(cython.long, layers.PPPOE)
-_LINK_TYPE = cython.declare(cython.long, layers.LINK_TYPE)
 _ETHERTYPE = cython.declare(cython.long, layers.ETHERTYPE)
 _PROTOCOL = cython.declare(cython.long, layers.PROTOCOL)
 _PPP_PROTOCOL = cython.declare(cython.long, layers.PPP_PROTOCOL)
 _LLC = cython.declare(cython.long, layers.LLC)
+_RARE_LINK = cython.declare(cython.long, layers.RARE_LINK)
 _OTHER_FAMILY = cython.declare(cython.long, layers.OTHER_FAMILY)
 _MAX_TAGS = cython.declare(cython.long, layers.MAX_TAGS)
 
@@ -67,7 +68,8 @@ class LinkLayers(PacketState):
             return self._hdlc()
         if link_type == 51:
             return _PPPOE
-        return self._named(_LINK_TYPE, link_type)
+        self.link_type = link_type
+        return _RARE_LINK
 
     @cython.cfunc
     def _cooked(self, size: cython.Py_ssize_t, protocol: cython.Py_ssize_t) -> cython.long:
@@ -84,8 +86,12 @@ class LinkLayers(PacketState):
             return self._short(4)
         family: cython.longlong = be32(self, self.at)
         if family & 0xFFFF == 0:
-            family = u8(self, self.at) | u8(self, self.at + 1) << 8
+            family = le16(self, self.at)
         self.at += 4
+        return self._family(family)
+
+    @cython.cfunc
+    def _family(self, family: cython.longlong) -> cython.long:
         if family == 2:
             return _IPV4
         # AF_INET6 of Linux, the BSDs, FreeBSD and macOS.
@@ -134,18 +140,22 @@ class LinkLayers(PacketState):
 
     @cython.cfunc
     def _ethertype(self, ethertype: cython.long) -> cython.long:
-        """Return the layer of an ethertype, behind any number of VLAN tags."""
+        """Return the layer of an ethertype, behind any number of tags."""
         tags: cython.long = 0
-        while ethertype == 0x8100 or ethertype == 0x88A8 or ethertype == 0x9100:
+        while (
+            ethertype == 0x8100
+            or ethertype == 0x88A8
+            or ethertype == 0x9100
+            or ethertype == 0x8926
+            or ethertype == 0x893F
+            or ethertype == 0x88E5
+        ):
             tags += 1
             if tags > _MAX_TAGS:
                 return self._malformed()
-            if lacks(self, 4):
-                return self._short(4)
-            # Without priority; number 0 means "of no VLAN" (IEEE 802.1Q 9.6).
-            self._through(be16(self, self.at) & 0x0FFF)
-            ethertype = be16(self, self.at + 2)
-            self.at += 4
+            ethertype = self._tag(ethertype)
+            if ethertype < 0:
+                return -2 - ethertype
         if ethertype == 0x0800:
             return _IPV4
         if ethertype == 0x86DD:
@@ -158,6 +168,11 @@ class LinkLayers(PacketState):
             return _PPPOE
         if ethertype == 0x6558:
             return _ETHERNET
+        if ethertype == 0x88E7:  # IEEE 802.1ah: four bytes of I-TAG, then a whole frame
+            if lacks(self, 4):
+                return self._short(4)
+            self.at += 4
+            return _ETHERNET
         if ethertype == 0x8870:  # LLC of a jumbo frame, to its end
             return self._llc(self.wire_end - self.at)
         if self.guessed:
@@ -165,6 +180,29 @@ class LinkLayers(PacketState):
         if tags > 0 and ethertype <= 1500:
             return self._llc(ethertype)
         return self._named(_ETHERTYPE, ethertype)
+
+    @cython.cfunc
+    def _tag(self, ethertype: cython.long) -> cython.long:
+        """Pass the tag that `ethertype` announces; return the next, or -2 less an outcome."""
+        size: cython.Py_ssize_t = 4  # VLAN
+        if ethertype == 0x8926:  # VN-Tag of Cisco's fabric extenders
+            size = 6
+        elif ethertype == 0x893F:  # E-TAG (IEEE 802.1BR)
+            size = 8
+        elif ethertype == 0x88E5:  # MACsec (IEEE 802.1AE 9.3): TCI and AN, SL, PN, maybe SCI
+            if lacks(self, 1):
+                return -2 - self._short(1)
+            # Version 0, and neither E nor C: the content is signed, but in the clear.
+            if u8(self, self.at) & 0x8C:
+                return -2 - self._named(_ETHERTYPE, ethertype)
+            size = 16 if u8(self, self.at) & 0x20 else 8
+        if lacks(self, size):
+            return -2 - self._short(size)
+        if size == 4:
+            # Without priority; number 0 means "of no VLAN" (IEEE 802.1Q 9.6).
+            self._through(be16(self, self.at) & 0x0FFF)
+        self.at += size
+        return be16(self, self.at - 2)
 
     @cython.cfunc
     def _mpls(self) -> cython.long:

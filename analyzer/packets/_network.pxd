@@ -1,7 +1,7 @@
-from analyzer.packets._link cimport LinkLayers
+from analyzer.packets._prefixed cimport PrefixedLinks
 
 
-cdef class NetworkLayers(LinkLayers):
+cdef class NetworkLayers(PrefixedLinks):
     cdef long _raw_ip(self)
     cdef long _ipv4(self)
     cdef long _ipv6(self)

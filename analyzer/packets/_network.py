@@ -1,6 +1,6 @@
 """IP headers: IPv4, IPv6 with its extension headers, and where fragments show.
 
-Knows IP protocol numbers. Must not know what tunnels' own headers look like. The third of
+Knows IP protocol numbers. Must not know what tunnels' own headers look like. The fifth of
 the kernels that make the header walk (see _packet).
 """
 
@@ -11,11 +11,11 @@ import cython
 from analyzer.packets import layers
 
 if cython.compiled:
-    from cython.cimports.analyzer.packets._link import LinkLayers
     from cython.cimports.analyzer.packets._packet import be16, be32, lacks, narrow, u8
+    from cython.cimports.analyzer.packets._prefixed import PrefixedLinks
 else:
-    from analyzer.packets._link import LinkLayers
     from analyzer.packets._packet import be16, be32, lacks, narrow, u8
+    from analyzer.packets._prefixed import PrefixedLinks
 
 # C constants: a comparison with a module's attribute costs 50 ns.
 _FRAGMENT = cython.declare(cython.long, layers.FRAGMENT)
@@ -34,7 +34,7 @@ _MAX_TAGS = cython.declare(cython.long, layers.MAX_TAGS)
 
 
 @cython.cclass
-class NetworkLayers(LinkLayers):
+class NetworkLayers(PrefixedLinks):
     """Reads IP headers."""
 
     @cython.cfunc

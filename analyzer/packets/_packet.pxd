@@ -9,7 +9,11 @@ cdef class PacketState:
     cdef long long[::1] counts
     cdef long long[::1] firsts
     cdef dict others
-    cdef set named
+    cdef dict named  # keys of OTHER packets, and the first packet of each
+    cdef object last_named  # the key of the last OTHER packet
+    cdef bint trying  # another link type than the file names
+    cdef long trusted  # a link type that was settled
+    cdef dict doubts  # by link type, what is thought of it
     cdef long max_depth
     # The packet under the walk.
     cdef Py_ssize_t at
@@ -20,6 +24,9 @@ cdef class PacketState:
     cdef long long time
     cdef long depth
     cdef bint guessed  # inside a UDP tunnel: known by port and looks only
+    cdef bint nested  # the link type is one that a pseudo-header named
+    cdef bint padded  # radiotap: the 802.11 header is padded to 4 bytes
+    cdef long link_type  # for the layer RARE_LINK
     cdef unsigned long long way  # hash over VLANs, tunnels' addresses and keys
     # Its innermost IP header.
     cdef Py_ssize_t ip_at
@@ -53,6 +60,18 @@ cdef inline long be16(PacketState packet, Py_ssize_t at) except -1:
     cdef long a = packet.data[at]
     cdef long b = packet.data[at + 1]
     return a << 8 | b
+
+
+cdef inline long le16(PacketState packet, Py_ssize_t at) except -1:
+    cdef long a = packet.data[at]
+    cdef long b = packet.data[at + 1]
+    return b << 8 | a
+
+
+cdef inline long long le32(PacketState packet, Py_ssize_t at) except -1:
+    cdef long long a = le16(packet, at)
+    cdef long long b = le16(packet, at + 2)
+    return b << 16 | a
 
 
 cdef inline long long be32(PacketState packet, Py_ssize_t at) except -1:

@@ -2,8 +2,8 @@
 
 Knows bounds, counts and tunnels' depth; must not know any header's layout.
 
-The walk is one class in six files, each a base of the next: _packet, _link, _network,
-_tunnels, _tcp, _headers. Each has a .pxd beside it with its C declarations.
+The walk is one class in eight files, each a base of the next: _packet, _link, _wireless,
+_prefixed, _network, _tunnels, _tcp, _headers. Each has a .pxd beside it with its C declarations.
 
 `captured_end` and `wire_end` bound what may be read and what the headers so far say is
 there; each length field can only narrow them.
@@ -44,12 +44,17 @@ class PacketState:
         self.counts = counts
         self.firsts = firsts
         self.others = others
-        named: set[tuple[int, int]] = set()
+        named: dict[tuple[int, int], int] = {}
         self.named = named
+        self.last_named = (-1, -1)
+        self.trying = False
+        self.trusted = -1
+        self.doubts = {}
         self.at = self.captured_end = self.wire_end = self.ip_at = self.next_at = 0
         self.original = self.packet = self.time = self.identification = self.flow = 0
         self.depth = self.ip_bytes = self.version = self.way = 0
-        self.guessed = False
+        self.guessed = self.nested = self.padded = False
+        self.link_type = 0
         self.fragment_offset = self.fragment_more = self.fragment_next = 0
 
     @cython.cfunc
@@ -63,10 +68,14 @@ class PacketState:
     def _named(self, kind: cython.long, value: cython.longlong) -> cython.long:
         """Remember what kind of OTHER packet this is."""
         key = (int(kind), int(value))
+        self.last_named = key
+        if self.trying:
+            return _OTHER
         if key not in self.named:
             if len(self.named) >= layers.MAX_OTHERS:
                 key = (int(kind), -1)
-            self.named.add(key)
+            self.named.setdefault(key, int(self.packet))
+        self.last_named = key
         self.others[key] = self.others.get(key, 0) + 1
         return _OTHER
 
@@ -114,6 +123,14 @@ if not cython.compiled:
     def be16(packet: PacketState, at: int) -> int:
         """Return 16 bits at `at`."""
         return u8(packet, at) << 8 | u8(packet, at + 1)
+
+    def le16(packet: PacketState, at: int) -> int:
+        """Return 16 bits at `at`, the lowest first."""
+        return u8(packet, at) | u8(packet, at + 1) << 8
+
+    def le32(packet: PacketState, at: int) -> int:
+        """Return 32 bits at `at`, the lowest first."""
+        return le16(packet, at) | le16(packet, at + 2) << 16
 
     def be32(packet: PacketState, at: int) -> int:
         """Return 32 bits at `at`."""

@@ -1,7 +1,7 @@
 """The TCP header, and the row of SEGMENT that comes of it.
 
 Knows TCP options and what tells copies of one packet from another packet. Must not know
-connections. The fifth of the kernels that make the header walk (see _packet).
+connections. The seventh of the kernels that make the header walk (see _packet).
 """
 
 from __future__ import annotations

@@ -8,3 +8,5 @@ cdef class Tunnels(NetworkLayers):
     cdef long _vxlan(self)
     cdef long _geneve(self)
     cdef long _gtp(self)
+    cdef long _tzsp(self)
+    cdef long _l2tp(self)

@@ -1,7 +1,7 @@
-"""The headers of tunnels: GRE, ERSPAN, EtherIP, VXLAN, Geneve, GTP-U.
+"""The headers of tunnels: GRE, ERSPAN, EtherIP, WCCP, VXLAN, Geneve, GTP-U, TZSP, L2TP.
 
 Knows what each carries, and what tells one that goes over UDP from other traffic on its
-port. The fourth of the kernels that make the header walk (see _packet).
+port. The sixth of the kernels that make the header walk (see _packet).
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ _HEADER_CUT = cython.declare(cython.long, layers.HEADER_CUT)
 _LAYERS = cython.declare(cython.long, layers.LAYERS)
 _ETHERNET = cython.declare(cython.long, layers.ETHERNET)
 _PPP = cython.declare(cython.long, layers.PPP)
+_RARE_LINK = cython.declare(cython.long, layers.RARE_LINK)
+_WLAN = cython.declare(cython.long, layers.WLAN)
 _RAW_IP = cython.declare(cython.long, layers.RAW_IP)
 _PROTOCOL = cython.declare(cython.long, layers.PROTOCOL)
 _MAX_TAGS = cython.declare(cython.long, layers.MAX_TAGS)
@@ -84,16 +86,33 @@ class Tunnels(NetworkLayers):
             return self._inner(_PPP)
         if ethertype == 0x88BE or ethertype == 0x22EB:
             return self._inner(_ETHERNET)
+        if ethertype == 0x883E:
+            # WCCP: version 2 puts a redirect header of four bytes before the packet, whose
+            # first byte is never that of an IPv4 header; version 1 puts none.
+            if lacks(self, 4):
+                return self._short(4)
+            if u8(self, self.at) >> 4 != 4:
+                self.at += 4
+            return self._inner(_RAW_IP)
         layer: cython.long = self._ethertype(ethertype)
         return self._inner(layer) if layer >= _LAYERS else layer
 
     @cython.cfunc
     def _udp(self) -> cython.long:
-        """Read a UDP header; enter the tunnels that go by its destination port."""
+        """Read a UDP header; enter the tunnels that go by its ports."""
         if lacks(self, 8):
             return _UDP
         port: cython.long = be16(self, self.at + 2)
-        if not (port == 4789 or port == 8472 or port == 6081 or port == 2152):
+        if be16(self, self.at) == 1701:
+            port = 1701  # RFC 2661 8.1: the answerer may choose another port for itself
+        if not (
+            port == 4789
+            or port == 8472
+            or port == 6081
+            or port == 2152
+            or port == 37008
+            or port == 1701
+        ):
             return _UDP
         length: cython.Py_ssize_t = be16(self, self.at + 4)
         if length == 0:
@@ -107,6 +126,10 @@ class Tunnels(NetworkLayers):
             return self._geneve()
         if port == 2152:
             return self._gtp()
+        if port == 37008:
+            return self._tzsp()
+        if port == 1701:
+            return self._l2tp()
         return self._vxlan()
 
     @cython.cfunc
@@ -176,3 +199,57 @@ class Tunnels(NetworkLayers):
                 return self._short(1)
             size = u8(self, self.at) * 4
         return _UDP
+
+    @cython.cfunc
+    def _tzsp(self) -> cython.long:
+        """Read a TZSP header: version 1, type, protocol, and tags up to the end tag (1).
+
+        Types 0 (received) and 1 (to be sent) hold a packet; keep-alives and others none.
+        """
+        protocol: cython.long = be16(self, self.at + 2)
+        tag: cython.long
+        if u8(self, self.at) != 1 or u8(self, self.at + 1) > 1:
+            return _UDP
+        self.at += 4
+        for _ in range(64):
+            if lacks(self, 2):
+                return _UDP if self.at + 2 > self.wire_end else _HEADER_CUT
+            tag = u8(self, self.at)
+            # Padding and the end tag are one byte; all others say their length.
+            self.at += 1 if tag <= 1 else 2 + u8(self, self.at + 1)
+            if tag == 1:
+                break
+        else:
+            return _UDP
+        if protocol == 1:
+            return self._inner(_ETHERNET)
+        if protocol == 18:
+            self.padded = False
+            return self._inner(_WLAN)
+        if protocol == 119 or protocol == 127:
+            self.link_type = 119  # Prism and AVS tell themselves apart
+            return self._inner(_RARE_LINK)
+        return _UDP
+
+    @cython.cfunc
+    def _l2tp(self) -> cython.long:
+        """Read the header of an L2TP data message (RFC 2661 3.1): version 2, with PPP."""
+        flags: cython.long = be16(self, self.at)
+        size: cython.Py_ssize_t = 2
+        # Not a control message (T), version 2, and all reserved bits 0.
+        if flags & 0xB4FF != 2:
+            return _UDP
+        if flags & 0x4000:  # length
+            size += 2
+        self._through(be32(self, self.at + size))  # tunnel and session
+        size += 4
+        if flags & 0x0800:  # Ns, Nr
+            size += 4
+        if flags & 0x0200:  # offset size, and as much padding
+            if lacks(self, size + 2):
+                return _UDP if self.at + size + 2 > self.wire_end else _HEADER_CUT
+            size += 2 + be16(self, self.at + size)
+        if lacks(self, size):
+            return _UDP if self.at + size > self.wire_end else _HEADER_CUT
+        self.at += size
+        return self._inner(_PPP)

@@ -17,11 +17,15 @@ from analyzer.findings import (
     PACKETS_SNAPLEN,
     PACKETS_TUNNEL_DEPTH,
     PACKETS_UNKNOWN_LINK_TYPE,
+    PACKETS_WLAN_UNREAD,
+    PACKETS_WRONG_LINK_TYPE,
+    Finding,
 )
 from analyzer.options import DEFAULT, Options
 from analyzer.packets import layers
 from analyzer.packets._headers import HeaderWalk
 from analyzer.packets.fragments import Fragment, Joiner, Tally
+from analyzer.packets.link_types import described, link_type_name, what_helps
 from analyzer.packets.segments import SEGMENT, SegmentBatch
 
 FRAGMENT_LABEL = "ip fragment"
@@ -38,6 +42,22 @@ _LABELS = {
     layers.TCP_HEADER_CUT: "tcp header cut",
     layers.TOO_DEEP: "tunnel too deep",
 }
+_WLAN_LABELS = {
+    layers.WLAN_MANAGEMENT: "802.11 management",
+    layers.WLAN_CONTROL: "802.11 control",
+    layers.WLAN_EMPTY: "802.11 without data",
+    layers.WLAN_ENCRYPTED: "802.11 encrypted",
+    layers.WLAN_FRAGMENT: "802.11 fragment",
+    layers.WLAN_AGGREGATE: "802.11 aggregate",
+    layers.WLAN_DAMAGED: "802.11 damaged",
+}
+_WLAN_UNREAD = {
+    layers.WLAN_ENCRYPTED: "frames are encrypted: decrypt them first, with airdecap-ng or by "
+    "tshark -o wlan.enable_decryption:TRUE -U 'OSI layer 3'",
+    layers.WLAN_FRAGMENT: "frames are fragments",
+    layers.WLAN_AGGREGATE: "frames hold several packets each (A-MSDU)",
+}
+"""802.11 data that was there and could not be read, and what would help."""
 _PROTOCOLS = {2: "igmp", 47: "gre", 50: "esp", 89: "ospf", 103: "pim", 112: "vrrp", 132: "sctp"}
 
 
@@ -61,6 +81,7 @@ class PacketDecoder:
         self._malformed = Tally()
         self._cut = Tally()
         self._link_types: dict[int, Tally] = {}
+        self._wlan: dict[int, Tally] = {}
 
     @property
     def held_bytes(self) -> int:
@@ -106,8 +127,12 @@ class PacketDecoder:
             first = min(filter(None, (malformed.first, other.first)))
             malformed = Tally(malformed.count + other.count, first)
         for link_type, tally in self._link_types.items():
-            noun = f"packets of link type {link_type}" if link_type >= 0 else "of further ones"
-            findings += tally.finding(PACKETS_UNKNOWN_LINK_TYPE, noun)
+            noun = f"packets of {described(link_type)}" if link_type >= 0 else "of further ones"
+            hint = f"; {what_helps(link_type)}" if link_type >= 0 else ""
+            findings += tally.finding(PACKETS_UNKNOWN_LINK_TYPE, noun + hint)
+        for reason, tally in self._wlan.items():
+            findings += tally.finding(PACKETS_WLAN_UNREAD, _WLAN_UNREAD[reason])
+        findings += self._wrong_link_types()
         findings += malformed.finding(PACKETS_MALFORMED, "packets")
         findings += self._cut.finding(PACKETS_SNAPLEN, "packets")
         findings += self._too_deep.finding(PACKETS_TUNNEL_DEPTH, "packets")
@@ -118,6 +143,20 @@ class PacketDecoder:
             last_time=NULL,
             findings=findings,
         )
+
+    def _wrong_link_types(self) -> list[Finding]:
+        """Return a finding for each link type that all its packets contradict."""
+        return [
+            Finding(
+                PACKETS_WRONG_LINK_TYPE,
+                packet=doubt.first,
+                detail=f"{doubt.read} of {doubt.packets} packets said to be of "
+                f"{described(number)} can only be read as {link_type_name(doubt.chosen)}, "
+                "and were",
+                count=doubt.read,
+            )
+            for number, doubt in self._walk.wrong_link_types()
+        ]
 
     def _bind(self, records: RecordBatch, segments: Rows) -> None:
         # Record arrays, so that the uncompiled kernel can say rows[i].packet too.
@@ -161,9 +200,13 @@ class PacketDecoder:
         self._too_deep.add(int(self._firsts[layers.TOO_DEEP]), int(self._counts[layers.TOO_DEEP]))
         self._counts[:] = 0
         for (kind, value), number in self._others.items():
+            if not number:
+                continue
             not_tcp[_other_label(kind, value)] += number
             if kind == layers.LINK_TYPE:
                 self._add_link_type(records, value, number)
+            elif kind == layers.WLAN_FRAME and value in _WLAN_UNREAD:
+                self._wlan.setdefault(value, Tally()).add(self._walk.first_of(kind, value), number)
         self._others.clear()
         return not_tcp
 
@@ -199,6 +242,10 @@ def _other_label(kind: int, value: int) -> str:
         return f"ppp protocol {value:#06x}" if value >= 0 else "ppp protocol"
     if kind == layers.LLC:
         return "llc"
+    if kind == layers.WLAN_FRAME:
+        return _WLAN_LABELS.get(value, "802.11")
+    if kind == layers.EXPORTED:
+        return "exported pdu"
     if value == layers.OTHER_FAMILY:
         return "other address family"
     return _PROTOCOLS.get(value, f"ip protocol {value}" if value >= 0 else "ip protocol")

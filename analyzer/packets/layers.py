@@ -35,6 +35,10 @@ PPP = 107
 RAW_IP = 108
 ETHERIP = 109
 PPPOE = 110
+RARE_LINK = 111
+"""A link type that _prefixed knows."""
+WLAN = 112
+LLC_HEADER = 113
 
 # What the value of an OTHER packet is.
 LINK_TYPE = 0
@@ -42,6 +46,17 @@ ETHERTYPE = 1
 PROTOCOL = 2
 PPP_PROTOCOL = 3
 LLC = 4
+WLAN_FRAME = 5
+EXPORTED = 6
+
+# What the value of a WLAN_FRAME is: why no packet could be read in it.
+WLAN_MANAGEMENT = 0
+WLAN_CONTROL = 1
+WLAN_EMPTY = 2
+WLAN_ENCRYPTED = 3
+WLAN_FRAGMENT = 4
+WLAN_AGGREGATE = 5
+WLAN_DAMAGED = 6
 
 OTHER_FAMILY = -2
 """PROTOCOL of a loopback packet whose address family is neither IPv4 nor IPv6."""

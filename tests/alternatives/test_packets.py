@@ -29,7 +29,7 @@ def lane_of(answers, mss):
     lane["messages"] = sum(map(len, answers))
     lane["payload_bytes"] = sum(map(sum, answers))
     lane["full_segments"] = full
-    return lane, sizes
+    return layout.answers_of(lane[:, None], sizes[:, None], 0)
 
 
 ANSWERS = st.lists(st.lists(st.integers(0, 5000), min_size=1, max_size=3), max_size=12)
@@ -39,9 +39,9 @@ ANSWERS = st.lists(st.lists(st.integers(0, 5000), min_size=1, max_size=3), max_s
 def test_answers_by_class_are_as_many_packets_to_a_sixteenth(answers, head, mss):
     """With a head before each message, no answer is off by more than one packet; and each
     stands for at least one, at most one more than a class less and a class more take."""
-    lane, sizes = lane_of(answers, mss)
-    beside = head + lane["messages"] / max(1, len(answers))
-    found = float(answer_segments(lane, sizes, beside, wire_row(mss=mss))[0])
+    counted = lane_of(answers, mss)
+    beside = head + counted.mean_messages
+    found = float(answer_segments(counted, beside, wire_row(mss=mss))[0])
     width = mss // layout.SIZE_CLASSES + 1
     bodies = [sum(sizes) + len(sizes) + head for sizes in answers]
     # The mean number of messages stands for that of each answer.
@@ -52,16 +52,16 @@ def test_answers_by_class_are_as_many_packets_to_a_sixteenth(answers, head, mss)
 
 
 def test_no_answers_no_packets():
-    assert answer_segments(*lane_of([], 1448), 100 * ONE, wire_row()) == 0
+    assert answer_segments(lane_of([], 1448), 100 * ONE, wire_row()) == 0
 
 
 def test_an_answer_without_a_body_is_a_packet():
-    assert answer_segments(*lane_of([[0]], 1448), 0 * ONE, wire_row()) == 1
+    assert answer_segments(lane_of([[0]], 1448), 0 * ONE, wire_row()) == 1
 
 
 def test_a_smallest_mss():
     """Nothing but oddities: an MSS of one byte."""
-    assert answer_segments(*lane_of([[3]], 1), 2 * ONE, wire_row(mss=1)) == 5
+    assert answer_segments(lane_of([[3]], 1), 2 * ONE, wire_row(mss=1)) == 5
 
 
 def test_a_request_and_its_answer():

@@ -60,18 +60,58 @@ def test_ratios():
     (rows,), (totals,), _ = made(ended(measured=OURS))
     for frame in (rows, totals):
         poll = row_of(frame, "short-poll")
-        assert poll["wire_bytes"] == 8561
-        assert poll["ratio_wire"] == pytest.approx(8561 / 2174)
-        assert poll["ratio_application"] == pytest.approx(5773 / 904)
-        assert (poll["requests"], poll["empty_polls"], poll["packets"]) == (12, 9, 42)
-        assert poll["requests_per_s"] == pytest.approx(1.2)
-        assert poll["added_latency_ms_mean"] == pytest.approx(1600 / 3)
+        assert poll["wire_bytes"] == 7911
+        assert poll["ratio_wire"] == pytest.approx(7910.8 / 2174)
+        assert poll["ratio_application"] == pytest.approx(5320.8 / 904)
+        assert (poll["requests"], poll["empty_polls"], poll["packets"]) == (11, 8, 39)
+        assert poll["requests_per_s"] == pytest.approx(1.1)
+        assert poll["added_latency_ms_mean"] == 500
+        assert poll["added_latency_ms_p95"] == pytest.approx(950, rel=0.02)
         ours = row_of(frame, "websocket")
         assert (ours["wire_bytes"], ours["source"]) == (2174, "measured")
         assert ours["ratio_wire"] == ours["ratio_application"] == 1
         assert np.isnan(ours["break_even_per_s"])
     polling = rows["transport"].astype(str).str.contains("poll")
     assert (rows["empty_polls"].notna() == polling).all()
+
+
+def test_how_far_figures_spread_over_phases():
+    """A 1 Hz feed polled each second: any delay from 0 to 1 s, by the phase alone."""
+    feed = ended(said=[(SERVER, 1000 * n, 10) for n in range(20)], duration=20_500, measured=OURS)
+    (rows,), (totals,), _ = made(feed)
+    for frame in (rows, totals):
+        poll = row_of(frame, "short-poll")
+        assert poll["added_latency_ms_mean"] == 500
+        assert poll["added_latency_ms_phase_p5"] == pytest.approx(50, abs=1)
+        assert poll["added_latency_ms_phase_p95"] == pytest.approx(950, abs=1)
+        # 20 or 21 polls fall into 20.5 s.
+        assert (poll["requests_p5"], poll["requests_p95"]) == (20, 21)
+        others = frame[~frame["transport"].astype(str).str.startswith("short-poll")]
+        for name in ("requests_p5", "requests_p95", "added_latency_ms_phase_p5"):
+            assert others[name].isna().all()
+
+
+def test_clients_in_phases_of_their_own_spread_less():
+    feed = ended(said=[(SERVER, 1000 * n, 10) for n in range(20)], duration=20_500, measured=OURS)
+    _, (totals,), _ = made(*[feed] * 100)
+    poll = row_of(totals, "short-poll")
+    # The mean of 100 uniform delays: a standard deviation of 1 s / sqrt(12 * 100) = 28.9 ms.
+    assert poll["added_latency_ms_phase_p95"] == pytest.approx(500 + 1.645 * 28.9, rel=0.01)
+    assert poll["added_latency_ms_phase_p5"] == pytest.approx(500 - 1.645 * 28.9, rel=0.01)
+    # Half of them have 21 polls: 2,050 in all, with a deviation of 0.5 * 10.
+    assert poll["requests"] == 2050
+    assert poll["requests_p95"] == pytest.approx(2050 + 1.645 * 5, abs=1)
+
+
+def test_replies_do_not_wait():
+    asked = [(sender, 100 * n + 30 * sender, 50) for n in range(20) for sender in (CLIENT, SERVER)]
+    (rows,), (totals,), _ = made(ended(said=asked, measured=OURS))
+    for frame in (rows, totals):
+        assert row_of(frame, "request")["requests"] == 20
+        poll = row_of(frame, "short-poll")
+        assert (poll["requests"], poll["messages"], poll["payload_bytes"]) == (30, 40, 2000)
+        assert poll["added_latency_ms_mean"] == poll["added_latency_ms_p95"] == 0
+        assert np.isnan(poll["break_even_per_s"])
 
 
 def test_no_websocket_bytes_no_ratio():
@@ -94,7 +134,8 @@ def test_break_even_is_where_two_lines_meet():
         poll["wire_bytes"] - 3 * poll_each,
     )
     count = rate * 10
-    assert ours_base + count * ours_each == pytest.approx(poll_base + count * poll_each)
+    # Bytes in the table are whole ones.
+    assert ours_base + count * ours_each == pytest.approx(poll_base + count * poll_each, abs=1)
     assert rate > 0.3
     assert row_of(totals, "short-poll")["break_even_per_s"] == pytest.approx(rate)
 
@@ -156,11 +197,13 @@ def test_percentiles_are_those_of_the_plain_delays(times, interval, gap):
     (rows,), (totals,), _ = made(one, poll_intervals_s=(interval / 1000,))
     messages = [(1, time * MS, 10, n, n) for n, (_, time, _) in enumerate(said)]
     lanes = oracle.conversation(0, gap * MS, 30_000 * MS, messages, [interval * MS])
-    for transport, lane, most in (
-        ("short-poll", lanes[4], max(interval, gap)),
-        ("long-poll", lanes[3], gap),
+    polled = max(interval, gap) * MS
+    for transport, delays, most in (
+        # Whenever a message comes, over all phases it waits for any part of the interval alike.
+        ("short-poll", [polled * n // 2000 for n in range(1, 2000, 2)], polled // MS),
+        ("long-poll", lanes[3]["delays"], gap),
     ):
-        delays = [*lane["delays"], *[0] * (len(said) - len(lane["delays"]))]
+        delays = [*delays, *[0] * (len(said) - len(delays))]
         least, highest = (
             np.quantile(delays, 0.95, method=method) / MS for method in ("lower", "higher")
         )
@@ -240,7 +283,8 @@ def test_the_published_table(clients, polling, websocket, copies):
     assert ours["requests_per_s"] == 0
     # What really passes: three packets a poll of 66 bytes; a frame in a packet with its ACK.
     assert poll["packets_per_s"] == pytest.approx(3 * clients)
-    messages = 60 * 20 / 61
+    # The last message comes half a second before the end: every other phase polls once more.
+    messages = 60 * 20 / 60.5
     assert poll["wire_bits_per_s"] == pytest.approx(8 * (871 + messages + 3 * 66) * clients)
     assert ours["wire_bits_per_s"] == 8 * (22 + 132) * clients
 
@@ -288,7 +332,7 @@ def test_a_session_of_polls():
     polls = rows[rows["transport"] == "short-poll"]
     # What it did, and what it would have done at the intervals that were asked for.
     assert polls["source"].tolist() == ["measured", "modelled"]
-    assert polls["wire_bytes"].tolist() == [8561, 8561]
+    assert polls["wire_bytes"].tolist() == [8561, 7911]
     real = polls.iloc[0]
     assert (real["empty_polls"], real["interval_s"]) == (9, 1)
     assert real["added_latency_ms_mean"] == 500

@@ -42,14 +42,17 @@ def messages(draw):
     return found
 
 
-def add(schedule, rows):
-    """Feed (number, sender, time, size, first, last) rows."""
+def add(schedule, rows, replies=()):
+    """Feed (number, sender, time, size, first, last) rows; `replies` are places of them."""
     columns = list(zip(*rows, strict=True)) or [()] * 6
+    flags = np.zeros(len(rows), np.uint8)
+    flags[list(replies)] = 1
     times = [NULL if time is None else time for time in columns[2]]
     schedule.add(
         np.array(columns[0], np.int32),
         np.array(columns[1], np.uint8),
         *(np.array(each, np.int64) for each in (times, columns[3], columns[4], columns[5])),
+        flags,
     )
 
 
@@ -72,11 +75,12 @@ def same(one, other):
     return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-def assert_equals_twin(schedule, number, said, intervals, gap, hold, mss=MSS):
+def assert_equals_twin(schedule, number, said, intervals, gap, hold, mss=MSS, replies=frozenset()):
     lanes, sizes, delays, shared = taken(schedule, number)
-    twin = oracle.conversation(ORIGIN, gap, hold, said, intervals)
+    twin = oracle.conversation(ORIGIN, gap, hold, said, intervals, replies)
     assert len(lanes) == len(twin)
-    waits = [0, 0, 0, gap, *(max(each, gap) for each in intervals)]
+    waits = [0, 0, 0, gap, 0, 0]
+    waits += [max(each, gap) for each in intervals for _ in range(layout.PHASES)]
     for place, want in enumerate(twin):
         row = lanes[place]
         answers = want["answers"]
@@ -91,12 +95,16 @@ def assert_equals_twin(schedule, number, said, intervals, gap, hold, mss=MSS):
         assert delays[place].tolist() == counts
         assert row["timeouts"] == want.get("timeouts", 0)
         assert row["prompt"] == want.get("prompt", 0)
+        assert row["expected"] == pytest.approx(want.get("expected", 0))
         if want.get("last") is not None:
             assert row["last_answer"] == want["last"]
     for sender, name in ((CLIENT, "client"), (SERVER, "server")):
         headers = [oracle.frame_header(m[2], sender == CLIENT) for m in said if m[0] == sender]
         assert shared[f"{name}_header_bytes"] == sum(headers)
     assert (shared["origin"], shared["gap"], shared["hold"]) == (ORIGIN, gap, hold)
+    followers, unasked = oracle.followers(said, replies)
+    assert (shared["followed"], shared["unasked"]) == (len(followers), unasked)
+    assert shared["by_ids"] == bool(replies)
 
 
 INTERVALS = st.lists(st.sampled_from([MS, 7 * MS, 500 * MS, 1000 * MS, 60_000 * MS]), max_size=3)
@@ -110,6 +118,16 @@ def test_equals_the_plain_twin(said, intervals, gap, hold, mss):
     schedule = opened(intervals, gap, hold, mss=mss)
     add(schedule, [(0, *message) for message in said])
     assert_equals_twin(schedule, 0, said, intervals, gap, hold, mss)
+
+
+@settings(deadline=None, max_examples=100)
+@given(messages(), INTERVALS, st.data())
+def test_replies_ride_in_responses(said, intervals, data):
+    served = [place for place, message in enumerate(said) if message[0] == SERVER]
+    chosen = data.draw(st.sets(st.sampled_from(served))) if served else set()
+    schedule = opened(intervals)
+    add(schedule, [(0, *message) for message in said], chosen)
+    assert_equals_twin(schedule, 0, said, intervals, MS, 30_000 * MS, replies=frozenset(chosen))
 
 
 @settings(deadline=None, max_examples=60)
@@ -188,10 +206,21 @@ def test_the_example_of_the_documentation():
     said.append((CLIENT, ORIGIN + 5000 * MS, 50, 9, 9))
     add(schedule, [(0, *message) for message in said])
     lanes, _, delays, shared = taken(schedule)
-    poll = lanes[layout.SHORT_POLL]
-    assert (poll["answers"], poll["messages"], poll["payload_bytes"]) == (2, 3, 300)
-    assert poll["last_answer"] == 5
-    assert poll["delay"] == (500 + 300 + 800) * MS
+    phases = lanes[layout.SHORT_POLL :]
+    assert len(phases) == layout.PHASES == 4
+    # At 0.125, 0.375, 0.625 and 0.875 s, then each second. Messages at 0.5 and 0.7 s come apart
+    # only where a poll lies between them.
+    assert phases["answers"].tolist() == [2, 2, 3, 2]
+    assert set(phases["messages"]) == {3}
+    assert set(phases["payload_bytes"]) == {300}
+    assert phases["expected"][0] == pytest.approx(1 + 0.2 + 1)
+    assert phases["last_answer"].tolist() == [5, 4, 4, 4]
+    assert phases["delay"].tolist() == [
+        (625 + 425 + 925) * MS,
+        (875 + 675 + 175) * MS,
+        (125 + 925 + 425) * MS,
+        (375 + 175 + 675) * MS,
+    ]
     assert delays[layout.SHORT_POLL].sum() == 3
     assert lanes[layout.POSTS]["answers"] == 1
     # A request is open each time: nothing waits; none lasts 30 s.

@@ -6,8 +6,10 @@ from oracle.compared import MS
 
 from analyzer.alternatives.heads import HeadMaker
 from analyzer.alternatives.http2 import HeadSizes
-from analyzer.alternatives.lanes import POSTS, PUSHES, WRITES
+from analyzer.alternatives.lanes import POSTS, PUSHES, SHORT_POLL, WRITES
+from analyzer.alternatives.rows import RowMaker
 from analyzer.alternatives.sessions import Sessions
+from analyzer.analysis import to_frame
 from analyzer.capture.records import RecordBatch
 from analyzer.columns import NULL, empty
 from analyzer.http.exchanges import Exchange, HttpBatch
@@ -111,7 +113,8 @@ def test_polls():
     assert measured["header_bytes"] == 5 * 452
     assert (measured["wire_bytes"], measured["packets"]) == (10_000, 40)
     assert measured["tcp_connections"] == 1
-    assert (block.client_header_bytes, block.server_header_bytes) == (6, 6)
+    headers = [block.shared[f"{side}_header_bytes"] for side in ("client", "server")]
+    assert headers == [6, 6]
     assert block.wire["mss"] == 1448
     assert block.wire["client_header"] == 66
 
@@ -128,6 +131,27 @@ def test_steady_rates_leave_out_six_packets_of_the_connection():
 def test_half_of_the_time_since_the_answer_before():
     """docs/alternatives.md, "Sessions of plain HTTP": answers are 1 s apart."""
     assert ended(batch(POLLS, [0])).delay == 2 * S // 2 + S // 2
+
+
+def test_messages_of_a_poll_came_about_since_the_answer_before():
+    """Two came with the answer at 1 s, one with that at 3 s; answers are 1 s apart."""
+    block = ended(batch(POLLS, [0]))
+    # At 0.25, 0.75 and 2.5 s: gaps of half a poll, and of more than one.
+    assert block.lanes[0, SHORT_POLL]["expected"] == pytest.approx(1 + 0.5 + 1, abs=0.01)
+
+
+def test_a_modelled_poll_does_not_contradict_the_real_one():
+    """A feed of one message a second, whatever the phase of the polls that brought it."""
+    for phase in (0, 100, 500, 900):
+        polls = [exchange(phase + 1000 * n, news=[100]) for n in range(20)]
+        (block,) = sessions(batch(polls, [0])).finish(START)
+        rows = RowMaker(Options(), [S]).rows(block)
+        found = to_frame(rows[0])
+        real, modelled = found[found["transport"] == "short-poll"].to_dict("records")
+        assert (real["source"], modelled["source"]) == ("measured", "modelled")
+        # The first answer says nothing of how long its message waited.
+        assert real["added_latency_ms_mean"] == pytest.approx(500 * 19 / 20)
+        assert modelled["added_latency_ms_mean"] == pytest.approx(500)
 
 
 def test_a_first_poll_with_news_says_nothing_of_its_wait():
@@ -147,7 +171,7 @@ def test_long_polls():
     assert block.duration == 5 * S
     # Half of the 100 ms in which no request was open.
     assert block.delay == 50 * MS
-    assert block.gap == 41 * MS
+    assert block.shared["gap"] == 41 * MS
 
 
 @pytest.mark.parametrize("kind", ["stream", "sse"])
@@ -200,7 +224,7 @@ def test_nothing_is_known_of_the_connection():
     unknown = [exchange(0, tcp=None), exchange(1000, tcp=None)]
     block = ended(batch(unknown))
     assert block.wire["mss"] == 1460
-    assert block.gap == MS
+    assert block.shared["gap"] == MS
 
 
 def test_what_came_in_one_packet_of_a_stream_was_written_together():
@@ -263,9 +287,9 @@ def test_news_of_streams_side_by_side_come_in_order_of_time():
     first.deliveries = [(START + S, 1), (START + 3 * S, 2)]
     second.deliveries = [(START + 2 * S, 3)]
     block = ended(batch([first, second], [0]))
-    # Polled each second: all on time.
-    assert block.lanes[0, 4]["answers"] == 3
-    assert block.lanes[0, 4]["delay"] == 0
+    # A second apart and polled each second: an answer for each in whatever phase.
+    assert block.lanes[0, SHORT_POLL]["expected"] == 3
+    assert block.lanes[0, SHORT_POLL]["answers"] == 3
 
 
 def test_how_the_input_was_cut():

@@ -257,3 +257,22 @@ def test_blocks_too_short_for_their_fields_do_no_harm():
 def test_many_old_packets_in_one_piece():
     file = section() + interface() + b"".join(old_packet(i, b"x") for i in range(500))
     assert [p.time for p in read(file)[0]] == [i * 1000 for i in range(500)]
+
+
+def test_packets_stored_longer_than_they_were_have_their_original_length():
+    file = (
+        section()
+        + interface(1)
+        + enhanced(US, b"sound", 5)
+        + enhanced(US, b"and a trailer", 3)
+        + old_packet(US, b"old")
+        + section(big=True)
+        + interface(1, big=True)
+        + enhanced(US, b"and a trailer", 4, big=True)
+    )
+    reader = PcapngReader(Options())
+    batch = reader.push(file)
+    assert batch.rows["captured"].tolist() == [5, 3, 3, 4]
+    assert batch.rows["original"].tolist() == [5, 3, 3, 4]
+    (found,) = reader.finish().findings
+    assert (found.kind.id, found.packet, found.count) == ("packets-captured-too-long", 2, 2)

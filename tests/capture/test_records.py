@@ -37,8 +37,15 @@ def test_walk_stops_before_what_it_cannot_settle():
     assert walk(file, 9, longest=3)[1] == (0, HEAD, _records.DAMAGED)
 
 
-def test_a_packet_was_never_shorter_than_what_was_captured():
-    rows, _ = walk(captures.pcap([(0, b"abcd", 2)]), 1)
+def test_the_original_length_counts_where_more_was_stored():
+    rows, _ = walk(captures.pcap([(0, b"abcd", 2), (0, b"xy", 2)]), 2)
+    assert (rows[0]["captured"], rows[0]["original"]) == (2, 2)
+    assert bytes(captures.pcap([(0, b"abcd", 2)])[rows[0]["start"] :][:2]) == b"ab"
+    assert (rows[1]["captured"], rows[1]["original"]) == (2, 2)
+
+
+def test_an_original_length_of_0_is_no_length():
+    rows, _ = walk(captures.pcap([(0, b"abcd", 0)]), 1)
     assert (rows[0]["captured"], rows[0]["original"]) == (4, 4)
 
 

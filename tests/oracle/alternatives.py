@@ -4,24 +4,49 @@ Requests are followed one after the other, answers are lists of payload sizes, a
 list, so that nothing is counted in classes until the end.
 """
 
+from itertools import pairwise
+
 CLIENT, SERVER = 0, 1
+PHASES = 4
 ACK_DELAY = 40_000_000  # ns
 
 
-def conversation(origin, gap, hold, messages, intervals):
+def conversation(origin, gap, hold, messages, intervals, replies=frozenset()):
     """Return the lanes of one conversation.
 
-    `messages` are (sender, time or None, size, first packet, last packet) in order. Each lane
-    is a dict: answers (lists of payload sizes), delays (ns of each message that waits), and of
-    some also last, prompt, timeouts.
+    `messages` are (sender, time or None, size, first packet, last packet) in order; `replies`
+    the places of those that answer by their ids. Each lane is a dict: answers (lists of payload
+    sizes), delays (ns of each message that waits), and of some also last, prompt, timeouts,
+    expected.
     """
     gap, hold = max(gap, 1), max(hold, 1)
     posts = [[max(size, 0)] for sender, _, size, _, _ in messages if sender == CLIENT]
-    pushes = in_order(origin, [message for message in messages if message[0] == SERVER])
+    served = in_order(origin, messages)
+    pushes = joined([each[1:] for each in served if each[0] not in replies])
+    answered = joined([each[1:] for each in served if each[0] in replies])
     lanes = [lane(posts), lane([[size] for _, size, _ in pushes]), lane(writes(pushes))]
     lanes.append(long_poll(pushes, gap, hold))
-    lanes += [short_poll(pushes, max(interval, gap)) for interval in intervals]
+    lanes.append(lane([[size] for _, size, _ in answered]))
+    lanes.append(lane([[size] for size in followers(messages, replies)[0]]))
+    for interval in intervals:
+        lanes += short_polls(pushes, max(interval, gap))
     return lanes
+
+
+def followers(messages, replies=frozenset()):
+    """Return sizes of server messages right behind one of the client, and how many are not."""
+    found, unasked, asked = [], 0, False
+    for place, (sender, _, size, _, _) in enumerate(messages):
+        if sender == CLIENT:
+            asked = True
+        elif place in replies:
+            asked = False
+        elif asked:
+            asked = False
+            found.append(max(size, 0))
+        else:
+            unasked += 1
+    return found, unasked
 
 
 def lane(answers, delays=(), **more):
@@ -29,11 +54,20 @@ def lane(answers, delays=(), **more):
 
 
 def in_order(origin, messages):
+    """Return (place, ns since the origin, size, first packet, last packet) of the server's."""
+    found, now = [], 0
+    for place, (sender, time, size, first, last) in enumerate(messages):
+        if sender == SERVER:
+            now = now if time is None else max(now, time - origin)
+            found.append((place, now, max(size, 0), first, last))
+    return found
+
+
+def joined(served):
     """Return (ns since the origin, size, shares its packet with the one before)."""
-    found, now, packet = [], 0, None
-    for _, time, size, first, last in messages:
-        now = now if time is None else max(now, time - origin)
-        found.append((now, max(size, 0), first == packet))
+    found, packet = [], None
+    for time, size, first, last in served:
+        found.append((time, size, first == packet))
         packet = last
     return found
 
@@ -48,14 +82,29 @@ def writes(pushes):
     return answers
 
 
-def short_poll(pushes, interval):
-    """Each message goes out with the first poll at or after its time."""
-    polls, delays = {}, []
-    for time, size, _ in pushes:
-        number = -(-time // interval)
-        polls.setdefault(number, []).append(size)
-        delays.append(number * interval - time)
-    return lane(list(polls.values()), delays, last=max(polls, default=None))
+def short_polls(pushes, interval):
+    """Each message goes out with the first poll at or after its time, in each of some phases."""
+    lanes = []
+    for phase in range(PHASES):
+        begin = interval // (2 * PHASES) * (2 * phase + 1)
+        polls, delays = {}, []
+        for time, size, _ in pushes:
+            number = -((begin - time) // interval)
+            polls.setdefault(number, []).append(size)
+            delays.append(begin + number * interval - time)
+        last = max(polls, default=None)
+        lanes.append(
+            lane(list(polls.values()), delays, last=last, expected=expected(pushes, interval))
+        )
+    return lanes
+
+
+def expected(pushes, interval):
+    """Return how many answers bring messages, in the mean over every phase there is."""
+    times = [time for time, _, _ in pushes]
+    # Two messages in a row share an answer unless a poll lies between them.
+    apart = [min(1, (later - time) / interval) for time, later in pairwise(times)]
+    return (1 if times else 0) + sum(apart)
 
 
 def long_poll(pushes, gap, hold):

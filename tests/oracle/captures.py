@@ -87,8 +87,8 @@ def read_pcap(file, longest=64 * 2**20):
             break
         payload = file[at + 16 : at + 16 + captured]
         time = seconds * 10**9 + fraction * unit
-        original = min(max(captured, original), 2**31 - 1)
-        packets.append(Packet(time, payload, original, link_type & 0xFFFF))
+        original = min(original or captured, 2**31 - 1)
+        packets.append(Packet(time, payload[:original], original, link_type & 0xFFFF))
         at += 16 + captured
     return packets
 
@@ -163,8 +163,8 @@ def _packet(kind, body, interfaces, order):
         return None
     link_type, _, options = interfaces[number]
     time = None if ticks is None else _time(ticks, options, order)
-    original = min(max(captured, original), 2**31 - 1)
-    return Packet(time, payload[:captured], original, link_type)
+    original = min(original or captured, 2**31 - 1)
+    return Packet(time, payload[: min(captured, original)], original, link_type)
 
 
 # --- what our readers say --------------------------------------------------------

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from analyzer.alternatives._schedule import Schedule
-from analyzer.alternatives.costs import Conversations
+from analyzer.alternatives.conversations import Conversations
 from analyzer.alternatives.evidence import MEASURED, Ended
 from analyzer.alternatives.heads import Envelope, Heads, Pair
 from analyzer.alternatives.packets import WIRE
@@ -49,7 +49,16 @@ def wire_row(**changes):
     return row
 
 
-def ended(said=SAID, duration=10_000, intervals=(1000,), gap=1, hold=30_000, wire=None, **changes):
+def ended(
+    said=SAID,
+    duration=10_000,
+    intervals=(1000,),
+    gap=1,
+    hold=30_000,
+    wire=None,
+    replies=None,
+    **changes,
+):
     """One connection that ended. Times in ms; `changes` are fields of Ended."""
     one = np.zeros(1, np.int64)
     wire = wire_row() if wire is None else wire
@@ -64,6 +73,7 @@ def ended(said=SAID, duration=10_000, intervals=(1000,), gap=1, hold=30_000, wir
         np.array(columns[2], np.int64),
         packets,
         packets,
+        np.array(replies if replies is not None else [0] * len(said), np.uint8),
     )
     schedule.finish(one)
     shared = schedule.conversations_of(one)
@@ -73,10 +83,7 @@ def ended(said=SAID, duration=10_000, intervals=(1000,), gap=1, hold=30_000, wir
         hosts=["x.example"],
         heads=[HEADS],
         duration=one + duration * MS,
-        gap=shared["gap"],
-        hold=shared["hold"],
-        client_header_bytes=shared["client_header_bytes"],
-        server_header_bytes=shared["server_header_bytes"],
+        shared=shared,
         lanes=schedule.lanes_of("lanes", one),
         sizes=schedule.lanes_of("sizes", one),
         delays=schedule.lanes_of("delays", one),
@@ -91,13 +98,10 @@ def known(*, keep_alive=True, **arguments):
     one = ended(**arguments)
     return Conversations(
         duration=one.duration,
-        gap=one.gap,
-        hold=one.hold,
+        shared=one.shared,
         lanes=one.lanes,
         sizes=one.sizes,
         delays=one.delays,
-        client_header_bytes=one.client_header_bytes.astype(np.float64),
-        server_header_bytes=one.server_header_bytes.astype(np.float64),
         wire=one.wire,
         heads=one.heads,
         keep_alive=keep_alive,

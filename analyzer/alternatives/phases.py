@@ -1,0 +1,121 @@
+"""Phases: what short polling costs, by when within the interval a client polls.
+
+A client's phase is not in a WebSocket capture, so that the model takes all phases alike; this
+says how far the figures spread over them. Knows conversations. Must not know heads or packets.
+Used by alternatives.costs.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from analyzer.alternatives import lanes as layout
+from analyzer.alternatives.conversations import Conversations, Ints
+from analyzer.alternatives.lanes import Floats
+
+_GRID: Final = 64
+"""Phases that the spread over all phases is taken from."""
+_NORMAL_P95: Final = 1.645
+"""Standard deviations from the mean to the 95th percentile of a normal distribution."""
+
+
+class Phases(NamedTuple):
+    """Figures of short polling in each phase of a client; shape (connections, phases).
+
+    Attributes:
+        requests: in all.
+        delay: ns, mean over the messages of the server.
+    """
+
+    requests: Floats
+    delay: Floats
+
+
+def phases_of(known: Conversations, place: int, paced: Ints) -> Phases:
+    """Return polls and mean delays for each of _GRID phases of a client."""
+    # Hazen's places: the middle of each of so many parts.
+    phase = (np.arange(_GRID) + 0.5) / _GRID
+    first = phase[None, :] * paced[:, None]
+    until = known.duration[:, None] - first
+    polls = np.floor(until / paced[:, None])
+    pushes = known.answers(layout.PUSHES).messages
+    last = known.shared["last_push"][:, None] - first
+    delivers = np.where(pushes[:, None] > 0, np.ceil(last / paced[:, None]), -1)
+    posts = known.answers(layout.POSTS).answers[:, None]
+    requests = posts + np.maximum(np.maximum(polls, delivers) + 1, 0)
+    # Waits of one phase, by class, are those of any other, moved on; those of no class
+    # did not wait.
+    waits = known.delays[:, layout.SHORT_POLL + layout.PHASES * place].astype(np.float64)
+    waits[:, 0] += pushes - waits.sum(axis=1)
+    moved = np.arange(layout.DELAY_CLASSES)
+    means = np.stack(
+        [
+            (waits * ((moved + shift) % layout.DELAY_CLASSES + 0.5)).sum(axis=1)
+            for shift in range(layout.DELAY_CLASSES)
+        ],
+        axis=1,
+    )
+    scale = paced / layout.DELAY_CLASSES / np.maximum(known.server_messages, 1)
+    return Phases(requests, means * scale[:, None])
+
+
+class Spread(NamedTuple):
+    """How far a figure spreads over the phases; arrays have one element for each connection.
+
+    Attributes:
+        p5, p95: percentiles over the phases.
+        mean, variance: over the phases.
+        least, most: over the phases.
+    """
+
+    p5: Floats
+    p95: Floats
+    mean: Floats
+    variance: Floats
+    least: Floats
+    most: Floats
+
+
+def spread(figures: Floats) -> Spread:
+    """Return the spread of a figure.
+
+    Args:
+        figures: shape (connections, phases), each phase as likely as any other.
+    """
+    # Hazen's percentiles: the places are the middles of equal parts, as the phases are.
+    p5, p95 = np.quantile(figures, (0.05, 0.95), axis=1, method="hazen")
+    return Spread(
+        p5, p95, figures.mean(axis=1), figures.var(axis=1), figures.min(axis=1), figures.max(axis=1)
+    )
+
+
+class TotalSpread:
+    """The spread of a sum over connections, whose clients poll in phases of their own.
+
+    Of one connection it is exact. The sum of several has their means and variances in sum; its
+    percentiles are those of a normal distribution, within what the phases allow at all.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._alone = (0.0, 0.0)
+        self._mean = self._variance = self._least = self._most = 0.0
+
+    def add(self, one: Spread) -> None:
+        """Add connections."""
+        if len(one.p5):
+            self._alone = float(one.p5[0]), float(one.p95[0])
+        self._count += len(one.p5)
+        self._mean += float(one.mean.sum())
+        self._variance += float(one.variance.sum())
+        self._least += float(one.least.sum())
+        self._most += float(one.most.sum())
+
+    def percentiles(self) -> tuple[float, float]:
+        """Return the 5th and the 95th percentile."""
+        if self._count <= 1:
+            return self._alone
+        wide = _NORMAL_P95 * self._variance**0.5
+        return max(self._least, self._mean - wide), min(self._most, self._mean + wide)
