@@ -52,6 +52,9 @@ _ORDER = {
     "compression": ["connection", "direction"],
     "http_groups": ["group", "started_at"],
     "tls_sessions": ["tcp_stream"],
+    "calls": ["call"],
+    "topics": ["inner", "topic", "messages", "deliveries"],
+    "fanout": ["topic", "publish_connection", "publish_message", "connection", "message"],
 }
 """By what each DataFrame is sorted: rows leave the analysis as they are complete. The
 comparison's have an order of their own."""
@@ -132,6 +135,21 @@ class Tables:
     def tls_sessions(self) -> pd.DataFrame:
         """One row for each TLS session of which a hello was captured."""
         return self._table(schema.TLS_SESSIONS)
+
+    @property
+    def calls(self) -> pd.DataFrame:
+        """One row for each call of an inner protocol."""
+        return self._table(schema.CALLS)
+
+    @property
+    def topics(self) -> pd.DataFrame:
+        """One row for each topic of a publish/subscribe protocol."""
+        return self._table(schema.TOPICS)
+
+    @property
+    def fanout(self) -> pd.DataFrame:
+        """One row for each delivery whose publication was captured."""
+        return self._table(schema.FANOUT)
 
     def _table(self, table: Table) -> pd.DataFrame:
         if table.name not in self._made:

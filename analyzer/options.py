@@ -223,6 +223,30 @@ class Options:
     max_estimated_bytes_total: int = 1 * MIB
     """The same for all connections together: 50 ms at zlib's 15 to 35 MB/s."""
 
+    # --- inside
+    inside: bool = True
+    """Whether what messages say is read at all."""
+    max_inside_bytes: int = 1 * MIB
+    """Payload of one message that is read, and bytes kept of packets that are not whole. Socket.IO
+    closes a connection at 1 MB of payload, SignalR at 32 KiB, by default."""
+    inside_wait_messages: int = 1024
+    """Messages whose rows wait until it is clear what their connection speaks: mostly the
+    first of each. Beyond it the rows that wait longest leave, without what they say."""
+    max_inside_wait_bytes: int = 16 * MIB
+    """Payload of those messages, all together."""
+    max_inside_names: int = 16_384
+    """Different names (with kind and topic) that are counted by themselves. Further ones stand
+    in their rows, and count as one. About 500 B each."""
+    max_inside_calls: int = 1024
+    """Calls of one connection that wait for an answer; the oldest is given up first. Clients
+    rarely have more than some dozens under way. About 500 B each."""
+    max_inside_topics: int = 4096
+    """Topics of which publishers, subscribers and times are kept. Up to 40 kB each."""
+    max_inside_subscriptions: int = 262_144
+    """Publishers and subscribers of all topics together. About 100 B each."""
+    max_inside_publications: int = 16_384
+    """Publications of the last minute whose deliveries may still come. About 500 B each."""
+
     # --- alternatives
     alternatives: bool = True
     """Whether messages are compared with other transports at all."""

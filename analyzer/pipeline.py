@@ -1,6 +1,7 @@
 """The way of the data, on one page.
 
-    capture -> packets -> tcp -> tls -> http -> websocket -> tables -> alternatives -> report
+    capture -> packets -> tcp -> tls -> http -> websocket -> inside -> tables
+            -> alternatives -> report
 
 A file, standard input and (later) a live interface run the same stages. Each has
 `push(batch) -> batch` and is the only holder of state between batches. Called by the
@@ -20,6 +21,7 @@ from analyzer.capture.records import RecordBatch
 from analyzer.capture.source import open_capture
 from analyzer.columns import NULL
 from analyzer.http.stage import HttpStage
+from analyzer.inside.stage import InsideStage
 from analyzer.options import Options
 from analyzer.packets.decode import PacketDecoder
 from analyzer.packets.segments import SegmentBatch
@@ -62,10 +64,13 @@ class Pipeline:
         self._tls = TlsStage(options, self._ring, follower)
         self._http = HttpStage(options)
         self._websocket = WebSocketStage(options)
+        self._inside = InsideStage(options, self._websocket.by_slot) if options.inside else None
+        if self._inside is not None:
+            self._websocket.hearing.listener = self._inside.hear
         self._tables = TableBuilder(options)
         self._alternatives = AlternativesStage(options, only) if options.alternatives else None
         self._observers = [writer for writer in writers if isinstance(writer, Observer)]
-        self._news = News(options, self._websocket) if self._observers else None
+        self._news = News(options, self._websocket, self._inside) if self._observers else None
         self._polls = PollHeads(options)
         self._pushed = time.monotonic_ns()
         for observer in self._observers:
@@ -97,6 +102,7 @@ class Pipeline:
             "tls": self._tls.held_bytes,
             "http": self._http.held_bytes,
             "websocket": self._websocket.held_bytes,
+            "inside": self._inside.held_bytes if self._inside is not None else 0,
         }
         return Snapshot(
             tcp_connections=self._tcp.tracked,
@@ -112,7 +118,8 @@ class Pipeline:
         self._take_segments(self._packets.finish())
         self._take_stream(self._tcp.finish(), last=True)
         self._tables.add_findings(bad_lines(self._ring))
-        self._deliver(self._tables.finish())
+        topics = self._inside.finish() if self._inside is not None else []
+        self._deliver(self._tables.finish(topics))
         if self._alternatives is not None:
             self._deliver(self._alternatives.finish())
         return self.summary
@@ -135,6 +142,8 @@ class Pipeline:
         tls = self._tls.push(stream)
         http = self._http.push(tls.stream, last=last)
         note_secured(http, tls)
+        if self._inside is not None:
+            self._inside.begin(http)
         websocket = self._websocket.push(http)
         if self._news is not None:
             now = self.summary.capture.last_time if now is None else now
@@ -142,7 +151,11 @@ class Pipeline:
                 for observer in self._observers:
                     observer.news(rows)
             self._polls.push(websocket.opened)
-        self._deliver(self._tables.push(websocket, tls))
+        inside = None
+        if self._inside is not None:
+            inside = self._inside.push(websocket)
+            self._websocket.hear_no_more(self._inside.take_unheard())
+        self._deliver(self._tables.push(websocket, tls, inside))
         if self._alternatives is not None:
             self._deliver(self._alternatives.push(websocket, tls))
 

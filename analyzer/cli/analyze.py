@@ -24,6 +24,7 @@ from analyzer.cli.arguments import (
     KeptPayload,
     Keys,
     NoAlternatives,
+    NoInside,
     NoKeepAlive,
     ParquetFolder,
     Payload,
@@ -78,6 +79,7 @@ class Request:
     hold: float
     no_keep_alive: bool
     no_alternatives: bool
+    no_inside: bool
 
     @property
     def json_to_stdout(self) -> bool:
@@ -149,6 +151,7 @@ def analyze(
     hold: Hold = 30.0,
     no_keep_alive: NoKeepAlive = False,
     no_alternatives: NoAlternatives = False,
+    no_inside: NoInside = False,
     version: Version = False,
 ) -> int:
     """Show what WebSocket traffic in captures does, and what it costs on the wire.
@@ -179,6 +182,7 @@ def analyze(
         hold=hold,
         no_keep_alive=no_keep_alive,
         no_alternatives=no_alternatives,
+        no_inside=no_inside,
     )
     with pipes():
         return run(request)
@@ -202,6 +206,7 @@ def run(request: Request) -> int:
         long_poll_hold_s=request.hold,
         keep_alive=not request.no_keep_alive,
         alternatives=not request.no_alternatives,
+        inside=not request.no_inside,
     )
     say_if_slow(request.files)
     console = _console(request)

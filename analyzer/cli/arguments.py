@@ -97,6 +97,14 @@ NoAlternatives = Annotated[
         rich_help_panel=_MODEL,
     ),
 ]
+NoInside = Annotated[
+    bool,
+    typer.Option(
+        "--no-inside",
+        help="Do not read what messages say: protocols inside WebSocket.",
+        rich_help_panel=REPORTS,
+    ),
+]
 FailOn = Annotated[
     Severity | None,
     typer.Option(help="Exit with 1 if there is a finding as grave as this or graver."),

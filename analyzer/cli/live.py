@@ -28,6 +28,7 @@ from analyzer.cli.arguments import (
     KeptPayload,
     Keys,
     NoAlternatives,
+    NoInside,
     NoKeepAlive,
     ParquetFolder,
     Severity,
@@ -240,6 +241,7 @@ def live(
     hold: Hold = 30.0,
     no_keep_alive: NoKeepAlive = False,
     no_alternatives: NoAlternatives = False,
+    no_inside: NoInside = False,
 ) -> int:
     """Analyse WebSocket traffic while it happens.
 
@@ -276,6 +278,7 @@ def _start(given: dict[str, Any]) -> int:
         show_secrets=given["show_secrets"],
         keys=tuple(map(str, given["keys"])),
         follow_keys=bool(given["keys"]),
+        inside=not given["no_inside"],
         **model(*shape, not given["no_keep_alive"], not given["no_alternatives"]),
     )
     if given["idle"] is not None:

@@ -11,6 +11,7 @@ from analyzer.findings.deflate import *
 from analyzer.findings.handshake import *
 from analyzer.findings.http import *
 from analyzer.findings.http2 import *
+from analyzer.findings.inside import *
 from analyzer.findings.kinds import BY_ID as BY_ID
 from analyzer.findings.kinds import ERROR as ERROR
 from analyzer.findings.kinds import INFO as INFO

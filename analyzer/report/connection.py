@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from analyzer.report import alternatives
+from analyzer.report import alternatives, inside
 from analyzer.report.layout import Cell, Head, bar, heading, is_ascii, say, severity, table, traffic
 from analyzer.report.listing import CONTROL, MessageListing
 from analyzer.report.terminal import ENDINGS, PART_NAMES, code_name, target
@@ -68,6 +68,8 @@ class ConnectionReport:
             _fields(console, "handshakes", handshake, skip=_IN_THE_HEAD)
         self._ledger(console)
         alternatives.section(self.rows("alternatives"), console)
+        inside.of_connection(self.rows("calls"), console)
+        self._more(console, "calls", min(inside.SHOWN_OF_ONE, len(self.rows("calls"))))
         self._listing(console, control=control)
         self._pings(console)
         self._findings(console)

@@ -15,6 +15,8 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
+from analyzer.inside.item import HEARTBEAT
+from analyzer.report.inside import said
 from analyzer.report.layout import Head, arrow, print_row, traffic
 from analyzer.report.terminal import code_name
 from analyzer.report.wording import clock, duration, size
@@ -90,7 +92,9 @@ class MessageListing:
         kind = Text(row["type"])
         if row["compressed"]:
             kind.append(" z", "dim")
-        preview = traffic(row["payload_preview"] or "")
+        preview = said(row)
+        if row["kind"] != HEARTBEAT:
+            preview.append(traffic(row["payload_preview"] or ""))
         self._line(row, kind, payload, size(row["wire_bytes"]), preview)
 
     def _control(self, row: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from analyzer.columns import NULL
-from analyzer.report import alternatives, http_groups
+from analyzer.report import alternatives, http_groups, inside
 from analyzer.report.layout import (
     VERY_WIDE,
     WIDE,
@@ -41,7 +41,8 @@ from analyzer.report.wording import (
     share,
     size,
 )
-from analyzer.tables.summary import ConnectionLine, FindingCount, Samples, Summary
+from analyzer.tables.samples import Samples
+from analyzer.tables.summary import ConnectionLine, FindingCount, Summary
 from analyzer.websocket.opcodes import close_code_name
 
 SHOWN_CONNECTIONS = 20
@@ -85,6 +86,8 @@ def render(summary: Summary, console: Console) -> None:
     _capture(summary, console)
     _handshakes(summary, console)
     _messages(summary, console)
+    wire = sum(side["wire_bytes"] for side in summary.ledger)
+    inside.section(summary.inside, wire, console)
     _ledger(summary, console)
     http_groups.section(summary, console)
     for scope in ("connections", "sessions"):

@@ -16,11 +16,15 @@ import numpy.typing as npt
 from analyzer.columns import NULL, Rows
 from analyzer.findings import Finding
 from analyzer.http.exchanges import Exchange, Handshake, HttpBatch
+from analyzer.inside.fanout import Topic
+from analyzer.inside.labels import Says
+from analyzer.inside.stage import InsideBatch
 from analyzer.options import Options
 from analyzer.tables.compression import Compression
 from analyzer.tables.failed_connects import FailedConnects
 from analyzer.tables.finding_log import FindingLog
 from analyzer.tables.http_groups import HttpGroups
+from analyzer.tables.inside import call_rows, fanout_rows, message_columns, topic_rows
 from analyzer.tables.ledger import ledger_rows
 from analyzer.tables.preview import Previews
 from analyzer.tables.schema import (
@@ -67,20 +71,28 @@ class TableBuilder:
         self._handshakes = 0
         self._groups = HttpGroups(options)
         self._tls = TlsSessions(options)
+        self._inner: dict[int, str | None] = {}  # of connections that end with the batch
 
-    def push(self, batch: WebSocketBatch, tls: TlsBatch | None = None) -> list[TableRows]:
+    def push(
+        self,
+        batch: WebSocketBatch,
+        tls: TlsBatch | None = None,
+        inside: InsideBatch | None = None,
+    ) -> list[TableRows]:
         """Return the rows that this batch completes.
 
         Args:
             batch: of the websocket stage.
+            inside: of the inside stage, over the same batch; None: nothing is read.
             tls: of the tls stage, over the same rows; None: nothing is TLS.
         """
         http = batch.http
         stream = http.stream
-        out = [
-            _frame_rows(batch.frames),
-            message_rows(batch.messages, batch.previews, self._options, final=True),
-        ]
+        out = [_frame_rows(batch.frames), self._message_rows(batch, inside)]
+        if inside is not None:
+            out.append(call_rows(inside.calls, self._options))
+            out.append(fanout_rows(inside.deliveries, self._options))
+            self._inner.update(inside.inner)
         for opened in batch.opened:
             self._client_sides[opened.slot] = opened.client_side
             self._log.opened(opened.slot, opened.connection)
@@ -91,6 +103,7 @@ class TableBuilder:
             tls.findings if tls is not None else (),
             http.findings,
             batch.findings,
+            inside.findings if inside is not None else (),
         ):
             self._add_findings(found, stream)
         ended = {connection.slot: connection for connection in batch.ended}
@@ -121,8 +134,12 @@ class TableBuilder:
         out += [self._compression.push(batch), self._log.take()]
         return [rows for rows in out if rows.count]
 
-    def finish(self) -> list[TableRows]:
-        """Return what only the end of the capture completes."""
+    def finish(self, topics: Sequence[Topic] = ()) -> list[TableRows]:
+        """Return what only the end of the capture completes.
+
+        Args:
+            topics: all that were seen.
+        """
         encrypted, more = self._tls.finish(self._handshakes)
         attempts, refused = self._failed.finish(self._handshakes + len(encrypted))
         attempts = encrypted + attempts
@@ -130,7 +147,7 @@ class TableBuilder:
         self._log.finish()
         shakes = handshake_rows(attempts, show_secrets=self._options.show_secrets)
         groups, deflate = self._groups.finish(), self._compression.finish()
-        out = [shakes, groups, deflate, self._log.take()]
+        out = [shakes, groups, deflate, topic_rows(topics, self._options), self._log.take()]
         return [rows for rows in out if rows.count]
 
     def add_findings(self, found: Sequence[Finding]) -> None:
@@ -163,6 +180,12 @@ class TableBuilder:
         return TableRows(TLS_SESSIONS, columns_of(TLS_SESSIONS.columns, rows), len(rows))
 
     # --- rows
+
+    def _message_rows(self, batch: WebSocketBatch, inside: InsideBatch | None) -> TableRows:
+        if inside is None:
+            return message_rows(batch.messages, batch.previews, self._options, final=True)
+        rows, previews = inside.messages, inside.previews
+        return message_rows(rows, previews, self._options, final=True, says=inside.says)
 
     def _attempts(self, batch: WebSocketBatch, tls: TlsBatch | None) -> list[Attempt]:
         """Return the attempts whose rows are complete, in order of their numbers."""
@@ -211,6 +234,7 @@ class TableBuilder:
             connection_cells(
                 *(ended, stream.connection(ended.slot), wire[ended.slot], self._options),
                 http2_stream=batch.http.streams.get(ended.slot, NULL),
+                inner=self._inner.pop(ended.connection, None),
             )
             for ended in sorted(batch.ended, key=lambda item: item.connection)
         ]
@@ -261,6 +285,7 @@ def connection_cells(
     options: Options,
     *,
     http2_stream: int = NULL,
+    inner: str | None = None,
 ) -> tuple[object, ...]:
     """Return the cells of a row of `connections`; `http2_stream` is NULL over HTTP/1.1."""
     detail = ended.handshake
@@ -298,6 +323,7 @@ def connection_cells(
         (close.reason or None) if close else None,
         -1 if ended.closed_by is None else ended.closed_by,
         ended.lost_bytes,
+        inner,
     )
 
 
@@ -375,7 +401,12 @@ _COSTS = (
 
 
 def message_rows(
-    rows: Rows, payloads: Sequence[bytes | None], options: Options, *, final: bool
+    rows: Rows,
+    payloads: Sequence[bytes | None],
+    options: Options,
+    *,
+    final: bool,
+    says: Says | None = None,
 ) -> TableRows:
     """Return the rows of `messages`.
 
@@ -384,6 +415,7 @@ def message_rows(
         payloads: of each, as much as is kept; empty where none is.
         options: how much of it is shown.
         final: whether the costs are known; else what may still grow is null.
+        says: what they say; None: nothing is known of it.
     """
     count = len(rows)
 
@@ -419,6 +451,7 @@ def message_rows(
         "deflate_saved_bytes": lambda: _saved(rows),
         "deflate_estimate_bytes": _whole(rows, "estimate"),
     }
+    makers |= message_columns(says, count, options)
     if not final:
         makers |= dict.fromkeys(_UNTIL_ACKNOWLEDGED, lambda: np.full(count, NULL, np.int64))
         makers["overhead_ratio"] = lambda: np.full(count, np.nan)

@@ -17,8 +17,9 @@ from analyzer.columns import NULL
 from analyzer.findings import SEVERITIES
 from analyzer.tables import schema
 from analyzer.tables.figures import Figures
+from analyzer.tables.samples import Samples
 from analyzer.tables.schema import COMPARISON, COMPARISON_GROUPS, LEDGER_PARTS, TableRows
-from analyzer.tables.summary import Samples, Summary
+from analyzer.tables.summary import Summary
 
 NOTABLE = 0.05
 """Smaller differences are called neither better nor worse: two runs of one program on

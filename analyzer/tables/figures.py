@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.columns import NULL
+from analyzer.tables.samples import Samples
 from analyzer.tables.schema import TableRows
-from analyzer.tables.summary import Samples
 
 MORE_MESSAGE_SUMS = (
     *("ws_header_bytes", "http_bytes", "tls_bytes"),

@@ -41,6 +41,7 @@ _STAGES = (
     "handshake",
     "websocket",
     "deflate",
+    "inside",
     "compared",
 )
 """In the order in which data flows."""

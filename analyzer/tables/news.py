@@ -15,6 +15,8 @@ import numpy as np
 
 from analyzer.columns import NULL
 from analyzer.http.exchanges import Handshake
+from analyzer.inside.labels import Says
+from analyzer.inside.stage import InsideStage
 from analyzer.options import Options
 from analyzer.tables.build import connection_cells, message_rows
 from analyzer.tables.schema import CONNECTIONS, TableRows
@@ -35,10 +37,14 @@ class News:
     Args:
         options: payload, show_secrets, news_wait_s.
         websocket: the stage in which messages wait.
+        inside: the stage that knows what they say; None: nothing is read.
     """
 
-    def __init__(self, options: Options, websocket: WebSocketStage) -> None:
+    def __init__(
+        self, options: Options, websocket: WebSocketStage, inside: InsideStage | None = None
+    ) -> None:
         self._options = options
+        self._inside = inside
         self._websocket = websocket
         self._wait = round(options.news_wait_s * 1e9)
         self._looked = NULL
@@ -93,17 +99,23 @@ class News:
 
     def _complete(self, batch: WebSocketBatch) -> TableRows:
         """Return the messages whose rows left, but for those that were told before."""
-        rows, payloads = batch.messages, batch.previews
+        rows, payloads, at = batch.messages, batch.previews, batch.places
         told = rows["told"] == TOLD
         if told.any():
             places = np.flatnonzero(~told)
-            rows = rows.take(places)
+            rows, at = rows.take(places), at.take(places)
             payloads = _Chosen(payloads, places.tolist()) if len(payloads) else payloads
-        return message_rows(rows, payloads, self._options, final=True)
+        says = self._says(at.tolist())
+        return message_rows(rows, payloads, self._options, final=True, says=says)
 
     def _waiting(self, now: int) -> TableRows:
-        rows, payloads = self._websocket.take_waiting(now - self._wait)
-        return message_rows(rows, payloads, self._options, final=False)
+        rows, payloads, places = self._websocket.take_waiting(now - self._wait)
+        says = self._says(places.tolist())
+        return message_rows(rows, payloads, self._options, final=False, says=says)
+
+    def _says(self, places: list[int]) -> Says | None:
+        """Return what messages say, as far as that is clear already."""
+        return None if self._inside is None else self._inside.says_of(places)
 
 
 class _Chosen(Sequence[bytes | None]):

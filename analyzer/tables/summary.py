@@ -19,12 +19,10 @@ import numpy.typing as npt
 from analyzer.columns import NULL
 from analyzer.findings import SEVERITIES
 from analyzer.tables import schema
+from analyzer.tables.samples import MAX_SAMPLES, Samples
 from analyzer.tables.schema import LEDGER_PARTS, TableRows
+from analyzer.tables.spoken import Spoken
 
-MAX_SAMPLES = 1 << 18
-"""Values kept for a median; of more, every second, fourth, ... is kept."""
-_MAX_PIECES = 256
-"""Arrays of them, before they are joined."""
 MAX_CONNECTIONS = 1000
 """Connections kept for the table of those that cost most."""
 MAX_WAITING = 65_536
@@ -69,55 +67,6 @@ class Capture:
     last_time: int = NULL
     not_tcp: Counter[str] = field(default_factory=Counter)
     """Other packets, by what they are."""
-
-
-class Samples:
-    """Values of which median, 95th percentile and maximum are wanted; in ns.
-
-    The first `most` are all kept; beyond that every n-th in order of arrival, so
-    that the result depends on the values alone and not on how they were batched.
-    """
-
-    def __init__(self, most: int = MAX_SAMPLES) -> None:
-        self._most = max(2, most)
-        self.count = 0
-        self.worst = 0
-        self.worst_of = NULL
-        self._kept: list[npt.NDArray[np.int64]] = []
-        self._kept_count = 0
-        self._step = 1
-
-    def add(self, values: npt.NDArray[np.int64], owners: npt.NDArray[np.int64]) -> None:
-        """Add `values`, without nulls; `owners` are the ids of their connections."""
-        for start in range(0, len(values), self._most):
-            self._add(values[start : start + self._most], owners[start : start + self._most])
-
-    def _add(self, values: npt.NDArray[np.int64], owners: npt.NDArray[np.int64]) -> None:
-        if not len(values):
-            return
-        most = int(np.argmax(values))
-        if self.count == 0 or values[most] > self.worst:
-            self.worst, self.worst_of = int(values[most]), int(owners[most])
-        kept = values[-self.count % self._step :: self._step]
-        self.count += len(values)
-        self._kept.append(kept)
-        self._kept_count += len(kept)
-        if len(self._kept) > _MAX_PIECES:
-            # An array takes a hundred bytes beside its values, and they may come one by one.
-            self._kept = [np.concatenate(self._kept)]
-        while self._kept_count > self._most:
-            self._kept = [np.concatenate(self._kept)[::2]]
-            self._kept_count = len(self._kept[0])
-            self._step *= 2
-
-    def quantile(self, share: float) -> float:
-        """Return the value below which `share` of the values lie; 0 without values."""
-        return float(np.quantile(np.concatenate(self._kept), share)) if self.count else 0.0
-
-    @property
-    def median(self) -> float:
-        """The value in the middle."""
-        return self.quantile(0.5)
 
 
 @dataclass(slots=True)
@@ -174,6 +123,7 @@ class Summary:
         stalled: messages held up by a hole, and ns of it.
         findings: by id.
         alternatives, scaling: rows of totals, by scope.
+        inside: what the messages say.
         http_kinds: of plain HTTP, "exchanges", "wire_bytes", "messages" by (kind, what).
     """
 
@@ -198,6 +148,7 @@ class Summary:
     alternatives: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     scaling: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     http_kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
+    inside: Spoken = field(default_factory=Spoken)
     _groups: list[tuple[int, int, int, dict[str, Any]]] = field(default_factory=list)
     _costly: list[tuple[int, int]] = field(default_factory=list)
     _lines: dict[int, ConnectionLine] = field(default_factory=dict)
@@ -226,6 +177,8 @@ class Summary:
             "compression": self._add_compression,
             "http": self._add_http,
             "http_groups": self._add_http_groups,
+            "calls": self.inside.add_calls,
+            "topics": self._add_topics,
         }
         taker = takers.get(rows.table.name)
         if taker is not None:
@@ -320,6 +273,7 @@ class Summary:
             counts.update(_labelled(types[mine], schema.MESSAGE_TYPES))
             for name in MESSAGE_SUMS:
                 counts[name] += _total(_numbers(rows, name)[mine])
+        self.inside.add_messages(rows)
         inflated = compressed & (_numbers(rows, "payload_bytes") != NULL)
         self.compression["messages"] += int(np.count_nonzero(inflated))
         for name in ("payload_bytes", "transfer_bytes"):
@@ -387,6 +341,10 @@ class Summary:
                 heapq.heappush(self._groups, entry)
             else:
                 heapq.heappushpop(self._groups, entry)
+
+    def _add_topics(self, rows: TableRows) -> None:
+        for place in range(rows.count):
+            self.inside.add_topic(row_values(rows, place))
 
     def _add_findings(self, rows: TableRows) -> None:
         for place in range(rows.count):

@@ -12,6 +12,7 @@ from enum import IntEnum
 
 from analyzer.columns import NULL
 from analyzer.http.exchanges import Handshake
+from analyzer.websocket.frames import Ending
 from analyzer.websocket.negotiation import Negotiation
 
 
@@ -141,6 +142,16 @@ class DirectionTotals:
     transfer_bytes: int = 0
     unparsed_bytes: int = 0
 
+    def fill(self, end: Ending) -> None:
+        """Take the counts of a direction that has ended."""
+        self.frames = end.frames
+        self.messages = end.messages
+        self.payload_bytes = end.message_bytes
+        self.ws_header_bytes = end.ws_header_bytes
+        self.ws_control_bytes = end.ws_control_bytes
+        self.transfer_bytes = end.transfer_bytes
+        self.unparsed_bytes = end.unparsed_bytes + end.header_read
+
 
 @dataclass(slots=True)
 class WebSocketConnection:
@@ -214,3 +225,14 @@ class WebSocketConnection:
             self.closed_at = ended_at
         elif self.state == State.CLEAN:
             self.closed_at = max(close.time for close in self.closes if close is not None)
+
+
+def abnormal(connection: WebSocketConnection, senders: dict[Event, int | None]) -> str:
+    """Say what ended a connection instead of Close frames in both directions."""
+    names = ("the client", "the server")
+    event = {"fin": Event.FIN, "reset": Event.RESET}.get(connection.close_kind)
+    sender = None if event is None else senders.get(event)
+    word = {"fin": "FIN", "reset": "RST"}.get(connection.close_kind, "no answer any more")
+    text = word if sender is None else f"{word} by {names[sender]}"
+    closed = [name for name, close in zip(names, connection.closes, strict=True) if close]
+    return f"{text}; only {closed[0]} had sent Close" if len(closed) == 1 else text

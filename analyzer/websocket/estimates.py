@@ -115,6 +115,10 @@ class Estimator:
         """Forget a direction."""
         self._directions.pop(direction, None)
 
+    def wants(self, direction: int) -> bool:
+        """Say whether a direction's payload is wanted."""
+        return direction in self._directions
+
     def take_done(self) -> list[int]:
         """Return directions of which no more payload is wanted, once."""
         done, self._done = self._done, []

@@ -270,3 +270,10 @@ def _mismatch(accepted: Parameters, offer: Parameters) -> list[str]:
     if "client_max_window_bits" in accepted and "client_max_window_bits" not in offer:
         reasons.append("accepted client_max_window_bits was not offered")
     return reasons
+
+
+def names_websocket(handshake: Handshake) -> bool:
+    """Say whether the captured part of an upgrade tells that it is one to WebSocket."""
+    fields = (*handshake.request_header, *handshake.response_header)
+    names = [name.lower() for name, _ in fields]
+    return any(name == "upgrade" or name.startswith("sec-websocket-") for name in names)

@@ -12,7 +12,6 @@ from analyzer import findings
 from analyzer.columns import Rows
 from analyzer.findings import KINDS, Finding, Kind
 from analyzer.websocket import frames as layout
-from analyzer.websocket.connection import Event, WebSocketConnection
 from analyzer.websocket.frames import Ending, Keys
 
 STEPS_BY_CHANCE = 2
@@ -67,28 +66,6 @@ def weak_keys(keys: Keys, end: Ending, direction: int) -> list[Finding]:
         frame = -1
     kind = findings.WEBSOCKET_REPEATED_KEY
     return [Finding(kind, direction >> 1, packet, frame, ", ".join(told), 1, direction)]
-
-
-def abnormal_end(
-    connection: WebSocketConnection, senders: dict[Event, int | None], packet: int
-) -> Finding:
-    """Say what ended a connection instead of Close frames in both directions.
-
-    Args:
-        connection: that ended.
-        senders: who sent what of TCP's ends: 0 client, 1 server.
-        packet: of the end.
-    """
-    names = ("the client", "the server")
-    event = {"fin": Event.FIN, "reset": Event.RESET}.get(connection.close_kind)
-    sender = None if event is None else senders.get(event)
-    word = {"fin": "FIN", "reset": "RST"}.get(connection.close_kind, "no answer any more")
-    text = word if sender is None else f"{word} by {names[sender]}"
-    closed = [name for name, close in zip(names, connection.closes, strict=True) if close]
-    if len(closed) == 1:
-        text = f"{text}; only {closed[0]} had sent Close"
-    kind = findings.WEBSOCKET_CLOSE_ABNORMAL
-    return Finding(kind, connection.slot, packet, -1, text)
 
 
 def thinned(rows: Rows, limit: int) -> tuple[Rows, list[int]]:

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from analyzer import findings
 from analyzer.columns import NULL, Bytes, Rows
 from analyzer.findings import Finding, Kind
 from analyzer.options import Options
+from analyzer.websocket.hearing import Hearing
 from analyzer.websocket.negotiation import Side
 from analyzer.websocket.permessage_deflate import Inflater, Status
 
@@ -49,11 +51,14 @@ _NOTHING = _Joined()
 class PayloadStage:
     """Joins and inflates; holds one Inflater and one unfinished message per direction."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, hearing: Hearing) -> None:
         self._options = options
+        self._hearing = hearing
+        self._opened: npt.NDArray[np.bool_] = np.zeros(0, bool)
         self._inflaters: dict[int, Inflater] = {}
         self._joined: dict[int, _Joined] = {}
         self._found: list[Finding] = []
+        self._index = 0  # of the FRAGMENT row in work
         whole, none = options.max_inflated_bytes, 0
         self._keep_bytes = {"none": none, "preview": options.preview_bytes, "full": whole}[
             options.payload
@@ -64,6 +69,11 @@ class PayloadStage:
     def open(self, direction: int, side: Side | None) -> None:
         """Begin a direction; `side` is None where nothing is compressed."""
         self._joined[direction] = _NOTHING
+        if direction >= len(self._opened):
+            more = np.zeros(max(direction + 1, 2 * len(self._opened), 64), bool)
+            more[: len(self._opened)] = self._opened
+            self._opened = more
+        self._opened[direction] = True
         if side is not None:
             limit = self._options.max_inflated_bytes
             self._inflaters[direction] = Inflater(side, limit=limit, keep_bytes=limit)
@@ -71,6 +81,7 @@ class PayloadStage:
     def close(self, direction: int) -> None:
         """Forget a direction."""
         self._joined.pop(direction, None)
+        self._opened[direction : direction + 1] = False
         self._inflaters.pop(direction, None)
 
     @property
@@ -90,15 +101,17 @@ class PayloadStage:
                 compressed messages are set here.
         """
         self._found = []
-        if not len(rows):
+        chosen = self._wanted(rows)
+        if not len(chosen):
             return self._found
         view = data.data
         indices: list[int] = []
         sizes: list[int] = []
         limit = self._options.max_message_bytes
         joined_by = self._joined
-        for row in rows.tolist():
+        for index, row in zip(chosen.tolist(), rows.take(chosen).tolist(), strict=True):
             start, length, packet, frame, message, direction, last, compressed, text = row
+            self._index = index
             joined = joined_by.get(direction)
             if joined is None:
                 continue
@@ -137,6 +150,18 @@ class PayloadStage:
             pool["payload_bytes"][indices] = sizes
         return self._found
 
+    def _wanted(self, rows: Rows) -> npt.NDArray[np.intp]:
+        """Return the places of rows that are looked at here: others are only listened to."""
+        if not len(rows) or not len(self._opened) or not self._joined:
+            return np.zeros(0, np.intp)
+        directions = rows["direction"]
+        known = directions < len(self._opened)
+        wanted = known & self._opened[np.where(known, directions, 0)]
+        if self._options.payload != "full":
+            # Other payload is not kept, and of no account for a window.
+            wanted &= (rows["compressed"] != 0) | (rows["message"] < 0)
+        return np.flatnonzero(wanted)
+
     def give_up(self, messages: Rows, indices: list[int]) -> None:
         """Forget messages of which nothing more comes, before their indices are used again.
 
@@ -174,6 +199,7 @@ class PayloadStage:
             if not joined.too_long:
                 self._found.append(_at(findings.DEFLATE_CONTEXT_LOST, direction, packet, frame))
             self._give_up(direction, joined)
+            self._hearing.inflated(self._index, joined.message, direction, None)
         elif not (joined.damaged or joined.too_long):
             self.kept[joined.message] = payload
         return NULL
@@ -188,7 +214,9 @@ class PayloadStage:
         size, payload, status, detail = inflater.inflate(payload)
         if status is not Status.OK:
             self._found.append(_at(_OUTCOMES[status], direction, packet, frame, detail))
+            self._hearing.inflated(self._index, message, direction, None)
             return NULL
+        self._hearing.inflated(self._index, message, direction, payload)
         # ASCII is asked first: it is the common case, and cheap.
         if text and not payload.isascii() and not _is_utf8(payload):
             self._found.append(_at(findings.WEBSOCKET_BAD_UTF8, direction, packet, frame))

@@ -8,7 +8,7 @@ RFC 6455; must not know tables. Called by pipeline.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,17 +25,22 @@ from analyzer.websocket import frames as layout
 from analyzer.websocket._frames import FrameWalk
 from analyzer.websocket.connection import (
     CloseFrame,
-    DirectionTotals,
     Event,
     Ping,
     WebSocketConnection,
+    abnormal,
 )
 from analyzer.websocket.estimates import Estimator
 from analyzer.websocket.frames import CLIENT, FRAME, MESSAGE, SERVER, Ending, Keys
-from analyzer.websocket.negotiation import Negotiation, negotiate, offered_sides
+from analyzer.websocket.hearing import Hearing
+from analyzer.websocket.negotiation import (
+    Negotiation,
+    names_websocket,
+    negotiate,
+    offered_sides,
+)
 from analyzer.websocket.oddities import (
     STEPS_BY_CHANCE,
-    abnormal_end,
     oddity,
     thinned,
     unfinished,
@@ -64,6 +69,7 @@ class WebSocketBatch:
         messages: dtype MESSAGE, complete messages whose costs are known.
         previews: first payload bytes of each message row (fewer than
             options.preview_bytes, or all of it with payload "full").
+        places: for each message row, where it stood in the pool.
         has_payload: whether `previews` holds whole payloads.
         pings: pings that were answered, or never will be.
         findings: oddities of WebSocket.
@@ -76,6 +82,7 @@ class WebSocketBatch:
     frames: Rows = field(default_factory=lambda: empty(FRAME))
     messages: Rows = field(default_factory=lambda: empty(MESSAGE))
     previews: Sequence[bytes | None] = ()
+    places: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     has_payload: bool = False
     pings: list[Ping] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -91,7 +98,8 @@ class WebSocketStage:
         self._seeker = Seeker(options, self._open_recognised, self._named)
         preview = options.preview_bytes if options.payload == "preview" else 0
         self._walk = FrameWalk(preview, options.max_pending_messages, self._seeker)
-        self._payloads = PayloadStage(options)
+        self.hearing = Hearing(options)
+        self._payloads = PayloadStage(options, self.hearing)
         self._estimates = Estimator(options)
         self._pings = Pings(options)
         self._by_slot: dict[int, WebSocketConnection] = {}
@@ -113,11 +121,11 @@ class WebSocketStage:
         out.findings += self._seeker.take_findings()
         self._take_oddities(out)
         kept = (walk.rows("fragments"), stream.records.data, walk.rows("pool"))
+        self.hearing.begin(*kept)
         out.findings += self._payloads.push(*kept)
         out.findings += self._estimates.push(*kept)
-        done = self._estimates.take_done()
-        if done and self._options.payload != "full":
-            walk.rows("walks")["keep"][done] = layout.KEEP_NOTHING
+        self.hearing.finish()
+        self._keep_less(self._estimates.take_done())
         frames = walk.rows("frames").copy()
         out.frames = frames
         self._take_controls(out, frames)
@@ -131,10 +139,30 @@ class WebSocketStage:
 
     # --- while connections are open
 
-    def take_waiting(self, until: int) -> tuple[Rows, Sequence[bytes | None]]:
+    def hear_no_more(self, slots: Sequence[int]) -> None:
+        """Keep less of connections to which nobody listens any more."""
+        for slot in slots:
+            for direction in (2 * slot, 2 * slot + 1):
+                self.hearing.close(direction)
+            self._keep_less([2 * slot, 2 * slot + 1])
+
+    def _keep_less(self, directions: Sequence[int]) -> None:
+        """Keep the payload of directions only as far as somebody still wants it."""
+        for direction in directions:
+            connection = self._by_slot.get(direction >> 1)
+            if connection is None or self._options.payload == "full":
+                continue
+            if self.hearing.hears(direction) or self._estimates.wants(direction):
+                continue
+            deflate = connection.negotiation.deflate
+            keep = layout.KEEP_COMPRESSED if deflate else layout.KEEP_NOTHING
+            self._walk.rows("walks")["keep"][direction] = keep
+
+    def take_waiting(self, until: int) -> tuple[Rows, Sequence[bytes | None], npt.NDArray[np.intp]]:
         """Return messages that are complete and wait for an ACK since `until` (ns), each once.
 
-        Their rows stay where they are: what they cost is not known yet.
+        With them comes how each begins, and where it stands in the pool. Their rows stay
+        where they are: what they cost is not known yet.
         """
         pool = self._walk.rows("pool")
         waits = (pool["told"] == layout.NOT_TOLD) & (pool["end"] != NULL)
@@ -143,17 +171,22 @@ class WebSocketStage:
         pool["told"][places] = layout.TOLD
         rows = pool.take(places)
         if self._options.payload == "none":
-            return rows, ()
+            return rows, (), places
         kept = self._payloads.kept
         taken = [kept.get(place) for place in places.tolist()] if kept else None
         whole = self._options.payload == "full"
         cut = None if whole else self._walk.preview_rows().take(places, axis=0)
-        return rows, Previews(rows, cut, taken)
+        return rows, Previews(rows, cut, taken), places
 
     @property
     def open_connections(self) -> Collection[WebSocketConnection]:
         """Connections that are open."""
         return self._by_slot.values()
+
+    @property
+    def by_slot(self) -> Mapping[int, WebSocketConnection]:
+        """The same by slot; a view."""
+        return self._by_slot
 
     def counts_so_far(self, name: str, directions: npt.NDArray[np.int64]) -> Any:
         """Return a column of WALK, of open connections."""
@@ -162,7 +195,7 @@ class WebSocketStage:
     @property
     def held_bytes(self) -> int:
         """Bytes of state, of payload that waits, and of what was searched in vain so far."""
-        held = self._payloads.held_bytes + self._seeker.held_bytes
+        held = self._payloads.held_bytes + self._seeker.held_bytes + self.hearing.held_bytes
         return held + int(self._walk.held_bytes())
 
     # --- opening
@@ -188,7 +221,7 @@ class WebSocketStage:
                 # No client goes on after a wrong Accept; if frames follow all the
                 # same, this is the connection that they belong to.
                 self._doubtful[handshake.slot] = handshake
-                if handshake.outcome != "cut" or _names_websocket(handshake):
+                if handshake.outcome != "cut" or names_websocket(handshake):
                     self._named.add(handshake.slot)
         self._walk.walk(rows[at:], records)
 
@@ -228,7 +261,8 @@ class WebSocketStage:
             keep = layout.KEEP_ALL
         elif negotiation.deflate:
             keep = layout.KEEP_COMPRESSED
-        kept = layout.KEEP_ALL if self._is_estimated(connection, agreed) else keep
+        is_kept = self._is_estimated(connection, agreed) or self._options.inside
+        kept = layout.KEEP_ALL if is_kept else keep
         rules = (negotiation.rsv_allowed, int(negotiation.deflate), kept, int(agreed is None))
         for sender in (CLIENT, SERVER):
             direction = connection.direction(sender)
@@ -236,6 +270,8 @@ class WebSocketStage:
             if keep != layout.KEEP_NOTHING:
                 side = negotiation.client if sender == CLIENT else negotiation.server
                 self._payloads.open(direction, side if negotiation.deflate else None)
+            if self._options.inside:
+                self.hearing.open(direction)
 
     def _is_estimated(self, connection: WebSocketConnection, agreed: Handshake | None) -> bool:
         """Say whether to estimate what compression would save, offered and not accepted.
@@ -360,9 +396,10 @@ class WebSocketStage:
             given_up = (pool.take(void), void.tolist())
             self._payloads.give_up(*given_up)
             self._estimates.give_up(*given_up)
+            self.hearing.give_up(given_up[0]["direction"].tolist(), given_up[1])
         rows = pool.take(wanted)  # 100 times faster than pool[wanted] on structured rows
         kept = self._payloads.kept
-        out.messages = rows
+        out.messages, out.places = rows, wanted
         out.has_payload = self._options.payload == "full"
         if self._options.payload != "none":
             previews = None if out.has_payload else walk.preview_rows().take(wanted, axis=0)
@@ -416,7 +453,7 @@ class WebSocketStage:
         for sender in (CLIENT, SERVER):
             direction = connection.direction(sender)
             end = Ending(*self._walk.ending(direction))
-            _fill(connection.totals[sender], end)
+            connection.totals[sender].fill(end)
             first = end.first_data_time
             if first != NULL and (
                 connection.first_data_time == NULL or first < connection.first_data_time
@@ -424,6 +461,7 @@ class WebSocketStage:
                 connection.first_data_time = first
             self._payloads.close(direction)
             self._estimates.close(direction)
+            self.hearing.close(direction)
         connection.lost_bytes = lost_bytes
         out.pings += self._pings.end(connection)
         self._close(connection, stream.connection(slot), out)
@@ -448,22 +486,6 @@ class WebSocketStage:
             ended_at = tcp.fin_time if tcp.fin_side >= 0 else tcp.last_time
         connection.end(events, ended_at)
         if connection.close_kind in ("fin", "reset", "timeout"):
-            senders = {event: sender for _, event, sender in events}
-            out.findings.append(abnormal_end(connection, senders, tcp.last_packet))
-
-
-def _fill(totals: DirectionTotals, end: Ending) -> None:
-    totals.frames = end.frames
-    totals.messages = end.messages
-    totals.payload_bytes = end.message_bytes
-    totals.ws_header_bytes = end.ws_header_bytes
-    totals.ws_control_bytes = end.ws_control_bytes
-    totals.transfer_bytes = end.transfer_bytes
-    totals.unparsed_bytes = end.unparsed_bytes + end.header_read
-
-
-def _names_websocket(handshake: Handshake) -> bool:
-    """Say whether the captured part of an upgrade tells that it is one to WebSocket."""
-    fields = (*handshake.request_header, *handshake.response_header)
-    names = [name.lower() for name, _ in fields]
-    return any(name == "upgrade" or name.startswith("sec-websocket-") for name in names)
+            detail = abnormal(connection, {event: sender for _, event, sender in events})
+            kind = findings.WEBSOCKET_CLOSE_ABNORMAL
+            out.findings.append(Finding(kind, connection.slot, tcp.last_packet, -1, detail))

@@ -14,6 +14,7 @@ from oracle.sample import connection, finding, ledger, message, summary
 import analyzer
 from analyzer.columns import NULL
 from analyzer.tables import summary as module
+from analyzer.tables.samples import Samples
 from analyzer.tables.schema import (
     COMPRESSION,
     CONNECTIONS,
@@ -24,7 +25,7 @@ from analyzer.tables.schema import (
     MESSAGES,
     TableRows,
 )
-from analyzer.tables.summary import MAX_HTTP_GROUPS, Samples, Summary
+from analyzer.tables.summary import MAX_HTTP_GROUPS, Summary
 
 CAPTURES = Path(__file__).parents[2] / "captures"
 

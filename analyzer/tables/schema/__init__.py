@@ -28,6 +28,10 @@ from analyzer.tables.schema.frames import MESSAGES as MESSAGES
 from analyzer.tables.schema.frames import PINGS as PINGS
 from analyzer.tables.schema.http import HTTP as HTTP
 from analyzer.tables.schema.http import HTTP_GROUPS as HTTP_GROUPS
+from analyzer.tables.schema.inside import CALL_OUTCOMES as CALL_OUTCOMES
+from analyzer.tables.schema.inside import CALLS as CALLS
+from analyzer.tables.schema.inside import FANOUT as FANOUT
+from analyzer.tables.schema.inside import TOPICS as TOPICS
 from analyzer.tables.schema.labels import CLOSE_KINDS as CLOSE_KINDS
 from analyzer.tables.schema.labels import DIRECTIONS as DIRECTIONS
 from analyzer.tables.schema.labels import HTTP_KINDS as HTTP_KINDS
@@ -46,6 +50,7 @@ from analyzer.tables.schema.tls import TLS_SESSIONS as TLS_SESSIONS
 TABLES = (
     *(CONNECTIONS, HANDSHAKES, FRAMES, MESSAGES, PINGS, HTTP, LEDGER, FINDINGS),
     *(COMPRESSION, ALTERNATIVES, SCALING, HTTP_GROUPS, TLS_SESSIONS),
+    *(CALLS, TOPICS, FANOUT),
 )
 """All tables, in the order of the reports."""
 

@@ -17,6 +17,7 @@ from analyzer.tables.declare import (
     time,
     us,
 )
+from analyzer.tables.schema.inside import INNER_COLUMN
 from analyzer.tables.schema.labels import (
     CLOSE_KINDS,
     CONNECTION,
@@ -71,6 +72,7 @@ CONNECTIONS = Table(
         text("close_reason", "no Close frame with a reason", "Reason in that Close frame."),
         enum("closed_by", DIRECTIONS, "still open", "Who sent Close, FIN or RST first."),
         integer("lost_bytes", NEVER, "Bytes that were sent but never captured, both ways."),
+        INNER_COLUMN,
     ),
 )
 

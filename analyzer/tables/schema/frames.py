@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analyzer.tables.declare import NEVER, Column, Table, boolean, enum, integer, text, time, us
+from analyzer.tables.schema.inside import MESSAGE_COLUMNS
 from analyzer.tables.schema.labels import CONNECTION, DIRECTIONS, MESSAGE_TYPES, OPCODES, SENDER
 
 FRAMES = Table(
@@ -73,6 +74,7 @@ MESSAGES = Table(
             "not estimated",
             "What permessage-deflate would have saved, where it was offered and not accepted.",
         ),
+        *MESSAGE_COLUMNS,
     ),
 )
 

@@ -1,0 +1,191 @@
+"""Calls: requests and what came of them, within one connection or session.
+
+A call begins with an item of role ASK and ends with the other side's REPLY of the same key.
+Knows items; must not know protocols or tables. Used by inside.talk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from analyzer.columns import NULL
+from analyzer.inside.item import (
+    ASK,
+    ASK_MAYBE,
+    CANCEL,
+    REPLY_ERROR,
+    STREAM,
+    STREAM_ERROR,
+    Item,
+)
+
+OK, ERROR, CANCELLED, UNANSWERED, LOST = range(5)
+OUTCOMES: Final = ("ok", "error", "cancelled", "unanswered", "lost")
+
+
+class Moment(NamedTuple):
+    """The message that an item stands in.
+
+    Attributes:
+        sender: CLIENT or SERVER.
+        message: number in its connection; NULL over plain HTTP.
+        packet_first: with its first byte; packet_last: with which it was complete.
+        time_first: ns of its first byte; time_last: of its completeness.
+    """
+
+    sender: int
+    message: int
+    packet_first: int
+    packet_last: int
+    time_first: int
+    time_last: int
+
+
+@dataclass(slots=True)
+class Call:
+    """One call.
+
+    Attributes:
+        number: from 0 in the order of requests; -1 while it is not sure to be one.
+        caller: CLIENT or SERVER.
+        asked: where the request stands; None where only the answer was seen.
+        turn: how many messages its conversation had before it.
+        items: results streamed before the end.
+        refused: an error came among them.
+    """
+
+    number: int
+    kind: str
+    name: str | None
+    caller: int
+    asked: Moment
+    turn: int
+    items: int = 0
+    cancelled: bool = False
+    refused: bool = False
+    outcome: int = UNANSWERED
+    answered: Moment | None = None
+
+    @property
+    def reply_ns(self) -> int:
+        """From the request's first byte to the answer's last; NULL without an answer."""
+        if self.answered is None or NULL in (self.asked.time_first, self.answered.time_last):
+            return NULL
+        return self.answered.time_last - self.asked.time_first
+
+
+class Numbers:
+    """Numbers calls in the order of their requests.
+
+    Attributes:
+        limited: calls were given up because too many wait.
+    """
+
+    def __init__(self) -> None:
+        self.next = 0
+        self.limited = False
+
+    def take(self) -> int:
+        """Return the next number."""
+        self.next += 1
+        return self.next - 1
+
+
+class Book:
+    """The calls of one conversation that wait for answers.
+
+    Attributes:
+        done: calls that are over; who takes them empties it.
+    """
+
+    __slots__ = ("_most", "_numbers", "_open", "done", "gaps", "turn")
+
+    def __init__(self, numbers: Numbers, most: int) -> None:
+        self._numbers = numbers
+        self._most = most
+        self._open: dict[tuple[int, Hashable], Call] = {}
+        self.gaps = [-1, -1]
+        """Turn at which bytes of each side were lost last."""
+        self.turn = 0
+        self.done: list[Call] = []
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def take(self, role: int, key: Hashable, item: Item, moment: Moment) -> Call | None:
+        """Take an item's part in a call; return the call that it answers."""
+        sender = moment.sender
+        if role in (ASK, ASK_MAYBE):
+            self._ask(role, (sender, key), item, moment)
+            return None
+        if role == CANCEL:
+            call = self._open.get((sender, key))
+            if call is not None:
+                call.cancelled = True
+                if item.name is None:
+                    item.name = call.name
+            return None
+        place = (1 - sender, key)
+        call = self._open.get(place)
+        if call is None:
+            return None
+        if item.name is None:
+            item.name = call.name
+        if role in (STREAM, STREAM_ERROR):
+            call.items += 1
+            call.refused = call.refused or role == STREAM_ERROR
+            return None
+        del self._open[place]
+        self._answer(call, role, moment)
+        return call
+
+    def _answer(self, call: Call, role: int, moment: Moment) -> None:
+        if call.number < 0:
+            call.number = self._numbers.take()
+        call.answered = moment
+        failed = role == REPLY_ERROR or call.refused
+        call.outcome = ERROR if failed else OK
+        if call.cancelled and failed:
+            call.outcome = CANCELLED
+        self.done.append(call)
+
+    def _ask(self, role: int, place: tuple[int, Hashable], item: Item, moment: Moment) -> None:
+        before = self._open.pop(place, None)
+        if before is not None:
+            # Its id is used again: no answer to the first will come.
+            self._give_up(before)
+        elif role == ASK_MAYBE and (1 - place[0], place[1]) in self._open:
+            # The other side's id, come back: an answer.
+            return
+        number = self._numbers.take() if role == ASK else -1
+        self._open[place] = Call(number, item.kind, item.name, moment.sender, moment, self.turn)
+        if len(self._open) > self._most:
+            oldest = self._open.pop(next(iter(self._open)))
+            if oldest.number >= 0:
+                self._numbers.limited = True
+            self._give_up(oldest)
+
+    def _give_up(self, call: Call) -> None:
+        if call.number < 0:
+            return
+        if call.cancelled:
+            call.outcome = CANCELLED
+        elif self.gaps[1 - call.caller] >= call.turn:
+            call.outcome = LOST
+        self.done.append(call)
+
+    def answers(self, sender: int, key: Hashable) -> bool:
+        """Say whether the other side waits for an answer with this key."""
+        return (1 - sender, key) in self._open
+
+    def lost(self, sender: int) -> None:
+        """Note that something that a side sent was lost, or could not be read."""
+        self.gaps[sender] = self.turn
+
+    def finish(self) -> None:
+        """Settle what waits: no answer will come."""
+        for call in self._open.values():
+            self._give_up(call)
+        self._open = {}

@@ -1,0 +1,81 @@
+"""JSON-RPC 2.0: requests, notifications, responses, and batches of them.
+
+Source: JSON-RPC 2.0 Specification, sections 4 to 6. LSP and many others speak it. A request
+without `id` is a notification (4.1); a response has `result` or `error` (5). Knows one
+connection's messages; pairs nothing itself.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from msgspec import Raw
+
+from analyzer.inside.item import ASK, REPLY, REPLY_ERROR, Decoder, Item, Protocol, short
+from analyzer.inside.json_text import NOTHING, decoded, is_given, text_of
+
+INNER: Final = "json-rpc"
+
+
+class Head(msgspec.Struct, gc=False):
+    """The members of a call that are wanted; the first are JSON-RPC's own."""
+
+    jsonrpc: Raw = NOTHING
+    method: str | None = None
+    id: Raw = NOTHING
+    error: Raw = NOTHING
+    result: Raw = NOTHING
+
+
+_ONE: Final = msgspec.json.Decoder(Head)
+_BATCH: Final = msgspec.json.Decoder(list[Head])
+_VERSION: Final = b'"2.0"'
+
+
+class JsonRpc(Decoder):
+    """Reads one connection."""
+
+    inner = INNER
+
+    def take(self, payload: bytes, sender: int, is_text: bool) -> list[Item] | None:
+        """Read a message: one call, or a batch (section 6)."""
+        if payload[:1] == b"{":
+            head = decoded(_ONE, payload)
+            item = None if head is None else item_of(head)
+            return None if item is None else [item]
+        heads = decoded(_BATCH, payload)
+        if not heads:
+            return None
+        items = [item_of(each) for each in heads]
+        return [item for item in items if item is not None] or None
+
+
+def item_of(head: Head) -> Item | None:
+    """Return what one call of JSON-RPC says; None if it is none."""
+    token = bytes(head.id)
+    if bytes(head.jsonrpc) != _VERSION:
+        return None
+    method = head.method
+    if method is not None:
+        if not token:
+            return Item("notification", short(method))
+        return Item("request", short(method), text_of(token), role=ASK, key=token)
+    if is_given(head.error):
+        # An id of null: the request could not be read (section 5).
+        return Item("error", None, None, text_of(token), role=REPLY_ERROR, key=token)
+    if bytes(head.result) and token:
+        return Item("response", None, None, text_of(token), role=REPLY, key=token)
+    return None
+
+
+def looks(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Say whether a message is JSON-RPC 2.0: each one names its version (section 4)."""
+    if payload[:1] not in (b"{", b"[") or b'"jsonrpc"' not in payload:
+        return False
+    return JsonRpc.take(_ANY, payload, sender, is_text) is not None
+
+
+_ANY: Final = JsonRpc.__new__(JsonRpc)
+
+PROTOCOL: Final = Protocol(INNER, JsonRpc, looks)

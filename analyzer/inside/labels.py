@@ -1,0 +1,125 @@
+"""Labels: what messages are called, each combination of words once.
+
+A label is protocol, kind, name and topic; a message's row holds its number. So a million
+messages of a few names cost a million numbers, and reports count them by number. Knows no
+protocol. Used by inside.stage, and by tables for the columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.columns import NULL
+
+Codes = npt.NDArray[np.int32]
+
+
+class Label(NamedTuple):
+    """What a message is called; None where nothing is known."""
+
+    inner: str | None = None
+    kind: str | None = None
+    name: str | None = None
+    topic: str | None = None
+
+
+NOTHING: Final = Label()
+
+
+class Detail(NamedTuple):
+    """What one message has for itself.
+
+    Attributes:
+        id: by which it may be answered.
+        reply_to: id of what it answers.
+        items: how many it holds.
+        reply_ns: from its request's first byte to its own last; NULL where it answers none.
+        label: where there are too many to be numbered; else None.
+    """
+
+    id: str | None = None
+    reply_to: str | None = None
+    items: int = 1
+    reply_ns: int = NULL
+    label: Label | None = None
+
+
+class Labels:
+    """All labels of a run, numbered from 1; 0 is NOTHING.
+
+    Attributes:
+        known: by number.
+        full: there were more than `most`.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._numbers: dict[Label, int] = {NOTHING: 0}
+        self.known: list[Label] = [NOTHING]
+        self.full = False
+
+    def number(self, label: Label, *, force: bool = False) -> int:
+        """Return a label's number; -1 where there is no room for another, unless forced."""
+        number = self._numbers.get(label, -1)
+        if number < 0:
+            if len(self.known) > self._most and not force:
+                self.full = True
+                return -1
+            number = self._numbers[label] = len(self.known)
+            self.known.append(label)
+        return number
+
+
+@dataclass(slots=True)
+class Says:
+    """What message rows say.
+
+    Attributes:
+        codes: label of each row.
+        details: by row, where there is more to tell than its label.
+        labels: the run's.
+    """
+
+    codes: Codes = field(default_factory=lambda: np.zeros(0, np.int32))
+    details: Mapping[int, Detail] = field(default_factory=dict)
+    labels: Labels = field(default_factory=lambda: Labels(0))
+
+    def column(self, name: str) -> list[str | None]:
+        """Return a column of Label."""
+        place = Label._fields.index(name)
+        words = [label[place] for label in self.labels.known]
+        values = [words[code] for code in self.codes.tolist()]
+        for row, detail in self.details.items():
+            if detail.label is not None:
+                values[row] = detail.label[place]
+        return values
+
+    def texts(self, name: str) -> list[str | None]:
+        """Return the column id or reply_to."""
+        values: list[str | None] = [None] * len(self.codes)
+        for row, detail in self.details.items():
+            values[row] = detail.id if name == "id" else detail.reply_to
+        return values
+
+    def items(self) -> npt.NDArray[np.int64]:
+        """Return how many items each message holds; NULL where that is not known."""
+        usual = [
+            NULL if label.inner is None else int(label.kind is not None)
+            for label in self.labels.known
+        ]
+        values = np.array(usual, np.int64)[self.codes]
+        for row, detail in self.details.items():
+            values[row] = detail.items
+        return values
+
+    def reply_ns(self) -> npt.NDArray[np.int64]:
+        """Return the time of the call that each message answers; NULL where it answers none."""
+        values = np.full(len(self.codes), NULL, np.int64)
+        for row, detail in self.details.items():
+            values[row] = detail.reply_ns
+        return values

@@ -1,0 +1,386 @@
+"""The inside stage: whole payloads of messages -> what they say, calls, topics.
+
+Listens to the websocket stage (`hear`, once for the payloads of a batch, in the order in which
+messages were complete), then takes its batch (`push`) and hands on the rows of messages with
+what they say. Rows of a connection wait until its protocol is clear. Knows conversations; must
+not know any one protocol, or tables. Called by pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from analyzer import findings
+from analyzer.columns import NULL, Rows
+from analyzer.findings import Finding, Kind
+from analyzer.http.exchanges import HttpBatch
+from analyzer.inside.calls import Call, Moment
+from analyzer.inside.fanout import Delivery, Topic
+from analyzer.inside.item import Setting
+from analyzer.inside.labels import Codes, Detail, Says
+from analyzer.inside.recognition import Recogniser
+from analyzer.inside.registry import GENERIC, PROTOCOLS
+from analyzer.inside.talk import GIVEN_UP, SPEAKS, UNDECIDED, Shared, Talk, Waiting
+from analyzer.inside.waiting import Chosen, WaitingRows, joined
+from analyzer.options import Options
+from analyzer.tcp.bytestream import Connection
+from analyzer.websocket.connection import WebSocketConnection
+from analyzer.websocket.frames import CLIENT, SERVER
+from analyzer.websocket.hearing import Said
+from analyzer.websocket.stage import WebSocketBatch
+
+_MOMENT = ("sender", "message", "packet_first", "packet_last", "time_first", "time_last")
+_TEXT = 1  # opcode (RFC 6455 5.2)
+
+
+@dataclass(frozen=True, slots=True)
+class DoneCall:
+    """A call that is over, and where it was made."""
+
+    connection: int
+    session: int
+    inner: str
+    call: Call
+
+
+@dataclass(slots=True)
+class InsideBatch:
+    """What the inside stage hands on.
+
+    Attributes:
+        websocket: the batch below.
+        messages: dtype MESSAGE, rows that leave: those of the batch below, without what waits
+            and with what waited.
+        previews: of each; empty where none are kept.
+        says: what each says.
+        calls: that are over.
+        deliveries: with the inner protocol of each.
+        topics: all, at the end of the capture.
+        inner: protocol of each connection that ended, by its number.
+        findings: oddities.
+    """
+
+    websocket: WebSocketBatch
+    messages: Rows
+    previews: Sequence[bytes | None]
+    says: Says
+    calls: list[DoneCall] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
+    topics: list[Topic] = field(default_factory=list)
+    inner: dict[int, str | None] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+
+class InsideStage:
+    """Holds a Talk for each connection that is listened to.
+
+    Args:
+        options: limits.
+        connections: open WebSocket connections by slot, as the websocket stage has them.
+    """
+
+    def __init__(self, options: Options, connections: Mapping[int, WebSocketConnection]) -> None:
+        self._options = options
+        self._connections = connections
+        self._shared = Shared(options)
+        self._talks: dict[int, Talk] = {}
+        self._undecided: dict[int, Talk] = {}  # that have messages waiting, oldest first
+        self._waiting = 0
+        self._waiting_bytes = 0
+        self._rows = WaitingRows()
+        self._codes: Codes = np.zeros(0, np.int32)
+        self._details: dict[int, Detail] = {}
+        self._calls: list[DoneCall] = []
+        self._findings: list[Finding] = []
+        self._unheard: list[int] = []
+        self._told: set[str] = set()
+        self._http: HttpBatch | None = None
+
+    def begin(self, http: HttpBatch) -> None:
+        """Take the batch of http, before the websocket stage walks it."""
+        self._http = http
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of payload that wait, and of what decoders keep."""
+        decoders = (talk.decoder for talk in self._talks.values())
+        return self._waiting_bytes + sum(each.held_bytes for each in decoders if each is not None)
+
+    def take_unheard(self) -> list[int]:
+        """Return slots of connections whose payload is not wanted any more, once."""
+        unheard, self._unheard = self._unheard, []
+        return unheard
+
+    # --- messages
+
+    def hear(self, said: Said) -> None:
+        """Take messages that were complete."""
+        rows = said.rows
+        talks = self._talks
+        columns = [rows[name].tolist() for name in _MOMENT]
+        texts = (rows["opcode"] == _TEXT).tolist()
+        places: list[int] = []
+        codes: list[int] = []
+        for at, (place, direction, payload) in enumerate(
+            zip(said.places, said.directions, said.payloads, strict=True)
+        ):
+            slot = direction >> 1
+            talk = talks.get(slot)
+            if talk is None:
+                talk = self._open(slot)
+                if talk is None:
+                    continue
+            if talk.state > SPEAKS:
+                continue
+            if payload is None or talk.state == UNDECIDED:
+                if place < 0:
+                    self._lost(talk, slot, direction)
+                    continue
+                moment = Moment(*(column[at] for column in columns))
+                message = Waiting(place, payload, texts[at], moment)
+                self._unusual(talk, slot, message, at in said.too_long)
+                continue
+            moment = Moment._make([column[at] for column in columns])
+            result = talk.read(payload, texts[at], moment)
+            if result is None:
+                self._failed(talk, slot, moment)
+                continue
+            code, detail = result
+            if detail is not None:
+                self._details[place] = detail
+                code = -code - 1
+            places.append(place)
+            codes.append(code)
+            if talk.book.done:
+                self._take_calls(talk)
+        if places:
+            self._reserve(max(places) + 1)
+            self._codes[places] = codes
+
+    def _reserve(self, places: int) -> None:
+        if places > len(self._codes):
+            more = np.zeros(max(places, 2 * len(self._codes), 256), np.int32)
+            more[: len(self._codes)] = self._codes
+            self._codes = more
+
+    def _open(self, slot: int) -> Talk | None:
+        """Begin a conversation with the first of its messages."""
+        connection = self._connections.get(slot)
+        if connection is None or self._http is None:
+            return None
+        detail = connection.handshake
+        path = (detail.path or "") if detail is not None else ""
+        name = (detail.subprotocol or "") if detail is not None else ""
+        setting = Setting(name.strip().lower(), path, self._options.max_inside_bytes)
+        recogniser = Recogniser(setting, PROTOCOLS, GENERIC)
+        server = _server(self._http.stream.connection(slot), connection.client_side)
+        talk = Talk.begin(self._shared, connection.connection, server, setting, recogniser)
+        talk.since = connection.opened_at
+        self._talks[slot] = talk
+        if talk.state == UNDECIDED:
+            self._rows.wait(slot)
+        return talk
+
+    def _lost(self, talk: Talk, slot: int, direction: int) -> None:
+        """Bytes of a direction were lost, and any number of messages with them."""
+        connection = self._connections.get(slot)
+        if connection is not None:
+            sender = CLIENT if connection.direction(CLIENT) == direction else SERVER
+            talk.unread(sender)
+
+    def _unusual(self, talk: Talk, slot: int, message: Waiting, too_long: bool) -> None:
+        """Take a message that cannot be read, or whose protocol is not clear."""
+        moment = message.moment
+        if talk.state == SPEAKS:
+            talk.unread(moment.sender)
+            if moment.sender == SERVER and moment.time_last != NULL:
+                talk.since = moment.time_last
+            if too_long:
+                self._find(findings.INSIDE_MESSAGE_LIMIT, slot, moment.packet_last)
+            return
+        if message.payload is not None and talk.recognise(message):
+            talk.waiting.append(message)
+            self._settle(slot, talk)
+            return
+        if talk.state != UNDECIDED:
+            self._settle(slot, talk)
+            self._unheard.append(slot)
+            return
+        size = len(message.payload or b"")
+        talk.waiting.append(message)
+        talk.weight += size
+        self._waiting += 1
+        self._waiting_bytes += size
+        self._undecided[slot] = talk
+        options = self._options
+        while (
+            self._waiting > options.inside_wait_messages
+            or self._waiting_bytes > options.max_inside_wait_bytes
+        ):
+            self._let_pass(moment.packet_last)
+
+    def _let_pass(self, packet: int) -> None:
+        """Let the rows leave that wait longest; what comes later may still be recognised."""
+        slot, talk = next(iter(self._undecided.items()))
+        is_count = self._waiting > self._options.inside_wait_messages
+        self._limit("inside_wait_messages" if is_count else "max_inside_wait_bytes", slot, packet)
+        self._forget_waiting(slot, talk)
+        self._rows.decide(slot)
+
+    def _forget_waiting(self, slot: int, talk: Talk) -> list[Waiting]:
+        waiting, talk.waiting = talk.waiting, []
+        if self._undecided.pop(slot, None) is not None:
+            self._waiting -= len(waiting)
+            self._waiting_bytes -= talk.weight
+        talk.weight = 0
+        return waiting
+
+    def _settle(self, slot: int, talk: Talk) -> None:
+        """The protocol is clear, or will never be: read what waited, let its rows leave."""
+        for message in self._forget_waiting(slot, talk):
+            place, payload, is_text, moment = message
+            if talk.state != SPEAKS:
+                break
+            if payload is None:
+                talk.unread(moment.sender)
+                continue
+            result = talk.read(payload, is_text, moment)
+            if result is not None:
+                self._say(slot, place, moment.message, *result)
+        self._take_calls(talk)
+        self._rows.decide(slot)
+
+    def _say(self, slot: int, place: int, message: int, code: int, detail: Detail | None) -> None:
+        """Note what a message says whose row may wait already."""
+        held = self._rows.find(slot, message)
+        if held is not None:
+            held.code, held.detail = code, detail
+            return
+        self._reserve(place + 1)
+        if detail is not None:
+            self._details[place] = detail
+            code = -code - 1
+        self._codes[place] = code
+
+    def _failed(self, talk: Talk, slot: int, moment: Moment) -> None:
+        """A message is not of its connection's protocol."""
+        talk.book.lost(moment.sender)
+        assert talk.decoder is not None
+        inner = talk.decoder.inner
+        self._find(findings.INSIDE_UNPARSED, slot, moment.packet_last, inner)
+        if talk.state == GIVEN_UP:
+            self._find(findings.INSIDE_GIVEN_UP, slot, moment.packet_last, inner)
+            talk.book.finish()
+            self._take_calls(talk)
+            self._unheard.append(slot)
+
+    def _take_calls(self, talk: Talk) -> None:
+        done, talk.book.done = talk.book.done, []
+        inner = talk.decoder.inner if talk.decoder is not None else ""
+        self._calls += [DoneCall(talk.connection, NULL, inner, call) for call in done]
+
+    def _find(self, kind: Kind, slot: int, packet: int, detail: str = "") -> None:
+        self._findings.append(Finding(kind, slot, packet, -1, detail))
+
+    def _limit(self, name: str, slot: int, packet: int) -> None:
+        """Say once in a run that a limit was reached."""
+        if name not in self._told:
+            self._told.add(name)
+            self._find(findings.INSIDE_LIMIT, slot, packet, name)
+
+    # --- batches
+
+    def push(self, batch: WebSocketBatch) -> InsideBatch:
+        """Take the batch whose messages were heard; return what leaves."""
+        out_inner: dict[int, str | None] = {}
+        for ended in batch.ended:
+            talk = self._talks.pop(ended.slot, None)
+            if talk is not None:
+                self._end(talk, ended, out_inner)
+        self._note_limits(batch)
+        messages, previews, says = self._leave(batch)
+        calls, self._calls = self._calls, []
+        found, self._findings = self._findings, []
+        spreading = self._shared.spreading
+        deliveries, spreading.deliveries = spreading.deliveries, []
+        return InsideBatch(batch, messages, previews, says, calls, deliveries, [], out_inner, found)
+
+    def finish(self) -> list[Topic]:
+        """Return all topics: the capture has ended."""
+        return self._shared.spreading.finish()
+
+    def says_of(self, places: Sequence[int]) -> Says:
+        """Return what messages say that have not left, as far as that is known."""
+        codes = np.zeros(len(places), np.int32)
+        details: dict[int, Detail] = {}
+        for at, place in enumerate(places):
+            code = int(self._codes[place]) if place < len(self._codes) else 0
+            if code < 0:
+                details[at] = self._details[place]
+                code = -code - 1
+            codes[at] = code
+        return Says(codes, details, self._shared.labels)
+
+    def _end(self, talk: Talk, ended: WebSocketConnection, inner: dict[int, str | None]) -> None:
+        if talk.state == UNDECIDED:
+            # One message confirms nothing.
+            self._forget_waiting(ended.slot, talk)
+            self._rows.decide(ended.slot)
+        talk.book.finish()
+        self._take_calls(talk)
+        inner[ended.connection] = talk.inner
+
+    def _note_limits(self, batch: WebSocketBatch) -> None:
+        shared = self._shared
+        if shared.labels.full:
+            self._limit("max_inside_names", -1, 0)
+        if shared.spreading.limited:
+            self._limit(shared.spreading.limited, -1, 0)
+        if shared.numbers.limited:
+            self._limit("max_inside_calls", -1, 0)
+
+    def _leave(self, batch: WebSocketBatch) -> tuple[Rows, Sequence[bytes | None], Says]:
+        """Return the rows that leave, how they begin, and what they say."""
+        rows, previews, places = batch.messages, batch.previews, batch.places
+        labels = self._shared.labels
+        kept, ready = self._rows.split(rows, previews)
+        has_previews = len(previews) > 0 or any(each.preview is not None for each in ready)
+        if kept is not None:
+            rows, places = rows.take(kept), places.take(kept)
+            previews = Chosen(previews, kept.tolist()) if has_previews else previews
+        codes, details = self._codes_of(places)
+        if not ready:
+            return rows, previews, Says(codes, details, labels)
+        for at, each in enumerate(ready, len(rows)):
+            if each.detail is not None:
+                details[at] = each.detail
+        codes = np.concatenate([codes, np.array([each.code for each in ready], np.int32)])
+        if self._options.payload != "none":
+            begun = [each.preview for each in ready]
+            previews = Chosen(previews, range(len(rows)), begun)
+        return joined(rows, ready), previews, Says(codes, details, labels)
+
+    def _codes_of(self, places: Codes) -> tuple[Codes, dict[int, Detail]]:
+        """Return the labels of rows that leave, and forget what their places held."""
+        if not len(self._codes) or not len(places):
+            return np.zeros(len(places), np.int32), {}
+        self._reserve(int(places.max()) + 1)
+        codes = self._codes.take(places)
+        self._codes[places] = 0
+        detailed = np.flatnonzero(codes < 0)
+        if not len(detailed):
+            return codes, {}
+        codes[detailed] = -codes[detailed] - 1
+        take = self._details.pop
+        chosen = zip(detailed.tolist(), places.take(detailed).tolist(), strict=True)
+        return codes, {at: take(place) for at, place in chosen}
+
+
+def _server(tcp: Connection, client_side: int) -> tuple[object, ...]:
+    """Return address and port of a server."""
+    if client_side:
+        return (tcp.high0, tcp.low0, tcp.port0)
+    return (tcp.high1, tcp.low1, tcp.port1)

@@ -1,0 +1,184 @@
+"""Talks: one connection as a conversation: what it speaks, and what waits in it.
+
+Lets a decoder read each message, pairs its items as calls and tells topics of them. Until the
+protocol is clear, messages wait here. Knows items and decoders' common shape; must not know
+any one protocol. Used by inside.stage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from analyzer.columns import NULL
+from analyzer.inside.calls import Book, Moment, Numbers
+from analyzer.inside.fanout import Server, Spreading
+from analyzer.inside.item import PUBLISH, PUBLISH_MAYBE, Decoder, Item, Protocol, Setting
+from analyzer.inside.labels import Detail, Label, Labels
+from analyzer.inside.recognition import Recogniser
+from analyzer.options import Options
+
+UNDECIDED, SPEAKS, UNKNOWN, GIVEN_UP = range(4)
+
+_IN_A_ROW: Final = 3
+"""Messages in a row that are not of the protocol, before it is given up as wrong."""
+
+
+class Waiting(NamedTuple):
+    """A message that waits for its protocol to become clear."""
+
+    place: int
+    payload: bytes | None
+    is_text: bool
+    moment: Moment
+
+
+class Shared:
+    """What all talks of a run have in common."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.labels = Labels(options.max_inside_names)
+        self.numbers = Numbers()
+        self.spreading = Spreading(options)
+
+
+@dataclass(slots=True)
+class Talk:
+    """One connection, or one session of plain HTTP.
+
+    Attributes:
+        connection: its number; NULL for a session.
+        server: address and port of the server: topics are those of one server.
+        state: UNDECIDED to GIVEN_UP.
+        since: ns from which it is known to get all that is sent to it.
+        failed: messages that were not of the protocol, one behind the other.
+        waiting: what came before the protocol was clear; weight: its bytes.
+    """
+
+    shared: Shared
+    connection: int
+    server: Server
+    setting: Setting
+    recogniser: Recogniser
+    book: Book
+    since: int = NULL
+    state: int = UNDECIDED
+    decoder: Decoder | None = None
+    failed: int = 0
+    waiting: list[Waiting] = field(default_factory=list)
+    weight: int = 0
+    _numbers: dict[tuple[str | None, ...], int] = field(default_factory=dict)
+
+    @classmethod
+    def begin(
+        cls,
+        shared: Shared,
+        connection: int,
+        server: Server,
+        setting: Setting,
+        recogniser: Recogniser,
+    ) -> Talk:
+        """Begin a conversation; one whose subprotocol is known is decided."""
+        book = Book(shared.numbers, shared.options.max_inside_calls)
+        talk = cls(shared, connection, server, setting, recogniser, book)
+        if recogniser.named is not None:
+            talk.speak(recogniser.named)
+        return talk
+
+    @property
+    def inner(self) -> str | None:
+        """The protocol's name, where it is clear."""
+        return self.decoder.inner if self.decoder is not None and self.state == SPEAKS else None
+
+    def speak(self, protocol: Protocol) -> None:
+        """Take a protocol for that of the connection."""
+        self.decoder = protocol.make(self.setting)
+        self.state = SPEAKS
+
+    # --- messages
+
+    def recognise(self, message: Waiting) -> bool:
+        """Look at a message of a connection whose protocol is not clear; True if it is now."""
+        _, payload, is_text, moment = message
+        assert payload is not None
+        protocol = self.recogniser.see(payload, moment.sender, is_text)
+        if protocol is not None:
+            self.speak(protocol)
+            return True
+        if self.recogniser.exhausted:
+            self.state = UNKNOWN
+        return False
+
+    def read(
+        self, payload: bytes, is_text: bool, moment: Moment
+    ) -> tuple[int, Detail | None] | None:
+        """Read one message; return its label and detail, None if it is not of the protocol."""
+        decoder = self.decoder
+        assert decoder is not None
+        self.book.turn += 1
+        items = decoder.take(payload, moment.sender, is_text)
+        if items is None:
+            self.failed += 1
+            if self.failed >= _IN_A_ROW:
+                self.state = GIVEN_UP
+            return None
+        self.failed = 0
+        if not items:
+            return self._label(None, 0, None, None)
+        reply = NULL
+        for item in items:
+            if item.role:
+                reply = self._pair(item, moment, reply)
+            if item.spread:
+                self._spread(item, moment)
+        return self._label(items[0], len(items), items[0].id, items[0].reply_to, reply)
+
+    def _pair(self, item: Item, moment: Moment, reply: int) -> int:
+        call = self.book.take(item.role, item.key, item, moment)
+        if item.also is not None:
+            other = self.book.take(*item.also, item, moment)
+            call = call or other
+        return call.reply_ns if call is not None and reply == NULL else reply
+
+    def _spread(self, item: Item, moment: Moment) -> None:
+        where = (self.server, self.inner or "", self.connection, self.since)
+        topic = item.spread_topic if item.spread_topic is not None else item.topic
+        is_sent = item.spread in (PUBLISH, PUBLISH_MAYBE)
+        time = moment.time_first if is_sent else moment.time_last
+        if time != NULL:
+            self.shared.spreading.take(item.spread, where, moment.message, topic, item.body, time)
+
+    def _label(
+        self,
+        item: Item | None,
+        count: int,
+        id_: str | None,
+        reply_to: str | None,
+        reply: int = NULL,
+    ) -> tuple[int, Detail | None]:
+        assert self.decoder is not None
+        key: tuple[str | None, ...]
+        if item is None:
+            key = (self.decoder.inner, None, None, None)
+        else:
+            key = (self.decoder.inner, item.kind, item.name, item.topic)
+        number = self._numbers.get(key)
+        if number is None:
+            number = self.shared.labels.number(Label(*key))
+            if number < 0:
+                # Too many names: those of the rest are told, and not counted one by one.
+                label = Label(*key)
+                number = self.shared.labels.number(Label(key[0]), force=True)
+                return number, Detail(id_, reply_to, count, reply, label)
+            self._numbers[key] = number
+        if id_ is None and reply_to is None and reply == NULL and count < 2:
+            return number, None
+        return number, Detail(id_, reply_to, count, reply)
+
+    def unread(self, sender: int) -> None:
+        """Note a message that cannot be read, or that bytes of a side were lost."""
+        self.book.turn += 1
+        self.book.lost(sender)
+        if self.decoder is not None:
+            self.decoder.lost(sender)

@@ -1,0 +1,104 @@
+"""Rows of messages that wait until it is clear what their connection speaks.
+
+Holds rows, not payload. Knows batches; must not know protocols. Used by inside.stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.columns import Rows
+from analyzer.inside.labels import Detail
+
+
+@dataclass(slots=True)
+class Held:
+    """One row: dtype MESSAGE, how its payload begins, and what it says, once that is clear."""
+
+    row: Rows
+    preview: bytes | None
+    code: int = 0
+    detail: Detail | None = None
+
+
+class Chosen(Sequence[bytes | None]):
+    """Some elements of a sequence that makes them when they are read, and more behind."""
+
+    def __init__(
+        self, of: Sequence[bytes | None], places: Sequence[int], more: Sequence[bytes | None] = ()
+    ) -> None:
+        self._of = of
+        self._places = places
+        self._more = more
+        self._made: list[bytes | None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._places) + len(self._more)
+
+    def __getitem__(self, index: Any) -> Any:
+        if self._made is None:
+            self._made = [*(self._of[place] for place in self._places), *self._more]
+        return self._made[index]
+
+
+class WaitingRows:
+    """The rows that wait, by slot and number of message."""
+
+    def __init__(self) -> None:
+        self._held: dict[int, dict[int, Held]] = {}
+        self._undecided = np.zeros(0, bool)
+        self._ready: list[Held] = []
+
+    def wait(self, slot: int) -> None:
+        """Let the rows of a connection wait from now on."""
+        if slot >= len(self._undecided):
+            more = np.zeros(max(slot + 1, 2 * len(self._undecided), 64), bool)
+            more[: len(self._undecided)] = self._undecided
+            self._undecided = more
+        self._undecided[slot] = True
+
+    def decide(self, slot: int) -> None:
+        """Let them leave."""
+        self._undecided[slot : slot + 1] = False
+        self._ready += self._held.pop(slot, {}).values()
+
+    def find(self, slot: int, message: int) -> Held | None:
+        """Return the row of a message, if it waits here."""
+        return self._held.get(slot, {}).get(message)
+
+    def split(
+        self, rows: Rows, previews: Sequence[bytes | None]
+    ) -> tuple[npt.NDArray[np.intp] | None, list[Held]]:
+        """Keep what must wait; return the places of the other rows, and rows that wait no more.
+
+        Args:
+            rows: dtype MESSAGE, that leave the websocket stage.
+            previews: of each; empty where none are kept.
+
+        Returns:
+            Places in `rows`; None: all of them.
+        """
+        ready, self._ready = self._ready, []
+        if not len(rows) or not self._undecided.any():
+            return None, ready
+        slots = rows["direction"] >> 1
+        known = slots < len(self._undecided)
+        waits = known & self._undecided[np.where(known, slots, 0)]
+        if not waits.any():
+            return None, ready
+        for place in np.flatnonzero(waits).tolist():
+            one = rows[place : place + 1].copy()
+            preview = previews[place] if len(previews) else None
+            held = self._held.setdefault(int(slots[place]), {})
+            held[int(one["message"][0])] = Held(one, preview)
+        return np.flatnonzero(~waits), ready
+
+
+def joined(rows: Rows, held: Iterable[Held]) -> Rows:
+    """Return rows with those that waited behind them."""
+    return np.concatenate([rows, *(each.row for each in held)])

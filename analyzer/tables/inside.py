@@ -1,0 +1,141 @@
+"""Rows of what messages say: columns of `messages`; `calls`, `topics`, `fanout`.
+
+Knows what the inside stage found. Names and ids come from traffic: what looks like a secret in
+them is hidden. Used by tables.build.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from analyzer.columns import NULL
+from analyzer.inside.fanout import Delivery, Topic
+from analyzer.inside.labels import Codes, Label, Says
+from analyzer.inside.stage import DoneCall
+from analyzer.options import Options
+from analyzer.tables.schema import CALLS, FANOUT, TOPICS, TableRows, Values
+from analyzer.tables.secrets import hide_query
+from analyzer.tables.timing import columns_of
+
+
+def shown(text: str | None, options: Options) -> str | None:
+    """Return a name or an id as reports may have it: without tokens and passwords."""
+    return text if text is None or options.show_secrets else hide_query(text)
+
+
+class Words(Sequence[str | None]):
+    """A column of what messages are called, made when a report reads it.
+
+    Attributes:
+        says: from which it is made: who counts does not need the words of each row.
+    """
+
+    def __init__(self, says: Says, name: str, options: Options) -> None:
+        self.says = says
+        self._name = name
+        self._options = options
+        self._made: list[str | None] | None = None
+
+    def _all(self) -> list[str | None]:
+        if self._made is None:
+            is_label = self._name in Label._fields
+            found = self.says.column(self._name) if is_label else self.says.texts(self._name)
+            self._made = [shown(text, self._options) for text in found]
+        return self._made
+
+    def __len__(self) -> int:
+        return len(self.says.codes)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._all()[index]
+
+
+def message_columns(
+    says: Says | None, count: int, options: Options
+) -> dict[str, Callable[[], Values]]:
+    """Return what makes the columns of `messages` on what they say."""
+    if says is None:
+        says = Says(np.zeros(count, np.int32))
+    known: Says = says
+
+    def words(name: str) -> Callable[[], Values]:
+        column = Words(known, name, options)
+        return lambda: column
+
+    names = ("inner", "kind", "name", "id", "reply_to", "topic")
+    makers: dict[str, Callable[[], Values]] = {name: words(name) for name in names}
+    makers["inner_items"] = known.items
+    makers["reply_us"] = known.reply_ns
+    return makers
+
+
+def call_rows(calls: Sequence[DoneCall], options: Options) -> TableRows:
+    """Return rows of `calls`."""
+    rows = [
+        (
+            call.number,
+            done.connection,
+            done.session,
+            done.inner,
+            # Of a request without a name (STOMP's DISCONNECT) its kind.
+            shown(call.name or call.kind, options),
+            call.caller,
+            call.asked.message,
+            NULL if call.answered is None else call.answered.message,
+            call.asked.packet_first,
+            NULL if call.answered is None else call.answered.packet_last,
+            call.asked.time_first,
+            call.reply_ns,
+            call.outcome,
+            call.items,
+        )
+        for done in calls
+        for call in (done.call,)
+    ]
+    return TableRows(CALLS, columns_of(CALLS.columns, rows), len(rows))
+
+
+def topic_rows(topics: Sequence[Topic], options: Options) -> TableRows:
+    """Return rows of `topics`."""
+    rows = [
+        (
+            topic.inner,
+            shown(topic.topic, options),
+            len(topic.publishers),
+            len(topic.subscribers),
+            topic.messages,
+            topic.deliveries,
+            topic.quantile(0.5),
+            topic.quantile(0.95),
+        )
+        for topic in topics
+    ]
+    return TableRows(TOPICS, columns_of(TOPICS.columns, rows), len(rows))
+
+
+def fanout_rows(deliveries: Sequence[Delivery], options: Options) -> TableRows:
+    """Return rows of `fanout`."""
+    rows = [(shown(each.topic, options), *each[1:]) for each in deliveries]
+    return TableRows(FANOUT, columns_of(FANOUT.columns, rows), len(rows))
+
+
+def codes_of(rows: TableRows) -> tuple[Codes, list[Label]]:
+    """Return the label of each message row, and all labels; also of rows that were chosen."""
+    column = rows.values["kind"]
+    if isinstance(column, Words):
+        return column.says.codes, column.says.labels.known
+    names = ("inner", "kind", "name", "topic")
+    numbers: dict[Label, int] = {}
+    labels: list[Label] = []
+    codes = np.zeros(rows.count, np.int32)
+    texts: list[Any] = [rows.values[name] for name in names]
+    for place, words in enumerate(zip(*texts, strict=True)):
+        label = Label(*words)
+        if label not in numbers:
+            numbers[label] = len(labels)
+            labels.append(label)
+        codes[place] = numbers[label]
+    return codes, labels

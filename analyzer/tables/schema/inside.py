@@ -1,0 +1,77 @@
+"""What messages say: columns of messages, calls, topics and their deliveries."""
+
+from __future__ import annotations
+
+from analyzer.inside.calls import OUTCOMES
+from analyzer.tables.declare import NEVER, Table, enum, integer, text, time, us
+from analyzer.tables.schema.labels import CONNECTION, DIRECTIONS
+
+CALL_OUTCOMES = OUTCOMES
+_UNKNOWN = "protocol not known, or nothing begins in the message"
+
+MESSAGE_COLUMNS = (
+    us("reply_us", "answers nothing", "From its request's first byte to its own last byte."),
+    text("inner", "not known", "Protocol inside WebSocket, such as socket.io."),
+    text("kind", _UNKNOWN, "What the message is, in that protocol's words; or heartbeat."),
+    text("name", "has none", "Method, event or topic; of an answer that of its request."),
+    text("id", "has none", "By which it may be answered."),
+    text("reply_to", "answers nothing", "The id that it answers."),
+    text("topic", "has none", "Topic, channel, destination or namespace."),
+    integer("inner_items", "not known", "How many items of that protocol begin in it."),
+)
+
+INNER_COLUMN = text("inner", "not known", "Protocol inside WebSocket, such as socket.io.")
+
+CALLS = Table(
+    "calls",
+    "One row for each call of an inner protocol: a request and what came of it.",
+    (
+        integer("call", NEVER, "Number of the call, from 0 in the order of the requests."),
+        integer("connection", "over plain HTTP", "WebSocket connection."),
+        integer("session", "over WebSocket", "Group in http_groups."),
+        text("inner", NEVER, "Protocol inside."),
+        text("name", NEVER, "Method, event or topic; of a request without one its kind."),
+        enum("caller", DIRECTIONS, NEVER, "Who asks."),
+        integer("request", "over plain HTTP", "Message that asks."),
+        integer("reply", "not answered, or over plain HTTP", "Message that answers."),
+        integer("request_packet", NEVER, "Packet with the first byte of the request."),
+        integer("reply_packet", "not answered", "Packet with the last byte of the answer."),
+        time("requested_at", "no time stamp", "When the first byte of the request was seen."),
+        us("reply_us", "not answered", "From there to the last byte of the answer."),
+        enum(
+            "outcome",
+            CALL_OUTCOMES,
+            NEVER,
+            "What came of it; lost: an answer may be among bytes that were not captured or read.",
+        ),
+        integer("items", NEVER, "Results that were streamed before the end."),
+    ),
+)
+
+TOPICS = Table(
+    "topics",
+    "One row for each topic of a publish/subscribe protocol, on each server.",
+    (
+        text("inner", NEVER, "Protocol inside."),
+        text("topic", NEVER, "Topic, destination, or event of Socket.IO."),
+        integer("publishers", NEVER, "Connections that publish to it."),
+        integer("subscribers", NEVER, "Connections that subscribe to it or get it."),
+        integer("messages", NEVER, "Publications."),
+        integer("deliveries", NEVER, "Deliveries to all subscribers together."),
+        us("delivered_us_median", "none matched", "From publication to delivery: the median."),
+        us("delivered_us_p95", "none matched", "From publication to delivery: 95th percentile."),
+    ),
+)
+
+FANOUT = Table(
+    "fanout",
+    "One row for each delivery whose publication was captured.",
+    (
+        text("topic", NEVER, "Topic, as in topics."),
+        integer("publish_connection", "over plain HTTP", "Connection that published."),
+        integer("publish_message", "over plain HTTP", "Its message."),
+        CONNECTION,
+        integer("message", "over plain HTTP", "Message that delivers."),
+        us("delivered_us", NEVER, "First byte of the publication to last byte of the delivery."),
+    ),
+)

@@ -1,0 +1,250 @@
+"""Hearing: whole payloads of messages, handed on in the order in which they were complete.
+
+Takes the FRAGMENT rows of the walk, of directions that somebody listens to, and what the
+payload stage inflates. Must not know what payloads mean. Used by websocket.stage; who listens
+is the inside stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.columns import Bytes, Rows
+from analyzer.options import Options
+
+_FLUSH_BYTES = 8 << 20
+"""Inflated payload that is kept together before it is handed on: a batch of a MiB can hold a
+GiB of it. Where it is cut changes nothing: who listens takes one message after the other."""
+
+_LOST = -1
+
+
+@dataclass(slots=True)
+class Said:
+    """Messages that were complete, one behind the other; or that bytes were lost.
+
+    Attributes:
+        rows: dtype MESSAGE, of each; of no meaning where bytes were lost.
+        places: index in the pool of messages; -1: bytes of the direction were lost.
+        directions: 2 * slot + side, of each.
+        payloads: of each; None where it cannot be read.
+        too_long: positions of those that are longer than max_inside_bytes.
+    """
+
+    rows: Rows
+    places: list[int]
+    directions: list[int]
+    payloads: list[bytes | None]
+    too_long: set[int]
+
+
+Listener = Callable[[Said], None]
+
+_Entry = tuple[int, int, int, bytes | None, bool]
+"""Index of the FRAGMENT row, pool index, direction, payload, too long."""
+
+
+class _Joined:
+    """A message that comes in pieces."""
+
+    __slots__ = ("damaged", "message", "pieces", "size")
+
+    def __init__(self, message: int) -> None:
+        self.message = message
+        self.pieces: list[bytes] = []
+        self.size = 0
+        self.damaged = False
+
+
+class Hearing:
+    """Joins payload of directions that are listened to."""
+
+    def __init__(self, options: Options) -> None:
+        self._limit = options.max_inside_bytes
+        self._heard = np.zeros(0, bool)
+        self._joined: dict[int, _Joined] = {}
+        self._inflated: list[_Entry] = []
+        self._inflated_bytes = 0
+        self._single: npt.NDArray[np.intp] = np.zeros(0, np.intp)
+        self._others: npt.NDArray[np.intp] = self._single
+        self._rows: Rows | None = None
+        self._pool: Rows | None = None
+        self._view: Any = None
+        self.listener: Listener | None = None
+
+    def open(self, direction: int) -> None:
+        """Listen to a direction."""
+        if direction >= len(self._heard):
+            more = np.zeros(max(direction + 1, 2 * len(self._heard), 64), bool)
+            more[: len(self._heard)] = self._heard
+            self._heard = more
+        self._heard[direction] = True
+
+    def close(self, direction: int) -> None:
+        """Listen to it no more."""
+        if direction < len(self._heard):
+            self._heard[direction] = False
+        self._joined.pop(direction, None)
+
+    def hears(self, direction: int) -> bool:
+        """Say whether a direction is listened to."""
+        return direction < len(self._heard) and bool(self._heard[direction])
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of messages that are not complete."""
+        return sum(each.size for each in self._joined.values())
+
+    # --- one batch
+
+    def begin(self, rows: Rows, data: Bytes, pool: Rows) -> None:
+        """Take the batch's FRAGMENT rows.
+
+        Args:
+            rows: dtype FRAGMENT, in order.
+            data: the batch's buffer, payload unmasked.
+            pool: dtype MESSAGE by pool index.
+        """
+        self._rows, self._pool, self._view = rows, pool, data.data
+        none = np.zeros(0, np.intp)
+        self._single = self._others = none
+        if not len(rows) or not self._heard.any():
+            return
+        directions = rows["direction"]
+        if int(directions.max()) >= len(self._heard):
+            self.open(int(directions.max()))
+            self._heard[int(directions.max())] = False
+        heard = self._heard[directions]
+        plain = heard & (rows["compressed"] == 0)
+        messages = rows["message"]
+        # Most messages come in one piece, which needs no Python until it is read.
+        whole = plain & (rows["last"] != 0) & (rows["start"] >= 0) & (messages >= 0)
+        whole &= rows["length"] == pool["transfer_bytes"][messages]
+        self._single = np.flatnonzero(whole)
+        self._others = np.flatnonzero((plain | (heard & (messages < 0))) & ~whole)
+
+    def inflated(self, index: int, message: int, direction: int, payload: bytes | None) -> None:
+        """Take a message that was compressed, with the index of its last FRAGMENT row."""
+        if not self.hears(direction):
+            return
+        size = 0 if payload is None else len(payload)
+        too_long = size > self._limit
+        self._inflated.append((index, message, direction, None if too_long else payload, too_long))
+        if not too_long:
+            self._inflated_bytes += size
+            if self._inflated_bytes > _FLUSH_BYTES:
+                self._flush(index)
+
+    def finish(self) -> None:
+        """Hand on what is left of the batch."""
+        if self._rows is not None:
+            self._flush(len(self._rows))
+        self._rows = self._pool = self._view = None
+
+    def _flush(self, upto: int) -> None:
+        """Hand on what was complete with FRAGMENT row `upto` or before."""
+        rows, pool = self._rows, self._pool
+        assert rows is not None
+        assert pool is not None
+        at = int(np.searchsorted(self._single, upto, "right"))
+        single, self._single = self._single[:at], self._single[at:]
+        at = int(np.searchsorted(self._others, upto, "right"))
+        others, self._others = self._others[:at], self._others[at:]
+        entries = [*self._join(rows, others), *self._inflated]
+        self._inflated, self._inflated_bytes = [], 0
+        if not entries:
+            if len(single):
+                self._hand_on(pool, *self._read(rows, single), set())
+            return
+        entries += zip(
+            single.tolist(), *self._read(rows, single), (False,) * len(single), strict=True
+        )
+        entries.sort(key=lambda entry: entry[0])
+        _, places, directions, payloads, longer = map(list, zip(*entries, strict=True))
+        # A too long one has no payload either; of the others without one nothing is known.
+        long = {place for place, is_long in enumerate(longer) if is_long}
+        self._hand_on(pool, places, directions, payloads, long)
+
+    def _read(
+        self, rows: Rows, single: npt.NDArray[np.intp]
+    ) -> tuple[list[int], list[int], list[bytes | None]]:
+        """Return place, direction and payload of messages in one piece."""
+        chosen = rows.take(single)
+        starts = chosen["start"]
+        view, limit = self._view, self._limit
+        payloads: list[bytes | None] = [
+            bytes(view[start:end]) if end - start <= limit else None
+            for start, end in zip(
+                starts.tolist(), (starts + chosen["length"]).tolist(), strict=True
+            )
+        ]
+        return chosen["message"].tolist(), chosen["direction"].tolist(), payloads
+
+    def _hand_on(
+        self,
+        pool: Rows,
+        places: list[int],
+        directions: list[int],
+        payloads: list[bytes | None],
+        too_long: set[int],
+    ) -> None:
+        said = pool.take(places, mode="clip")
+        if None in payloads:
+            # Also those in one piece that were not read.
+            sizes = said["transfer_bytes"].tolist()
+            too_long |= {
+                place
+                for place, payload in enumerate(payloads)
+                if payload is None
+                and places[place] >= 0
+                and not said["damaged"][place]
+                and not said["compressed"][place]
+                and sizes[place] > self._limit
+            }
+        if self.listener is not None:
+            self.listener(Said(said, places, directions, payloads, too_long))
+
+    def _join(self, rows: Rows, others: npt.NDArray[np.intp]) -> Iterator[_Entry]:
+        """Join messages that come in pieces; yield those that end, and what was lost."""
+        if not len(others):
+            return
+        chosen = rows.take(others)
+        for index, row in zip(others.tolist(), chosen.tolist(), strict=True):
+            start, length, _, _, message, direction, last, _, _ = row
+            if message < 0:
+                # A piece with a length lay in a control frame between messages.
+                if not length:
+                    self._joined.pop(direction, None)
+                    yield index, _LOST, direction, None, False
+                continue
+            joined = self._joined.get(direction)
+            if joined is None or joined.message != message:
+                joined = self._joined[direction] = _Joined(message)
+            self._piece(joined, start, length)
+            if last:
+                del self._joined[direction]
+                too_long = joined.size > self._limit
+                whole = None if joined.damaged or too_long else b"".join(joined.pieces)
+                yield index, message, direction, whole, too_long
+
+    def _piece(self, joined: _Joined, start: int, length: int) -> None:
+        if start < 0:
+            joined.damaged = True
+        elif not joined.damaged:
+            joined.size += length
+            if joined.size > self._limit:
+                joined.pieces.clear()
+            elif length:
+                joined.pieces.append(bytes(self._view[start : start + length]))
+
+    def give_up(self, directions: Sequence[int], indices: Sequence[int]) -> None:
+        """Forget messages that will never be whole, before their indices are used again."""
+        for direction, index in zip(directions, indices, strict=True):
+            joined = self._joined.get(direction)
+            if joined is not None and joined.message == index:
+                del self._joined[direction]

@@ -1,0 +1,112 @@
+"""Calls: what came of each request."""
+
+from analyzer.inside.calls import CANCELLED, ERROR, LOST, OK, UNANSWERED, Book, Moment, Numbers
+from analyzer.inside.item import (
+    ASK,
+    ASK_MAYBE,
+    CANCEL,
+    REPLY,
+    REPLY_ERROR,
+    STREAM,
+    STREAM_ERROR,
+    Item,
+)
+
+CLIENT, SERVER = 0, 1
+
+
+class Play:
+    """A conversation: one message after the other, a millisecond apart."""
+
+    def __init__(self, most=10):
+        self.numbers = Numbers()
+        self.book = Book(self.numbers, most)
+        self.at = 0
+
+    def say(self, sender, role, key, name=None):
+        self.at += 1
+        self.book.turn += 1
+        item = Item("x", name)
+        moment = Moment(sender, self.at, self.at, self.at, self.at * 10**6, self.at * 10**6 + 5)
+        self.book.take(role, key, item, moment)
+        return item
+
+    def end(self):
+        self.book.finish()
+        return sorted((call.number, call.name, call.outcome) for call in self.book.done)
+
+
+def test_ok_and_error():
+    play = Play()
+    play.say(CLIENT, ASK, 1, "add")
+    play.say(CLIENT, ASK, 2, "sub")
+    answer = play.say(SERVER, REPLY, 2)
+    assert answer.name == "sub"  # of an answer the name is that of its request
+    play.say(SERVER, REPLY_ERROR, 1)
+    assert [call.reply_ns for call in play.book.done] == [10**6 + 5, 3 * 10**6 + 5]
+    assert play.end() == [(0, "add", ERROR), (1, "sub", OK)]
+
+
+def test_an_answer_comes_from_the_other_side():
+    play = Play()
+    play.say(CLIENT, ASK, 1, "add")
+    play.say(CLIENT, REPLY, 1)
+    assert play.end() == [(0, "add", UNANSWERED)]
+
+
+def test_both_sides_may_use_one_id():
+    play = Play()
+    play.say(CLIENT, ASK, 1, "up")
+    play.say(SERVER, ASK, 1, "down")
+    play.say(SERVER, REPLY, 1)
+    play.say(CLIENT, REPLY, 1)
+    assert play.end() == [(0, "up", OK), (1, "down", OK)]
+
+
+def test_lost_is_not_unanswered():
+    play = Play()
+    play.say(CLIENT, ASK, 1, "before")
+    play.book.lost(CLIENT)  # what the caller sends answers nothing
+    play.say(CLIENT, ASK, 2, "other")
+    play.book.turn += 1
+    play.book.lost(SERVER)
+    play.say(CLIENT, ASK, 3, "after")
+    assert play.end() == [(0, "before", LOST), (1, "other", LOST), (2, "after", UNANSWERED)]
+
+
+def test_an_id_is_used_again():
+    play = Play()
+    play.say(CLIENT, ASK, 1, "one")
+    play.say(CLIENT, ASK, 1, "two")
+    play.say(SERVER, REPLY, 1)
+    assert play.end() == [(0, "one", UNANSWERED), (1, "two", OK)]
+
+
+def test_streams_and_cancelling():
+    play = Play()
+    play.say(CLIENT, ASK, 1, "watch")
+    play.say(SERVER, STREAM, 1)
+    play.say(SERVER, STREAM, 1)
+    play.say(CLIENT, CANCEL, 1)
+    play.say(CLIENT, ASK, 2, "query")
+    play.say(SERVER, STREAM_ERROR, 2)
+    play.say(SERVER, REPLY, 2)
+    assert play.end() == [(0, "watch", CANCELLED), (1, "query", ERROR)]
+    assert [call.items for call in play.book.done] == [1, 2]
+
+
+def test_what_may_be_a_call_counts_only_when_answered():
+    play = Play()
+    play.say(CLIENT, ASK_MAYBE, 1, "chat")
+    play.say(CLIENT, ASK_MAYBE, 2, "ask")
+    play.say(SERVER, REPLY, 2)
+    assert play.end() == [(0, "ask", OK)]
+
+
+def test_so_many_wait():
+    play = Play(most=3)
+    for key in range(5):
+        play.say(CLIENT, ASK, key, "x")
+    assert len(play.book) == 3
+    assert play.numbers.limited
+    assert [call.number for call in play.book.done] == [0, 1]

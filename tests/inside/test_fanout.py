@@ -1,0 +1,81 @@
+"""Topics: publications and their deliveries, paired."""
+
+from analyzer.inside.fanout import Spreading
+from analyzer.inside.item import DELIVER, DELIVER_MAYBE, PUBLISH, PUBLISH_MAYBE, SUBSCRIBE
+from analyzer.options import Options
+
+SECOND = 10**9
+
+
+def spread(*steps, options=None):
+    """Take (spread, connection, message, topic, body, time in s[, since in s])."""
+    spreading = Spreading(options or Options())
+    for kind, connection, message, topic, body, time, *since in steps:
+        begun = round(since[0] * SECOND) if since else 0
+        where = (("server",), "stomp", connection, begun)
+        spreading.take(kind, where, message, topic, body, round(time * SECOND))
+    return spreading
+
+
+def found(spreading):
+    return [(*each[1:5], each.delivered_ns / SECOND) for each in spreading.deliveries]
+
+
+def test_a_room():
+    spreading = spread(
+        (SUBSCRIBE, 1, 0, "room", None, 0),
+        (SUBSCRIBE, 2, 0, "room", None, 0),
+        (PUBLISH, 0, 4, "room", b"hi", 1),
+        (DELIVER, 1, 5, "room", b"hi", 1.25),
+        (DELIVER, 2, 6, "room", b"hi", 1.5),
+        (DELIVER, 2, 7, "room", b"from elsewhere", 2),
+    )
+    assert found(spreading) == [(0, 4, 1, 5, 0.25), (0, 4, 2, 6, 0.5)]
+    (topic,) = spreading.finish()
+    assert (len(topic.publishers), len(topic.subscribers)) == (1, 2)
+    assert (topic.messages, topic.deliveries) == (1, 3)
+    assert topic.quantile(0.5) == 0.375 * SECOND
+
+
+def test_equal_texts_in_turn():
+    steps = [(PUBLISH, 0, n, "t", b"hi", n) for n in (1, 2, 3)]
+    steps += [(DELIVER, 1, 10 + n, "t", b"hi", 3 + n / 10) for n in (1, 2, 3)]
+    assert [each[1] for each in found(spread(*steps))] == [1, 2, 3]
+
+
+def test_what_came_before_the_receiver_was_there_is_not_delivered_to_it():
+    spreading = spread(
+        (PUBLISH, 0, 1, "t", b"hi", 1),
+        (PUBLISH, 0, 2, "t", b"hi", 60),
+        (DELIVER, 1, 0, "t", b"hi", 60.5, 50),
+    )
+    assert found(spreading) == [(0, 2, 1, 0, 0.5)]
+
+
+def test_topics_apart_and_servers_apart():
+    spreading = spread((PUBLISH, 0, 1, "t", b"hi", 1), (DELIVER, 1, 0, "u", b"hi", 2))
+    assert found(spreading) == []
+    spreading.take(DELIVER, (("other",), "stomp", 2, 0), 0, "t", b"hi", 2 * SECOND)
+    assert spreading.deliveries == []
+
+
+def test_events_are_a_topic_only_if_they_are_delivered():
+    spreading = spread(
+        (PUBLISH_MAYBE, 0, 1, "say", b"hi", 1),
+        (PUBLISH_MAYBE, 0, 2, "ask", b"x", 1),
+        (DELIVER_MAYBE, 1, 0, "say", b"hi", 2),
+        (DELIVER_MAYBE, 2, 0, "say", b"hi", 2),
+        (DELIVER_MAYBE, 1, 1, "news", b"y", 2),
+    )
+    (topic,) = spreading.finish()
+    assert (topic.topic, topic.messages, topic.deliveries) == ("say", 1, 2)
+
+
+def test_limits():
+    options = Options(max_inside_topics=2, max_inside_publications=2)
+    steps = [(PUBLISH, 0, n, f"t{n}", b"x", n) for n in range(4)]
+    spreading = spread(*steps, (DELIVER, 1, 0, "t0", b"x", 5), options=options)
+    assert spreading.limited == "max_inside_topics"
+    assert len(spreading.finish()) == 2
+    assert spreading.deliveries == []  # forgotten
+    assert spread(*steps, options=Options(max_inside_subscriptions=1)).limited
