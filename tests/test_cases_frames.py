@@ -6,11 +6,13 @@ RFC 6455 and RFC 7692 by hand, packet by packet. C is the client, S the server.
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from conversation import Conversation, frame
 from oracle.whole import Tables, assert_ties_out, said, tables_of
 
 FOLDER = Path(__file__).parent / "cases"
@@ -53,6 +55,7 @@ UTF8 = "websocket-bad-utf8"
 LONG = "websocket-control-too-long"
 KEY = "websocket-repeated-key"
 NOT_FRAMES = "websocket-not-frames"
+WINDOW = "deflate-window-exceeded"
 UNFINISHED = ("websocket-message-unfinished",)
 PING_200 = ("websocket-rsv", LONG, "websocket-control-fragmented")
 
@@ -166,6 +169,27 @@ CASES = {
     "empty_ping_unmasked": Case(
         (("websocket-unmasked-client-frame", 10, 1, "C"),), ("clean", 1002, "S")
     ),
+    "deflate_window9_broken": Case(
+        ((WINDOW, 8, 0, "S"), (WINDOW, 11, 1, "S"), (WINDOW, 13, 2, "S")),
+        ("fin", 1007, "C"),
+        (("S", 760), ("S", 2360), ("S", 306)),
+    ),
+    "deflate_window10_ok": Case((), ("fin", 1007, "C"), (("S", 760), ("S", 2360), ("S", 306))),
+    "conformance/d07b-window-exceeded-across-messages": Case(
+        ((WINDOW, 9, 0, "C"), (WINDOW, 12, 1, "C")), messages=(("C", 2500), ("C", 2540))
+    ),
+    "conformance/real-websockets-window-12-exceeded": Case(
+        ((WINDOW, 11, 2, "C"),), ("fin", 1002, "S"), (("C", 6000), ("S", 6000), ("C", 200))
+    ),
+    "deflate_takeover_forbidden": Case(
+        tuple(("deflate-takeover-forbidden", p, p // 2 - 4, "C") for p in (10, 12, 14)),
+        ("fin", 1007, "S"),
+        (("C", 61),) * 4,
+    ),
+    "conformance/n-answer-larger-client-bits": Case(
+        (("handshake-bad-extension", 6, None, "S"),), messages=(("C", b"abcabcabc"),)
+    ),
+    "conformance/n-fallback-unknown-first": Case(messages=(("C", b"abcabcabc"),)),
     "one_byte_segments": Case(messages=(("C", 20), ("C", 300), ("S", 70_000))),
     "101_with_first_frames": Case(messages=(("S", 12), ("S", 1400))),
 }
@@ -239,6 +263,52 @@ def test_upgrade_sent_twice() -> None:
     assert list(tables["connections"]["close_code"]) == [1002] * 3
     texts = tables["findings"].query("id == @NOT_FRAMES")["text"]
     assert all("192 bytes" in text and "GET /feed HTTP/1.1" in text for text in texts)
+
+
+def test_deflate_window9_broken_distances() -> None:
+    tables = tables_of((FOLDER / "deflate_window9_broken.pcap").read_bytes())
+    texts = tables["findings"].query("id == @WINDOW")["text"]
+    words = [("700 ", "512"), ("2884 ", "512"), ("3126 ", "512")]
+    assert all(a in text and b in text for text, (a, b) in zip(texts, words, strict=True))
+
+
+@pytest.mark.parametrize("name", ["not_websocket_midstream", "outside/modbus-midstream"])
+def test_other_protocols_are_no_websocket(name: str) -> None:
+    tables = tables_of((FOLDER / f"{name}.pcap").read_bytes())
+    assert not len(tables["connections"])
+    assert not len(tables["frames"])
+    assert not [each for each in tables["findings"]["id"] if each.startswith("websocket")]
+
+
+def test_midstream_two_frames() -> None:
+    tables = tables_of((FOLDER / "outside" / "midstream-two-frames.pcap").read_bytes())
+    assert not len(tables["connections"])
+    (row,) = tables["findings"].itertuples()
+    assert (row.id, row.severity, row.packet) == ("websocket-maybe", "note", 1)
+
+
+@pytest.mark.parametrize("handshake", [True, False], ids=["cut", "absent"])
+@pytest.mark.parametrize("size", [96, 128, 300])
+def test_messages_have_their_sizes_where_every_header_is_captured(
+    size: int, handshake: bool
+) -> None:
+    """Forty messages of 20 to 5,870 bytes, text and binary, each frame from a segment's start."""
+    one = Conversation()
+    if handshake:
+        one.upgrade()
+    randomness = random.Random(96)
+    sizes = [20 + 150 * n for n in range(40)]
+    for n, length in enumerate(sizes):
+        side = ("client", "server")[n % 2]
+        key = randomness.randbytes(4) if side == "client" else None
+        data = frame(1 + n // 2 % 2, (b"abcdefghij" * 600)[:length], key=key)
+        for at in range(0, len(data), 1400):
+            one.send(side, data[at : at + 1400])
+    tables = tables_of(one.pcap(snaplen=size))
+    rows = tables["messages"].sort_values("message")
+    assert list(rows["payload_bytes"]) == sizes
+    assert list(rows["direction"]) == ["client", "server"] * 20
+    assert_ties_out(tables)
 
 
 def test_rsv1_cites_the_rule_that_holds() -> None:

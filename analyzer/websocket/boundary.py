@@ -89,6 +89,25 @@ class BoundarySearch:
         self._chains = _thinned(alive)
         return None if best is None else self.begin + best
 
+    def pass_over(self, length: int) -> int | None:
+        """Note that the next `length` bytes, the end of their segment, were cut off.
+
+        Returns:
+            As `push`: where a frame begins that ends with the segment.
+        """
+        end = len(self._data) + length
+        for chain, at_segment, headers in self._chains:
+            while at_segment and chain.at < len(self._data):
+                at = chain.at
+                shape = (self._masked, self._rsv_allowed)
+                grown = grow(chain, self._data, *shape, texts=self._texts, cut=length)
+                if grown is not True:
+                    break
+                headers.append(at)
+            if at_segment and headers and chain.evidence and chain.at == end:
+                return self.begin + headers[0]
+        return None
+
     def forget(self, count: int) -> None:
         """Drop the first `count` bytes kept; places before `begin` are not found any more."""
         del self._data[:count]

@@ -12,6 +12,7 @@ import numpy as np
 
 from analyzer.columns import Rows, empty
 from analyzer.tcp.bytestream import CHUNK, DATA, GAP_LOST, within
+from analyzer.websocket.recognition import unmasked
 
 ROW_BYTES = 512
 """What a row costs beside its bytes while it is kept: segments of one byte must not
@@ -81,3 +82,24 @@ def replayed(kept: list[Kept], records: Any) -> Rows:
             rows[place]["start"] = records.append(item.payload)
             rows[place]["kind"] = DATA
     return np.asarray(rows)
+
+
+def frame_before(last: Any, row: Any, at: int, records: Any) -> tuple[int, bytes]:
+    """Return opcode and payload, as sent, of the frame that ends at `at` of the buffer.
+
+    Args:
+        last: dtype WALK, of the row's direction: it still describes that frame.
+        row: dtype CHUNK; the frame's payload must lie in it.
+        at: where the frame ends.
+        records: the batch, payload unmasked.
+
+    Returns:
+        Opcode 0 and no payload where there is none, or it is not all in the row.
+    """
+    begin = at - int(last["payload_bytes"])
+    if begin < int(row["start"]) or begin == at or not last["frames"]:
+        return 0, b""
+    payload = records.data[begin:at].tobytes()
+    if last["masked"]:
+        payload = unmasked(payload, int(last["key"]).to_bytes(4, "little"))
+    return int(last["opcode"]), payload

@@ -235,16 +235,24 @@ def _offer_faults(
 ) -> list[str]:
     """Return why the response answers none of the offers; [] where it answers one.
 
-    Sentences on malformed offers go to `faults`: the server had to decline those.
+    Malformed offers had to be declined (RFC 7692 7.1), and passing them over is no fault; where
+    there are no others, sentences on them go to `faults`.
     """
     reasons: list[str] | None = None
+    malformed: list[str] = []
     for name, written in offered:
         if name.lower() != DEFLATE:
             continue
-        offer = _read_deflate(written, _OFFERED, faults)
+        found: list[str] = []
+        offer = _read_deflate(written, _OFFERED, found)
+        if found:
+            malformed += found
+            continue
         mismatch = _mismatch(accepted, offer)
         if reasons is None or len(mismatch) < len(reasons):
             reasons = mismatch
+    if reasons is None:
+        faults += malformed
     return reasons or []
 
 
@@ -269,6 +277,12 @@ def _mismatch(accepted: Parameters, offer: Parameters) -> list[str]:
     # include the client_max_window_bits extension parameter".
     if "client_max_window_bits" in accepted and "client_max_window_bits" not in offer:
         reasons.append("accepted client_max_window_bits was not offered")
+    # "... the same or smaller value as the client_max_window_bits ... in the offer"
+    limit, given = offer.get("client_max_window_bits"), accepted.get("client_max_window_bits")
+    if limit is not None and given is not None and given > limit:
+        reasons.append(
+            f"accepted client_max_window_bits={given} is larger than the {limit} offered"
+        )
     return reasons
 
 

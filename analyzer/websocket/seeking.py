@@ -18,13 +18,13 @@ from analyzer import findings
 from analyzer.columns import Rows
 from analyzer.findings import Finding
 from analyzer.options import Options
-from analyzer.tcp.bytestream import StreamBatch
+from analyzer.tcp.bytestream import GAP_CUT, StreamBatch
 from analyzer.websocket import foreign
 from analyzer.websocket import frames as layout
 from analyzer.websocket.boundary import BoundarySearch
-from analyzer.websocket.kept_rows import Kept, gap, keep, replayed, trimmed
+from analyzer.websocket.kept_rows import Kept, frame_before, gap, keep, replayed, trimmed
 from analyzer.websocket.negotiation import Negotiation
-from analyzer.websocket.recognition import Recogniser, Verdict, unmasked
+from analyzer.websocket.recogniser import Recogniser, Verdict
 
 Opener = Callable[[int, int, int, int], None]
 """Opens a recognised connection: slot, client side, time in ns, packet."""
@@ -119,8 +119,8 @@ class Seeker:
 
     def end(self, walk: Any, slot: int) -> list[Finding]:
         """Forget a connection; say what was never found again in it."""
+        found = self._guess(slot)
         self._drop_probe(slot)
-        found: list[Finding] = []
         if self._negotiated.pop(slot, None) is None:
             return found
         for direction in (2 * slot, 2 * slot + 1):
@@ -144,6 +144,15 @@ class Seeker:
                     )
                 )
         return found
+
+    def _guess(self, slot: int) -> list[Finding]:
+        """Say of an unknown connection that ends what speaks for WebSocket."""
+        probe = self._probes.get(slot)
+        detail = probe.recogniser.maybe() if probe is not None else None
+        if probe is None or detail is None:
+            return []
+        packet = int(probe.kept[0].row["packet"])
+        return [Finding(findings.WEBSOCKET_MAYBE, slot, packet, -1, detail)]
 
     # --- what the walk calls
 
@@ -194,7 +203,8 @@ class Seeker:
         walk.rows("walks")[direction]["skipped"] = had
         search = self._searches[direction] = self._new_search(walk, direction, strict=True)
         search.is_begun = False
-        before = (0, b"") if had else _before(walk, row, at, records)
+        last = walk.rows("walks")[direction]
+        before = (0, b"") if had else frame_before(last, row, at, records)
         doubt = _Doubt(bytearray(data), shape, int(row["packet"]), before, judgement.end)
         self._lost.add(direction)
         if judgement.nature is None:
@@ -291,7 +301,8 @@ class Seeker:
                 return []
             probe = self._probes[slot] = _Probe(Recogniser(self._options))
         if kept is None:
-            probe.recogniser.lose(side, int(row["length"]))
+            is_cut = row["kind"] == GAP_CUT
+            probe.recogniser.lose(side, int(row["length"]), is_cut=bool(is_cut))
             self._keep_probed(probe, gap(row))
             return self._within_limit(walk)
         self._keep_probed(probe, kept)
@@ -395,6 +406,10 @@ class Seeker:
         if start is None:
             self._forget_oldest(search)
             return self._within_limit(walk)
+        return self._found_at(walk, direction, search, start)
+
+    def _found_at(self, walk: Any, direction: int, search: _Search, start: int) -> list[Kept]:
+        """End a search at byte `start` of what was pushed; return the rows from there on."""
         self._drop_search(direction)
         replay: list[Kept] = []
         at = search.boundary.begin
@@ -423,6 +438,10 @@ class Seeker:
             rows = self._settled(walk, direction, search, None, is_final=True)
             if rows is not None:
                 return [*rows, gap(row)]
+        elif search is not None and row["kind"] == GAP_CUT:
+            start = search.boundary.pass_over(int(row["length"]))
+            if start is not None:
+                return [*self._found_at(walk, direction, search, start), gap(row)]
         self._drop_search(direction)
         self._foreign.discard(direction)
         return []
@@ -472,15 +491,3 @@ class Seeker:
 def _set_mode(walk: Any, slot: int, mode: int) -> None:
     walks = walk.rows("walks")
     walks[2 * slot]["mode"] = walks[2 * slot + 1]["mode"] = mode
-
-
-def _before(walk: Any, row: Any, at: int, records: Any) -> tuple[int, bytes]:
-    """Return opcode and payload, as sent, of the frame that ends at `at` of the buffer."""
-    last = walk.rows("walks")[int(row["direction"])]
-    begin = at - int(last["payload_bytes"])
-    if begin < int(row["start"]) or begin == at or not last["frames"]:
-        return 0, b""
-    payload = records.data[begin:at].tobytes()
-    if last["masked"]:
-        payload = unmasked(payload, int(last["key"]).to_bytes(4, "little"))
-    return int(last["opcode"]), payload

@@ -253,7 +253,8 @@ class WebSocketStage:
         self._batch.opened.append(connection)
         packet = handshake.response_packet if handshake is not None else 0
         self._batch.findings += [
-            Finding(found.kind, slot, packet, -1, found.detail) for found in negotiation.findings
+            Finding(found.kind, slot, packet, -1, found.detail, 1, connection.direction(SERVER))
+            for found in negotiation.findings
         ]
         self._seeker.known(slot, negotiation)
         keep = layout.KEEP_NOTHING
@@ -395,6 +396,7 @@ class WebSocketStage:
         if len(void):
             given_up = (pool.take(void), void.tolist())
             self._payloads.give_up(*given_up)
+            out.findings += self._payloads.take_findings()
             self._estimates.give_up(*given_up)
             self.hearing.give_up(given_up[0]["direction"].tolist(), given_up[1])
         rows = pool.take(wanted)  # 100 times faster than pool[wanted] on structured rows
@@ -460,6 +462,7 @@ class WebSocketStage:
             ):
                 connection.first_data_time = first
             self._payloads.close(direction)
+            out.findings += self._payloads.take_findings()
             self._estimates.close(direction)
             self.hearing.close(direction)
         connection.lost_bytes = lost_bytes

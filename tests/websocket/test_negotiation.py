@@ -78,8 +78,11 @@ def test_sides_are_told_apart() -> None:
         (DEFLATE, f"{DEFLATE}; server_no_context_takeover; client_no_context_takeover"),
         (DEFLATE, f"{DEFLATE}; server_max_window_bits=8"),
         (DEFLATE, f'{DEFLATE}; server_max_window_bits="12"'),
-        # The client's value is a hint, which the server may exceed (7.1.2.2).
-        (f"{DEFLATE}; client_max_window_bits=9", f"{DEFLATE}; client_max_window_bits=12"),
+        # Smaller than offered, or ignored (7.1.2.2).
+        (f"{DEFLATE}; client_max_window_bits=12", f"{DEFLATE}; client_max_window_bits=9"),
+        (f"{DEFLATE}; client_max_window_bits=9", DEFLATE),
+        # The first offer had to be declined, the second was taken (7.1).
+        (f"{DEFLATE}; foo=1, {DEFLATE}", DEFLATE),
         ("Permessage-Deflate", "PERMESSAGE-DEFLATE; Server_Max_Window_Bits=15"),
     ],
 )

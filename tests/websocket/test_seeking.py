@@ -166,7 +166,7 @@ def test_gap_before_the_frames_that_tell(places, lost):
 
 
 def test_side_that_is_recognised_later_is_searched():
-    steps = [(SERVER, b"\xf7" * 30)] + [client(TEXT, b"asked many times")] * 3
+    steps = [(SERVER, b"\xf7" * 30)] + [client(TEXT, b"asked many times")] * 10
     steps += [server(TEXT, b"answered at last"), server(TEXT, b"and again")]
     result = talk(steps, sides_known=False)
     assert texts(result, SERVER) == [b"answered at last", b"and again"]
