@@ -210,7 +210,10 @@ class Options:
     """How long who watches a live run is not told of a message, for the ACK that completes its
     cost: Linux sends a delayed ACK after 40 ms. Tables are not changed by it."""
     max_pending_pings: int = 64
-    """Pings of one direction that wait for their pong."""
+    """Pings of one direction that wait for their pong, or for their ACK."""
+    max_ping_intervals: int = 256
+    """Intervals of a connection from which its `keepalive_s` is the median: a program that
+    pings does so by a timer, so the first ones tell, and 2 KiB a connection hold them."""
     max_estimated_connections: int = 32
     """Connections on which it is estimated what permessage-deflate would save: the first
     whose client offered it in vain. Each takes two zlib contexts of 256 KiB."""

@@ -157,7 +157,7 @@ class Pipeline:
             self._websocket.hear_no_more(self._inside.take_unheard())
         self._deliver(self._tables.push(websocket, tls, inside))
         if self._alternatives is not None:
-            self._deliver(self._alternatives.push(websocket, tls))
+            self._deliver(self._alternatives.push(websocket, tls, inside))
 
     def _deliver(self, tables: Sequence[TableRows]) -> None:
         for rows in tables:

@@ -14,9 +14,11 @@ import numpy as np
 from analyzer.alternatives import lanes as layout
 from analyzer.alternatives.conversations import Conversations, Ints
 from analyzer.alternatives.lanes import Floats
+from analyzer.columns import NULL
 
 _GRID: Final = 64
 """Phases that the spread over all phases is taken from."""
+_MOST: Final = 2**62  # of what stands in a column
 _NORMAL_P95: Final = 1.645
 """Standard deviations from the mean to the 95th percentile of a normal distribution."""
 
@@ -119,3 +121,43 @@ class TotalSpread:
             return self._alone
         wide = _NORMAL_P95 * self._variance**0.5
         return max(self._least, self._mean - wide), min(self._most, self._mean + wide)
+
+
+class TotalPhases:
+    """How requests and delays of several connections spread over the phases of their clients."""
+
+    def __init__(self) -> None:
+        self._requests: TotalSpread | None = None
+        self._delay = TotalSpread()
+
+    def add(self, phases: Phases, messages: Floats) -> None:
+        """Add connections.
+
+        Args:
+            phases: of them.
+            messages: of the server: a connection's mean delay weighs as many.
+        """
+        self._requests = self._requests or TotalSpread()
+        self._requests.add(spread(phases.requests))
+        self._delay.add(spread(phases.delay * messages[:, None]))
+
+    def columns(self, messages: int) -> dict[str, int | float]:
+        """Return the columns of a total that depend on phases; null where nothing polls.
+
+        Args:
+            messages: of the server, in all.
+        """
+        requests: tuple[int, int] = (NULL, NULL)
+        delays = (float("nan"), float("nan"))
+        if self._requests is not None:
+            few, many = self._requests.percentiles()
+            requests = min(round(few), _MOST), min(round(many), _MOST)
+            if messages:
+                p5, p95 = self._delay.percentiles()
+                delays = p5 / messages / 1e6, p95 / messages / 1e6
+        return {
+            "requests_p5": requests[0],
+            "requests_p95": requests[1],
+            "added_latency_ms_phase_p5": delays[0],
+            "added_latency_ms_phase_p95": delays[1],
+        }

@@ -18,7 +18,7 @@ from analyzer.alternatives.conversations import Conversations, Ints
 from analyzer.alternatives.costs import SUMS, Cost, all_costs, websocket
 from analyzer.alternatives.evidence import Ended
 from analyzer.alternatives.lanes import Floats
-from analyzer.alternatives.phases import Phases, TotalSpread, spread
+from analyzer.alternatives.phases import Phases, TotalPhases, spread
 from analyzer.columns import NULL
 from analyzer.options import Options
 from analyzer.tables.schema import (
@@ -36,6 +36,7 @@ from analyzer.tables.timing import columns_of
 _BINS: Final = 64  # of delays in a total, for each doubling
 _MAX_BINS: Final = 64 * _BINS
 _P95: Final = 0.95
+_DAY_S: Final = 86_400
 _MOST: Final = 2**62  # of what stands in a column
 
 _CONNECTION, _SESSION, _CONNECTIONS, _SESSIONS = range(len(SCOPES))
@@ -87,8 +88,7 @@ class _Sum:
     has_p95: bool = True
     source: int = _MEASURED
     bins: Floats = field(default_factory=lambda: np.zeros(_MAX_BINS))
-    requests_spread: TotalSpread | None = None
-    delay_spread: TotalSpread | None = None
+    phases: TotalPhases = field(default_factory=TotalPhases)
 
 
 class RowMaker:
@@ -150,7 +150,7 @@ class RowMaker:
             one.delay += float(line.delay.sum())
             _add_delays(one.bins, line)
             if line.phases is not None:
-                _add_phases(one, line.phases, answered)
+                one.phases.add(line.phases, answered)
 
     def totals(self) -> list[TableRows]:
         """Return the rows of the totals, and those of `scaling`."""
@@ -170,15 +170,6 @@ def _delivered(known: Conversations) -> tuple[Ints, Ints]:
     messages: Ints = sum((count for count, _ in counts), np.zeros(len(known.heads), np.int64))
     payload: Ints = sum((size for _, size in counts), np.zeros(len(known.heads), np.int64))
     return messages, payload
-
-
-def _add_phases(one: _Sum, phases: Phases, messages: Floats) -> None:
-    """Add how requests and delays spread over the phases of clients."""
-    if one.requests_spread is None or one.delay_spread is None:
-        one.requests_spread, one.delay_spread = TotalSpread(), TotalSpread()
-    one.requests_spread.add(spread(phases.requests))
-    # Of all messages together: a connection weighs as many as it has.
-    one.delay_spread.add(spread(phases.delay * messages[:, None]))
 
 
 def _conversations(ended: Ended, *, keep_alive: bool) -> Conversations:
@@ -365,6 +356,11 @@ def _table_rows(
         )
         columns["tcp_connections"].append(_rounded(line.tcp_connections))
         columns["requests_per_s"].append(line.sums["requests"] / span)
+        columns["application_bytes_per_s"].append(line.sums["application_bytes"] / span)
+        columns["wire_bytes_per_s"].append(line.sums["wire_bytes"] / span)
+        columns["wire_bytes_per_message"].append(
+            _ratio(line.sums["wire_bytes"], messages.astype(np.float64))
+        )
         comparable = line is not ours and (line.source[0] != _MEASURED)
         columns["break_even_per_s"].append(
             _break_even(line, ours, pushes, span) if comparable else np.full(count, np.nan)
@@ -402,26 +398,6 @@ def _append_phases(columns: dict[str, list[Any]], line: _Line, served: Floats) -
         columns[f"added_latency_ms_phase_{name}"].append(np.where(served > 0, values / 1e6, np.nan))
 
 
-def _total_phases(line: _Sum) -> dict[str, Any]:
-    """Return the same of a total."""
-    nothing = float("nan")
-    requests: tuple[Any, Any] = (NULL, NULL)
-    delays = (nothing, nothing)
-    if line.requests_spread is not None and line.delay_spread is not None:
-        few, many = line.requests_spread.percentiles()
-        requests = min(round(few), _MOST), min(round(many), _MOST)
-        if line.server_messages:
-            ms = 1e6 * line.server_messages
-            p5, p95 = line.delay_spread.percentiles()
-            delays = p5 / ms, p95 / ms
-    return {
-        "requests_p5": requests[0],
-        "requests_p95": requests[1],
-        "added_latency_ms_phase_p5": delays[0],
-        "added_latency_ms_phase_p95": delays[1],
-    }
-
-
 def _total_rows(scope: int, totals: Mapping[tuple[str, int], _Sum]) -> TableRows:
     rows = [_total_row(scope, *key, line) for key, line in totals.items()]
     return TableRows(ALTERNATIVES, _columns(rows, ALTERNATIVES), len(rows))
@@ -456,10 +432,17 @@ def _total_row(scope: int, transport: str, interval: int, line: _Sum) -> dict[st
         "messages": line.messages,
         "payload_bytes": line.payload,
         "duration_s": min(line.duration, _MOST),
-        "requests_per_s": line.sums["requests"] / seconds if seconds else float("nan"),
+        "requests_per_s": _per(line.sums["requests"], seconds),
+        "application_bytes_per_s": _per(line.sums["application_bytes"], seconds),
+        "wire_bytes_per_s": _per(line.sums["wire_bytes"], seconds),
+        "wire_bytes_per_message": _per(line.sums["wire_bytes"], line.messages),
         "break_even_per_s": rate if rate > 0 and line.pushes else float("nan"),
-        **_total_phases(line),
+        **line.phases.columns(line.server_messages),
     }
+
+
+def _per(count: float, of: float) -> float:
+    return count / of if of else float("nan")
 
 
 def _over(line: _Sum, name: str) -> float:
@@ -487,6 +470,7 @@ def _scaling_rows(
                     "header_bits_per_s": 8 * rates["header_bytes"],
                     "application_bits_per_s": 8 * rates["application_bytes"],
                     "wire_bits_per_s": 8 * rates["wire_bytes"],
+                    "wire_mb_per_day": rates["wire_bytes"] * _DAY_S / 1e6,
                 }
             )
     return TableRows(SCALING, _columns(rows, SCALING), len(rows))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import numpy as np
+import numpy.typing as npt
 
 from analyzer import findings
 from analyzer.alternatives._schedule import Schedule
@@ -18,15 +19,17 @@ from analyzer.alternatives.heads import HeadMaker, Observed
 from analyzer.alternatives.http2 import HeadSizes
 from analyzer.alternatives.rows import RowMaker
 from analyzer.alternatives.sessions import Sessions
-from analyzer.columns import NULL
+from analyzer.columns import NULL, Rows
 from analyzer.findings import Finding
 from analyzer.http.exchanges import HttpBatch
+from analyzer.inside.stage import InsideBatch
 from analyzer.options import Options
 from analyzer.tables.finding_log import FindingLog
 from analyzer.tables.schema import TableRows
 from analyzer.tcp.bytestream import END_CAPTURE
 from analyzer.tls.stage import TlsBatch
 from analyzer.websocket.connection import WebSocketConnection
+from analyzer.websocket.frames import SERVER
 from analyzer.websocket.stage import WebSocketBatch
 
 _NS = 1_000_000_000
@@ -54,12 +57,19 @@ class AlternativesStage:
         self._sessions = Sessions(options, self._intervals, self._heads)
         self._latest = NULL
 
-    def push(self, batch: WebSocketBatch, tls: TlsBatch | None = None) -> list[TableRows]:
+    def push(
+        self,
+        batch: WebSocketBatch,
+        tls: TlsBatch | None = None,
+        inside: InsideBatch | None = None,
+    ) -> list[TableRows]:
         """Take one batch; return rows of connections that cannot wait any longer.
 
         Args:
             batch: of the websocket stage.
             tls: of the tls stage, over the same rows; None: nothing is TLS.
+            inside: of the inside stage, which knows replies; its rows of messages may be late.
+                None: nothing is known of what messages say.
         """
         http = batch.http
         rows = http.stream.rows
@@ -71,7 +81,10 @@ class AlternativesStage:
             self._sessions.push(http, {each.slot: _is_reused(each) for each in batch.ended})
         self._reserve(len(http.stream.connections))
         self._open([each for each in batch.opened if self._is_compared(each)], http)
-        self._add_messages(batch)
+        if inside is None:
+            self._add_messages(batch.messages, np.zeros(len(batch.messages), np.uint8))
+        else:
+            self._add_messages(inside.messages, inside.says.replies())
         ended = [each for each in batch.ended if self._is_open[each.slot]]
         out: list[TableRows] = []
         most = self._options.max_compared_connections
@@ -141,10 +154,14 @@ class AlternativesStage:
             announced_mss(http.stream.directions, slots),
         )
 
-    def _add_messages(self, batch: WebSocketBatch) -> None:
-        messages = batch.messages
+    def _add_messages(self, messages: Rows, replies: npt.NDArray[np.uint8]) -> None:
         if not len(messages):
             return
+        lasts = messages["packet_last"]
+        if (lasts[1:] < lasts[:-1]).any():
+            # Rows that waited until it was clear what they say come behind later ones.
+            order = np.argsort(lasts, kind="stable")
+            messages, replies = messages.take(order), replies.take(order)
         slots = messages["direction"] >> 1
         known = messages["payload_bytes"]
         self._schedule.add(
@@ -155,7 +172,8 @@ class AlternativesStage:
             np.where(known == NULL, messages["transfer_bytes"], known),
             np.ascontiguousarray(messages["packet_first"]),
             np.ascontiguousarray(messages["packet_last"]),
-            np.zeros(len(messages), np.uint8),
+            # What the client answers is a message of its own, in a request of its own.
+            replies * (messages["sender"] == SERVER).astype(np.uint8),
         )
 
     def _end(

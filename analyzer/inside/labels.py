@@ -117,6 +117,13 @@ class Says:
             values[row] = detail.items
         return values
 
+    def replies(self) -> npt.NDArray[np.uint8]:
+        """Return 1 for each message that answers another one by its id, else 0."""
+        values = np.zeros(len(self.codes), np.uint8)
+        for row, detail in self.details.items():
+            values[row] = detail.reply_to is not None
+        return values
+
     def reply_ns(self) -> npt.NDArray[np.int64]:
         """Return the time of the call that each message answers; NULL where it answers none."""
         values = np.full(len(self.codes), NULL, np.int64)

@@ -30,16 +30,19 @@ Row = dict[str, Any]
 
 NAMES = {
     "websocket": "WebSocket",
-    "request": "request each",
+    "request": "one request per message",
     "short-poll": "short polling",
     "long-poll": "long polling",
-    "stream": "stream",
-    "sse": "SSE",
-    "short-poll-h2": "short polling, h2",
-    "long-poll-h2": "long polling, h2",
-    "sse-h2": "SSE, h2",
+    "stream": "HTTP streaming",
+    "sse": "server-sent events",
+    "short-poll-h2": "short polling over HTTP/2",
+    "long-poll-h2": "long polling over HTTP/2",
+    "sse-h2": "server-sent events over HTTP/2",
 }
 _SHORT_NAMES = NAMES | {
+    "request": "request per message",
+    "stream": "HTTP stream",
+    "sse": "SSE",
     "sse-h2": "SSE h2",
     "short-poll": "short poll",
     "long-poll": "long poll",
@@ -48,14 +51,24 @@ _SHORT_NAMES = NAMES | {
 }
 """In tables, whose bars need room."""
 _SOURCES = {
-    "observed": "with heads of real exchanges with the same hosts",
-    "modelled": "with heads made from the opening handshakes",
+    "observed": "with the headers of real exchanges with the same hosts",
+    "modelled": "with headers made from the opening handshakes",
 }
+_SESSIONS = "with the headers of the same client's requests"
+"""What the model of messages that came over plain HTTP has."""
+_LEGEND = (
+    "app bytes: all above TCP, HTTP headers too; on wire: whole packets; "
+    "x: times WebSocket's; delay: how much later the server's messages arrive than over WebSocket"
+)
+_FLOOR = "request per message: a floor, since no client knows when to ask"
 _UNPLAYABLE = "request"
 """No client knows when to ask: a floor for bytes, no way to deliver."""
 _RATES = ("Mbit/s", "Gbit/s", "Tbit/s")
 WIDER = 112
 SHORTEST_BAR, LONGEST_BAR = 4, 24
+_DAY_S = 86_400
+_LONG_NS = 10_000_000_000
+"""Shorter connections say little about a day."""
 _EQUAL = 0.01
 """Ratios closer to one than this are said to be equal."""
 
@@ -74,13 +87,17 @@ def section(rows: Sequence[Row], console: Console) -> bool:
     heading(console, "Against WebSocket" if over_http else "Against plain HTTP", note)
     _table(sorted(rows, key=lambda row: row["wire_bytes"]), console)
     say(console, Text(verdict(rows)))
-    for line in _break_evens(rows):
+    for line in (*_rates(rows), *_break_evens(rows)):
         say(console, line)
+    floor = f"; {_FLOOR}" if any(row["transport"] == _UNPLAYABLE for row in rows) else ""
+    say(console, Text(f"{_capital(_LEGEND)}{floor}.", "dim"))
     sources = {row["source"] for row in rows} - {"measured"}
     if "observed" in sources or "modelled" in sources:
-        which = "observed" if "observed" in sources else "modelled"
+        which = _SOURCES["observed" if "observed" in sources else "modelled"]
+        if over_http:
+            which = _SESSIONS
         rules = "docs/alternatives.md has the rules."
-        say(console, Text(f"Modelled {_SOURCES[which]}; {rules}", "dim"))
+        say(console, Text(f"Modelled {which}; {rules}", "dim"))
     return True
 
 
@@ -97,7 +114,7 @@ def _table(rows: Sequence[Row], console: Console) -> None:
     wide, wider = console.width >= WIDE, console.width >= WIDER
     heads = [Head("", "left", flexible=True), Head("requests")]
     heads += [Head("packets")] if wide else []
-    heads += [Head("above TCP"), Head("x"), Head("wire"), Head("x"), Head("later by")]
+    heads += [Head("app bytes"), Head("x"), Head("on wire"), Head("x"), Head("delay")]
     heads += [Head("95 %")] if wider else []
     cells = [_cells(row, wide=wide, wider=wider) for row in rows]
     room = min(LONGEST_BAR, room_beside(console, heads, cells))
@@ -188,6 +205,28 @@ def _break_evens(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
+def _rates(rows: Sequence[Row]) -> list[str]:
+    """Return a sentence on rates of one connection: WebSocket's, and short polling's."""
+    some = [row for row in rows if row["transport"] in ("websocket", "short-poll")]
+    some = [row for row in some if row["wire_bytes_per_s"] is not None]
+    if not any(row["transport"] == "websocket" for row in some):
+        return []
+    parts = []
+    for row in some[:2]:
+        # Of a moment nobody knows what a day would be.
+        is_long = row["duration_s"] >= _LONG_NS
+        a_day = f", {size(row['wire_bytes_per_s'] * _DAY_S)} a day" if is_long else ""
+        name = NAMES[row["transport"]]
+        if row["interval_s"] is not None:
+            name = f"{name} each {duration(row['interval_s'])}"
+        parts.append(
+            f"{name}: {size(row['wire_bytes_per_s'])}/s, "
+            f"{size(row['wire_bytes_per_message'])} a message{a_day}"
+        )
+    first = "On the wire, for each connection while it lasts, "
+    return [f"{first}{'; '.join(parts)}."]
+
+
 def _capital(text: str) -> str:
     return text[0].upper() + text[1:]
 
@@ -211,9 +250,12 @@ def scaling(rows: Sequence[Row], console: Console) -> None:
         table(console, heads, [_scaled(row, columns) for row in some])
 
 
-_SCALED = ("requests/s", "packets/s", "heads", "application", "wire", "the wire adds")
-_PIPED = ("requests/s", "packets/s", "heads", "wire", "the wire adds")
-_NARROW = ("requests/s", "heads", "application", "wire")
+_SCALED = (
+    *("requests/s", "packets/s", "headers", "application"),
+    *("on the wire", "TCP/IP adds", "a day"),
+)
+_PIPED = ("requests/s", "packets/s", "headers", "on the wire", "a day")
+_NARROW = ("requests/s", "headers", "on the wire", "a day")
 
 
 def _scaled(row: Row, columns: Sequence[str]) -> list[Cell]:
@@ -226,6 +268,7 @@ def _scaled(row: Row, columns: Sequence[str]) -> list[Cell]:
         bits(application),
         bits(wire),
         bits(adds),
+        "-" if row["wire_mb_per_day"] is None else size(1e6 * row["wire_mb_per_day"]),
     )
     found = dict(zip(_SCALED, cells, strict=True))
     return [name_of(row, _SHORT_NAMES), *(found[name] for name in columns)]

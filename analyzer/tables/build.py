@@ -21,6 +21,7 @@ from analyzer.inside.labels import Says
 from analyzer.inside.stage import InsideBatch
 from analyzer.options import Options
 from analyzer.tables.compression import Compression
+from analyzer.tables.ends import connection_cells, hidden
 from analyzer.tables.failed_connects import FailedConnects
 from analyzer.tables.finding_log import FindingLog
 from analyzer.tables.http_groups import HttpGroups
@@ -28,19 +29,17 @@ from analyzer.tables.inside import call_rows, fanout_rows, message_columns, topi
 from analyzer.tables.ledger import ledger_rows
 from analyzer.tables.preview import Previews
 from analyzer.tables.schema import (
-    CLOSE_KINDS,
     CONNECTIONS,
     FRAMES,
     HTTP,
     HTTP_KINDS,
     MESSAGES,
     PINGS,
-    SCHEMES,
     TLS_SESSIONS,
     TableRows,
     Values,
 )
-from analyzer.tables.secrets import hide_query, hide_subprotocols
+from analyzer.tables.secrets import hide_query
 from analyzer.tables.timing import Attempt, Endpoints, attempt, columns_of, handshake_rows
 from analyzer.tables.tls_sessions import (
     TlsSessions,
@@ -48,9 +47,9 @@ from analyzer.tables.tls_sessions import (
     encrypted_attempt,
     session_cells,
 )
-from analyzer.tcp.bytestream import Connection, StreamBatch
+from analyzer.tcp.bytestream import StreamBatch
 from analyzer.tls.stage import EndedSession, TlsBatch
-from analyzer.websocket.connection import Ping, WebSocketConnection
+from analyzer.websocket.connection import Ping
 from analyzer.websocket.stage import WebSocketBatch
 
 
@@ -120,7 +119,7 @@ class TableBuilder:
             if ended:
                 wire = np.asarray(ledger.values["wire_bytes"]).reshape(-1, 2).sum(axis=1)
                 by_slot = dict(zip(http.ended, wire.tolist(), strict=True))
-                out.append(self._connection_rows(batch, by_slot))
+                out.append(self._connection_rows(batch, by_slot, tls))
         attempts = self._attempts(batch, tls)
         if attempts:
             out.append(handshake_rows(attempts, show_secrets=self._options.show_secrets))
@@ -228,16 +227,24 @@ class TableBuilder:
         for place in np.flatnonzero(failed).tolist():
             self._failed.add(http.stream.connection(http.ended[place]))
 
-    def _connection_rows(self, batch: WebSocketBatch, wire: Mapping[int, int]) -> TableRows:
+    def _connection_rows(
+        self, batch: WebSocketBatch, wire: Mapping[int, int], tls: TlsBatch | None
+    ) -> TableRows:
         stream = batch.http.stream
-        rows = [
-            connection_cells(
-                *(ended, stream.connection(ended.slot), wire[ended.slot], self._options),
-                http2_stream=batch.http.streams.get(ended.slot, NULL),
-                inner=self._inner.pop(ended.connection, None),
+        rows = []
+        for ended in sorted(batch.ended, key=lambda item: item.connection):
+            tcp = stream.connection(ended.slot)
+            http2_stream = batch.http.streams.get(ended.slot, NULL)
+            # A stream of HTTP/2 may end while the session goes on.
+            session = decrypted_session(tls, tcp.tcp_stream) if http2_stream == NULL else None
+            rows.append(
+                connection_cells(
+                    *(ended, tcp, wire[ended.slot], self._options),
+                    http2_stream=http2_stream,
+                    session=session,
+                    inner=self._inner.pop(ended.connection, None),
+                )
             )
-            for ended in sorted(batch.ended, key=lambda item: item.connection)
-        ]
         return TableRows(CONNECTIONS, columns_of(CONNECTIONS.columns, rows), len(rows))
 
     def _http_rows(self, http: HttpBatch) -> TableRows:
@@ -259,7 +266,7 @@ class TableBuilder:
             exchange.exchange,
             exchange.method,
             exchange.host,
-            _hidden(hide_query, exchange.path, self._options),
+            hidden(hide_query, exchange.path, self._options),
             NULL if exchange.status is None else exchange.status,
             HTTP_KINDS.index(exchange.kind),
             exchange.request_header_bytes,
@@ -276,59 +283,6 @@ class TableBuilder:
             int(exchange.empty) if is_answered and exchange.complete else -1,
             NULL if exchange.http2_stream is None else exchange.http2_stream,
         )
-
-
-def connection_cells(
-    ended: WebSocketConnection,
-    tcp: Connection,
-    wire_bytes: int,
-    options: Options,
-    *,
-    http2_stream: int = NULL,
-    inner: str | None = None,
-) -> tuple[object, ...]:
-    """Return the cells of a row of `connections`; `http2_stream` is NULL over HTTP/1.1."""
-    detail = ended.handshake
-    endpoints = Endpoints.of(tcp, ended.client_side)
-    close = ended.first_close
-    opened, closed = ended.opened_at, ended.closed_at
-    client, server = ended.totals
-    return (
-        ended.connection,
-        tcp.tcp_stream,
-        http2_stream,
-        SCHEMES.index(detail.scheme if detail else "ws"),
-        detail.http_version if detail else None,
-        endpoints.client_ip,
-        endpoints.client_port,
-        endpoints.server_ip,
-        endpoints.server_port,
-        detail.host if detail else None,
-        _hidden(hide_query, detail.path, options) if detail else None,
-        _hidden(hide_subprotocols, detail.subprotocol, options) if detail else None,
-        detail.extensions_text if detail else None,
-        opened,
-        closed,
-        NULL if NULL in (opened, closed) else closed - opened,
-        int(detail is not None and detail.outcome != "cut"),
-        client.frames,
-        server.frames,
-        client.messages,
-        server.messages,
-        client.payload_bytes,
-        server.payload_bytes,
-        wire_bytes,
-        CLOSE_KINDS.index(ended.close_kind),
-        NULL if close is None or close.code is None else close.code,
-        (close.reason or None) if close else None,
-        -1 if ended.closed_by is None else ended.closed_by,
-        ended.lost_bytes,
-        inner,
-    )
-
-
-def _hidden(hide: Callable[[str], str], value: str | None, options: Options) -> str | None:
-    return value if value is None or options.show_secrets else hide(value)
 
 
 class LazyColumns(Mapping[str, Values]):
@@ -486,6 +440,9 @@ def _ping_rows(pings: Sequence[Ping]) -> TableRows:
             NULL if ping.pong_frame is None else ping.pong_frame,
             ping.payload_bytes,
             NULL if NULL in (ping.sent, ping.answered) else ping.answered - ping.sent,
+            ping.sent,
+            ping.answered,
+            NULL if NULL in (ping.sent, ping.acked) else max(0, ping.acked - ping.sent),
         )
         for ping in pings
     ]

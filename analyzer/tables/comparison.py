@@ -278,6 +278,26 @@ def _duration(side: Side) -> Figure:
     return (capture.last_time - capture.first_time) / 1e9, None
 
 
+def _rate(of: Callable[[Side], int]) -> Callable[[Side], Figure]:
+    """Return what a total is a second of the capture."""
+
+    def take(side: Side) -> Figure:
+        seconds, _ = _duration(side)
+        return (of(side) / seconds if seconds else None), None
+
+    return take
+
+
+def _wire(side: Side) -> int:
+    return side.summary.capture.wire_bytes
+
+
+def _application(side: Side) -> int:
+    """Return the bytes above TCP of all WebSocket connections; TLS is not the application's."""
+    parts = ("http_bytes", "ws_header_bytes", "ws_control_bytes", "transfer_bytes")
+    return sum(counts[part] for counts in side.summary.ledger for part in parts)
+
+
 def _http(side: Side) -> Figure:
     count = side.summary.rows["http"]
     return (side.figures.http_wire_bytes / count, count) if count else NO_VALUE
@@ -316,6 +336,9 @@ def _capture_metrics() -> Iterator[Metric]:
     yield _count("packets", group, "packets", lambda side: side.summary.capture.packets)
     yield _total("wire_bytes", group, "bytes", "size", lambda s: s.summary.capture.wire_bytes)
     yield Metric("duration_s", group, "s", "duration", _duration)
+    yield Metric("wire_bytes_per_s", group, "bytes", "on the wire, a second", _rate(_wire))
+    text = "WebSocket above TCP, a second"
+    yield Metric("application_bytes_per_s", group, "bytes", text, _rate(_application))
     text, name = "TCP connections", "tcp_connections"
     yield _count(name, group, text, lambda side: side.summary.capture.tcp_connections)
     text, name = "WebSocket connections", "websocket_connections"

@@ -18,7 +18,8 @@ from analyzer.http.exchanges import Handshake
 from analyzer.inside.labels import Says
 from analyzer.inside.stage import InsideStage
 from analyzer.options import Options
-from analyzer.tables.build import connection_cells, message_rows
+from analyzer.tables.build import message_rows
+from analyzer.tables.ends import connection_cells
 from analyzer.tables.schema import CONNECTIONS, TableRows
 from analyzer.tables.timing import Attempt, Endpoints, attempt, columns_of, handshake_rows
 from analyzer.tables.tls_sessions import decrypted_session, encrypted_attempt

@@ -56,6 +56,7 @@ class Attempt:
     upgrade: int
     total: int
     first_message: int
+    idle: int = NULL
     tls: int = NULL
     tls_hello: int = NULL
     session: Session | None = None
@@ -87,7 +88,7 @@ def attempt(
     if started == NULL:
         started = detail.response_first_time
     answered = detail.response_last_time
-    return Attempt(
+    made = Attempt(
         handshake=detail.number,
         connection=connection,
         tcp_stream=tcp.tcp_stream,
@@ -105,6 +106,25 @@ def attempt(
         **(_tls_times(session) if session is not None and fresh else {}),
         session=session,
     )
+    made.idle = _idle(made)
+    return made
+
+
+def _idle(made: Attempt) -> int:
+    """Return what `total` has beside its parts: the time that the client spent between, in ns.
+
+    Of a connection that had served before, the upgrade is the only part.
+    """
+    if NULL in (made.total, made.upgrade):
+        return NULL
+    if not made.detail.first_in_connection:
+        return made.total - made.upgrade
+    secured = 0 if made.detail.scheme == "ws" or made.session is None else made.tls
+    if made.detail.scheme == "wss" and made.session is None:
+        secured = 0 if made.detail.http2_stream is not None else NULL
+    if NULL in (made.tcp, secured):
+        return NULL
+    return made.total - made.tcp - secured - made.upgrade
 
 
 def _tls_times(session: Session) -> dict[str, int]:
@@ -137,6 +157,14 @@ def failed_connect(number: int, tcp: Connection, outcome: str, reason: str) -> A
 
 def _between(begin: int, end: int) -> int:
     return NULL if NULL in (begin, end) else end - begin
+
+
+def silence(since: int, until: int) -> int:
+    """Return how long a side was silent, in ns; NULL where either time is not known.
+
+    Packets decide what came first; where a clock disagrees with their order, there was none.
+    """
+    return NULL if NULL in (since, until) else max(0, until - since)
 
 
 def _joined(names: Sequence[str]) -> str | None:
@@ -201,6 +229,8 @@ def handshake_rows(attempts: Sequence[Attempt], *, show_secrets: bool) -> TableR
             row.tls - row.tls_hello if NULL not in (row.tls, row.tls_hello) else NULL,
             *_tls_cells(row.session),
             _number(detail.http2_stream),
+            detail.request_first_time,
+            row.idle,
         )
 
     rows = [cells(row) for row in attempts]

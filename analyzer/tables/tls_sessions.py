@@ -10,8 +10,9 @@ from analyzer.columns import NULL
 from analyzer.findings import Finding
 from analyzer.http.exchanges import Handshake, HttpBatch
 from analyzer.options import Options
-from analyzer.tables.timing import Attempt, Endpoints
+from analyzer.tables.timing import Attempt, Endpoints, silence
 from analyzer.tcp.bytestream import Connection
+from analyzer.tls.ending import session_end
 from analyzer.tls.names import group_name, suite_name, version_name
 from analyzer.tls.session import Session
 from analyzer.tls.stage import EndedSession, TlsBatch
@@ -126,6 +127,18 @@ def session_cells(ended: EndedSession, tcp: Connection, endpoints: Endpoints) ->
         session.alert,
         int(ended.guess is not None),
         *_inner_cells(session),
+        *_end_cells(session),
+    )
+
+
+def _end_cells(session: Session) -> tuple[object, ...]:
+    """Return when and by whom it ended, its duration, and the silence before of both sides."""
+    end = session_end(session)
+    return (
+        end.time,
+        end.by,
+        _between(session.started_at, end.time),
+        *(silence(last, end.time) for last in end.last),
     )
 
 

@@ -19,6 +19,16 @@ ctypedef struct Walk:
     long long hidden_packet
     long long lost_packet
     long long fault_packet
+    long long heard_packet
+    long long heard_time
+    long long record_packet
+    long long record_time
+    long long before_packet
+    long long before_time
+    long long end_packet
+    long long end_time
+    long long quiet_packet
+    long long quiet_time
     int left
     int length
     int kept
@@ -28,6 +38,8 @@ ctypedef struct Walk:
     unsigned char have
     unsigned char done
     unsigned char alert
+    unsigned char last_alert
+    unsigned char ended_it
 
 ctypedef struct Piece:
     long long packet
@@ -48,6 +60,9 @@ cdef class RecordWalk:
     cdef const unsigned char[:, ::1] transitions
     cdef Py_ssize_t _count
     cdef Py_ssize_t _room
+    cdef int _heard(self, Py_ssize_t d, Py_ssize_t i)
+    cdef int _end_seen(self, Py_ssize_t d, Py_ssize_t i)
+    cdef int _record_begins(self, Py_ssize_t d, Py_ssize_t i, Py_ssize_t at)
     cdef int _gap(self, Py_ssize_t d, Py_ssize_t i)
     cdef int _bytes(self, Py_ssize_t d, Py_ssize_t i)
     cdef bint _may_begin(self, Py_ssize_t at)

@@ -29,6 +29,8 @@ else:
 _NULL = cython.declare(cython.longlong, NULL)
 _DATA_ROW = cython.declare(cython.int, bytestream.DATA)
 _GAP_CUT = cython.declare(cython.int, bytestream.GAP_CUT)
+_FIN_ROW = cython.declare(cython.int, bytestream.FIN)
+_RESET = cython.declare(cython.int, bytestream.RESET)
 _FIRST_TYPE = cython.declare(cython.int, layout.CHANGE_CIPHER_SPEC)
 _LAST_TYPE = cython.declare(cython.int, layout.HEARTBEAT)
 _CCS = cython.declare(cython.int, layout.CHANGE_CIPHER_SPEC)
@@ -120,16 +122,26 @@ class RecordWalk:
         self._count = 0
         i: cython.Py_ssize_t
         d: cython.Py_ssize_t
+        kind: cython.int
         for i in range(len(rows)):
-            if self.rows[i].kind > _GAP_CUT or self.rows[i].length <= 0:
-                continue
+            kind = self.rows[i].kind
             d = self.rows[i].direction
+            if kind == _FIN_ROW or kind == _RESET:
+                self._end_seen(d, i)
+            if kind > _GAP_CUT or self.rows[i].length <= 0:
+                continue
             if self.walks[d].state == _OTHER:
                 continue
-            if self.rows[i].kind == _DATA_ROW:
+            if kind == _DATA_ROW:
                 self._bytes(d, i)
+                self._heard(d, i)
             else:
                 self._gap(d, i)
+                if kind == _GAP_CUT:
+                    self._heard(d, i)
+                else:
+                    # Bytes were sent, and nobody knows when.
+                    self.walks[d].heard_time = self.walks[d].quiet_time = _NULL
         return self._arrays["pieces"][: self._count].copy()
 
     @cython.cfunc
@@ -152,6 +164,8 @@ class RecordWalk:
                 self._body(d, i, at, count)
                 at += count
                 continue
+            if self.walks[d].have == 0:
+                self._record_begins(d, i, at)
             if not self._header_byte(d, cython.cast(cython.int, wide(self.data[at]))):
                 return self._lose(d, i, _FAULT)
             at += 1
@@ -159,6 +173,54 @@ class RecordWalk:
                 return self._lose(d, i, _FAULT)
             if self.walks[d].state == _OTHER:
                 return 0
+        return 0
+
+    @cython.cfunc
+    def _heard(self, d: cython.Py_ssize_t, i: cython.Py_ssize_t) -> cython.int:
+        """Row `i` has bytes of direction `d`; packets decide what came first, not rows."""
+        packet: cython.longlong = self.rows[i].packet
+        if packet >= self.walks[d].heard_packet:
+            self.walks[d].heard_packet = packet
+            self.walks[d].heard_time = self.rows[i].time
+        if (
+            self.walks[d].quiet_time != _NULL
+            and self.walks[d].quiet_packet < packet
+            and packet < self.walks[d].end_packet
+        ):
+            self.walks[d].quiet_packet = packet
+            self.walks[d].quiet_time = self.rows[i].time
+        return 0
+
+    @cython.cfunc
+    def _end_seen(self, d: cython.Py_ssize_t, i: cython.Py_ssize_t) -> cython.int:
+        """Note a FIN or RST, and when each side was last heard, if it is the first."""
+        s: cython.Py_ssize_t
+        packet: cython.longlong = self.rows[i].packet
+        if self.walks[d].end_packet and self.walks[d].end_packet <= packet:
+            return 0
+        for s in range(d & ~1, (d | 1) + 1):
+            if not self.walks[s].end_packet:
+                self.walks[s].quiet_packet = self.walks[s].heard_packet
+                self.walks[s].quiet_time = self.walks[s].heard_time
+            if self.walks[s].quiet_packet > packet:
+                self.walks[s].quiet_time = _NULL
+            self.walks[s].end_packet = packet
+            self.walks[s].end_time = self.rows[i].time
+            self.walks[s].ended_it = s == d
+        return 0
+
+    @cython.cfunc
+    def _record_begins(
+        self, d: cython.Py_ssize_t, i: cython.Py_ssize_t, at: cython.Py_ssize_t
+    ) -> cython.int:
+        """Note where the record begins whose first byte lies at `at`."""
+        self.walks[d].before_packet = self.walks[d].heard_packet
+        self.walks[d].before_time = self.walks[d].heard_time
+        if at > self.rows[i].start:
+            self.walks[d].before_packet = self.rows[i].packet
+            self.walks[d].before_time = self.rows[i].time
+        self.walks[d].record_packet = self.rows[i].packet
+        self.walks[d].record_time = self.rows[i].time
         return 0
 
     @cython.cfunc
@@ -221,6 +283,7 @@ class RecordWalk:
                 if self.walks[d].state == _CLEAR or self.walks[d].state == _SECURED:
                     self._piece(d, i, at, count)
             elif kind == _ALERT and count == self.walks[d].left:
+                self.walks[d].last_alert = self.data[at + count - 1]
                 self._alert(d, i, self.data[at + count - 1])
         self.walks[d].left -= count
         if self.walks[d].left == 0:

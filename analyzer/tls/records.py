@@ -102,6 +102,16 @@ WALK = row_dtype(
         ("hidden_packet", "<i8"),  # first encrypted alert (TLS 1.2); 0 without
         ("lost_packet", "<i8"),  # where record boundaries were first lost; 0: never
         ("fault_packet", "<i8"),  # the same, if a header cannot be one
+        ("heard_packet", "<i8"),  # its last packet with bytes; 0 before any
+        ("heard_time", "<i8"),  # ns; NULL: bytes behind it were lost
+        ("record_packet", "<i8"),  # first byte of the record at hand, or of the last one
+        ("record_time", "<i8"),
+        ("before_packet", "<i8"),  # the last byte before that one
+        ("before_time", "<i8"),
+        ("end_packet", "<i8"),  # first FIN or RST of either direction; 0 before
+        ("end_time", "<i8"),
+        ("quiet_packet", "<i8"),  # its last packet with bytes before that
+        ("quiet_time", "<i8"),  # ns; NULL: not known
         ("left", "<i4"),  # bytes of the record at hand still to come
         ("length", "<i4"),  # of that record
         ("kept", "<i4"),  # bytes of handshake messages handed out
@@ -111,6 +121,8 @@ WALK = row_dtype(
         ("have", "u1"),  # bytes of its header read
         ("done", "u1"),  # 1: handshake messages are wanted no more
         ("alert", "u1"),  # description in the first readable alert
+        ("last_alert", "u1"),  # last byte of the last alert, readable or not
+        ("ended_it", "u1"),  # 1: end_packet is of this direction
     ]
 )
 """What is known of the records of one direction; times NULL where not seen."""

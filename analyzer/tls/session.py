@@ -133,6 +133,23 @@ class Side:
     lost_packet: int = 0
     fault_packet: int = 0
     alert: int = 0
+    heard_packet: int = 0
+    heard_time: int = NULL
+    record_packet: int = 0
+    record_time: int = NULL
+    before_packet: int = 0
+    before_time: int = NULL
+    end_packet: int = 0
+    end_time: int = NULL
+    quiet_packet: int = 0
+    quiet_time: int = NULL
+    type: int = 0
+    """Of its last record, as far as its header was read."""
+    length: int = 0
+    left: int = 0
+    have: int = 0
+    last_alert: int = 0
+    ended_it: int = 0
 
 
 @dataclass(slots=True)

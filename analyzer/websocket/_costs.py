@@ -1,7 +1,7 @@
 """What messages cost: shares of packet headers, ACKs, retransmissions.
 
 Knows how the bytes of packets are shared out to the messages in them. Must not know
-frames. The second of the kernels that make the frame walk (see _state).
+frames. The third of the kernels that make the frame walk (see _state).
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import cython
 
 if cython.compiled:
-    from cython.cimports.analyzer.websocket._state import WalkState
+    from cython.cimports.analyzer.websocket._silence import Silence
 else:
-    from analyzer.websocket._state import WalkState
+    from analyzer.websocket._silence import Silence
 
 # C copies of names: a kernel reads a C integer where it would else look up a
 # Python object per row; so it would for literals beyond 31 bits.
@@ -21,7 +21,7 @@ _BINARY = cython.declare(cython.int, 2)
 
 
 @cython.cclass
-class Costs(WalkState):
+class Costs(Silence):
     """Shares bytes that are no payload out to the messages they served."""
 
     @cython.cfunc
@@ -104,6 +104,8 @@ class Costs(WalkState):
         m: cython.Py_ssize_t
         if acked <= old:
             return 0
+        if self.walks[d].watched > old:
+            self._control_acked(i, d)
         self.walks[d].acked = acked
         m = self.walks[d].head
         if old == _NULL:

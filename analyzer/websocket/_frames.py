@@ -30,6 +30,9 @@ _DATA = cython.declare(cython.int, 0)
 _GAP_LOST = cython.declare(cython.int, 1)
 _GAP_CUT = cython.declare(cython.int, 2)
 _RETRANSMISSION = cython.declare(cython.int, 3)
+_FIN_ROW = cython.declare(cython.int, 5)
+_RESET = cython.declare(cython.int, 6)
+_FRAMING = cython.declare(cython.int, 8)
 _HEADER = cython.declare(cython.int, layout.HEADER)
 _PAYLOAD = cython.declare(cython.int, layout.PAYLOAD)
 _SEEK = cython.declare(cython.int, layout.SEEK)
@@ -38,6 +41,8 @@ _KEEP_ALL = cython.declare(cython.int, layout.KEEP_ALL)
 _CONTINUATION = cython.declare(cython.int, 0)
 _BINARY = cython.declare(cython.int, 2)
 _CLOSE = cython.declare(cython.int, 8)
+_PING = cython.declare(cython.int, 9)
+_PONG = cython.declare(cython.int, 10)
 _FIN_BIT = cython.declare(cython.int, 8)
 _UTF8_OFF = cython.declare(cython.int, -2)
 _TOO_BIG = cython.declare(cython.int, findings.WEBSOCKET_LENGTH_TOO_BIG.code)
@@ -112,10 +117,22 @@ class FrameWalk(Rules):
                 self.walks[d].unparsed_bytes += self.chunks[i].length
             else:
                 self._ask(i, d, self.chunks[i].start)
+            self._heard(i, d)
         elif kind == _RETRANSMISSION:
             self._retransmission(i, d)
-        elif kind == _GAP_LOST or kind == _GAP_CUT:
+        elif kind == _GAP_LOST:
             self._gap(i, d)
+            self._not_heard(d)
+            return 0  # its packet is that of the verdict, not one of this direction
+        elif kind == _GAP_CUT or kind == _FRAMING:
+            if kind == _GAP_CUT:
+                self._gap(i, d)
+            self._heard(i, d)
+        elif kind == _FIN_ROW or kind == _RESET:
+            self._end_seen(d, self.chunks[i].packet, self.chunks[i].time, False)
+        if self.chunks[i].packet > self.walks[d].life_packet:
+            self.walks[d].life_packet = self.chunks[i].packet
+            self.walks[d].life_time = self.chunks[i].time
         return 0
 
     @cython.cfunc
@@ -181,6 +198,11 @@ class FrameWalk(Rules):
             self.walks[d].time_first = self.chunks[i].time
             self.walks[d].time_last = self.chunks[i].ready
             self._reach(i, d)
+            self.walks[d].before_packet = self.walks[d].heard_packet
+            self.walks[d].before_time = self.walks[d].heard_time
+            if p > self.chunks[i].start:
+                self.walks[d].before_packet = self.chunks[i].packet
+                self.walks[d].before_time = self.chunks[i].time
         else:
             self._touch(i, d)
             if have >= 2:
@@ -296,7 +318,11 @@ class FrameWalk(Rules):
         self.frames[f].bits = self.walks[d].bits
         self.frames[f].masked = self.walks[d].masked
         if opcode >= _CLOSE:
-            self._control_row(d, f)
+            self._control_row(d, f, end)
+            if opcode == _PING or opcode == _CLOSE:
+                self._watch(i, d, end)
+            if opcode == _CLOSE:
+                self._end_seen(d, self.walks[d].packet_last, self.walks[d].time_last, True)
         elif m >= 0 and opcode <= _BINARY:
             self.frames[f].message = self.pool[m].message
             self._extend(d, m)

@@ -1,6 +1,6 @@
 """Messages: which frames make one, where it begins and ends (RFC 6455 5.4).
 
-The fourth of the kernels that make the frame walk (see _state).
+The fifth of the kernels that make the frame walk (see _state).
 """
 
 from __future__ import annotations

@@ -34,6 +34,17 @@ ctypedef struct Walk:
     long long repeated_keys
     long long stepped_keys
     long long ready_packet
+    long long heard_packet
+    long long heard_time
+    long long before_packet
+    long long before_time
+    long long end_packet
+    long long end_time
+    long long quiet_packet
+    long long quiet_time
+    long long life_packet
+    long long life_time
+    long long watched
     int mode
     int message
     int head
@@ -57,6 +68,8 @@ ctypedef struct Walk:
     unsigned char deflate
     unsigned char compressed
     unsigned char framed
+    unsigned char ended_by_close
+    unsigned char quiet_known
     unsigned char bad_text
     long long zero_keys
     long long repeat_packet
@@ -119,6 +132,14 @@ ctypedef struct Control:
     int start
     int length
     int complete
+    long long end
+
+ctypedef struct Ack:
+    long long acked
+    long long packet
+    long long time
+    int direction
+    int place
 
 ctypedef struct Fragment:
     long long start
@@ -156,6 +177,7 @@ cdef class WalkState:
     cdef unsigned char[::1] control_bytes
     cdef Fragment[::1] fragments
     cdef Oddity[::1] oddities
+    cdef Ack[::1] acks
     cdef unsigned char[::1] pattern
     cdef Walk[::1] blank
     cdef Py_ssize_t free_count
@@ -165,6 +187,7 @@ cdef class WalkState:
     cdef Py_ssize_t control_used
     cdef Py_ssize_t fragment_count
     cdef Py_ssize_t oddity_count
+    cdef Py_ssize_t ack_count
     cdef long long warmed
     cdef int preview_bytes
     cdef int max_pending
@@ -174,6 +197,6 @@ cdef class WalkState:
     cdef object records
     cdef object chunk_rows
     cdef object _arrays
-    cdef int _control_row(self, Py_ssize_t d, Py_ssize_t f)
+    cdef int _control_row(self, Py_ssize_t d, Py_ssize_t f, long long end)
     cdef int _fragment(self, Py_ssize_t i, Py_ssize_t d, long long p, long long n)
     cdef int _oddity(self, Py_ssize_t i, Py_ssize_t d, int kind, long long detail)

@@ -5,7 +5,7 @@ costs, and the batch's frames, control payloads, fragments and oddities: arrays 
 structs that the kernels above this one share. Knows their layout (websocket.frames) and
 how they grow; must not know what the bytes mean.
 
-The kernels are one class in six files, each a base of the next: _state, _costs,
+The kernels are one class in seven files, each a base of the next: _state, _silence, _costs,
 _payload, _messages, _rules, _frames. Each has a .pxd beside it with its C declarations.
 """
 
@@ -24,6 +24,7 @@ from analyzer.websocket.overlong import LongControl, Overlong
 
 # C copies of names: a kernel reads a C integer where it would else look up a
 # Python object per row; so it would for literals beyond 31 bits.
+_NULL = cython.declare(cython.longlong, NULL)
 _HEADER = cython.declare(cython.int, layout.HEADER)
 _MAX_CONTROL = cython.declare(cython.int, layout.MAX_CONTROL)
 _BINARY = cython.declare(cython.int, 2)
@@ -55,7 +56,7 @@ class WalkState:
         self.warmed = 0
         self.free_count = self.done_count = self.frame_count = 0
         self.control_count = self.control_used = 0
-        self.fragment_count = self.oddity_count = 0
+        self.fragment_count = self.oddity_count = self.ack_count = 0
         self._arrays: dict[str, Any] = {}
         self.data = np.zeros(0, np.uint8)
         self.pattern = np.zeros(64, np.uint8)
@@ -81,6 +82,7 @@ class WalkState:
         self.controls = record_view(arrays["controls"])
         self.fragments = record_view(arrays["fragments"])
         self.oddities = record_view(arrays["oddities"])
+        self.acks = record_view(arrays["acks"])
         self.control_bytes = arrays["control_bytes"]
 
     def _grow(self, name: str, capacity: int) -> None:
@@ -164,6 +166,12 @@ class WalkState:
         self.walks[direction].keep = rules[2]
         self.walks[direction].tolerant = rules[3]
 
+    def begun(self, d: cython.Py_ssize_t, packet: cython.longlong, time: cython.longlong) -> None:
+        """Note the last byte of direction `d` before its first frame: its part of the handshake."""
+        if time != _NULL and packet >= self.walks[d].heard_packet:
+            self.walks[d].heard_packet = self.walks[d].life_packet = packet
+            self.walks[d].heard_time = self.walks[d].life_time = time
+
     def ending(self, d: cython.Py_ssize_t) -> tuple[int, ...]:
         """Return the values of frames.Ending for a direction."""
         return (
@@ -181,6 +189,13 @@ class WalkState:
             self.walks[d].transfer_bytes,
             self.walks[d].unparsed_bytes,
             self.walks[d].first_data_time,
+            self.walks[d].end_packet,
+            self.walks[d].end_time,
+            self.walks[d].quiet_time,
+            self.walks[d].ended_by_close,
+            self.walks[d].heard_packet,
+            self.walks[d].heard_time,
+            self.walks[d].life_time,
         )
 
     def keys(self, d: cython.Py_ssize_t) -> tuple[Any, ...]:
@@ -199,7 +214,7 @@ class WalkState:
         bit: cython.int = 2 * first + is_masked
         self.vouched[d, bit >> 3] = int(self.vouched[d, bit >> 3]) | (1 << (bit & 7))
 
-    def begun(self, d: cython.Py_ssize_t) -> bytes:
+    def header_begun(self, d: cython.Py_ssize_t) -> bytes:
         """Return the bytes of a header that is not whole."""
         return bytes(np.asarray(self.partial)[d, : self.walks[d].have])
 
@@ -208,15 +223,16 @@ class WalkState:
         if self.overlong_rows:
             self.overlong_rows = {}
         self.frame_count = self.control_count = self.control_used = 0
-        self.fragment_count = self.oddity_count = 0
+        self.fragment_count = self.oddity_count = self.ack_count = 0
 
     def rows(self, name: str) -> Rows:
-        """Return the batch's rows: frames, controls, fragments, oddities, or all walks."""
+        """Return the batch's rows: frames, controls, fragments, oddities, acks, or all walks."""
         counts = {
             "frames": self.frame_count,
             "controls": self.control_count,
             "fragments": self.fragment_count,
             "oddities": self.oddity_count,
+            "acks": self.ack_count,
             "control_bytes": self.control_used,
         }
         array: Rows = self._arrays[name]
@@ -249,7 +265,9 @@ class WalkState:
         self.done_count = 0
 
     @cython.cfunc
-    def _control_row(self, d: cython.Py_ssize_t, f: cython.Py_ssize_t) -> cython.int:
+    def _control_row(
+        self, d: cython.Py_ssize_t, f: cython.Py_ssize_t, end: cython.longlong
+    ) -> cython.int:
         c: cython.Py_ssize_t = self.control_count
         length: cython.longlong = self.walks[d].payload_bytes
         j: cython.Py_ssize_t
@@ -265,6 +283,7 @@ class WalkState:
         self.controls[c].start = self.control_used
         self.controls[c].length = length
         self.controls[c].complete = 0 if self.walks[d].missing else 1
+        self.controls[c].end = end
         if self.walks[d].payload_bytes > _MAX_CONTROL:
             self.overlong_rows[c] = self.overlong.end(d)
         self.control_used += length
@@ -319,13 +338,17 @@ _ROWS = {
     "controls": layout.CONTROL,
     "fragments": layout.FRAGMENT,
     "oddities": layout.ODDITY,
+    "acks": layout.ACK,
 }
 
 
 def _blank_walk() -> Rows:
     """Return the row of a direction of which nothing is known."""
     rows = np.zeros(1, layout.WALK)
-    for name in ("connection", "acked", "last_key", "first_data_time"):
+    for name in (
+        *("connection", "acked", "last_key", "first_data_time", "heard_time"),
+        *("before_time", "end_time", "quiet_time", "life_time"),
+    ):
         rows[name] = NULL
     for name in ("message", "head", "tail"):
         rows[name] = -1

@@ -13,6 +13,7 @@ from enum import IntEnum
 from analyzer.columns import NULL
 from analyzer.http.exchanges import Handshake
 from analyzer.websocket.frames import Ending
+from analyzer.websocket.keepalive import Keepalive
 from analyzer.websocket.negotiation import Negotiation
 
 
@@ -114,6 +115,8 @@ class CloseFrame:
     reason: str | None
     time: int
     packet: int
+    frame: int = -1
+    body_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,27 @@ class Ping:
     payload_bytes: int
     sent: int
     answered: int
+    acked: int = NULL
+    """When TCP acknowledged it; NULL: never."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The first of Close, FIN and RST, and what was heard of each side before. Times ns.
+
+    Attributes:
+        packet: 0 if there was none.
+        time: NULL if there was none.
+        is_close: whether it was a Close frame.
+        last: by sender, its last byte above TCP before that; NULL if not known.
+        life: by sender, its last packet of any kind; NULL without.
+    """
+
+    packet: int = 0
+    time: int = NULL
+    is_close: bool = False
+    last: tuple[int, int] = (NULL, NULL)
+    life: tuple[int, int] = (NULL, NULL)
 
 
 @dataclass(slots=True)
@@ -169,6 +193,10 @@ class WebSocketConnection:
         state: of the closing.
         closed_by: sender of what ended it: 0 client, 1 server, None if nobody.
         closed_at: ns; NULL while open.
+        keepalive: intervals of its pings; None without.
+        ending: the first of Close, FIN and RST, and the silence before it.
+        reported: close codes that the client's and the server's library report; None: not
+            known.
     """
 
     connection: int
@@ -186,6 +214,9 @@ class WebSocketConnection:
     closed_by: int | None = None
     closed_at: int = NULL
     lost_bytes: int = 0
+    keepalive: Keepalive | None = None
+    ending: End = field(default_factory=End)
+    reported: tuple[int | None, int | None] = (None, None)
 
     def direction(self, sender: int) -> int:
         """Return the TCP direction (2 * slot + side) in which a sender's bytes go."""

@@ -98,6 +98,17 @@ WALK = row_dtype(
         ("repeated_keys", "<i8"),
         ("stepped_keys", "<i8"),
         ("ready_packet", "<i8"),  # that made the latest bytes readable
+        ("heard_packet", "<i8"),  # its last packet with bytes above TCP; 0 before any
+        ("heard_time", "<i8"),  # ns; NULL: bytes behind it were lost
+        ("before_packet", "<i8"),  # the same, before the first byte of the frame
+        ("before_time", "<i8"),
+        ("end_packet", "<i8"),  # first Close, FIN or RST of either direction; 0 before
+        ("end_time", "<i8"),
+        ("quiet_packet", "<i8"),  # its last packet with bytes before that
+        ("quiet_time", "<i8"),  # ns; NULL: not known
+        ("life_packet", "<i8"),  # its last packet of any kind
+        ("life_time", "<i8"),
+        ("watched", "<i8"),  # stream offset up to which ACKs are told of
         ("mode", "<i4"),
         ("message", "<i4"),  # pool index; -1 between messages
         ("head", "<i4"),  # first and last message that wait for an ACK; -1
@@ -121,6 +132,8 @@ WALK = row_dtype(
         ("deflate", "u1"),  # permessage-deflate was negotiated
         ("compressed", "u1"),  # the current message is
         ("framed", "u1"),  # its rows stand for more than their bytes
+        ("ended_by_close", "u1"),  # end_packet is a Close
+        ("quiet_known", "u1"),  # 0: bytes were lost, or nobody can tell
         ("bad_text", "u1"),  # a text of this direction was not UTF-8
         ("zero_keys", "<i8"),  # masking keys of zero
         ("repeat_packet", "<i8"),  # of the first key that repeats; 0 before any
@@ -164,6 +177,17 @@ class Ending(NamedTuple):
     transfer_bytes: int
     unparsed_bytes: int
     first_data_time: int
+    end_packet: int
+    """First Close, FIN or RST of either direction; 0 without."""
+    end_time: int
+    quiet_time: int
+    """Last byte above TCP before that; NULL if not known."""
+    ended_by_close: int
+    heard_packet: int
+    """Last packet with bytes above TCP; 0 without."""
+    heard_time: int
+    life_time: int
+    """Last packet of any kind."""
 
 
 CONTROL = row_dtype(
@@ -172,9 +196,21 @@ CONTROL = row_dtype(
         ("start", "<i4"),  # of its payload, in the batch's control bytes
         ("length", "<i4"),  # of the payload kept (at most 125)
         ("complete", "<i4"),  # 0: bytes were lost
+        ("end", "<i8"),  # stream offset behind the frame
     ]
 )
 """One control frame with its payload, unmasked."""
+
+ACK = row_dtype(
+    [
+        ("acked", "<i8"),  # stream offset
+        ("packet", "<i8"),
+        ("time", "<i8"),  # ns
+        ("direction", "<i4"),  # the one that is acknowledged
+        ("place", "<i4"),  # rows of CONTROL that came before it in the batch
+    ]
+)
+"""An acknowledgement of bytes that hold a Ping or a Close, or come after one."""
 
 FRAGMENT = row_dtype(
     [

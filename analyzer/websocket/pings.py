@@ -1,6 +1,6 @@
 """Pings and their pongs, paired by payload.
 
-Knows RFC 6455 5.5.2 and 5.5.3 only. Used by websocket.stage.
+Knows RFC 6455 5.5.2 and 5.5.3, and when TCP acknowledged a ping. Used by websocket.stage.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from analyzer.columns import NULL
 from analyzer.findings import Finding
 from analyzer.options import Options
 from analyzer.websocket.connection import Ping, WebSocketConnection
+from analyzer.websocket.control_acks import ControlAcks
+from analyzer.websocket.keepalive import PING, UNSOLICITED_PONG, Keepalive
 
 _Waiting = dict[int, tuple[bytes, int, int]]
 """Pings that wait, by frame number: payload, payload size, time sent in ns."""
@@ -29,6 +31,8 @@ class Pings:
 
     def __init__(self, options: Options) -> None:
         self._limit = options.max_pending_pings
+        self._max_intervals = options.max_ping_intervals
+        self.acks = ControlAcks(self._limit + 1)
         self._waiting: dict[tuple[int, int], _Waiting] = {}
         self._early: dict[tuple[int, int], _Early] = {}
 
@@ -42,13 +46,15 @@ class Pings:
         """Note a ping; return it if its pong is known, or one given up if there are too many."""
         sender = int(frame["sender"])
         sent = int(frame["time_last"])
+        self._beat(connection, PING, frame)
         early = self._early.get((connection.connection, sender), ())
         for pong in early:
             pong_payload, pong_frame, answered = pong
             if pong_payload == payload and sent <= answered:
                 self._early[connection.connection, sender].remove(pong)
                 size, number = int(frame["payload_bytes"]), int(frame["frame"])
-                ends = (number, pong_frame, size, sent, answered)
+                acked = self.acks.take(connection.direction(sender), number)
+                ends = (number, pong_frame, size, sent, answered, acked)
                 return [Ping(connection.connection, sender, *ends)]
         waiting = self._waiting.setdefault((connection.connection, sender), {})
         number = int(frame["frame"])
@@ -59,7 +65,7 @@ class Pings:
             Finding(findings.PINGS_LIMIT, connection.slot, int(frame["packet_last"]), number)
         )
         oldest = next(iter(waiting))
-        return [_unanswered(connection, sender, oldest, waiting.pop(oldest))]
+        return [self._unanswered(connection, sender, oldest, waiting.pop(oldest))]
 
     def pong(self, connection: WebSocketConnection, frame: Any, payload: bytes) -> list[Ping]:
         """Pair a pong with a ping of the same payload.
@@ -79,6 +85,7 @@ class Pings:
                 match = number
                 break
         if match is None:
+            self._beat(connection, UNSOLICITED_PONG, frame)
             key = (connection.connection, sender)
             early = self._early.setdefault(key, deque(maxlen=self._limit))
             early.append((payload, int(frame["frame"]), answered))
@@ -87,11 +94,11 @@ class Pings:
         for number in list(waiting):
             if number == match:
                 break
-            done.append(_unanswered(connection, sender, number, waiting.pop(number)))
+            done.append(self._unanswered(connection, sender, number, waiting.pop(number)))
         _, size, sent = waiting.pop(match)
-        done.append(
-            Ping(connection.connection, sender, match, int(frame["frame"]), size, sent, answered)
-        )
+        acked = self.acks.take(connection.direction(sender), match)
+        ends = (match, int(frame["frame"]), size, sent, answered, acked)
+        done.append(Ping(connection.connection, sender, *ends))
         return done
 
     def end(self, connection: WebSocketConnection) -> list[Ping]:
@@ -102,12 +109,21 @@ class Pings:
         for sender in (0, 1):
             self._early.pop((connection.connection, sender), None)
             waiting = self._waiting.pop((connection.connection, sender), {})
-            left += [_unanswered(connection, sender, n, item) for n, item in waiting.items()]
+            left += [self._unanswered(connection, sender, n, item) for n, item in waiting.items()]
         return left
 
+    def _beat(self, connection: WebSocketConnection, kind: int, frame: Any) -> None:
+        if connection.keepalive is None:
+            connection.keepalive = Keepalive(self._max_intervals)
+        connection.keepalive.beat(kind, int(frame["sender"]), int(frame["time_first"]))
 
-def _unanswered(
-    connection: WebSocketConnection, sender: int, number: int, item: tuple[bytes, int, int]
-) -> Ping:
-    _, size, sent = item
-    return Ping(connection.connection, sender, number, None, size, sent, NULL)
+    def _unanswered(
+        self,
+        connection: WebSocketConnection,
+        sender: int,
+        number: int,
+        item: tuple[bytes, int, int],
+    ) -> Ping:
+        _, size, sent = item
+        acked = self.acks.take(connection.direction(sender), number)
+        return Ping(connection.connection, sender, number, None, size, sent, NULL, acked)

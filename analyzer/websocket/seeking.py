@@ -194,7 +194,7 @@ class Seeker:
         """
         direction = int(row["direction"])
         fresh = records.data[at : int(row["start"]) + int(row["length"])].tobytes()
-        data = (walk.begun(direction) if had else b"") + fresh
+        data = (walk.header_begun(direction) if had else b"") + fresh
         shape = self._shape(walk, direction)
         judgement = foreign.judged(data, shape)
         if judgement.is_frame:

@@ -8,6 +8,7 @@ RFC 6455; must not know tables. Called by pipeline.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,15 +21,14 @@ from analyzer.columns import NULL, Rows, empty
 from analyzer.findings import KINDS, Finding
 from analyzer.http.exchanges import Handshake, HttpBatch
 from analyzer.options import Options
-from analyzer.tcp.bytestream import Connection, StreamBatch
+from analyzer.tcp.bytestream import StreamBatch
+from analyzer.websocket import endings
 from analyzer.websocket import frames as layout
 from analyzer.websocket._frames import FrameWalk
 from analyzer.websocket.connection import (
     CloseFrame,
-    Event,
     Ping,
     WebSocketConnection,
-    abnormal,
 )
 from analyzer.websocket.estimates import Estimator
 from analyzer.websocket.frames import CLIENT, FRAME, MESSAGE, SERVER, Ending, Keys
@@ -268,6 +268,8 @@ class WebSocketStage:
         for sender in (CLIENT, SERVER):
             direction = connection.direction(sender)
             self._walk.open(direction, connection.connection, sender, rules)
+            if handshake is not None:
+                self._walk.begun(direction, *_last_of_handshake(handshake, sender))
             if keep != layout.KEEP_NOTHING:
                 side = negotiation.client if sender == CLIENT else negotiation.server
                 self._payloads.open(direction, side if negotiation.deflate else None)
@@ -330,22 +332,26 @@ class WebSocketStage:
 
     def _take_controls(self, out: WebSocketBatch, frames: Rows) -> None:
         controls = self._walk.rows("controls")
-        if not len(controls):
-            return
+        acks = deque(self._walk.rows("acks").tolist())
         kept = self._walk.rows("control_bytes").tobytes()
         rows = frames.take(controls["row"])
         opcodes = rows["opcode"].tolist()
         slots = (rows["direction"] >> 1).tolist()
         closes = list(zip(*(rows[name].tolist() for name in _CLOSE_FIELDS), strict=True))
-        for place, (_, start, length, complete) in enumerate(controls.tolist()):
+        numbers, directions = rows["frame"].tolist(), rows["direction"].tolist()
+        for place, (_, start, length, complete, end) in enumerate(controls.tolist()):
+            self._take_acks(acks, place)
             opcode = opcodes[place]
             payload = kept[start : start + length]
             connection = self._by_slot.get(slots[place])
             if connection is None:
                 continue
+            if opcode in (PING, CLOSE):
+                self._pings.acks.sent(directions[place], numbers[place], end)
             long = self._walk.overlong_rows.get(place)
             if opcode == CLOSE:
-                body = (payload if long is None else long.payload) if complete else b""
+                whole = payload if long is None else long.payload
+                body = whole if complete else None
                 self._take_close(connection, closes[place], body, out)
                 continue
             if not complete:
@@ -356,12 +362,19 @@ class WebSocketStage:
                 out.pings += self._pings.ping(connection, rows[place], whole, out.findings)
             elif opcode == PONG:
                 out.pings += self._pings.pong(connection, rows[place], whole)
+        self._take_acks(acks, len(controls))
+
+    def _take_acks(self, acks: deque[tuple[int, ...]], place: int) -> None:
+        """Take the ACKs that came before the control frame at `place` of the batch."""
+        while acks and acks[0][-1] <= place:
+            acked, _, time, direction, _ = acks.popleft()
+            self._pings.acks.acked(direction, acked, time)
 
     def _take_close(
         self,
         connection: WebSocketConnection,
         frame: tuple[int, int, int, int],
-        payload: bytes,
+        payload: bytes | None,
         out: WebSocketBatch,
     ) -> None:
         """Note a Close frame; one whose body was not captured closes as well.
@@ -369,10 +382,10 @@ class WebSocketStage:
         Args:
             connection: where it was sent.
             frame: its _CLOSE_FIELDS.
-            payload: its body.
+            payload: its body; None where it was not captured.
             out: takes the findings.
         """
-        body = parse_close(payload, is_whole=len(payload) < MAX_KEPT)
+        body = parse_close(payload or b"", is_whole=payload is None or len(payload) < MAX_KEPT)
         packet, time, number, sender = frame
         at = (connection.slot, packet, number)
         direction = connection.direction(sender)
@@ -380,7 +393,9 @@ class WebSocketStage:
             detail = "" if body.code is None else str(body.code)
             out.findings.append(Finding(fault, *at, detail, 1, direction))
         if connection.closes[sender] is None:
-            connection.closes[sender] = CloseFrame(body.code, body.reason, time, packet)
+            connection.closes[sender] = CloseFrame(
+                *(body.code, body.reason, time, packet, number), body_known=payload is not None
+            )
             if body.code is not None and is_error(body.code) and not connection.closes[1 - sender]:
                 detail = f"{body.code} ({close_code_name(body.code)})"
                 kind = findings.WEBSOCKET_CLOSE_ERROR
@@ -452,9 +467,9 @@ class WebSocketStage:
         if connection is None:
             self._walk.reset(slot)
             return
-        for sender in (CLIENT, SERVER):
+        ends = [Ending(*self._walk.ending(connection.direction(who))) for who in (CLIENT, SERVER)]
+        for sender, end in enumerate(ends):
             direction = connection.direction(sender)
-            end = Ending(*self._walk.ending(direction))
             connection.totals[sender].fill(end)
             first = end.first_data_time
             if first != NULL and (
@@ -467,28 +482,18 @@ class WebSocketStage:
             self.hearing.close(direction)
         connection.lost_bytes = lost_bytes
         out.pings += self._pings.end(connection)
-        self._close(connection, stream.connection(slot), out)
+        tcp = stream.connection(slot)
+        out.findings += endings.close(connection, tcp)
+        connection.ending = endings.ending(ends)
+        connection.reported = endings.reported(connection, stream, tcp, ends, self._pings.acks)
+        for sender in (CLIENT, SERVER):
+            self._pings.acks.forget(connection.direction(sender))
         out.ended.append(connection)
         self._walk.reset(slot)
 
-    def _close(self, connection: WebSocketConnection, tcp: Connection, out: WebSocketBatch) -> None:
-        """Say how the connection ended, from TCP's end and the Close frames."""
-        events: list[tuple[int, Event, int | None]] = []
-        for side, time, event in (
-            (tcp.fin_side, tcp.fin_time, Event.FIN),
-            (tcp.reset_side, tcp.closed_time, Event.RESET),
-        ):
-            if side >= 0:
-                sender = CLIENT if side == connection.client_side else SERVER
-                events.append((time, event, sender))
-        if tcp.timed_out and not any(close for close in connection.closes):
-            events = [event for event in events if event[1] != Event.RESET]
-            events.append((tcp.last_time, Event.TIMEOUT, None))
-        ended_at = tcp.closed_time
-        if ended_at == NULL and events:
-            ended_at = tcp.fin_time if tcp.fin_side >= 0 else tcp.last_time
-        connection.end(events, ended_at)
-        if connection.close_kind in ("fin", "reset", "timeout"):
-            detail = abnormal(connection, {event: sender for _, event, sender in events})
-            kind = findings.WEBSOCKET_CLOSE_ABNORMAL
-            out.findings.append(Finding(kind, connection.slot, tcp.last_packet, -1, detail))
+
+def _last_of_handshake(handshake: Handshake, sender: int) -> tuple[int, int]:
+    """Return packet and time (ns) of the last byte of a side's head."""
+    if sender == CLIENT:
+        return handshake.request_packet, handshake.request_last_time
+    return handshake.response_packet, handshake.response_last_time

@@ -16,7 +16,7 @@ function entry(who, event, port, data, binary) {
 
 // Log all that a class of the package ws sends, receives and closes; libraries over ws
 // (engine.io brings its own copies) do not hand their sockets out.
-function watchWs(WebSocket) {
+function watchWs(WebSocket, { closing = true } = {}) {
   const { send, close, emit } = WebSocket.prototype;
   const who = (ws) => (ws._isServer ? 'server' : 'client');
   const port = (ws) => (ws._isServer ? ws._socket.remotePort : ws._socket.localPort);
@@ -26,17 +26,21 @@ function watchWs(WebSocket) {
   };
   WebSocket.prototype.close = function (code, reason) {
     // ws calls this as well to answer the peer's Close.
-    if (this.readyState === WebSocket.OPEN && !this._closeFrameReceived) {
+    if (closing && this.readyState === WebSocket.OPEN && !this._closeFrameReceived) {
       log({ port: port(this), who: who(this), event: 'closing', how: 'close', code: code ?? null, reason: reason ?? (code ? '' : null) });
     }
     return close.call(this, code, reason);
   };
   WebSocket.prototype.emit = function (name, ...values) {
     if (name === 'open' && !this._isServer) log({ port: port(this), who: who(this), event: 'open', path: new URL(this.url).pathname, subprotocol: this.protocol });
-    if (name === 'message') entry(who(this), 'received', port(this), values[0], values[1]);
+    // ws 8 says whether a message is binary, ws 7 by the type of the data.
+    if (name === 'message') entry(who(this), 'received', port(this), values[0], values.length > 1 ? values[1] : typeof values[0] !== 'string');
     return emit.call(this, name, ...values);
   };
 }
+
+// The client's port of either end of a connection, as watchWs names it.
+const portOf = (ws) => (ws._isServer ? ws._socket.remotePort : ws._socket.localPort);
 
 // Log each plain exchange of an http.Server, in the order of the requests; the sizes of
 // those that are still unanswered are known when the script ends.
@@ -57,4 +61,4 @@ function watchHttp(server, kindOf) {
 const exchanges = [];
 process.on('exit', () => exchanges.forEach(log));
 
-module.exports = { log, wait, sum, entry, watchWs, watchHttp };
+module.exports = { portOf, log, wait, sum, entry, watchWs, watchHttp };

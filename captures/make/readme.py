@@ -28,12 +28,16 @@ As root on Debian 12, each generator by itself, such as `python captures/make/np
   tomcat10, tomcat10-examples and chromium for `tomcat_chat.py`; tinyproxy for
   `connect_proxy.py`; nginx, nghttp2-proxy and curl for `http2_clear.py`; openssl for
   `python_wss.py`, `openssl_tls.py` and all others with TLS; chromium, nginx and curl for
-  `chromium_wss.py`; chromium for `http2_node.py`; a JDK for `java_wss.py`.
+  `chromium_wss.py`; chromium for `http2_node.py`; a JDK for `java_wss.py`; mosquitto and
+  chromium for `inside_npm.py`; rabbitmq-server for `inside_rabbitmq.py`; a JDK, chromium,
+  libspring-messaging-java, libspring-context-java and libtomcat9-java for `spring_chat.py`.
 - Python packages: websockets, aiohttp; h2 and hypercorn for `http2_h2.py` and
-  `http2_hypercorn.py`; zstandard for `faults.py`.
-- npm packages (ws, playwright-core, socket.io, socket.io-client, sockjs, sockjs-client,
-  @stomp/stompjs) are installed into a temporary folder, or taken from the folder that
-  `CAPTURES_NODE_MODULES` names.
+  `http2_hypercorn.py`; zstandard for `faults.py`; ocpp for `inside_ocpp.py`; jupyter-server
+  and ipykernel for `inside_jupyter.py`; python-socketio for `inside_socketio.py`. The tests
+  need none of the last four.
+- npm packages are installed into a temporary folder, or taken from the folder that
+  `CAPTURES_NODE_MODULES` names: ws, playwright-core, socket.io, socket.io-client, sockjs,
+  sockjs-client, @stomp/stompjs; those of `inside_npm.py` stand with each of its scenarios.
 
 Generators run in a network namespace of their own. Payloads are made with fixed seeds;
 ports, keys, times and packet sizes differ from run to run, so a new run replaces capture,
@@ -51,6 +55,13 @@ log and manifest entry together, and stops where tshark and the programs disagre
 - `make/openssl_tls.py` reaches TLS's rare cases through OpenSSL's libssl (`make/libssl.py`);
   it runs the scenarios that it is given, or all. Its logs say for each session what libssl
   says of it (events `tls`).
+- `make/inside_*.py`, `make/rabbitmq.py` and `make/inside/` record protocols inside WebSocket.
+  Their logs also have what the programs say in terms of their own protocol (`said`), their
+  calls with outcome and times, what they publish and what each reader was given
+  (`make/inside/said.js`, `make/said.py`). `inside_npm.py` runs the scenarios that it is given,
+  or all. Where the row says that a server is a small one, it is written here after the
+  protocol's specification and the client is the protocol's own; what `inside_made.py` makes is
+  written after the specification on both sides, over real WebSocket.
 - `make/embedded_keys.py` makes copies of `wss-tls13.pcap`, the same from the same input.
 - `make/readme.py` writes this page.
 - `make/golden.py` writes what some of them yield into `../reports/`; the samples in the README

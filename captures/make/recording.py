@@ -12,6 +12,9 @@ Application events are dicts, one per line of captures/logs/NAME.jsonl:
     event   open, sent, received, ping, closing, closed, refused
     type, size, sha256 (first 16 hex digits), code, reason, status, how: as they apply
 
+What programs say in terms of a protocol inside WebSocket is in events that make/inside/said.js
+describes (said, call, publish, delivery); of HTTP their port is null.
+
 `ping` and `closing` are logged by the end that sends the Ping, or that is the first to
 end the connection; `how` is "close" (a Close frame), "fin" or "reset"; of a stream these are
 END_STREAM and RST_STREAM, with its `error_code`.
@@ -40,6 +43,7 @@ LOGS = CAPTURES / "logs"
 MANIFEST = CAPTURES / "manifest.json"
 MAX_BYTES = 500_000
 OPCODES = {0: "continuation", 1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}
+INSIDE = ("said", "call", "publish", "delivery")
 
 Event = dict[str, Any]
 
@@ -262,7 +266,8 @@ def log_counts(events: Iterable[Event]) -> dict[str, Any]:
     """What the programs under capture say themselves, by connection and in total."""
     by_port: dict[tuple[int, int], list[Event]] = defaultdict(list)
     for event in events:
-        by_port[event["port"], event.get("stream", 0)].append(event)
+        if event["event"] not in INSIDE:
+            by_port[event["port"], event.get("stream", 0)].append(event)
     connections = [
         _connection(port, rows) for (port, stream), rows in by_port.items() if not stream
     ]

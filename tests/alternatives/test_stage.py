@@ -97,6 +97,28 @@ def test_the_example_of_the_documentation_as_a_capture():
     assert pd.isna(each["added_latency_ms_mean"])
 
 
+def test_replies_by_their_ids_ride_in_responses():
+    """Ten calls of JSON-RPC, each answered by its id behind a push that nobody asked for."""
+    said = []
+    for n in range(10):
+        call = {"jsonrpc": "2.0", "id": n, "method": "add", "params": [n, n]}
+        push = {"jsonrpc": "2.0", "method": "price", "params": {"n": n}}
+        reply = {"jsonrpc": "2.0", "id": n, "result": 2 * n}
+        said += [
+            (500 + 100 * n, "client", json.dumps(call).encode()),
+            (540 + 100 * n, "server", json.dumps(push).encode()),
+            (570 + 100 * n, "server", json.dumps(reply).encode()),
+        ]
+    data = captured(chat(said=said, end=9_999))
+    # A POST for each call, a GET for each push; without ids a GET for each reply as well.
+    assert one(data, "request")["requests"] == 10 + 10
+    assert one(data, "request", inside=False)["requests"] == 10 + 10 + 10
+    poll = one(data, "short-poll")
+    assert (poll["messages"], poll["requests"]) == (30, 10 + 10)
+    # Half of the server's messages do not wait.
+    assert poll["added_latency_ms_mean"] == pytest.approx(250)
+
+
 def test_what_was_measured_is_what_the_other_tables_say():
     tables = tables_of(captured(chat(said=SAID, end=9_000)))
     ours = tables["alternatives"].iloc[0]

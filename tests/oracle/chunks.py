@@ -37,6 +37,13 @@ class Stream:
         row |= fields
         self.rows.append(({"span": row["length"]} | row, content))
 
+    def put(self, direction: int, kind: int, content: bytes = b"", **fields: int) -> None:
+        """A row of any kind, of the next packet unless told."""
+        self.packet += 1
+        self._row(direction, kind, content, **fields)
+        if kind == DATA:
+            self.offsets[direction] = self.offsets.get(direction, 0) + len(content)
+
     def data(self, direction: int, payload: bytes, **fields: int) -> None:
         self.packet += 1
         self._row(direction, DATA, payload, **fields)

@@ -42,6 +42,8 @@ def row(transport: str, wire: int, **more: Any) -> Row:
         "payload_bytes": 900,
         "duration_s": 60 * S,
         "requests_per_s": 1.0,
+        "wire_bytes_per_s": wire / 60,
+        "wire_bytes_per_message": wire / 39,
         "break_even_per_s": 17.123 if polls else None,
         **more,
     }
@@ -93,15 +95,40 @@ def test_lines_fit(width: int, rows: list[Row]) -> None:
 def test_figures() -> None:
     text = words(rendered(WINS, 120))
     assert "Against plain HTTP the same 39 messages at the same times" in text
-    assert "requests packets above TCP x wire x later by 95 %" in text
+    assert "requests packets app bytes x on wire x delay 95 %" in text
     assert "WebSocket (measured) 60 200 4.00 kB 1.00 10.0 kB 1.00 0 0" in text
     assert "short poll 1.00 s 60 200 6.67 kB 1.67 13.3 kB 1.33 512 ms 951 ms" in text
-    assert "Modelled with heads made from the opening handshakes" in text
+    assert "Modelled with headers made from the opening handshakes" in text
+
+
+def test_rates_of_one_connection() -> None:
+    """10,000 B in 60 s with 39 messages: 166.7 B/s, 256.4 B a message, 14.4 MB a day."""
+    text = words(rendered([OURS, row("short-poll", 30_000)]))
+    assert "while it lasts, WebSocket: 167 B/s, 256 B a message, 14.4 MB a day" in text
+    assert "short polling each 1.00 s: 500 B/s, 769 B a message, 43.2 MB a day." in text
+    unknown: Row = {"wire_bytes_per_s": None}
+    assert "while it lasts" not in rendered([OURS | unknown])
+    assert "a day" not in rendered([OURS | {"duration_s": S}])
+
+
+def test_words_of_the_table_are_explained() -> None:
+    text = words(rendered(WINS))
+    for word in ("App bytes: all above TCP", "on wire: whole packets", "x: times", "delay:"):
+        assert word in text
+    assert "request per message: a floor" in text
+    assert "request per message" not in words(rendered(LOSES))
+
+
+def test_sessions_are_not_modelled_from_handshakes() -> None:
+    some = [OURS | {"source": "modelled"}, row("long-poll", 20_000, source="measured")]
+    text = words(rendered(some))
+    assert "with the headers of the same client's requests" in text
+    assert "handshake" not in text
 
 
 def test_what_has_no_room_is_left_out() -> None:
-    assert "packets" not in rendered(WINS, 80)
-    assert "packets" in rendered(WINS, 100)
+    assert "requests  packets" not in rendered(WINS, 80)
+    assert "requests  packets" in rendered(WINS, 100)
     assert all("█" in rendered(WINS, width) for width in (80, 100, 120))
     assert "95 %" not in rendered(WINS, 100)
     assert "951 ms" in rendered(WINS, 120)
@@ -113,7 +140,7 @@ def test_the_cheapest_comes_first() -> None:
         "short poll 1.00 s",
         "short poll h2 1.00 s",
         "WebSocket (measured)",
-        "stream",
+        "HTTP stream",
     ]
 
 
@@ -151,13 +178,14 @@ def test_websocket_loses() -> None:
 
 def test_websocket_loses_to_what_is_not_late() -> None:
     text = verdict([OURS, row("stream", 5_000)])
-    assert text.startswith("Stream would have been cheapest on the wire: 5.00 kB, 0.50 times")
+    assert text.startswith("HTTP streaming would have been cheapest on the wire: 5.00 kB, 0.50")
     assert "later" not in text
 
 
 def test_a_near_tie_is_none() -> None:
     text = verdict([OURS, row("sse", 9_950)])
-    assert text == "WebSocket and SSE, the cheapest, cost the same on the wire within 1 %."
+    both = "WebSocket and server-sent events, the cheapest, cost the same on the wire"
+    assert text == f"{both} within 1 %."
 
 
 def test_a_floor_is_not_a_winner() -> None:
@@ -190,7 +218,7 @@ def test_break_even() -> None:
 
 def test_sources() -> None:
     observed = row("sse", 20_000, source="observed")
-    assert "with heads of real exchanges" in words(rendered([OURS, observed]))
+    assert "with the headers of real exchanges" in words(rendered([OURS, observed]))
     assert "Modelled" not in rendered([OURS])
 
 
@@ -241,7 +269,8 @@ def test_nothing_known() -> None:
     zero = dict.fromkeys(("requests", "packets", "application_bytes", "wire_bytes"), 0)
     text = words(rendered([OURS | unknown | zero, row("sse", 0) | unknown | zero]))
     assert "SSE 0 0 0 B - 0 B - -" in text
-    assert "WebSocket was cheapest on the wire: 0 B; next is SSE with an unknown share" in text
+    verdict = "WebSocket was cheapest on the wire: 0 B; next is server-sent events with an unknown"
+    assert verdict in text
 
 
 # --- many clients
@@ -259,6 +288,7 @@ def scaled(transport: str, clients: int = 1000, **more: Any) -> Row:
         "header_bits_per_s": 6_968_000.0,
         "application_bits_per_s": 8_000_000.0,
         "wire_bits_per_s": 10_500_000.0,
+        "wire_mb_per_day": 10.5 / 8 * 86_400,
     }
     return {**made, **more}
 
@@ -272,8 +302,10 @@ def scaled_text(rows: list[Row], width: int = 140) -> str:
 def test_rates() -> None:
     some = [scaled("short-poll"), scaled("websocket", header_bits_per_s=16_000.0, requests_per_s=0)]
     text = words(scaled_text(some))
-    assert "1,000 clients requests/s packets/s heads application wire the wire adds" in text
-    assert ("short poll 1.00 s 1,000 3,000 6.97 Mbit/s 8.00 Mbit/s 10.5 Mbit/s 2.50 Mbit/s") in text
+    heads = "requests/s packets/s headers application on the wire TCP/IP adds a day"
+    assert f"1,000 clients {heads}" in text
+    rates = "1,000 3,000 6.97 Mbit/s 8.00 Mbit/s 10.5 Mbit/s 2.50 Mbit/s 113 GB"
+    assert f"short poll 1.00 s {rates}" in text
     assert "WebSocket 0 3,000 0.016 Mbit/s" in text
 
 
@@ -293,8 +325,8 @@ def test_a_block_for_each_number() -> None:
 
 
 def test_no_time_no_rate() -> None:
-    unknown: Row = {name: None for name in scaled("sse") if name.endswith("_per_s")}
-    assert "SSE - - - - - -" in words(scaled_text([scaled("sse") | unknown]))
+    unknown: Row = {name: None for name in scaled("sse") if "_per_" in name}
+    assert "SSE - - - - - - -" in words(scaled_text([scaled("sse") | unknown]))
     assert scaled_text([]) == ""
 
 

@@ -142,6 +142,9 @@ def test_against_pandas(a: str, b: str) -> None:
         assert made[f"samples_{letter}"]["delivery_us_p95"] == tables.messages.delivery_us.count()
 
 
+_ABOVE_TCP = ["http_bytes", "ws_header_bytes", "ws_control_bytes", "transfer_bytes"]
+
+
 def with_pandas(tables: analyzer.Analysis) -> dict[str, float]:
     """Compute some of the metrics once more, from the tables."""
     messages, ledger, http = tables.messages, tables.ledger, tables.http
@@ -150,6 +153,8 @@ def with_pandas(tables: analyzer.Analysis) -> dict[str, float]:
     squeezed = messages[messages.compressed & messages.payload_bytes.notna()]
     of_websocket = ledger[ledger.connection.notna()].sum(numeric_only=True)
     found = tables.findings
+    summary = tables.summary.capture
+    seconds = (summary.last_time - summary.first_time) / 1e9
     return {
         "upgrade_us_median": accepted.upgrade_us.median(),
         "total_us_p95": accepted.total_us.quantile(0.95),
@@ -166,6 +171,7 @@ def with_pandas(tables: analyzer.Analysis) -> dict[str, float]:
         "compression_ratio": squeezed.transfer_bytes.sum() / squeezed.payload_bytes.sum()
         if len(squeezed)
         else float("nan"),
+        "application_bytes_per_s": of_websocket[_ABOVE_TCP].sum() / seconds,
         "delivery_us_p95": messages.delivery_us.quantile(0.95),
         "stall_us_sum": messages.stall_us.sum(),
         "stalled_messages": (messages.stall_us > 0).sum(),

@@ -1,12 +1,15 @@
 """How long each part of a handshake took."""
 
 import pytest
+from oracle.tls import server_hello
 
 from analyzer.columns import NULL, empty
 from analyzer.http.exchanges import Handshake
 from analyzer.tables.schema import HANDSHAKES, OUTCOMES
-from analyzer.tables.timing import Endpoints, attempt, columns_of, handshake_rows
+from analyzer.tables.timing import Endpoints, attempt, columns_of, handshake_rows, silence
 from analyzer.tcp.bytestream import CONNECTION, Connection
+from analyzer.tls.hello import parse_server_hello
+from analyzer.tls.session import Session
 
 
 def tcp(**fields):
@@ -90,3 +93,35 @@ def test_no_rows_have_all_columns():
     columns = columns_of(HANDSHAKES.columns, [])
     assert {len(values) for values in columns.values()} == {0}
     assert list(columns) == [column.name for column in HANDSHAKES.columns]
+
+
+def idle(row=None, session=None, **fields):
+    row = tcp() if row is None else row
+    return attempt(detail(**fields), row, Endpoints.of(row, 0), 1, NULL, session).idle
+
+
+def test_idle_is_what_the_client_spent_between_the_parts():
+    assert idle() == 10  # 100 in all, 30 for TCP, 60 for the upgrade
+    session = Session(0, 0)
+    session.started_at = 132
+    session.sides[0].finished_time = 137
+    session.sides[1].finished_time = 136
+    session.server = parse_server_hello(server_hello()[4:])
+    assert idle(session=session, scheme="wss") == 5
+
+
+def test_idle_needs_every_part():
+    assert idle(tcp(established_time=NULL)) == NULL
+    assert idle(tcp(syn_time=NULL, established_time=NULL)) == NULL
+    assert idle(response_last_time=NULL) == NULL
+    assert idle(scheme="wss") == NULL  # TLS was not seen
+
+
+def test_idle_on_a_connection_that_had_served_before_is_none():
+    assert idle(first_in_connection=False) == 0
+
+
+def test_silence():
+    assert silence(10, 70) == 60
+    assert silence(NULL, 70) == silence(10, NULL) == NULL
+    assert silence(70, 69) == 0  # two clocks in one capture

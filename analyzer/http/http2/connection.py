@@ -139,6 +139,7 @@ class Http2Connection(FrameRows):
             path.attribute_span(link, number, 0, row[SPAN], None)
         elif kind in (FIN, RESET):
             self._session.exchanges.no_more()
+            self._session.tcp_ends(number, kind, row)
             if kind == RESET:
                 self._resets.append(number)
         if link.pending:

@@ -354,7 +354,7 @@ class Session(Control):
         """Tell a tunnel of ends that came before it was open."""
         for side in (0, 1):
             if stream.ended[side]:
-                self.tunnels.ended(stream, side, row[TIME])
+                self.tunnels.ended(stream, side, row)
 
     def _trailers(self, stream: Stream, side: int, block: Block, row: Row) -> None:
         if stream.transaction is not None and stream.kind == EXCHANGE:
@@ -370,7 +370,7 @@ class Session(Control):
         stream.ended[side] = True
         self._note_over(stream)
         if stream.kind == WEBSOCKET:
-            self.tunnels.ended(stream, side, row[TIME])
+            self.tunnels.ended(stream, side, row)
         elif stream.kind == EXCHANGE:
             self.exchanges.end(stream, side)
         elif stream.kind == ATTEMPT and stream.handshake is not None and side != self.client:
@@ -385,6 +385,12 @@ class Session(Control):
                 self._over[stream.number] = stream
             self.link.open.pop(stream.number, None)
 
+    def tcp_ends(self, side: int, kind: int, row: Row) -> None:
+        """Tell the WebSockets that are open of TCP's FIN or RST."""
+        for stream in self.streams.values():
+            if stream.kind == WEBSOCKET and not stream.is_over and not stream.left:
+                self.tunnels.show_end(stream, side, kind, row)
+
     def reset(self, stream: Stream, side: int, code: int, row: Row) -> None:
         """RST_STREAM was sent."""
         if stream.reset_side >= 0:
@@ -395,7 +401,7 @@ class Session(Control):
         who = "client" if side == self.client else "server"
         name = error_name(code)
         if stream.kind == WEBSOCKET:
-            self.tunnels.reset(stream, side, row[TIME])
+            self.tunnels.reset(stream, side, row)
         transaction = stream.transaction
         if stream.kind == ATTEMPT and transaction is not None and not transaction.answered:
             assert transaction.handshake is not None

@@ -28,6 +28,7 @@ from analyzer.http._row_accounts import TLS as TLS_BYTES
 from analyzer.http.collector import Results
 from analyzer.http.exchanges import Handshake
 from analyzer.http.handover import (
+    ACKED,
     DIRECTION,
     DONE_PACKET,
     DONE_TIME,
@@ -47,9 +48,10 @@ from analyzer.http.handover import (
     TIME,
     TLS,
     Row,
+    end_row,
 )
 from analyzer.http.http2.streams import WEBSOCKET, Stream
-from analyzer.tcp.bytestream import DATA, END_CLOSED, END_OPEN
+from analyzer.tcp.bytestream import DATA, END_CLOSED, END_OPEN, FIN, RESET
 from analyzer.tcp.lifecycle import State
 
 _ENDINGS: Final = ("fin_time", "closed_time")
@@ -168,16 +170,33 @@ class Tunnels:
 
     # --- ends
 
-    def ended(self, stream: Stream, side: int, time: int) -> None:
+    def show_end(self, stream: Stream, side: int, kind: int, row: Row) -> None:
+        """Let a row without bytes say that a side ended.
+
+        Args:
+            stream: that ends.
+            side: of the TCP connection.
+            kind: FIN or RESET.
+            row: of the connection, with which it does.
+        """
+        end = list(end_row(2 * stream.account.slot + side, row[TIME]))
+        end[KIND], end[PACKET], end[READY], end[ACKED] = kind, row[PACKET], row[TIME], -1
+        self._results.handover.put(tuple(end))
+
+    def ended(self, stream: Stream, side: int, row: Row) -> None:
         """END_STREAM: "this serves the same purpose as a TCP FIN" (RFC 8441 5)."""
+        time = row[TIME]
+        self.show_end(stream, side, FIN, row)
         tcp, slot = self._results.handover.stream.connections, stream.account.slot
         if tcp["fin_side"][slot] < 0:
             tcp["fin_side"][slot], tcp["fin_time"][slot] = side, time
         if all(stream.ended) and tcp["closed_time"][slot] == NULL:
             tcp["closed_time"][slot] = time
 
-    def reset(self, stream: Stream, side: int, time: int) -> None:
+    def reset(self, stream: Stream, side: int, row: Row) -> None:
         """RST_STREAM: as a TCP RST (RFC 8441 5)."""
+        time = row[TIME]
+        self.show_end(stream, side, RESET, row)
         tcp, slot = self._results.handover.stream.connections, stream.account.slot
         if tcp["reset_side"][slot] < 0:
             tcp["reset_side"][slot] = side

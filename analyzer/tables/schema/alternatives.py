@@ -87,6 +87,15 @@ ALTERNATIVES = Table(
             f"{_NO_PHASE}, or no message of the server",
             "The same, 95th percentile.",
         ),
+        Column(
+            "application_bytes_per_s",
+            "ratio",
+            "no time passes",
+            "application_bytes a second while the connection lasts; of a total, of one "
+            "connection in the mean.",
+        ),
+        Column("wire_bytes_per_s", "ratio", "no time passes", "The same of wire_bytes."),
+        Column("wire_bytes_per_message", "ratio", "no message", "wire_bytes / messages."),
     ),
 )
 
@@ -107,6 +116,7 @@ SCALING = Table(
         ),
         Column("application_bits_per_s", "ratio", "no time passes", "All bits above TCP."),
         Column("wire_bits_per_s", "ratio", "no time passes", "All bits on the wire."),
+        Column("wire_mb_per_day", "ratio", "no time passes", "The same in 10^6 bytes a day."),
     ),
 )
 

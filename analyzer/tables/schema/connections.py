@@ -28,6 +28,8 @@ from analyzer.tables.schema.labels import (
 )
 from analyzer.tables.schema.tls import HANDSHAKE_COLUMNS
 
+NO_END = "none of these seen, or not known"
+
 CONNECTIONS = Table(
     "connections",
     "One row for each WebSocket connection.",
@@ -73,6 +75,31 @@ CONNECTIONS = Table(
         enum("closed_by", DIRECTIONS, "still open", "Who sent Close, FIN or RST first."),
         integer("lost_bytes", NEVER, "Bytes that were sent but never captured, both ways."),
         INNER_COLUMN,
+        Column(
+            "client_idle_s",
+            "seconds",
+            NO_END,
+            "Last byte of the client above TCP before the first Close, close_notify, FIN or RST, "
+            "to that.",
+        ),
+        Column("server_idle_s", "seconds", NO_END, "The same of the server."),
+        integer("end_packet", "none seen", "Packet of that Close, close_notify, FIN or RST."),
+        us("close_us", "no Close frames both ways", "First Close frame to the other side's."),
+        Column(
+            "keepalive_s",
+            "seconds",
+            "a side's fewer than 2",
+            "Median interval of pings; without pings, of pongs that nobody asked for.",
+        ),
+        integer(
+            "client_logs",
+            "not proven",
+            "Close code that the client's library reports; 1005: a Close without code, "
+            "1006: no Close arrived.",
+        ),
+        integer("server_logs", "not proven", "Close code that the server's library reports."),
+        time("client_last_at", "nothing captured", "Last packet of the client, of any kind."),
+        time("server_last_at", "nothing captured", "Last packet of the server, of any kind."),
     ),
 )
 
@@ -120,5 +147,11 @@ HANDSHAKES = Table(
         integer("response_packet", "no response seen", "Packet with the end of the response head."),
         *HANDSHAKE_COLUMNS,
         integer("http2_stream", "HTTP/1.1", "Stream that carries it on an HTTP/2 connection."),
+        time("request_at", NOT_SEEN, "First byte of the request."),
+        us(
+            "idle_us",
+            "a part not captured",
+            "total_us less tcp_us, tls_us and upgrade_us: time that the client spent between.",
+        ),
     ),
 )

@@ -88,5 +88,8 @@ PINGS = Table(
         integer("pong_frame", "not answered", "Frame number of the Pong."),
         integer("payload_bytes", NEVER, "Payload of the Ping."),
         us("rtt_us", "not answered", "Ping to Pong, where the capture was made."),
+        time("sent_at", NEVER, "Last byte of the Ping."),
+        time("answered_at", "not answered", "First byte of the Pong."),
+        us("acked_us", "never acknowledged", "sent_at until TCP acknowledged the Ping."),
     ),
 )

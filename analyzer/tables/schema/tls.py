@@ -8,11 +8,14 @@ from __future__ import annotations
 from analyzer.tables.declare import ADDRESSES as _ADDRESSES
 from analyzer.tables.declare import NEVER, NOT_SEEN, NOT_SENT, Table
 from analyzer.tables.declare import TCP_STREAM as _TCP_STREAM
+from analyzer.tables.declare import Column as _Column
 from analyzer.tables.declare import boolean as _bool
+from analyzer.tables.declare import enum as _enum
 from analyzer.tables.declare import integer as _int
 from analyzer.tables.declare import text as _text
 from analyzer.tables.declare import time as _time
 from analyzer.tables.declare import us as _us
+from analyzer.tables.schema.labels import DIRECTIONS
 
 _NO_SERVER_HELLO = "ServerHello not captured"
 _NO_TLS = "no TLS, or not captured"
@@ -76,5 +79,20 @@ TLS_SESSIONS = Table(
         _int("key_updates", "not decrypted", "KeyUpdates of both sides (TLS 1.3)."),
         _int("tickets", "not decrypted", "Session tickets that the server sent."),
         _bool("early_data", "not decrypted, or not offered", "Whether 0-RTT data was accepted."),
+        _time("ended_at", "not ended", "First close_notify, FIN or RST."),
+        _enum("ended_by", DIRECTIONS, "not ended", "Who sent it."),
+        _Column("duration_s", "seconds", "not ended, or not captured", "started_at to ended_at."),
+        _Column(
+            "client_idle_s",
+            "seconds",
+            "not ended, or not known",
+            "Last byte of the client above TCP before ended_at, to ended_at.",
+        ),
+        _Column(
+            "server_idle_s",
+            "seconds",
+            "not ended, or not known",
+            "Last byte of the server above TCP before ended_at, to ended_at.",
+        ),
     ),
 )

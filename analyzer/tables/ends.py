@@ -1,0 +1,120 @@
+"""Cells of `connections`, among them how it ended: silence, the closing handshake, codes.
+
+Knows the websocket stage's connections and End, and TLS's. Used by tables.build and tables.news.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from analyzer.columns import NULL
+from analyzer.options import Options
+from analyzer.tables.schema import CLOSE_KINDS, SCHEMES
+from analyzer.tables.secrets import hide_query, hide_subprotocols
+from analyzer.tables.timing import Endpoints, silence
+from analyzer.tcp.bytestream import Connection
+from analyzer.tls.ending import session_end
+from analyzer.tls.session import Session
+from analyzer.websocket.connection import End, WebSocketConnection
+
+
+def end_cells(ended: WebSocketConnection, session: Session | None) -> tuple[object, ...]:
+    """Return the cells from client_idle_s on.
+
+    Args:
+        ended: the WebSocket.
+        session: the TLS session that it was decrypted from; None without.
+    """
+    end = ended.ending if session is None else _earlier(ended.ending, session)
+    return (
+        *(silence(last, end.time) for last in end.last),
+        end.packet or NULL,
+        _closing(ended),
+        NULL if ended.keepalive is None else ended.keepalive.interval,
+        *(NULL if code is None else code for code in ended.reported),
+        *end.life,
+    )
+
+
+def _earlier(end: End, session: Session) -> End:
+    """Return the session's close_notify as the end, if it came before any Close, FIN or RST."""
+    other = session_end(session)
+    if not other.packet or (end.packet and other.packet > end.packet):
+        return end
+    if other.packet == end.packet and end.is_close:
+        return end
+    return End(other.packet, other.time, False, other.last, end.life)
+
+
+def _closing(ended: WebSocketConnection) -> int:
+    """Return the time from the first Close to the other side's, in ns."""
+    client, server = ended.closes
+    if client is None or server is None or NULL in (client.time, server.time):
+        return NULL
+    return abs(client.time - server.time)
+
+
+def connection_cells(
+    ended: WebSocketConnection,
+    tcp: Connection,
+    wire_bytes: int,
+    options: Options,
+    *,
+    http2_stream: int = NULL,
+    session: Session | None = None,
+    inner: str | None = None,
+) -> tuple[object, ...]:
+    """Return the cells of a row of `connections`.
+
+    Args:
+        ended: the WebSocket.
+        tcp: the CONNECTION row of its slot.
+        wire_bytes: of its packets.
+        options: whether secrets are shown.
+        http2_stream: that carries it; NULL over HTTP/1.1.
+        session: the TLS session that it was decrypted from.
+        inner: protocol inside; None: not known.
+    """
+    detail = ended.handshake
+    endpoints = Endpoints.of(tcp, ended.client_side)
+    close = ended.first_close
+    opened, closed = ended.opened_at, ended.closed_at
+    client, server = ended.totals
+    return (
+        ended.connection,
+        tcp.tcp_stream,
+        http2_stream,
+        SCHEMES.index(detail.scheme if detail else "ws"),
+        detail.http_version if detail else None,
+        endpoints.client_ip,
+        endpoints.client_port,
+        endpoints.server_ip,
+        endpoints.server_port,
+        detail.host if detail else None,
+        hidden(hide_query, detail.path, options) if detail else None,
+        hidden(hide_subprotocols, detail.subprotocol, options) if detail else None,
+        detail.extensions_text if detail else None,
+        opened,
+        closed,
+        NULL if NULL in (opened, closed) else closed - opened,
+        int(detail is not None and detail.outcome != "cut"),
+        client.frames,
+        server.frames,
+        client.messages,
+        server.messages,
+        client.payload_bytes,
+        server.payload_bytes,
+        wire_bytes,
+        CLOSE_KINDS.index(ended.close_kind),
+        NULL if close is None or close.code is None else close.code,
+        (close.reason or None) if close else None,
+        -1 if ended.closed_by is None else ended.closed_by,
+        ended.lost_bytes,
+        inner,
+        *end_cells(ended, session),
+    )
+
+
+def hidden(hide: Callable[[str], str], value: str | None, options: Options) -> str | None:
+    """Return a text without its secrets, unless they are asked for."""
+    return value if value is None or options.show_secrets else hide(value)

@@ -1,0 +1,96 @@
+"""How a connection ended: its lifecycle, the silence before, and what each end reports.
+
+Knows TCP's end, Close frames and how the frame walk stands. Must not know bytes. Used by
+websocket.stage, once for each connection that leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from analyzer import findings
+from analyzer.columns import NULL
+from analyzer.findings import Finding
+from analyzer.tcp.bytestream import Connection, StreamBatch
+from analyzer.websocket import frames as layout
+from analyzer.websocket.close_codes import Evidence, reported_code
+from analyzer.websocket.connection import End, Event, WebSocketConnection, abnormal
+from analyzer.websocket.control_acks import ControlAcks
+from analyzer.websocket.frames import CLIENT, SERVER, Ending
+
+
+def close(connection: WebSocketConnection, tcp: Connection) -> list[Finding]:
+    """Say how a connection ended, from TCP's end and the Close frames; return what is odd."""
+    events: list[tuple[int, Event, int | None]] = []
+    for side, time, event in (
+        (tcp.fin_side, tcp.fin_time, Event.FIN),
+        (tcp.reset_side, tcp.closed_time, Event.RESET),
+    ):
+        if side >= 0:
+            sender = CLIENT if side == connection.client_side else SERVER
+            events.append((time, event, sender))
+    if tcp.timed_out and not any(close for close in connection.closes):
+        events = [event for event in events if event[1] != Event.RESET]
+        events.append((tcp.last_time, Event.TIMEOUT, None))
+    ended_at = tcp.closed_time
+    if ended_at == NULL and events:
+        ended_at = tcp.fin_time if tcp.fin_side >= 0 else tcp.last_time
+    connection.end(events, ended_at)
+    if connection.close_kind in ("fin", "reset", "timeout"):
+        detail = abnormal(connection, {event: sender for _, event, sender in events})
+        return [
+            Finding(findings.WEBSOCKET_CLOSE_ABNORMAL, connection.slot, tcp.last_packet, -1, detail)
+        ]
+    return []
+
+
+def reported(
+    connection: WebSocketConnection,
+    stream: StreamBatch,
+    tcp: Connection,
+    ends: Sequence[Ending],
+    acks: ControlAcks,
+) -> tuple[int | None, int | None]:
+    """Return the close codes that the two ends report (RFC 6455 7.1.5).
+
+    Args:
+        connection: that ends.
+        stream: the batch with whose rows it does.
+        tcp: its CONNECTION row.
+        ends: how the client's and the server's direction stand.
+        acks: when their Closes were acknowledged.
+    """
+    codes: list[int | None] = []
+    broken = tcp.reset_side >= 0 or bool(tcp.timed_out)
+    for end in (CLIENT, SERVER):
+        peer = 1 - end
+        close, own = connection.closes[peer], connection.closes[end]
+        direction = connection.direction(peer)
+        sums = stream.directions[direction]
+        acked = close is not None and acks.take(direction, close.frame) != NULL
+        is_read = ends[peer].mode in (layout.HEADER, layout.PAYLOAD)
+        has_all = sums["lost_bytes"] == sums["cut_bytes"] == 0 and sums["packets"] > 0
+        evidence = Evidence(
+            close_seen=close is not None,
+            code=None if close is None else close.code,
+            body_known=close is not None and close.body_known,
+            acked=acked,
+            answered=close is not None and own is not None and own.time > close.time,
+            all_seen=bool(has_all) and is_read,
+            broken=broken,
+            over=broken or tcp.fin_side >= 0,
+        )
+        codes.append(reported_code(evidence))
+    return codes[CLIENT], codes[SERVER]
+
+
+def ending(ends: Sequence[Ending]) -> End:
+    """Return the first of Close, FIN and RST, from how both directions stand."""
+    client, server = ends
+    return End(
+        packet=client.end_packet,
+        time=client.end_time,
+        is_close=bool(client.ended_by_close),
+        last=(client.quiet_time, server.quiet_time),
+        life=(client.life_time, server.life_time),
+    )
