@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from functools import cache
 
 import pandas as pd
 import pytest
 from oracle import tshark
-from test_captures import CAPTURES, MANIFEST, by_port, counts, in_packets, messages_logged, or_none
+from test_captures import (
+    CAPTURES,
+    MANIFEST,
+    counts,
+    in_packets,
+    messages_logged,
+    or_none,
+    pings_found,
+    pings_logged,
+)
 
 import analyzer
 from analyzer.tables.schema import LEDGER_PARTS, TABLES
@@ -48,18 +57,7 @@ def test_messages_are_those_that_programs_sent(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_pings_are_those_that_programs_sent(name):
-    tables = decrypted(name)
-    ports = tables.connections.set_index("connection")["client_port"]
-    found = Counter(
-        (int(ports[row.connection]), row.direction, row.payload_bytes)
-        for row in tables.pings.itertuples()
-    )
-    expected = Counter(
-        (port, event["who"], event["size"])
-        for port, events in by_port(name, "ping").items()
-        for event in events
-    )
-    assert found == expected
+    assert pings_found(decrypted(name)) == pings_logged(name)
 
 
 @pytest.mark.parametrize("name", OF_TSHARK)

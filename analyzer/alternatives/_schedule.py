@@ -1,7 +1,7 @@
 """Kernel: when and in which answers other transports would have delivered messages.
 
 One pass over the messages of a batch, whatever connections they belong to; the rules and
-their reasons stand in docs/alternatives.md. Knows times and sizes. Must not know heads or
+their reasons stand in docs/alternatives.md. Knows times and sizes. Must not know headers or
 packets' headers: these come later (alternatives.costs). Called by alternatives.stage;
 tests/oracle/alternatives.py is its plain twin.
 """

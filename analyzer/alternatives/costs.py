@@ -1,6 +1,6 @@
 """Costs: what each transport takes to deliver the messages of connections.
 
-Puts together the schedule's lanes, the heads and the packet model; all connections at
+Puts together the schedule's lanes, the headers and the packet model; all connections at
 once, one element of each array for each. docs/alternatives.md has the formulas with a
 worked example. Knows transports. Must not know tables. Used by alternatives.stage.
 """
@@ -47,7 +47,7 @@ class Cost:
         tcp_connections: in all.
         empty_polls: answers without a message; of transports that do not poll 0.
         per_message: wire bytes that a further message of the server adds.
-        observed: bool: heads of real exchanges were used.
+        observed: bool: headers of real exchanges were used.
         has_delay: whether the transport has a delay at all (one request a message has none
             to speak of: nobody knows when to ask).
         delay: ns, summed over all messages of the server.
@@ -77,7 +77,7 @@ SUMS: Final = ("requests", "packets", "header_bytes", "application_bytes", "wire
 
 @dataclass(slots=True)
 class _Asked:
-    """Requests of one kind, their heads and what the answers have besides messages."""
+    """Requests of one kind, their headers and what the answers have besides messages."""
 
     pair: str
     body: Callable[[Heads], Envelope]
@@ -402,7 +402,7 @@ def websocket(known: Conversations, answered: Floats) -> Cost:
 
     Args:
         known: the conversations.
-        answered: client messages behind which the server's own data comes at once, so that
+        answered: client messages after which the server's own data comes at once, so that
             no pure ACK is needed.
     """
     account = _Account(known)

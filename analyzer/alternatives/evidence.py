@@ -212,7 +212,7 @@ def note_tls(
     http: HttpBatch,
     tls: TlsBatch,
 ) -> None:
-    """Write what TLS costs: what a record has beside its content, and the handshake.
+    """Write what TLS costs: what a record has besides its content, and the handshake.
 
     Of streams of HTTP/2 the handshake is not theirs alone, and stays out.
 
@@ -264,7 +264,7 @@ def _measured(
     closes = np.array([sum(close is not None for close in each.closes) for each in ended])
     # Two or six bytes of header, two of code.
     close_bytes = np.minimum(6 * closes, heads + control)
-    # SYN, SYN-ACK, ACK; two heads; FIN, FIN, ACK; an ACK of each side between.
+    # SYN, SYN-ACK, ACK; two headers; FIN, FIN, ACK; an ACK of each side between.
     opening = (client["mss"] > 0) * 3 + (upgrade > 0) * 3 + closes + 3
     header = (wire["client_header"] + wire["server_header"]) / 2
     out["steady_packets"] = np.maximum(out["packets"] - opening, 0)

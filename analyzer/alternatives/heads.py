@@ -1,6 +1,6 @@
 """Heads: what requests and answers of other transports would carry besides messages.
 
-HTTP is stateless: each request repeats its fields. Heads come from real exchanges with the
+HTTP is stateless: each request repeats its fields. Headers come from real exchanges with the
 same host where the capture holds some, else from the opening handshake less what makes it
 one. Sizes are bytes; for HTTP/2 the package hpack encodes the fields in sequence (RFC 7541).
 Knows fields. Must not know packets. Used by alternatives.stage.
@@ -17,7 +17,7 @@ from analyzer.http.exchanges import Exchange, Handshake
 from analyzer.options import Options
 
 _MAX_SAMPLES: Final = 16
-"""Real heads kept for a host and role: they differ in a cursor and a date."""
+"""Real headers kept for a host and role: they differ in a cursor and a date."""
 _DATED: Final = ("Date", DATE)
 _JSON: Final = ("Content-Type", "application/json")
 
@@ -56,7 +56,7 @@ class Pair:
 
 @dataclass(slots=True)
 class Envelope:
-    """What a body has beside messages: `opening + messages * each`; `empty` without any."""
+    """What a body has besides messages: `opening + messages * each`; `empty` without any."""
 
     opening: float
     each: float
@@ -68,7 +68,7 @@ class Heads:
     """What the transports of one connection would carry.
 
     Attributes:
-        poll, long_poll, stream, sse, post: heads by what is asked for.
+        poll, long_poll, stream, sse, post: headers by what is asked for.
         body: of polls; chunk: of a message in a stream, its chunk framing too; event: of
             one in server-sent events, with chunk framing; in HTTP/2 without it.
         post_body: mean body of the answer to a POST.
@@ -148,7 +148,7 @@ class _Role:
         )
 
     def envelope(self, other: Envelope) -> Envelope:
-        """Return the line of least squares through (messages, bytes beside them)."""
+        """Return the line of least squares through (messages, bytes besides them)."""
         empty = self.empty_bytes / self.empty if self.empty else other.empty
         if not self.full:
             return Envelope(other.opening, other.each, empty)
@@ -164,7 +164,7 @@ class _Role:
         return Envelope(opening, each, empty)
 
     def beside(self, other: float) -> float:
-        """Return the bytes beside each message of a stream."""
+        """Return the bytes besides each message of a stream."""
         return max(0.0, self.extra / self.messages) if self.messages else other
 
 
@@ -183,7 +183,7 @@ class Observed:
         self._cut = self._unkept = 0
 
     def add(self, exchange: Exchange) -> None:
-        """Take one exchange; all of them before heads are asked for."""
+        """Take one exchange; all of them before headers are asked for."""
         name = role_of(exchange)
         if name is None or exchange.host is None:
             return
@@ -200,7 +200,7 @@ class Observed:
             self._keep(role, exchange)
 
     def _keep(self, role: _Role, exchange: Exchange) -> None:
-        """Keep its heads as an example, if there is room."""
+        """Keep its headers as an example, if there is room."""
         size = exchange.request_header_bytes + exchange.response_header_bytes
         if self._kept_bytes + size > self._options.max_observed_head_bytes:
             self._unkept += 1
@@ -283,7 +283,7 @@ def _merged(own: Heads, roles: dict[str, _Role], sizes: HeadSizes) -> Heads:
 
 
 def _streamed(poll: Pair, name: str) -> Pair:
-    """Return the heads of a stream from those of a poll of the same host."""
+    """Return the headers of a stream from those of a poll of the same host."""
     # A stream says Transfer-Encoding: chunked where a poll says Content-Length: nnn.
     length = len("Content-Length: 100\r\n")
     coding = len("Transfer-Encoding: chunked\r\n")
@@ -293,21 +293,21 @@ def _streamed(poll: Pair, name: str) -> Pair:
     )
 
 
-# --- heads from a handshake ----------------------------------------------------------
+# --- headers from a handshake ----------------------------------------------------------
 
 
 _MAX_MADE: Final = 4096
 
 
 class HeadMaker:
-    """Makes heads where no real exchange is at hand; one for an analysis."""
+    """Makes headers where no real exchange is at hand; one for an analysis."""
 
     def __init__(self, sizes: HeadSizes) -> None:
         self._sizes = sizes
         self._made: dict[tuple[object, ...], Heads] = {}
 
     def from_handshake(self, handshake: Handshake | None) -> Heads:
-        """Return heads by an opening handshake alone; equal shapes share them."""
+        """Return headers by an opening handshake alone; equal shapes share them."""
         key = () if handshake is None else _shape(handshake)
         heads = self._made.get(key)
         if heads is None:
@@ -317,7 +317,7 @@ class HeadMaker:
         return heads
 
     def _from_handshake(self, handshake: Handshake | None) -> Heads:
-        """Return heads for a connection by its opening handshake alone.
+        """Return headers for a connection by its opening handshake alone.
 
         Its fields are repeated, less Upgrade, Connection and Sec-WebSocket-*; the answers are
         the 101's other fields with the type and length of a body. docs/alternatives.md has an
@@ -363,7 +363,7 @@ class HeadMaker:
         )
 
     def from_exchange(self, exchange: Exchange) -> Heads:
-        """Return heads for messages that came over HTTP: those of a real request of theirs."""
+        """Return headers for messages that came over HTTP: those of a real request of theirs."""
         own = self.from_handshake(None)
         target = exchange.path or "/"
         asked, given = exchange.request_header, exchange.response_header

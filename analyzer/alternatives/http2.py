@@ -1,4 +1,4 @@
-"""Sizes of heads in HTTP/2: the fields through an HPACK encoder (RFC 7541), in sequence.
+"""Sizes of headers in HTTP/2: the fields through an HPACK encoder (RFC 7541), in sequence.
 
 Knows fields and the package hpack. Must not know exchanges. Used by alternatives.heads.
 """
@@ -10,7 +10,7 @@ from typing import Final
 
 Fields = tuple[tuple[str, str], ...]
 Sizes = tuple[float, float]
-"""Bytes of the first HEADERS frame, and of a later one on the average."""
+"""Bytes of the first HEADERS frame, and of a later one on average."""
 
 FRAME: Final = 9
 """RFC 9113 4.1: "All frames begin with a fixed 9-octet header"."""
@@ -48,10 +48,10 @@ def _lowered(fields: Fields) -> Fields:
 
 
 class HeadSizes:
-    """Encodes heads; one for an analysis, so that no analysis knows of the one before.
+    """Encodes headers; one for an analysis, so that no analysis knows of the one before.
 
     Args:
-        most: bytes of heads that are encoded; further ones shrink as these did.
+        most: bytes of headers that are encoded; further ones shrink as these did.
     """
 
     def __init__(self, most: int) -> None:
@@ -64,7 +64,7 @@ class HeadSizes:
     def repeated(self, fields: Fields, plain: float) -> Sizes:
         """Return the sizes of a head that is sent again with nothing but a new date.
 
-        Heads with the same names, and values of about the same length, are encoded once:
+        Headers with the same names, and values of about the same length, are encoded once:
         they differ in a cookie or a key.
 
         Args:
@@ -86,7 +86,7 @@ class HeadSizes:
 
         Args:
             heads: of request_fields or answer_fields.
-            plain: mean bytes of the same heads in HTTP/1.1.
+            plain: mean bytes of the same headers in HTTP/1.1.
         """
         if not heads or not self._has_room(heads):
             return self._estimated(plain)

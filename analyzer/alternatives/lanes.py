@@ -2,7 +2,7 @@
 
 A schedule puts the messages of a connection, in order of time, into the answers that other
 transports would have brought them in. It keeps no message: each lane has counters, the answers'
-sizes in classes (so that heads may be chosen later), and the delays in classes. Knows the
+sizes in classes (so that headers may be chosen later), and the delays in classes. Knows the
 layout that the kernel `_schedule` reads and writes. Used by the kernel's owner, stage.
 """
 
@@ -17,13 +17,13 @@ from analyzer.columns import Rows, row_dtype
 
 Floats = npt.NDArray[np.float64]
 
-# The lanes of a connection, in order; PHASES for each polling interval stand behind them.
+# The lanes of a connection, in order; PHASES for each polling interval stand after them.
 POSTS: Final = 0  # each message of the client, in a request of its own
 PUSHES: Final = 1  # each message of the server, by itself
 WRITES: Final = 2  # messages of the server that left in one packet, together
 LONG_POLL: Final = 3
 REPLIES: Final = 4  # messages of the server that answer one of the client, by its id
-FOLLOWERS: Final = 5  # the first message of the server behind one of the client
+FOLLOWERS: Final = 5  # the first message of the server after one of the client
 SHORT_POLL: Final = 6
 """The first lane of the first interval."""
 PHASES: Final = 4

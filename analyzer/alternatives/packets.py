@@ -1,7 +1,7 @@
 """The packet model: bytes of requests, answers and frames as packets, with their ACKs.
 
 Every rule stands in docs/alternatives.md with its reason. All functions work on arrays,
-one element for each connection. Knows sizes and counts. Must not know heads or times.
+one element for each connection. Knows sizes and counts. Must not know headers or times.
 Used by alternatives.costs.
 """
 
@@ -101,7 +101,7 @@ class Traffic:
             setattr(self, name, np.zeros(len(self.wire)))
 
     def ask(self, count: Floats, size: Floats, *, acked: Floats | float = 0.0) -> None:
-        """Add requests of `size` bytes on the average.
+        """Add requests of `size` bytes on average.
 
         Args:
             count: how many.
@@ -117,7 +117,7 @@ class Traffic:
     def answer(
         self, count: Floats, size: Floats, packets: Floats | None = None, acked: Any = 1.0
     ) -> None:
-        """Add answers of `size` bytes on the average.
+        """Add answers of `size` bytes on average.
 
         Args:
             count: how many.

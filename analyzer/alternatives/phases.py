@@ -1,7 +1,7 @@
 """Phases: what short polling costs, by when within the interval a client polls.
 
 A client's phase is not in a WebSocket capture, so that the model takes all phases alike; this
-says how far the figures spread over them. Knows conversations. Must not know heads or packets.
+says how far the figures spread over them. Knows conversations. Must not know headers or packets.
 Used by alternatives.costs.
 """
 

@@ -3,7 +3,7 @@
 Each open connection asks once in an interval, over a TCP connection that is kept alive; each
 answer brings what came up since; each message of a client is a request of its own. The model
 of the table `alternatives` knows far more (docs/alternatives.md), but only when connections
-end. Knows rates. Used by the pipeline (heads) and by the live view (cost).
+end. Knows rates. Used by the pipeline (headers) and by the live view (cost).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class PollCost:
 
 
 class PollHeads:
-    """The mean heads of polls, by the handshakes that were seen."""
+    """The mean headers of polls, by the handshakes that were seen."""
 
     def __init__(self, options: Options) -> None:
         self._maker = HeadMaker(HeadSizes(options.max_hpack_bytes))

@@ -177,7 +177,7 @@ class Sessions:
             self._cut_early += count
             return
         self._early_messages += count
-        # Its heads are no matter here.
+        # Its headers do not matter here.
         small = replace(exchange, request_header=(), response_header=(), deliveries=[])
         self._early.setdefault(exchange.client_key, []).append(small)
 

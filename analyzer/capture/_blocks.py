@@ -42,7 +42,7 @@ def fill(
         most: the block that reaches it is the last.
 
     Returns:
-        The row behind the last one written, and bytes of `out` in use.
+        The row after the last one written, and bytes of `out` in use.
     """
     row: cython.Py_ssize_t = first
     used: cython.Py_ssize_t = 0

@@ -159,6 +159,7 @@ class PacketBlockWalk:
     skipped_no_interface: cython.longlong
     skipped_too_long: cython.longlong
     without_time: cython.longlong
+    interfaces: Interface[::1]  # of the walk in progress: an argument would be counted each call
     too_long: cython.longlong
     first_too_long: cython.longlong
 
@@ -204,6 +205,7 @@ class PacketBlockWalk:
         """
         capacity: cython.Py_ssize_t = len(rows)
         kind: cython.longlong
+        self.interfaces = interfaces
         length: cython.longlong
         made: cython.int
         while position + 12 <= end:
@@ -220,9 +222,7 @@ class PacketBlockWalk:
                 return count, position, DAMAGED
             if count >= capacity:
                 return count, position, FULL
-            made = self._packet(
-                data, position, length, rows, count, interfaces, kind == _ENHANCED_PACKET
-            )
+            made = self._packet(data, position, length, rows, count, kind == _ENHANCED_PACKET)
             if made:
                 packets += 1
                 if made == 2:
@@ -244,7 +244,6 @@ class PacketBlockWalk:
         length: cython.longlong,
         rows: Record[::1],
         row: cython.Py_ssize_t,
-        interfaces: Interface[::1],
         enhanced: cython.bint,
     ) -> cython.int:
         """Fill a row from an Enhanced or a Simple Packet Block; return 1 if it is sound.
@@ -253,8 +252,7 @@ class PacketBlockWalk:
         it is 0, which no packet has.
         """
         made: cython.int = 1
-        # In both, the packet's original length stands before its bytes, and the block's
-        # length behind them.
+        # The packet's original length stands before its bytes, the block's length after them.
         start: cython.Py_ssize_t = _ENHANCED_DATA if enhanced else _SIMPLE_DATA
         room: cython.longlong = length - start - 4
         if room < 0:
@@ -263,15 +261,15 @@ class PacketBlockWalk:
         # "The Simple Packet Block does not contain the Interface ID field": all are
         # of the section's first interface (pcapng draft, section 4.4).
         interface: cython.longlong = u32(data, position + 8, self.big) if enhanced else 0
-        if interface >= len(interfaces):
+        if interface >= len(self.interfaces):
             self.skipped_no_interface += 1
             return 0
         original: cython.longlong = u32(data, position + start - 4, self.big)
-        captured: cython.longlong
-        if enhanced:
-            captured = u32(data, position + 20, self.big)
-        else:
-            captured = min(original, interfaces[interface].snaplen)
+        captured: cython.longlong = (
+            u32(data, position + 20, self.big)
+            if enhanced
+            else min(original, self.interfaces[interface].snaplen)
+        )
         if captured > room:
             self.skipped_too_long += 1
             return 0
@@ -280,39 +278,34 @@ class PacketBlockWalk:
         elif original < captured:
             captured = original
             made = 2
-        if enhanced:
-            rows[row].time = self._time(data, position + 12, interfaces, interface)
-        else:
+        if not enhanced:
             rows[row].time = _NULL
             self.without_time += 1
+        else:
+            high: cython.longlong = u32(data, position + 12, self.big)
+            rows[row].time = self._time(high, u32(data, position + 16, self.big), interface)
         rows[row].start = position + start
         rows[row].captured = captured
         rows[row].original = min(original, _LONGEST)
-        rows[row].link_type = interfaces[interface].link_type
+        rows[row].link_type = self.interfaces[interface].link_type
         return made
 
     @cython.cfunc
     @cython.inline
     @cython.exceptval(-1, check=True)
     def _time(
-        self,
-        data: cython.uchar[::1],
-        at: cython.Py_ssize_t,
-        interfaces: Interface[::1],
-        interface: cython.longlong,
+        self, high: cython.longlong, low: cython.longlong, interface: cython.longlong
     ) -> cython.longlong:
-        """Return the time stamp at `at` (upper and lower 32 bits of ticks) in ns."""
-        high: cython.longlong = u32(data, at, self.big)
-        low: cython.longlong = u32(data, at + 4, self.big)
+        """Return a time stamp of upper and lower 32 bits of ticks in ns."""
         # Ticks of 2^63 and more are above every interface's limit.
         ticks: cython.longlong = high << 32 | low if high < 0x80000000 else _MOST
-        if ticks > interfaces[interface].limit:
+        if ticks > self.interfaces[interface].limit:
             return ticks_to_ns(
                 (int(high) << 32) | int(low),
-                int(interfaces[interface].resolution),
-                int(interfaces[interface].offset_s),
+                int(self.interfaces[interface].resolution),
+                int(self.interfaces[interface].offset_s),
             )
-        time: cython.longlong = ticks * interfaces[interface].multiplier
-        if interfaces[interface].divisor != 1:
-            time //= interfaces[interface].divisor
-        return time + interfaces[interface].offset
+        time: cython.longlong = ticks * self.interfaces[interface].multiplier
+        if self.interfaces[interface].divisor != 1:
+            time //= self.interfaces[interface].divisor
+        return time + self.interfaces[interface].offset

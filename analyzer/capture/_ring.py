@@ -72,7 +72,7 @@ class BlockWalk:
         Args:
             data: copy of the block, dtype uint8; tags and cooked headers are written into it.
             start: where the block begins.
-            end: behind its last byte in use.
+            end: after its last byte in use.
             rows: dtype RECORD, with room for as many packets as the block counts.
             count: rows in use.
             packets: number of the last packet before.
@@ -157,7 +157,7 @@ class BlockWalk:
         tag: cython.int,
         status: cython.longlong,
     ) -> cython.int:
-        """Put a VLAN tag back behind the addresses, which move forward by its four bytes."""
+        """Put a VLAN tag back after the addresses, which move forward by its four bytes."""
         i: cython.Py_ssize_t
         for i in range(begin, begin + _MAC_BYTES):
             data[i - _TAG_BYTES] = data[i]

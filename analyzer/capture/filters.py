@@ -1,9 +1,8 @@
 """Capture filters: from an expression such as "tcp port 8080" to BPF instructions.
 
-Knows who can compile: the default is made here by hand, all others by libpcap, which scapy
-or pcapy-ng reach. Must not know sockets but for handing them a program. Used by ring and
-sockets. scapy is GPL-2.0-only and is imported here alone, and only for other filters than
-the default.
+Knows who can compile: simple filters are compiled by filter_compiler, all others by libpcap,
+which scapy or pcapy-ng load. Must not know sockets except for attaching a program. Used by ring
+and sockets. scapy is GPL-2.0-only; here it is imported only for filters that are not simple.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import socket
 import struct
 from collections.abc import Sequence
 
+from analyzer.capture.filter_compiler import JEQ, LD_W_ABS, RET, Instruction, compile_simple
 from analyzer.errors import OptionError
 
 DEFAULT_FILTER = "tcp"
@@ -22,25 +22,19 @@ SNAP_BYTES = 262_144
 ETHERNET, RAW_IP, SLL2 = 1, 101, 276
 """Link types (tcpdump.org/linktypes.html) that are captured."""
 
-Instruction = tuple[int, int, int, int]
-"""One of classic BPF: code, jump if true, jump if false, operand."""
-
 _DLT = {ETHERNET: 1, RAW_IP: 12, SLL2: 12}
 """What to compile for. Of a cooked socket the filter sees packets from the network header
 on, which is raw IP to libpcap."""
 
 _SO_ATTACH_FILTER = 26
-_LD_W_ABS, _LD_H_ABS, _LD_B_ABS = 0x20, 0x28, 0x30
-_ALU_AND, _JEQ, _RET = 0x54, 0x15, 0x06
-_LD_PACKET_TYPE = (_LD_W_ABS, 0, 0, 0xFFFFF000 + 4)  # SKF_AD_PKTTYPE
-_LD_HARDWARE = (_LD_W_ABS, 0, 0, 0xFFFFF000 + 28)  # SKF_AD_HATYPE
+_LD_PACKET_TYPE = (LD_W_ABS, 0, 0, 0xFFFFF000 + 4)  # SKF_AD_PKTTYPE
+_LD_HARDWARE = (LD_W_ABS, 0, 0, 0xFFFFF000 + 28)  # SKF_AD_HATYPE
 _OUTGOING, _LOOPBACK = 4, 772
-_ACCEPT, _REJECT = "accept", "reject"
-_IPV4, _IPV6, _TAGS = 0x0800, 0x86DD, (0x8100, 0x88A8, 0x9100)
-_TCP, _FRAGMENT = 6, 44
 
 _NEEDS = (
-    "pip install 'wsanalyze[live]' (scapy, which takes the system's libpcap) or 'wsanalyze[pcapy]'"
+    "apt install libpcap0.8, or pip install 'wsanalyze[pcapy]', which brings a libpcap; without"
+    " one go: tcp, udp, [tcp|udp] [src|dst] port N, [src|dst] host ADDRESS, [src|dst] net"
+    " ADDRESS/N, with and, or, not, ( )"
 )
 
 
@@ -56,12 +50,11 @@ def compiled(expression: str, link_type: int, *, once_on_loopback: bool) -> list
         OptionError: It is no such expression, or nothing is there to compile it.
     """
     text = " ".join(expression.split())
-    if text == DEFAULT_FILTER:
-        program = tcp(link_type)
-    elif text:
+    program: list[Instruction] | None = [(RET, 0, 0, SNAP_BYTES)]
+    if text:
+        program = compile_simple(text, ethernet=link_type == ETHERNET, snap_bytes=SNAP_BYTES)
+    if program is None:
         program = _by_library(text, _DLT[link_type])
-    else:
-        program = [(_RET, 0, 0, SNAP_BYTES)]
     return [*(_not_outgoing_loopback() if once_on_loopback else ()), *map(_with_snap, program)]
 
 
@@ -73,90 +66,29 @@ def attach(sock: socket.socket, program: Sequence[Instruction]) -> None:
     """
     code = b"".join(struct.pack("=HBBI", *each) for each in program)
     memory = ctypes.create_string_buffer(code, len(code))
-    # struct sock_fprog: length, and the address behind it aligned.
+    # struct sock_fprog: length, and the address after it aligned.
     head = struct.pack("@HP", len(program), ctypes.addressof(memory))
     sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, head)
 
 
 def attach_nothing(sock: socket.socket) -> None:
     """Let no further packet in; what waits stays."""
-    attach(sock, [(_RET, 0, 0, 0)])
+    attach(sock, [(RET, 0, 0, 0)])
 
 
 def _with_snap(instruction: Instruction) -> Instruction:
     """Raise the snap length of libpcap's programs (65,535 by scapy) to ours."""
     code, _, _, operand = instruction
-    return (_RET, 0, 0, SNAP_BYTES) if code == _RET and operand else instruction
+    return (RET, 0, 0, SNAP_BYTES) if code == RET and operand else instruction
 
 
 def _not_outgoing_loopback() -> list[Instruction]:
     return [
         _LD_PACKET_TYPE,
-        (_JEQ, 0, 3, _OUTGOING),
+        (JEQ, 0, 3, _OUTGOING),
         _LD_HARDWARE,
-        (_JEQ, 0, 1, _LOOPBACK),
-        (_RET, 0, 0, 0),
-    ]
-
-
-# --- by hand -------------------------------------------------------------------------
-
-_Line = tuple[str, int, int, str, str]
-"""Label, code, operand, where to go if true, if false ("": the next line)."""
-
-
-def tcp(link_type: int) -> list[Instruction]:
-    """Return the filter "tcp" as libpcap makes it, and behind up to two VLAN tags too."""
-    lines: list[_Line] = []
-    if link_type == ETHERNET:
-        for tags in range(3):
-            lines += _ether(tags)
-    else:
-        lines += [
-            ("", _LD_B_ABS, 0, "", ""),
-            ("", _ALU_AND, 0xF0, "", ""),
-            ("", _JEQ, 0x40, "v4-0", ""),
-            ("", _JEQ, 0x60, "v6-0", _REJECT),
-            *_network("0", 0),
-        ]
-    lines += [(_ACCEPT, _RET, SNAP_BYTES, "", ""), (_REJECT, _RET, 0, "", "")]
-    return _assembled(lines)
-
-
-def _ether(tags: int) -> list[_Line]:
-    at = 12 + 4 * tags
-    further = f"ether-{tags + 1}" if tags < 2 else _REJECT
-    return [
-        (f"ether-{tags}", _LD_H_ABS, at, "", ""),
-        ("", _JEQ, _IPV4, f"v4-{tags}", ""),
-        ("", _JEQ, _IPV6, f"v6-{tags}", ""),
-        *(("", _JEQ, tag, further, "") for tag in _TAGS[:-1]),
-        ("", _JEQ, _TAGS[-1], further, _REJECT),
-        *_network(str(tags), at + 2),
-    ]
-
-
-def _network(name: str, at: int) -> list[_Line]:
-    return [
-        (f"v4-{name}", _LD_B_ABS, at + 9, "", ""),
-        ("", _JEQ, _TCP, _ACCEPT, _REJECT),
-        (f"v6-{name}", _LD_B_ABS, at + 6, "", ""),
-        ("", _JEQ, _TCP, _ACCEPT, ""),
-        ("", _JEQ, _FRAGMENT, "", _REJECT),
-        ("", _LD_B_ABS, at + 40, "", ""),
-        ("", _JEQ, _TCP, _ACCEPT, _REJECT),
-    ]
-
-
-def _assembled(lines: Sequence[_Line]) -> list[Instruction]:
-    places = {label: place for place, (label, *_) in enumerate(lines) if label}
-
-    def jump(place: int, label: str) -> int:
-        return places[label] - place - 1 if label else 0
-
-    return [
-        (code, jump(place, true), jump(place, false), operand)
-        for place, (_, code, operand, true, false) in enumerate(lines)
+        (JEQ, 0, 1, _LOOPBACK),
+        (RET, 0, 0, 0),
     ]
 
 
@@ -170,7 +102,7 @@ def _by_library(expression: str, dlt: int) -> list[Instruction]:
         except ImportError:
             continue
     raise OptionError(
-        f"the filter {expression!r} cannot be compiled here; {DEFAULT_FILTER!r} needs no library",
+        f"the filter {expression!r} cannot be compiled here: it needs libpcap",
         hint=_NEEDS,
     )
 

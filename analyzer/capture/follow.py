@@ -117,7 +117,7 @@ class Piped(_Source):
         return self._ended() if self._stopped is not None else RecordBatch()
 
     def _read(self) -> RecordBatch | None:
-        """Return what is there; None behind the end."""
+        """Return what is there; None after the end."""
         if self._reader is None:
             self._begin()
         assert self._reader is not None
@@ -213,7 +213,7 @@ class Followed(_Source):
         self._file.close()
 
     def _step(self) -> RecordBatch | None:
-        """Return what is behind the position; None if that is nothing."""
+        """Return what is after the position; None if that is nothing."""
         if self._reader is None:
             return self._begin()
         count = self._file.readinto(self._reader.room()) or 0  # type: ignore[attr-defined]

@@ -186,7 +186,7 @@ class PcapngReader(Reader):
         """Interface Description Block (section 4.2)."""
         if self._interface_count >= self.options.max_interfaces:
             return
-        # Cut short, it still takes its number: packets refer to the ones behind it.
+        # Cut short, it still takes its number: packets refer to the ones after it.
         link_type, _, snaplen = self._unpack("HHI", body.ljust(8, b"\0"))
         resolution, offset_s = MICROSECONDS, 0
         for code, value in self._options(body, 8):

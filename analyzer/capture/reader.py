@@ -55,7 +55,7 @@ class Reader(ABC):
         self._findings: list[Finding] = []
 
     def room(self, size: int | None = None) -> memoryview:
-        """Return writable memory behind the bytes that wait for their record's rest.
+        """Return writable memory after the bytes that wait for their record's rest.
 
         Args:
             size: bytes wanted; options.batch_bytes by default.
@@ -171,7 +171,7 @@ class Reader(ABC):
             may_bring_keys=self.may_bring_keys,
         )
         self._rows, self._count = np.empty(0, RECORD), 0
-        # The batch's owner may write behind `used` from now on, so the tail is
+        # The batch's owner may write after `used` from now on, so the tail is
         # copied at once.
         wanted = self.options.batch_bytes
         self._renew(self._used - self._position + wanted + wanted // 4)

@@ -34,7 +34,7 @@ class RecordBatch:
         rows: dtype RECORD, in capture order.
         data: the bytes that rows point into. It belongs to the batch alone and is
             writable: later stages append to it (`append`) and unmask in place. It
-            has spare room behind `used`.
+            has spare room after `used`.
         used: bytes of `data` in use.
         findings: oddities of the file itself (cut, damaged, ...).
         secrets: (packet before it, text) of TLS key logs in the file, in order.

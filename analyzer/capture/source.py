@@ -162,7 +162,7 @@ def open_capture(
 ) -> Source:
     """Open captures: files, directories of files, or "-" for standard input.
 
-    Formats are told by content. Of a directory its own files are read, not those of
+    Formats are detected by content. Of a directory its own files are read, not those of
     its subdirectories, and those that are no captures are left out with a finding.
     Files come in the time order of their first packets; pipes come last, as named,
     because looking ahead in a pipe would wait for its writer.
@@ -173,7 +173,7 @@ def open_capture(
         stdin: read for "-"; standard input by default.
 
     Returns:
-        A source, whose heads have been read.
+        A source, whose headers have been read.
 
     Raises:
         CaptureAccessError: a path does not exist, nothing can be opened, or a
@@ -196,7 +196,7 @@ def open_capture(
             errors.append((one, error))
     if not readable:
         raise _nothing(named, errors)
-    # sorted() is stable: files without a time stay as named, behind the others.
+    # sorted() is stable: files without a time stay as named, after the others.
     readable.sort(key=lambda one: (one.first_time is None, one.first_time or 0))
     return Source(options, readable, [_unreadable(one, error) for one, error in errors])
 

@@ -181,7 +181,7 @@ class _Decompressed(Stream):
         self.fault = self._source.fault or fault
 
     def _more(self) -> bool:
-        """Read input behind what is left of it; return False at the end."""
+        """Read input after what is left of it; return False at the end."""
         read = self._source.read(self._input_bytes)
         self._input += read
         return bool(read)
@@ -203,7 +203,7 @@ class _Decompressed(Stream):
 class GzipStream(_Decompressed):
     """Decompresses the members of a gzip file (RFC 1952), one after the other.
 
-    Zero bytes behind a member are padding; other bytes that are no member are a fault.
+    Zero bytes after a member are padding; other bytes that are no member are a fault.
     """
 
     _input_bytes = _GZIP_INPUT_BYTES

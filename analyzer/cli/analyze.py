@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from analyzer.report.connection import ConnectionReport
+    from analyzer.report.handshake import HandshakeReport
     from analyzer.report.output import Writer
     from analyzer.tables.summary import Summary
 
@@ -68,6 +69,7 @@ class Request:
     keys: list[Path]
     where: str | None
     connection: int | None
+    handshake: int | None
     messages: bool
     no_control: bool
     show_secrets: bool
@@ -113,6 +115,16 @@ Connection = Annotated[
     int | None,
     typer.Option(metavar="N", min=0, help="Show one in full.", rich_help_panel=SELECTION),
 ]
+HandshakeNumber = Annotated[
+    int | None,
+    typer.Option(
+        "--handshake",
+        metavar="N",
+        min=0,
+        help="Show one in full, failed or not.",
+        rich_help_panel=SELECTION,
+    ),
+]
 Messages = Annotated[
     bool, typer.Option("--messages", help="List messages.", rich_help_panel=SELECTION)
 ]
@@ -141,6 +153,7 @@ def analyze(
     keys: Keys = [],  # noqa: B006
     where: Where = None,
     connection: Connection = None,
+    handshake: HandshakeNumber = None,
     messages: Messages = False,
     no_control: NoControl = False,
     fail_on: FailOn = None,
@@ -171,6 +184,7 @@ def analyze(
         keys=keys,
         where=where,
         connection=connection,
+        handshake=handshake,
         messages=messages,
         no_control=no_control,
         show_secrets=show_secrets,
@@ -210,7 +224,7 @@ def run(request: Request) -> int:
     )
     say_if_slow(request.files)
     console = _console(request)
-    single = _single_connection(request, console)
+    single = _single(request, console)
     writers = made(_makers(request, console))
     try:
         wanted = not request.no_progress and not request.messages
@@ -233,7 +247,8 @@ def run(request: Request) -> int:
 
 def _console(request: Request) -> Console | None:
     """Return the console of the report; None where none is printed."""
-    if request.json_to_stdout and (request.messages or request.connection is not None):
+    numbers_asked = (request.connection, request.handshake)
+    if request.json_to_stdout and (request.messages or numbers_asked != (None, None)):
         raise OptionError(
             "--json - and a list on the terminal both want standard output",
             hint="give --json a file name",
@@ -245,12 +260,21 @@ def _console(request: Request) -> Console | None:
     return make_console(sys.stdout)
 
 
-def _single_connection(request: Request, console: Console | None) -> ConnectionReport | None:
-    if request.connection is None or request.messages or console is None:
+def _single(request: Request, console: Console | None) -> ConnectionReport | HandshakeReport | None:
+    """Return what keeps the rows of the one connection or handshake that is asked for."""
+    if request.handshake is not None and (request.messages or request.connection is not None):
+        raise OptionError("--handshake shows one handshake and nothing else")
+    if request.messages or console is None:
         return None
-    from analyzer.report.connection import ConnectionReport
+    if request.handshake is not None:
+        from analyzer.report.handshake import HandshakeReport
 
-    return ConnectionReport(request.connection)
+        return HandshakeReport(request.handshake)
+    if request.connection is not None:
+        from analyzer.report.connection import ConnectionReport
+
+        return ConnectionReport(request.connection)
+    return None
 
 
 def _makers(request: Request, console: Console | None) -> Iterator[Callable[[], Writer]]:
@@ -271,14 +295,19 @@ def _listing(request: Request, console: Console) -> Writer:
 
 
 def _print(
-    request: Request, console: Console, summary: Summary, single: ConnectionReport | None
+    request: Request,
+    console: Console,
+    summary: Summary,
+    single: ConnectionReport | HandshakeReport | None,
 ) -> None:
+    if single is not None and not single.found:
+        what = "connection" if request.handshake is None else "handshake"
+        asked = request.connection if request.handshake is None else request.handshake
+        held = summary.rows[f"{what}s"]
+        raise OptionError(
+            f"there is no {what} {asked}", hint=f"the input holds {held}, numbered from 0"
+        )
     if single is not None:
-        if not single.found:
-            raise OptionError(
-                f"there is no connection {request.connection}",
-                hint=f"the input holds {summary.rows['connections']}, numbered from 0",
-            )
         single.render(console, control=not request.no_control)
     elif not request.messages:
         from analyzer.report.terminal import render

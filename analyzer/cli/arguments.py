@@ -107,7 +107,7 @@ NoInside = Annotated[
 ]
 FailOn = Annotated[
     Severity | None,
-    typer.Option(help="Exit with 1 if there is a finding as grave as this or graver."),
+    typer.Option(help="Exit with 1 if there is a finding of this severity or higher."),
 ]
 
 

@@ -26,7 +26,7 @@ _compare = typer.Typer(
 )
 
 CaptureA = Annotated[Path, typer.Argument(metavar="A", help="A capture, a folder of them, or -.")]
-CaptureB = Annotated[Path, typer.Argument(metavar="B", help="What to put beside it.")]
+CaptureB = Annotated[Path, typer.Argument(metavar="B", help="What to compare it with.")]
 CsvFile = Annotated[
     str | None,
     typer.Option(

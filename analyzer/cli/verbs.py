@@ -16,7 +16,7 @@ class Verb(NamedTuple):
     Attributes:
         summary: what it does, in one line of `wsanalyze --help`.
         module: where its function is, imported when it is called.
-        function: takes the arguments behind the verb and returns the exit status.
+        function: takes the arguments after the verb and returns the exit status.
     """
 
     summary: str

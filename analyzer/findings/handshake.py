@@ -68,6 +68,37 @@ HANDSHAKE_REPEATED_HEADER = _kind(
     "RFC 6455 11.3",
     "A field that must appear once is repeated: {detail}.",
 )
+HANDSHAKE_FRAGMENT = _kind(
+    "handshake-fragment",
+    ERROR,
+    "RFC 6455 3",
+    "The request target has a fragment, which the URI of a WebSocket cannot have: {detail}.",
+)
+HANDSHAKE_UNASKED_101 = _kind(
+    "handshake-unasked-101",
+    ERROR,
+    "RFC 9110 7.8",
+    "The server switched to a protocol that the request did not ask for: {detail}.",
+)
+HANDSHAKE_BODY_IN_101 = _kind(
+    "handshake-body-in-101",
+    ERROR,
+    "RFC 9110 8.6",
+    "The 101 has a field of messages with a body: {detail}.",
+)
+HANDSHAKE_BAD_SUBPROTOCOL = _kind(
+    "handshake-bad-subprotocol",
+    ERROR,
+    "RFC 6455 4.1",
+    "The subprotocols that the client offers break a rule: {detail}.",
+)
+HANDSHAKE_NO_SUBPROTOCOL = _kind(
+    "handshake-no-subprotocol",
+    NOTE,
+    "RFC 6455 4.2.2",
+    "The server chose none of the subprotocols offered, and browsers then fail the connection: "
+    "{detail}.",
+)
 HANDSHAKE_UNOFFERED_SUBPROTOCOL = _kind(
     "handshake-unoffered-subprotocol",
     ERROR,
@@ -90,7 +121,7 @@ HANDSHAKE_EARLY_DATA = _kind(
     "handshake-early-data",
     NOTE,
     "RFC 6455 4.1",
-    "The client sent {detail} bytes before the 101 arrived.",
+    "The client sent {detail} bytes before the answer arrived.",
 )
 HANDSHAKE_NO_ANSWER = _kind(
     "handshake-no-answer", WARNING, "RFC 6455 4.1", "The upgrade request was never answered."

@@ -6,7 +6,7 @@ from analyzer.findings.kinds import INFO, NOTE, WARNING
 from analyzer.findings.kinds import kind_of as _kind
 
 HTTP_MALFORMED = _kind(
-    "http-malformed", WARNING, "RFC 9112 2.2", "A message head cannot be read: {detail}."
+    "http-malformed", WARNING, "RFC 9112 2.2", "A message head is malformed: {detail}."
 )
 HTTP_HEAD_LIMIT = _kind(
     "http-head-limit",

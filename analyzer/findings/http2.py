@@ -6,7 +6,7 @@ from analyzer.findings.kinds import ERROR, NOTE, WARNING
 from analyzer.findings.kinds import kind_of as _kind
 
 HTTP2_MALFORMED = _kind(
-    "http2-malformed", ERROR, "RFC 9113 5.4.1", "A frame breaks HTTP/2's rules: {detail}."
+    "http2-malformed", ERROR, "RFC 9113 5.4.1", "A rule of HTTP/2 is broken: {detail}."
 )
 HTTP2_HEADS_UNKNOWN = _kind(
     "http2-heads-unknown", WARNING, "RFC 7541 2.2", "Heads cannot be decoded, {detail}."
@@ -37,6 +37,15 @@ HTTP2_CONNECT_NOT_ENABLED = _kind(
     ERROR,
     "RFC 8441 3",
     "The client sent an extended CONNECT without SETTINGS_ENABLE_CONNECT_PROTOCOL of the server.",
+)
+HTTP2_CONNECT_SETTING = _kind(
+    "http2-connect-setting",
+    ERROR,
+    "RFC 8441 3",
+    "SETTINGS_ENABLE_CONNECT_PROTOCOL has a value that it must not have: {detail}.",
+)
+HTTP2_CONNECT_INVALID = _kind(
+    "http2-connect-invalid", ERROR, "RFC 8441 4", "The extended CONNECT breaks a rule: {detail}."
 )
 HTTP2_CONNECT_INCOMPLETE = _kind(
     "http2-connect-incomplete", ERROR, "RFC 8441 4", "The extended CONNECT lacks fields: {detail}."

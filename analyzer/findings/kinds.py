@@ -50,8 +50,8 @@ class Finding:
         frame: WebSocket frame number in its connection, of a row in `frames`; -1 where none.
         detail: replaces `{detail}` in the kind's text.
         count: how many oddities this one stands for.
-        direction: whose doing it is, 2 * slot + side; -1 where nobody's.
-        rfc: the rule that is broken, where it is not always the same; "": the kind's.
+        direction: who is at fault, 2 * slot + side; -1 where nobody is, or it is not known.
+        rfc: document and section, where the rule is another than the kind's; else "".
     """
 
     kind: Kind

@@ -187,3 +187,9 @@ WEBSOCKET_MAYBE = _kind(
     "This may be WebSocket whose handshake was not captured: {detail}.",
     has_culprit=False,
 )
+WEBSOCKET_OLD_DRAFT = _kind(
+    "websocket-old-draft",
+    WARNING,
+    "",
+    "The handshake is that of an older draft of WebSocket, which is not decoded: {detail}.",
+)

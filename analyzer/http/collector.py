@@ -77,9 +77,18 @@ class Results:
             self.handed_on = np.concatenate((self.handed_on, np.zeros(more, bool)))
             self.searched = np.concatenate((self.searched, np.zeros(more, bool)))
 
-    def find(self, kind: Kind, slot: int, packet: int, detail: str | int = "") -> None:
-        """Note an oddity."""
-        self.findings.append(Finding(kind, slot, packet, -1, detail))
+    def find(
+        self,
+        kind: Kind,
+        slot: int,
+        packet: int,
+        detail: str | int = "",
+        *,
+        direction: int = -1,
+        rfc: str = "",
+    ) -> None:
+        """Note an oddity, and the direction of who is to blame; arguments as of Finding."""
+        self.findings.append(Finding(kind, slot, packet, -1, detail, direction=direction, rfc=rfc))
 
     def leave(self, slot: int, *, search: bool) -> None:
         """Let the rows of a connection pass from now on, looking for HTTP or not."""

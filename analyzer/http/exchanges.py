@@ -42,6 +42,11 @@ class Handshake:
     user_agent: str | None = None
     version: str | None = None
     key: str | None = None
+    """Of several, the one that the answer's Accept fits, else the first."""
+    keys: tuple[str, ...] = ()
+    """All, where the field came more than once."""
+    upgrade: str | None = None
+    """Upgrade field of the request."""
     accept: str | None = None
     accept_valid: bool | None = None
     """None without both key and accept."""
@@ -51,6 +56,16 @@ class Handshake:
     """accepted, refused, bad-accept, bad-response, reset, no-answer, cut."""
     outcome_reason: str | None = None
     """One sentence: why not accepted, or what is wrong all the same."""
+    old_draft: str = ""
+    """Draft before RFC 6455 that it is of; "" if of none."""
+    doubts: list[Finding] = field(default_factory=list, compare=False, repr=False)
+    """Findings that count only if its answer is not that of an older draft."""
+    server: str | None = None
+    """Server field of the answer."""
+    refusal_body: bytes = b""
+    """How the content of a refusal begins, its coding undone."""
+    refusal_size: int = 0
+    """Bytes of that content that were seen."""
     subprotocols_offered: tuple[str, ...] = ()
     subprotocol: str | None = None
     extensions_offered: tuple[Extension, ...] = ()

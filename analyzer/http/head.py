@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 _TOKEN: Final = frozenset(
     "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -30,6 +30,18 @@ MAYBE: Final = "maybe"
 NEITHER: Final = "neither"
 
 
+class Fault(NamedTuple):
+    """What is wrong with a head that can be read all the same.
+
+    Attributes:
+        text: in words.
+        rfc: document and section of the rule.
+    """
+
+    text: str
+    rfc: str
+
+
 @dataclass(slots=True)
 class Head:
     """One message head.
@@ -45,7 +57,7 @@ class Head:
         repeated: names in lower case that came more than once.
         leading: bytes of empty lines before the start line.
         size: bytes from the start line to the empty line that ends the head.
-        faults: what is wrong with it, in words.
+        faults: rules that it breaks.
     """
 
     method: str
@@ -58,7 +70,19 @@ class Head:
     repeated: tuple[str, ...]
     leading: int
     size: int
-    faults: tuple[str, ...]
+    faults: tuple[Fault, ...]
+
+    def first(self, name: str) -> str | None:
+        """Return the value of a field, of a repeated one the first; `name` in lower case."""
+        if name not in self.repeated:
+            return self.values.get(name)
+        return self.each(name)[0]
+
+    def each(self, name: str) -> list[str]:
+        """Return the values of a field, one for each time that it was sent."""
+        if name not in self.repeated:
+            return [self.values[name]] if name in self.values else []
+        return [value for sent, value in self.fields if sent.lower() == name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +197,12 @@ def parse_head(data: bytes | bytearray, leading: int, end: int) -> Head | Malfor
     keys, pairs, contents, odd = zip(*map(read, lines[1:-2]), strict=True) if lines[3:] else _NONE
     values = dict(zip(keys, contents, strict=True))
     repeated: tuple[str, ...] = ()
-    faults: list[str] = []
+    faults: list[Fault] = []
     if len(values) != len(keys) or "" in values or any(odd):
         pairs, values, repeated = _merge(lines[1:-2], faults)
     if data.find(b"\0", leading, end) >= 0:
         # RFC 9110 5.5: values with CR, LF or NUL "are invalid and dangerous".
-        faults.append("a NUL byte")
+        faults.append(Fault("a NUL byte", "RFC 9110 5.5"))
     method, target, version, status, reason = start
     return Head(
         method,
@@ -191,7 +215,7 @@ def parse_head(data: bytes | bytearray, leading: int, end: int) -> Head | Malfor
         repeated,
         leading,
         end - leading,
-        tuple(faults),
+        tuple(dict.fromkeys(faults)),
     )
 
 
@@ -213,17 +237,18 @@ def parse_cut(data: bytes | bytearray) -> Head | Malformed:
 _NONE: Final = ((), (), (), ())
 
 
-def _parse_field(line: str) -> tuple[str, tuple[str, str], str, str]:
+def _parse_field(line: str) -> tuple[str, tuple[str, str], str, Fault | None]:
     """Return (name in lower case, (name, value), value, fault); name "" if it is no field."""
     name, colon, value = line.partition(":")
     if name[:1] in (" ", "\t"):
-        return "", ("", ""), "", ""
+        return "", ("", ""), "", None
     if not colon or not name:
-        return "", ("", ""), "", f"a line without a field name: {line[:40].rstrip()!r}"
-    fault = ""
+        text = f"a line without a field name: {line[:40].rstrip()!r}"
+        return "", ("", ""), "", Fault(text, "RFC 9112 5")
+    fault = None
     if name[-1] in " \t":
         # RFC 9112 5.1: "No whitespace is allowed between the field name and colon."
-        fault = f"whitespace before the colon of {name.strip()[:40]}"
+        fault = Fault(f"whitespace before the colon of {name.strip()[:40]}", "RFC 9112 5.1")
         name = name.rstrip(" \t")
     value = value.strip(" \t\r")
     return name.lower(), (name, value), value, fault
@@ -236,7 +261,7 @@ _field = lru_cache(maxsize=4096)(_parse_field)
 
 
 def _merge(
-    lines: list[str], faults: list[str]
+    lines: list[str], faults: list[Fault]
 ) -> tuple[tuple[tuple[str, str], ...], dict[str, str], tuple[str, ...]]:
     """Return fields, values and repeated names where lines are folded, repeated or odd."""
     fields: list[tuple[str, str]] = []
@@ -244,7 +269,7 @@ def _merge(
     repeated: list[str] = []
     for line in lines:
         key, pair, value, fault = _parse_field(line)
-        if fault:
+        if fault is not None:
             faults.append(fault)
         if not key:
             if line[:1] in (" ", "\t"):
@@ -260,17 +285,21 @@ def _merge(
 
 
 def _unfold(
-    line: str, fields: list[tuple[str, str]], values: dict[str, str], faults: list[str]
+    line: str, fields: list[tuple[str, str]], values: dict[str, str], faults: list[Fault]
 ) -> None:
     """Join a folded line to the field before it.
 
-    RFC 9112 5.2: replace "each received obs-fold with one or more SP octets".
+    RFC 9112 5.2: "A sender MUST NOT generate a message that includes line folding"; who
+    reads one replaces "each received obs-fold with one or more SP octets".
     """
     if not fields:
-        faults.append("whitespace before the first field")
+        # RFC 9112 2.2: "A sender MUST NOT send whitespace between the start-line and the
+        # first header field."
+        faults.append(Fault("whitespace before the first field", "RFC 9112 2.2"))
         return
     more = line.strip(" \t\r")
     name, value = fields[-1]
+    faults.append(Fault(f"{name[:40]} is folded over several lines", "RFC 9112 5.2"))
     fields[-1] = (name, f"{value} {more}".strip(" "))
     values[name.lower()] = f"{values[name.lower()]} {more}".strip(" ")
 
@@ -310,3 +339,25 @@ def _is_version(text: str) -> bool:
 def _has_control(line: bytes) -> bool:
     # Without a line end yet: a text protocol has no control characters in its line.
     return len(line.translate(None, _CONTROL)) != len(line)
+
+
+def is_token(text: str) -> bool:
+    """Say whether it is a token (RFC 9110 5.6.2)."""
+    return bool(text) and _TOKEN.issuperset(text)
+
+
+_ABSOLUTE: Final = re.compile(r"(?:https?|wss?)://([^/?#]*)", re.IGNORECASE)
+
+
+def target_parts(target: str) -> tuple[str | None, str]:
+    """Return host and path of a request target in absolute form (RFC 9112 3.2.2).
+
+    Returns:
+        The host, None where the target is in another form, and the path with its query.
+    """
+    found = _ABSOLUTE.match(target) if target[:1] in "hHwW" else None
+    if found is None:
+        return None, target
+    path = target[found.end() :]
+    host = found[1].rpartition("@")[2]
+    return host or None, path if path[:1] == "/" else "/" + path

@@ -15,17 +15,21 @@ from analyzer.http.collector import Results
 from analyzer.http.delivery.callers import Target
 from analyzer.http.delivery.deliveries import AnswerReader
 from analyzer.http.delivery.groups import Lane
+from analyzer.http.delivery.refusals import RefusalReader
 from analyzer.http.exchanges import Exchange, Handshake
 from analyzer.http.handover import PACKET, TIME, WIRE, Row
-from analyzer.http.head import Head
+from analyzer.http.head import Head, target_parts
 from analyzer.http.upgrade import (
     Checks,
     check_request,
+    draft_of_request,
+    draft_of_response,
     fill_request,
     fill_response,
     has_token,
     in_sentence,
     is_attempt,
+    may_be_draft,
 )
 
 
@@ -40,15 +44,15 @@ class Transaction:
         answered: the head of the final response was seen.
         complete: the response was seen to its end.
         cut: the request's head was captured in part.
-        head: the request's head while it may still turn out to be an attempt.
+        head: of the request; it may still turn out to be an attempt.
         target: what a plain request asks for; lane: of its group, if it may have one.
-        reader: of the answer, until that has ended.
+        reader: of the answer, until that has ended; refusal: of one to an attempt.
         closes: request or answer said that the connection ends with them.
     """
 
     __slots__ = (
         *("answered", "closes", "complete", "cut", "exchange", "handshake", "head", "lane"),
-        *("meter", "method", "reader", "target"),
+        *("meter", "method", "reader", "refusal", "target"),
     )
 
     def __init__(self, exchange: Exchange | None, handshake: Handshake | None) -> None:
@@ -63,6 +67,7 @@ class Transaction:
         self.target = Target("", "")
         self.lane: Lane | None = None
         self.reader: AnswerReader | None = None
+        self.refusal: RefusalReader | None = None
         self.closes = False
 
 
@@ -89,7 +94,7 @@ def begin(
     transaction = Transaction(exchange, handshake)
     transaction.method = head.method
     transaction.cut = cut
-    transaction.head = head if cut else None
+    transaction.head = head
     return transaction
 
 
@@ -99,8 +104,8 @@ def exchange_of(
     """Return the plain exchange that a request head begins; arguments as of `begin`."""
     exchange = Exchange(slot, 0, client)
     exchange.method = head.method
-    exchange.host = head.values.get("host")
-    exchange.path = head.target
+    host, exchange.path = target_parts(head.target)
+    exchange.host = host or head.values.get("host")
     exchange.http_version = head.version
     exchange.request_header_bytes = head.size
     exchange.request_header = head.fields
@@ -130,20 +135,61 @@ def begin_attempt(
         handshake.outcome_reason = "The end of the request's head was not captured."
         return handshake
     handshake.request_packet = row[PACKET]
-    checks = Checks(results.findings, slot, row[PACKET])
+    direction = 2 * slot + client
+    handshake.old_draft = draft_of_request(head)
+    if handshake.old_draft:
+        results.find(
+            *(findings.WEBSOCKET_OLD_DRAFT, slot, row[PACKET], handshake.old_draft),
+            direction=direction,
+        )
+        return handshake
+    out = handshake.doubts if may_be_draft(head) else results.findings
+    before = len(out)
+    checks = Checks(out, slot, row[PACKET], direction)
     check_request(head, checks)
     if handshake.key is not None:
         results.note_key(handshake.key, checks)
     if checks.kinds:
-        text = results.findings[-len(checks.kinds)].text
-        handshake.outcome_reason = in_sentence(text).rstrip(".")
+        handshake.outcome_reason = in_sentence(out[before].text).rstrip(".")
     return handshake
+
+
+def settle_draft(results: Results, handshake: Handshake, head: Head | None, row: Row) -> bool:
+    """Find out whether an attempt is of an older draft; tell what its request did wrong if not.
+
+    Args:
+        results: where oddities go.
+        handshake: the attempt.
+        head: of the final answer; None if there was none.
+        row: with its last byte.
+    """
+    doubts, handshake.doubts = handshake.doubts, []
+    asked_for_draft = bool(handshake.old_draft)
+    draft = draft_of_response(head) if head is not None and handshake.key is None else ""
+    if asked_for_draft or (draft and handshake.version is None):
+        handshake.old_draft = handshake.old_draft or draft
+        if not asked_for_draft:
+            results.find(
+                *(findings.WEBSOCKET_OLD_DRAFT, handshake.slot, row[PACKET], draft),
+                direction=2 * handshake.slot + 1 - handshake.client_side,
+            )
+        return True
+    results.findings += doubts
+    return False
+
+
+def say_old_draft(handshake: Handshake) -> None:
+    """Note that the frames behind a 101 are not those of RFC 6455."""
+    handshake.outcome = "bad-response"
+    handshake.outcome_reason = (
+        f"The handshake is that of draft {handshake.old_draft}, which is not decoded."
+    )
 
 
 def attempt_from(
     transaction: Transaction | None, results: Results, slot: int, client: int
 ) -> Handshake:
-    """Return an attempt known only by its 101: its request was not captured whole."""
+    """Return an attempt known only by its 101: its request did not ask, or was cut."""
     handshake = Handshake(slot, client, results.next_handshake())
     if transaction is not None and transaction.head is not None:
         exchange = transaction.exchange
@@ -151,6 +197,7 @@ def attempt_from(
         assert exchange is not None
         handshake.request_first_time = exchange.request_first_time
         handshake.request_last_time = exchange.request_last_time
+        handshake.request_packet = exchange.request_packet
     return handshake
 
 
@@ -164,7 +211,8 @@ def may_be_websocket(transaction: Transaction | None, head: Head) -> bool:
     if transaction is None:
         return True
     # A request that was captured whole, or names its upgrade, has said what it is.
-    return transaction.head is not None and "upgrade" not in transaction.head.values
+    request = transaction.head
+    return transaction.cut and request is not None and "upgrade" not in request.values
 
 
 def interim(transaction: Transaction, head: Head, first_time: int, segments: int = 1) -> None:
@@ -244,6 +292,8 @@ def add_body(
 def emit(transaction: Transaction, results: Results) -> None:
     """Let it leave."""
     if transaction.handshake is not None:
+        results.findings += transaction.handshake.doubts
+        transaction.handshake.doubts = []
         results.handshakes.append(transaction.handshake)
     exchange = transaction.exchange
     if exchange is not None:
@@ -261,7 +311,7 @@ def unanswered(
     """Say how an attempt ended that got no final response."""
     if handshake.outcome == "cut":
         return
-    checks = Checks(results.findings, handshake.slot, handshake.request_packet)
+    ends = Checks(results.findings, handshake.slot, handshake.request_packet)
     fin_side, reset_side = int(tcp["fin_side"]), int(tcp["reset_side"])
     if resets:
         reset_side = resets[0]
@@ -275,11 +325,15 @@ def unanswered(
         handshake.outcome = "no-answer"
         gave_up = "the client gave up" if fin_side == client else "the capture ended"
         _say(handshake, f"no answer was seen before {gave_up}")
-        checks.add(findings.HANDSHAKE_NO_ANSWER)
+        ends.note(findings.HANDSHAKE_NO_ANSWER)
         return
     handshake.outcome = "reset"
     _say(handshake, f"the connection ended before an answer: {detail}")
-    checks.add(findings.HANDSHAKE_RESET, detail)
+    side = reset_side if reset_side >= 0 else fin_side
+    results.find(
+        *(findings.HANDSHAKE_RESET, handshake.slot, handshake.request_packet, detail),
+        direction=2 * handshake.slot + side,
+    )
 
 
 def _say(handshake: Handshake, reason: str) -> None:

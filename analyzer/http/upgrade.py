@@ -8,20 +8,37 @@ from __future__ import annotations
 
 import binascii
 import hashlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Final
 
 from analyzer import findings
 from analyzer.findings import Finding, Kind
 from analyzer.http.exchanges import Extension, Handshake
-from analyzer.http.head import Head
+from analyzer.http.head import Head, is_token, target_parts
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455 1.3."""
 
-_ONCE: Final = ("sec-websocket-key", "sec-websocket-version", "sec-websocket-accept")
-"""RFC 6455 11.3: these "MUST NOT appear more than once" in a request or response."""
+ONCE_IN_REQUEST: Final = {
+    "sec-websocket-key": "RFC 6455 11.3.1",
+    "sec-websocket-version": "RFC 6455 11.3.5",
+    "host": "RFC 9112 3.2",
+    "origin": "RFC 6454 7.3",
+}
+"""Fields that must not come more than once in a request, and the rule."""
+
+ONCE_IN_RESPONSE: Final = {
+    "sec-websocket-accept": "RFC 6455 11.3.3",
+    "sec-websocket-protocol": "RFC 6455 11.3.4",
+    "sec-websocket-extensions": "RFC 6455 11.3.2",
+}
+
+_NOT_IN_101: Final = {"content-length": "RFC 9110 8.6", "transfer-encoding": "RFC 9112 6.1"}
+"""Fields that "a server MUST NOT send ... in any response with a status code of 1xx"."""
+
+_SHOWN_FAULTS: Final = 3
 
 _NAMES: Final = ("Connection", "Upgrade", "Host")
 """Field names of one word that a finding's text may begin with."""
@@ -56,6 +73,12 @@ def tokens(value: str) -> tuple[str, ...]:
 def has_token(value: str, wanted: str) -> bool:
     """Say whether a list names `wanted`, in any case; of "name/version" the name."""
     return any(item.lower().partition("/")[0] == wanted for item in tokens(value))
+
+
+@lru_cache(maxsize=1024)
+def _names(value: str, wanted: str) -> bool:
+    """Say whether a list has `wanted` as it is, in any case: not as "wanted/1"."""
+    return any(item.lower() == wanted for item in tokens(value))
 
 
 @lru_cache(maxsize=1024)
@@ -116,20 +139,37 @@ def is_attempt(head: Head) -> bool:
 
 
 class Checks:
-    """Findings of one handshake, at one packet."""
+    """Findings of one handshake, at one packet.
 
-    __slots__ = ("_out", "_packet", "_slot", "kinds")
+    Args:
+        out: takes them.
+        slot: of the connection.
+        packet: where they show.
+        direction: of who sent what is checked, and is to blame.
+    """
 
-    def __init__(self, out: list[Finding], slot: int, packet: int) -> None:
+    __slots__ = ("_direction", "_out", "_packet", "_slot", "kinds")
+
+    def __init__(self, out: list[Finding], slot: int, packet: int, direction: int = -1) -> None:
         self._out = out
         self._slot = slot
         self._packet = packet
+        self._direction = direction
         self.kinds: list[Kind] = []
 
-    def add(self, kind: Kind, detail: str | int = "") -> None:
-        """Note one oddity."""
+    def add(self, kind: Kind, detail: str | int = "", *, rfc: str = "") -> None:
+        """Note what its sender did wrong."""
+        self._add(kind, detail, self._direction, rfc)
+
+    def note(self, kind: Kind, detail: str | int = "") -> None:
+        """Note something for which nobody is to blame."""
+        self._add(kind, detail, -1, "")
+
+    def _add(self, kind: Kind, detail: str | int, direction: int, rfc: str) -> None:
         self.kinds.append(kind)
-        self._out.append(Finding(kind, self._slot, self._packet, -1, detail))
+        self._out.append(
+            Finding(kind, self._slot, self._packet, -1, detail, direction=direction, rfc=rfc)
+        )
 
 
 def fill_request(handshake: Handshake, head: Head) -> None:
@@ -137,12 +177,17 @@ def fill_request(handshake: Handshake, head: Head) -> None:
     values = head.values
     handshake.http_version = head.version
     handshake.method = head.method
-    handshake.path = head.target
-    handshake.host = values.get("host")
-    handshake.origin = values.get("origin")
+    # RFC 9112 3.2.2: a server "MUST ignore the received Host header field (if any) and
+    # instead use the host information of the request-target" in absolute form.
+    host, handshake.path = target_parts(head.target)
+    handshake.host = host or head.first("host")
+    handshake.origin = head.first("origin")
     handshake.user_agent = values.get("user-agent")
-    handshake.version = values.get("sec-websocket-version")
-    handshake.key = values.get("sec-websocket-key")
+    handshake.version = head.first("sec-websocket-version")
+    handshake.key = head.first("sec-websocket-key")
+    handshake.upgrade = values.get("upgrade")
+    if "sec-websocket-key" in head.repeated:
+        handshake.keys = tuple(head.each("sec-websocket-key"))
     offered = values.get("sec-websocket-protocol")
     if offered is not None:
         handshake.subprotocols_offered = tokens(offered)
@@ -164,23 +209,52 @@ def check_request(head: Head, checks: Checks) -> None:
         checks.add(findings.HANDSHAKE_BAD_HTTP_VERSION, f"HTTP/{head.version}")
     if "host" not in values:
         checks.add(findings.HANDSHAKE_MISSING_HOST)
+    check_fragment(head.target, checks)
     upgrade = values.get("upgrade")
-    if upgrade is None or not has_token(upgrade, "websocket"):
+    if upgrade is None or not _names(upgrade, "websocket"):
         checks.add(findings.HANDSHAKE_MISSING_UPGRADE, upgrade or "no Upgrade")
     connection = values.get("connection")
     if connection is None or not has_token(connection, "upgrade"):
         checks.add(findings.HANDSHAKE_BAD_CONNECTION, connection or "no Connection")
-    version = values.get("sec-websocket-version")
-    if version != "13":
+    versions = head.each("sec-websocket-version")
+    if "13" not in versions:
         # "The value of this header field MUST be 13."
-        checks.add(findings.HANDSHAKE_BAD_VERSION, version or "none sent")
-    key = values.get("sec-websocket-key")
-    if key is None:
+        checks.add(findings.HANDSHAKE_BAD_VERSION, versions[0] if versions else "none sent")
+    keys = head.each("sec-websocket-key")
+    if not keys:
         checks.add(findings.HANDSHAKE_MISSING_KEY)
-    elif not is_key(key):
-        checks.add(findings.HANDSHAKE_BAD_KEY, key[:60])
+    for key in dict.fromkeys(keys):
+        if not is_key(key):
+            checks.add(findings.HANDSHAKE_BAD_KEY, key[:60])
+    if "sec-websocket-protocol" in values:
+        check_offered(values["sec-websocket-protocol"], checks)
     if head.repeated:
-        _check_repeated(head, checks, _ONCE)
+        check_repeated(head, checks, ONCE_IN_REQUEST)
+
+
+def check_fragment(target: str | None, checks: Checks) -> None:
+    """RFC 6455 3: "Fragment identifiers are meaningless in the context of WebSocket URIs"."""
+    if target is not None and "#" in target:
+        checks.add(findings.HANDSHAKE_FRAGMENT, target[target.index("#") :][:60])
+
+
+def check_offered(value: str, checks: Checks) -> None:
+    """Judge the subprotocols that a client offers.
+
+    RFC 6455 4.1, item 10 of the request: they "MUST be non-empty strings with characters in
+    the range U+0021 to U+007E not including separator characters ... and MUST all be unique".
+    """
+    offered = tokens(value)
+    faults = [f"{name[:60]} is no token" for name in dict.fromkeys(offered) if not is_token(name)]
+    faults += [
+        f"{name[:60]} is offered {count} times"
+        for name, count in Counter(offered).items()
+        if count > 1
+    ]
+    if not offered:
+        faults.append("there is none in the field")
+    if faults:
+        checks.add(findings.HANDSHAKE_BAD_SUBPROTOCOL, "; ".join(faults[:_SHOWN_FAULTS]))
 
 
 def is_key(key: str) -> bool:
@@ -193,10 +267,11 @@ def is_key(key: str) -> bool:
         return False
 
 
-def _check_repeated(head: Head, checks: Checks, once: tuple[str, ...]) -> None:
+def check_repeated(head: Head, checks: Checks, once: Mapping[str, str]) -> None:
+    """Tell of each repeated field that `once` has, with its rule; one finding a field."""
     for name in dict.fromkeys(head.repeated):
         if name in once:
-            checks.add(findings.HANDSHAKE_REPEATED_HEADER, name)
+            checks.add(findings.HANDSHAKE_REPEATED_HEADER, name, rfc=once[name])
 
 
 def fill_response(handshake: Handshake, head: Head) -> None:
@@ -204,17 +279,24 @@ def fill_response(handshake: Handshake, head: Head) -> None:
     values = head.values
     handshake.status = head.status
     handshake.reason = head.reason
-    handshake.accept = values.get("sec-websocket-accept")
+    handshake.server = values.get("server")
     handshake.response_header = head.fields
     if handshake.http_version is None:
         handshake.http_version = head.version
-    handshake.subprotocol = values.get("sec-websocket-protocol")
+    handshake.subprotocol = head.first("sec-websocket-protocol")
     extensions = values.get("sec-websocket-extensions")
     if extensions is not None:
         handshake.extensions_text = extensions
         handshake.extensions = parse_extensions(extensions)
-    if handshake.key is not None and handshake.accept is not None:
-        handshake.accept_valid = handshake.accept == accept_for(handshake.key)
+    accepts = head.each("sec-websocket-accept")
+    if accepts:
+        handshake.accept = accepts[0]
+    if handshake.key is not None and accepts:
+        handshake.accept_valid = False
+        for key in handshake.keys or (handshake.key,):
+            if (right := accept_for(key)) in accepts:
+                handshake.key, handshake.accept, handshake.accept_valid = key, right, True
+                break
 
 
 def check_switch(handshake: Handshake, head: Head, checks: Checks) -> None:
@@ -223,12 +305,12 @@ def check_switch(handshake: Handshake, head: Head, checks: Checks) -> None:
     handshake.outcome = "accepted"
     check_choice(handshake, checks)
     if head.repeated:
-        _check_repeated(
-            head,
-            checks,
-            ("sec-websocket-accept", "sec-websocket-protocol", "sec-websocket-version"),
-        )
-    if handshake.key is not None and handshake.accept is None:
+        check_repeated(head, checks, ONCE_IN_RESPONSE)
+    for name, rule in _NOT_IN_101.items():
+        if name in values:
+            text = f"{_spelling(head, name)}: {values[name]}"
+            checks.add(findings.HANDSHAKE_BODY_IN_101, text[:60], rfc=rule)
+    if handshake.accept is None:
         checks.add(findings.HANDSHAKE_MISSING_ACCEPT)
         handshake.outcome = "bad-accept"
         handshake.outcome_reason = "The 101 has no Sec-WebSocket-Accept."
@@ -246,15 +328,69 @@ def check_switch(handshake: Handshake, head: Head, checks: Checks) -> None:
         handshake.outcome = "bad-response"
         handshake.outcome_reason = "Connection of the 101 does not name Upgrade."
     upgrade = values.get("upgrade")
-    if upgrade is None or not has_token(upgrade, "websocket"):
+    if upgrade is None or not _names(upgrade, "websocket"):
         checks.add(findings.HANDSHAKE_BAD_UPGRADE, upgrade or "no Upgrade")
         handshake.outcome = "bad-response"
         handshake.outcome_reason = "Upgrade of the 101 does not name websocket."
     if handshake.outcome == "accepted" and checks.kinds:
-        handshake.outcome_reason = "Accepted, though " + _plain(checks.kinds[0].text)
+        handshake.outcome_reason = "Accepted, though " + plain(checks.kinds[0].text)
+    elif handshake.outcome == "accepted" and handshake.outcome_reason:
+        handshake.outcome_reason = f"Accepted, though {handshake.outcome_reason}."
 
 
-def _plain(text: str) -> str:
+def _spelling(head: Head, name: str) -> str:
+    return next(sent for sent, _ in head.fields if sent.lower() == name)
+
+
+def check_elsewhere(handshake: Handshake, upgrade: str, checks: Checks) -> None:
+    """Judge a 101 that switches to something other than WebSocket.
+
+    RFC 9110 7.8: "A server MUST NOT switch to a protocol that was not indicated by the client
+    in the corresponding request's Upgrade header field."
+    """
+    asked = {name.lower() for name in tokens(handshake.upgrade or "")}
+    chosen = {name.lower() for name in tokens(upgrade)}
+    if chosen and chosen <= asked:
+        handshake.outcome = "refused"
+        handshake.outcome_reason = f"The server chose another protocol that was offered: {upgrade}."
+        return
+    checks.add(findings.HANDSHAKE_BAD_UPGRADE, upgrade[:60] or "none", rfc="RFC 9110 7.8")
+    handshake.outcome = "bad-response"
+    handshake.outcome_reason = f"The 101 switches to another protocol: {upgrade}."
+
+
+def draft_of_request(head: Head) -> str:
+    """Return the draft before RFC 6455 that only a request of it looks like; "" if none.
+
+    draft-ietf-hybi-thewebsocketprotocol-00 (hixie-76) has two keys;
+    draft-hixie-thewebsocketprotocol-75 none, and its fields have no "Sec-".
+    """
+    values = head.values
+    if "sec-websocket-key1" in values or "sec-websocket-key2" in values:
+        return "" if "sec-websocket-key" in values else "hixie-76"
+    if "sec-websocket-key" in values or "sec-websocket-version" in values:
+        return ""
+    return "hixie-75" if "websocket-protocol" in values else ""
+
+
+def draft_of_response(head: Head) -> str:
+    """Return the draft before RFC 6455 that only a 101 of it looks like; "" if none."""
+    values = head.values
+    if head.status != 101 or "sec-websocket-accept" in values:
+        return ""
+    if "sec-websocket-location" in values or "sec-websocket-origin" in values:
+        return "hixie-76"
+    return "hixie-75" if "websocket-location" in values or "websocket-origin" in values else ""
+
+
+def may_be_draft(head: Head) -> bool:
+    """Say whether only the answer tells a request from one of hixie-75."""
+    values = head.values
+    return "sec-websocket-key" not in values and "sec-websocket-version" not in values
+
+
+def plain(text: str) -> str:
+    """Return a kind's sentence without its detail, as it reads within another."""
     return in_sentence(text.partition(": {detail}")[0].rstrip(".") + ".")
 
 
@@ -270,14 +406,31 @@ def check_choice(handshake: Handshake, checks: Checks) -> None:
     """The server may choose only from what was offered (RFC 6455 4.1 items 5 and 6)."""
     if handshake.request_bytes == 0:
         return
-    chosen = handshake.subprotocol
-    if chosen is not None and chosen not in handshake.subprotocols_offered:
+    chosen, offered = handshake.subprotocol, handshake.subprotocols_offered
+    if chosen is not None and chosen not in offered:
         checks.add(findings.HANDSHAKE_UNOFFERED_SUBPROTOCOL, chosen[:60])
+    if chosen is None and offered:
+        # RFC 6455 4.2.2 lets a server choose none. The Fetch standard ("WebSocket opening
+        # handshake") has browsers fail the connection then.
+        checks.note(findings.HANDSHAKE_NO_SUBPROTOCOL, ", ".join(offered)[:60])
     if handshake.extensions:
-        offered = {name for name, _ in handshake.extensions_offered}
+        names = {name for name, _ in handshake.extensions_offered}
         for name, _ in handshake.extensions:
-            if name not in offered:
+            if name not in names:
                 checks.add(findings.HANDSHAKE_UNOFFERED_EXTENSION, name[:60])
+
+
+def _refusal_of_426(handshake: Handshake, upgrade: str | None) -> str:
+    """Say what a 426 without Sec-WebSocket-Version means.
+
+    RFC 9110 15.5.22: the server "might be willing to [perform the request] after the client
+    upgrades to a different protocol"; which one, its Upgrade field says.
+    """
+    named = f", Upgrade: {upgrade}" if upgrade else ""
+    reason = f"the server asks for an upgrade (426{named})"
+    if handshake.upgrade is not None and _names(handshake.upgrade, "websocket"):
+        reason += ", as if the request had not asked for it"
+    return reason
 
 
 def refuse(handshake: Handshake, head: Head, checks: Checks) -> None:
@@ -286,11 +439,15 @@ def refuse(handshake: Handshake, head: Head, checks: Checks) -> None:
     values = head.values
     reason = _REASONS.get(status)
     versions = values.get("sec-websocket-version")
-    if status == 426 or (status == 400 and versions is not None):
+    if status in (400, 426) and versions:
         # RFC 6455 4.2.2: "Sec-WebSocket-Version ... indicating the version(s) the
         # server is capable of understanding".
-        offers = f"the server offers version {versions}" if versions else "no version is offered"
-        reason = f"the server wants another protocol version ({status}); {offers}"
+        reason = (
+            f"the server wants another protocol version ({status}); "
+            f"the server offers version {versions}"
+        )
+    elif status == 426:
+        reason = _refusal_of_426(handshake, values.get("upgrade"))
     elif 300 <= status < 400:
         place = values.get("location")
         reason = f"redirected ({status}) to {place}" if place else f"redirected ({status})"
@@ -304,4 +461,4 @@ def refuse(handshake: Handshake, head: Head, checks: Checks) -> None:
         reason += f"; {handshake.outcome_reason}"
     handshake.outcome = "refused"
     handshake.outcome_reason = reason[0].upper() + reason[1:] + "."
-    checks.add(findings.HANDSHAKE_REFUSED, reason)
+    checks.note(findings.HANDSHAKE_REFUSED, reason)

@@ -22,7 +22,7 @@ NULL = cython.declare(cython.longlong, columns.NULL)
 # Kinds of cells. What the int64 of a row means:
 INT = cython.declare(cython.int, 0)  # the number
 TIME = cython.declare(cython.int, 1)  # nanoseconds since 1970, UTC
-THOUSANDTHS = cython.declare(cython.int, 2)  # 3 digits behind the point
+THOUSANDTHS = cython.declare(cython.int, 2)  # 3 digits after the point
 MILLIONTHS = cython.declare(cython.int, 3)  # 6 digits
 BILLIONTHS = cython.declare(cython.int, 4)  # 9 digits
 HEX32 = cython.declare(cython.int, 5)  # 32 bits
@@ -102,7 +102,7 @@ class Cells:
         dialect: CSV or JSON.
         columns: how many.
         kinds: kind of each column.
-        affixes: bytes that are written as they are: before each column's cell, behind
+        affixes: bytes that are written as they are: before each column's cell, after
             each row, for a null, as labels; `ends` says where each one ends.
         first_label: which affix is the first label of each column.
         out: the buffer; `buffer` is the array itself.
@@ -372,98 +372,49 @@ class Cells:
         start: cython.Py_ssize_t,
         end: cython.Py_ssize_t,
     ) -> cython.Py_ssize_t:
-        # At most 6 bytes for one: \u001b.
-        self._reserve(at, 6 * (end - start) + self.fixed_bytes)
-        if self.dialect == JSON:
-            return self._json_text(at, text, start, end)
-        return self._csv_text(at, text, start, end)
+        """Write a text cell.
 
-    @cython.cfunc
-    def _csv_text(
-        self,
-        at: cython.Py_ssize_t,
-        text: cython.uchar[::1],
-        start: cython.Py_ssize_t,
-        end: cython.Py_ssize_t,
-    ) -> cython.Py_ssize_t:
-        """Write a text cell: quoted as RFC 4180 has it, and protected if need be.
-
-        A cell that begins with an apostrophe is protected: behind it, a backslash
-        begins an escape (two backslashes are one, backslash x and two hexadecimal
-        digits are a control character), everything else stands for itself.
+        In JSON it is a string (RFC 8259 7) with all control characters escaped. In CSV it is
+        quoted as RFC 4180 says, and protected if need be: a protected cell begins with an
+        apostrophe. After that, a backslash begins an escape (two backslashes are one,
+        backslash x and two hexadecimal digits are a control character), everything else
+        stands for itself.
         """
         place: cython.Py_ssize_t
         byte: cython.int
-        quoted: cython.bint = start == end  # null is the empty cell without quotes
-        protected: cython.bint = _runs_in_a_spreadsheet(text, start, end)
-        for place in range(start, end):
-            byte = text[place]
-            if byte == 34 or byte == 44:
-                quoted = True
-            elif _is_control(text, place, end):
-                protected = True
+        json: cython.bint = self.dialect == JSON
+        quoted: cython.bint = json or start == end  # null is the empty cell without quotes
+        escapes: cython.bint = json or _runs_in_a_spreadsheet(text, start, end)
+        # At most 6 bytes for one: \u001b.
+        self._reserve(at, 6 * (end - start) + self.fixed_bytes)
+        if not json:
+            for place in range(start, end):
+                byte = text[place]
+                if byte == 34 or byte == 44:
+                    quoted = True
+                elif _is_control(text, place, end):
+                    escapes = True
         if quoted:
             at = self._put(at, _QUOTE)
-        if protected:
+        if escapes and not json:
             at = self._put(at, _APOSTROPHE)
-        at = self._escaped(at, text, start, end, protected, 120, _QUOTE)
-        if quoted:
-            at = self._put(at, _QUOTE)
-        return at
-
-    @cython.cfunc
-    def _json_text(
-        self,
-        at: cython.Py_ssize_t,
-        text: cython.uchar[::1],
-        start: cython.Py_ssize_t,
-        end: cython.Py_ssize_t,
-    ) -> cython.Py_ssize_t:
-        """Write a JSON string (RFC 8259 7), all control characters escaped."""
-        at = self._put(at, _QUOTE)
-        at = self._escaped(at, text, start, end, True, 117, _BACKSLASH)
-        return self._put(at, _QUOTE)
-
-    @cython.cfunc
-    @cython.inline
-    def _escaped(
-        self,
-        at: cython.Py_ssize_t,
-        text: cython.uchar[::1],
-        start: cython.Py_ssize_t,
-        end: cython.Py_ssize_t,
-        escapes: cython.bint,
-        letter: cython.uchar,
-        before_quote: cython.uchar,
-    ) -> cython.Py_ssize_t:
-        """Write text[start:end] as a dialect wants it.
-
-        Args:
-            at: where to write.
-            text: UTF-8.
-            start: first byte.
-            end: behind the last one.
-            escapes: control characters are escaped, and backslashes doubled.
-            letter: of the escape of a control character.
-            before_quote: byte that goes before a quote: another quote (RFC 4180 2) or a
-                backslash (RFC 8259 7).
-        """
-        place: cython.Py_ssize_t = start
-        byte: cython.int
+        place = start
         while place < end:
             byte = text[place]
             if escapes and _is_control(text, place, end):
                 if byte == 0xC2:
                     place += 1
-                at = self._escape(at, letter, text[place])
+                at = self._escape(at, 117 if json else 120, text[place])
             else:
                 if byte == 34:
-                    at = self._put(at, before_quote)
+                    at = self._put(at, _BACKSLASH if json else _QUOTE)
                 elif byte == 92 and escapes:
                     at = self._put(at, _BACKSLASH)
                 self.out[at] = byte
                 at += 1
             place += 1
+        if quoted:
+            at = self._put(at, _QUOTE)
         return at
 
     @cython.cfunc

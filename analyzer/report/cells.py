@@ -41,7 +41,7 @@ _KIND: dict[Type, str] = {
 }
 
 _LARGEST_RATIO = 1e12
-"""Six digits behind it still fit an int64 (and a double holds them exactly)."""
+"""Six digits after it still fit an int64 (and a double holds them exactly)."""
 
 
 class Formatter:
@@ -138,7 +138,7 @@ def _cuts(columns: Sequence[Any], table: Table, count: int) -> list[int]:
 def _joined(
     cells: list[str | None] | list[bytes | None], taken: int
 ) -> tuple[bytes, npt.NDArray[np.int64]]:
-    """Return the bytes of all cells, and where each ends behind `taken`: NULL if null."""
+    """Return the bytes of all cells, and where each ends after `taken`: NULL if null."""
     known: list[Any] = [cell for cell in cells if cell is not None]
     joined = _bytes(known)
     if joined is None:

@@ -12,7 +12,18 @@ from rich.console import Console
 from rich.text import Text
 
 from analyzer.report import alternatives, inside
-from analyzer.report.layout import Cell, Head, bar, heading, is_ascii, say, severity, table, traffic
+from analyzer.report.layout import (
+    Cell,
+    Head,
+    bar,
+    heading,
+    is_ascii,
+    item,
+    say,
+    severity,
+    table,
+    traffic,
+)
 from analyzer.report.listing import CONTROL, MessageListing
 from analyzer.report.terminal import ENDINGS, PART_NAMES, code_name, target
 from analyzer.report.wording import address, clock, duration, moment, number, plural, share, size
@@ -65,7 +76,7 @@ class ConnectionReport:
         self._head(console, row)
         for handshake in self.rows("handshakes"):
             heading(console, "Opening handshake")
-            _fields(console, "handshakes", handshake, skip=_IN_THE_HEAD)
+            fields(console, "handshakes", handshake, skip=IN_THE_HEAD)
         self._ledger(console)
         alternatives.section(self.rows("alternatives"), console)
         inside.of_connection(self.rows("calls"), console)
@@ -163,17 +174,7 @@ class ConnectionReport:
 
     def _findings(self, console: Console) -> None:
         findings = self.rows("findings")
-        heading(console, "Findings")
-        if not findings:
-            say(console, "none")
-        for row in findings:
-            mark = severity(console, row["severity"])
-            mark.append(" " * (10 - mark.cell_len))
-            times = f"  {number(row['count'])} times" if (row["count"] or 1) > 1 else ""
-            where = "" if row["packet"] is None else f"  packet {row['packet']}"
-            say(console, mark, Text(row["id"], "bold"), Text(where + times, "dim"))
-            rule = f" ({row['rfc']})" if row["rfc"] else ""
-            say(console, traffic(row["text"]), Text(rule, "dim"), indent=12)
+        list_findings(console, findings)
         self._more(console, "findings", len(findings))
 
     def _more(self, console: Console, name: str, shown: int) -> None:
@@ -182,7 +183,22 @@ class ConnectionReport:
             say(console, f"and {number(hidden)} more; --csv DIR has them all")
 
 
-_IN_THE_HEAD = frozenset(
+def list_findings(console: Console, findings: list[dict[str, Any]]) -> None:
+    """Print findings in full, each with its sentence below."""
+    heading(console, "Findings")
+    if not findings:
+        say(console, "none")
+    for row in findings:
+        mark = severity(console, row["severity"])
+        mark.append(" " * (10 - mark.cell_len))
+        times = f"  {number(row['count'])} times" if (row["count"] or 1) > 1 else ""
+        where = "" if row["packet"] is None else f"  packet {row['packet']}"
+        say(console, mark, Text(row["id"], "bold"), Text(where + times, "dim"))
+        rule = f" ({row['rfc']})" if row["rfc"] else ""
+        say(console, traffic(row["text"]), Text(rule, "dim"), indent=12)
+
+
+IN_THE_HEAD = frozenset(
     {
         "connection",
         "tcp_stream",
@@ -195,14 +211,17 @@ _IN_THE_HEAD = frozenset(
 )
 
 
-def _fields(console: Console, name: str, row: dict[str, Any], *, skip: frozenset[str]) -> None:
-    """Print the fields of a row below each other, nulls left out."""
-    rows = [
-        (Text(column.name, "dim"), _field(column, row[column.name]))
+def fields(console: Console, name: str, row: dict[str, Any], *, skip: frozenset[str]) -> None:
+    """Print the fields of a row of table `name` below each other, whole, nulls left out."""
+    columns = [
+        column
         for column in BY_NAME[name].columns
         if column.name not in skip and row[column.name] is not None
     ]
-    table(console, [Head("", "left"), Head("", "left", flexible=True)], rows)
+    width = max((len(column.name) for column in columns), default=0)
+    for column in columns:
+        label = Text(column.name, "dim")
+        item(console, label, _field(column, row[column.name]), width=width, justify="left")
 
 
 def _field(column: Column, value: Any) -> Cell:

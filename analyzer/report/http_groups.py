@@ -25,12 +25,12 @@ _KINDS = {
 
 
 def section(summary: Summary, console: Console) -> None:
-    """Print the groups of exchanges that deliver, the dearest first."""
+    """Print the groups of exchanges that deliver, most bytes on the wire first."""
     groups = summary.http_groups
     count = summary.rows["http_groups"]
     if not groups:
         return
-    note = "dearest on the wire first" if len(groups) > 1 else ""
+    note = "most bytes on the wire first" if len(groups) > 1 else ""
     heading(console, "Messages over plain HTTP", note)
     wide = console.width >= WIDE
     heads = [Head("#"), Head("", "left")]

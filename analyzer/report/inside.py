@@ -141,7 +141,7 @@ def _time(nanoseconds: int | None) -> str:
 
 
 def of_connection(calls: Sequence[dict[str, Any]], console: Console) -> None:
-    """Print the calls of one connection, slowest first; behind them those without an answer."""
+    """Print the calls of one connection, slowest first; after them those without an answer."""
     if not calls:
         return
     heading(console, "Calls", "slowest first")

@@ -74,6 +74,21 @@ def say(console: Console, *parts: Cell, indent: int = _INDENT) -> None:
         _line(console, Text(" " * indent) + line)
 
 
+def item(console: Console, label: Cell, *parts: Cell, width: int, justify: Justify) -> None:
+    """Print text beside a label of `width` columns, wrapped between words, never cut."""
+    text = Text()
+    for part in parts:
+        text.append(Text(part) if isinstance(part, str) else part)
+    label = Text(label) if isinstance(label, str) else label
+    padding = " " * (width - label.cell_len)
+    pair = (label, padding) if justify == "left" else (padding, label)
+    begin = Text.assemble(" " * _INDENT, *pair, " " * _GAP)
+    for line in text.wrap(console, max(20, console.width - begin.cell_len)):
+        line.rstrip()
+        _line(console, begin + line)
+        begin = Text(" " * begin.cell_len)
+
+
 def heading(console: Console, text: str, note: str = "") -> None:
     """Print a heading, with an empty line above."""
     console.print()

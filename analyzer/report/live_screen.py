@@ -325,7 +325,7 @@ def _help(console: Console) -> list[Text]:
         Text(f"Rates go over the last {5} s, times of handshakes over the last minute."),
         Text("Bytes are those of WebSocket connections on the wire since the run began."),
         Text("Polling is a model: each open connection asks once in the interval over a"),
-        Text("connection kept alive, with the heads of the handshakes that were seen."),
+        Text("connection kept alive, with the headers of the handshakes that were seen."),
         Text("News would be late by half the interval, and come several in one answer."),
     ]
     return lines

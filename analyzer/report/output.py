@@ -55,7 +55,7 @@ def report_errors(target: object) -> Iterator[None]:
 
 
 class PendingFile:
-    """A file written under another name beside its target, until it is complete.
+    """A file written under another name next to its target, until it is complete.
 
     A target that is no regular file (a pipe, /dev/stdout) is written directly.
     """

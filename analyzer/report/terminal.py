@@ -25,6 +25,7 @@ from analyzer.report.layout import (
     bar,
     heading,
     is_ascii,
+    item,
     say,
     severity,
     table,
@@ -134,15 +135,29 @@ def _handshakes(summary: Summary, console: Console) -> None:
         rows = [(name, *_timing(samples)) for name, samples in timed]
         table(console, [*heads, Head("worst in", "left")], rows)
     if summary.refusals:
-        heading(console, "Handshakes that failed")
-        refusals = summary.refusals.most_common(5)
-        table(
-            console,
-            [Head(""), Head("", "left", flexible=True)],
-            [(number(count), traffic(reason)) for reason, count in refusals],
-        )
-        if len(summary.refusals) > len(refusals):
-            say(console, f"and {plural(len(summary.refusals) - len(refusals), 'more reason')}")
+        _refusals(summary, console)
+
+
+def _refusals(summary: Summary, console: Console) -> None:
+    """Print why handshakes failed: reasons in full, and who answered what."""
+    heading(console, "Handshakes that failed")
+    shown = summary.refusals.most_common(5)
+    width = max(len(number(count)) for _, count in shown)
+    for reason, count in shown:
+        item(console, number(count), traffic(reason), width=width, justify="right")
+        row = summary.refused.get(reason, {})
+        said: list[Cell] = []
+        if row.get("server"):
+            said += ["Server ", traffic(row["server"])]
+        if row.get("refusal_preview"):
+            said += [": " if said else "Body: ", traffic(row["refusal_preview"])]
+        if said:
+            item(console, "", *said, width=width, justify="right")
+    more = len(summary.refusals) - len(shown)
+    if more:
+        say(console, f"and {plural(more, 'more reason')}")
+    first = min(row["handshake"] for row in summary.refused.values())
+    say(console, Text(f"--handshake {first} shows the first of them in full.", "dim"))
 
 
 def _timing(samples: Samples) -> tuple[Cell, ...]:
@@ -340,7 +355,7 @@ def _connections(summary: Summary, console: Console) -> None:
     if not count:
         return
     lines = summary.connections[:SHOWN_CONNECTIONS]
-    notes = ["dearest on the wire first"] if count > 1 else []
+    notes = ["most bytes on the wire first"] if count > 1 else []
     host = common_host(lines)
     if host is not None:
         notes.append(f"{'' if count == len(lines) else 'these '}all on {printable(host)[:40]}")
@@ -364,7 +379,7 @@ def common_host(lines: Sequence[ConnectionLine]) -> str | None:
 def connection_cells(
     lines: Sequence[ConnectionLine], console: Console
 ) -> tuple[list[Head], list[tuple[Cell, ...]]]:
-    """Return heads and rows of connections, as many columns as the console has room for."""
+    """Return headers and rows of connections, as many columns as the console has room for."""
     wide, very_wide = console.width >= WIDE, console.width >= VERY_WIDE
     up, down = arrow(console, "client"), arrow(console, "server")
     heads = [Head("#")]

@@ -39,7 +39,7 @@ from analyzer.tables.schema import (
     TableRows,
     Values,
 )
-from analyzer.tables.secrets import hide_query
+from analyzer.tables.secrets import hide
 from analyzer.tables.timing import Attempt, Endpoints, attempt, columns_of, handshake_rows
 from analyzer.tables.tls_sessions import (
     TlsSessions,
@@ -122,7 +122,7 @@ class TableBuilder:
                 out.append(self._connection_rows(batch, by_slot, tls))
         attempts = self._attempts(batch, tls)
         if attempts:
-            out.append(handshake_rows(attempts, show_secrets=self._options.show_secrets))
+            out.append(handshake_rows(attempts, self._options))
         if http.exchanges:
             out.append(self._http_rows(http))
             out.append(self._groups.push(http.exchanges))
@@ -144,7 +144,7 @@ class TableBuilder:
         attempts = encrypted + attempts
         self._log.add([*more, *refused], {})
         self._log.finish()
-        shakes = handshake_rows(attempts, show_secrets=self._options.show_secrets)
+        shakes = handshake_rows(attempts, self._options)
         groups, deflate = self._groups.finish(), self._compression.finish()
         out = [shakes, groups, deflate, topic_rows(topics, self._options), self._log.take()]
         return [rows for rows in out if rows.count]
@@ -264,9 +264,9 @@ class TableBuilder:
         return (
             tcp_stream,
             exchange.exchange,
-            exchange.method,
-            exchange.host,
-            hidden(hide_query, exchange.path, self._options),
+            hidden(hide, exchange.method, self._options),
+            hidden(hide, exchange.host, self._options),
+            hidden(hide, exchange.path, self._options),
             NULL if exchange.status is None else exchange.status,
             HTTP_KINDS.index(exchange.kind),
             exchange.request_header_bytes,
@@ -369,7 +369,7 @@ def message_rows(
         payloads: of each, as much as is kept; empty where none is.
         options: how much of it is shown.
         final: whether the costs are known; else what may still grow is null.
-        says: what they say; None: nothing is known of it.
+        says: what they say; None: unknown.
     """
     count = len(rows)
 

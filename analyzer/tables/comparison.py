@@ -450,7 +450,7 @@ def _delivery_metrics() -> Iterator[Metric]:
     yield _count("delivered_requests", group, "HTTP requests", _delivered_sum("requests"))
     yield Metric(like, group, "bytes", "payload", _per_delivered("payload_bytes"))
     for column, text in (
-        ("header_bytes", "heads and framing"),
+        ("header_bytes", "headers and framing"),
         ("application_bytes", "above TCP"),
         ("wire_bytes", "on the wire"),
     ):

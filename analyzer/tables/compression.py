@@ -118,7 +118,7 @@ def _contributions(rows: Rows) -> _Sums:
     compressed = rows["compressed"] != 0
     payload, sent, estimate = rows["payload_bytes"], rows["transfer_bytes"], rows["estimate"]
     inflated = compressed & (payload != NULL)
-    # A payload that is not known is NULL: nothing is reckoned with it.
+    # A payload that is not known is NULL: nothing is computed with it.
     growth = np.where(inflated, sent - np.where(inflated, payload, 0), 0)
     estimated = estimate != NULL
     return np.stack(

@@ -80,7 +80,7 @@ class TableRows:
 
     Attributes:
         table: what they are rows of.
-        values: by column name, all of one length. Text that is dear to make (previews)
+        values: by column name, all of one length. Text that is expensive to make (previews)
             may be a lazy Sequence: it is made when a report reads it.
         count: how many rows.
     """

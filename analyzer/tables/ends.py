@@ -10,7 +10,7 @@ from collections.abc import Callable
 from analyzer.columns import NULL
 from analyzer.options import Options
 from analyzer.tables.schema import CLOSE_KINDS, SCHEMES
-from analyzer.tables.secrets import hide_query, hide_subprotocols
+from analyzer.tables.secrets import hide, hide_subprotocols
 from analyzer.tables.timing import Endpoints, silence
 from analyzer.tcp.bytestream import Connection
 from analyzer.tls.ending import session_end
@@ -90,10 +90,10 @@ def connection_cells(
         endpoints.client_port,
         endpoints.server_ip,
         endpoints.server_port,
-        detail.host if detail else None,
-        hidden(hide_query, detail.path, options) if detail else None,
+        hidden(hide, detail.host, options) if detail else None,
+        hidden(hide, detail.path, options) if detail else None,
         hidden(hide_subprotocols, detail.subprotocol, options) if detail else None,
-        detail.extensions_text if detail else None,
+        hidden(hide, detail.extensions_text, options) if detail else None,
         opened,
         closed,
         NULL if NULL in (opened, closed) else closed - opened,

@@ -27,7 +27,7 @@ stands for what differs from case to case.
 | note | worth knowing when something else is wrong |
 | info | a plain fact |
 
-`wsanalyze --fail-on SEVERITY` exits with 1 when there is a finding that is at least as grave.
+`wsanalyze --fail-on SEVERITY` exits with 1 when there is a finding of that severity or higher.
 """
 
 

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from analyzer.columns import NULL
 from analyzer.findings import SEVERITIES, TCP_CONNECTION_LIMIT, Finding
 from analyzer.options import Options
 from analyzer.tables.schema import FINDINGS, TableRows
+from analyzer.tables.secrets import hide_subprotocols
 from analyzer.tables.timing import columns_of
 
 _Row = tuple[object, ...]
+
+_FROM_HEADS: Final = ("handshake-", "http-", "http2-", "websocket-")
+"""How ids begin whose details may quote heads, or bytes that may be heads."""
 
 
 @dataclass(slots=True)
@@ -42,6 +47,7 @@ class FindingLog:
     def __init__(self, options: Options, client_sides: Mapping[int, int] | None = None) -> None:
         self._client_sides = {} if client_sides is None else client_sides
         self._limit = options.findings_per_connection
+        self._show_secrets = options.show_secrets
         self._places: dict[int, _Place] = {}
         self._connections: dict[int, int] = {}
         self._nowhere = _Place(NULL)
@@ -113,6 +119,10 @@ class FindingLog:
         self._rows += [self._row(finding, place) for finding in place.more.values()]
 
     def _row(self, finding: Finding, place: _Place) -> _Row:
+        if not self._show_secrets and finding.kind.id.startswith(_FROM_HEADS):
+            detail = str(finding.detail)
+            if not detail.isdigit():
+                finding = replace(finding, detail=hide_subprotocols(detail))
         text = finding.text
         if finding.count > 1 and finding.kind.text.find("{detail}") < 0:
             text = f"{text} ({finding.count} times from here on.)"

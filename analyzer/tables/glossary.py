@@ -46,7 +46,7 @@ is null, never zero.
 | 8 hex digits | `37fa213d` | string | string | string |
 | bytes | base64 | base64 string | binary | object (bytes) |
 
-Durations in `_us` columns are microseconds with 3 digits behind the point, in `_s` columns
+Durations in `_us` columns are microseconds with 3 digits after the point, in `_s` columns
 seconds with 9; ratios have 6. Null is an empty cell in CSV, `null` in JSON.
 
 ## Text in CSV
@@ -54,7 +54,7 @@ seconds with 9; ratios have 6. Null is an empty cell in CSV, `null` in JSON.
 Files are UTF-8 with one row on each line, quoted as in RFC 4180. Empty text is `""`, null is
 nothing. Text from traffic is hostile: cells that a spreadsheet would run (they begin
 with `=`, `+`, `-`, `@`, also in full width) and cells with control characters are
-*protected*: an apostrophe stands before them, and behind it `\\\\` is a backslash and `\\x1b`
+*protected*: an apostrophe stands before them, and after it `\\\\` is a backslash and `\\x1b`
 the control character of that number. Text that begins with an apostrophe is protected
 as well, so that `analyzer.read_csv` restores every cell exactly. Nothing else is changed.
 """

@@ -1,7 +1,7 @@
 """Rows of `http_groups`: what groups of plain HTTP exchanges delivered, and at what cost.
 
 Adds up exchanges as their kinds become known. Knows exchanges; must not know how they were
-told apart. Used by tables.build.
+distinguished. Used by tables.build.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from analyzer.http.delivery.polling import is_held
 from analyzer.http.exchanges import Exchange
 from analyzer.options import Options
 from analyzer.tables.schema import HTTP_GROUPS, HTTP_KINDS, HTTP_TRANSPORTS, TableRows
-from analyzer.tables.secrets import hide_query
+from analyzer.tables.secrets import hide
 from analyzer.tables.timing import Endpoints, columns_of
 
 _MAX_INTERVALS = 512
@@ -154,7 +154,10 @@ class HttpGroups:
         path = first.path
         if path is not None:
             path = path.partition("?")[0]
-            path = path if self._options.show_secrets else hide_query(path)
+            path = path if self._options.show_secrets else hide(path)
+        host = first.host
+        if host is not None and not self._options.show_secrets:
+            host = hide(host)
         intervals = sorted(group.intervals.values())
         quarters = quantiles(intervals, n=4, method="inclusive") if len(intervals) > 1 else []
         return (
@@ -164,7 +167,7 @@ class HttpGroups:
             ends.client_ip,
             ends.server_ip,
             ends.server_port,
-            first.host,
+            host,
             path,
             group.connections,
             group.requests,

@@ -17,13 +17,13 @@ from analyzer.inside.labels import Codes, Label, Says
 from analyzer.inside.stage import DoneCall
 from analyzer.options import Options
 from analyzer.tables.schema import CALLS, FANOUT, TOPICS, TableRows, Values
-from analyzer.tables.secrets import hide_query
+from analyzer.tables.secrets import hide
 from analyzer.tables.timing import columns_of
 
 
 def shown(text: str | None, options: Options) -> str | None:
     """Return a name or an id as reports may have it: without tokens and passwords."""
-    return text if text is None or options.show_secrets else hide_query(text)
+    return text if text is None or options.show_secrets else hide(text)
 
 
 class Words(Sequence[str | None]):

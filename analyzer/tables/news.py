@@ -59,7 +59,7 @@ class News:
             now: ns, by the clock of the capture.
         """
         out = [
-            handshake_rows(self._attempts(batch, tls), show_secrets=self._options.show_secrets),
+            handshake_rows(self._attempts(batch, tls), self._options),
             self._opened(batch),
             self._complete(batch),
         ]

@@ -35,7 +35,7 @@ class Snapshot:
         held_bytes: memory held, by stage, as far as the stages count it.
         let_go: TCP connections let go before they ended, by limit: "idle" (max_idle_s) and
             "limit" (max_connections).
-        poll_heads: mean heads of a request and an answer of modelled polling, in bytes; None
+        poll_heads: mean header bytes of a request and a response of modelled polling; None
             where no handshake was seen.
     """
 
@@ -54,7 +54,7 @@ def ledger_so_far(
 
     Args:
         tcp: what counted packets.
-        http: what counted heads and bodies.
+        http: counts headers and bodies.
         websocket: what counted frames.
         ended: the same of connections that ended, by direction.
 

@@ -48,7 +48,7 @@ class Samples:
         self._kept.append(kept)
         self._kept_count += len(kept)
         if len(self._kept) > _MAX_PIECES:
-            # An array takes a hundred bytes beside its values, and they may come one by one.
+            # An array takes a hundred bytes besides its values, and they may come one by one.
             self._kept = [np.concatenate(self._kept)]
         while self._kept_count > self._most:
             self._kept = [np.concatenate(self._kept)[::2]]

@@ -23,7 +23,7 @@ from analyzer.tables.samples import Samples
 from analyzer.tables.schema import TableRows
 
 MAX_NAMES = 2048
-"""Names of messages, and of calls, that are told apart; further ones are OTHER."""
+"""Names of messages, and of calls, that are distinguished; further ones are OTHER."""
 MAX_TIMES = 4096
 """Values kept for the median of one name's calls."""
 MAX_TOPICS = 100

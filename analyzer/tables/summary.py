@@ -2,7 +2,7 @@
 
 Knows the tables' rows. Must not know how it is shown (report.terminal does). Memory is
 bounded: counters, samples for quantiles, and the connections that cost most. Fed by the
-pipeline, or as a Writer behind a selection.
+pipeline, or as a Writer after a selection.
 """
 
 from __future__ import annotations
@@ -109,12 +109,13 @@ class Summary:
         max_samples: values kept for each median.
         rows: rows by table name.
         outcomes: handshakes by outcome; refusals: by outcome_reason.
+        refused: of each reason the row of the first handshake.
         phases: samples (ns) of accepted handshakes, by column of PHASES; of encrypted ones
             too, by column of ENCRYPTED_PHASES.
         messages: by direction: messages, text, binary, compressed, MESSAGE_SUMS.
         compression: payload_bytes and transfer_bytes of compressed messages.
         deflate: DEFLATE_SUMS of all connections; declined, connections that offered
-            permessage-deflate in vain, and declined_messages, all of theirs.
+            permessage-deflate without effect, and declined_messages, all of theirs.
         opcodes: by direction: frames by opcode label.
         ledger: by direction: LEDGER_COUNTS of WebSocket connections.
         close_kinds: connections by close_kind; close_codes: by close_code.
@@ -132,6 +133,7 @@ class Summary:
     rows: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
+    refused: dict[str, dict[str, Any]] = field(default_factory=dict)
     phases: dict[str, Samples] = field(init=False)
     messages: list[Counter[str]] = field(default_factory=_direction_counts)
     compression: Counter[str] = field(default_factory=Counter)
@@ -194,13 +196,13 @@ class Summary:
 
     @property
     def connections(self) -> list[ConnectionLine]:
-        """The connections that cost most on the wire, the dearest first."""
+        """The connections that cost most on the wire, most expensive first."""
         order = sorted(self._costly, key=lambda entry: (-entry[0], -entry[1]))
         return [self._lines[-negative] for _, negative in order]
 
     @property
     def http_groups(self) -> list[dict[str, Any]]:
-        """Rows of the groups of plain HTTP that cost most on the wire, the dearest first."""
+        """Rows of the groups of plain HTTP that cost most on the wire, most expensive first."""
         return [row for *_, row in sorted(self._groups, key=lambda each: (-each[0], -each[1]))]
 
     @property
@@ -212,7 +214,7 @@ class Summary:
         )
 
     def reaches(self, severity: str) -> bool:
-        """Return whether there is a finding of this severity or a graver one."""
+        """Return whether there is a finding of this severity or higher."""
         bar = SEVERITIES.index(severity)
         return any(SEVERITIES.index(found.severity) >= bar for found in self.findings.values())
 
@@ -249,6 +251,11 @@ class Summary:
             reason = reasons[place] or schema.OUTCOMES[outcomes[place]]
             if reason in self.refusals or len(self.refusals) < MAX_CONNECTIONS:
                 self.refusals[reason] += 1
+                number = int(_numbers(rows, "handshake")[place])
+                known = self.refused.get(reason)
+                # Rows leave as they are complete, which depends on other connections.
+                if known is None or number < known["handshake"]:
+                    self.refused[reason] = row_values(rows, place)
         owners = _numbers(rows, "connection")
         for phase, samples in self.phases.items():
             values = _numbers(rows, phase)
@@ -333,7 +340,7 @@ class Summary:
     def _add_http_groups(self, rows: TableRows) -> None:
         for place in range(rows.count):
             row = row_values(rows, place)
-            # Rows of one group and cost are told apart by when they came: these are counted
+            # Rows of one group and cost are distinguished by when they came: these are counted
             # in already.
             number = self.rows["http_groups"] - rows.count + place
             entry = (row["wire_bytes"], -row["group"], -number, row)

@@ -13,9 +13,11 @@ import numpy as np
 
 from analyzer.columns import NULL
 from analyzer.http.exchanges import Handshake
+from analyzer.options import Options
 from analyzer.packets.segments import address_text
+from analyzer.tables.preview import preview
 from analyzer.tables.schema import HANDSHAKES, OUTCOMES, SCHEMES, Column, TableRows, Values
-from analyzer.tables.secrets import hide_query, hide_subprotocols
+from analyzer.tables.secrets import hide, hide_subprotocols
 from analyzer.tcp.bytestream import Connection
 from analyzer.tls.names import suite_name, version_name
 from analyzer.tls.session import Session
@@ -179,11 +181,28 @@ def _packet(number: int) -> int:
     return number or NULL
 
 
-def handshake_rows(attempts: Sequence[Attempt], *, show_secrets: bool) -> TableRows:
+def refusal_preview(detail: Handshake, options: Options) -> str | None:
+    """Return how the body of a refusal begins, on one line; what is no text in hexadecimal."""
+    body, size = bytes(detail.refusal_body), detail.refusal_size
+    if not body or options.payload == "none":
+        return None
+    limit = options.preview_bytes
+    # A secret is hidden before the text is cut: its rest must not pass for none.
+    is_text = b"\0" not in body
+    text = body.decode("utf-8", "replace") if is_text else body.decode("latin-1")
+    shown = text if options.show_secrets else hide(text)
+    if not is_text and shown == text:
+        return preview(body, size, is_text=False, limit=limit)
+    if size <= len(body):
+        return preview(shown.encode(), len(shown.encode()), is_text=True, limit=limit)
+    return preview(shown.rstrip("\ufffd").encode(), size + limit, is_text=True, limit=limit)
+
+
+def handshake_rows(attempts: Sequence[Attempt], options: Options) -> TableRows:
     """Return the rows of `handshakes`."""
 
     def hidden(hide: Callable[[str], str], value: str | None) -> str | None:
-        return value if value is None or show_secrets else hide(value)
+        return value if value is None or options.show_secrets else hide(value)
 
     def cells(row: Attempt) -> tuple[object, ...]:
         detail = row.detail
@@ -199,21 +218,21 @@ def handshake_rows(attempts: Sequence[Attempt], *, show_secrets: bool) -> TableR
             ends.server_port,
             SCHEMES.index(detail.scheme),
             detail.http_version,
-            detail.host,
-            hidden(hide_query, detail.path),
-            detail.origin,
-            detail.user_agent,
-            detail.version,
-            detail.key,
-            detail.accept,
+            hidden(hide, detail.host),
+            hidden(hide, detail.path),
+            hidden(hide, detail.origin),
+            hidden(hide, detail.user_agent),
+            hidden(hide, detail.version),
+            hidden(hide, detail.key),
+            hidden(hide, detail.accept),
             -1 if valid is None else int(valid),
             _number(detail.status),
             OUTCOMES.index(detail.outcome),
-            detail.outcome_reason,
+            hidden(hide_subprotocols, detail.outcome_reason),
             hidden(hide_subprotocols, _joined(detail.subprotocols_offered)),
             hidden(hide_subprotocols, detail.subprotocol),
-            detail.extensions_offered_text,
-            detail.extensions_text,
+            hidden(hide, detail.extensions_offered_text),
+            hidden(hide, detail.extensions_text),
             detail.request_bytes if detail.request_first_time != NULL else NULL,
             detail.response_bytes if detail.response_first_time != NULL else NULL,
             row.started_at,
@@ -231,6 +250,8 @@ def handshake_rows(attempts: Sequence[Attempt], *, show_secrets: bool) -> TableR
             _number(detail.http2_stream),
             detail.request_first_time,
             row.idle,
+            hidden(hide, detail.server),
+            refusal_preview(detail, options),
         )
 
     rows = [cells(row) for row in attempts]

@@ -22,7 +22,7 @@ class TlsSessions:
     """Holds encrypted attempts until the capture ends.
 
     Attempts are numbered where the http stage reads them, and an encrypted one is only
-    guessed when its connection leaves: its number comes behind all of those.
+    guessed when its connection leaves: its number comes after all of those.
     """
 
     def __init__(self, options: Options) -> None:

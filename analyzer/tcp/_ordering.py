@@ -164,18 +164,8 @@ class Ordering(Delivery):
         captured: cython.longlong,
     ) -> cython.int:
         """Hold bytes [place, end) of the current packet, and deliver what now can be."""
-        origin: Any = Origin(
-            self.packet,
-            self.time,
-            self.row_acked,
-            self.row_flags,
-            self.header,
-            self.payload,
-            self.wire,
-            self.link,
-            self.ip,
-            self.wire == 0,
-        )
+        origin: Any = Origin(*self._save())
+        origin.shown = self.wire == 0
         content = bytes(self.records.data[start : start + captured])
         held: Any = self.held.get(d)
         if held is None:

@@ -165,7 +165,7 @@ class AssemblerState:
 
     @cython.cfunc
     def _blank(self, s: cython.Py_ssize_t) -> cython.int:
-        """Make slot `s` that of a connection of which nothing is known."""
+        """Reset slot `s` for a new connection."""
         d: cython.Py_ssize_t
         self.slots[s] = self.blank_slot[0]
         self.links[s] = self.blank_link[0]

@@ -157,7 +157,7 @@ def _agreed(
         if lowered == DEFLATE and accepted is None:
             accepted = _read_deflate(written, _ACCEPTED, faults)
             if offer_seen:
-                faults += _offer_faults(accepted, offered, faults)
+                faults += _offer_faults(accepted, offered)
         elif lowered == DEFLATE:
             faults.append("permessage-deflate is accepted twice")
         else:
@@ -230,30 +230,30 @@ def _unquoted(text: str | None) -> str | None:
     return re.sub(r"\\(.)", r"\1", text[1:-1])
 
 
-def _offer_faults(
-    accepted: Parameters, offered: tuple[Extension, ...], faults: list[str]
-) -> list[str]:
+def _offer_faults(accepted: Parameters, offered: tuple[Extension, ...]) -> list[str]:
     """Return why the response answers none of the offers; [] where it answers one.
 
-    Malformed offers had to be declined (RFC 7692 7.1), and passing them over is no fault; where
-    there are no others, sentences on them go to `faults`.
+    RFC 7692 7.1: a server "MUST decline" an offer with parameters that are unknown, repeated
+    or invalid, so that it can only have accepted one of the others; where there is none, what
+    it should have declined is the fault. That such an offer was made is none (5.2: a client
+    may offer what a server does not know, and something else behind it).
     """
     reasons: list[str] | None = None
-    malformed: list[str] = []
+    declined: list[str] = []
     for name, written in offered:
         if name.lower() != DEFLATE:
             continue
-        found: list[str] = []
-        offer = _read_deflate(written, _OFFERED, found)
-        if found:
-            malformed += found
+        faults: list[str] = []
+        offer = _read_deflate(written, _OFFERED, faults)
+        if faults:
+            declined += faults
             continue
         mismatch = _mismatch(accepted, offer)
         if reasons is None or len(mismatch) < len(reasons):
             reasons = mismatch
     if reasons is None:
-        faults += malformed
-    return reasons or []
+        return [f"accepted though the offer had to be declined: {each}" for each in declined]
+    return reasons
 
 
 def _mismatch(accepted: Parameters, offer: Parameters) -> list[str]:
@@ -277,8 +277,9 @@ def _mismatch(accepted: Parameters, offer: Parameters) -> list[str]:
     # include the client_max_window_bits extension parameter".
     if "client_max_window_bits" in accepted and "client_max_window_bits" not in offer:
         reasons.append("accepted client_max_window_bits was not offered")
-    # "... the same or smaller value as the client_max_window_bits ... in the offer"
-    limit, given = offer.get("client_max_window_bits"), accepted.get("client_max_window_bits")
+    # RFC 7692 7.1.2.2: with a value in the offer, the response has "the same or smaller value".
+    limit = offer.get("client_max_window_bits")
+    given = accepted.get("client_max_window_bits")
     if limit is not None and given is not None and given > limit:
         reasons.append(
             f"accepted client_max_window_bits={given} is larger than the {limit} offered"

@@ -1,7 +1,7 @@
 """One chat, with the same lines at the same times, over each way to deliver it.
 
 Short polling, long polling, a chunked stream, server-sent events and WebSocket, served by
-aiohttp to members who send heads like those of a browser over kept-alive connections; over
+aiohttp to members who send headers like those of a browser over kept-alive connections; over
 loopback, and over a path with a round trip of 40 ms. What is said is in workloads.py, the
 two programs are in chat_ends.py.
 
@@ -15,7 +15,6 @@ transport, and had arrived at the client program.
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import json
 import platform
 import statistics
@@ -153,7 +152,7 @@ def record(workload: Workload, transport: str, *, delayed: bool, path: Path) -> 
         generator=Path(__file__).name,
         programs=[
             f"Python {platform.python_version()}",
-            f"Python aiohttp {importlib.metadata.version('aiohttp')}",
+            *recording.python_versions("aiohttp"),
         ],
         events=events,
         more={"delivery": found},

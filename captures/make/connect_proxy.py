@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.metadata
 import random
 import subprocess
 import tempfile
@@ -85,7 +84,7 @@ def main() -> None:
             generator="connect_proxy.py",
             programs=[
                 recording.program_version("tinyproxy", "-v"),
-                f"Python websockets {importlib.metadata.version('websockets')}",
+                *recording.python_versions("websockets"),
             ],
             events=log.events,
             tshark_differs=True,

@@ -1,7 +1,7 @@
 """Captures that hold their own keys: a Decryption Secrets Block (DSB) of pcapng, in three places.
 
 editcap puts the key log of wss-tls13.pcap into a copy of it, before the packets; here the block
-is moved amid the packets and behind them, where a program finds it that writes the key log
+is moved amid the packets and after them, where a program finds it that writes the key log
 after the fact. The same input gives the same files.
 """
 
@@ -37,7 +37,7 @@ def blocks(data: bytes) -> list[tuple[int, bytes]]:
 
 
 def moved(data: bytes, place: str) -> bytes:
-    """The file with its secrets before, amid or behind its packets."""
+    """The file with its secrets before, amid or after its packets."""
     listed = blocks(data)
     secrets = [block for kind, block in listed if kind == DSB]
     packets = [block for kind, block in listed if kind == PACKET]

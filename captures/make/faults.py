@@ -101,7 +101,7 @@ def segment(capture: Capture, record: Record) -> Segment | None:
 
 
 def _data_packets(capture: Capture) -> list[int]:
-    """Packets with payload that are not the first with payload of their flow (the heads)."""
+    """Packets with payload that are not the first with payload of their flow (the headers)."""
     found, seen = [], set()
     for index, record in enumerate(capture.records):
         parts = segment(capture, record)
@@ -265,7 +265,7 @@ def _cut(data: bytes, seed: int) -> bytes:
 
 
 def _damaged(data: bytes, seed: int) -> bytes:
-    """Bytes changed at random behind the file header, in record headers too."""
+    """Bytes changed at random after the file header, in record headers too."""
     randomness = random.Random(seed)
     out = bytearray(data)
     for _ in range(max(1, len(data) // 2000)):

@@ -6,7 +6,6 @@ one, padding, CONTINUATION, windows of flow control that are used up, resets and
 
 from __future__ import annotations
 
-import importlib.metadata
 import random
 import tempfile
 from pathlib import Path
@@ -212,10 +211,7 @@ def record(folder: Path, *, tls: bool) -> None:
         + ": frames over several DATA frames and many in one, padding, CONTINUATION, used-up"
         " windows, RST_STREAM, GOAWAY",
         generator="http2_h2.py",
-        programs=[
-            f"Python {package} {importlib.metadata.version(package)}"
-            for package in ("h2", "websockets")
-        ],
+        programs=recording.python_versions("h2", "websockets"),
         events=log.events,
         more={"data_frames": http2_frames.compare(path.name, path, options, log.events)},
         tshark_notes=http2_frames.NOTE,

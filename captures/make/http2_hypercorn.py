@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.metadata
 import random
 import socket
 import ssl
@@ -221,10 +220,7 @@ def record(folder: Path, name: str, how: str) -> None:
         description=f"WebSocket over HTTP/2 with hypercorn, {how}; closed by either end, refused;"
         " plain requests",
         generator="http2_hypercorn.py",
-        programs=[
-            f"Python {package} {importlib.metadata.version(package)}"
-            for package in ("h2", "hypercorn", "websockets")
-        ],
+        programs=recording.python_versions("h2", "hypercorn", "websockets"),
         events=log.events,
         more={"data_frames": http2_frames.compare(path.name, path, options, log.events)},
         tshark_notes=http2_frames.NOTE,

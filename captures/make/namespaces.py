@@ -7,7 +7,6 @@ one, its client in another. The lossy way is the forwarder of netns.py, with a f
 from __future__ import annotations
 
 import asyncio
-import importlib.metadata
 import json
 import random
 import signal
@@ -178,7 +177,7 @@ def main() -> None:
         names = ["cooked-sll.pcap", "cooked-sll2.pcap", "bridge-any.pcap", "vxlan.pcap",
                  "veth-ipv6.pcap", "lossy.pcap"]  # fmt: skip
         programs = [
-            f"Python websockets {importlib.metadata.version('websockets')}",
+            *recording.python_versions("websockets"),
             recording.program_version("tcpdump", "--version"),
         ]
         with tempfile.TemporaryDirectory() as folder:

@@ -7,7 +7,6 @@ events `tls`.
 
 from __future__ import annotations
 
-import importlib.metadata
 import random
 import ssl
 import sys
@@ -352,7 +351,7 @@ def failures(events: list[recording.Event]) -> dict[str, Any]:
 def main() -> None:
     recording.isolate()
     programs = [
-        f"Python websockets {importlib.metadata.version('websockets')}",
+        *recording.python_versions("websockets"),
         " ".join(ssl.OPENSSL_VERSION.split()[:2]),
     ]
     with tempfile.TemporaryDirectory() as folder:

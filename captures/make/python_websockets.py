@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.metadata
 import random
 import sys
 import tempfile
@@ -189,7 +188,7 @@ SCENARIOS: dict[str, tuple[Callable[[Log], Awaitable[None]], str, dict[str, Any]
 def main() -> None:
     recording.isolate()
     programs = [
-        f"Python websockets {importlib.metadata.version('websockets')}",
+        *recording.python_versions("websockets"),
         f"Python {sys.version.split()[0]}",
     ]
     with tempfile.TemporaryDirectory() as folder:

@@ -6,7 +6,6 @@ The certificate is signed by itself and made anew by openssl for each run.
 from __future__ import annotations
 
 import asyncio
-import importlib.metadata
 import random
 import ssl
 import subprocess
@@ -108,7 +107,7 @@ async def scenario(
 def main() -> None:
     recording.isolate()
     programs = [
-        f"Python websockets {importlib.metadata.version('websockets')}",
+        *recording.python_versions("websockets"),
         f"Python {sys.version.split()[0]}",
         " ".join(ssl.OPENSSL_VERSION.split()[:2]),
     ]

@@ -25,6 +25,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import importlib.metadata
 import json
 import os
 import signal
@@ -111,6 +112,11 @@ def run_node(script: Path, modules: Path, *arguments: str) -> list[Event]:
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
+def python_versions(*packages: str) -> list[str]:
+    """Names and versions of Python packages, for the manifest."""
+    return [f"Python {package} {importlib.metadata.version(package)}" for package in packages]
+
+
 def program_version(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return (done.stdout + done.stderr).splitlines()[0].strip()
@@ -120,7 +126,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     """End a capturing program; it writes out what it holds.
 
     A signal that falls between its look at the stop flag and its wait for packets is not
-    heeded before the next packet, which on a quiet interface never comes: so again.
+    noticed before the next packet, which on a quiet interface never comes: so it is sent again.
     """
     for _ in range(20):
         process.send_signal(signal.SIGINT)

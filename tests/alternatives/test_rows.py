@@ -184,7 +184,7 @@ def test_no_delay_where_nobody_knows_when_to_ask():
         assert stream["added_latency_ms_mean"] == stream["added_latency_ms_p95"] == 0
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(
     st.lists(st.integers(0, 60_000), min_size=1, max_size=60),
     st.sampled_from([100, 1000, 5000]),

@@ -1,11 +1,11 @@
 """scapy's and pcapy-ng's ways to capture: the same packets as were sent."""
 
-import builtins
 import struct
 import time
 
 import pytest
 from oracle import namespaces
+from oracle.imports import without_libraries
 
 from analyzer.capture import interfaces, sockets
 from analyzer.capture.interfaces import Interface
@@ -89,20 +89,15 @@ def test_side_data():
 
 
 @pytest.mark.parametrize(
-    ("made", "extra"), [(ScapySocket, "live"), (PcapySocket, "pcapy")], ids=["scapy", "pcapy"]
+    ("made", "package"),
+    [(ScapySocket, "scapy"), (PcapySocket, "wsanalyze[pcapy]")],
+    ids=["scapy", "pcapy"],
 )
-def test_not_installed(made, extra, monkeypatch):
-    real = builtins.__import__
-
-    def refuse(name, *rest, **more):
-        if name.partition(".")[0] in ("scapy", "pcapy"):
-            raise ImportError(name)
-        return real(name, *rest, **more)
-
-    monkeypatch.setattr(builtins, "__import__", refuse)
+def test_not_installed(made, package, monkeypatch):
+    without_libraries(monkeypatch)
     with pytest.raises(OptionError, match="not installed") as error:
         made(Interface("lo"), "tcp", promiscuous=False, options=Options())
-    assert f"wsanalyze[{extra}]" in error.value.hint
+    assert f"pip install '{package}'" == error.value.hint
 
 
 def test_what_pcapy_says_no_to():

@@ -7,7 +7,7 @@ from analyzer.columns import NULL
 from analyzer.http.collector import Results
 from analyzer.http.handover import PACKET, TIME, WIRE
 from analyzer.http.head import read_head
-from analyzer.http.pairing import Pairs, answer, begin, interim, unanswered
+from analyzer.http.pairing import Pairs, answer, begin, interim, settle_draft, unanswered
 from analyzer.options import Options
 
 PLAIN = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -42,6 +42,9 @@ def test_exchange_takes_both_heads():
 def test_attempt_tells_what_is_wrong_with_it():
     results = Results(Options())
     handshake = started(results, ATTEMPT).handshake
+    # Only the answer tells a request like this from one of hixie-75.
+    assert not results.findings
+    assert not settle_draft(results, handshake, None, row(6, 130))
     assert [finding.kind.id for finding in results.findings] == [
         "handshake-bad-connection",
         "handshake-bad-version",

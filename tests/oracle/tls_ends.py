@@ -28,6 +28,48 @@ def contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     return client, server
 
 
+class Pair:
+    """A client and a server in memory, shaking hands at once.
+
+    Attributes:
+        ends: the client's and the server's.
+        turns: what each sent so far.
+    """
+
+    def __init__(
+        self,
+        client: ssl.SSLContext,
+        server: ssl.SSLContext,
+        session: ssl.SSLSession | None = None,
+    ) -> None:
+        self._pipes = [(ssl.MemoryBIO(), ssl.MemoryBIO()) for _ in range(2)]
+        self.ends = [
+            client.wrap_bio(*self._pipes[0], server_hostname="peer.example", session=session),
+            server.wrap_bio(*self._pipes[1], server_side=True),
+        ]
+        self.turns: Turns = []
+        for _ in range(6):
+            for end in self.ends:
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    end.do_handshake()
+                self.carry()
+
+    def carry(self) -> None:
+        """Hand what each end wrote to the other."""
+        for side in (0, 1):
+            if data := self._pipes[side][1].read():
+                self.turns.append((side, data))
+                self._pipes[1 - side][0].write(data)
+
+    def write(self, side: int, data: bytes) -> None:
+        """Let an end say something, and the other one read it."""
+        self.ends[side].write(data)
+        self.carry()
+        with contextlib.suppress(ssl.SSLWantReadError):
+            while self.ends[1 - side].read(65536):
+                pass
+
+
 def talk(
     client: ssl.SSLContext,
     server: ssl.SSLContext,
@@ -36,27 +78,8 @@ def talk(
     exchanges: int = 3,
 ) -> tuple[Turns, ssl.SSLObject]:
     """Shake hands and exchange some lines; return the turns and the client's end."""
-    pipes = [(ssl.MemoryBIO(), ssl.MemoryBIO()) for _ in range(2)]
-    ends = [
-        client.wrap_bio(*pipes[0], server_hostname="peer.example", session=session),
-        server.wrap_bio(*pipes[1], server_side=True),
-    ]
-    turns: Turns = []
-
-    def carry() -> None:
-        for side in (0, 1):
-            if data := pipes[side][1].read():
-                turns.append((side, data))
-                pipes[1 - side][0].write(data)
-
-    for _ in range(5):
-        for end in ends:
-            with contextlib.suppress(ssl.SSLWantReadError):
-                end.do_handshake()
-            carry()
+    pair = Pair(client, server, session)
     for number in range(exchanges):
-        for side, end in enumerate(ends):
-            end.write(b"line %d" % number)
-            carry()
-            ends[1 - side].read(65536)
-    return turns, ends[0]
+        for side in (0, 1):
+            pair.write(side, b"line %d" % number)
+    return pair.turns, pair.ends[0]

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from oracle.tls_ends import Turns, contexts
+from oracle.tls_ends import Pair, Turns, contexts
 
 from analyzer.options import DEFAULT, Options
 from analyzer.tls.decryption import Decryptor
@@ -120,40 +120,19 @@ def talk(
     log = folder / "keys.log"
     log.unlink(missing_ok=True)
     client.keylog_filename = str(log)
-    pipes = [(ssl.MemoryBIO(), ssl.MemoryBIO()) for _ in range(2)]
-    ends = [
-        client.wrap_bio(*pipes[0], server_hostname="peer.example", session=session),
-        server.wrap_bio(*pipes[1], server_side=True),
-    ]
-    turns: Turns = []
-
-    def carry() -> None:
-        for side in (0, 1):
-            if data := pipes[side][1].read():
-                turns.append((side, data))
-                pipes[1 - side][0].write(data)
-
-    for _ in range(6):
-        for end in ends:
-            with contextlib.suppress(ssl.SSLWantReadError):
-                end.do_handshake()
-            carry()
+    pair = Pair(client, server, session)
     for number in range(max(map(len, lines))):
-        for side, end in enumerate(ends):
+        for side in (0, 1):
             if number < len(lines[side]):
-                end.write(lines[side][number])
-                carry()
-                with contextlib.suppress(ssl.SSLWantReadError):
-                    while ends[1 - side].read(65536):
-                        pass
-    for end in ends:
+                pair.write(side, lines[side][number])
+    for end in pair.ends:
         with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLSyscallError):
             end.unwrap()
-        carry()
+        pair.carry()
     # Without this the file stays open as long as the context lives.
     client.keylog_filename = None
     said = b"".join(lines[0]), b"".join(lines[1])
-    return Talk(turns, log.read_bytes(), said, ends[0].session)
+    return Talk(pair.turns, log.read_bytes(), said, pair.ends[0].session)
 
 
 def parameters(folder: Path) -> str:

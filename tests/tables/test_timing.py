@@ -5,6 +5,7 @@ from oracle.tls import server_hello
 
 from analyzer.columns import NULL, empty
 from analyzer.http.exchanges import Handshake
+from analyzer.options import Options
 from analyzer.tables.schema import HANDSHAKES, OUTCOMES
 from analyzer.tables.timing import Endpoints, attempt, columns_of, handshake_rows, silence
 from analyzer.tcp.bytestream import CONNECTION, Connection
@@ -78,8 +79,8 @@ def test_rows_hide_secrets_and_show_null():
     row = tcp()
     fields = {"path": "/chat?token=secret", "request_packet": 4, "key": "k", "accept_valid": None}
     made = attempt(detail(**fields), row, Endpoints.of(row, 0), NULL, NULL)
-    hidden = handshake_rows([made], show_secrets=False)
-    shown = handshake_rows([made], show_secrets=True)
+    hidden = handshake_rows([made], Options())
+    shown = handshake_rows([made], Options(show_secrets=True))
     assert "secret" not in hidden.values["path"][0]
     assert shown.values["path"] == ["/chat?token=secret"]
     cells = {name: next(iter(column)) for name, column in hidden.values.items()}

@@ -78,11 +78,9 @@ def test_sides_are_told_apart() -> None:
         (DEFLATE, f"{DEFLATE}; server_no_context_takeover; client_no_context_takeover"),
         (DEFLATE, f"{DEFLATE}; server_max_window_bits=8"),
         (DEFLATE, f'{DEFLATE}; server_max_window_bits="12"'),
-        # Smaller than offered, or ignored (7.1.2.2).
-        (f"{DEFLATE}; client_max_window_bits=12", f"{DEFLATE}; client_max_window_bits=9"),
-        (f"{DEFLATE}; client_max_window_bits=9", DEFLATE),
-        # The first offer had to be declined, the second was taken (7.1).
+        # What a server must decline (7.1) it passed over.
         (f"{DEFLATE}; foo=1, {DEFLATE}", DEFLATE),
+        (f"{DEFLATE}; client_max_window_bits=9", f"{DEFLATE}; client_max_window_bits=9"),
         ("Permessage-Deflate", "PERMESSAGE-DEFLATE; Server_Max_Window_Bits=15"),
     ],
 )
@@ -119,6 +117,12 @@ def test_answers_that_keep_the_rules(offered: str, accepted: str | None) -> None
             "larger than the 10 offered",
         ),
         (f"{DEFLATE}; server_max_window_bits=10", DEFLATE, "offered and not accepted"),
+        # RFC 7692 7.1.2.2: of an offer with a value, the answer has it or a smaller one.
+        (
+            f"{DEFLATE}; client_max_window_bits=9",
+            f"{DEFLATE}; client_max_window_bits=12",
+            "larger than the 9 offered",
+        ),
         (f"{DEFLATE}; server_no_context_takeover", DEFLATE, "offered and not accepted"),
         (f"{DEFLATE}; server_max_window_bits=99", DEFLATE, "offered server_max_window_bits"),
         (DEFLATE, f"{DEFLATE}, {DEFLATE}", "twice"),

@@ -168,7 +168,7 @@ class AnswerReader:
     def __init__(
         self, exchange: Exchange, target: Target, head: Head, options: Options, store: Store
     ) -> None:
-        """Make ready for the content behind `head`."""
+        """Make ready for the content after `head`."""
         self._exchange, self._target = exchange, target
         self._options, self._store = options, store
         self._limit = options.max_delivery_body_bytes
@@ -283,7 +283,7 @@ class AnswerReader:
 
     def _stop(self) -> None:
         self._drop()
-        # What an event stream brought so far counts; of others nothing is known.
+        # What an event stream brought so far counts; of others it is unknown.
         self._parser = self._chunks = None
         self.reading = False
 
@@ -355,7 +355,7 @@ class RequestReader:
     __slots__ = ("_options", "_store", "_target", "_whole", "reading")
 
     def __init__(self, target: Target, head: Head, options: Options, store: Store) -> None:
-        """Make ready for the content behind `head`."""
+        """Make ready for the content after `head`."""
         self._target, self._options, self._store = target, options, store
         self._whole: bytearray | None = None
         if target.transport and not head.values.get("content-encoding"):

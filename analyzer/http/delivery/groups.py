@@ -6,7 +6,7 @@ all lanes together have too many. Whatever is decided depends on the order of re
 answers in the capture alone. Knows exchanges and callers; must not know bytes. Used by
 http.http1.messages and http.pairing.
 
-Pollers that look alike (one address, no cookies) are told apart by how clients use
+Pollers that look alike (one address, no cookies) are distinguished by how clients use
 connections: one that has an idle connection opens no other. docs/numbers.md has the rules.
 """
 
@@ -38,17 +38,17 @@ _CALLER_LANES: Final = 64
 """Lanes that a connection is remembered to have asked for."""
 
 _CALLERS: Final = 64
-"""Connections that one client has open beside each other, at most: browsers have 6 to a host.
+"""Connections that one client has open at the same time, at most: browsers have 6 to a host.
 Without a bound, a flood of requests that nobody answers took the square of its time."""
 _MESSAGES_OF_ONE: Final = 64
 _HEADS_OF_ONE: Final = 4096
-"""Messages, and bytes of heads, that count as one more exchange held: about as much memory."""
+"""Messages, and bytes of headers, that count as one more exchange held: about as much memory."""
 
 Key = tuple[int, str, str]
 
 
 class Pool:
-    """Connections that one client may have open beside each other."""
+    """Connections that one client may have open at the same time."""
 
     __slots__ = ("callers",)
 
@@ -200,7 +200,7 @@ class Groups:
         exchange.transport = target.transport
         marks = marks_of(head.values, target)
         if marks != caller.marks:
-            # The same as in the request before, mostly: a digest is dear.
+            # The same as in the request before, mostly: a digest is expensive.
             caller.marks = marks
             self._join_pool(caller, self._client(identity(_ends(caller), marks)))
         who = exchange.client_key = caller.who
@@ -233,7 +233,7 @@ class Groups:
         return target, lane
 
     def _use(self, lane: Lane) -> None:
-        """Move a lane behind all others, as the one that was used last."""
+        """Move a lane after all others, as the one that was used last."""
         self._order.pop(lane, None)
         self._order[lane] = None
         if not lane.kind:

@@ -30,7 +30,7 @@ class Inflater:
     __slots__ = ("_coded", "_content", "_decoder", "_first", "_limit", "_may_be_raw", "failed")
 
     def __init__(self, coding: str, limit: int) -> None:
-        """Expect one of CODINGS; stop behind `limit` bytes of content."""
+        """Expect one of CODINGS; stop after `limit` bytes of content."""
         self._decoder = zlib.decompressobj(_ZLIB_OR_GZIP)
         # "Some non-conformant implementations send the "deflate" compressed data without
         # the zlib wrapper."

@@ -64,7 +64,7 @@ class Lines:
 
 
 Found = Callable[[int, int], None]
-"""Told of a message: time (ns) and size (bytes)."""
+"""Called for a message: time (ns) and size (bytes)."""
 
 
 class TextLines:
@@ -90,7 +90,7 @@ class TextLines:
         return self._lines.kept()
 
     def lost(self) -> None:
-        """Go on behind the next line end: bytes are missing."""
+        """Go on after the next line end: bytes are missing."""
         self._lines.rest()
         self._lost = True
 

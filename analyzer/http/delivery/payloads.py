@@ -1,7 +1,7 @@
 """Payloads: the messages in a body that is there as a whole.
 
 Knows what a JSON answer, the polling payloads of Engine.IO and the frames of SockJS look
-like. Must not know HTTP heads. Called by http.delivery.deliveries; nothing here raises.
+like. Must not know HTTP headers. Called by http.delivery.deliveries; nothing here raises.
 
 Sources: RFC 8259; engine.io-protocol, revisions 3 and 4, "Payload"; sockjs-protocol 0.3.3,
 "SockJS framing" (the frames o, h, a, m and c).
@@ -194,7 +194,7 @@ def _base64_size(text: bytes) -> int:
 
 
 def _packets_v3(body: bytes) -> list[bytes] | None:
-    """Cut a payload of revision 3 and before: each packet behind its length."""
+    """Cut a payload of revision 3 and before: each packet after its length."""
     if body[:1] in (b"\0", b"\x01"):
         return _binary_packets_v3(body)
     # Lengths are in characters of JavaScript: two for one beyond the basic plane.

@@ -12,6 +12,7 @@ from typing import Any
 from analyzer import findings
 from analyzer.http import pairing
 from analyzer.http.collector import Results
+from analyzer.http.delivery.refusals import RefusalReader
 from analyzer.http.handover import (
     ACKED,
     DIRECTION,
@@ -37,18 +38,17 @@ from analyzer.http.head import (
     recognise,
 )
 from analyzer.http.http1.body import BodyUntilClose, request_body, response_body
-from analyzer.http.http1.messages import Messages
 from analyzer.http.http1.reader_state import BODY, HEAD, HOLD, SEEK, WAIT, Side
+from analyzer.http.http1.switching import Switching
 from analyzer.http.http1.whole_upgrade import Opening
-from analyzer.http.http2.connection import Http2Connection
 from analyzer.http.pairing import Transaction
-from analyzer.http.upgrade import Checks, check_switch, has_token, refuse
+from analyzer.http.upgrade import Checks, refuse
 from analyzer.tcp.bytestream import DATA, FIN, GAP_CUT, RESET
 
 _LOOKED_AT = 1024
 
 
-class Conversation(Messages):
+class Conversation(Switching):
     """Both sides of one connection, and the transactions in progress.
 
     Attributes:
@@ -124,7 +124,10 @@ class Conversation(Messages):
         if self._wait_rows:
             self._wait_rows += 1
         if not side.hold(piece, at, self._results.options.max_early_bytes):
-            self._results.find(findings.HTTP_EARLY_LIMIT, self._slot, piece.row[PACKET])
+            packet = piece.row[PACKET]
+            self._results.find(
+                findings.HTTP_EARLY_LIMIT, self._slot, packet, direction=side.direction
+            )
         if len(side.held) > self._results.options.lost_after_segments:
             self._answer_unseen()
 
@@ -185,7 +188,8 @@ class Conversation(Messages):
         limit = self._results.options.max_head_bytes
         if (end if end >= 0 else len(buffer)) - leading > limit:
             self._results.find(
-                findings.HTTP_HEAD_LIMIT, self._slot, piece.row[PACKET], f"over {limit} bytes"
+                *(findings.HTTP_HEAD_LIMIT, self._slot, piece.row[PACKET], f"over {limit} bytes"),
+                direction=side.direction,
             )
             self._give_up_head(side, piece, "The answer's head is longer than max_head_bytes.")
             self._hand_on()
@@ -203,7 +207,11 @@ class Conversation(Messages):
             return self._malformed(side, piece, at, "it comes from the wrong side")
         side.pending = None
         for fault in head.faults:
-            self._results.find(findings.HTTP_MALFORMED, self._slot, piece.row[PACKET], fault)
+            self._results.find(
+                *(findings.HTTP_MALFORMED, self._slot, piece.row[PACKET], fault.text),
+                direction=side.direction,
+                rfc=fault.rfc,
+            )
         self._results.http_bytes[side.direction] += end
         if side.is_client:
             self._request(side, head, piece, cut=False)
@@ -212,7 +220,10 @@ class Conversation(Messages):
         return at + end - before
 
     def _malformed(self, side: Side, piece: Piece, at: int, reason: str) -> int:
-        self._results.find(findings.HTTP_MALFORMED, self._slot, piece.row[PACKET], reason)
+        self._results.find(
+            *(findings.HTTP_MALFORMED, self._slot, piece.row[PACKET], reason),
+            direction=side.direction,
+        )
         if self._give_up_head(side, piece, "The answer is not HTTP."):
             self._hand_on()
             return at
@@ -230,6 +241,7 @@ class Conversation(Messages):
         handshake.outcome_reason = reason
         handshake.response_first_time = side.first_time
         handshake.response_last_time = piece.row[TIME]
+        pairing.settle_draft(self._results, handshake, None, piece.row)
         self._results.handshakes.append(handshake)
         return True
 
@@ -247,11 +259,6 @@ class Conversation(Messages):
             side.mode = BODY
         else:
             self._request_done(side)
-
-    def _replay(self, side: Side) -> None:
-        """Read the rows that were held back, as what they turned out to be."""
-        for piece in side.release():
-            self.row(piece)
 
     def _must_wait(self, piece: Piece) -> bool:
         """Say whether the request is still to come.
@@ -293,73 +300,22 @@ class Conversation(Messages):
         handshake = transaction.handshake
         client = self._sides[self._client]
         if handshake is not None:
+            pairing.settle_draft(self._results, handshake, head, piece.row)
             checks = Checks(self._results.findings, self._slot, piece.row[PACKET])
             refuse(handshake, head, checks)
+            side.reader = RefusalReader(handshake, head)
             self._results.answered(handshake.key)
         if body is None or body.done:
             self._message_done(side)
         else:
             side.mode = BODY
         if transaction.method == "CONNECT" and head.status < 300:
-            self._enter_tunnel()
+            self._begin_anew()
         # What was held back follows the last request, not one answered before it.
         if client.mode == HOLD and awaited:
+            if handshake is not None:
+                self._drop_early(client, handshake)
             self._replay(client)
-
-    def _enter_tunnel(self) -> None:
-        """Begin anew on both sides: RFC 9110 9.3.6, "switch to tunnel mode"."""
-        self._kept = []
-        for each in self._sides:
-            each.pending = None
-            each.mode = HEAD
-        self._replay(self._sides[self._client])
-
-    def _switch(self, side: Side, head: Head, piece: Piece) -> None:
-        """Take a 101: the connection is HTTP no more."""
-        names_websocket = has_token(head.values.get("upgrade", ""), "websocket")
-        if names_websocket:
-            # Requests before the attempt were answered without our seeing it.
-            while len(self._pairs.queue) > 1 and self._pairs.queue[0].handshake is None:
-                self._pairs.drop_first()
-        transaction = self._pairs.queue.popleft() if self._pairs.queue else None
-        handshake = transaction.handshake if transaction is not None else None
-        if handshake is None and names_websocket and (transaction is None or transaction.cut):
-            handshake = pairing.attempt_from(transaction, self._results, self._slot, self._client)
-            handshake.first_in_connection = self._pairs.begun == (transaction is not None)
-        if handshake is None:
-            if transaction is not None:
-                pairing.answer(transaction, head, side.first_time, piece.row)
-                transaction.complete = True
-                pairing.emit(transaction, self._results)
-            if has_token(head.values.get("upgrade", ""), "h2c"):
-                self._switch_to_http2(transaction)
-            else:
-                self._hand_on()
-            return
-        results = self._results
-        results.answered(handshake.key)
-        pairing.answer_attempt(handshake, head, side.first_time, piece.row)
-        checks = Checks(results.findings, self._slot, piece.row[PACKET])
-        check_switch(handshake, head, checks)
-        client = self._sides[self._client]
-        early = handshake.early_bytes = client.held_bytes
-        if early:
-            first = client.held[0].row[PACKET]
-            results.find(findings.HANDSHAKE_EARLY_DATA, self._slot, first, early)
-        results.upgrades.append(handshake)
-        results.marks.append(results.handover.place())
-        self._hand_on()
-
-    def _switch_to_http2(self, transaction: Transaction | None) -> None:
-        """Go on with HTTP/2 (RFC 7540 3.2): the request that asked for it is its stream 1."""
-        self._stop_reading()
-        self._pairs.settle()
-        made = Http2Connection(self._results, self._slot, self._client, whole=True)
-        self.successor = made
-        if transaction is not None and transaction.exchange is not None:
-            made.session.begin_upgraded(transaction.exchange)
-        for side in self._sides:
-            self._replay(side)
 
     # --- gaps and ends
 
@@ -403,22 +359,6 @@ class Conversation(Messages):
             self._message_lost(side)
         elif side.mode == HEAD:
             side.mode = SEEK
-
-    def _cut_switch(self, side: Side, head: Head, size: int) -> None:
-        """Take a 101 whose end was not captured: an attempt, unless it names another upgrade."""
-        results = self._results
-        transaction = self._pairs.queue[-1] if self._pairs.queue else None
-        handshake = transaction.handshake if transaction is not None else None
-        if pairing.may_be_websocket(transaction, head):
-            if transaction is not None:
-                self._pairs.queue.pop()
-            if handshake is None:
-                handshake = pairing.attempt_from(transaction, results, self._slot, self._client)
-                handshake.first_in_connection = self._pairs.begun == (transaction is not None)
-            pairing.cut_answer(handshake, head, side.first_time, size)
-            results.upgrades.append(handshake)
-            results.marks.append(results.handover.place())
-        self._hand_on()
 
     def _hand_on(self, *, search: bool = False) -> None:
         """Leave HTTP: what was held back goes first, then every row to come."""

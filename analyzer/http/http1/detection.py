@@ -180,6 +180,8 @@ class Beginning:
         self._pairs.queue.popleft()
         handshake.outcome = "cut"
         handshake.outcome_reason = "The answer was not captured: no packet of the server was."
+        self._results.findings += handshake.doubts
+        handshake.doubts = []
         self._results.upgrades.append(handshake)
         self._results.marks.append(self._results.handover.place())
         self._hand_on()

@@ -7,11 +7,9 @@ found. The base of http.http1.conversation, which finds them.
 from __future__ import annotations
 
 from analyzer import findings
-from analyzer.http import pairing
+from analyzer.http import pairing, plain_exchanges
 from analyzer.http.collector import Results
 from analyzer.http.delivery.deliveries import AnswerReader, RequestReader
-from analyzer.http.delivery.groups import Caller
-from analyzer.http.delivery.polling import PAUSE_NS, PAUSE_ROUND_TRIPS, round_trip
 from analyzer.http.exchanges import Exchange
 from analyzer.http.handover import PACKET, TIME, Piece
 from analyzer.http.head import Head
@@ -19,21 +17,19 @@ from analyzer.http.http1.body import Body
 from analyzer.http.http1.detection import Beginning
 from analyzer.http.http1.reader_state import BODY, HEAD, HOLD, SEEK, Side
 from analyzer.http.pairing import Transaction
+from analyzer.http.plain_exchanges import PlainExchanges
 from analyzer.http.upgrade import has_token
 from analyzer.tcp.bytestream import DATA, PURE
-
-_SENDING = ("POST", "PUT", "PATCH")
 
 
 class Messages(Beginning):
     """The bodies of both sides, and what they bring."""
 
-    __slots__ = ("_caller", "_pause", "_wait_rows")
+    __slots__ = ("_plain", "_wait_rows")
 
     def __init__(self, slot: int, results: Results, *, start_seen: bool) -> None:
         super().__init__(slot, results, start_seen=start_seen)
-        self._caller: Caller | None = None
-        self._pause = PAUSE_NS
+        self._plain = PlainExchanges(results, slot)
         self._wait_rows = 0
 
     def passes(
@@ -52,7 +48,7 @@ class Messages(Beginning):
         current = side.current
         if current is not None and not side.is_client:
             exchange = current.exchange
-            if exchange is not None and time - exchange.response_last_time > self._pause:
+            if exchange is not None and time - exchange.response_last_time > self._plain.pause:
                 return False
         if not side.body.passes(length):
             return False
@@ -73,22 +69,8 @@ class Messages(Beginning):
         exchange.request_segments = side.segments
         if transaction.cut:
             return
-        results = self._results
-        if self._caller is None:
-            tcp = results.handover.stream.connection(self._slot)
-            self._caller = Caller(tcp, self._client)
-            exchange.tcp = tcp
-            self._pause = max(PAUSE_NS, round(PAUSE_ROUND_TRIPS * round_trip(exchange)))
-        groups = results.groups
-        transaction.target, transaction.lane = groups.begin(self._caller, exchange, head)
+        side.reader = self._plain.begin(transaction, exchange, head, exchange.request_packet)
         transaction.closes = _closes(head)
-        if groups.limited:
-            groups.limited = False
-            limits = "max_held_exchanges or max_http_lanes allow"
-            results.find(findings.HTTP_GROUP_LIMIT, self._slot, exchange.request_packet, limits)
-        if head.method in _SENDING and transaction.target.transport:
-            reader = RequestReader(transaction.target, head, results.options, results.store)
-            side.reader = reader if reader.reading else None
 
     def _answer_begins(
         self, side: Side, transaction: Transaction, head: Head, body: Body | None
@@ -128,7 +110,11 @@ class Messages(Beginning):
             if not reader.reading:
                 side.reader = None
         if body.fault:
-            self._results.find(findings.HTTP_MALFORMED, self._slot, piece.row[PACKET], body.fault)
+            self._results.find(
+                *(findings.HTTP_MALFORMED, self._slot, piece.row[PACKET], body.fault),
+                direction=side.direction,
+                rfc="RFC 9112 6",
+            )
             self._message_lost(side)
             return piece.length
         if body.done:
@@ -138,11 +124,8 @@ class Messages(Beginning):
     def _note_pause(self, current: Transaction, exchange: Exchange, body: Body, time: int) -> None:
         """Count a pause of the sender before these bytes."""
         length = time - exchange.response_last_time
-        if length > self._pause and exchange.response_body_bytes and not body.in_chunk():
-            exchange.pauses += 1
-            exchange.paused += length
-            if current.reader is not None:
-                current.reader.pause()
+        if length > self._plain.pause and exchange.response_body_bytes and not body.in_chunk():
+            self._plain.paused(current, exchange, length)
 
     def _request_done(self, side: Side, *, whole: bool = True) -> None:
         transaction, body = side.current, side.body
@@ -152,13 +135,11 @@ class Messages(Beginning):
         if transaction is None:
             return
         exchange = transaction.exchange
-        if whole and body is not None and exchange is not None and exchange.method in _SENDING:
-            if isinstance(reader, RequestReader):
-                exchange.sent = reader.end(body.content)
-            elif body.content:
-                exchange.sent = [body.content]
-        elif isinstance(reader, RequestReader):
-            reader.settle()
+        sent = reader if isinstance(reader, RequestReader) else None
+        if whole and body is not None and exchange is not None:
+            plain_exchanges.request_ends(exchange, sent, body.content)
+        elif sent is not None:
+            sent.settle()
         if not transaction.answered and (
             transaction.handshake is not None or transaction.method == "CONNECT"
         ):
@@ -176,28 +157,10 @@ class Messages(Beginning):
             return
         transaction.complete = whole
         if transaction.exchange is not None:
-            self._answer_ends(transaction, transaction.exchange, body)
+            transaction.exchange.complete = whole and not transaction.cut
+            content = body.content if body is not None else 0
+            self._plain.answered(transaction, transaction.exchange, content)
         self._pairs.answered(transaction)
-
-    def _answer_ends(self, transaction: Transaction, exchange: Exchange, body: Body | None) -> None:
-        """Find out what an answer brought, and who may ask again."""
-        exchange.complete = transaction.complete and not transaction.cut
-        reader, transaction.reader = transaction.reader, None
-        results, lane = self._results, transaction.lane
-        if reader is not None and transaction.complete:
-            reader.end(body.content if body is not None else 0)
-            if reader.limited:
-                results.find(findings.HTTP_DELIVERY_LIMIT, self._slot, exchange.response_packet)
-            if lane is not None:
-                results.groups.answered(lane, exchange, transaction.target.state, reader.digest)
-                if reader.session:
-                    results.groups.opened(lane, exchange, reader.session)
-        elif reader is not None:
-            reader.settle()
-        if self._caller is not None and exchange.tcp is not None:
-            self._caller.busy -= 1
-            self._caller.answered_at = exchange.response_last_time
-            self._caller.finished = self._caller.finished or transaction.closes
 
     def _message_lost(self, side: Side) -> None:
         """Go on behind a message whose end is not known."""
@@ -214,8 +177,7 @@ class Messages(Beginning):
 
     def _no_more_requests(self) -> None:
         """Note that FIN or RST ends the connection."""
-        if self._caller is not None:
-            self._caller.finished = True
+        self._plain.no_more()
 
 
 def _closes(head: Head) -> bool:

@@ -9,6 +9,7 @@ from typing import Final
 
 from analyzer.columns import NULL
 from analyzer.http.delivery.deliveries import AnswerReader, RequestReader
+from analyzer.http.delivery.refusals import RefusalReader
 from analyzer.http.handover import KIND, LENGTH, MAX_KEPT_ROWS, SPAN, Piece
 from analyzer.http.http1.body import Body
 from analyzer.http.pairing import Transaction
@@ -76,7 +77,7 @@ class Side:
         self.held_bytes = 0
         self.limited = False
         self.finished = False
-        self.reader: AnswerReader | RequestReader | None = None
+        self.reader: AnswerReader | RequestReader | RefusalReader | None = None
         self.segments = 0
 
     def hold(self, piece: Piece, at: int, limit: int) -> bool:

@@ -144,7 +144,8 @@ def switch(results: Results, opening: Opening, piece: Piece) -> bool:
     results.http_bytes[row[DIRECTION]] += end
     results.answered(handshake.key)
     pairing.answer_attempt(handshake, head, row[TIME], row)
-    check_switch(handshake, head, Checks(results.findings, handshake.slot, row[PACKET]))
+    checks = Checks(results.findings, handshake.slot, row[PACKET], row[DIRECTION])
+    check_switch(handshake, head, checks)
     results.upgrades.append(handshake)
     results.marks.append(results.handover.place())
     results.leave(handshake.slot, search=False)

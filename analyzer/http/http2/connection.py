@@ -239,11 +239,12 @@ class Http2Connection(FrameRows):
                 row[PACKET],
                 f"{frame_name(kind)} on stream {header.stream} within the header block of "
                 f"stream {block.number}",
+                *(number, "RFC 9113 6.2"),
             )
             session.spoil(number, settled(row))
         if fault:
             side.faults += 1
-            session.find(findings.HTTP2_MALFORMED, row[PACKET], fault)
+            session.find(findings.HTTP2_MALFORMED, row[PACKET], fault, number)
         side.stream = session.stream_of(header, number, row[PACKET])
         if kind == frames.DATA:
             side.data_left = header.length
@@ -276,6 +277,7 @@ class Http2Connection(FrameRows):
                     findings.HTTP2_MALFORMED,
                     row[PACKET],
                     f"{side.pad} bytes of padding in a DATA frame of {header.length}",
+                    *(number, "RFC 9113 6.1"),
                 )
                 side.pad = header.length - 1
             side.data_left = header.length - 1 - side.pad
@@ -289,7 +291,7 @@ class Http2Connection(FrameRows):
         side.header = None
         stream, session = side.stream, self._session
         if header.kind == frames.DATA:
-            self._count_empty(side, row, header)
+            self._count_empty(side, number, row, header)
             if stream is not None and not stream.left:
                 if stream.kind == EXCHANGE and not side.lost:
                     session.exchanges.frame_ends(stream, number, settled(row)[TIME])
@@ -305,14 +307,14 @@ class Http2Connection(FrameRows):
             side.faults = 0
             self._lose(side, number, settled(row), "its frames make no sense")
 
-    def _count_empty(self, side: Side, row: Row, header: FrameHeader) -> None:
+    def _count_empty(self, side: Side, number: int, row: Row, header: FrameHeader) -> None:
         if header.length or header.flags & frames.END_STREAM:
             side.empty = 0
             return
         side.empty += 1
         if side.empty == _FLOOD_OF_EMPTY:
             text = f"{side.empty} empty DATA frames in a row"
-            self._session.find(findings.HTTP2_FLOOD, row[PACKET], text)
+            self._session.find(findings.HTTP2_FLOOD, row[PACKET], text, number)
 
     def _fragment(
         self, side: Side, number: int, header: FrameHeader, content: bytearray | None, row: Row
@@ -327,13 +329,13 @@ class Http2Connection(FrameRows):
             fragment = session.fragment_of(block, header, content) if not spoilt else b""
         elif block is None:
             text = "CONTINUATION without a header block"
-            session.find(findings.HTTP2_MALFORMED, row[PACKET], text)
+            session.find(findings.HTTP2_MALFORMED, row[PACKET], text, number, "RFC 9113 6.10")
             session.decoders[number].lose()
             return
         block.frames += 1
         block.size += HEADER_BYTES + header.length
         if isinstance(fragment, str):
-            session.find(findings.HTTP2_MALFORMED, row[PACKET], fragment)
+            session.find(findings.HTTP2_MALFORMED, row[PACKET], fragment, number)
             spoilt, fragment = True, b""
         block.spoilt = block.spoilt or spoilt
         if not block.spoilt:
@@ -341,7 +343,7 @@ class Http2Connection(FrameRows):
         limit = self._results.options.max_header_block_bytes
         if not block.spoilt and (len(block.data) > limit or block.frames >= _FLOOD_OF_EMPTY):
             text = f"{block.frames} frames, {block.size} bytes (max_header_block_bytes)"
-            session.find(findings.HTTP2_BLOCK_LIMIT, row[PACKET], text)
+            session.find(findings.HTTP2_BLOCK_LIMIT, row[PACKET], text, number)
             block.data, block.spoilt = bytearray(), True
         if header.flags & frames.END_HEADERS:
             session.blocks[number] = None

@@ -56,18 +56,30 @@ class Control:
             self.windows = Windows(link.own, (self.first[0], self.first[1]))
             link.watched = True
         self.enabled = False
+        self._connect_setting = [0, 0]
         self._counts: dict[tuple[int, int], list[int]] = {}
         self._told: set[tuple[str, int]] = set()
 
-    def find(self, kind: Kind, packet: int, detail: str | int = "") -> None:
-        """Note an oddity, the first few of each kind."""
-        self.results.find(kind, self.slot, packet, detail)
+    def find(
+        self, kind: Kind, packet: int, detail: str | int = "", side: int = -1, rfc: str = ""
+    ) -> None:
+        """Note an oddity, the first few of each kind.
 
-    def find_once(self, kind: Kind, packet: int, detail: str, key: int = 0) -> None:
+        Args:
+            kind: what it is.
+            packet: where it shows.
+            detail: of its sentence.
+            side: who is to blame; -1 where nobody is.
+            rfc: of the rule, where it is another than the kind's.
+        """
+        direction = 2 * self.slot + side if side >= 0 else -1
+        self.results.find(kind, self.slot, packet, detail, direction=direction, rfc=rfc)
+
+    def find_once(self, kind: Kind, packet: int, detail: str, key: int = 0, side: int = -1) -> None:
         """Note an oddity, once for each `key`."""
         if (kind.id, key) not in self._told:
             self._told.add((kind.id, key))
-            self.find(kind, packet, detail)
+            self.find(kind, packet, detail, side)
 
     def count(self, kind: int, side: int, row: Row) -> None:
         """Notice a flood: frames that cost their receiver more than their sender."""
@@ -78,7 +90,7 @@ class Control:
         if counted[1] > self.results.options.max_http2_control_frames:
             who = "client" if side == self.client else "server"
             text = f"{counted[1]} {frame_name(kind)} frames of the {who} within a second"
-            self.find_once(findings.HTTP2_FLOOD, row[PACKET], text, 2 * kind + side)
+            self.find_once(findings.HTTP2_FLOOD, row[PACKET], text, 2 * kind + side, side)
 
     def settle_settings(
         self, frame: Any, side: int, header: FrameHeader, packet: int, time: int
@@ -87,15 +99,16 @@ class Control:
         if header.flags & frames.ACK:
             return
         for number, value in frame.settings.items():
-            if number == frames.ENABLE_CONNECT_PROTOCOL and side != self.client:
-                self.enabled = value == 1
+            if number == frames.ENABLE_CONNECT_PROTOCOL:
+                self._take_connect_setting(value, side, packet)
             elif number == frames.MAX_FRAME_SIZE:
                 if frames.DEFAULT_FRAME_BYTES <= value < 2**24:
                     self.most[1 - side] = max(self.most[1 - side], value)
             elif number == frames.INITIAL_WINDOW_SIZE:
                 if value > 2**31 - 1:
                     # RFC 9113 6.5.2: "MUST be treated as a connection error".
-                    self.find(findings.HTTP2_MALFORMED, packet, f"an initial window of {value}")
+                    text = f"an initial window of {value}"
+                    self.find(findings.HTTP2_MALFORMED, packet, text, side, "RFC 9113 6.5.2")
                     continue
                 # RFC 9113 6.9.2: a receiver "MUST adjust the size of all stream flow-control
                 # windows that it maintains by the difference".
@@ -103,6 +116,22 @@ class Control:
                 for stream in self.streams.values():
                     if stream.windows is not None:
                         stream.windows.open(1 - side, change, time)
+
+    def _take_connect_setting(self, value: int, side: int, packet: int) -> None:
+        """Take SETTINGS_ENABLE_CONNECT_PROTOCOL (RFC 8441 3).
+
+        "The value of the parameter MUST be 0 or 1", and a sender MUST NOT send "a value of 0
+        after previously sending a value of 1". A server that breaks this takes extended CONNECT
+        all the same, as far as its client can know.
+        """
+        kind, had = findings.HTTP2_CONNECT_SETTING, self._connect_setting[side]
+        if value > 1:
+            self.find(kind, packet, value, side)
+        elif value == 0 and had:
+            self.find(kind, packet, "0 after 1", side)
+        self._connect_setting[side] = value or had
+        if side != self.client and value:
+            self.enabled = True
 
     def go_away(self, frame: Any, side: int, packet: int) -> None:
         """Take a GOAWAY frame."""
@@ -127,7 +156,7 @@ class Control:
         if not allowed:
             who = "client" if side == self.client else "server"
             text = f"the {who} sent more than its window"
-            self.find_once(findings.HTTP2_WINDOW_EXCEEDED, row[PACKET], text, side)
+            self.find_once(findings.HTTP2_WINDOW_EXCEEDED, row[PACKET], text, side, side)
 
     def widen(
         self, frame: Any, side: int, header: FrameHeader, stream: Stream | None, row: Row

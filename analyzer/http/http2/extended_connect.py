@@ -15,14 +15,30 @@ from analyzer.http.collector import Results
 from analyzer.http.exchanges import Handshake
 from analyzer.http.handover import PACKET, TIME, Row
 from analyzer.http.head import Head
-from analyzer.http.upgrade import Checks, check_choice, fill_request, in_sentence, refuse
+from analyzer.http.upgrade import (
+    ONCE_IN_REQUEST,
+    ONCE_IN_RESPONSE,
+    Checks,
+    check_choice,
+    check_fragment,
+    check_offered,
+    check_repeated,
+    fill_request,
+    in_sentence,
+    plain,
+    refuse,
+)
 
-_NEEDED: Final = (":scheme", ":path", ":authority")
+_NEEDED: Final = (":scheme", ":path")
+"""RFC 8441 4: on an extended CONNECT these "MUST be included"."""
 
 
 def is_connect(pseudo: Mapping[str, str]) -> bool:
-    """Say whether a request asks for WebSocket over its stream (RFC 8441 4, 5)."""
-    return pseudo.get(":method") == "CONNECT" and pseudo.get(":protocol", "").lower() == "websocket"
+    """Say whether a request asks for WebSocket over its stream (RFC 8441 4, 5).
+
+    With another method than CONNECT it does so badly.
+    """
+    return pseudo.get(":protocol", "").lower() == "websocket"
 
 
 def begin_connect(
@@ -35,6 +51,7 @@ def begin_connect(
     row: Row,
     *,
     enabled: bool,
+    is_ended: bool = False,
 ) -> Handshake:
     """Return the attempt that an extended CONNECT begins.
 
@@ -47,29 +64,73 @@ def begin_connect(
         first_time: ns of its first byte.
         row: with its last byte.
         enabled: the server has announced that it takes one, or may have, unseen.
+        is_ended: END_STREAM came with it.
     """
     handshake = Handshake(slot, client, results.next_handshake())
     fill_request(handshake, head)
     # "Sec-WebSocket-Key and Sec-WebSocket-Accept header fields [are not] processed"
     # (RFC 8441 5).
-    handshake.key = None
+    handshake.key, handshake.keys = None, ()
     handshake.path = pseudo.get(":path")
     handshake.scheme = "wss" if pseudo.get(":scheme", "").lower() in ("https", "wss") else "ws"
     handshake.request_first_time = first_time
     handshake.request_last_time = max(first_time, row[TIME])
     handshake.request_packet = row[PACKET]
-    checks = Checks(results.findings, slot, row[PACKET])
-    if not enabled:
-        checks.add(findings.HTTP2_CONNECT_NOT_ENABLED)
-    missing = [name for name in _NEEDED if name not in pseudo]
-    if missing:
-        checks.add(findings.HTTP2_CONNECT_INCOMPLETE, ", ".join(missing))
-    if handshake.version != "13":
-        checks.add(findings.HANDSHAKE_BAD_VERSION, handshake.version or "none sent")
+    before = len(results.findings)
+    checks = Checks(results.findings, slot, row[PACKET], 2 * slot + client)
+    _check_connect(head, pseudo, checks, enabled=enabled)
+    if is_ended:
+        checks.add(
+            findings.HTTP2_CONNECT_INVALID,
+            "it has END_STREAM, so that the client can send no frame",
+            rfc="RFC 8441 5",
+        )
     if checks.kinds:
-        text = results.findings[-len(checks.kinds)].text
+        text = results.findings[before].text
         handshake.outcome_reason = in_sentence(text).rstrip(".")
     return handshake
+
+
+def _check_connect(head: Head, pseudo: Mapping[str, str], checks: Checks, *, enabled: bool) -> None:
+    """Apply the rules for the client's request."""
+    if not enabled:
+        checks.add(findings.HTTP2_CONNECT_NOT_ENABLED)
+    method = pseudo.get(":method", "")
+    if method != "CONNECT":
+        # RFC 8441 4: the pseudo-header field ":protocol" is for "requests using the CONNECT
+        # method".
+        text = f":protocol stands on a {method[:32] or 'request without a method'}"
+        checks.add(findings.HTTP2_CONNECT_INVALID, text)
+    missing = [name for name in _NEEDED if name not in pseudo]
+    # RFC 9113 8.3.1: the host may come in Host instead, as in any request.
+    if "host" not in head.values:
+        missing.append(":authority")
+    if missing:
+        checks.add(findings.HTTP2_CONNECT_INCOMPLETE, ", ".join(missing))
+    scheme = pseudo.get(":scheme")
+    if scheme is not None and scheme.lower() not in ("http", "https"):
+        # RFC 8441 5: "The scheme of the target URI MUST be "https" for "wss"-schemed WebSockets
+        # ... or "http" for "ws"-schemed WebSockets."
+        text = f":scheme is {scheme[:40]}, not http or https"
+        checks.add(findings.HTTP2_CONNECT_INVALID, text, rfc="RFC 8441 5")
+    check_fragment(pseudo.get(":path"), checks)
+    versions = head.each("sec-websocket-version")
+    if "13" not in versions:
+        checks.add(findings.HANDSHAKE_BAD_VERSION, versions[0] if versions else "none sent")
+    if "sec-websocket-protocol" in head.values:
+        check_offered(head.values["sec-websocket-protocol"], checks)
+    if head.repeated:
+        check_repeated(head, checks, ONCE_IN_REQUEST)
+
+
+def is_plain_answer(handshake: Handshake, head: Head) -> bool:
+    """Say whether a 2xx opens no tunnel, since the request was no CONNECT.
+
+    A server that does not know :protocol answers a GET as any other, with content.
+    """
+    return handshake.method != "CONNECT" and (
+        "content-length" in head.values or "content-type" in head.values
+    )
 
 
 def answer_connect(
@@ -81,27 +142,41 @@ def answer_connect(
     """
     pairing.answer_attempt(handshake, head, first_time, row)
     handshake.accept = handshake.accept_valid = None
-    checks = Checks(results.findings, handshake.slot, row[PACKET])
-    if not 200 <= head.status < 300:
+    server = 2 * handshake.slot + 1 - handshake.client_side
+    checks = Checks(results.findings, handshake.slot, row[PACKET], server)
+    if head.status == 101:
+        # RFC 9113 8.6: "HTTP/2 removes support for the 101 (Switching Protocols)
+        # informational status code".
+        text = "the answer is 101, which HTTP/2 does not have"
+        checks.add(findings.HTTP2_MALFORMED, text, rfc="RFC 9113 8.6")
+        handshake.outcome = "bad-response"
+        handshake.outcome_reason = "The answer is 101, which HTTP/2 does not have."
+        return True
+    if not 200 <= head.status < 300 or is_plain_answer(handshake, head):
         refuse(handshake, head, checks)
         return False
     handshake.outcome = "accepted"
     check_choice(handshake, checks)
+    if head.repeated:
+        check_repeated(head, checks, ONCE_IN_RESPONSE)
     if checks.kinds:
-        text = in_sentence(checks.kinds[0].text.partition(": {detail}")[0].rstrip(".") + ".")
-        handshake.outcome_reason = "Accepted, though " + text
+        handshake.outcome_reason = "Accepted, though " + plain(checks.kinds[0].text)
     elif handshake.outcome_reason:
         handshake.outcome_reason = "Accepted, though " + handshake.outcome_reason + "."
     return True
 
 
-def reset_connect(results: Results, handshake: Handshake, who: str, code: str, packet: int) -> None:
+def reset_connect(
+    results: Results, handshake: Handshake, side: int, who: str, code: str, packet: int
+) -> None:
     """Note that RST_STREAM came instead of an answer."""
     handshake.outcome = "reset"
     reason = f"the {who} reset the stream: {code}"
     earlier = handshake.outcome_reason
     text = f"{reason}; {earlier}" if earlier else reason
     handshake.outcome_reason = text[0].upper() + text[1:] + "."
-    Checks(results.findings, handshake.slot, packet).add(
-        findings.HANDSHAKE_RESET, f"the {who} sent RST_STREAM {code}"
+    results.find(
+        *(findings.HANDSHAKE_RESET, handshake.slot, packet),
+        f"the {who} sent RST_STREAM {code}",
+        direction=2 * handshake.slot + side,
     )

@@ -8,10 +8,10 @@ Knows RFC 7541 and RFC 9113 section 8. Must not know frames. Used by http.http2.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from analyzer.http.head import Head
+from analyzer.http.head import Fault, Head
 
 Field = tuple[bytes, bytes]
 
@@ -111,7 +111,8 @@ def head_of(fields: Sequence[Field], size: int) -> tuple[Head, dict[str, str]]:
     pairs: list[tuple[str, str]] = []
     values: dict[str, str] = {}
     repeated: list[str] = []
-    faults: list[str] = []
+    faults: list[Fault] = []
+    forbidden: dict[str, None] = {}
     for raw_name, raw_value in fields:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         if not name:
@@ -120,10 +121,11 @@ def head_of(fields: Sequence[Field], size: int) -> tuple[Head, dict[str, str]]:
             _add_pseudo(name, value, pseudo, pairs, faults)
             continue
         if name != name.lower():
-            faults.append(f"a field name is not in lower case: {name[:40]}")
+            text = f"a field name is not in lower case: {name[:40]}"
+            faults.append(Fault(text, "RFC 9113 8.2.1"))
             name = name.lower()
         if name in _FORBIDDEN:
-            faults.append(f"a field of HTTP/1.1 connections: {name}")
+            forbidden[name] = None
         pairs.append((name, value))
         if name not in values:
             values[name] = value
@@ -137,10 +139,7 @@ def head_of(fields: Sequence[Field], size: int) -> tuple[Head, dict[str, str]]:
     if authority is not None:
         values["host"] = authority
         pairs = [("host", authority), *(pair for pair in pairs if pair[0] != "host")]
-    if any("\r" in value or "\n" in value or "\0" in value for _, value in pairs):
-        # RFC 9113 8.2.1: "A field value MUST NOT contain the zero value, line feed, or
-        # carriage return at any position."
-        faults.append("a field value with NUL, CR or LF")
+    _check_values(pairs, forbidden, faults)
     status = pseudo.get(":status", "")
     head = Head(
         pseudo.get(":method", ""),
@@ -158,17 +157,30 @@ def head_of(fields: Sequence[Field], size: int) -> tuple[Head, dict[str, str]]:
     return head, pseudo
 
 
+def _check_values(
+    pairs: Sequence[tuple[str, str]], forbidden: Iterable[str], faults: list[Fault]
+) -> None:
+    if any("\r" in value or "\n" in value or "\0" in value for _, value in pairs):
+        # RFC 9113 8.2.1: "A field value MUST NOT contain the zero value, line feed, or
+        # carriage return at any position."
+        faults.append(Fault("a field value with NUL, CR or LF", "RFC 9113 8.2.1"))
+    names = ", ".join(forbidden)
+    if names:
+        text = f"a message has fields of HTTP/1.1 connections: {names}"
+        faults.append(Fault(text, "RFC 9113 8.2.2"))
+
+
 def _add_pseudo(
     name: str,
     value: str,
     pseudo: dict[str, str],
     pairs: Sequence[tuple[str, str]],
-    faults: list[str],
+    faults: list[Fault],
 ) -> None:
     if pairs:
         # RFC 9113 8.3: they "MUST NOT appear ... after a regular field".
-        faults.append(f"{name[:40]} stands behind a regular field")
+        faults.append(Fault(f"{name[:40]} stands behind a regular field", "RFC 9113 8.3"))
     if name in pseudo:
-        faults.append(f"{name[:40]} is repeated")
+        faults.append(Fault(f"{name[:40]} is repeated", "RFC 9113 8.3"))
         return
     pseudo[name] = value

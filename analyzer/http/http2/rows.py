@@ -200,6 +200,9 @@ class FrameRows:
             if handshake is not None:
                 handshake.response_bytes += len(content)
                 handshake.response_last_time = max(handshake.response_last_time, row[TIME])
+                refusal = stream.transaction.refusal if stream.transaction is not None else None
+                if refusal is not None and refusal.reading:
+                    refusal.take(content, row[TIME])
 
     def _share_parts(self, side: Side, number: int, row: Row, count: int) -> None:
         """Share the first `count` parts of a frame's header, which lie in rows before `row`."""

@@ -13,7 +13,8 @@ from analyzer import findings
 from analyzer.http import pairing
 from analyzer.http._row_accounts import BEHIND, HTTP, Link
 from analyzer.http.collector import Results
-from analyzer.http.exchanges import Exchange
+from analyzer.http.delivery.refusals import RefusalReader
+from analyzer.http.exchanges import Exchange, Handshake
 from analyzer.http.handover import KIND, MAX_KEPT_ROWS, PACKET, TIME, Row, end_row
 from analyzer.http.head import Head
 from analyzer.http.http2 import frames
@@ -210,7 +211,7 @@ class Session(Control):
         stream.early_bytes += len(content)
         self.early_bytes += len(content)
         if self.early_bytes > self.results.options.max_early_bytes:
-            self.find_once(findings.HTTP_EARLY_LIMIT, row[PACKET], "")
+            self.find_once(findings.HTTP_EARLY_LIMIT, row[PACKET], "", side=self.client)
             changed = list(row)
             changed[KIND] = GAP_CUT
             row, content = tuple(changed), b""
@@ -254,7 +255,7 @@ class Session(Control):
             return
         frame = parse_content(header, content)
         if isinstance(frame, str):
-            self.find(findings.HTTP2_MALFORMED, packet, frame)
+            self.find(findings.HTTP2_MALFORMED, packet, frame, side)
         elif kind == frames.SETTINGS:
             self.settle_settings(frame, side, header, packet, row[TIME])
         elif kind == frames.WINDOW_UPDATE:
@@ -283,7 +284,7 @@ class Session(Control):
             self.find_once(findings.HTTP2_HEADS_UNKNOWN, packet, text, side)
         head, pseudo = head_of(fields if is_known else (), block.size)
         for fault in head.faults:
-            self.find(findings.HTTP_MALFORMED, packet, fault)
+            self.find(findings.HTTP2_MALFORMED, packet, fault.text, side, fault.rfc)
         if stream is None:
             return
         if block.pushed or side == self.client:
@@ -300,10 +301,10 @@ class Session(Control):
             self._trailers(stream, self.client, block, row)
             return
         if is_connect(pseudo):
-            enabled = self.enabled or not self.whole
             handshake = begin_connect(
                 *(self.results, self.slot, self.client, head, pseudo, block.begun, row),
-                enabled=enabled,
+                enabled=self.enabled or not self.whole,
+                is_ended=block.ends_stream,
             )
             handshake.http2_stream = stream.number
             handshake.first_in_connection = self.whole and not (
@@ -324,10 +325,10 @@ class Session(Control):
         if transaction is None or transaction.answered:
             self._trailers(stream, 1 - self.client, block, row)
             return
-        if 0 < head.status < 200:
+        handshake = transaction.handshake
+        if 0 < head.status < 200 and (handshake is None or head.status != 101):
             pairing.interim(transaction, head, block.begun)
             return
-        handshake = transaction.handshake
         transaction.answered = True
         if handshake is None:
             has_content = not block.ends_stream
@@ -343,12 +344,20 @@ class Session(Control):
             self.tunnels.open(stream, handshake)
         elif answer_connect(self.results, handshake, head, block.begun, row):
             if stream.early:
-                handshake.early_bytes = stream.early_bytes
-                packet = stream.early[0][0][PACKET]
-                self.find(findings.HANDSHAKE_EARLY_DATA, packet, stream.early_bytes)
+                self._tell_early(stream, handshake)
             self.tunnels.open(stream, handshake)
             self._release_early(stream)
             self._tell_ends(stream, row)
+        else:
+            transaction.refusal = RefusalReader(handshake, head)
+            if stream.early:
+                self._tell_early(stream, handshake)
+
+    def _tell_early(self, stream: Stream, handshake: Handshake) -> None:
+        handshake.early_bytes = stream.early_bytes
+        packet = stream.early[0][0][PACKET]
+        kind = findings.HANDSHAKE_EARLY_DATA
+        self.find(kind, packet, stream.early_bytes, self.client)
 
     def _tell_ends(self, stream: Stream, row: Row) -> None:
         """Tell a tunnel of ends that came before it was open."""
@@ -405,10 +414,10 @@ class Session(Control):
         transaction = stream.transaction
         if stream.kind == ATTEMPT and transaction is not None and not transaction.answered:
             assert transaction.handshake is not None
-            reset_connect(self.results, transaction.handshake, who, name, row[PACKET])
+            reset_connect(self.results, transaction.handshake, side, who, name, row[PACKET])
         elif code not in _ORDINARY or (stream.kind == WEBSOCKET and not was_over):
             text = f"the {who} reset stream {stream.number}: {name}"
-            self.find(findings.HTTP2_STREAM_RESET, row[PACKET], text)
+            self.find(findings.HTTP2_STREAM_RESET, row[PACKET], text, side)
 
     def is_acknowledged(self, stream: Stream) -> bool:
         """Say whether both sides have the last byte of a stream."""

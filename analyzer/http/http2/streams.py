@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from analyzer import findings
 from analyzer.http import pairing
 from analyzer.http._row_accounts import Account
 from analyzer.http.collector import Results
 from analyzer.http.delivery.deliveries import AnswerReader, RequestReader
-from analyzer.http.delivery.groups import Caller
-from analyzer.http.delivery.polling import PAUSE_NS, PAUSE_ROUND_TRIPS, round_trip
 from analyzer.http.exchanges import Exchange, Handshake
 from analyzer.http.handover import PACKET, Row
 from analyzer.http.head import Head
 from analyzer.http.http2.flow import Windows
 from analyzer.http.pairing import Transaction
+from analyzer.http.plain_exchanges import PlainExchanges, request_ends
 
 # What a stream carries.
 NEW: Final = 0  # no head was read yet
@@ -27,8 +25,6 @@ EXCHANGE: Final = 1
 ATTEMPT: Final = 2  # an extended CONNECT without its answer
 WEBSOCKET: Final = 3
 OTHER: Final = 4  # a tunnel, or heads that are not known
-
-_SENDING: Final = ("POST", "PUT", "PATCH")
 
 
 class Stream:
@@ -93,8 +89,7 @@ class Exchanges:
         self._results = results
         self._slot = slot
         self._client = client
-        self._caller: Caller | None = None
-        self._pause = PAUSE_NS
+        self._plain = PlainExchanges(results, slot)
         self.begun = 0
 
     # --- heads
@@ -110,21 +105,7 @@ class Exchanges:
         transaction.method = head.method
         if not head.method or not head.target:
             return
-        results = self._results
-        if self._caller is None:
-            tcp = results.handover.stream.connection(self._slot)
-            self._caller = Caller(tcp, self._client)
-            exchange.tcp = tcp
-            self._pause = max(PAUSE_NS, round(PAUSE_ROUND_TRIPS * round_trip(exchange)))
-        groups = results.groups
-        transaction.target, transaction.lane = groups.begin(self._caller, exchange, head)
-        if groups.limited:
-            groups.limited = False
-            limits = "max_held_exchanges or max_http_lanes allow"
-            results.find(findings.HTTP_GROUP_LIMIT, self._slot, row[PACKET], limits)
-        if head.method in _SENDING and transaction.target.transport:
-            reader = RequestReader(transaction.target, head, results.options, results.store)
-            stream.reader = reader if reader.reading else None
+        stream.reader = self._plain.begin(transaction, exchange, head, row[PACKET])
 
     def begin_unseen(self, stream: Stream) -> None:
         """Take up an exchange whose request was not captured, or cannot be read."""
@@ -179,11 +160,8 @@ class Exchanges:
         self, stream: Stream, transaction: Transaction, exchange: Exchange, side: int, time: int
     ) -> None:
         length = time - exchange.response_last_time
-        if length > self._pause and stream.content[side]:
-            exchange.pauses += 1
-            exchange.paused += length
-            if transaction.reader is not None:
-                transaction.reader.pause()
+        if length > self._plain.pause and stream.content[side]:
+            self._plain.paused(transaction, exchange, length)
 
     def frame_ends(self, stream: Stream, side: int, time: int) -> None:
         """A DATA frame of an answer ends: the nearest that HTTP/2 has to a chunk."""
@@ -209,30 +187,11 @@ class Exchanges:
             return
         if side == self._client:
             reader, stream.reader = stream.reader, None
-            content = stream.content[side]
-            if exchange.method in _SENDING and reader is not None:
-                exchange.sent = reader.end(content)
-            elif exchange.method in _SENDING and content:
-                exchange.sent = [content]
+            request_ends(exchange, reader, stream.content[side])
             return
         transaction.complete = transaction.answered
         exchange.complete = transaction.complete
-        reader_, transaction.reader = transaction.reader, None
-        results, lane = self._results, transaction.lane
-        if reader_ is not None:
-            reader_.end(stream.content[side])
-            if reader_.limited:
-                results.find(findings.HTTP_DELIVERY_LIMIT, self._slot, exchange.response_packet)
-            if lane is not None:
-                results.groups.answered(lane, exchange, transaction.target.state, reader_.digest)
-                if reader_.session:
-                    results.groups.opened(lane, exchange, reader_.session)
-        self._free(exchange)
-
-    def _free(self, exchange: Exchange) -> None:
-        if self._caller is not None and exchange.tcp is not None:
-            self._caller.busy -= 1
-            self._caller.answered_at = exchange.response_last_time
+        self._plain.answered(transaction, exchange, stream.content[side])
 
     def leave(self, stream: Stream) -> None:
         """Let an exchange leave: all that it cost is known."""
@@ -242,11 +201,10 @@ class Exchanges:
         if transaction is None or transaction.exchange is None:
             return
         if not transaction.complete:
-            self._free(transaction.exchange)
+            self._plain.release(transaction, transaction.exchange)
         transaction.meter[0] = stream.account.wire_bytes
         pairing.emit(transaction, self._results)
 
     def no_more(self) -> None:
         """The connection takes no requests any more."""
-        if self._caller is not None:
-            self._caller.finished = True
+        self._plain.no_more()

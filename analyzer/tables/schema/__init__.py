@@ -1,7 +1,7 @@
 """Every table and column, declared once: name, type, unit, null rule, a sentence.
 
 CSV headers, Parquet types, JSON, DataFrames and docs/tables.md all come from here. Each
-file beside this has the tables of one subject.
+file next to this one has the tables of one subject.
 Knows no packets and no report formats. Used by tables.build (which fills rows), by
 the reports (which write them) and by analyzer.read_csv (which restores them).
 """

@@ -12,8 +12,8 @@ _ALTERNATIVE = (
         "source",
         SOURCES,
         NEVER,
-        "measured: in this capture; observed: modelled with heads of real exchanges with "
-        "the host; modelled: with heads made from the opening handshake.",
+        "measured: in this capture; observed: modelled with headers of real exchanges with "
+        "the host; modelled: with headers made from the opening handshake.",
     ),
 )
 

@@ -11,7 +11,7 @@ FINDINGS = Table(
     "One row for each oddity; what they mean stands in findings.md.",
     (
         text("id", NEVER, "Stable name of the kind of finding."),
-        enum("severity", SEVERITIES, NEVER, "How grave."),
+        enum("severity", SEVERITIES, NEVER, "How serious it is."),
         integer("connection", "concerns none", "WebSocket connection."),
         integer("tcp_stream", "concerns none", "TCP connection, as tcp.stream in Wireshark."),
         integer("packet", "no packet to blame", "Packet at which it showed."),

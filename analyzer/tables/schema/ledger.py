@@ -22,13 +22,15 @@ LEDGER = Table(
         integer("retransmitted_bytes", NEVER, "Payload sent again."),
         integer("tls_bytes", NEVER, "TLS handshake, record headers, tags and padding."),
         integer(
-            "http_bytes", NEVER, "HTTP heads and bodies, the upgrade too, and HTTP/2's framing."
+            "http_bytes",
+            NEVER,
+            "HTTP headers and bodies, the upgrade included; HTTP/2's framing.",
         ),
         integer("ws_header_bytes", NEVER, "WebSocket frame headers."),
         integer("ws_control_bytes", NEVER, "Payload of Ping, Pong and Close."),
         integer("transfer_bytes", NEVER, "Payload of data frames as sent."),
-        integer("unparsed_bytes", NEVER, "Payload not understood: behind a gap, cut, encrypted."),
-        integer("packets", NEVER, "Packets; a count beside the sum."),
+        integer("unparsed_bytes", NEVER, "Payload not understood: after a gap, cut, encrypted."),
+        integer("packets", NEVER, "Packets; a count, not part of the sum."),
         integer("pure_acks", NEVER, "Packets that only acknowledge."),
         integer("pure_ack_bytes", NEVER, "Original lengths of those packets."),
         integer("lost_bytes", NEVER, "Proven by sequence numbers, never captured."),

@@ -126,7 +126,6 @@ def test_reset_says_who():
     [
         (switching(accept="wrong"), "bad-accept", "handshake-bad-accept"),
         (switching(accept=None), "bad-accept", "handshake-missing-accept"),
-        (switching(Upgrade="h2c"), "bad-response", "handshake-bad-upgrade"),
         (switching(Upgrade=None), "bad-response", "handshake-bad-upgrade"),
         (switching(Connection=None), "bad-response", "handshake-bad-connection"),
         (switching(Sec_WebSocket_Protocol="x"), "accepted", "handshake-unoffered-subprotocol"),

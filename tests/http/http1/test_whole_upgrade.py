@@ -94,7 +94,7 @@ def never(*_):
     return None
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(st.one_of(LIKELY, st.lists(STEPS, max_size=8)), st.lists(st.integers(0, 8), max_size=3),
        st.booleans())  # fmt: skip
 def test_short_and_general_way_agree(steps, places, sides_known):

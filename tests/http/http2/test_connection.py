@@ -76,7 +76,7 @@ def talk_of(messages):
     return talk, sent
 
 
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=8)
 @given(MESSAGES, st.sampled_from([1448, 3, 11, 100]), st.sampled_from([120, 1000]))
 def test_messages_are_the_same_however_they_are_framed(messages, mss, batch_bytes):
     talk, sent = talk_of(messages)
@@ -92,7 +92,7 @@ def test_messages_are_the_same_however_they_are_framed(messages, mss, batch_byte
     same(tables, tables_of(data, payload="full", batch_bytes=batch_bytes))
 
 
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=6)
 @given(MESSAGES, st.sampled_from([1448, 5, 60]))
 def test_the_short_way_finds_what_the_long_way_does(messages, mss):
     data = capture(talk_of(messages)[0].steps, mss)

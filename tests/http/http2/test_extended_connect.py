@@ -17,7 +17,9 @@ def test_what_is_an_attempt():
     assert is_connect({":method": "CONNECT", ":protocol": "WebSocket"})
     assert not is_connect({":method": "CONNECT"})
     assert not is_connect({":method": "CONNECT", ":protocol": "connect-udp"})
-    assert not is_connect({":method": "GET", ":protocol": "websocket"})
+    # It asks for one, though RFC 8441 4 has :protocol on CONNECT alone.
+    assert is_connect({":method": "GET", ":protocol": "websocket"})
+    assert not is_connect({":method": "GET"})
 
 
 def test_an_accepted_attempt_has_no_key():

@@ -1,0 +1,154 @@
+"""Switching: what becomes of a connection at a 101, and of what came too early.
+
+Knows the answers that end HTTP, or only seem to (RFC 9110 7.8). Must not know how heads are
+found. The base of http.http1.conversation, which finds them.
+"""
+
+from __future__ import annotations
+
+from analyzer import findings
+from analyzer.http import pairing
+from analyzer.http.exchanges import Handshake
+from analyzer.http.handover import KIND, PACKET, Piece, end_row
+from analyzer.http.head import NEITHER, Head, recognise
+from analyzer.http.http1.messages import Messages
+from analyzer.http.http1.reader_state import HEAD, SEEK, Side
+from analyzer.http.http2.connection import Http2Connection
+from analyzer.http.pairing import Transaction
+from analyzer.http.upgrade import Checks, check_elsewhere, check_switch, has_token
+from analyzer.tcp.bytestream import GAP_CUT
+
+
+class Switching(Messages):
+    """The answers to upgrade attempts, and the ways on behind them."""
+
+    __slots__ = ()
+
+    def _replay(self, side: Side) -> None:
+        """Read the rows that were held back, as what they turned out to be."""
+        for piece in side.release():
+            self.row(piece)
+
+    def _drop_early(self, client: Side, handshake: Handshake) -> None:
+        """Pass over what a client sent behind its attempt that is no next request.
+
+        RFC 6455 4.1: "the client MUST wait for a response from the server before sending any
+        further data."
+        """
+        data = [piece for piece in client.held if piece.row[KIND] <= GAP_CUT]
+        if not data or recognise(data[0].data) != NEITHER or handshake.old_draft:
+            return
+        handshake.early_bytes = client.held_bytes
+        self._results.find(
+            *(findings.HANDSHAKE_EARLY_DATA, self._slot, data[0].row[PACKET]),
+            client.held_bytes,
+            direction=client.direction,
+        )
+        client.release()
+        client.mode = SEEK
+
+    def _begin_anew(self) -> None:
+        """Forget what was read: another protocol follows, or HTTP over it, or after all.
+
+        RFC 9110 9.3.6, "switch to tunnel mode", and 7.8, a switch to another protocol.
+        """
+        self._kept = []
+        for each in self._sides:
+            each.pending = None
+            each.mode = HEAD
+        self._replay(self._sides[self._client])
+
+    def _switch(self, side: Side, head: Head, piece: Piece) -> None:
+        """Take a 101: the connection is HTTP no more, unless it says otherwise."""
+        upgrade = head.values.get("upgrade", "")
+        names_websocket = has_token(upgrade, "websocket")
+        if names_websocket:
+            # Requests before the attempt were answered without our seeing it.
+            while len(self._pairs.queue) > 1 and self._pairs.queue[0].handshake is None:
+                self._pairs.drop_first()
+        transaction = self._pairs.queue.popleft() if self._pairs.queue else None
+        handshake = transaction.handshake if transaction is not None else None
+        is_asked = handshake is not None or transaction is None or transaction.cut
+        if handshake is None and names_websocket:
+            handshake = pairing.attempt_from(transaction, self._results, self._slot, self._client)
+            handshake.first_in_connection = self._pairs.begun == (transaction is not None)
+        is_plain = transaction is not None and transaction.handshake is None
+        if transaction is not None and is_plain and not (is_asked and handshake):
+            pairing.answer(transaction, head, side.first_time, piece.row)
+            transaction.complete = True
+            pairing.emit(transaction, self._results)
+        if handshake is None:
+            if has_token(upgrade, "h2c"):
+                self._switch_to_http2(transaction)
+            elif upgrade:
+                self._begin_anew()
+            else:
+                self._hand_on()
+            return
+        results = self._results
+        results.answered(handshake.key)
+        pairing.answer_attempt(handshake, head, side.first_time, piece.row)
+        self._judge(side, handshake, head, piece, is_asked=is_asked)
+
+    def _judge(
+        self, side: Side, handshake: Handshake, head: Head, piece: Piece, *, is_asked: bool
+    ) -> None:
+        """Find out what a 101 that answers an attempt is worth, and go on accordingly."""
+        results, upgrade = self._results, head.values.get("upgrade", "")
+        is_draft = pairing.settle_draft(results, handshake, head, piece.row)
+        checks = Checks(results.findings, self._slot, piece.row[PACKET], side.direction)
+        if is_draft:
+            pairing.say_old_draft(handshake)
+            results.handshakes.append(handshake)
+            self._hand_on()
+            return
+        if upgrade and not has_token(upgrade, "websocket"):
+            check_elsewhere(handshake, upgrade, checks)
+            results.handshakes.append(handshake)
+            self._begin_anew()
+            return
+        if is_asked:
+            check_switch(handshake, head, checks)
+        else:
+            checks.add(findings.HANDSHAKE_UNASKED_101, upgrade[:60])
+            handshake.outcome = "bad-response"
+            handshake.outcome_reason = "The request did not ask for an upgrade."
+        client = self._sides[self._client]
+        early = handshake.early_bytes = client.held_bytes
+        if early:
+            first = client.held[0].row[PACKET]
+            results.find(
+                *(findings.HANDSHAKE_EARLY_DATA, self._slot, first, early),
+                direction=client.direction,
+            )
+        results.upgrades.append(handshake)
+        results.marks.append(results.handover.place())
+        self._hand_on()
+
+    def _switch_to_http2(self, transaction: Transaction | None) -> None:
+        """Go on with HTTP/2 (RFC 7540 3.2): the request that asked for it is its stream 1."""
+        self._stop_reading()
+        self._pairs.settle()
+        made = Http2Connection(self._results, self._slot, self._client, whole=True)
+        self.successor = made
+        if transaction is not None and transaction.exchange is not None:
+            made.session.begin_upgraded(transaction.exchange)
+        for side in self._sides:
+            self._replay(side)
+
+    def _cut_switch(self, side: Side, head: Head, size: int) -> None:
+        """Take a 101 whose end was not captured: an attempt, unless it names another upgrade."""
+        results = self._results
+        transaction = self._pairs.queue[-1] if self._pairs.queue else None
+        handshake = transaction.handshake if transaction is not None else None
+        if pairing.may_be_websocket(transaction, head):
+            if transaction is not None:
+                self._pairs.queue.pop()
+            if handshake is None:
+                handshake = pairing.attempt_from(transaction, results, self._slot, self._client)
+                handshake.first_in_connection = self._pairs.begun == (transaction is not None)
+            pairing.settle_draft(results, handshake, None, end_row(side.direction, 0))
+            pairing.cut_answer(handshake, head, side.first_time, size)
+            results.upgrades.append(handshake)
+            results.marks.append(results.handover.place())
+        self._hand_on()

@@ -1,0 +1,145 @@
+"""Switching: a 101 to something else, or to nobody, older drafts, and what came too early."""
+
+from __future__ import annotations
+
+import pytest
+from oracle.conversations import batch_of, rows_of
+from oracle.upgrades import PLAIN, SWITCH, UPGRADE, ids, payload, request, run, switching
+
+from analyzer.http.stage import HttpStage
+from analyzer.options import Options
+
+HIXIE_76 = (
+    b"GET /demo HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key2: 12998 5 Y3 1  .P00\r\nUpgrade: WebSocket\r\n"
+    b"Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\r\nOrigin: http://example.com\r\n\r\n^n:ds[4U"
+)
+"""draft-ietf-hybi-thewebsocketprotocol-00, 1.2."""
+HIXIE_76_ANSWER = (
+    b"HTTP/1.1 101 WebSocket Protocol Handshake\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Origin: http://example.com\r\n"
+    b"Sec-WebSocket-Location: ws://example.com/demo\r\n\r\n8jKS'y:G*Co,Wxa-"
+)
+HIXIE_75 = (
+    b"GET /demo HTTP/1.1\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\nHost: example.com\r\n"
+    b"Origin: http://example.com\r\n\r\n"
+)
+"""draft-hixie-thewebsocketprotocol-75, 1.3."""
+HIXIE_75_ANSWER = (
+    b"HTTP/1.1 101 Web Socket Protocol Handshake\r\nUpgrade: WebSocket\r\n"
+    b"Connection: Upgrade\r\nWebSocket-Origin: http://example.com\r\n"
+    b"WebSocket-Location: ws://example.com/demo\r\n\r\n"
+)
+REFUSAL = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize("name", ["h2c", "websockets", "foo/2"])
+def test_101_to_something_else_is_no_websocket(name):
+    # RFC 9110 7.8: "A server MUST NOT switch to a protocol that was not indicated by the client".
+    out = run([(0, UPGRADE), (1, switching(Upgrade=name) + b"\x81\x02hi")])
+    assert not out.upgrades
+    (handshake,) = out.handshakes
+    assert handshake.outcome == "bad-response"
+    assert name in handshake.outcome_reason
+    assert ids(out) == ["handshake-bad-upgrade"]
+    (finding,) = out.findings
+    assert (finding.rfc, finding.direction) == ("RFC 9110 7.8", 1)
+
+
+def test_http_goes_on_behind_a_101_to_something_else():
+    steps = [(0, UPGRADE), (1, switching(Upgrade="websockets")), (0, UPGRADE), (1, SWITCH)]
+    out = run([*steps, (1, b"\x81\x02hi"), (0, b"\x81\x80abcd")])
+    (first,) = out.handshakes
+    (second,) = out.upgrades
+    assert (first.outcome, second.outcome) == ("bad-response", "accepted")
+    assert (first.number, second.number) == (0, 1)
+    assert (payload(out, 1), payload(out, 0)) == (b"\x81\x02hi", b"\x81\x80abcd")
+
+
+def test_another_protocol_that_was_offered_too_is_no_fault():
+    asked = UPGRADE.replace(b"Upgrade: websocket", b"Upgrade: websocket, foo/2")
+    assert asked != UPGRADE
+    out = run([(0, asked), (1, switching(Upgrade="foo/2")), (0, b"\0\1foo")])
+    (handshake,) = out.handshakes
+    assert handshake.outcome == "refused"
+    assert not out.findings
+    assert payload(out, 0) == b"\0\1foo"
+
+
+def test_101_to_a_plain_get_was_not_asked_for():
+    # RFC 9110 7.8; both ends went on with frames, so that these have their connection.
+    out = run([(0, PLAIN), (1, SWITCH + b"\x81\x02hi")])
+    (handshake,) = out.upgrades
+    assert (handshake.outcome, handshake.path, handshake.status) == ("bad-response", "/a", 101)
+    assert ids(out) == ["handshake-unasked-101"]
+    assert out.findings[0].direction == 1
+    assert payload(out, 1) == b"\x81\x02hi"
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "draft"),
+    [(HIXIE_76, HIXIE_76_ANSWER, "hixie-76"), (HIXIE_75, HIXIE_75_ANSWER, "hixie-75")],
+)
+def test_older_drafts_are_named_and_nothing_else(asked, answer, draft):
+    out = run([(0, asked), (1, answer), (0, b"\0hello\xff"), (1, b"\0world\xff")])
+    assert not out.upgrades
+    (handshake,) = out.handshakes
+    assert handshake.outcome == "bad-response"
+    assert ids(out) == ["websocket-old-draft"]
+    assert out.findings[0].detail == draft
+
+
+def test_request_without_a_key_is_no_draft_where_its_answer_is_none():
+    # What hixie-75 asks, answered as no server of hixie-75 does.
+    out = run([(0, HIXIE_75), (1, REFUSAL)])
+    assert ids(out) == ["handshake-bad-version", "handshake-missing-key", "handshake-refused"]
+    out = run([(0, HIXIE_75), (1, "fin")])
+    assert ids(out) == ["handshake-reset", "handshake-bad-version", "handshake-missing-key"]
+    out = run([(0, HIXIE_75), (1, b"\x15\3\1\0\2\2\x28" * 3 + b"\r\n\r\n")])
+    assert "handshake-missing-key" in ids(out)
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_early_data_before_a_refusal(cut):
+    # RFC 6455 4.1: "the client MUST wait for a response from the server before sending any
+    # further data."
+    frame = b"\x81\x81abcd\x05"
+    steps = [(0, UPGRADE), (0, frame[:3]), (0, frame[3:])] if cut else [(0, UPGRADE + frame)]
+    out = run([*steps, (1, REFUSAL), (0, UPGRADE), (1, SWITCH)])
+    assert ids(out)[:2] == ["handshake-refused", "handshake-early-data"]
+    assert out.findings[1].detail == 7
+    # HTTP goes on: the next attempt has its row.
+    assert [each.outcome for each in (*out.handshakes, *out.upgrades)] == ["refused", "accepted"]
+
+
+def test_next_request_behind_a_refusal_is_no_early_data():
+    out = run([(0, UPGRADE + PLAIN), (1, REFUSAL), (1, REFUSAL)])
+    assert ids(out) == ["handshake-refused"]
+    assert [each.path for each in out.exchanges] == ["/a"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 64])
+def test_how_it_is_cut_does_not_matter(size):
+    steps = [(0, UPGRADE), (1, switching(Upgrade="foo")), (0, request(path="/b")), (1, SWITCH)]
+    cut = [(side, data[at : at + size]) for side, data in steps for at in range(0, len(data), size)]
+    whole, pieces = run([*steps, (1, b"\x81\x02hi")]), run([*cut, (1, b"\x81\x02hi")])
+    for out in (whole, pieces):
+        assert [each.outcome for each in out.handshakes] == ["bad-response"]
+        assert [(each.outcome, each.path) for each in out.upgrades] == [("accepted", "/b")]
+        assert payload(out, 1) == b"\x81\x02hi"
+    assert ids(whole) == ids(pieces)
+
+
+@pytest.mark.parametrize("rows_in_batch", [1, 7])
+def test_batches_do_not_matter(rows_in_batch):
+    steps = [(0, UPGRADE), (1, switching(Upgrade="foo")), (0, UPGRADE), (1, SWITCH)]
+    rows = rows_of([*steps, (1, b"\x81\x02hi")])
+    stage = HttpStage(Options())
+    found, upgrades = [], []
+    for at in range(0, len(rows), rows_in_batch):
+        last = at + rows_in_batch >= len(rows)
+        out = stage.push(batch_of(rows[at : at + rows_in_batch], 1, [0] if last else []))
+        found += ids(out)
+        upgrades += [each.outcome for each in out.upgrades]
+    assert upgrades == ["accepted"]
+    assert found == ["handshake-bad-upgrade", "handshake-key-reused"]

@@ -1,0 +1,206 @@
+"""A secret in any field of a head, or in a refusal's body, is in no output.
+
+Each field bears its own secret, so that one that leaks names where it came from. Payload
+columns are another matter: what messages say is shown.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+from oracle import http2
+from oracle.upgrades import KEY, switching
+
+from analyzer.analysis import Collector
+from analyzer.capture.source import open_capture
+from analyzer.cli.main import main
+from analyzer.options import DEFAULT, Options
+from analyzer.pipeline import Pipeline
+from analyzer.report.event_lines import FINAL, NEWS, EventWriter
+
+NAMES = ("token", "access_token", "pw", "state", "jsessionid", "sig", "apiKey", "password")
+FRAME = b"\x81\x02hi"
+
+
+def secret(number: int) -> str:
+    return f"S3cr3tQ{number:03d}zVx"
+
+
+def jwt(number: int) -> str:
+    return f"eyJhbGciOiJIUzI1NiJ9.eyJu{number:03d}Q0.dBjft{number:03d}JeZ4CVP"
+
+
+class Planter:
+    """Gives each place its own secret, in one form."""
+
+    def __init__(self, form: Callable[[int, str], str]) -> None:
+        self._form = form
+        self.planted: list[str] = []
+
+    def __call__(self, plain: str = "") -> str:
+        number = len(self.planted)
+        text = self._form(number, NAMES[number % len(NAMES)])
+        self.planted.append(jwt(number) if jwt(number) in text else secret(number))
+        return plain + text
+
+
+FORMS: dict[str, Callable[[int, str], str]] = {
+    "parameter": lambda number, name: f"{name}={secret(number)}",
+    "jwt": lambda number, name: jwt(number),
+    "encoded": lambda number, name: f"%7B%22{name}%22%3A%22{secret(number)}%22%7D",
+    "nested": lambda number, name: f"https%3A%2F%2Fh%2F%3F{name}%3D{secret(number)}",
+    "json": lambda number, name: f'{{"{name}":"{secret(number)}"}}',
+}
+
+
+def attempt(plant: Planter, *, good: bool) -> bytes:
+    """Return an upgrade request with a secret in each field, two in its target."""
+    key, method = (KEY, "GET") if good else (plant(), "POST")
+    lines = [
+        f"{method} /a;{plant('x=1;')}/b?q={plant()}&{plant()}#{plant()} HTTP/1.1",
+        f"Host: {plant('h.example/')}",
+        "Upgrade: websocket",
+        f"Upgrade: {plant()}",
+        f"Connection: Upgrade, {plant()}",
+        f"Sec-WebSocket-Key: {key}",
+        f"Sec-WebSocket-Version: {'13' if good else plant()}",
+        f"Sec-WebSocket-Protocol: chat, {plant()}, bearer.{plant()}",
+        f"Sec-WebSocket-Extensions: permessage-deflate; {plant()}, {plant()}",
+        f"Origin: https://{plant()}",
+        f"User-Agent: Mozilla/5.0 {plant()}",
+        f"Cookie: {plant()}",
+        f"Authorization: Bearer {plant()}",
+        f"X-Other : {plant()}",
+        f"{plant()}",
+        f"X-Folded: a\r\n {plant()}",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def refusal(plant: Planter, status: str, content_type: str) -> bytes:
+    body = f"{plant()} and {plant()} <p>{plant()}</p>".encode()
+    lines = [
+        f"HTTP/1.1 {status} {plant()}",
+        f"Server: nginx {plant()}",
+        f"Location: https://user:{plant()}@h/login?next={plant()}",
+        f"WWW-Authenticate: {plant()}",
+        f"Sec-WebSocket-Version: {plant()}",
+        f"Upgrade: {plant()}",
+        f"Content-Type: {content_type}",
+        f"Content-Length: {len(body)}",
+        f"Set-Cookie: {plant()}",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def http1(plant: Planter) -> Iterator[bytes]:
+    """Yield captures of refusals, redirections, odd 101s, and of plain exchanges."""
+    for status in ("400", "401", "302", "426", "503", "418"):
+        answer = refusal(plant, status, "text/html")
+        yield http2.capture([(0, attempt(plant, good=status == "302")), (1, answer)])
+    odd = [
+        switching(Sec_WebSocket_Protocol=plant(), Sec_WebSocket_Extensions=plant()),
+        switching(accept=plant(), Server=plant(), Content_Length=plant()),
+        switching(Upgrade=plant()),
+        switching(Connection=plant(), Upgrade="websocket"),
+    ]
+    for answer in odd:
+        yield http2.capture([(0, attempt(plant, good=True)), (1, answer), (1, FRAME)])
+    plain = f"GET http://u:{plant()}@h/{plant()}?{plant()} HTTP/1.1\r\nHost: {plant()}\r\n\r\n"
+    yield http2.capture([(0, plain.encode()), (1, refusal(plant, "200", "text/plain"))])
+    yield http2.capture([(0, plain.encode()), (1, switching(Upgrade="websocket")), (1, FRAME)])
+    yield http2.capture([(0, attempt(plant, good=True)), (1, f"{plant()}\r\n\r\n".encode())])
+    # The end of the head was not captured, nor is the second request a frame.
+    yield http2.capture([(0, attempt(plant, good=True)), (1, switching()), (0, plain.encode())])
+
+
+def http2_captures(plant: Planter) -> Iterator[bytes]:
+    talk = http2.Talk()
+    asked = {
+        "sec_websocket_protocol": f"chat, {plant()}, bearer.{plant()}",
+        "sec_websocket_extensions": plant(),
+        "user_agent": plant(),
+    }
+    talk.connect(1, path=f"/a;{plant()}?{plant()}#{plant()}", **asked)
+    talk.accept(1, sec_websocket_protocol=plant(), server=plant())
+    talk.frame(1, 1, 1, b"hi")
+    talk.connect(3, path=f"/a/token/{plant()}", **asked)
+    body = f"{plant()} {plant()}".encode()
+    talk.answer(3, body, 403, server=plant(), location=f"/{plant()}", www_authenticate=plant())
+    talk.request(5, "GET", f"/b?{plant()}", cookie=plant(), referer=plant())
+    talk.answer(5, b"x", 302, location=plant())
+    yield http2.capture(talk.steps)
+
+
+def outputs(file: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[str]:
+    """Yield all that is told of a capture but payload columns."""
+    where = ["--csv", str(folder / "csv"), "--parquet", str(folder / "pq")]
+    assert main([str(file), *where, "--json", str(folder / "all.json")]) == 0
+    yield capsys.readouterr().out
+    for number in range(2):
+        for what in ("--handshake", "--connection"):
+            main([str(file), what, str(number)])
+            yield capsys.readouterr().out
+    for table in (folder / "csv").iterdir():
+        if table.stem not in ("messages",):
+            yield table.read_text()
+    for table in (folder / "pq").rglob("*.parquet"):
+        columns = pyarrow.parquet.read_table(table).to_pydict()
+        yield json.dumps({k: v for k, v in columns.items() if "payload" not in k}, default=str)
+    document = json.loads((folder / "all.json").read_text())
+    document.pop("messages", None)
+    yield json.dumps(document)
+    stream = io.BytesIO()
+    wanted = [each for each in (*NEWS, *FINAL) if each != "messages"]
+    pipeline = Pipeline(Options(), [EventWriter(stream, wanted), Collector()])
+    for batch in open_capture([file], DEFAULT):
+        pipeline.push(batch)
+    pipeline.finish()
+    yield stream.getvalue().decode()
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("captures", [http1, http2_captures])
+def test_no_secret_of_a_head_is_in_any_output(
+    captures: Callable[[Planter], Iterator[bytes]],
+    form: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    plant = Planter(FORMS[form])
+    for number, data in enumerate(captures(plant)):
+        file = tmp_path / f"{number}.pcap"
+        file.write_bytes(data)
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        texts = list(outputs(file, folder, capsys))
+        assert any("handshake" in text for text in texts)
+        assert leaks(plant.planted, texts) == []
+    assert len(plant.planted) > 10
+
+
+def leaks(planted: Sequence[str], texts: Sequence[str]) -> list[str]:
+    """Return the secrets that stand in a text, and what stands around them."""
+    # Wrapped lines of the terminal may cut a secret in two.
+    whole = ["".join(text.split()) for text in texts]
+    return [
+        text[max(0, at - 60) : at + len(each) + 20]
+        for text in whole
+        for each in planted
+        if (at := text.find(each)) >= 0
+    ]
+
+
+def test_secrets_are_shown_where_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plant = Planter(FORMS["parameter"])
+    file = tmp_path / "one.pcap"
+    file.write_bytes(next(http1(plant)))
+    assert main([str(file), "--show-secrets", "--handshake", "0"]) == 0
+    assert leaks(plant.planted, [capsys.readouterr().out])
