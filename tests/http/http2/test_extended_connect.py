@@ -1,6 +1,7 @@
 """Extended CONNECT and its answers."""
 
 import pytest
+from h2.settings import SettingCodes
 from oracle.http2 import CLIENT, SERVER, Talk, capture
 from oracle.whole import grave, tables_of
 
@@ -109,3 +110,66 @@ def test_fields_that_must_be_there():
     assert {"http2-connect-incomplete", "handshake-bad-version"} <= grave(tables)
     text = tables["findings"].set_index("id").loc["http2-connect-incomplete", "text"]
     assert ":scheme, :path" in text
+
+
+def ids_of(tables):
+    return [
+        (row.id, row.rfc)
+        for row in tables["findings"].itertuples()
+        if not row.id.startswith("websocket-close")
+    ]
+
+
+def test_101_is_no_answer_of_http2():
+    # RFC 9113 8.6: "HTTP/2 removes support for the 101 (Switching Protocols) informational
+    # status code".
+    talk = Talk()
+    talk.connect(1)
+    talk.ends[SERVER].send_headers(1, [(":status", "101")])
+    talk.flush(SERVER)
+    row, tables = handshake_of(talk)
+    assert (row.outcome, row.status) == ("bad-response", 101)
+    assert ids_of(tables) == [("http2-malformed", "RFC 9113 8.6")]
+
+
+def test_enabled_and_then_not_is_the_servers_fault():
+    # RFC 8441 3: no "value of 0 after previously sending a value of 1".
+    talk = Talk()
+    talk.ends[SERVER].update_settings({SettingCodes.ENABLE_CONNECT_PROTOCOL: 0})
+    talk.flush(SERVER)
+    talk.connect(1)
+    talk.accept(1)
+    row, tables = handshake_of(talk)
+    assert row.outcome == "accepted"
+    assert ids_of(tables) == [("http2-connect-setting", "RFC 8441 3")]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "outcome"), [("text/html", "refused"), (None, "accepted")]
+)
+def test_a_get_with_protocol_opens_a_tunnel_only_where_it_is_answered_so(content_type, outcome):
+    talk = Talk()
+    heads = [(":method", "GET"), (":scheme", "https"), (":path", "/"), (":authority", "h")]
+    heads += [(":protocol", "websocket"), ("sec-websocket-version", "13")]
+    config = talk.ends[CLIENT].config
+    config.validate_outbound_headers = config.normalize_outbound_headers = False
+    talk.ends[SERVER].config.validate_inbound_headers = False
+    talk.ends[CLIENT].send_headers(1, heads)
+    talk.flush(CLIENT)
+    fields = {"content_type": content_type} if content_type else {}
+    talk.accept(1, **fields)
+    talk.send(SERVER, 1, b"\x81\x02hi" if content_type is None else b"<html>")
+    row, tables = handshake_of(talk)
+    assert row.outcome == outcome
+    assert len(tables["connections"]) == (outcome == "accepted")
+    assert ids_of(tables)[0] == ("http2-connect-invalid", "RFC 8441 4")
+
+
+def test_early_data_before_a_refusal():
+    talk = Talk()
+    talk.connect(1)
+    talk.frame(CLIENT, 1, 1, b"x")
+    talk.answer(1, b"<p>no such place</p>", 404, server="nginx")
+    row, tables = handshake_of(talk)
+    assert [each for each, _ in ids_of(tables)] == ["handshake-early-data", "handshake-refused"]
+    assert (row.server, row.refusal_preview) == ("nginx", "<p>no such place</p>")
