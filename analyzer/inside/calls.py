@@ -15,6 +15,9 @@ from analyzer.inside.item import (
     ASK,
     ASK_MAYBE,
     CANCEL,
+    CANCEL_END,
+    FIRST,
+    FIRST_ERROR,
     REPLY_ERROR,
     STREAM,
     STREAM_ERROR,
@@ -120,12 +123,8 @@ class Book:
         if role in (ASK, ASK_MAYBE):
             self._ask(role, (sender, key), item, moment)
             return None
-        if role == CANCEL:
-            call = self._open.get((sender, key))
-            if call is not None:
-                call.cancelled = True
-                if item.name is None:
-                    item.name = call.name
+        if role in (CANCEL, CANCEL_END):
+            self._cancel((sender, key), item, ends=role == CANCEL_END)
             return None
         place = (1 - sender, key)
         call = self._open.get(place)
@@ -133,18 +132,34 @@ class Book:
             return None
         if item.name is None:
             item.name = call.name
-        if role in (STREAM, STREAM_ERROR):
+        if role in (STREAM, STREAM_ERROR, FIRST, FIRST_ERROR):
             call.items += 1
-            call.refused = call.refused or role == STREAM_ERROR
-            return None
+            call.refused = call.refused or role in (STREAM_ERROR, FIRST_ERROR)
+            if role in (STREAM, STREAM_ERROR) or call.answered is not None:
+                return None
+            call.answered = moment
+            return call
         del self._open[place]
+        was_answered = call.answered is not None
         self._answer(call, role, moment)
-        return call
+        return None if was_answered else call
+
+    def _cancel(self, place: tuple[int, Hashable], item: Item, *, ends: bool) -> None:
+        call = self._open.get(place)
+        if call is None:
+            return
+        call.cancelled = True
+        if item.name is None:
+            item.name = call.name
+        if ends:
+            del self._open[place]
+            self._give_up(call)
 
     def _answer(self, call: Call, role: int, moment: Moment) -> None:
         if call.number < 0:
             call.number = self._numbers.take()
-        call.answered = moment
+        if call.answered is None:
+            call.answered = moment
         failed = role == REPLY_ERROR or call.refused
         call.outcome = ERROR if failed else OK
         if call.cancelled and failed:
@@ -172,6 +187,8 @@ class Book:
             return
         if call.cancelled:
             call.outcome = CANCELLED
+        elif call.answered is not None:
+            call.outcome = ERROR if call.refused else OK
         elif self.gaps[1 - call.caller] >= call.turn:
             call.outcome = LOST
         self.done.append(call)

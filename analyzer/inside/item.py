@@ -27,6 +27,9 @@ REPLY_ERROR: Final = 4  # ends one with an error
 STREAM: Final = 5  # one of several results before the end
 CANCEL: Final = 6  # the caller wants no answer any more
 STREAM_ERROR: Final = 7  # an error; the end comes by itself
+FIRST: Final = 8  # a result, of which the first counts as the answer; the end comes by itself
+FIRST_ERROR: Final = 9  # the same, with an error
+CANCEL_END: Final = 10  # the caller ends it, and no answer comes any more
 
 # What an item is to a topic.
 PUBLISH: Final = 1
@@ -45,7 +48,7 @@ class Item(msgspec.Struct, gc=False):
         id: by which it may be answered.
         reply_to: id of what it answers.
         topic: what it is published to, or its namespace or channel.
-        role: ASK to STREAM_ERROR; NO_CALL.
+        role: ASK to CANCEL_END; NO_CALL.
         key: what a call and its answer have in common, in one connection.
         also: a second call that it is part of: role and key.
         spread: PUBLISH to DELIVER_MAYBE; 0 where it is neither.
@@ -131,6 +134,7 @@ class Protocol:
         subprotocols: names in Sec-WebSocket-Protocol that are enough, in lower case.
         path: of request targets; before messages in weight, but two must confirm it.
         needs_path: messages alone do not tell it from others.
+        unwrap: returns the messages of another protocol in one of its own; None: it carries none.
     """
 
     inner: str
@@ -139,6 +143,7 @@ class Protocol:
     subprotocols: Pattern[str] | None = None
     path: Pattern[str] | None = None
     needs_path: bool = False
+    unwrap: Callable[[bytes, int], list[bytes] | None] | None = None
 
 
 def short(text: str | None, most: int = 256) -> str | None:

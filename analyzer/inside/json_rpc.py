@@ -42,7 +42,13 @@ class JsonRpc(Decoder):
         """Read a message: one call, or a batch (section 6)."""
         if payload[:1] == b"{":
             head = decoded(_ONE, payload)
-            item = None if head is None else item_of(head)
+            if head is None:
+                return None
+            if not bytes(head.jsonrpc):
+                # Libraries send events of their own between: those of rpc-websockets are
+                # objects with "notification" and "params".
+                return []
+            item = item_of(head)
             return None if item is None else [item]
         heads = decoded(_BATCH, payload)
         if not heads:
@@ -73,7 +79,7 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     """Say whether a message is JSON-RPC 2.0: each one names its version (section 4)."""
     if payload[:1] not in (b"{", b"[") or b'"jsonrpc"' not in payload:
         return False
-    return JsonRpc.take(_ANY, payload, sender, is_text) is not None
+    return bool(JsonRpc.take(_ANY, payload, sender, is_text))
 
 
 _ANY: Final = JsonRpc.__new__(JsonRpc)

@@ -3,7 +3,8 @@
 Sources: MQTT Version 3.1.1 and Version 5.0 (OASIS): sections 2 (packet format), 3 (packets),
 4.3 (quality of service), 6 (WebSocket). "A single WebSocket data frame can contain multiple
 or partial MQTT Control Packets" (6): each direction is a stream of bytes. A packet's item is
-told where its head is whole. Knows one connection's messages.
+told where it is whole, that of a long publication where its head is. Knows one connection's
+messages.
 """
 
 from __future__ import annotations
@@ -55,6 +56,12 @@ _VARIABLE: Final = 0x0B
 _PAIR: Final = 0x26
 _MAX_ALIASES: Final = 4096
 """Topic aliases kept of each side; brokers announce 10 to 100 as Topic Alias Maximum."""
+
+
+_MAX_WAITED: Final = 1 << 16
+"""Bytes of a publication that are waited for. MQTT.js writes head, topic and payload as messages
+of their own, and only with the payload it is known what was delivered to whom. Each further
+message copies what is held: a limit on what one-byte messages cost."""
 
 
 class _Short(Exception):
@@ -156,7 +163,10 @@ class Mqtt(Decoder):
         length, begin = _length(data, at + 1)
         end = begin + length
         if kind == _PUBLISH:
-            return self._publish(stream, data, begin, end, flags, sender), end
+            item = self._publish(stream, data, begin, end, flags, sender)
+            if len(data) < end and length <= min(_MAX_WAITED, self.setting.max_bytes):
+                raise _Short
+            return item, end
         if len(data) < end:
             if length > self.setting.max_bytes:
                 raise _Malformed

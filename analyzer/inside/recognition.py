@@ -27,7 +27,10 @@ class Recogniser:
         exhausted: none was recognised, and none will be.
     """
 
-    __slots__ = ("_candidates", "_counts", "_generic", "_seen", "exhausted", "named")
+    __slots__ = (
+        *("_candidates", "_counts", "_first_generic", "_generic", "_protocols", "_seen"),
+        *("exhausted", "named"),
+    )
 
     def __init__(
         self, setting: Setting, protocols: Sequence[Protocol], generic: Protocol | None
@@ -39,9 +42,14 @@ class Recogniser:
         others = [each for each in protocols if not each.needs_path and each not in by_path]
         self._candidates = [*by_path, *others]
         self._counts = [0] * len(self._candidates)
-        self._generic = generic
+        self._generic = self._first_generic = generic
+        self._protocols = protocols
         self._seen = 0
         self.exhausted = False
+
+    def again(self) -> Recogniser:
+        """Return another for what a protocol carries, which neither path nor name tell."""
+        return Recogniser(Setting(), self._protocols, self._first_generic)
 
     def see(self, payload: bytes, sender: int, is_text: bool) -> Protocol | None:
         """Look at one more message; return the protocol, if it is clear now."""

@@ -8,7 +8,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from analyzer.inside import engine_io, json_rpc, mqtt, stomp
+from analyzer.inside import (
+    action_cable,
+    any_json,
+    cdp,
+    centrifugo,
+    ddp,
+    engine_io,
+    graphql,
+    home_assistant,
+    json_rpc,
+    jupyter,
+    kubernetes,
+    mqtt,
+    ocpp,
+    phoenix,
+    pusher,
+    signalr,
+    sip,
+    sockjs,
+    stomp,
+    tunnels,
+    wamp,
+    xmpp,
+)
 from analyzer.inside.item import Protocol
 
 PROTOCOLS: Final[Sequence[Protocol]] = (
@@ -16,9 +39,29 @@ PROTOCOLS: Final[Sequence[Protocol]] = (
     engine_io.PROTOCOL,
     stomp.PROTOCOL,
     mqtt.PROTOCOL,
+    signalr.PROTOCOL,
+    wamp.PROTOCOL,
+    graphql.PROTOCOL,
     json_rpc.PROTOCOL,
+    cdp.BY_PATH,
+    cdp.PROTOCOL,
+    phoenix.BY_PATH,
+    phoenix.PROTOCOL,
+    action_cable.PROTOCOL,
+    pusher.BY_PATH,
+    pusher.PROTOCOL,
+    centrifugo.PROTOCOL,
+    ocpp.PROTOCOL,
+    jupyter.PROTOCOL,
+    kubernetes.PROTOCOL,
+    sip.PROTOCOL,
+    xmpp.PROTOCOL,
+    ddp.PROTOCOL,
+    home_assistant.PROTOCOL,
+    *tunnels.PROTOCOLS,
+    sockjs.PROTOCOL,
 )
 """What is clearest comes first."""
 
-GENERIC: Final[Protocol | None] = None
+GENERIC: Final[Protocol] = any_json.PROTOCOL
 """What reads any JSON, where nothing better fits."""

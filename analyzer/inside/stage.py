@@ -326,6 +326,9 @@ class InsideStage:
 
     def _end(self, talk: Talk, ended: WebSocketConnection, inner: dict[int, str | None]) -> None:
         if talk.state == UNDECIDED:
+            if talk.outer is not None:
+                talk.settle()
+                self._settle(ended.slot, talk)
             # One message confirms nothing.
             self._forget_waiting(ended.slot, talk)
             self._rows.decide(ended.slot)

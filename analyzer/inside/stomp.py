@@ -160,7 +160,8 @@ class Stomp(Decoder):
         destination = short(get("destination"))
         item = Item(command, destination, topic=destination, body=body)
         receipt = get("receipt")
-        if receipt is not None:
+        if receipt is not None and sender != SERVER:
+            # Frames of clients ask for it; RabbitMQ hands that of SEND on in MESSAGE.
             item.id, item.role, item.key = short(receipt), ASK, ("receipt", receipt)
         if command == "MESSAGE":
             item.id, item.spread = short(get("message-id")), DELIVER

@@ -16,12 +16,17 @@ from analyzer.inside.fanout import Server, Spreading
 from analyzer.inside.item import PUBLISH, PUBLISH_MAYBE, Decoder, Item, Protocol, Setting
 from analyzer.inside.labels import Detail, Label, Labels
 from analyzer.inside.recognition import Recogniser
+from analyzer.inside.sockjs import SockJs
 from analyzer.options import Options
 
 UNDECIDED, SPEAKS, UNKNOWN, GIVEN_UP = range(4)
 
 _IN_A_ROW: Final = 3
 """Messages in a row that are not of the protocol, before it is given up as wrong."""
+
+
+_WITHIN: Final = 32
+"""Messages of a protocol that carries another, heartbeats too, before rows wait no longer."""
 
 
 class Waiting(NamedTuple):
@@ -54,6 +59,7 @@ class Talk:
         since: ns from which it is known to get all that is sent to it.
         failed: messages that were not of the protocol, one behind the other.
         waiting: what came before the protocol was clear; weight: its bytes.
+        outer: protocol that carries another, which is not clear yet; within: recognises it.
     """
 
     shared: Shared
@@ -68,6 +74,8 @@ class Talk:
     failed: int = 0
     waiting: list[Waiting] = field(default_factory=list)
     weight: int = 0
+    outer: Protocol | None = None
+    within: Recogniser | None = None
     _numbers: dict[tuple[str | None, ...], int] = field(default_factory=dict)
 
     @classmethod
@@ -102,12 +110,46 @@ class Talk:
         """Look at a message of a connection whose protocol is not clear; True if it is now."""
         _, payload, is_text, moment = message
         assert payload is not None
+        if self.outer is not None:
+            return self._look_within([message])
         protocol = self.recogniser.see(payload, moment.sender, is_text)
         if protocol is not None:
+            if protocol.unwrap is not None:
+                self.wrap(protocol)
+                return self._look_within([*self.waiting, message])
             self.speak(protocol)
             return True
         if self.recogniser.exhausted:
             self.state = UNKNOWN
+        return False
+
+    def wrap(self, protocol: Protocol) -> None:
+        """Take a protocol that carries another for that of the connection."""
+        self.outer = protocol
+        self.within = self.recogniser.again()
+
+    def settle(self, found: Protocol | None = None) -> None:
+        """Read what is carried as `found`; None: as messages without names."""
+        assert self.outer is not None
+        self.speak(self.outer)
+        if found is not None and isinstance(self.decoder, SockJs):
+            self.decoder.wrap(found)
+
+    def _look_within(self, messages: list[Waiting]) -> bool:
+        """Look at what messages carry; True if it is decided what that is."""
+        assert self.outer is not None
+        assert self.outer.unwrap is not None
+        assert self.within is not None
+        for _, payload, _, moment in messages:
+            carried = self.outer.unwrap(payload, moment.sender) if payload is not None else None
+            for each in carried or ():
+                found = self.within.see(each, moment.sender, True)
+                if found is not None or self.within.exhausted:
+                    self.settle(found)
+                    return True
+        if len(self.waiting) >= _WITHIN:
+            self.settle()
+            return True
         return False
 
     def read(

@@ -60,7 +60,7 @@ def kubernetes(version: int) -> Talk:
         Line("client", b"\x00exit\r", "stdin"),
     ]
     if version == 5:
-        lines.append(Line("client", b"\xff\x00", "close"))
+        lines.append(Line("client", b"\xff\x00", "close", "stdin"))
     lines.append(Line("server", b"\x03" + json.dumps(status).encode(), "error"))
     return Talk(
         "kubernetes",
@@ -103,17 +103,17 @@ def feed() -> Talk:
     ask = {"method": "SUBSCRIBE", "params": ["btcusdt@trade", "ethusdt@trade"], "id": 1}
     leave = {"method": "UNSUBSCRIBE", "params": ["ethusdt@trade"], "id": 2}
     lines = [
-        Line("client", json.dumps(ask), "request", "SUBSCRIBE", 1),
-        Line("server", json.dumps({"result": None, "id": 1}), "reply", None, 1, 0.04),
+        Line("client", json.dumps(ask), "json", "SUBSCRIBE", 1),
+        Line("server", json.dumps({"result": None, "id": 1}), "json", None, 1, 0.04),
     ]
     for number in range(40):
         kind = ("trade", "trade", "depthUpdate")[number % 3]
         event = {"e": kind, "E": 1795885000000 + number, "s": ("BTCUSDT", "ETHUSDT")[number % 2],
                  "p": f"{90000 + number}.10", "q": "0.5"}  # fmt: skip
-        lines.append(Line("server", json.dumps(event), "event", kind, None, 0.005))
+        lines.append(Line("server", json.dumps(event), "json", kind, None, 0.005))
     lines += [
-        Line("client", json.dumps(leave), "request", "UNSUBSCRIBE", 2),
-        Line("server", json.dumps({"result": None, "id": 2}), "reply", None, 2, 0.02),
+        Line("client", json.dumps(leave), "json", "UNSUBSCRIBE", 2),
+        Line("server", json.dumps({"result": None, "id": 2}), "json", None, 2, 0.02),
     ]
     return Talk("json", "/ws", None, lines, "a feed of prices in JSON, as exchanges have it")
 
@@ -142,11 +142,12 @@ async def play(talk: Talk, log: Said) -> None:
         async with connect(url, subprotocols=protocols, compression=None) as connection:
             ends = {"client": Watched(connection, "client", log)}
             ends["server"] = Watched(await arrived.get(), "server", log)
+            log.add(ends["client"].port, "client", "speaks", inner=talk.inner)
             for line in talk.lines:
                 await asyncio.sleep(line.pause)
                 port, other = ends["client"].port, {"client": "server", "server": "client"}
-                kind = line.kind or "data"
-                log.say(port, line.who, talk.inner, kind, line.name, id=line.id)
+                if line.kind:
+                    log.say(port, line.who, talk.inner, line.kind, line.name, id=line.id)
                 await ends[line.who].send(line.data)
                 assert await ends[other[line.who]].recv() == line.data
             await ends["client"].close(1000, "")

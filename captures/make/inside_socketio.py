@@ -92,7 +92,8 @@ class Member:
         self.client.on("chat", self.told)
 
     def told(self, text: str) -> None:
-        self.log.add(self.port, "client", "delivery", inner=INNER, topic=TOPIC, key=text,
+        self.log.say(self.port, "server", INNER, "event", "chat", topic=TOPIC)
+        self.log.add(self.port, "client", "delivery", inner=INNER, topic="chat", key=text,
                      at=time.time())  # fmt: skip
 
     async def connect(self) -> None:
@@ -120,7 +121,7 @@ async def talk(log: Said) -> None:
         await member.ask("join", "kitchen")
     for number in range(6):
         member, text = members[number % 3], f"{number}: größer als € 1"
-        log.add(member.port, "client", "publish", inner=INNER, topic=TOPIC, key=text,
+        log.add(member.port, "client", "publish", inner=INNER, topic="chat", key=text,
                 at=time.time())  # fmt: skip
         await member.emit("chat", text)
         await asyncio.sleep(0.03)

@@ -13,7 +13,7 @@ Application events are dicts, one per line of captures/logs/NAME.jsonl:
     type, size, sha256 (first 16 hex digits), code, reason, status, how: as they apply
 
 What programs say in terms of a protocol inside WebSocket is in events that make/inside/said.js
-describes (said, call, publish, delivery); of HTTP their port is null.
+describes (speaks, said, call, publish, delivery); of HTTP their port is null.
 
 `ping` and `closing` are logged by the end that sends the Ping, or that is the first to
 end the connection; `how` is "close" (a Close frame), "fin" or "reset"; of a stream these are
@@ -44,7 +44,7 @@ LOGS = CAPTURES / "logs"
 MANIFEST = CAPTURES / "manifest.json"
 MAX_BYTES = 500_000
 OPCODES = {0: "continuation", 1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}
-INSIDE = ("said", "call", "publish", "delivery")
+INSIDE = ("speaks", "said", "call", "publish", "delivery")
 
 Event = dict[str, Any]
 

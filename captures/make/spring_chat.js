@@ -31,11 +31,11 @@ function join({ url, name }) {
   });
   window.say = (text) => {
     const body = JSON.stringify({ sender: name, content: text });
-    return sure('SEND', (receipt) => { tell({ who: 'client', event: 'publish', inner, topic: '/app/chat', key: body, at: now() }); client.publish({ destination: '/app/chat', body, headers: { receipt } }); });
+    return sure('/app/chat', (receipt) => { tell({ who: 'client', event: 'publish', inner, topic: '/app/chat', key: body, at: now() }); client.publish({ destination: '/app/chat', body, headers: { receipt } }); });
   };
   window.leave = () => client.deactivate();
   return new Promise((r) => {
-    client.onConnect = () => sure('SUBSCRIBE', (receipt) => client.subscribe('/topic/public', (message) => tell({ who: 'client', event: 'delivery', inner, topic: '/topic/public', key: message.body, at: now() }), { id: `sub-${name}`, receipt })).then(r);
+    client.onConnect = () => sure('/topic/public', (receipt) => client.subscribe('/topic/public', (message) => tell({ who: 'client', event: 'delivery', inner, topic: '/topic/public', key: message.body, at: now() }), { id: `sub-${name}`, receipt })).then(r);
     client.activate();
   });
 }

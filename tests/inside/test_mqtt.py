@@ -115,6 +115,14 @@ def test_any_split_gives_the_same_packets(sizes):
     ]
 
 
+def test_a_publication_in_pieces_has_its_payload():
+    # As MQTT.js writes it: fixed header, length of the topic, topic, payload.
+    data = publish(b"a/b", b"21.5")
+    found = take(data[:2], data[2:4], data[4:7], data[7:9], data[9:] + PINGREQ)
+    assert [[i.kind for i in items] for items in found] == [[]] * 4 + [["PUBLISH", "heartbeat"]]
+    assert found[-1][0].body == b"21.5"
+
+
 def test_a_long_publication_is_told_where_it_begins():
     data = publish(b"big", b"x" * 3_000_000)
     decoder = Mqtt(Setting(max_bytes=1000))

@@ -40,6 +40,12 @@ def test_error_answers_a_receipt():
     assert item.role == 0
 
 
+def test_a_receipt_header_that_a_broker_passes_on_asks_nothing():
+    """Frames of clients ask for receipts (1.2, "Standard Headers"); RabbitMQ repeats theirs."""
+    ((item,),) = take(b"MESSAGE\nmessage-id:1\nreceipt:r-1\n\nx\0", sender=1)
+    assert (item.role, item.id) == (0, "1")
+
+
 def test_several_frames_and_heart_beats_in_one_message():
     (items,) = take(b"\n" + CONNECT + b"\n\n" + SEND + b"\n")
     assert [item.kind for item in items] == ["CONNECT", "SEND"]

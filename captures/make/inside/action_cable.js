@@ -3,7 +3,7 @@
 'use strict';
 const WebSocket = require('ws');
 const { wait, watchWs, portOf } = require('../ends.js');
-const { said, publish, delivery, call } = require('./said.js');
+const { said, call } = require('./said.js');
 watchWs(WebSocket);
 global.document = { addEventListener() {}, removeEventListener() {}, visibilityState: 'visible', createElement: () => ({}) };
 global.addEventListener = () => {};
@@ -47,10 +47,10 @@ async function main() {
     const consumer = ActionCable.createConsumer('ws://127.0.0.1:9031/cable');
     consumer.connect(); while (ports.length <= n) await wait(20);
     await wait(60);
-    members.push({ consumer, chat: await subscribe(n, consumer, 'ChatChannel', ({ body }) => delivery(ports[n], 'client', INNER, 'ChatChannel', body)) });
+    members.push({ consumer, chat: await subscribe(n, consumer, 'ChatChannel', () => {}) });
   }
   await subscribe(0, members[0].consumer, 'SecretChannel');
-  for (let n = 0; n < 6; n++) { const body = `${n}: größer als € 1`; publish(ports[n % 2], 'client', INNER, 'ChatChannel', body); members[n % 2].chat.perform('speak', { body }); await wait(40); }
+  for (let n = 0; n < 6; n++) { const body = `${n}: größer als € 1`; members[n % 2].chat.perform('speak', { body }); await wait(40); }
   await wait(500);
   members[1].chat.unsubscribe(); await wait(50);
   for (const { consumer } of members) { consumer.disconnect(); await wait(60); }

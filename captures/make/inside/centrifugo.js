@@ -15,9 +15,11 @@ function serve(ws) {
   const tell = (who, message) => {
     const kind = kindOf(message);
     if (kind === null && message.id === undefined) { said(port, who, INNER, 'heartbeat', null); return; }
-    if (who === 'client') asked.set(message.id, message[kind]);
+    if (who === 'client') asked.set(message.id, { kind, ...message[kind] });
     const of = who === 'client' ? message[kind] : message[kind]?.channel ? message[kind] : asked.get(message.id);
-    said(port, who, INNER, kind, null, { topic: of?.channel ?? null, id: message.id ?? null });
+    const pub = message.push?.pub ? 'pub' : null;
+    const told = message.push ?? of;
+    said(port, who, INNER, pub ?? kind, told?.channel ?? asked.get(message.id)?.method ?? asked.get(message.id)?.kind ?? null, { topic: told?.channel ?? null, id: message.id ?? null });
   };
   const send = (...messages) => { for (const one of messages) tell('server', one); ws.send(messages.map((one) => JSON.stringify(one)).join('\n')); };
   const beat = setInterval(() => (ws.readyState === WebSocket.OPEN ? send({}) : clearInterval(beat)), 500);
@@ -53,11 +55,11 @@ async function main() {
     centrifuge.connect(); await connected;
     const room = centrifuge.newSubscription('room:lobby');
     room.on('publication', ({ data }) => delivery(ports[n], 'client', INNER, 'room:lobby', data.body));
-    await call(ports[n], 'client', INNER, 'subscribe', () => new Promise((r) => { room.on('subscribed', r); room.subscribe(); }));
+    await call(ports[n], 'client', INNER, 'room:lobby', () => new Promise((r) => { room.on('subscribed', r); room.subscribe(); }));
     members.push({ centrifuge, room });
   }
-  for (let n = 0; n < 4; n++) { const body = `${n}: größer als € 1`; publish(ports[n % 2], 'client', INNER, 'room:lobby', body); await call(ports[n % 2], 'client', INNER, 'publish', () => members[n % 2].room.publish({ body })); await wait(30); }
-  const rpc = (method, ms) => call(ports[0], 'client', INNER, 'rpc', () => members[0].centrifuge.rpc(method, { ms }), { key: `${method} ${ms}` });
+  for (let n = 0; n < 4; n++) { const body = `${n}: größer als € 1`; publish(ports[n % 2], 'client', INNER, 'room:lobby', body); await call(ports[n % 2], 'client', INNER, 'room:lobby', () => members[n % 2].room.publish({ body })); await wait(30); }
+  const rpc = (method, ms) => call(ports[0], 'client', INNER, method, () => members[0].centrifuge.rpc(method, { ms }), { key: `${method} ${ms}` });
   await Promise.all([60, 20].map((ms) => rpc('slow', ms)));
   await rpc('fail', 0);
   await wait(700);

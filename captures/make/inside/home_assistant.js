@@ -9,7 +9,8 @@ global.WebSocket = WebSocket;
 const INNER = 'home-assistant';
 function serve(ws) {
   const port = portOf(ws);
-  const tell = (who, { type, id }) => said(port, who, INNER, ['ping', 'pong'].includes(type) ? 'heartbeat' : type, null, { id: id ?? null });
+  // Of a service or an event its name.
+  const tell = (who, { type, id, domain, service, event_type: event }) => said(port, who, INNER, ['ping', 'pong'].includes(type) ? 'heartbeat' : type, domain ? `${domain}.${service}` : event ?? null, { id: id ?? null });
   const send = (...messages) => { for (const one of messages) tell('server', one); ws.send(JSON.stringify(messages.length > 1 ? messages : messages[0])); };
   send({ type: 'auth_required', ha_version: '2026.11.1' });
   ws.on('message', async (text) => {
@@ -33,7 +34,7 @@ async function main() {
   server.on('connection', (ws) => { ports.push(portOf(ws)); serve(ws); });
   const connection = await createConnection({ auth: createLongLivedTokenAuth('http://127.0.0.1:9035', 's3cret') });
   const [port] = ports;
-  const ask = (message, key) => call(port, 'client', INNER, message.type, () => connection.sendMessagePromise(message), { key });
+  const ask = (message, key) => call(port, 'client', INNER, message.domain ? `${message.domain}.${message.service}` : message.type, () => connection.sendMessagePromise(message), { key });
   await ask({ type: 'get_states' });
   await Promise.all([[1, 60], [2, 20]].map(([n, ms]) => ask({ type: 'call_service', domain: 'light', service: 'turn_on', service_data: { n, ms } }, `call_service ${n}`)));
   await ask({ type: 'nonsense' });

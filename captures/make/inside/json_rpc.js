@@ -27,6 +27,7 @@ async function library(url) {
   await ask('fail', []);
   await ask('nowhere', {});
   for (const level of ['warn', 'info']) { said(port, 'client', INNER, 'notification', 'note'); await client.notify('note', { level }); await wait(10); }
+  said(port, 'client', INNER, 'request', 'rpc.on', { id: `r${number + 1}` });
   await client.subscribe('price');
   client.on('price', (pair, value) => log({ port, who: 'client', event: 'delivered', name: 'price', pair, value }));
   return { client, port };

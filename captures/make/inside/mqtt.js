@@ -28,7 +28,7 @@ async function broker() {
 function tell(port, who, packet, aliases) {
   const alias = packet.properties?.topicAlias;
   if (alias && packet.topic) aliases.set(alias, packet.topic);
-  const name = packet.cmd === 'publish' ? packet.topic || aliases.get(alias) : null;
+  const name = packet.cmd === 'publish' ? packet.topic || aliases.get(alias) : packet.subscriptions?.[0].topic ?? packet.unsubscriptions?.[0] ?? null;
   const kind = packet.cmd.startsWith('ping') ? 'heartbeat' : packet.cmd.toUpperCase();
   const id = ['publish', 'connect'].includes(packet.cmd) && !packet.qos ? null : packet.messageId ?? null;
   said(port, who, INNER, kind, name, { topic: name, id, alias: alias ?? null, qos: packet.cmd === 'publish' ? packet.qos : null });
@@ -50,8 +50,8 @@ async function member(name, version) {
   const ask = (what, run, more) => call(portOf(ws), 'client', INNER, what, run, more);
   return {
     client,
-    subscribe: (filter, qos) => ask('SUBSCRIBE', () => client.subscribeAsync(filter, { qos })),
-    unsubscribe: (filter) => ask('UNSUBSCRIBE', () => client.unsubscribeAsync(filter)),
+    subscribe: (filter, qos) => ask(filter, () => client.subscribeAsync(filter, { qos })),
+    unsubscribe: (filter) => ask(filter, () => client.unsubscribeAsync(filter)),
     publish: async (topic, text, options = {}) => {
       publish(portOf(ws), 'client', INNER, topic, text);
       if (options.qos) await ask(topic, () => client.publishAsync(topic, text, options), { qos: options.qos });

@@ -1,5 +1,6 @@
 // Log what programs say in terms of their own protocol: events, calls, topics.
 //
+//   speaks     only which protocol a connection speaks
 //   said       one message or item as its sender names it: inner, kind, name, id, topic
 //   call       by its caller: name, id, outcome, asked_at, answered_at; `held`: seconds for
 //              which the callee kept it, by the callee's clock; `items` before the end

@@ -56,7 +56,7 @@ function serve(ws) {
   const cancelled = new Set();
   const uploads = new Map();
   ws.on('message', (data, binary) => {
-    if (!shaken) { shaken = true; return ws.send(mode === 'messagepack' ? Buffer.from('{}\x1e') : '{}\x1e'); }
+    if (!shaken) { shaken = true; said(portOf(ws), 'client', INNER, 'handshake', JSON.parse(data.toString().slice(0, -1)).protocol); said(portOf(ws), 'server', INNER, 'handshake', null); return ws.send(mode === 'messagepack' ? Buffer.from('{}\x1e') : '{}\x1e'); }
     for (const message of parse(data, binary)) {
       tell(portOf(ws), 'client', message);
       if (message.type === MessageType.CancelInvocation) cancelled.add(message.invocationId);

@@ -16,7 +16,7 @@ function serve(ws) {
     const [first, ...lines] = text.split('\r\n\r\n')[0].split('\r\n');
     const of = (name) => lines.filter((line) => line.toLowerCase().startsWith(`${name.toLowerCase()}:`)).join('\r\n');
     const [method] = first.split(' ');
-    const id = `${of('Call-ID').slice(8).trim()} ${of('CSeq').slice(5).trim()}`;
+    const id = `${of('Call-ID').slice(8).trim()} ${parseInt(of('CSeq').slice(5), 10)}`;
     said(port, 'client', INNER, 'request', method, { id });
     const answer = (status, reason) => {
       said(port, 'server', INNER, 'response', String(status), { id });

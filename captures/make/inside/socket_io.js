@@ -47,17 +47,15 @@ function serve(io) {
     const space = io.of(topic);
     space.on('connection', (socket) => {
       const sid = socket.conn.id;
-      const speak = (name, ...values) => { said(serverPort(socket), 'server', INNER, 'event', name, { topic, sid, values: textOf(values) }); };
       socket.on('join', (room, done) => { socket.join(room); done('joined'); });
       socket.on('add', (a, b, done) => hold(`add ${a} ${b}`, 5, () => a + b).then((sum) => done(sum)));
       socket.on('slow', (ms, done) => hold(`slow ${ms}`, ms, () => 'late').then((word) => done(word)));
-      socket.on('reverse', (blob, done) => { const back = Buffer.from(blob).reverse(); speak('reversed', { size: back.length }, back); socket.emit('reversed', { size: back.length }, back); done(back); });
+      socket.on('reverse', (blob, done) => { const back = Buffer.from(blob).reverse(); socket.emit('reversed', { size: back.length }, back); done(back); });
       socket.on('never', () => {});
       // Said again as it came, to all of the room: deliveries have the publication's payload.
       socket.on('chat', (text) => space.to('kitchen').emit('chat', text));
       socket.on('ask me', () => {
         const asked = now();
-        speak('your name?', 'please');
         socket.emit('your name?', 'please', (answer) => log({ port: serverPort(socket), who: 'server', event: 'call', inner: INNER, name: 'your name?', topic, outcome: 'ok', asked_at: asked, answered_at: now(), sid, answer }));
       });
     });
@@ -68,6 +66,8 @@ async function member(name, transports, url) {
   const root = connect(url, { ...options, forceNew: !old || undefined, multiplex: !old || undefined });
   const admin = old ? null : root.io.socket('/admin');
   await new Promise((r) => root.on('connect', r));
+  // What the server says is logged as it arrives, in its order.
+  for (const socket of admin ? [root, admin] : [root]) for (const event of ['chat', 'reversed', 'your name?']) socket.on(event, () => said(clientPort(root), 'server', INNER, 'event', event, { topic: socket.nsp, sid: root.io.engine.id }));
   const engine = root.io.engine;
   if (transports.length > 1 && engine.transport.name === 'polling') await new Promise((r) => engine.on('upgrade', r));
   await wait(50);
@@ -81,7 +81,7 @@ async function member(name, transports, url) {
     const timer = how.patience ? setTimeout(no, how.patience) : null;
     emit(socket, event, ...values, (answer) => { clearTimeout(timer); r(answer); });
   }), { topic: socket.nsp, sid, key: how.key, ...(how.patience ? { failed: 'unanswered' } : {}) });
-  root.on('chat', (text) => delivery(clientPort(root), 'client', INNER, '/', text, { sid }));
+  root.on('chat', (text) => delivery(clientPort(root), 'client', INNER, 'chat', text, { sid }));
   return { name, root, admin, emit, ask, sid, port: () => clientPort(root) };
 }
 async function talk(members) {
@@ -89,7 +89,7 @@ async function talk(members) {
   for (const [n, one] of members.entries()) {
     for (let line = 0; line < 3; line++) {
       const text = `line ${line} of ${one.name}: größer als € ${n}`;
-      publish(one.port(), 'client', INNER, '/', text, { sid: one.sid });
+      publish(one.port(), 'client', INNER, 'chat', text, { sid: one.sid });
       one.emit(one.root, 'chat', text);
       await wait(25);
     }

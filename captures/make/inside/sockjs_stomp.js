@@ -81,7 +81,7 @@ async function member(name, room) {
   client.subscribe(room, (message) => delivery(at(), 'client', INNER, room, message.body, { session }), { id: `sub-${name}` });
   await wait(120);
   const say = (body) => { publish(at(), 'client', INNER, room, body, { session }); client.publish({ destination: room, body }); };
-  const saySure = (body) => receipt('SEND', (id) => { publish(at(), 'client', INNER, room, body, { session }); client.publish({ destination: room, body, headers: { receipt: id } }); });
+  const saySure = (body) => receipt(room, (id) => { publish(at(), 'client', INNER, room, body, { session }); client.publish({ destination: room, body, headers: { receipt: id } }); });
   return { name, client, say, saySure };
 }
 function kindOf(request) {

@@ -41,27 +41,30 @@ async function main() {
   for (const name of ['ada', 'bob', 'eve']) members.push(await member(name));
   const room = '/topic/room.1';
   for (const one of members) {
-    await one.receipt('SUBSCRIBE', (id) => one.client.subscribe(room, (message) => delivery(one.port(), 'client', INNER, room, message.body), { id: `sub-${one.name}`, receipt: id }));
+    await one.receipt(room, (id) => one.client.subscribe(room, (message) => delivery(one.port(), 'client', INNER, room, message.body), { id: `sub-${one.name}`, receipt: id }));
   }
   for (let n = 0; n < 6; n++) {
     const one = members[n % 3];
     const body = `${n}: größer als € 1 ${'w'.repeat(n * 60)}`;
     const send = (headers) => { publish(one.port(), 'client', INNER, room, body); one.client.publish({ destination: room, body, headers: { 'content-type': 'text/plain', ...headers } }); };
-    if (n % 2) await one.receipt('SEND', (id) => send({ receipt: id })); else send({});
+    if (n % 2) await one.receipt(room, (id) => send({ receipt: id })); else send({});
     await wait(30);
   }
   const [ada, bob, eve] = members;
   // Requests by reply-to and correlation-id, which RabbitMQ maps to a queue of its own.
   bob.client.subscribe('/queue/ask', (message) => {
+    delivery(bob.port(), 'client', INNER, '/queue/ask', message.body);
     setTimeout(() => bob.client.publish({ destination: message.headers['reply-to'], body: `re ${message.body}`, headers: { 'correlation-id': message.headers['correlation-id'] } }), 40);
   }, { id: 'sub-ask' });
   await wait(100);
   for (const n of [1, 2]) {
     const answered = new Promise((r) => { ada.client.onUnhandledMessage = r; });
+    publish(ada.port(), 'client', INNER, '/queue/ask', `what ${n}`);
     ada.client.publish({ destination: '/queue/ask', body: `what ${n}`, headers: { 'reply-to': '/temp-queue/answers', 'correlation-id': `c${n}` } });
     await answered;
   }
   const transaction = ada.client.begin('t1');
+  publish(ada.port(), 'client', INNER, room, 'in a transaction');
   ada.client.publish({ destination: room, body: 'in a transaction', headers: { transaction: transaction.id } });
   transaction.commit();
   await wait(900); // Heart-beats: a newline each 0.4 s.
@@ -69,7 +72,7 @@ async function main() {
   eve.client.publish({ destination: '/nowhere/at/all', body: '?' });
   await failed;
   await wait(200);
-  await bob.receipt('UNSUBSCRIBE', (id) => bob.client.unsubscribe('sub-bob', { receipt: id }));
+  await bob.receipt(room, (id) => bob.client.unsubscribe('sub-bob', { receipt: id }));
   for (const one of [ada, bob]) await one.client.deactivate();
   await eve.client.deactivate({ force: true }).catch(() => {});
   await wait(200); process.exit(0);

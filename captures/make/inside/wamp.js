@@ -52,7 +52,7 @@ function serve(ws) {
     PUBLISH: ([, request, options, topic, args, kwargs]) => {
       const publication = next();
       const one = subscriptions.get(topic);
-      for (const member of one?.members ?? []) if (member !== session) member.send([36, one.id, publication, {}, args ?? [], kwargs ?? {}]);
+      for (const member of one?.members ?? []) if (member !== session) member.send([36, one.id, publication, {}, ...[args, kwargs].filter((given) => given !== undefined)]);
       if (options.acknowledge) send([17, request, publication]);
     },
     REGISTER: ([, request, , procedure]) => { const one = { id: next(), session }; registrations.set(procedure, one); send([65, request, one.id]); },
@@ -97,7 +97,7 @@ async function main() {
   for (let n = 0; n < 5; n++) {
     const text = `${n}: größer als € 1 ${'w'.repeat(n * 40)}`;
     publish(pa, 'client', INNER, topic, text);
-    if (n % 2) await ask('PUBLISH', () => ada.session.publish(topic, [text], {}, { acknowledge: true })); else ada.session.publish(topic, [text]);
+    if (n % 2) await ask(topic, () => ada.session.publish(topic, [text], {}, { acknowledge: true })); else ada.session.publish(topic, [text]);
     await wait(30);
   }
   await bob.session.unsubscribe(subscription);

@@ -12,8 +12,12 @@ const CLIENT = 'xmlns="jabber:client"';
 function serve(ws) {
   const port = portOf(ws);
   const attribute = (text, name) => new RegExp(`^<[^>]*? ${name}=["']([^"']*)["']`).exec(text)?.[1] ?? null;
-  const tell = (who, text) => said(port, who, INNER, text.includes('urn:xmpp:ping') ? 'heartbeat' : /^<([\w:]+)/.exec(text)[1], null, { id: attribute(text, 'id'), stanza: /^<([\w:]+)/.exec(text)[1] });
+  const tell = (who, text) => said(port, who, INNER, pinged(text) ? 'heartbeat' : /^<(?:\w+:)?(\w+)/.exec(text)[1], pinged(text) ? null : child(text), { id: attribute(text, 'id') });
+  const pings = new Set();
   const send = (text) => { tell('server', text); ws.send(text); };
+  // A ping of XEP-0199, or what answers it.
+  function pinged(text) { if (text.includes('urn:xmpp:ping"') && text.includes('<ping')) pings.add(attribute(text, 'id')); return text.startsWith('<iq') && pings.has(attribute(text, 'id')); }
+  const child = (text) => (/^<iq[^>]* type="(get|set)"/.test(text) ? /^<iq[^>]*><([\w]+)/.exec(text)?.[1] ?? null : null);
   let signed = false;
   ws.on('message', async (data) => {
     const text = data.toString();
@@ -41,7 +45,7 @@ async function main() {
   await xmpp.start();
   const [port] = ports;
   let number = 0;
-  const ask = (child) => { const id = `q${++number}`; return call(port, 'client', INNER, 'iq', () => xmpp.iqCaller.request(xml('iq', { type: 'get', to: 'example.test', id }, child)), { id }); };
+  const ask = (child) => { const id = `q${++number}`; return call(port, 'client', INNER, child.name, () => xmpp.iqCaller.request(xml('iq', { type: 'get', to: 'example.test', id }, child)), { id }); };
   await xmpp.send(xml('presence'));
   await ask(xml('query', { xmlns: 'http://jabber.org/protocol/disco#info' }));
   await ask(xml('query', { xmlns: 'jabber:iq:version' }));

@@ -1,0 +1,106 @@
+"""Any other JSON: named by the member that says what a message is.
+
+Feeds of exchanges, chats and games have a member `type`, `event`, `op` or the like. A number or
+text that comes back from the other side as `id` or `requestId` pairs a call; what is never
+answered is none. Knows one connection's messages.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+from msgspec import Raw
+
+from analyzer.inside.item import ASK_MAYBE, REPLY, REPLY_ERROR, Decoder, Item, Protocol, Setting
+from analyzer.inside.json_text import NOTHING, decoded, is_given, name_of, text_of
+
+INNER: Final = "json"
+
+_KEYS: Final = (
+    *("type", "event", "action", "op", "method", "msg", "cmd", "command", "e", "kind", "topic"),
+)
+"""Asked for in this order; of one with too many values the next is taken."""
+_MANY: Final = 256
+"""Different values with which a member is taken for text, not for a name."""
+_WORD: Final = re.compile(r"[\w.:/@\-]{1,64}")
+
+
+class _Head(msgspec.Struct, gc=False):
+    type: Raw = NOTHING
+    event: Raw = NOTHING
+    action: Raw = NOTHING
+    op: Raw = NOTHING
+    method: Raw = NOTHING
+    msg: Raw = NOTHING
+    cmd: Raw = NOTHING
+    command: Raw = NOTHING
+    e: Raw = NOTHING
+    kind: Raw = NOTHING
+    topic: Raw = NOTHING
+    id: Raw = NOTHING
+    requestId: Raw = NOTHING
+    request_id: Raw = NOTHING
+    error: Raw = NOTHING
+
+
+_HEAD: Final = msgspec.json.Decoder(_Head)
+
+
+class AnyJson(Decoder):
+    """Reads one connection."""
+
+    inner = INNER
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        self._values: dict[str, set[str]] = {key: set() for key in _KEYS}
+        self._asked: tuple[dict[bytes, None], dict[bytes, None]] = ({}, {})
+
+    def take(self, payload: bytes, sender: int, is_text: bool) -> list[Item] | None:
+        """Read a message; what is no object has no name."""
+        if payload[:1] != b"{":
+            return [Item("json")] if payload[:1] == b"[" else None
+        head = decoded(_HEAD, payload)
+        if head is None:
+            return None
+        item = Item("json", self._name(head))
+        token = bytes(head.id) or bytes(head.requestId) or bytes(head.request_id)
+        told = text_of(token) if token else None
+        if told is None:
+            return [item]
+        theirs = self._asked[1 - sender]
+        if token in theirs:
+            del theirs[token]
+            item.reply_to = told
+            item.role = REPLY_ERROR if is_given(head.error) else REPLY
+        else:
+            item.id, item.role = told, ASK_MAYBE
+            mine = self._asked[sender]
+            mine[token] = None
+            if len(mine) > 1024:
+                del mine[next(iter(mine))]
+        item.key = token
+        return [item]
+
+    def _name(self, head: _Head) -> str | None:
+        for key, seen in self._values.items():
+            value = getattr(head, key)
+            name = name_of(value) if value is not NOTHING else None
+            if name is None or not _WORD.fullmatch(name):
+                continue
+            if name not in seen:
+                if len(seen) >= _MANY:
+                    continue
+                seen.add(name)
+            return name
+        return None
+
+
+def looks(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Say whether a message is an object."""
+    return is_text and payload[:1] == b"{" and decoded(_HEAD, payload) is not None
+
+
+PROTOCOL: Final = Protocol(INNER, AnyJson, looks)

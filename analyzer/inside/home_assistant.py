@@ -1,0 +1,93 @@
+"""Home Assistant's WebSocket API.
+
+Source: Home Assistant developer documentation, "WebSocket API". Messages may share an array.
+Knows one connection's messages.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+
+from analyzer.inside.item import (
+    ASK,
+    CLIENT,
+    HEARTBEAT,
+    REPLY,
+    REPLY_ERROR,
+    Decoder,
+    Item,
+    Protocol,
+    short,
+)
+from analyzer.inside.json_text import decoded
+
+INNER: Final = "home-assistant"
+
+_AUTH: Final = frozenset({"auth_required", "auth", "auth_ok", "auth_invalid"})
+
+
+class _Head(msgspec.Struct, gc=False):
+    type: str
+    id: int | None = None
+    success: bool | None = None
+    domain: str | None = None
+    service: str | None = None
+    event_type: str | None = None
+
+
+_ONE: Final = msgspec.json.Decoder(_Head)
+_SEVERAL: Final = msgspec.json.Decoder(list[_Head])
+
+
+class HomeAssistant(Decoder):
+    """Reads one connection."""
+
+    inner = INNER
+
+    def take(self, payload: bytes, sender: int, is_text: bool) -> list[Item] | None:
+        """Read a message, or several in an array."""
+        if payload[:1] == b"[":
+            heads = decoded(_SEVERAL, payload)
+        else:
+            one = decoded(_ONE, payload)
+            heads = None if one is None else [one]
+        return [_item(head, sender) for head in heads] if heads else None
+
+
+def _item(head: _Head, sender: int) -> Item:
+    told = None if head.id is None else str(head.id)
+    if head.type in ("ping", "pong"):
+        role = ASK if head.type == "ping" else REPLY
+        return Item(HEARTBEAT, None, told if role == ASK else None, told if role == REPLY else None)
+    name = None
+    if head.domain is not None and head.service is not None:
+        name = short(f"{head.domain}.{head.service}")
+    elif head.event_type is not None:
+        name = short(head.event_type)
+    kind = short(head.type) or ""
+    if head.id is None:
+        return Item(kind, name)
+    if sender == CLIENT:
+        return Item(kind, name, told, None, None, ASK, head.id)
+    if head.type == "result":
+        role = REPLY_ERROR if head.success is False else REPLY
+        return Item(kind, None, None, told, None, role, head.id)
+    return Item(kind, name, None, told)
+
+
+def looks(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Say whether a message may be one, where the path names the protocol."""
+    head = decoded(_ONE, payload) if payload[:1] == b"{" else None
+    return head is not None and (head.type in _AUTH or head.id is not None)
+
+
+PROTOCOL: Final = Protocol(
+    INNER,
+    HomeAssistant,
+    looks,
+    path=re.compile(r"(?:[^?]*)/api/websocket(?:\?|$)"),
+    needs_path=True,
+)

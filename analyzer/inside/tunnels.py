@@ -1,0 +1,44 @@
+"""Tunnels: protocols of other kinds that WebSocket only carries; they get a label, no more.
+
+Sources: RFC 6143, 7.1.1 (RFB's ProtocolVersion), RFC 4253, 4.2 (SSH's identification), RFC 8446,
+5.1 (TLS records). noVNC, websockify, chisel and wstunnel carry these. Knows first bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from analyzer.inside.item import Decoder, Item, Protocol, Setting
+
+
+class Tunnel(Decoder):
+    """Takes everything as it is; nothing begins in it that has a name."""
+
+    def take(self, payload: bytes, sender: int, is_text: bool) -> list[Item] | None:
+        """Say nothing of a message."""
+        return []
+
+
+def _tunnel(inner: str, first: re.Pattern[bytes], subprotocols: str | None = None) -> Protocol:
+    def make(setting: Setting) -> Decoder:
+        decoder = Tunnel(setting)
+        decoder.inner = inner
+        return decoder
+
+    def looks(payload: bytes, sender: int, is_text: bool) -> bool:
+        return first.match(payload) is not None
+
+    named: re.Pattern[str] | None = re.compile(subprotocols) if subprotocols else None
+    checked: Callable[[bytes, int, bool], bool] = looks
+    return Protocol(inner, make, checked, subprotocols=named)
+
+
+PROTOCOLS: Final = (
+    _tunnel("rfb", re.compile(rb"RFB \d{3}\.\d{3}\n")),
+    _tunnel("ssh", re.compile(rb"SSH-(?:2\.0|1\.99)-[!-~]")),
+    _tunnel("tls", re.compile(rb"[\x14-\x17]\x03[\0-\x04][\0-\x48].", re.DOTALL)),
+    _tunnel("chisel", re.compile(rb"(?!)"), r"chisel-v\d+"),
+)
+"""Both sides begin with their versions, so that two messages confirm them."""

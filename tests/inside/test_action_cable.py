@@ -1,0 +1,34 @@
+"""Action Cable: messages as in the Rails guides."""
+
+from analyzer.inside.action_cable import PROTOCOL, ActionCable, looks
+from analyzer.inside.item import ASK, DELIVER, REPLY, REPLY_ERROR, Setting
+
+ID = r'"identifier":"{\"channel\":\"ChatChannel\",\"room\":\"1\"}"'
+
+
+def take(text, sender=0):
+    items = ActionCable(Setting()).take(text.encode(), sender, True)
+    return None if items is None else items[0]
+
+
+def test_messages():
+    asked = take(f'{{"command":"subscribe",{ID}}}')
+    assert (asked.kind, asked.name, asked.role) == ("subscribe", "ChatChannel", ASK)
+    confirmed = take(f'{{{ID},"type":"confirm_subscription"}}', 1)
+    rejected = take(f'{{{ID},"type":"reject_subscription"}}', 1)
+    assert (confirmed.role, rejected.role) == (REPLY, REPLY_ERROR)
+    assert asked.key == confirmed.key == rejected.key
+    sent = take(rf'{{"command":"message",{ID},"data":"{{\"action\":\"speak\"}}"}}')
+    assert (sent.kind, sent.name) == ("message", "ChatChannel")
+    told = take(f'{{{ID},"message":{{"body":"hi"}}}}', 1)
+    assert (told.kind, told.name, told.spread) == ("message", "ChatChannel", DELIVER)
+    assert take('{"type":"welcome"}', 1).kind == "welcome"
+    assert take('{"type":"ping","message":1700000000}', 1).kind == "heartbeat"
+
+
+def test_others_and_recognition():
+    for text in ("{}", '{"type":"chat"}', '{"command":"fly"}', "[]", "x"):
+        assert take(text) is None
+    assert looks(f'{{"command":"subscribe",{ID}}}'.encode(), 0, True)
+    assert not looks(b'{"type":"ping"}', 1, True)
+    assert PROTOCOL.subprotocols.fullmatch("actioncable-v1-json")
