@@ -174,12 +174,6 @@ WEBSOCKET_NOT_FRAMES = _kind(
     "RFC 6455 5.2",
     "Bytes that are no frames stand where a frame must begin: {detail}.",
 )
-WEBSOCKET_OLD_DRAFT = _kind(
-    "websocket-old-draft",
-    ERROR,
-    "RFC 6455 5.2",
-    "An older draft of the protocol is spoken, which is not decoded: {detail}.",
-)
 WEBSOCKET_MAYBE = _kind(
     "websocket-maybe",
     NOTE,
@@ -191,5 +185,5 @@ WEBSOCKET_OLD_DRAFT = _kind(
     "websocket-old-draft",
     WARNING,
     "",
-    "The handshake is that of an older draft of WebSocket, which is not decoded: {detail}.",
+    "An older draft of WebSocket is spoken, which is not decoded: {detail}.",
 )
