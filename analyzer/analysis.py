@@ -55,6 +55,7 @@ _ORDER = {
     "calls": ["call"],
     "topics": ["inner", "topic", "messages", "deliveries"],
     "fanout": ["topic", "publish_connection", "publish_message", "connection", "message"],
+    "diagnoses": ["diagnosis"],
 }
 """By what each DataFrame is sorted: rows leave the analysis as they are complete. The
 comparison's have an order of their own."""
@@ -150,6 +151,11 @@ class Tables:
     def fanout(self) -> pd.DataFrame:
         """One row for each delivery whose publication was captured."""
         return self._table(schema.FANOUT)
+
+    @property
+    def diagnoses(self) -> pd.DataFrame:
+        """One row for each cause that the other tables show, the most costly first."""
+        return self._table(schema.DIAGNOSES)
 
     def _table(self, table: Table) -> pd.DataFrame:
         if table.name not in self._made:
@@ -383,6 +389,9 @@ class Selection:
             # Totals of the connections that were compared: the selected ones.
             total = schema.SCOPES.index("connections")
             mask |= loose & (np.asarray(rows.values["scope"]) == total)
+        if rows.table.name == "diagnoses":
+            # Made of the selected connections alone.
+            mask[:] = True
         return mask
 
 
@@ -441,7 +450,7 @@ def run(
         pipeline.run(paths, options, [collector], on_progress=on_progress, stdin=again)
         selected = select(to_frame(collector.rows(schema.CONNECTIONS)), where)
         spool.seek(0)
-        summary = Summary()
+        summary = Summary(late_us=options.late_us)
         chosen = [Selection(writer, selected) for writer in (*writers, summary)]
         whole = pipeline.run(
             paths,

@@ -284,6 +284,63 @@ class Options:
     """Ended TCP connections with HTTP whose counts are kept; the oldest goes first. 3 kB
     each."""
 
+    # --- diagnosis
+    diagnosis: bool = True
+    """Whether causes are looked for at all."""
+    late_us: float = 20_000.0
+    """A message that loss, a closed window or a delayed ACK held up for as long is late: a
+    frame of a screen is 17 ms, and voice and games notice 20."""
+    idle_timeout_min_s: float = 2.0
+    """Shorter silences and lives prove no timer: programs that are done pause as long."""
+    same_time_share: float = 0.02
+    """Silences count as equal within this share of them, or same_time_s: timers of proxies
+    are checked once a second or less often."""
+    same_time_s: float = 0.05
+    """The same for short ones: a busy event loop runs its timers as late."""
+    same_moment_s: float = 0.1
+    """Ends closer together than this are one event: a server that stops needs as long to end a
+    thousand connections."""
+    max_chance: float = 0.02
+    """Equal silences are a timer only where they would be equal by chance less often than
+    this; docs/diagnosis.md has the formula."""
+    long_silence_s: float = 25.0
+    """A RST behind a shorter silence tells of no forgotten flow: the shortest idle times of
+    firewalls and NATs are 30 s."""
+    slow_handshake_s: float = 0.5
+    """Handshakes that took as long are explained: people notice."""
+    ping_wait_min_s: float = 1.0
+    """A Ping that waited less long when its sender ended the connection proves nothing; the
+    time-outs of libraries begin at 5 s."""
+    nagle_messages: int = 3
+    """Messages of one sender held up by delayed ACKs before it is a pattern: TCP's own start
+    and end give one or two."""
+    unused_life_s: float = 1.0
+    """A connection without a frame that lasted longer had time for one: it ended otherwise."""
+    unused_connections: int = 3
+    """Of them, where the handshake does not say why: fewer are checks of a port, or users who
+    left."""
+    storm_connections: int = 5
+    """Times that a client is thrown out in a row before it is a storm."""
+    storm_life_s: float = 30.0
+    """Connections that lasted longer are no storm, whoever ended them."""
+    storm_wait_s: float = 60.0
+    """A client that waits longer than this before it comes again has backed off."""
+    waste_bytes: int = 4 * KIB
+    """Bytes of one sender below which compression is not talked of: three packets."""
+    waste_messages: int = 20
+    """Messages made larger before it is a habit."""
+    missed_share: float = 0.2
+    """Part of the payload that compression must save before its lack is talked of: it costs
+    processor time and 256 KiB a connection."""
+    max_diagnosed_connections: int = 32_768
+    """Ended connections that rules look at, and open ones of which something was said; the
+    oldest goes first. About 1 kB each."""
+    max_diagnosed_attempts: int = 4096
+    """Handshakes that failed or took long, findings of no connection, and rows of small
+    tables that rules look at; the oldest goes first. 2 kB each."""
+    max_diagnoses: int = 100
+    """Rows of `diagnoses`; those that cost least go first."""
+
     # --- tables
     findings_per_connection: int = 10
     """Rows of one kind of finding per connection; further ones are counted."""

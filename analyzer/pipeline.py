@@ -1,7 +1,7 @@
 """The way of the data, on one page.
 
     capture -> packets -> tcp -> tls -> http -> websocket -> inside -> tables
-            -> alternatives -> report
+            -> alternatives, diagnosis -> report
 
 A file, standard input and (later) a live interface run the same stages. Each has
 `push(batch) -> batch` and is the only holder of state between batches. Called by the
@@ -20,6 +20,7 @@ from analyzer.alternatives.stage import AlternativesStage
 from analyzer.capture.records import RecordBatch
 from analyzer.capture.source import open_capture
 from analyzer.columns import NULL
+from analyzer.diagnosis.stage import DiagnosisStage
 from analyzer.http.stage import HttpStage
 from analyzer.inside.stage import InsideStage
 from analyzer.options import Options
@@ -50,14 +51,15 @@ class Pipeline:
     Args:
         options: limits and switches.
         writers: what takes the rows, as they become complete.
-        only: WebSocket connections that are compared with other transports; None: all.
+        only: WebSocket connections that are compared with other transports and diagnosed;
+            None: all.
     """
 
     def __init__(
         self, options: Options, writers: Sequence[Writer], only: Collection[int] | None = None
     ) -> None:
         self._writers = writers
-        self.summary = Summary(max_samples=options.max_samples)
+        self.summary = Summary(max_samples=options.max_samples, late_us=options.late_us)
         self._packets = PacketDecoder(options)
         self._tcp = Reassembler(options)
         self._ring, follower = _keys(options)
@@ -69,6 +71,7 @@ class Pipeline:
             self._websocket.hearing.listener = self._inside.hear
         self._tables = TableBuilder(options)
         self._alternatives = AlternativesStage(options, only) if options.alternatives else None
+        self._diagnosis = DiagnosisStage(options, only) if options.diagnosis else None
         self._observers = [writer for writer in writers if isinstance(writer, Observer)]
         self._news = News(options, self._websocket, self._inside) if self._observers else None
         self._polls = PollHeads(options)
@@ -119,9 +122,11 @@ class Pipeline:
         self._take_stream(self._tcp.finish(), last=True)
         self._tables.add_findings(bad_lines(self._ring))
         topics = self._inside.finish() if self._inside is not None else []
-        self._deliver(self._tables.finish(topics))
+        self._deliver_tables(self._tables.finish(topics))
         if self._alternatives is not None:
             self._deliver(self._alternatives.finish())
+        if self._diagnosis is not None:
+            self._deliver(self._diagnosis.finish())
         return self.summary
 
     def _take_segments(self, segments: SegmentBatch) -> None:
@@ -155,9 +160,19 @@ class Pipeline:
         if self._inside is not None:
             inside = self._inside.push(websocket)
             self._websocket.hear_no_more(self._inside.take_unheard())
-        self._deliver(self._tables.push(websocket, tls, inside))
+        self._deliver_tables(self._tables.push(websocket, tls, inside))
         if self._alternatives is not None:
             self._deliver(self._alternatives.push(websocket, tls, inside))
+        if self._diagnosis is not None and self._observers:
+            now = self.summary.capture.last_time if now is None else now
+            for rows in self._diagnosis.news(now):
+                for observer in self._observers:
+                    observer.news(rows)
+
+    def _deliver_tables(self, tables: Sequence[TableRows]) -> None:
+        if self._diagnosis is not None:
+            self._diagnosis.push(tables)
+        self._deliver(tables)
 
     def _deliver(self, tables: Sequence[TableRows]) -> None:
         for rows in tables:
@@ -182,7 +197,8 @@ def run(
         writers: closed when all is written, aborted if anything raises.
         on_progress: called after each batch.
         stdin: what "-" reads; default the process's own.
-        only: WebSocket connections that are compared with other transports; None: all.
+        only: WebSocket connections that are compared with other transports and diagnosed;
+            None: all.
 
     Returns:
         What the terminal report shows.

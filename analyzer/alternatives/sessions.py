@@ -41,6 +41,7 @@ assert DIRECTION.names is not None
 _COUNTS: Final = DIRECTION.names
 _MSS: Final = _COUNTS.index("mss")
 _WIRE: Final = _COUNTS.index("wire_bytes")
+_PACKETS: Final = _COUNTS.index("packets")
 
 
 @dataclass(slots=True)
@@ -63,12 +64,14 @@ class _Session:
     first: Exchange
     kind: str
     requests: int = 0
+    counted: bool = True
+    """Every packet of its exchanges was counted."""
     application_bytes: int = 0
     payload_bytes: int = 0
     wire: dict[int, int] = field(default_factory=dict)
     """Wire bytes of its exchanges, by TCP connection."""
-    segments: dict[int, int] = field(default_factory=dict)
-    """Segments that carried them, by TCP connection."""
+    packets: dict[int, int] = field(default_factory=dict)
+    """Packets of its exchanges, by TCP connection; over HTTP/2 pieces that carried them."""
     pushes: list[tuple[int, int]] = field(default_factory=list)
     arrivals: list[int] = field(default_factory=list)
     """When each of these arrived: later than it came about, where it had to wait for a poll."""
@@ -255,21 +258,27 @@ class Sessions:
             if stream is None:
                 # Forgotten: what its exchanges counted themselves.
                 measured["wire_bytes"] += bytes_here
-                measured["packets"] += session.segments.get(number, 0)
+                measured["packets"] += session.packets.get(number, 0)
                 continue
             if stream.mss:
                 mss = min(mss or stream.mss, stream.mss)
             if stream.round_trip != NULL:
                 trips.append(stream.round_trip)
             share = self._share(stream, number, bytes_here)
+            if share < 1 and session.counted:
+                # Others, such as the page, share the connection: its opening is not the session's.
+                measured["wire_bytes"] += bytes_here
+                measured["packets"] += session.packets[number]
+            else:
+                for row in stream.sides:
+                    measured["wire_bytes"] += round(share * row[_WIRE])
+                    measured["packets"] += round(share * row[_PACKETS])
             client = session.first.client_side
             for side, counts in zip(sides, stream.sides[:: -1 if client else 1], strict=True):
                 for name, value in zip(_COUNTS, counts, strict=True):
                     side[name] += round(share * value)
         for side in sides:
             side["mss"] = mss
-        for name in ("packets", "wire_bytes"):
-            measured[name] += sides[0][name] + sides[1][name]
         measured["tcp_connections"] = connections
         gap = TURNAROUND_NS + (min(*trips, LONGEST_NS) if trips else 0)
         wire = wire_rows(sides[0], sides[1], max(1, connections))
@@ -308,8 +317,9 @@ def _count(session: _Session, exchange: Exchange, most_streams: int) -> None:
     session.payload_bytes += exchange.message_bytes
     stream = _stream_of(exchange)
     _add_to(session.wire, stream, exchange.wire_bytes, most_streams)
-    segments = exchange.request_segments + exchange.response_segments
-    _add_to(session.segments, stream, segments, most_streams)
+    session.counted &= exchange.packets > 0
+    pieces = exchange.request_segments + exchange.response_segments
+    _add_to(session.packets, stream, exchange.packets or pieces, most_streams)
     for time in (exchange.request_first_time, exchange.response_first_time):
         if time != NULL:
             session.begun = time if session.begun == NULL else min(session.begun, time)

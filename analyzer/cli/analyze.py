@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -28,8 +28,10 @@ from analyzer.cli.arguments import (
     NoKeepAlive,
     ParquetFolder,
     Payload,
-    Severity,
     ShowSecrets,
+    Why,
+    conditions,
+    failed,
     made,
     numbers,
     reports,
@@ -56,6 +58,9 @@ if TYPE_CHECKING:
 
 OK, FOUND = 0, 1
 
+TOP = 20
+"""Messages listed with --sort, where --top does not say how many: a screen."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -71,9 +76,13 @@ class Request:
     connection: int | None
     handshake: int | None
     messages: bool
+    late: bool
+    sort: Literal["delivery", "stall", "reply", "gap", "bytes"] | None
+    top: int | None
     no_control: bool
     show_secrets: bool
-    fail_on: Severity | None
+    fail_on: list[str]
+    why: bool
     quiet: bool
     no_progress: bool
     interval: list[str]
@@ -128,6 +137,28 @@ HandshakeNumber = Annotated[
 Messages = Annotated[
     bool, typer.Option("--messages", help="List messages.", rich_help_panel=SELECTION)
 ]
+Late = Annotated[
+    bool,
+    typer.Option(
+        "--late",
+        help="With --messages: those that loss, a closed window or a delayed ACK held up for "
+        "20 ms or longer, with the cause.",
+        rich_help_panel=SELECTION,
+    ),
+]
+Sort = Annotated[
+    Literal["delivery", "stall", "reply", "gap", "bytes"] | None,
+    typer.Option(help="With --messages: the largest first.", rich_help_panel=SELECTION),
+]
+Top = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="With --messages: only the first N; 20 with --sort.",
+        rich_help_panel=SELECTION,
+    ),
+]
 NoControl = Annotated[
     bool,
     typer.Option(
@@ -155,8 +186,12 @@ def analyze(
     connection: Connection = None,
     handshake: HandshakeNumber = None,
     messages: Messages = False,
+    late: Late = False,
+    sort: Sort = None,
+    top: Top = None,
     no_control: NoControl = False,
-    fail_on: FailOn = None,
+    fail_on: FailOn = [],  # noqa: B006
+    why: Why = False,
     quiet: Quiet = False,
     no_progress: NoProgress = False,
     interval: Interval = ["1"],  # noqa: B006  typer copies it
@@ -169,35 +204,14 @@ def analyze(
 ) -> int:
     """Show what WebSocket traffic in captures does, and what it costs on the wire.
 
-    Without options: what the captures hold, handshake timings, messages,
+    Without options: what the captures hold, what stands out, handshake timings, messages,
     where the bytes went, findings, connections.
     Two captures side by side: wsanalyze compare A B.
 
-    Exit status: 0 analysed, 1 a finding as --fail-on asks for, 2 cannot be done.
+    Exit status: 0 analysed, 1 a condition of --fail-on holds, 2 cannot be done.
     """
-    request = Request(
-        files=files,
-        csv=csv,
-        parquet=parquet,
-        json=json,
-        payload=payload,
-        keys=keys,
-        where=where,
-        connection=connection,
-        handshake=handshake,
-        messages=messages,
-        no_control=no_control,
-        show_secrets=show_secrets,
-        fail_on=fail_on,
-        quiet=quiet,
-        no_progress=no_progress,
-        interval=interval,
-        clients=clients,
-        hold=hold,
-        no_keep_alive=no_keep_alive,
-        no_alternatives=no_alternatives,
-        no_inside=no_inside,
-    )
+    given = locals()
+    request = Request(**{each.name: given[each.name] for each in fields(Request)})
     with pipes():
         return run(request)
 
@@ -225,6 +239,7 @@ def run(request: Request) -> int:
     say_if_slow(request.files)
     console = _console(request)
     single = _single(request, console)
+    watched = conditions(request.fail_on)
     writers = made(_makers(request, console))
     try:
         wanted = not request.no_progress and not request.messages
@@ -232,7 +247,7 @@ def run(request: Request) -> int:
             summary = analyse(
                 request.files,
                 options,
-                [*writers, *([] if single is None else [single])],
+                [*writers, *(each for each in (single, watched) if each is not None)],
                 where=request.where,
                 on_progress=on_progress,
             )
@@ -242,11 +257,14 @@ def run(request: Request) -> int:
         raise
     if console is not None:
         _print(request, console, summary, single)
-    return FOUND if request.fail_on is not None and summary.reaches(request.fail_on) else OK
+    return FOUND if failed(watched) else OK
 
 
 def _console(request: Request) -> Console | None:
     """Return the console of the report; None where none is printed."""
+    for name, given in (("--late", request.late), ("--sort", request.sort), ("--top", request.top)):
+        if given and not request.messages:
+            raise OptionError(f"{name} is about a list", hint=f"--messages {name} ...")
     numbers_asked = (request.connection, request.handshake)
     if request.json_to_stdout and (request.messages or numbers_asked != (None, None)):
         raise OptionError(
@@ -287,8 +305,17 @@ def _listing(request: Request, console: Console) -> Writer:
     from analyzer.analysis import Selected, Selection
     from analyzer.report.listing import MessageListing
 
-    tables = ["messages"] if request.no_control else ["messages", "frames"]
-    listing = MessageListing(console, tables)
+    listing: Writer
+    if request.late or request.sort is not None or request.top is not None:
+        from analyzer.options import Options
+        from analyzer.report.ranked import RankedListing
+
+        top = TOP if request.sort is not None and request.top is None else request.top
+        late_us = Options().late_us if request.late else None
+        listing = RankedListing(console, request.sort or "time", top, late_us)
+    else:
+        tables = ["messages"] if request.no_control else ["messages", "frames"]
+        listing = MessageListing(console, tables)
     if request.connection is None:
         return listing
     return Selection(listing, Selected(frozenset({request.connection}), frozenset()))
@@ -310,6 +337,7 @@ def _print(
     if single is not None:
         single.render(console, control=not request.no_control)
     elif not request.messages:
-        from analyzer.report.terminal import render
+        from analyzer.report import terminal
 
-        render(summary, console)
+        shown = terminal.why if request.why else terminal.render
+        shown(summary, console)

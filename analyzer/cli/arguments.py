@@ -18,9 +18,9 @@ from analyzer.errors import OptionError
 
 if TYPE_CHECKING:
     from analyzer.report.output import Writer
+    from analyzer.tables.conditions import Conditions
 
 T = TypeVar("T")
-Severity = Literal["info", "note", "warning", "error"]
 Payload = Literal["none", "preview", "full"]
 
 STDOUT = "-"
@@ -106,9 +106,46 @@ NoInside = Annotated[
     ),
 ]
 FailOn = Annotated[
-    Severity | None,
-    typer.Option(help="Exit with 1 if there is a finding of this severity or higher."),
+    list[str],
+    typer.Option(
+        metavar="CONDITION",
+        help="Exit with 1 if this holds: a severity (info, note, warning, error) that a finding or "
+        "diagnosis reaches, the id of one, or such as 'p95(pings.rtt_us) > 50000'. Several: any.",
+    ),
 ]
+Why = Annotated[
+    bool,
+    typer.Option(
+        "--why", help="Show all that stands out, with evidence and advice, in place of the report."
+    ),
+]
+
+
+def conditions(given: Sequence[str]) -> Conditions | None:
+    """Return what watches for the conditions of --fail-on; None where there are none.
+
+    Raises:
+        OptionError: One cannot be parsed.
+    """
+    if not given:
+        return None
+    from analyzer import findings
+    from analyzer.diagnosis.causes import CAUSES
+    from analyzer.tables.conditions import Conditions
+
+    return Conditions(given, {*findings.BY_ID, *CAUSES})
+
+
+def failed(watched: Conditions | None) -> bool:
+    """Say on standard error which conditions hold, one line each; return whether one does."""
+    if watched is None:
+        return False
+    from analyzer.report.wording import printable
+
+    reasons = watched.reasons()
+    for reason in reasons:
+        sys.stderr.write(f"wsanalyze: --fail-on {printable(reason)}\n")
+    return bool(reasons)
 
 
 def numbers(name: str, given: Sequence[str], kind: Callable[[str], T]) -> tuple[T, ...]:

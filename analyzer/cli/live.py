@@ -31,8 +31,9 @@ from analyzer.cli.arguments import (
     NoInside,
     NoKeepAlive,
     ParquetFolder,
-    Severity,
     ShowSecrets,
+    conditions,
+    failed,
     made,
     model,
     reports,
@@ -128,7 +129,7 @@ class LiveRequest:
     csv: Path | None
     parquet: Path | None
     json: str | None
-    fail_on: Severity | None
+    fail_on: list[str]
     quiet: bool
     watch: WatchRequest
 
@@ -234,7 +235,7 @@ def live(
     payload: KeptPayload = "preview",
     show_secrets: ShowSecrets = False,
     keys: Keys = [],  # noqa: B006
-    fail_on: FailOn = None,
+    fail_on: FailOn = [],  # noqa: B006
     quiet: Quiet = False,
     interval: Interval = ["1"],  # noqa: B006  typer copies it
     clients: Clients = [],  # noqa: B006
@@ -248,7 +249,7 @@ def live(
     Ctrl-C ends it with the report and the tables that a file would give;
     a second one ends at once, without.
 
-    Exit status: 0 ended as asked, 1 a finding as --fail-on asks for,
+    Exit status: 0 ended as asked, 1 a condition of --fail-on holds,
     2 cannot be done, 130 interrupted twice.
     """
     return _start(locals())
@@ -296,6 +297,7 @@ def run(request: LiveRequest, options: Options) -> int:
     from analyzer.live import run as loop
 
     _check(request)
+    watched = conditions(request.fail_on)
     with loop.signals() as stop:
         source = opened(request, options)
         keeper: Keeper | None = None
@@ -308,6 +310,7 @@ def run(request: LiveRequest, options: Options) -> int:
                 if request.watch.rotates:
                     csv = parquet = None
                 writers = made(reports(csv, parquet, request.json))
+                writers += [] if watched is None else [watched]
                 keeper = _keeper(request, source)
                 watchers = observers(request)
             except ReportError as error:
@@ -324,7 +327,7 @@ def run(request: LiveRequest, options: Options) -> int:
     if not request.quiet and request.json != STDOUT:
         # Where events take standard output, words have no place there.
         _print(summary, sys.stderr if request.watch.streams_events else sys.stdout)
-    return FOUND if request.fail_on is not None and summary.reaches(request.fail_on) else OK
+    return FOUND if failed(watched) else OK
 
 
 def observers(request: LiveRequest) -> list[Observer]:

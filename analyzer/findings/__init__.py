@@ -8,6 +8,7 @@ them. Each stage has a file of its own here. A stage makes a finding with `Findi
 from analyzer.findings.capture import *
 from analyzer.findings.compared import *
 from analyzer.findings.deflate import *
+from analyzer.findings.diagnosis import *
 from analyzer.findings.handshake import *
 from analyzer.findings.http import *
 from analyzer.findings.http2 import *

@@ -126,6 +126,8 @@ class Exchange:
     wire_bytes: int = 0
     """Every packet of the TCP connection, both ways, from the first byte of the
     request until the next request begins or the connection leaves."""
+    packets: int = 0
+    """The same packets, counted; 0 over HTTP/2, where one may serve several streams."""
     request_first_time: int = NULL
     request_last_time: int = NULL
     response_first_time: int = NULL

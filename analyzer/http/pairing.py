@@ -40,7 +40,7 @@ class Transaction:
         exchange: plain, or None.
         handshake: upgrade attempt, or None.
         method: of the request; "" if not seen.
-        meter: one number: wire bytes from its first byte on.
+        meter: wire bytes and packets from its first byte on.
         answered: the head of the final response was seen.
         complete: the response was seen to its end.
         cut: the request's head was captured in part.
@@ -59,7 +59,7 @@ class Transaction:
         self.exchange = exchange
         self.handshake = handshake
         self.method = ""
-        self.meter = [0]
+        self.meter = [0, 0]
         self.answered = False
         self.complete = False
         self.cut = False
@@ -298,7 +298,7 @@ def emit(transaction: Transaction, results: Results) -> None:
     exchange = transaction.exchange
     if exchange is not None:
         exchange.complete = transaction.complete and not transaction.cut
-        exchange.wire_bytes = transaction.meter[0]
+        exchange.wire_bytes, exchange.packets = transaction.meter
         if transaction.reader is not None:
             transaction.reader.settle()
         results.clients.append((exchange.slot, exchange.client_side))
@@ -348,7 +348,7 @@ class Pairs:
     Attributes:
         queue: requests that wait for the end of their responses, oldest first.
         begun: how many began.
-        meter: one number, the wire bytes of the transaction that began last.
+        meter: wire bytes and packets of the transaction that began last.
     """
 
     __slots__ = ("_limit_told", "_lingering", "_results", "_slot", "begun", "meter", "queue")
@@ -360,14 +360,19 @@ class Pairs:
         self._limit_told = False
         self.queue: deque[Transaction] = deque()
         self.begun = 0
-        self.meter = [0]
+        self.meter = [0, 0]
 
     def new_meter(self) -> None:
         """From here on packets belong to the next request."""
-        self.meter = [0]
+        self.meter = [0, 0]
         if self._lingering is not None:
             emit(self._lingering, self._results)
             self._lingering = None
+
+    def count(self, wire: int) -> None:
+        """Count a row. Of a packet's rows only the first bears its bytes."""
+        self.meter[0] += wire
+        self.meter[1] += wire > 0
 
     def add(self, transaction: Transaction, packet: int) -> None:
         """Take up a transaction that begins with `packet`."""
@@ -387,7 +392,7 @@ class Pairs:
     def add_orphan(self, client: int, row: Row) -> None:
         """Take up a response whose request was not captured."""
         self.new_meter()
-        self.meter[0] += row[WIRE]
+        self.count(row[WIRE])
         self.add(Transaction(Exchange(self._slot, 0, client), None), row[PACKET])
 
     def attempt(self) -> Handshake | None:

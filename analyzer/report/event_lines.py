@@ -21,6 +21,7 @@ NEWS: Final[Mapping[str, tuple[str, str]]] = {
     "handshakes": ("handshake", "handshakes"),
     "connections": ("connection", "connections"),
     "messages": ("message", "messages"),
+    "diagnoses": ("diagnosis", "diagnoses"),
 }
 """Kinds told before their rows are final: what is asked for -> (`event`, table)."""
 
@@ -30,10 +31,12 @@ FINAL: Final[Mapping[str, tuple[str, str]]] = {
     "findings": ("finding", "findings"),
     "frames": ("frame", "frames"),
     "http": ("http", "http"),
+    # Told early, and once more with their last numbers when the run ends.
+    "diagnoses": ("diagnosis", "diagnoses"),
 }
 """Kinds that are rows of tables."""
 
-DEFAULT: Final = ("handshakes", "messages", "pings", "closes", "findings")
+DEFAULT: Final = ("handshakes", "messages", "pings", "closes", "findings", "diagnoses")
 
 
 def kinds(text: str) -> tuple[str, ...]:
@@ -43,7 +46,7 @@ def kinds(text: str) -> tuple[str, ...]:
         OptionError: There is no such kind.
     """
     asked = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    known = (*NEWS, *FINAL)
+    known = tuple(dict.fromkeys((*NEWS, *FINAL)))
     for name in asked:
         if name not in known:
             raise OptionError(

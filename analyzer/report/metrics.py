@@ -8,6 +8,7 @@ the names. An Observer; made by analyzer.live.watch.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -124,10 +125,11 @@ class MetricsServer:
 
     def _make(self) -> None:
         """Make the metrics, with all the values of labels that are known before."""
-        from prometheus_client import Counter, Gauge, Histogram
+        from prometheus_client import Counter as PrometheusCounter
+        from prometheus_client import Gauge, Histogram
 
         def counter(name: str, text: str, *labels: str) -> Any:
-            return Counter(f"wsanalyze_{name}", text, labels, registry=self.registry)
+            return PrometheusCounter(f"wsanalyze_{name}", text, labels, registry=self.registry)
 
         def gauge(name: str, text: str, *labels: str) -> Any:
             return Gauge(f"wsanalyze_{name}", text, labels, registry=self.registry)
@@ -154,6 +156,9 @@ class MetricsServer:
         self._pings = seconds("ping_round_trip_seconds", "Ping to Pong.", "direction")
         self._closes = counter("closes", "Connections that ended.", "kind", "code", *more)
         self._findings = counter("findings", "Findings.", "id", "severity")
+        self._diagnosed = counter(
+            "diagnosed_connections", "Connections that show a cause.", "id", "severity"
+        )
         self._received = counter("packets_received", "Packets that the capture saw.")
         self._dropped = counter("packets_dropped", "Packets that the capture lost.")
         self._analysed = counter("packets_analysed", "Packets that went through the analysis.")
@@ -181,8 +186,9 @@ class MetricsServer:
         self._snapshot = snapshot
 
     def news(self, rows: TableRows) -> None:
-        """Count handshakes and messages (Observer)."""
+        """Count handshakes, messages and diagnosed connections (Observer)."""
         takers = {
+            "diagnoses": self._add_diagnoses,
             "handshakes": self._add_handshakes,
             "messages": self._add_messages,
             "connections": self._add_opened,
@@ -195,6 +201,7 @@ class MetricsServer:
             "pings": self._add_pings,
             "connections": self._add_closed,
             "findings": self._add_findings,
+            "diagnoses": self._add_diagnoses,
         }
         taker = takers.get(rows.table.name)
         if taker is not None:
@@ -323,6 +330,19 @@ class MetricsServer:
         counts = _numbers(rows, "count").tolist()
         for name, severity, count in zip(names, severities, counts, strict=True):
             self._findings.labels(name, SEVERITIES[severity]).inc(max(1, count))
+
+    def _add_diagnoses(self, rows: TableRows) -> None:
+        """Let the counters be what the rows say: they come anew when they have grown."""
+        names: Any = rows.values["id"]
+        severities = _numbers(rows, "severity").tolist()
+        sizes = Counter[tuple[str, int]]()
+        for name, severity, size in zip(
+            names, severities, _numbers(rows, "connections").tolist(), strict=True
+        ):
+            sizes[name, severity] += max(1, size)
+        for (name, severity), size in sizes.items():
+            metric = self._diagnosed.labels(name, SEVERITIES[severity])
+            self._raise_to(metric, ("diagnosed", name), size)
 
 
 def _code(code: int) -> str:

@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.text import Text
 
 from analyzer.columns import NULL
-from analyzer.report import alternatives, http_groups, inside
+from analyzer.diagnosis.lateness import CAUSE_OF
+from analyzer.report import alternatives, diagnoses, http_groups, inside
 from analyzer.report.layout import (
     VERY_WIDE,
     WIDE,
@@ -42,6 +43,7 @@ from analyzer.report.wording import (
     share,
     size,
 )
+from analyzer.tables.late import longest, waited
 from analyzer.tables.samples import Samples
 from analyzer.tables.summary import ConnectionLine, FindingCount, Summary
 from analyzer.websocket.opcodes import close_code_name
@@ -85,6 +87,7 @@ ENDINGS = {
 def render(summary: Summary, console: Console) -> None:
     """Print the report of `summary`."""
     _capture(summary, console)
+    diagnoses.section(summary, console)
     _handshakes(summary, console)
     _messages(summary, console)
     wire = sum(side["wire_bytes"] for side in summary.ledger)
@@ -97,6 +100,12 @@ def render(summary: Summary, console: Console) -> None:
     _closes(summary, console)
     _findings(summary, console)
     _connections(summary, console)
+
+
+def why(summary: Summary, console: Console) -> None:
+    """Print what was read, and all diagnoses with evidence and advice."""
+    _capture(summary, console)
+    diagnoses.why(summary, console)
 
 
 def _capture(summary: Summary, console: Console) -> None:
@@ -183,6 +192,26 @@ def _messages(summary: Summary, console: Console) -> None:
     if summary.stalled["messages"]:
         held = plural(summary.stalled["messages"], "message")
         say(console, f"{held} waited {duration(summary.stalled['ns'])} in all for lost packets.")
+    _late(summary, console)
+
+
+def _late(summary: Summary, console: Console) -> None:
+    """Name the messages that were held up longest, with packet and cause."""
+    worst = summary.late.worst
+    if not worst:
+        return
+    most = f"; the worst {len(worst)}:" if summary.late.count > len(worst) else ":"
+    if len(worst) == 1:
+        most = ":"
+    say(console, f"{plural(summary.late.count, 'message')} came late{most}")
+    for row in worst:
+        cause = CAUSE_OF[longest(row)].id
+        say(
+            console,
+            f"{duration(waited(row))} message {row['message']} of connection {row['connection']} "
+            f"by the {row['direction']}, packet {row['packet_last']}: {cause}",
+            indent=4,
+        )
 
 
 def _message_rows(summary: Summary) -> Iterator[tuple[Cell, ...]]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from analyzer.columns import NULL
 
 Type = Literal[
     "int",  # int64
@@ -88,6 +90,24 @@ class TableRows:
     table: Table
     values: Mapping[str, Values]
     count: int
+
+
+def row_values(rows: TableRows, place: int) -> dict[str, Any]:
+    """Return one row as plain values: labels for enums, None for null, times in ns."""
+    found: dict[str, Any] = {}
+    for column in rows.table.columns:
+        value: Any = rows.values[column.name][place]
+        if column.type in ("text", "payload"):
+            found[column.name] = value
+        elif column.type == "enum":
+            found[column.name] = column.labels[value] if value >= 0 else None
+        elif column.type == "bool":
+            found[column.name] = bool(value) if value >= 0 else None
+        elif column.type == "ratio":
+            found[column.name] = float(value) if value == value else None
+        else:
+            found[column.name] = int(value) if value != NULL else None
+    return found
 
 
 def integer(name: str, null: str, text: str) -> Column:

@@ -27,7 +27,8 @@ stands for what differs from case to case.
 | note | worth knowing when something else is wrong |
 | info | a plain fact |
 
-`wsanalyze --fail-on SEVERITY` exits with 1 when there is a finding of that severity or higher.
+`wsanalyze --fail-on SEVERITY` exits with 1 when there is a finding or a
+[diagnosis](diagnosis.md) of that severity or higher, `--fail-on ID` when there is one of that id.
 """
 
 
@@ -43,6 +44,7 @@ _STAGES = (
     "deflate",
     "inside",
     "compared",
+    "diagnosis",
 )
 """In the order in which data flows."""
 

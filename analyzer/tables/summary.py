@@ -19,6 +19,8 @@ import numpy.typing as npt
 from analyzer.columns import NULL
 from analyzer.findings import SEVERITIES
 from analyzer.tables import schema
+from analyzer.tables.declare import row_values as row_values
+from analyzer.tables.late import LateMessages
 from analyzer.tables.samples import MAX_SAMPLES, Samples
 from analyzer.tables.schema import LEDGER_PARTS, TableRows
 from analyzer.tables.spoken import Spoken
@@ -28,6 +30,8 @@ MAX_CONNECTIONS = 1000
 MAX_WAITING = 65_536
 """Ledger rows that wait for their connection's row (max_connections)."""
 MAX_EXAMPLES = 3
+MAX_DIAGNOSES = 1000
+"""Diagnoses kept; Options.max_diagnoses is far below."""
 MAX_HTTP_GROUPS = 100
 """Groups of plain HTTP exchanges kept for the table of those that cost most."""
 
@@ -107,6 +111,7 @@ class Summary:
     Attributes:
         capture: what was read.
         max_samples: values kept for each median.
+        late_us: from how long on a message that was held up is late (Options.late_us).
         rows: rows by table name.
         outcomes: handshakes by outcome; refusals: by outcome_reason.
         refused: of each reason the row of the first handshake.
@@ -124,12 +129,15 @@ class Summary:
         stalled: messages held up by a hole, and ns of it.
         findings: by id.
         alternatives, scaling: rows of totals, by scope.
+        diagnoses: rows, the most costly first.
+        late: the messages that were held up longest.
         inside: what the messages say.
         http_kinds: of plain HTTP, "exchanges", "wire_bytes", "messages" by (kind, what).
     """
 
     capture: Capture = field(default_factory=Capture)
     max_samples: int = MAX_SAMPLES
+    late_us: float = 20_000.0
     rows: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
@@ -150,6 +158,8 @@ class Summary:
     alternatives: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     scaling: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     http_kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
+    diagnoses: list[dict[str, Any]] = field(default_factory=list)
+    late: LateMessages = field(init=False)
     inside: Spoken = field(default_factory=Spoken)
     _groups: list[tuple[int, int, int, dict[str, Any]]] = field(default_factory=list)
     _costly: list[tuple[int, int]] = field(default_factory=list)
@@ -160,6 +170,7 @@ class Summary:
         """Make what samples are kept in."""
         self.phases = {name: Samples(self.max_samples) for name in PHASES}
         self.pings = Samples(self.max_samples)
+        self.late = LateMessages(self.late_us)
 
     def add(self, rows: TableRows) -> None:
         """Take some complete rows of a table."""
@@ -179,6 +190,7 @@ class Summary:
             "compression": self._add_compression,
             "http": self._add_http,
             "http_groups": self._add_http_groups,
+            "diagnoses": self._add_diagnoses,
             "calls": self.inside.add_calls,
             "topics": self._add_topics,
         }
@@ -212,11 +224,6 @@ class Summary:
             self.findings.values(),
             key=lambda found: (-SEVERITIES.index(found.severity), -found.count, found.id),
         )
-
-    def reaches(self, severity: str) -> bool:
-        """Return whether there is a finding of this severity or higher."""
-        bar = SEVERITIES.index(severity)
-        return any(SEVERITIES.index(found.severity) >= bar for found in self.findings.values())
 
     def _add_connections(self, rows: TableRows) -> None:
         kinds = _codes(rows, "close_kind")
@@ -285,6 +292,7 @@ class Summary:
         self.compression["messages"] += int(np.count_nonzero(inflated))
         for name in ("payload_bytes", "transfer_bytes"):
             self.compression[name] += _total(_numbers(rows, name)[inflated])
+        self.late.add(rows)
         stalls = _numbers(rows, "stall_us")
         stalls = stalls[stalls > 0]
         self.stalled["messages"] += len(stalls)
@@ -369,30 +377,16 @@ class Summary:
             if len(found.examples) < MAX_EXAMPLES and row["text"] not in found.examples:
                 found.examples.append(row["text"])
 
+    def _add_diagnoses(self, rows: TableRows) -> None:
+        room = MAX_DIAGNOSES - len(self.diagnoses)
+        self.diagnoses += [row_values(rows, place) for place in range(min(rows.count, room))]
+
     def _add_alternatives(self, rows: TableRows) -> None:
         kept = self.alternatives if rows.table.name == "alternatives" else self.scaling
         totals = _codes(rows, "scope") >= schema.SCOPES.index("connections")
         for place in np.flatnonzero(totals).tolist():
             row = row_values(rows, place)
             kept.setdefault(row["scope"], []).append(row)
-
-
-def row_values(rows: TableRows, place: int) -> dict[str, Any]:
-    """Return one row as plain values: labels for enums, None for null, times in ns."""
-    found: dict[str, Any] = {}
-    for column in rows.table.columns:
-        value: Any = rows.values[column.name][place]
-        if column.type in ("text", "payload"):
-            found[column.name] = value
-        elif column.type == "enum":
-            found[column.name] = column.labels[value] if value >= 0 else None
-        elif column.type == "bool":
-            found[column.name] = bool(value) if value >= 0 else None
-        elif column.type == "ratio":
-            found[column.name] = float(value) if value == value else None
-        else:
-            found[column.name] = int(value) if value != NULL else None
-    return found
 
 
 def _numbers(rows: TableRows, name: str) -> npt.NDArray[np.int64]:

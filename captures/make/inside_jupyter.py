@@ -1,7 +1,7 @@
-"""Captures of Jupyter: a real server and kernel, asked over the channels' WebSocket.
+"""Capture of Jupyter: a real server and kernel, asked over the channels' WebSocket.
 
 The client is written here with the package websockets; jupyter_client makes and signs nothing,
-as the server does that. Once with the subprotocol v1.kernel.websocket.jupyter.org, once without.
+as the server does that. The subprotocol is v1.kernel.websocket.jupyter.org.
 """
 
 from __future__ import annotations
@@ -43,10 +43,8 @@ EXECUTE = {"silent": False, "store_history": True, "user_expressions": {}, "allo
            "stop_on_error": True}  # fmt: skip
 
 
-def pack(message: dict[str, Any], *, binary: bool) -> str | bytes:
-    """One message, with offsets of its parts before them where binary (v1 of the protocol)."""
-    if not binary:
-        return json.dumps({**message, "buffers": []})
+def pack(message: dict[str, Any]) -> bytes:
+    """One message, with offsets of its parts before them."""
     names = ("header", "parent_header", "metadata", "content")
     parts = [message["channel"].encode(), *(json.dumps(message[name]).encode() for name in names)]
     offsets, at = [], 8 * (len(parts) + 2)
@@ -58,8 +56,7 @@ def pack(message: dict[str, Any], *, binary: bool) -> str | bytes:
 
 
 def unpack(data: str | bytes) -> dict[str, Any]:
-    if isinstance(data, str):
-        return dict(json.loads(data))
+    assert isinstance(data, bytes)
     (count,) = struct.unpack_from("<Q", data)
     offsets = struct.unpack_from(f"<{count}Q", data, 8)
     channel, header, parent, metadata, content = (
@@ -83,10 +80,9 @@ def tell(log: Said, port: int, who: str, message: dict[str, Any]) -> None:
     )
 
 
-async def converse(kernel: str, log: Said, *, binary: bool) -> None:
+async def converse(kernel: str, log: Said) -> None:
     url = f"ws://127.0.0.1:{PORT}/api/kernels/{kernel}/channels?token={TOKEN}&session_id=s1"
-    protocols = [SUBPROTOCOL] if binary else None
-    client = connect(url, subprotocols=protocols, compression=None, ping_interval=None)
+    client = connect(url, subprotocols=[SUBPROTOCOL], compression=None, ping_interval=None)
     async with client as connection:
         end = Watched(connection, "client", log)
         for number, (kind, content) in enumerate(CODES["shell"], 1):
@@ -97,7 +93,7 @@ async def converse(kernel: str, log: Said, *, binary: bool) -> None:
                        "channel": "shell"}  # fmt: skip
             asked_at = time.time()
             tell(log, end.port, "client", message)
-            await end.send(pack(message, binary=binary))
+            await end.send(pack(message))
             answered_at, outcome, idle = None, "", False
             while not (answered_at and idle):
                 got = unpack(await end.recv())
@@ -131,7 +127,7 @@ def main() -> None:
         environment = {**os.environ, "HOME": folder, "JUPYTER_RUNTIME_DIR": f"{folder}/run"}
         with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as server:
             try:
-                for _ in range(60):
+                for _ in range(200):
                     time.sleep(0.5)
                     try:
                         kernel = api("/api/kernels", b"{}")["id"]
@@ -139,20 +135,18 @@ def main() -> None:
                     except OSError:
                         continue
                 time.sleep(3)
-                for name, binary in (("jupyter-v1", True), ("jupyter-json", False)):
-                    path, log = Path(folder) / f"{name}.pcap", Said()
-                    with recording.capture(path, pattern=f"tcp port {PORT}"):
-                        asyncio.run(converse(kernel, log, binary=binary))
-                    form = f"subprotocol {SUBPROTOCOL}" if binary else "JSON, no subprotocol"
-                    recording.publish(
-                        path,
-                        path.name,
-                        description=f"Jupyter's kernel channels ({form}): code that runs, sleeps,"
-                        " prints and fails, completion",
-                        generator="inside_jupyter.py",
-                        programs=programs,
-                        events=log.events,
-                    )
+                path, log = Path(folder) / "jupyter-v1.pcap", Said()
+                with recording.capture(path, pattern=f"tcp port {PORT}"):
+                    asyncio.run(converse(kernel, log))
+                recording.publish(
+                    path,
+                    path.name,
+                    description=f"Jupyter's kernel channels (subprotocol {SUBPROTOCOL}): code that"
+                    " runs, sleeps, prints and fails, completion",
+                    generator="inside_jupyter.py",
+                    programs=programs,
+                    events=log.events,
+                )
             finally:
                 server.terminate()
 

@@ -186,6 +186,14 @@ def test_a_stream_lasts_until_the_capture_ends_if_it_does(kind):
     assert block.duration == 60 * S
 
 
+def test_packets_beside_a_page_load_are_counted():
+    """Three polls of 5 packets and 1,000 bytes each; the page before them took the rest."""
+    page = exchange(-500, -1, "plain", wire_bytes=7000, packets=25)
+    polls = [exchange(1000 * n, packets=5) for n in range(3)]
+    (measured,) = ended(batch([page, *polls], [0])).measured
+    assert (measured["packets"], measured["wire_bytes"]) == (15, 3000)
+
+
 def test_a_share_of_a_connection_by_wire_bytes():
     """A page of 3,000 bytes on the connection that carried polls of 1,000 bytes each."""
     page = exchange(500, -1, "plain", wire_bytes=4000)

@@ -10,66 +10,15 @@ import random
 import pandas as pd
 import pytest
 from conversation import START_NS, TEXT, Conversation, frame, pcap
+from oracle.chats import MS, S, captured, chat, one, plain, rows
 from oracle.whole import tables_of
 
 import analyzer as wsanalyze
 
-S, MS = 1_000_000_000, 1_000_000
-KEY = b"\x01\x02\x03\x04"
 TRANSPORTS = [
     *("websocket", "request", "short-poll", "long-poll", "stream", "sse"),
     *("short-poll-h2", "long-poll-h2", "sse-h2"),
 ]
-
-
-def chat(port=40_000, start=0, said=(), end=None, *, opened="handshake"):
-    """A connection; `said` are (ms since the 101, "client" or "server", bytes).
-
-    Its 101 goes out at START_NS + `start` ms; `end` is the ms of its Close, or None.
-    """
-    isn = {"client": 1000 * start % 2**32, "server": 50_000 + start}
-    talk = Conversation(client_port=port, isn=isn)
-    talk.now = origin = START_NS + start * MS
-    if opened == "handshake":
-        # SYN, SYN-ACK, ACK, request, its ACK go before.
-        talk.now -= 5 * talk.step_ns
-        talk.upgrade()
-    elif opened == "tcp":
-        talk.open()
-    for time, side, payload in said:
-        talk.now = origin + time * MS
-        key = KEY if side == "client" else None
-        talk.send(side, frame(TEXT, payload, key=key))
-    if end is not None:
-        talk.now = origin + end * MS
-        talk.close()
-    return talk
-
-
-def plain(port, start, head=b"", body=b"[]"):
-    """A GET of JSON from the host of the chats."""
-    talk = Conversation(client_port=port)
-    talk.now = START_NS + start * MS
-    talk.open()
-    talk.client(b"GET /news HTTP/1.1\r\nHost: peer.example\r\n" + head + b"\r\n")
-    answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-    talk.server(answer % len(body) + body)
-    return talk.finish()
-
-
-def captured(*talks):
-    return pcap(sorted((p for talk in talks for p in talk.packets), key=lambda p: p.time_ns))
-
-
-def rows(data, scope="connection", **options):
-    frame = tables_of(data, **options)["alternatives"]
-    return frame[frame["scope"] == scope]
-
-
-def one(data, transport, scope="connection", **options):
-    found = rows(data, scope, **options)
-    (row,) = found[found["transport"] == transport].to_dict("records")
-    return row
 
 
 def text_of(table):
@@ -454,6 +403,29 @@ def polled(waits, body=b"[1]", head=b""):
         new = body.replace(b"{}", b"%d" % number)
         talk.server(answer % (head, len(new)) + new)
     return talk
+
+
+def test_what_polls_took_beside_a_page_load_is_counted():
+    """Each exchange is two segments and two ACKs; the last one has the closing's three as well."""
+    talk = Conversation(client_port=40_100)
+    talk.now = START_NS
+    talk.open()
+    page = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 4000\r\n\r\n"
+    talk.client(b"GET / HTTP/1.1\r\nHost: peer.example\r\n\r\n").server(page + b"x" * 4000)
+    before = len(talk.packets)
+    for number in range(8):
+        talk.now += S
+        talk.client(b"GET /news HTTP/1.1\r\nHost: peer.example\r\n\r\n")
+        body = b"[%d]" % number
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        talk.server(head % len(body) + body)
+    talk.finish()
+    found = rows(captured(talk), "session")
+    (real,) = found[found["source"] == "measured"].to_dict("records")
+    assert real["requests"] == 8
+    assert real["packets"] == len(talk.packets) - before == 8 * 4 + 3
+    # With the Ethernet header of 14 bytes that pcap() puts before each.
+    assert real["wire_bytes"] == sum(14 + len(packet.data) for packet in talk.packets[before:])
 
 
 def test_waits_that_pass_an_int64_in_sum():

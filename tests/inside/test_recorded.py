@@ -16,22 +16,16 @@ import pytest
 from test_captures import CAPTURES, MANIFEST, logged
 
 import analyzer
-from analyzer.inside.registry import PROTOCOLS
 
 CLOCK = 0.002
 """Seconds by which a program's clock may be behind or ahead: Chromium's counts in 0.1 ms and
 is set by the machine's clock at the start of the page."""
-KNOWN = {protocol.inner for protocol in PROTOCOLS} | {"socket.io"}
 NAMES = {
     name: {event["inner"] for event in logged(name) if "inner" in event}
     for name, row in MANIFEST.items()
     if any(key in row["expected"] for key in ("log", "log_decrypted"))
 }
-RECORDED = sorted(
-    name
-    for name, inner in NAMES.items()
-    if inner and inner <= KNOWN and ("sockjs" in KNOWN or not name.startswith("sockjs"))
-)
+RECORDED = sorted(name for name, inner in NAMES.items() if inner)
 UNNAMED = {"graphql-transport-ws": "subscribe", "graphql-ws": "start"}
 
 
@@ -197,10 +191,6 @@ def test_topics_have_the_publishers_and_readers_of_the_programs(name):
         row = topics.loc[topic]
         assert (row["publishers"], row["subscribers"]) == (len(publishers), len(readers))
         assert (row["messages"], row["deliveries"]) == (len(messages), len(given))
-
-
-def test_captures_that_were_recorded_have_protocols():
-    assert {"socket.io", "stomp", "mqtt", "json-rpc"} <= set().union(*map(NAMES.get, RECORDED))
 
 
 @pytest.mark.parametrize("name", [name for name in RECORDED if name.startswith("stomp-rabbitmq")])

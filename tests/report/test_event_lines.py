@@ -119,6 +119,6 @@ def test_a_reader_that_went_away_is_told():
 def test_kinds():
     assert kinds("") == DEFAULT
     assert kinds("closes, messages,closes") == ("closes", "messages")
-    assert set(kinds("handshakes,messages,pings,closes,findings")) == set(DEFAULT)
+    assert set(kinds("handshakes,messages,pings,closes,findings,diagnoses")) == set(DEFAULT)
     with pytest.raises(OptionError, match="'pongs'"):
         kinds("messages,pongs")

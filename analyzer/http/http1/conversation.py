@@ -113,7 +113,7 @@ class Conversation(Switching):
         if side.held and kind in (FIN, RESET):
             side.held.append(piece.kept())
             return
-        self._pairs.meter[0] += piece.row[WIRE]
+        self._pairs.count(piece.row[WIRE])
         if kind == FIN:
             side.finished = True
             if side.mode == BODY and side.body is not None and side.body.until_close:
@@ -135,17 +135,17 @@ class Conversation(Switching):
         row = piece.row
         side.seen = row[OFFSET] + row[SPAN]
         if row[KIND] != DATA:
-            self._pairs.meter[0] += row[WIRE]
+            self._pairs.count(row[WIRE])
             self._gap(side, piece)
             return
         if side.mode == SEEK:
             if recognise(piece.data) != (REQUEST if side.is_client else RESPONSE):
-                self._pairs.meter[0] += row[WIRE]
+                self._pairs.count(row[WIRE])
                 return
             side.mode = HEAD
         if side.mode == HEAD and side.is_client and not side.pending:
             self._pairs.new_meter()
-        self._pairs.meter[0] += row[WIRE]
+        self._pairs.count(row[WIRE])
         side.segments += 1
         at = 0
         while at < piece.length and not self.handed_on and self.successor is None:

@@ -40,7 +40,7 @@ class Messages(Beginning):
             return False
         if kind != DATA:
             if kind == PURE:
-                self._pairs.meter[0] += wire
+                self._pairs.count(wire)
             return kind == PURE
         side = self._sides[direction & 1]
         if side.mode != BODY or side.body is None or side.reader is not None:
@@ -53,7 +53,7 @@ class Messages(Beginning):
         if not side.body.passes(length):
             return False
         side.seen = offset + span
-        self._pairs.meter[0] += wire
+        self._pairs.count(wire)
         self._results.http_bytes[direction] += length
         if current is not None:
             pairing.add_body(current, side.is_client, length, time, 1)

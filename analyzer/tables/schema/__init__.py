@@ -22,6 +22,7 @@ from analyzer.tables.schema.comparison import COMPARISON as COMPARISON
 from analyzer.tables.schema.comparison import COMPARISON_GROUPS as COMPARISON_GROUPS
 from analyzer.tables.schema.connections import CONNECTIONS as CONNECTIONS
 from analyzer.tables.schema.connections import HANDSHAKES as HANDSHAKES
+from analyzer.tables.schema.diagnoses import DIAGNOSES as DIAGNOSES
 from analyzer.tables.schema.findings import FINDINGS as FINDINGS
 from analyzer.tables.schema.frames import FRAMES as FRAMES
 from analyzer.tables.schema.frames import MESSAGES as MESSAGES
@@ -50,7 +51,7 @@ from analyzer.tables.schema.tls import TLS_SESSIONS as TLS_SESSIONS
 TABLES = (
     *(CONNECTIONS, HANDSHAKES, FRAMES, MESSAGES, PINGS, HTTP, LEDGER, FINDINGS),
     *(COMPRESSION, ALTERNATIVES, SCALING, HTTP_GROUPS, TLS_SESSIONS),
-    *(CALLS, TOPICS, FANOUT),
+    *(CALLS, TOPICS, FANOUT, DIAGNOSES),
 )
 """All tables, in the order of the reports."""
 

@@ -56,6 +56,8 @@ CONTRACT = {
     "topics": "inner topic publishers subscribers messages deliveries delivered_us_median "
     "delivered_us_p95",
     "fanout": "topic publish_connection publish_message connection message delivered_us",
+    "diagnoses": "diagnosis id severity connections connection packet seconds bytes text evidence "
+    "advice",
 }
 """Columns by which scripts read the tables; others may only be added behind them."""
 

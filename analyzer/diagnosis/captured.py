@@ -1,0 +1,52 @@
+"""What the capture holds twice, not at all, or under a wrong name.
+
+Knows findings of the capture and rows of `hops`. Called by the stage through rules.RULES.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.columns import NULL
+from analyzer.diagnosis import causes
+from analyzer.diagnosis.case import Case
+from analyzer.diagnosis.causes import Cause, Diagnosis
+from analyzer.diagnosis.evidence import MOST, packets
+from analyzer.diagnosis.facts import Found
+from analyzer.wording import plural
+
+_OF_FINDING: dict[str, Cause] = {
+    "capture-seen-twice": causes.SEEN_TWICE,
+    "tcp-one-direction": causes.ONE_DIRECTION,
+    "packets-wrong-link-type": causes.WRONG_LINK_TYPE,
+}
+
+
+def from_findings(case: Case) -> Iterator[Diagnosis]:
+    """Yield one for each finding that says what the capture lacks or has twice."""
+    found: dict[str, list[tuple[int, Found]]] = {id_: [] for id_ in _OF_FINDING}
+    for connection, facts in case.facts:
+        for id_ in facts.found.keys() & _OF_FINDING.keys():
+            found[id_].append((connection, facts.found[id_]))
+    for (id_, _, _), one in case.loose.items():
+        if id_ in found:
+            found[id_].append((NULL, one))
+    for id_, some in found.items():
+        if some:
+            yield _diagnosis(_OF_FINDING[id_], some)
+
+
+def _diagnosis(cause: Cause, found: list[tuple[int, Found]]) -> Diagnosis:
+    connection, first = min(found, key=lambda each: (each[1].packet == NULL, each[1].packet))
+    on = "" if len(found) == 1 else f"On {plural(len(found), 'connection')}, the first: "
+    return Diagnosis(
+        cause=cause,
+        text=f"{on}{first.text}",
+        connections=sum(number != NULL for number, _ in found),
+        connection=connection,
+        packet=first.packet,
+        evidence={
+            "packets": packets(each.packet for _, each in found),
+            "connections": [number for number, _ in found if number != NULL][:MOST],
+        },
+    )

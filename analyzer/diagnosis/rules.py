@@ -1,0 +1,35 @@
+"""The list of all rules: each looks at the case and yields diagnoses.
+
+Who adds a cause declares it in causes.py, writes a rule in the file of its family, and adds a
+line here. Used by diagnosis.stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from analyzer.diagnosis import captured, endings, framing, lateness, opening, returning, silences
+from analyzer.diagnosis.case import Case
+from analyzer.diagnosis.causes import Diagnosis
+
+Rule = Callable[[Case], Iterable[Diagnosis]]
+
+RULES: tuple[Rule, ...] = (
+    silences.idle_timeouts,
+    silences.lifetimes,
+    silences.entries_lost,
+    endings.vanished,
+    endings.pings,
+    endings.closes_lost,
+    endings.injected,
+    returning.unused,
+    returning.storms,
+    lateness.by_cause,
+    opening.slow,
+    opening.stripped,
+    opening.refused,
+    framing.bytes_that_are_no_frames,
+    captured.from_findings,
+    lambda case: case.compression.diagnoses(),
+)
+"""In no particular order: diagnoses are ranked by what they cost."""

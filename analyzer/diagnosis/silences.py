@@ -1,0 +1,339 @@
+"""Ends after a silence or at an age: idle time-outs, limits of lifetime, forgotten flows.
+
+Only what several connections share proves a timer; how that is told from chance stands in
+docs/diagnosis.md. Knows ended connections. Called by the stage through rules.RULES.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from analyzer.columns import NULL
+from analyzer.diagnosis import causes
+from analyzer.diagnosis.case import Case
+from analyzer.diagnosis.causes import Diagnosis
+from analyzer.diagnosis.evidence import lists, seconds, server_name, side_name
+from analyzer.diagnosis.facts import CLIENT, SERVER, Ended, Facts
+from analyzer.options import Options
+from analyzer.wording import plural
+
+_NORMAL = 1000
+"""Close code of a purpose fulfilled (RFC 6455 7.4.1): a program that is done, not a timer."""
+
+_TIMER_WORDS = ("idle", "timeout", "timed out", "time out", "time-out", "inactiv")
+
+KNOWN_TIMEOUTS = (
+    (55, "Heroku's router, 55 s"),
+    (60, "nginx (proxy_read_timeout) and AWS ALB, 60 s"),
+    (100, "Cloudflare, 100 s"),
+    (240, "Azure's load balancers, 240 s"),
+    (350, "AWS NLB, 350 s"),
+    (3600, "HAProxy's timeout tunnel, 1 h in many examples"),
+)
+"""Defaults that are near a silence: seconds, and whose. Named only as such."""
+
+_MOST_TIMERS = 8
+"""Time-outs looked for on one side of one server."""
+
+_NEAR = 0.03
+"""How near to a default T must be to name it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Measure:
+    """One way to measure how long a connection had been silent, or had lived."""
+
+    name: str
+    of: Callable[[Ended], int]
+    side: int | None = None
+
+
+def _both_idle(end: Ended) -> int:
+    known = [idle for idle in (end.client_idle, end.server_idle) if idle != NULL]
+    return min(known) if len(known) == 2 else NULL
+
+
+_SILENCES = (
+    _Measure("both sides", _both_idle),
+    _Measure("the server", lambda end: end.server_idle, SERVER),
+    _Measure("the client", lambda end: end.client_idle, CLIENT),
+)
+_LIFE = _Measure("life", lambda end: end.duration)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cluster:
+    """Ends of one group at about the same measure."""
+
+    measure: str
+    ends: list[Ended]
+    values: list[int]
+    of: int
+
+    @property
+    def median(self) -> int:
+        """The value in the middle."""
+        return sorted(self.values)[len(self.values) // 2]
+
+
+def idle_timeouts(case: Case) -> Iterator[Diagnosis]:
+    """Yield one for each side of a server that ends connections after the same silence."""
+    least = round(case.options.idle_timeout_min_s * 1e9)
+    for (_, side), group in _groups(case).items():
+        left = group
+        for _ in range(_MOST_TIMERS):
+            cluster = _best(left, _SILENCES, least, case.options)
+            if cluster is None:
+                break
+            yield _idle(cluster, side, len(group))
+            gone = {end.number for end in cluster.ends}
+            left = [end for end in left if end.number not in gone]
+
+
+def _idle(cluster: _Cluster, side: int, of: int) -> Diagnosis:
+    ends, T = cluster.ends, cluster.median
+    first = min(ends, key=lambda end: (end.end_packet, end.number))
+    low, high = min(cluster.values), max(cluster.values)
+    who = side_name(side)
+    whose = "data either way" if cluster.measure == "both sides" else f"data from {cluster.measure}"
+    near = _defaults(T)
+    text = (
+        f"{len(ends)} of {plural(of, 'connection')} that {who} of {server_name(ends[0])} ended: "
+        f"each after {seconds(T)} without {whose}"
+    )
+    return Diagnosis(
+        cause=causes.IDLE_TIMEOUT,
+        text=text + ".",
+        connections=len(ends),
+        connection=first.number,
+        packet=first.end_packet,
+        ended=len(ends),
+        evidence={
+            **lists(ends),
+            "ended_by": who.split()[-1],
+            "silent": cluster.measure,
+            "T_s": T / 1e9,
+            "shortest_s": low / 1e9,
+            "longest_s": high / 1e9,
+            "of": of,
+        },
+        advice=causes.IDLE_TIMEOUT.advice
+        + (f" Defaults near {seconds(T)}: {near}." if near else ""),
+    )
+
+
+def _defaults(T: int) -> str:
+    return "; ".join(name for at, name in KNOWN_TIMEOUTS if abs(T / 1e9 - at) <= _NEAR * at)
+
+
+def lifetimes(case: Case) -> Iterator[Diagnosis]:
+    """Yield one for each side of a server that ends connections at the same age."""
+    least = round(case.options.idle_timeout_min_s * 1e9)
+    for (_, side), group in _groups(case).items():
+        # Who was silent for most of its life may have met an idle time-out.
+        busy = [end for end in group if _was_busy(end)]
+        cluster = _best(busy, (_LIFE,), least, case.options)
+        if cluster is not None:
+            yield _lifetime(cluster, side, len(group))
+
+
+def _was_busy(end: Ended) -> bool:
+    idle = _both_idle(end)
+    return idle != NULL and end.duration != NULL and 4 * idle < end.duration
+
+
+def _lifetime(cluster: _Cluster, side: int, of: int) -> Diagnosis:
+    ends = cluster.ends
+    first = min(ends, key=lambda end: (end.end_packet, end.number))
+    idle = max(_both_idle(end) for end in ends)
+    return Diagnosis(
+        cause=causes.LIFETIME_LIMIT,
+        text=f"{len(ends)} of {plural(of, 'connection')} that {side_name(side)} of "
+        f"{server_name(ends[0])} ended lived {seconds(cluster.median)} each, though none had been "
+        f"silent for more than {seconds(idle)}.",
+        connections=len(ends),
+        connection=first.number,
+        packet=first.end_packet,
+        ended=len(ends),
+        evidence={
+            **lists(ends),
+            "ended_by": side_name(side).split()[-1],
+            "T_s": cluster.median / 1e9,
+            "shortest_s": min(cluster.values) / 1e9,
+            "longest_s": max(cluster.values) / 1e9,
+            "longest_silence_s": idle / 1e9,
+            "of": of,
+        },
+    )
+
+
+# --- which ends may be a timer's
+
+
+def _groups(case: Case) -> dict[tuple[tuple[str, int], int], list[Ended]]:
+    """Return ended connections by server and the side that ended them, those of timers alone."""
+    groups: dict[tuple[tuple[str, int], int], list[Ended]] = defaultdict(list)
+    for end, facts in case.ends:
+        if end.closed_by in (CLIENT, SERVER) and _may_be_timer(end, facts):
+            groups[end.server, end.closed_by].append(end)
+    return groups
+
+
+def _may_be_timer(end: Ended, facts: Facts) -> bool:
+    """Say whether an end could be that of a timer, which knows nothing of purposes or pings."""
+    if end.kind not in ("clean", "fin", "reset"):
+        return False
+    if end.close_code == _NORMAL and not _names_timer(end):
+        return False
+    # A Ping that stays unanswered, or data never acknowledged, is another cause.
+    asked = facts.answered[end.closed_by]
+    return not any(ping.side == end.closed_by and ping.frame > asked for ping in facts.unanswered)
+
+
+def _names_timer(end: Ended) -> bool:
+    reason = (end.close_reason or "").lower()
+    return any(word in reason for word in _TIMER_WORDS)
+
+
+# --- what several ends share
+
+
+def _best(
+    group: Sequence[Ended], measures: Sequence[_Measure], least: int, options: Options
+) -> _Cluster | None:
+    """Return the largest cluster that chance does not explain.
+
+    Of equally large ones that with the longest time: a timer of the shorter would have fired
+    earlier on the other side; of equal times the first measure.
+    """
+    found = [
+        cluster
+        for measure in measures
+        if (cluster := _cluster(group, measure, least, options)) is not None
+    ]
+    largest = max((len(each.ends) for each in found), default=0)
+    found = [each for each in found if len(each.ends) == largest]
+    longest = max((each.median for each in found), default=0)
+    near = [each for each in found if longest - each.median <= _tolerance(each.median, options)]
+    return near[0] if near else None
+
+
+def _cluster(
+    group: Sequence[Ended], measure: _Measure, least: int, options: Options
+) -> _Cluster | None:
+    """Return the largest cluster of one measure, None where chance explains it."""
+    known = sorted(
+        ((measure.of(end), end.number, end) for end in group if measure.of(end) >= least),
+    )
+    start = best = best_end = 0
+    for stop, (value, _, _) in enumerate(known):
+        while value - known[start][0] > _tolerance(known[start][0], options):
+            start += 1
+        if stop + 1 - start > best_end - best:
+            best, best_end = start, stop + 1
+    if best_end - best < 2:
+        return None
+    values = [value for value, _, _ in known[best:best_end]]
+    ends = [end for _, _, end in known[best:best_end]]
+    spread = max(values) - min(values)
+    if measure.side is not None and _spread_of_lives(ends) <= max(
+        2 * spread, round(options.same_time_s * 1e9)
+    ):
+        # Silent since it began, or dead at its age: with the other side busy it is the latter.
+        return None
+    count = min(len(ends), _moments(ends, spread, options))
+    if count < 2:
+        return None
+    of = _moments(group, spread, options)
+    if _chance(count, of, spread / max(min(values), 1)) > options.max_chance:
+        return None
+    return _Cluster(measure.name, ends, values, len(group))
+
+
+def _tolerance(value: int, options: Options) -> int:
+    """Return how far values of one timer may lie apart, both ways together."""
+    return max(round(2 * options.same_time_share * value), round(2e9 * options.same_time_s))
+
+
+def _spread_of_lives(ends: Sequence[Ended]) -> int:
+    lives = [end.duration for end in ends if end.duration != NULL]
+    return max(lives, default=0) - min(lives, default=0)
+
+
+def _moments(ends: Sequence[Ended], spread: int, options: Options) -> int:
+    """Return at how many moments connections ended that tell of different things.
+
+    A server that stops ends all its connections at one moment; where it last sent to all of
+    them at one moment too, their silences are equal, and no timer ran. So ends count apart only
+    where they lie farther apart than the silences differ.
+    """
+    apart = max(3 * spread, round(options.same_moment_s * 1e9))
+    times = sorted(end.closed_at for end in ends if end.closed_at != NULL)
+    count, last = 0, None
+    for time in times:
+        if last is None or time - last >= apart:
+            count, last = count + 1, time
+    return count
+
+
+def _chance(count: int, of: int, spread: float) -> float:
+    """Return about how likely `count` of `of` values lie as close as this by chance.
+
+    Of values spread evenly over the logarithm of 3 s to 400 s, by the first term of the scan
+    statistic: of * C(of - 1, count - 1) * p ** (count - 1), p the window's share of the range;
+    times of / 2, since the window was fitted to the values.
+    """
+    of = max(of, count)
+    share = max(spread, _RESOLUTION) / _RANGE
+    # In logarithms: hundreds of connections make numbers that no float holds.
+    ways = math.lgamma(of) - math.lgamma(count) - math.lgamma(of - count + 1)
+    odds = math.log(of) + math.log(of / 2) + ways + (count - 1) * math.log(share)
+    return math.exp(min(odds, 0.0))
+
+
+_RANGE = math.log(400 / 3)
+_RESOLUTION = 0.0005
+"""Timers are no more exact than this; values closer than it prove no more."""
+
+
+# --- forgotten flows
+
+
+def entries_lost(case: Case) -> Iterator[Diagnosis]:
+    """Yield one for each server whose flows were forgotten while they were silent."""
+    groups: dict[tuple[str, int], list[tuple[Ended, int, int]]] = defaultdict(list)
+    for end, facts in case.ends:
+        if end.kind != "reset" or facts.gap is None or end.closed_by not in (CLIENT, SERVER):
+            continue
+        _, silence, time, packet, sender = facts.gap
+        if sender == end.closed_by or end.closed_at - time > _ANSWER_NS:
+            continue
+        # The side that answers with RST was silent for at least as long.
+        if end.idle(end.closed_by) >= silence:
+            groups[end.server].append((end, silence, packet))
+    for server, found in groups.items():
+        shortest = min(found, key=lambda each: each[1])
+        first = min(found, key=lambda each: each[2])
+        ends = [end for end, _, _ in found]
+        yield Diagnosis(
+            cause=causes.IDLE_ENTRY_LOST,
+            text=f"{plural(len(ends), 'connection')} with {server_name(ends[0])} got a RST in "
+            f"answer to the first data behind {seconds(shortest[1])} of silence or more.",
+            connections=len(ends),
+            connection=first[0].number,
+            packet=first[2],
+            ended=len(ends),
+            evidence={
+                **lists(ends),
+                "first_data_packets": [packet for _, _, packet in found][:10],
+                "silences_s": [silence / 1e9 for _, silence, _ in found][:10],
+                "server": f"{server[0]}:{server[1]}",
+            },
+        )
+
+
+_ANSWER_NS = 5_000_000_000
+"""A RST later than this behind the data is no answer to it: round trips stay far below."""

@@ -1,0 +1,159 @@
+"""Lists the messages that were latest, slowest, largest: --late, --sort and --top.
+
+Keeps as many rows as are shown and prints them when all were seen. Knows rows of messages.
+Must not know the summary. A Writer of the pipeline; made by the command line.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import Any, Literal, cast
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+from rich.text import Text
+
+from analyzer.columns import NULL
+from analyzer.diagnosis.lateness import CAUSE_OF
+from analyzer.report.layout import Head, arrow, say, table, traffic
+from analyzer.report.wording import clock, duration, number, plural, size
+from analyzer.tables.declare import row_values
+from analyzer.tables.late import LATE_COLUMNS, held_up, waited
+from analyzer.tables.schema import TableRows
+
+SortKey = Literal["time", "delivery", "stall", "reply", "gap", "bytes"]
+
+COLUMN_OF: dict[str, str] = {
+    "time": "time_first",
+    "delivery": "delivery_us",
+    "reply": "reply_us",
+    "gap": "gap_us",
+    "bytes": "payload_bytes",
+}
+"""What a key sorts by; `stall` is the sum of what held a message up."""
+
+MAX_ROWS = 100_000
+"""Rows kept at most: 100 MB, and more than anybody reads."""
+
+_PART_NAMES = {
+    "stall_us": "a hole to fill",
+    "window_us": "the closed window",
+    "nagle_us": "a delayed ACK",
+    "resent_us": "sending again",
+}
+
+
+class RankedListing:
+    """Prints the top of all messages by one key, with what held each up.
+
+    Args:
+        console: where to.
+        sort: the key, the largest first; time: the earliest first.
+        top: how many; None: all, up to MAX_ROWS.
+        late_us: only messages that were held up for as long; None: all.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        sort: SortKey = "time",
+        top: int | None = None,
+        late_us: float | None = None,
+    ) -> None:
+        self._console = console
+        self._sort = sort
+        self._most = MAX_ROWS if top is None else min(top, MAX_ROWS)
+        self._late = None if late_us is None else round(late_us * 1000)
+        self._heap: list[tuple[int, int, int, dict[str, Any]]] = []
+        self._of = 0
+        self._seen = 0
+
+    def write(self, rows: TableRows) -> None:
+        """Keep rows of messages that may be among those shown."""
+        if rows.table.name != "messages":
+            return
+        self._seen += rows.count
+        keys = self._keys(rows)
+        wanted = keys != NULL
+        if self._late is not None:
+            wanted &= held_up(rows) >= self._late
+        self._of += int(np.count_nonzero(wanted))
+        if len(self._heap) >= self._most and self._heap:
+            wanted &= keys >= self._heap[0][0]
+        connections = np.asarray(cast("Any", rows.values["connection"]))
+        numbers = np.asarray(cast("Any", rows.values["message"]))
+        for place in np.flatnonzero(wanted).tolist():
+            entry = (int(keys[place]), -int(connections[place]), -int(numbers[place]))
+            if len(self._heap) < self._most:
+                heapq.heappush(self._heap, (*entry, row_values(rows, place)))
+            elif self._heap and entry > self._heap[0][:3]:
+                heapq.heappushpop(self._heap, (*entry, row_values(rows, place)))
+
+    def close(self) -> None:
+        """Print them."""
+        found = sorted(self._heap, key=lambda each: each[:3], reverse=True)
+        self._heap = []
+        if not found:
+            what = "late" if self._late is not None else "with such a value"
+            say(self._console, f"0 of {plural(self._seen, 'message')} {what}")
+            return
+        table(self._console, _HEADS, [_cells(self._console, row) for *_, row in found])
+        if self._of > len(found):
+            say(self._console, f"{number(len(found))} of {number(self._of)}")
+
+    def abort(self) -> None:
+        """Print nothing."""
+        self._heap = []
+
+    def _keys(self, rows: TableRows) -> npt.NDArray[np.int64]:
+        if self._sort == "stall":
+            held = held_up(rows)
+            return np.where(held > 0, held, NULL)
+        values = rows.values.get(COLUMN_OF[self._sort])
+        if values is None:
+            return np.full(rows.count, NULL, np.int64)
+        keys = np.asarray(cast("Any", values), np.int64)
+        return np.where(keys == NULL, NULL, -keys) if self._sort == "time" else keys
+
+
+_HEADS = (
+    Head("time (UTC)", "left"),
+    Head("conn"),
+    Head("msg"),
+    Head("", "left"),
+    Head("packet"),
+    Head("payload"),
+    Head("gap"),
+    Head("delivery"),
+    Head("held up"),
+    Head("by", "left", flexible=True),
+    Head("preview", "left", flexible=True, at_least=8),
+)
+
+
+def _cells(console: Console, row: dict[str, Any]) -> tuple[Text, ...]:
+    held = waited(row)
+    facts = (
+        clock(row["time_first"]) if row["time_first"] is not None else "",
+        str(row["connection"]),
+        str(row["message"]),
+    )
+    style = "green" if row["direction"] == "client" else "magenta"
+    times = [row.get("gap_us"), row["delivery_us"], held or None]
+    return (
+        *map(Text, facts),
+        Text(arrow(console, row["direction"]), style),
+        Text(str(row["packet_last"])),
+        Text("?" if row["payload_bytes"] is None else size(row["payload_bytes"])),
+        *(Text("" if time is None else duration(time)) for time in times),
+        Text(held_up_by(row)),
+        traffic(row["payload_preview"] or ""),
+    )
+
+
+def held_up_by(row: dict[str, Any]) -> str:
+    """Return what held a message up longest: the id of the cause, and how it shows."""
+    parts = [(name, row.get(name) or 0) for name in LATE_COLUMNS]
+    column, wait = max(parts, key=lambda part: part[1])
+    return f"{CAUSE_OF[column].id} ({_PART_NAMES[column]})" if wait > 0 else ""

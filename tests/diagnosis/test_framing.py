@@ -1,0 +1,48 @@
+"""Bytes that are no frames, and agreements that are broken: by their findings."""
+
+from __future__ import annotations
+
+import pytest
+from oracle.diagnosed import connection, diagnoses
+from oracle.rows import Row
+
+
+def finding(id_: str, connection: int | None, packet: int, **more: object) -> Row:
+    row = {"id": id_, "severity": "error", "connection": connection, "packet": packet}
+    return {**row, "text": f"It is so in packet {packet}.", "count": 1, **more}
+
+
+@pytest.mark.parametrize(
+    ("id_", "cause"),
+    [
+        ("websocket-not-frames", "not-frames"),
+        ("websocket-old-draft", "old-draft"),
+        ("deflate-window-exceeded", "window-exceeded"),
+    ],
+)
+def test_finding_is_the_cause(id_: str, cause: str) -> None:
+    found = diagnoses(
+        connections=[connection(0), connection(1)],
+        findings=[finding(id_, 1, 30), finding(id_, 0, 40), finding(id_, 1, 50)],
+    )[cause]
+    assert (found.connections, found.connection, found.packet) == (2, 1, 30)
+    assert found.evidence["findings"] == 3
+    assert found.text == "On 2 connections, the first: It is so in packet 30."
+
+
+def test_finding_of_no_connection() -> None:
+    found = diagnoses(findings=[finding("websocket-old-draft", None, 6, tcp_stream=0)])
+    assert found["old-draft"].packet == 6
+
+
+def test_mixed_writes_are_torn() -> None:
+    words = "Bytes that are no frames: the writes of two frames by the client are mixed."
+    rows = [finding("websocket-not-frames", 0, 18, text=words)]
+    found = diagnoses(connections=[connection(0)], findings=rows)
+    assert found.keys() == {"torn-write"}
+    assert found["torn-write"].packet == 18
+
+
+def test_other_findings_are_no_cause() -> None:
+    rows = [finding("websocket-rsv", 0, 3), finding("websocket-bad-utf8", 0, 3)]
+    assert diagnoses(connections=[connection(0)], findings=rows) == {}
