@@ -28,6 +28,7 @@ KERNEL_PARTS = {
     "websocket/_costs.py": "websocket/_frames.py",
     "websocket/_messages.py": "websocket/_frames.py",
     "websocket/_payload.py": "websocket/_frames.py",
+    "websocket/_rules.py": "websocket/_frames.py",
     "websocket/_state.py": "websocket/_frames.py",
 }
 """Files of one kernel class -> the file with its last part, whose tests are those of all."""

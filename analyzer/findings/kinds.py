@@ -27,6 +27,8 @@ class Kind:
         severity: one of SEVERITIES.
         rfc: document and section of the rule, or "".
         text: a sentence; `{detail}` is replaced by the finding's detail.
+        has_culprit: one of the two ends is at fault, or has done what the sentence says;
+            False where the capture lacks bytes, or a limit was reached.
     """
 
     code: int
@@ -34,6 +36,7 @@ class Kind:
     severity: str
     rfc: str
     text: str
+    has_culprit: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Finding:
         kind: what it is.
         slot: the TCP connection's slot, or -1 where it concerns no connection.
         packet: number in the capture; 0 where no packet is to blame.
-        frame: WebSocket frame number in its connection; -1 where none.
+        frame: WebSocket frame number in its connection, of a row in `frames`; -1 where none.
         detail: replaces `{detail}` in the kind's text.
         count: how many oddities this one stands for.
         direction: who is at fault, 2 * slot + side; -1 where nobody is, or it is not known.
@@ -70,9 +73,9 @@ KINDS: list[Kind] = []
 BY_ID: dict[str, Kind] = {}
 
 
-def kind_of(id_: str, severity: str, rfc: str, text: str) -> Kind:
+def kind_of(id_: str, severity: str, rfc: str, text: str, *, has_culprit: bool = True) -> Kind:
     """Declare a kind."""
-    kind = Kind(len(KINDS), id_, severity, rfc, text)
+    kind = Kind(len(KINDS), id_, severity, rfc, text, has_culprit)
     KINDS.append(kind)
     BY_ID[id_] = kind
     return kind

@@ -75,7 +75,10 @@ WEBSOCKET_CLOSE_UTF8 = _kind(
     "websocket-close-utf8", ERROR, "RFC 6455 5.5.1", "A Close reason is not valid UTF-8."
 )
 WEBSOCKET_DATA_AFTER_CLOSE = _kind(
-    "websocket-data-after-close", ERROR, "RFC 6455 5.5.1", "A frame follows the sender's own Close."
+    "websocket-data-after-close",
+    ERROR,
+    "RFC 6455 5.5.1",
+    "A data frame follows the sender's own Close.",
 )
 WEBSOCKET_REPEATED_KEY = _kind(
     "websocket-repeated-key",
@@ -96,59 +99,91 @@ WEBSOCKET_MESSAGE_UNFINISHED = _kind(
     "The stream ends within a message: its last frame was not seen.",
 )
 WEBSOCKET_PAYLOAD_LOST = _kind(
-    "websocket-payload-lost", WARNING, "", "{detail} bytes of a frame's payload were not captured."
+    "websocket-payload-lost",
+    WARNING,
+    "",
+    "{detail} bytes of a frame's payload were not captured.",
+    has_culprit=False,
 )
 WEBSOCKET_FRAMING_LOST = _kind(
     "websocket-framing-lost",
     WARNING,
     "",
     "The frame boundary was lost behind a gap or a fault; frames are searched for again.",
+    has_culprit=False,
 )
 WEBSOCKET_RESYNCHRONISED = _kind(
     "websocket-resynchronised",
     NOTE,
     "",
     "Frames were found again after {detail} bytes that could not be read.",
+    has_culprit=False,
 )
 WEBSOCKET_NOT_RESYNCHRONISED = _kind(
     "websocket-not-resynchronised",
     ERROR,
     "",
     "No frame boundary was found again; {detail} bytes were not read.",
+    has_culprit=False,
 )
 WEBSOCKET_MID_STREAM = _kind(
     "websocket-mid-stream",
     NOTE,
     "",
     "The handshake was not captured; frames were recognised by their form.",
+    has_culprit=False,
 )
 WEBSOCKET_UNKNOWN_EXTENSION = _kind(
     "websocket-unknown-extension",
     NOTE,
     "RFC 6455 9.1",
     "An accepted extension is not decoded, so that payload is taken as sent: {detail}.",
+    has_culprit=False,
 )
 WEBSOCKET_CLOSE_ABNORMAL = _kind(
     "websocket-close-abnormal",
     WARNING,
     "RFC 6455 7.1.5",
     "The connection ended without Close frames in both directions: {detail}.",
+    has_culprit=False,  # who fails a connection may end it so (RFC 6455 7.1.7)
 )
 WEBSOCKET_CLOSE_ERROR = _kind(
-    "websocket-close-error", NOTE, "RFC 6455 7.4.1", "The connection was closed with {detail}."
+    "websocket-close-error",
+    NOTE,
+    "RFC 6455 7.4.1",
+    "The connection was closed with {detail}.",
+    has_culprit=False,
 )
 MESSAGE_LIMIT = _kind(
     "websocket-message-limit",
     WARNING,
     "",
     "A message is longer than max_message_bytes; its payload was not kept.",
+    has_culprit=False,
 )
 PINGS_LIMIT = _kind(
-    "websocket-pings-limit", NOTE, "", "More pings wait for a pong than max_pending_pings."
+    "websocket-pings-limit",
+    NOTE,
+    "",
+    "More pings wait for a pong than max_pending_pings.",
+    has_culprit=False,
+)
+WEBSOCKET_NOT_FRAMES = _kind(
+    "websocket-not-frames",
+    ERROR,
+    "RFC 6455 5.2",
+    "Bytes that are no frames stand where a frame must begin: {detail}.",
+)
+WEBSOCKET_MAYBE = _kind(
+    "websocket-maybe",
+    NOTE,
+    "",
+    "This may be WebSocket whose handshake was not captured: {detail}.",
+    has_culprit=False,
 )
 WEBSOCKET_OLD_DRAFT = _kind(
     "websocket-old-draft",
     WARNING,
     "",
-    "The handshake is that of an older draft of WebSocket, which is not decoded: {detail}.",
+    "An older draft of WebSocket is spoken, which is not decoded: {detail}.",
 )

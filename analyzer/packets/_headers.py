@@ -165,7 +165,7 @@ class HeaderWalk(TcpHeader):
             For each packet, time (ns), IP version, start of the IP header in data, source and
             destination port, and begin and end of the message in data, as far as captured.
         """
-        taken = self.lookups
+        taken: list[tuple[int, ...]] = self.lookups
         fresh: list[tuple[int, ...]] = []
         self.lookups = fresh
         return taken

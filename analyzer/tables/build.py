@@ -65,9 +65,9 @@ class TableBuilder:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._log = FindingLog(options)
         self._failed = FailedConnects(options)
         self._client_sides: dict[int, int] = {}
+        self._log = FindingLog(options, self._client_sides)
         self._answered: dict[int, Handshake] = {}
         self._handshakes = 0
         self._groups = HttpGroups(options)

@@ -5,7 +5,7 @@ Used by tables.build. Knows nothing of what the findings mean.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -37,9 +37,15 @@ class FindingLog:
     """Holds findings whose WebSocket connection is not known yet, by slot.
 
     And how often each kind was seen there.
+
+    Args:
+        options: limits.
+        client_sides: side of the client by slot, kept up to date by the caller. Where it is
+            not known, side 0 is the client, as in the ledger.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, client_sides: Mapping[int, int] | None = None) -> None:
+        self._client_sides = {} if client_sides is None else client_sides
         self._limit = options.findings_per_connection
         self._show_secrets = options.show_secrets
         self._places: dict[int, _Place] = {}
@@ -117,21 +123,24 @@ class FindingLog:
             detail = str(finding.detail)
             if not detail.isdigit():
                 finding = replace(finding, detail=hide_subprotocols(detail))
-        return _row(finding, place)
+        text = finding.text
+        if finding.count > 1 and finding.kind.text.find("{detail}") < 0:
+            text = f"{text} ({finding.count} times from here on.)"
+        return (
+            finding.kind.id,
+            SEVERITIES.index(finding.kind.severity),
+            place.connection,
+            place.tcp_stream,
+            finding.packet or NULL,
+            NULL if finding.frame < 0 else finding.frame,
+            finding.rfc or finding.kind.rfc or None,
+            text,
+            finding.count,
+            self._culprit(finding),
+        )
 
-
-def _row(finding: Finding, place: _Place) -> _Row:
-    text = finding.text
-    if finding.count > 1 and finding.kind.text.find("{detail}") < 0:
-        text = f"{text} ({finding.count} times from here on.)"
-    return (
-        finding.kind.id,
-        SEVERITIES.index(finding.kind.severity),
-        place.connection,
-        place.tcp_stream,
-        finding.packet or NULL,
-        NULL if finding.frame < 0 else finding.frame,
-        finding.rfc or finding.kind.rfc or None,
-        text,
-        finding.count,
-    )
+    def _culprit(self, finding: Finding) -> int:
+        """Return 0 for the client, 1 for the server, -1 for nobody."""
+        if finding.direction < 0 or not finding.kind.has_culprit:
+            return -1
+        return (finding.direction & 1) ^ self._client_sides.get(finding.direction >> 1, 0)

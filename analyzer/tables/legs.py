@@ -197,9 +197,8 @@ def _ends(tcp: Connection) -> tuple[int, ...]:
 
 def without(rows: TableRows, connections: Collection[int]) -> TableRows:
     """Return the rows of all connections but some."""
-    out = np.isin(
-        np.asarray(rows.values["connection"], np.int64), np.fromiter(connections, np.int64)
-    )
+    numbers: Any = rows.values["connection"]
+    out = np.isin(np.asarray(numbers, np.int64), np.fromiter(connections, np.int64))
     if not out.any():
         return rows
     places = np.flatnonzero(~out)

@@ -107,9 +107,10 @@ def attempt(
         first_message=_between(answered, max(answered, first_data_time))
         if first_data_time != NULL
         else NULL,
-        **(_tls_times(session) if session is not None and fresh else {}),
         session=session,
     )
+    if session is not None and fresh:
+        made.tls, made.tls_hello = _tls_times(session)
     made.idle = _idle(made)
     return made
 
@@ -131,13 +132,13 @@ def _idle(made: Attempt) -> int:
     return made.total - made.tcp - secured - made.upgrade
 
 
-def _tls_times(session: Session) -> dict[str, int]:
+def _tls_times(session: Session) -> tuple[int, int]:
     """Return how long the handshake of a session took, and its first step, in ns."""
     begun = session.started_at
-    return {
-        "tls": _between(begun, session.finished_time),
-        "tls_hello": _between(begun, session.server_hello_time),
-    }
+    return (
+        _between(begun, session.finished_time),
+        _between(begun, session.server_hello_time),
+    )
 
 
 def failed_connect(number: int, tcp: Connection, outcome: str, reason: str) -> Attempt:

@@ -17,7 +17,7 @@ else:
 # Python object per row; so it would for literals beyond 31 bits.
 _NULL = cython.declare(cython.longlong, -(2**63))
 _PURE = cython.declare(cython.int, 4)
-_CLOSE = cython.declare(cython.int, 8)
+_BINARY = cython.declare(cython.int, 2)
 
 
 @cython.cclass
@@ -84,9 +84,9 @@ class Costs(Waits):
 
     @cython.cfunc
     def _grant(self, d: cython.Py_ssize_t) -> cython.int:
-        """Give what was noted to the message in progress; control frames have no row for it."""
+        """Give what was noted to the message in progress; other frames have no row for it."""
         m: cython.Py_ssize_t = self.walks[d].message
-        if m >= 0 and self.walks[d].opcode < _CLOSE:
+        if m >= 0 and self.walks[d].opcode <= _BINARY:
             self.pool[m].packet_header_bytes += self.walks[d].share
             self.pool[m].tls_bytes += self.walks[d].tls_share
             self.pool[m].http_bytes += self.walks[d].http_share

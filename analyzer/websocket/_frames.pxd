@@ -1,16 +1,14 @@
-from analyzer.websocket._messages cimport Messages
+from analyzer.websocket._rules cimport Rules
 
 
-cdef class FrameWalk(Messages):
+cdef class FrameWalk(Rules):
     cdef int _warm(self, Py_ssize_t begin, Py_ssize_t end)
     cdef int _row(self, Py_ssize_t i)
     cdef int _data(self, Py_ssize_t i, Py_ssize_t d, Py_ssize_t p)
     cdef Py_ssize_t _header(self, Py_ssize_t i, Py_ssize_t d, Py_ssize_t p, Py_ssize_t end)
-    cdef long long _number(self, Py_ssize_t d, Py_ssize_t at, Py_ssize_t count)
     cdef int _begin_frame(self, Py_ssize_t i, Py_ssize_t d)
-    cdef int _note_key(self, Py_ssize_t d, long long key)
-    cdef int _check(self, Py_ssize_t i, Py_ssize_t d, long long length)
     cdef int _end_frame(self, Py_ssize_t i, Py_ssize_t d, long long end)
     cdef int _gap(self, Py_ssize_t i, Py_ssize_t d)
+    cdef int _forget_place(self, Py_ssize_t d)
     cdef int _lose(self, Py_ssize_t i, Py_ssize_t d)
     cdef int _ask(self, Py_ssize_t i, Py_ssize_t d, Py_ssize_t p)

@@ -18,14 +18,12 @@ from analyzer.websocket import frames as layout
 from analyzer.websocket._state import record_view
 
 if cython.compiled:
-    from cython.cimports.analyzer.websocket._messages import Messages
+    from cython.cimports.analyzer.websocket._rules import Rules
 else:
-    from analyzer.websocket._messages import Messages
+    from analyzer.websocket._rules import Rules
 
 # C copies of names: a kernel reads a C integer where it would else look up a
 # Python object per row; so it would for literals beyond 31 bits.
-_MASK32 = cython.declare(cython.uint, 0xFFFFFFFF)
-_MASK55 = cython.declare(cython.longlong, 2**55 - 1)
 _WARM_ROWS = cython.declare(cython.Py_ssize_t, 32)
 _NULL = cython.declare(cython.longlong, -(2**63))
 _DATA = cython.declare(cython.int, 0)
@@ -40,33 +38,20 @@ _PAYLOAD = cython.declare(cython.int, layout.PAYLOAD)
 _SEEK = cython.declare(cython.int, layout.SEEK)
 _IGNORE = cython.declare(cython.int, layout.IGNORE)
 _KEEP_ALL = cython.declare(cython.int, layout.KEEP_ALL)
-_MAX_CONTROL = cython.declare(cython.int, layout.MAX_CONTROL)
 _CONTINUATION = cython.declare(cython.int, 0)
-_TEXT = cython.declare(cython.int, 1)
 _BINARY = cython.declare(cython.int, 2)
 _CLOSE = cython.declare(cython.int, 8)
 _PING = cython.declare(cython.int, 9)
 _PONG = cython.declare(cython.int, 10)
 _FIN_BIT = cython.declare(cython.int, 8)
-_RSV1_BIT = cython.declare(cython.int, 4)
 _UTF8_OFF = cython.declare(cython.int, -2)
-_UNMASKED = cython.declare(cython.int, findings.WEBSOCKET_UNMASKED_CLIENT_FRAME.code)
-_MASKED = cython.declare(cython.int, findings.WEBSOCKET_MASKED_SERVER_FRAME.code)
-_RSV = cython.declare(cython.int, findings.WEBSOCKET_RSV.code)
-_RSV1 = cython.declare(cython.int, findings.WEBSOCKET_RSV1.code)
-_RESERVED = cython.declare(cython.int, findings.WEBSOCKET_RESERVED_OPCODE.code)
-_TOO_LONG = cython.declare(cython.int, findings.WEBSOCKET_CONTROL_TOO_LONG.code)
-_FRAGMENTED = cython.declare(cython.int, findings.WEBSOCKET_CONTROL_FRAGMENTED.code)
-_NOT_MINIMAL = cython.declare(cython.int, findings.WEBSOCKET_LENGTH_NOT_MINIMAL.code)
 _TOO_BIG = cython.declare(cython.int, findings.WEBSOCKET_LENGTH_TOO_BIG.code)
-_AFTER_CLOSE = cython.declare(cython.int, findings.WEBSOCKET_DATA_AFTER_CLOSE.code)
 _PAYLOAD_LOST = cython.declare(cython.int, findings.WEBSOCKET_PAYLOAD_LOST.code)
 _FRAMING_LOST = cython.declare(cython.int, findings.WEBSOCKET_FRAMING_LOST.code)
-_FAULTS_OF_NO_HEADER = cython.declare(cython.int, 3)
 
 
 @cython.cclass
-class FrameWalk(Messages):
+class FrameWalk(Rules):
     """The walk itself: what websocket.stage makes and calls."""
 
     def walk(self, rows: Rows, records: Any) -> None:
@@ -170,6 +155,7 @@ class FrameWalk(Messages):
             if self.walks[d].mode == _HEADER:
                 p = self._header(i, d, p, end)
                 if self.walks[d].mode == _SEEK:
+                    # What follows is no frame, or nobody knows yet.
                     self._ask(i, d, p)
                     return 0
                 if self.walks[d].mode == _HEADER:
@@ -200,6 +186,8 @@ class FrameWalk(Messages):
     ) -> cython.Py_ssize_t:
         """Read header bytes from `p`; return where they end. Begins the frame if whole."""
         have: cython.int = self.walks[d].have
+        had: cython.int = have
+        begin: cython.Py_ssize_t = p
         need: cython.int = 2
         second: cython.int
         if have == 0:
@@ -231,23 +219,15 @@ class FrameWalk(Messages):
         if have < need or have < 2:
             self.walks[d].have = have
             return p
+        if self._is_doubtful(d) and not self.seeker.is_frame(
+            self, self.chunk_rows[i], begin, had, self.records
+        ):
+            # Read again, or not at all, once it is known what it is.
+            self.walks[d].mode = _SEEK
+            return begin
         self.walks[d].have = 0
         self._begin_frame(i, d)
         return p
-
-    @cython.cfunc
-    def _number(
-        self, d: cython.Py_ssize_t, at: cython.Py_ssize_t, count: cython.Py_ssize_t
-    ) -> cython.longlong:
-        """Return `count` bytes of the header in `partial` as a number of at most 63 bits."""
-        value: cython.longlong = 0
-        byte: cython.longlong
-        k: cython.Py_ssize_t
-        for k in range(count):
-            # int(): uncompiled, a byte of an array overflows when it is shifted.
-            byte = int(self.partial[d, at + k])
-            value = ((value & _MASK55) << 8) | byte
-        return value
 
     @cython.cfunc
     def _begin_frame(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
@@ -256,7 +236,6 @@ class FrameWalk(Messages):
         second: cython.int = self.partial[d, 1]
         length: cython.longlong = second & 127
         at: cython.int = 2
-        faults: cython.int
         key: cython.longlong = 0
         big: cython.longlong = 0
         slot: cython.Py_ssize_t = d >> 1
@@ -271,7 +250,6 @@ class FrameWalk(Messages):
         self.walks[d].masked = 1 if second & 128 else 0
         if self.walks[d].masked:
             key = self._number(d, at, 4)
-            self._note_key(d, key)
             self.walks[d].key = (
                 ((key & 255) << 24) | ((key & 0xFF00) << 8) | ((key >> 8) & 0xFF00) | (key >> 24)
             )
@@ -279,13 +257,15 @@ class FrameWalk(Messages):
         self.walks[d].opcode = first & 15
         self.walks[d].bits = first >> 4
         self.walks[d].frame = self.numbers[slot, 0]
-        faults = self._check(i, d, length)
         if big:
+            # Nobody can say where such a frame ends: no frame is made of it.
             self._oddity(i, d, _TOO_BIG, 0)
-        if big or faults >= _FAULTS_OF_NO_HEADER:
             self.walks[d].unparsed_bytes += self.walks[d].header_bytes
             self._lose(i, d)
             return 0
+        if self.walks[d].masked:
+            self._note_key(i, d, key)
+        self._check(i, d, length)
         self.numbers[slot, 0] += 1
         self.walks[d].payload_bytes = length
         self.walks[d].payload_left = length
@@ -295,74 +275,6 @@ class FrameWalk(Messages):
         self._place(i, d)
         self.walks[d].ack_share = 0
         return 0
-
-    @cython.cfunc
-    def _note_key(self, d: cython.Py_ssize_t, key: cython.longlong) -> cython.int:
-        """Count masking keys that repeat or follow by a constant step (RFC 6455 5.3)."""
-        step: cython.longlong
-        if self.walks[d].last_key != _NULL:
-            step = (key - self.walks[d].last_key) & _MASK32
-            if step == 0:
-                self.walks[d].repeated_keys += 1
-            elif step == self.walks[d].key_step:
-                self.walks[d].stepped_keys += 1
-            self.walks[d].key_step = step
-        self.walks[d].last_key = key
-        return 0
-
-    @cython.cfunc
-    def _check(
-        self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, length: cython.longlong
-    ) -> cython.int:
-        """Report the rules that the header breaks; return how many."""
-        opcode: cython.int = self.walks[d].opcode
-        bits: cython.int = self.walks[d].bits
-        rsv: cython.int = bits & 7
-        faults: cython.int = 0
-        shortest: cython.int = 2
-        if self.walks[d].sender == 0 and not self.walks[d].masked:
-            # "a client MUST mask all frames that it sends" (RFC 6455 5.1)
-            self._oddity(i, d, _UNMASKED, 0)
-            faults += 1
-        elif self.walks[d].sender == 1 and self.walks[d].masked:
-            # "A server MUST NOT mask any frames that it sends" (RFC 6455 5.1)
-            self._oddity(i, d, _MASKED, 0)
-            faults += 1
-        if rsv & ~self.walks[d].rsv_allowed:
-            # "MUST be 0 unless an extension is negotiated" (RFC 6455 5.2)
-            if (rsv & ~self.walks[d].rsv_allowed) == _RSV1_BIT:
-                self._oddity(i, d, _RSV1, 0)
-            else:
-                self._oddity(i, d, _RSV, rsv & ~self.walks[d].rsv_allowed)
-            faults += 1
-        elif (rsv & _RSV1_BIT) and self.walks[d].deflate and opcode != _TEXT and opcode != _BINARY:
-            # "MUST NOT set the "Per-Message Compressed" bit of control frames and
-            # non-first fragments of a data message" (RFC 7692 6.1)
-            self._oddity(i, d, _RSV1, 0)
-            faults += 1
-        if (opcode > _BINARY and opcode < _CLOSE) or opcode > _PONG:
-            self._oddity(i, d, _RESERVED, opcode)
-            faults += 1
-        if opcode >= _CLOSE:
-            # "All control frames MUST have a payload length of 125 bytes or less
-            # and MUST NOT be fragmented" (RFC 6455 5.5)
-            if length > _MAX_CONTROL:
-                self._oddity(i, d, _TOO_LONG, length)
-                faults += 1
-            if not bits & _FIN_BIT:
-                self._oddity(i, d, _FRAGMENTED, 0)
-                faults += 1
-        if length > 65535:
-            shortest = 10
-        elif length > 125:
-            shortest = 4
-        if self.walks[d].header_bytes - (4 if self.walks[d].masked else 0) > shortest:
-            # "the minimal number of bytes MUST be used" (RFC 6455 5.2)
-            self._oddity(i, d, _NOT_MINIMAL, length)
-            faults += 1
-        if self.walks[d].closing:
-            self._oddity(i, d, _AFTER_CLOSE, 0)
-        return faults
 
     @cython.cfunc
     def _end_frame(
@@ -433,7 +345,7 @@ class FrameWalk(Messages):
             self.walks[d].missing += n
             self.walks[d].phase = (self.walks[d].phase + n) & 3
             # A control frame between two fragments has bytes of its own.
-            if self.walks[d].message >= 0 and self.walks[d].opcode < _CLOSE:
+            if self.walks[d].message >= 0 and self.walks[d].opcode <= _BINARY:
                 self.walks[d].utf8_need = _UTF8_OFF
                 self.pool[self.walks[d].message].damaged = 1
                 if self.walks[d].keep == _KEEP_ALL or self.walks[d].compressed:
@@ -453,17 +365,40 @@ class FrameWalk(Messages):
     def _lose(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
         """The place of the next header is not known any more."""
         self._oddity(i, d, _FRAMING_LOST, 0)
+        self.walks[d].mode = _SEEK
+        self._forget_place(d)
+        self.walks[d].skipped = 0
+        return 0
+
+    @cython.cfunc
+    def _forget_place(self, d: cython.Py_ssize_t) -> cython.int:
+        """Give up the header and the message in progress; both may go on where frames do."""
         self.walks[d].unparsed_bytes += self.walks[d].have
         if self.walks[d].message >= 0:
             self._give_up(d)
-        self.walks[d].mode = _SEEK
         self.walks[d].have = 0
         self.walks[d].share = self.walks[d].tls_share = self.walks[d].http_share = 0
-        self.walks[d].skipped = 0
         self.walks[d].tolerant = 1
         if self.walks[d].keep:
-            self._fragment(i, d, -1, 0)
+            self._fragment(-1, d, -1, 0)
         return 0
+
+    def again(self, rows: Rows, records: Any) -> None:
+        """Walk rows that were taken for unreadable."""
+        i: cython.Py_ssize_t
+        self.chunks = record_view(rows)
+        for i in range(self.chunks.shape[0]):
+            if self.chunks[i].kind == _DATA:
+                self.walks[self.chunks[i].direction].unparsed_bytes -= self.chunks[i].length
+        self.walk(rows, records)
+
+    def leave_place(self, d: cython.Py_ssize_t) -> None:
+        """What the walk stands before is no frame: give up the message in progress.
+
+        Called by the seeker, which reports it.
+        """
+        self.walks[d].mode = _SEEK
+        self._forget_place(d)
 
     @cython.cfunc
     def _ask(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, p: cython.Py_ssize_t) -> cython.int:

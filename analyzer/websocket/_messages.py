@@ -28,7 +28,6 @@ _VOID = cython.declare(cython.int, 255)
 _UTF8_OFF = cython.declare(cython.int, -2)
 _NOT_OVER = cython.declare(cython.longlong, layout.NOT_OVER)
 _NOT_TOLD = cython.declare(cython.int, layout.NOT_TOLD)
-_UTF8_BAD = cython.declare(cython.int, -1)
 _LONE = cython.declare(cython.int, findings.WEBSOCKET_LONE_CONTINUATION.code)
 _INTERRUPTED = cython.declare(cython.int, findings.WEBSOCKET_INTERRUPTED_MESSAGE.code)
 _BAD_UTF8 = cython.declare(cython.int, findings.WEBSOCKET_BAD_UTF8.code)
@@ -164,8 +163,10 @@ class Messages(Payload):
     def _end_message(
         self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, m: cython.Py_ssize_t, end: cython.longlong
     ) -> cython.int:
-        if self.walks[d].utf8_need > 0 or self.walks[d].utf8_need == _UTF8_BAD:
+        # Bytes that cannot be UTF-8 were told when they came; this is a character cut off.
+        if self.walks[d].utf8_need > 0:
             self._oddity(i, d, _BAD_UTF8, 0)
+            self.walks[d].bad_text = 1
         self.pool[m].payload_bytes = self.pool[m].transfer_bytes
         self.pool[m].end = end
         if self.pool[m].message == self.numbers[d >> 1, 1] - 1:

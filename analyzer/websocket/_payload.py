@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import cython
 
+from analyzer import findings
 from analyzer.websocket import frames as layout
 
 if cython.compiled:
@@ -23,6 +24,8 @@ _NULL = cython.declare(cython.longlong, -(2**63))
 _KEEP_ALL = cython.declare(cython.int, layout.KEEP_ALL)
 _MAX_CONTROL = cython.declare(cython.int, layout.MAX_CONTROL)
 _CLOSE = cython.declare(cython.int, 8)
+_BINARY = cython.declare(cython.int, 2)
+_BAD_UTF8 = cython.declare(cython.int, findings.WEBSOCKET_BAD_UTF8.code)
 _UTF8_BAD = cython.declare(cython.int, -1)
 
 
@@ -114,11 +117,19 @@ class Payload(Costs):
             self._keep_control(d, p, n)
         else:
             self.walks[d].transfer_bytes += n
-            if m >= 0:
+            # A frame with a reserved opcode within a message is no part of it.
+            if m >= 0 and self.walks[d].opcode <= _BINARY:
                 if self.chunks[i].ready > self.chunks[i].time:
                     self._stall(i, m)
                 if self.walks[d].utf8_need >= 0:
                     self._utf8(d, p, p + n)
+                    if self.walks[d].utf8_need == _UTF8_BAD:
+                        # "When an endpoint is to interpret a byte stream as UTF-8 but finds
+                        # that the byte stream is not, in fact, a valid UTF-8 stream, that
+                        # endpoint MUST _Fail the WebSocket Connection_" (RFC 6455 8.1):
+                        # at once, it need not wait for the end of the message.
+                        self._oddity(i, d, _BAD_UTF8, 0)
+                        self.walks[d].bad_text = 1
                 if self.walks[d].compressed:
                     if self.walks[d].keep:
                         self._fragment(i, d, p, n)
@@ -171,6 +182,8 @@ class Payload(Costs):
         """Copy control payload, at its place in the frame, up to MAX_CONTROL bytes."""
         at: cython.longlong = self.walks[d].payload_bytes - self.walks[d].payload_left
         j: cython.Py_ssize_t
+        if self.walks[d].payload_bytes > _MAX_CONTROL:
+            self.overlong.take(d, bytes(self.data[p : p + n]))
         for j in range(n):
             if at + j >= _MAX_CONTROL:
                 break

@@ -76,6 +76,14 @@ ctypedef struct Walk:
     unsigned char framed
     unsigned char ended_by_close
     unsigned char quiet_known
+    unsigned char bad_text
+    long long zero_keys
+    long long repeat_packet
+    long long repeat_frame
+    long long step_packet
+    long long step_frame
+    long long zero_packet
+    long long zero_frame
 
 ctypedef struct Frame:
     long long connection
@@ -171,6 +179,7 @@ cdef class WalkState:
     cdef long long[:, ::1] numbers
     cdef unsigned char[:, ::1] partial
     cdef unsigned char[:, ::1] control
+    cdef unsigned char[:, ::1] vouched
     cdef Message[::1] pool
     cdef unsigned char[:, ::1] previews
     cdef int[::1] free
@@ -195,6 +204,8 @@ cdef class WalkState:
     cdef int preview_bytes
     cdef int max_pending
     cdef object seeker
+    cdef object overlong
+    cdef public dict overlong_rows
     cdef object records
     cdef object chunk_rows
     cdef object _arrays

@@ -5,8 +5,8 @@ costs, and the batch's frames, control payloads, fragments and oddities: arrays 
 structs that the kernels above this one share. Knows their layout (websocket.frames) and
 how they grow; must not know what the bytes mean.
 
-The kernels are one class in seven files, each a base of the next: _state, _silence, _waits,
-_costs, _payload, _messages, _frames. Each has a .pxd beside it with its C declarations.
+The kernels are one class in eight files, each a base of the next: _state, _silence, _waits,
+_costs, _payload, _messages, _rules, _frames. Each has a .pxd beside it with its C declarations.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from typing import Any
 import cython
 import numpy as np
 
+from analyzer import findings
 from analyzer.columns import NULL, Rows, grown
 from analyzer.tcp.bytestream import CHUNK
 from analyzer.websocket import frames as layout
+from analyzer.websocket.overlong import LongControl, Overlong
 
 # C copies of names: a kernel reads a C integer where it would else look up a
 # Python object per row; so it would for literals beyond 31 bits.
@@ -28,6 +30,8 @@ _MAX_CONTROL = cython.declare(cython.int, layout.MAX_CONTROL)
 _BINARY = cython.declare(cython.int, 2)
 _TEXT = cython.declare(cython.int, 1)
 _FREE = cython.declare(cython.int, layout.FREE)
+_FRAMING_LOST = cython.declare(cython.int, findings.WEBSOCKET_FRAMING_LOST.code)
+_TOO_BIG = cython.declare(cython.int, findings.WEBSOCKET_LENGTH_TOO_BIG.code)
 
 
 @cython.cclass
@@ -44,6 +48,9 @@ class WalkState:
         self.preview_bytes = preview_bytes
         self.max_pending = max(1, max_pending)
         self.seeker = seeker
+        self.overlong = Overlong()
+        # Control frames beyond 125 bytes, by their row in `controls`.
+        self.overlong_rows: dict[int, LongControl] = {}
         self.records = None
         self.chunk_rows: Any = None
         self.warmed = 0
@@ -53,7 +60,7 @@ class WalkState:
         self._arrays: dict[str, Any] = {}
         self.data = np.zeros(0, np.uint8)
         self.pattern = np.zeros(64, np.uint8)
-        self.partial = self.control = np.zeros((0, 0), np.uint8)
+        self.partial = self.control = self.vouched = np.zeros((0, 0), np.uint8)
         self.previews = np.zeros((0, max(1, preview_bytes)), np.uint8)
         self.numbers = np.zeros((0, 3), np.int64)
         self.free = self.done = np.zeros(0, np.int32)
@@ -111,11 +118,15 @@ class WalkState:
         self.numbers = numbers
         partial = np.zeros((2 * new, 16), np.uint8)
         control = np.zeros((2 * new, 128), np.uint8)
+        # A bit for each pair of first byte and mask bit.
+        vouched = np.zeros((2 * new, 64), np.uint8)
         if old:
+            vouched[: 2 * old] = np.asarray(self.vouched)[: 2 * old]
             partial[: 2 * old] = np.asarray(self.partial)[: 2 * old]
             control[: 2 * old] = np.asarray(self.control)[: 2 * old]
         self.partial = partial
         self.control = control
+        self.vouched = vouched
         d: cython.Py_ssize_t
         for d in range(2 * old, 2 * new):
             self.walks[d] = self.blank[0]
@@ -127,6 +138,11 @@ class WalkState:
         self.numbers[slot, 0] = 0
         self.numbers[slot, 1] = 0
         self.numbers[slot, 2] = _NULL
+        k: cython.Py_ssize_t
+        for k in range(64):
+            self.vouched[2 * slot, k] = self.vouched[2 * slot + 1, k] = 0
+        self.overlong.forget(2 * slot)
+        self.overlong.forget(2 * slot + 1)
 
     def open(
         self,
@@ -172,8 +188,6 @@ class WalkState:
             1 if self.walks[d].message >= 0 else 0,
             self.walks[d].packet_last,
             self.walks[d].frame,
-            self.walks[d].repeated_keys,
-            self.walks[d].stepped_keys,
             self.walks[d].frames,
             self.walks[d].messages,
             self.walks[d].message_bytes,
@@ -193,8 +207,30 @@ class WalkState:
             self.walks[d].shut_since,
         )
 
+    def keys(self, d: cython.Py_ssize_t) -> tuple[Any, ...]:
+        """Return the values of frames.Keys for a direction."""
+        return (
+            self.walks[d].repeated_keys,
+            self.walks[d].stepped_keys,
+            self.walks[d].zero_keys,
+            (self.walks[d].repeat_packet, self.walks[d].repeat_frame),
+            (self.walks[d].step_packet, self.walks[d].step_frame),
+            (self.walks[d].zero_packet, self.walks[d].zero_frame),
+        )
+
+    def vouch(self, d: cython.Py_ssize_t, first: cython.int, is_masked: cython.int) -> None:
+        """Take headers with this first byte and mask bit for headers from now on."""
+        bit: cython.int = 2 * first + is_masked
+        self.vouched[d, bit >> 3] = int(self.vouched[d, bit >> 3]) | (1 << (bit & 7))
+
+    def header_begun(self, d: cython.Py_ssize_t) -> bytes:
+        """Return the bytes of a header that is not whole."""
+        return bytes(np.asarray(self.partial)[d, : self.walks[d].have])
+
     def begin_batch(self) -> None:
         """Forget the rows of the batch before."""
+        if self.overlong_rows:
+            self.overlong_rows = {}
         self.frame_count = self.control_count = self.control_used = 0
         self.fragment_count = self.oddity_count = self.ack_count = 0
 
@@ -257,6 +293,8 @@ class WalkState:
         self.controls[c].length = length
         self.controls[c].complete = 0 if self.walks[d].missing else 1
         self.controls[c].end = end
+        if self.walks[d].payload_bytes > _MAX_CONTROL:
+            self.overlong_rows[c] = self.overlong.end(d)
         self.control_used += length
         self.control_count += 1
         return 0
@@ -270,7 +308,8 @@ class WalkState:
             self._grow("fragments", f + 1)
         self.fragments[f].start = p
         self.fragments[f].length = n
-        self.fragments[f].packet = self.chunks[i].packet
+        # Row -1: no row brings it; it says that the place in the stream is lost.
+        self.fragments[f].packet = self.chunks[i].packet if i >= 0 else 0
         self.fragments[f].frame = self.walks[d].frame
         self.fragments[f].message = self.walks[d].message
         self.fragments[f].direction = d
@@ -290,7 +329,10 @@ class WalkState:
         if o >= self.oddities.shape[0]:
             self._grow("oddities", o + 1)
         self.oddities[o].packet = self.chunks[i].packet
-        self.oddities[o].frame = self.walks[d].frame
+        # Where there is no header there is no frame.
+        self.oddities[o].frame = (
+            -1 if kind == _FRAMING_LOST or kind == _TOO_BIG else self.walks[d].frame
+        )
         self.oddities[o].detail = detail
         self.oddities[o].direction = d
         self.oddities[o].kind = kind

@@ -11,6 +11,8 @@ import numpy as np
 from analyzer.websocket.recognition import NEED_MORE, Chain, grow
 
 _MAX_CHAINS = 512
+_STRICT_EVIDENCE = 2
+"""Of a chain over several segments, where segments of one byte may end anywhere."""
 _KNOWN_OPCODES = (0, 1, 2, 8, 9, 10)
 
 
@@ -30,9 +32,24 @@ class BoundarySearch:
         masked: whether frames of this direction must be masked.
         rsv_allowed: reserved bits that an extension defines.
         frames_needed: evidence asked for.
+        texts: text must be UTF-8; False for a sender whose earlier text was not.
+        strict: what is searched is no gap's other side but bytes that are no frames, text
+            perhaps: only starts of segments count, not where text stands, and a single frame
+            only where it is a segment by itself.
     """
 
-    def __init__(self, *, masked: bool, rsv_allowed: int, frames_needed: int) -> None:
+    def __init__(
+        self,
+        *,
+        masked: bool,
+        rsv_allowed: int,
+        frames_needed: int,
+        texts: bool = True,
+        strict: bool = False,
+    ) -> None:
+        self._texts = texts
+        self._strict = strict
+        self._segment = 0
         self._masked = masked
         self._rsv_allowed = rsv_allowed
         self._needed = frames_needed
@@ -42,16 +59,22 @@ class BoundarySearch:
         self.begin = 0
         """Where the bytes kept begin, in bytes pushed so far."""
 
-    def push(self, segment: bytes) -> int | None:
+    def push(self, segment: bytes, *, is_start: bool = True) -> int | None:
         """Look at the next segment's bytes.
+
+        Args:
+            segment: its payload.
+            is_start: a frame may begin with it; False where none does.
 
         Returns:
             Where a frame begins, in bytes pushed so far (not before `begin`), or None.
         """
         start = len(self._data)
         self._data += segment
-        self._chains.append((Chain(start, start), True, []))
-        for at in self._candidates(max(0, start - 1)):
+        self._segment = start
+        if is_start and not (self._strict and _is_printable(segment)):
+            self._chains.append((Chain(start, start), True, []))
+        for at in () if self._strict else self._candidates(max(0, start - 1)):
             if at != start:
                 self._chains.append((Chain(at, at), False, []))
         best: int | None = None
@@ -66,10 +89,30 @@ class BoundarySearch:
         self._chains = _thinned(alive)
         return None if best is None else self.begin + best
 
+    def pass_over(self, length: int) -> int | None:
+        """Note that the next `length` bytes, the end of their segment, were cut off.
+
+        Returns:
+            As `push`: where a frame begins that ends with the segment.
+        """
+        end = len(self._data) + length
+        for chain, at_segment, headers in self._chains:
+            while at_segment and chain.at < len(self._data):
+                at = chain.at
+                shape = (self._masked, self._rsv_allowed)
+                grown = grow(chain, self._data, *shape, texts=self._texts, cut=length)
+                if grown is not True:
+                    break
+                headers.append(at)
+            if at_segment and headers and chain.evidence and chain.at == end:
+                return self.begin + headers[0]
+        return None
+
     def forget(self, count: int) -> None:
         """Drop the first `count` bytes kept; places before `begin` are not found any more."""
         del self._data[:count]
         self.begin += count
+        self._segment -= count
         for chain, _, headers in self._chains:
             chain.start -= count
             chain.at -= count
@@ -80,13 +123,15 @@ class BoundarySearch:
     def _is_enough(self, chain: Chain, at_segment: bool) -> bool:
         if chain.evidence >= self._needed:
             return True
+        if self._strict and chain.start != self._segment and chain.evidence < _STRICT_EVIDENCE:
+            return False
         return at_segment and chain.evidence > 0 and chain.at == len(self._data)
 
     def _follow(self, chain: Chain, headers: list[int]) -> bool | None:
         """Take the chain as far as the bytes go; None if it has a fault."""
         while 0 <= chain.at < len(self._data):
             at = chain.at
-            grown = grow(chain, self._data, self._masked, self._rsv_allowed)
+            grown = grow(chain, self._data, self._masked, self._rsv_allowed, texts=self._texts)
             if grown is None:
                 return None
             if grown is NEED_MORE:
@@ -106,6 +151,11 @@ class BoundarySearch:
         # Empty data frames and runs of one byte are no evidence: padding looks so.
         fits &= data[:-1] != data[1:]
         return (np.flatnonzero(fits) + since).tolist()
+
+
+def _is_printable(segment: bytes) -> bool:
+    """Tell whether a segment begins with two printable characters."""
+    return len(segment) >= 2 and all(0x20 <= byte < 0x7F for byte in segment[:2])
 
 
 def _plausible_firsts(rsv_allowed: int) -> np.ndarray:

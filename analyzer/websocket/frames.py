@@ -146,9 +146,29 @@ WALK = row_dtype(
         ("framed", "u1"),  # its rows stand for more than their bytes
         ("ended_by_close", "u1"),  # end_packet is a Close
         ("quiet_known", "u1"),  # 0: bytes were lost, or nobody can tell
+        ("bad_text", "u1"),  # a text of this direction was not UTF-8
+        ("zero_keys", "<i8"),  # masking keys of zero
+        ("repeat_packet", "<i8"),  # of the first key that repeats; 0 before any
+        ("repeat_frame", "<i8"),
+        ("step_packet", "<i8"),  # of the first at the same step as the one before
+        ("step_frame", "<i8"),
+        ("zero_packet", "<i8"),
+        ("zero_frame", "<i8"),
     ]
 )
 """One direction of the walk."""
+
+
+class Keys(NamedTuple):
+    """Masking keys of a direction that are not random (RFC 6455 5.3); from its WALK row."""
+
+    repeated: int
+    stepped: int
+    zero: int
+    repeat: tuple[int, int]
+    """Packet and frame of the first that repeats; (0, 0) before any."""
+    step: tuple[int, int]
+    zeroed: tuple[int, int]
 
 
 class Ending(NamedTuple):
@@ -161,8 +181,6 @@ class Ending(NamedTuple):
     in_message: int
     packet: int
     frame: int
-    repeated_keys: int
-    stepped_keys: int
     frames: int
     messages: int
     message_bytes: int

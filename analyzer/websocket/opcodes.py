@@ -6,6 +6,7 @@ not know streams or connections. Called by the websocket stage and by recognitio
 
 from __future__ import annotations
 
+import codecs
 from typing import Final, NamedTuple
 
 from analyzer import findings
@@ -53,6 +54,9 @@ NEVER_SENT: Final = frozenset({1004, 1005, 1006, 1015})
 """RFC 6455 7.4.1: 1005, 1006 and 1015 "MUST NOT be set as a status code in a Close
 control frame by an endpoint"; 1004 is reserved and has no meaning yet."""
 
+MAX_CONTROL: Final = 125
+"""RFC 6455 5.5: payload bytes that a control frame may have."""
+
 LAST_ASSIGNED: Final = 1014
 """Highest code of the protocol's own range that may stand in a frame."""
 
@@ -63,12 +67,12 @@ class CloseBody(NamedTuple):
     Attributes:
         code: status code; None where the body has none.
         reason: text behind the code, bad UTF-8 replaced; None where the body has no code.
-        fault: kind of finding for the rule that it breaks; None where it breaks none.
+        faults: kinds of findings for the rules that it breaks.
     """
 
     code: int | None
     reason: str | None
-    fault: Kind | None
+    faults: tuple[Kind, ...] = ()
 
 
 def is_control(opcode: int) -> bool:
@@ -104,23 +108,31 @@ def may_be_sent(code: int) -> bool:
     return 3000 <= code <= 4999
 
 
-def parse_close(body: bytes) -> CloseBody:
-    """Read the whole, unmasked payload of a Close frame.
+def is_error(code: int) -> bool:
+    """Tell whether a Close with this code, which may be sent, says that something went wrong.
+
+    1000 and 1001 do not (RFC 6455 7.4.1), and what 3000 to 4999 mean is for libraries and
+    applications to say (7.4.2).
+    """
+    return may_be_sent(code) and code not in (1000, 1001) and code < 3000
+
+
+def parse_close(body: bytes, *, is_whole: bool = True) -> CloseBody:
+    """Read the unmasked payload of a Close frame; where it is cut, a character may be, too.
 
     RFC 6455 5.5.1: "If there is a body, the first two bytes of the body MUST be a
     2-byte unsigned integer (in network byte order) representing a status code ...
     Following the 2-byte integer, the body MAY contain UTF-8-encoded data".
-    Where the code and the reason are both at fault, the code's fault is told.
     """
     if not body:
-        return CloseBody(None, None, None)
+        return CloseBody(None, None)
     if len(body) == 1:
-        return CloseBody(None, None, findings.WEBSOCKET_CLOSE_BODY)
+        return CloseBody(None, None, (findings.WEBSOCKET_CLOSE_BODY,))
     code = int.from_bytes(body[:2], "big")
-    fault = None if may_be_sent(code) else findings.WEBSOCKET_CLOSE_CODE
+    faults = () if may_be_sent(code) else (findings.WEBSOCKET_CLOSE_CODE,)
     try:
-        reason = body[2:].decode()
+        reason = codecs.getincrementaldecoder("utf-8")().decode(body[2:], is_whole)
     except UnicodeDecodeError:
         reason = body[2:].decode(errors="replace")
-        fault = fault or findings.WEBSOCKET_CLOSE_UTF8
-    return CloseBody(code, reason, fault)
+        faults = (*faults, findings.WEBSOCKET_CLOSE_UTF8)
+    return CloseBody(code, reason, faults)

@@ -6,6 +6,7 @@ through its Inflater; must not know frames or tables. Used by websocket.stage.
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,14 +18,16 @@ from analyzer import findings
 from analyzer.columns import NULL, Bytes, Rows
 from analyzer.findings import Finding, Kind
 from analyzer.options import Options
+from analyzer.websocket._distances import Distances
 from analyzer.websocket.hearing import Hearing
-from analyzer.websocket.negotiation import Side
+from analyzer.websocket.negotiation import MAX_WINDOW_BITS, Side
 from analyzer.websocket.permessage_deflate import Inflater, Status
 
 _OUTCOMES: dict[Status, Kind] = {
     Status.BAD_DATA: findings.DEFLATE_BAD_DATA,
     Status.CONTEXT_LOST: findings.DEFLATE_CONTEXT_LOST,
     Status.LIMIT: findings.DEFLATE_LIMIT,
+    Status.TAKEOVER: findings.DEFLATE_TAKEOVER_FORBIDDEN,
 }
 
 
@@ -39,6 +42,10 @@ class _Joined:
     size: int = 0
     damaged: bool = False
     too_long: bool = False
+    text: int = 0
+    packet: int = 0
+    frame: int = 0
+    """Of the last piece, as `packet` is."""
 
 
 _INFLATER_BYTES = 40 * 1024
@@ -57,6 +64,9 @@ class PayloadStage:
         self._opened: npt.NDArray[np.bool_] = np.zeros(0, bool)
         self._inflaters: dict[int, Inflater] = {}
         self._joined: dict[int, _Joined] = {}
+        # Directions whose window is below 32 KiB: its size, and bytes inflated so far.
+        self._windows: dict[int, tuple[int, int]] = {}
+        self._distances = Distances()
         self._found: list[Finding] = []
         self._index = 0  # of the FRAGMENT row in work
         whole, none = options.max_inflated_bytes, 0
@@ -77,12 +87,17 @@ class PayloadStage:
         if side is not None:
             limit = self._options.max_inflated_bytes
             self._inflaters[direction] = Inflater(side, limit=limit, keep_bytes=limit)
+            if side.window_bits < MAX_WINDOW_BITS:
+                self._windows[direction] = (1 << side.window_bits, 0)
 
     def close(self, direction: int) -> None:
         """Forget a direction."""
-        self._joined.pop(direction, None)
+        joined = self._joined.pop(direction, None)
+        if joined is not None:
+            self._check_begun(direction, joined)
         self._opened[direction : direction + 1] = False
         self._inflaters.pop(direction, None)
+        self._windows.pop(direction, None)
 
     @property
     def held_bytes(self) -> int:
@@ -90,6 +105,11 @@ class PayloadStage:
         joined = sum(each.size for each in self._joined.values())
         kept = sum(map(len, self.kept.values()))
         return joined + kept + _INFLATER_BYTES * len(self._inflaters)
+
+    def take_findings(self) -> list[Finding]:
+        """Return what was found since the last call."""
+        found, self._found = self._found, []
+        return found
 
     def push(self, rows: Rows, data: Bytes, pool: Rows) -> list[Finding]:
         """Take the batch's FRAGMENT rows; write sizes into `pool`.
@@ -100,10 +120,9 @@ class PayloadStage:
             pool: dtype MESSAGE by pool index; `payload_bytes` and `damaged` of
                 compressed messages are set here.
         """
-        self._found = []
         chosen = self._wanted(rows)
         if not len(chosen):
-            return self._found
+            return self.take_findings()
         view = data.data
         indices: list[int] = []
         sizes: list[int] = []
@@ -140,6 +159,7 @@ class PayloadStage:
             elif length:
                 joined.pieces.append(bytes(view[start : start + length]))
                 joined.size += length
+                joined.text, joined.packet, joined.frame = text, packet, frame
             if last:
                 joined_by[direction] = _NOTHING
                 size = self._finish(joined, direction, text, packet, frame)
@@ -148,7 +168,7 @@ class PayloadStage:
                     sizes.append(size)
         if indices:
             pool["payload_bytes"][indices] = sizes
-        return self._found
+        return self.take_findings()
 
     def _wanted(self, rows: Rows) -> npt.NDArray[np.intp]:
         """Return the places of rows that are looked at here: others are only listened to."""
@@ -177,6 +197,7 @@ class PayloadStage:
 
     def _give_up(self, direction: int, joined: _Joined) -> None:
         """A message that never ended: the sender's window has bytes that were not seen."""
+        self._check_begun(direction, joined)
         inflater = self._inflaters.get(direction)
         if inflater is not None and joined.compressed:
             inflater.lose_context()
@@ -211,11 +232,15 @@ class PayloadStage:
         inflater = self._inflaters.get(direction)
         if inflater is None:
             return NULL
+        sent = payload
         size, payload, status, detail = inflater.inflate(payload)
         if status is not Status.OK:
             self._found.append(_at(_OUTCOMES[status], direction, packet, frame, detail))
-            self._hearing.inflated(self._index, message, direction, None)
-            return NULL
+            if status is not Status.TAKEOVER:
+                self._hearing.inflated(self._index, message, direction, None)
+                return NULL
+        if direction in self._windows:
+            self._check_window(sent, size, direction, packet, frame)
         self._hearing.inflated(self._index, message, direction, payload)
         # ASCII is asked first: it is the common case, and cheap.
         if text and not payload.isascii() and not _is_utf8(payload):
@@ -224,11 +249,48 @@ class PayloadStage:
             self.kept[message] = payload[: self._keep_bytes]
         return size
 
+    def _check_window(
+        self, sent: bytes, size: int, direction: int, packet: int, frame: int
+    ) -> None:
+        """Report references beyond the window that was agreed on.
 
-def _is_utf8(payload: bytes) -> bool:
-    """Say whether text is valid (RFC 6455 8.1)."""
+        The sender "MUST NOT" use a larger one (RFC 7692 7.1.2.1, 7.1.2.2, 7.2.1), and a
+        receiver whose window is as agreed cannot follow it.
+        """
+        window, before = self._windows[direction]
+        self._windows[direction] = (window, before + size)
+        if before + size <= window:
+            return
+        distance = self._distances.farthest(sent)
+        if distance > window:
+            kind = findings.DEFLATE_WINDOW_EXCEEDED
+            detail = f"{distance} bytes back, where {window} were agreed on"
+            self._found.append(_at(kind, direction, packet, frame, detail))
+
+    def _check_begun(self, direction: int, joined: _Joined) -> None:
+        """Report what is wrong in the part that was seen of a compressed message.
+
+        A receiver fails at once where text is no UTF-8 (RFC 6455 8.1) or data cannot be
+        inflated, and the rest is never sent.
+        """
+        inflater = self._inflaters.get(direction)
+        if inflater is None or not joined.compressed or not joined.pieces or joined.damaged:
+            return
+        inflater.start()
+        text = b"".join(inflater.push(piece) for piece in joined.pieces)
+        failure = inflater.failure
+        at = (direction, joined.packet, joined.frame)
+        if failure is not None and failure.status is Status.BAD_DATA:
+            self._found.append(_at(findings.DEFLATE_BAD_DATA, *at, failure.detail))
+        elif joined.text and not _is_utf8(text, is_whole=False):
+            self._found.append(_at(findings.WEBSOCKET_BAD_UTF8, *at))
+        inflater.start()
+
+
+def _is_utf8(payload: bytes, *, is_whole: bool = True) -> bool:
+    """Say whether text is valid (RFC 6455 8.1); cut off, it may end within a character."""
     try:
-        payload.decode("utf-8")
+        codecs.getincrementaldecoder("utf-8")().decode(payload, is_whole)
     except UnicodeDecodeError:
         return False
     return True

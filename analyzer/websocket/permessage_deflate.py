@@ -34,6 +34,8 @@ FIRST_BYTES: Final = 4096
 """Output asked for at first: most messages are smaller."""
 
 _RAW = -15
+_TOO_FAR = "too far back"
+"""What zlib says of a distance beyond the bytes that it has seen."""
 _RECENT_BYTES = 2 * WINDOW_BYTES
 _RECENT_PIECES = 512
 _SYNC_BITS = 0xE0
@@ -48,6 +50,7 @@ class Status(Enum):
     BAD_DATA = "bad-data"
     CONTEXT_LOST = "context-lost"
     LIMIT = "limit"
+    TAKEOVER = "takeover"
 
 
 class Inflated(NamedTuple):
@@ -56,7 +59,8 @@ class Inflated(NamedTuple):
     Attributes:
         size: bytes of the whole message, or the limit with LIMIT; 0 if it failed.
         payload: its first `keep_bytes` bytes; empty if it failed.
-        status: OK; BAD_DATA and CONTEXT_LOST mean that it failed; LIMIT, that it is cut.
+        status: OK; BAD_DATA and CONTEXT_LOST mean that it failed; LIMIT, that it is cut;
+            TAKEOVER, that it is whole, and needed a context that its sender agreed to drop.
         detail: why, for BAD_DATA.
     """
 
@@ -196,13 +200,19 @@ class Inflater:
             result = Inflated(self._size, b"".join(self._kept))
             self._assumed = False
             if not self._takeover:
-                self._forget()
+                # Only its bytes stay, for a sender that goes on to refer to them.
+                self._context = None
         elif failure.status is Status.LIMIT:
             result = failure._replace(payload=b"".join(self._kept))
         else:
             result = failure
         self.start()
         return result
+
+    @property
+    def failure(self) -> Inflated | None:
+        """What became of the message in pieces, if it has failed so far."""
+        return self._failure
 
     def lose_context(self) -> None:
         """Note that a compressed message, or a part of one, was not seen."""
@@ -227,11 +237,33 @@ class Inflater:
             is_common = False
         size = len(output) if is_common else 0
         if is_common and size <= self._limit:
+            self._remember(output)
             return Inflated(size, output if size <= self._keep else output[: self._keep])
+        earlier = self._window()
         self._forget()
         self.start()
         self.push(payload)
-        return self.finish()
+        inflated = self.finish()
+        if inflated.status is Status.BAD_DATA and _TOO_FAR in inflated.detail and earlier:
+            inflated = self._inflate_after(earlier, payload) or inflated
+        return inflated
+
+    def _inflate_after(self, earlier: bytes, payload: bytes) -> Inflated | None:
+        """Inflate a message with the context kept, which its sender had agreed to drop.
+
+        RFC 7692 7.1.1.1, 7.1.1.2: with no_context_takeover the endpoint "MUST NOT use the LZ77
+        sliding window" of earlier messages. Some keep theirs all the same.
+        """
+        context = zlib.decompressobj(_RAW, zdict=earlier)
+        try:
+            output = context.decompress(payload + TAIL + LAST_BLOCK, self._limit + 1)
+        except zlib.error:
+            return None
+        if not context.eof or len(output) > self._limit:
+            return None
+        self._remember(earlier)
+        self._remember(output)
+        return Inflated(len(output), output[: self._keep], Status.TAKEOVER)
 
     def _inflated_rarely(self, context: _Decompress, output: bytes) -> Inflated:
         """Finish a message given whole that has a final block, or too much output."""
@@ -339,7 +371,7 @@ class Inflater:
     def _failed(self, error: zlib.error) -> Inflated:
         """Lose the context and return what became of the message."""
         text = str(error).rpartition(": ")[2]
-        needs_unseen = self._unseen and "too far back" in text
+        needs_unseen = self._unseen and _TOO_FAR in text
         status = Status.CONTEXT_LOST if needs_unseen or self._assumed else Status.BAD_DATA
         self._lose_window()
         return Inflated(0, b"", status, text)

@@ -2,8 +2,8 @@
 
 Knows what RFC 6455 5.2 lets a frame header be, and how likely other bytes look so.
 Must not know the walk, packets or findings. `grow` serves the search behind a gap
-(websocket.boundary); `Recogniser` a connection whose handshake was not captured, for
-websocket.seeking. Both are for the rare case, and bounded by options.max_probe_bytes.
+(websocket.boundary), and connections whose handshake was not captured (websocket.recogniser).
+Both are for the rare case, and bounded by options.max_probe_bytes.
 
 What counts is a chain: headers of which each begins where the frame before it ends.
 A chain must also be a possible order of fragments (RFC 6455 5.4), its text must be
@@ -13,18 +13,17 @@ UTF-8 (8.1), its Close frames must have a code that may be sent (7.4).
 from __future__ import annotations
 
 import codecs
+import zlib
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal, NamedTuple
 
-from analyzer.options import Options
 from analyzer.websocket import opcodes
 from analyzer.websocket.negotiation import RSV1
+from analyzer.websocket.opcodes import MAX_CONTROL
 
 MAX_PAYLOAD: Final = 1 << 40
 """RFC 6455 allows 2^63; a terabyte in one frame is noise."""
-MAX_CONTROL: Final = 125
-"""RFC 6455 5.5."""
 VERIFIED_TEXT: Final = 8
 """Bytes of valid UTF-8 that count as evidence of their own. Random bytes pass as that
 many once in about 200 cases; traffic that is text has no byte 0x81 or 0x01 where a
@@ -32,9 +31,6 @@ frame must begin, but inside of other characters."""
 CHECKED_TEXT: Final = 64
 """Bytes of a text frame that are looked at."""
 
-MASKED_EVIDENCE: Final = 4
-UNMASKED_EVIDENCE: Final = 8
-_MAX_CHAINS: Final = 32
 
 _KNOWN = frozenset(
     {
@@ -135,6 +131,8 @@ class Chain:
         in_message: a fragmented message is open; None where not known.
         is_begun: the beginning of a message was seen.
         last: where the last frame begins.
+        key: its masking key, if it has one.
+        is_weak: the key is none by its looks.
         rewarded: the `at` up to which whole segments were counted as evidence.
     """
 
@@ -145,11 +143,20 @@ class Chain:
     in_message: bool | None = None
     is_begun: bool = False
     last: int = -1
+    key: bytes = b""
+    is_weak: bool = False
     rewarded: int = -1
 
 
 def grow(
-    chain: Chain, data: bytes | bytearray, masked: bool | None, rsv_allowed: int
+    chain: Chain,
+    data: bytes | bytearray,
+    masked: bool | None,
+    rsv_allowed: int,
+    *,
+    texts: bool = True,
+    doubting: bool = False,
+    cut: int = 0,
 ) -> bool | NeedMore | None:
     """Add the frame at `chain.at` to the chain.
 
@@ -158,6 +165,11 @@ def grow(
         data: bytes of one direction, in which the chain's places lie.
         masked: as in plausible_header.
         rsv_allowed: as in plausible_header.
+        texts: text must be UTF-8, and proves something where it is; False for a sender
+            whose text is known not to be.
+        doubting: nobody knows yet whether this is WebSocket: masking keys that are small
+            numbers or repeat prove nothing, and RSV1 marks what can be inflated.
+        cut: bytes behind `data` that were not captured; a frame may reach into them.
 
     Returns:
         True if it was added, None if there cannot be a frame, NEED_MORE if more
@@ -172,12 +184,23 @@ def grow(
     # A payload that is not all there is judged by what is: the verdict on its first
     # bytes must not depend on how the input was cut, so 64 of them are waited for.
     body = at + guess.header_bytes
-    looked_at = body + min(guess.payload_bytes, _judged_bytes(guess))
-    if looked_at > end:
-        return NEED_MORE
-    if not _plausible_payload(data, at, guess):
+    length = min(guess.payload_bytes, _judged_bytes(guess, texts, doubting))
+    if body + length > end:
+        if not cut:
+            return NEED_MORE
+        length = end - body
+    if not _plausible_payload(data, at, guess, length):
         return None
-    chain.evidence += evidence(chain, guess)
+    count = evidence(chain, guess) if texts else min(1, evidence(chain, guess))
+    if guess.masked:
+        key = bytes(data[body - 4 : body])
+        chain.is_weak = doubting and (_is_small(key) or _are_alike(key, chain.key))
+        if chain.is_weak and count:
+            # Text that is UTF-8 under a constant key still proves something.
+            is_text = guess.opcode == opcodes.TEXT and not guess.rsv and not _is_small(key)
+            count = max(1, count - 1) if is_text and key == chain.key else count - 1
+        chain.key = key
+    chain.evidence += count
     if not opcodes.is_control(guess.opcode):
         chain.in_message = not guess.fin
         chain.is_begun = chain.is_begun or guess.opcode != opcodes.CONTINUATION
@@ -202,33 +225,58 @@ def _is_one_byte(data: bytes | bytearray, at: int, guess: HeaderGuess) -> bool:
     return guess.masked and len(set(data[at : at + guess.header_bytes])) == 1
 
 
-def _judged_bytes(guess: HeaderGuess) -> int:
+def _is_small(key: bytes) -> bool:
+    """Tell whether a key is a number below 2^16, in either byte order: a field, no key."""
+    return key.startswith(b"\0\0") or key.endswith(b"\0\0")
+
+
+def _are_alike(key: bytes, before: bytes) -> bool:
+    """Tell whether two keys have two bytes in common: a counter, or fields of other protocols.
+
+    Random ones have once in 11,000 cases (RFC 6455 5.3 asks for them).
+    """
+    return sum(one == other for one, other in zip(key, before, strict=False)) >= 2
+
+
+def _judged_bytes(guess: HeaderGuess, texts: bool, doubting: bool) -> int:
     """Return how much of the payload is looked at."""
-    if guess.opcode == opcodes.TEXT and not guess.rsv:
+    if guess.rsv & RSV1 and doubting:
+        return CHECKED_TEXT
+    if guess.opcode == opcodes.TEXT and not guess.rsv and texts:
         return CHECKED_TEXT
     return MAX_CONTROL if guess.opcode == opcodes.CLOSE else 0
 
 
-def _plausible_payload(data: bytes | bytearray, at: int, guess: HeaderGuess) -> bool:
-    """Judge the payload where it can be: plain text and Close."""
-    length = min(guess.payload_bytes, _judged_bytes(guess))
+def _plausible_payload(data: bytes | bytearray, at: int, guess: HeaderGuess, length: int) -> bool:
+    """Judge the first `length` bytes of the payload: text, Close, what was compressed."""
     if not length:
         return True
     body = at + guess.header_bytes
     payload = bytes(data[body : body + length])
     if guess.masked:
-        payload = _unmasked(payload, bytes(data[body - 4 : body]))
+        payload = unmasked(payload, bytes(data[body - 4 : body]))
+    is_whole = length == guess.payload_bytes
     if guess.opcode == opcodes.CLOSE:
-        return opcodes.parse_close(payload).fault is None
-    is_whole = guess.fin and length == guess.payload_bytes
+        return not opcodes.parse_close(payload, is_whole=is_whole).faults
+    if guess.rsv & RSV1:
+        return _can_be_inflated(payload)
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(payload, is_whole)
+        codecs.getincrementaldecoder("utf-8")().decode(payload, is_whole and guess.fin)
     except UnicodeDecodeError:
         return False
     return True
 
 
-def _unmasked(payload: bytes, key: bytes) -> bytes:
+def _can_be_inflated(payload: bytes) -> bool:
+    """Tell whether the payload may begin a compressed message, whose context is not known."""
+    try:
+        zlib.decompressobj(-15).decompress(payload)
+    except zlib.error as error:
+        return "too far back" in str(error)
+    return True
+
+
+def unmasked(payload: bytes, key: bytes) -> bytes:
     """Return `payload` with its mask removed (RFC 6455 5.3)."""
     length = len(payload)
     mask = (key * (length // 4 + 1))[:length]
@@ -256,171 +304,3 @@ def evidence(chain: Chain, guess: HeaderGuess) -> int:
         return 0
     is_text = guess.opcode == opcodes.TEXT and not guess.rsv
     return 2 if is_text and guess.payload_bytes >= VERIFIED_TEXT else 1
-
-
-class Verdict(Enum):
-    """What a Recogniser knows."""
-
-    UNDECIDED = "undecided"
-    WEBSOCKET = "websocket"
-    NOT_WEBSOCKET = "not-websocket"
-
-
-class Recognition(NamedTuple):
-    """The verdict on a connection.
-
-    Attributes:
-        verdict: UNDECIDED until enough was seen.
-        client_side: 0 or 1, with WEBSOCKET: the side whose frames are masked.
-        starts: with WEBSOCKET, for each side the offset of its first frame in what
-            was pushed of it; None where none was found (yet).
-    """
-
-    verdict: Verdict
-    client_side: int = -1
-    starts: tuple[int | None, int | None] = (None, None)
-
-
-_UNDECIDED = Recognition(Verdict.UNDECIDED)
-_NOT_WEBSOCKET = Recognition(Verdict.NOT_WEBSOCKET)
-
-
-class _Direction:
-    """One direction's bytes, and the chains that begin at its segments."""
-
-    __slots__ = ("base", "bounds", "chains", "data", "pushed")
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-        self.chains: dict[bool, list[Chain]] = {False: [], True: []}
-        self.bounds = {0}
-        self.base = 0
-        self.pushed = 0
-
-    def push(self, segment: bytes) -> None:
-        start = len(self.data)
-        self.data += segment
-        self.pushed += len(segment)
-        self.bounds.add(len(self.data))
-        for masked, chains in self.chains.items():
-            chains.append(Chain(start, start))
-            self.chains[masked] = self._grown(chains, masked)
-
-    def lose(self, length: int) -> None:
-        """Begin anew behind `length` bytes that were not captured."""
-        self.base += len(self.data) + length
-        self.data = bytearray()
-        self.bounds = {0}
-        self.chains = {False: [], True: []}
-
-    def best(self, *, masked: bool) -> Chain | None:
-        """Return the chain with the most evidence, the earliest of them."""
-        return max(
-            (chain for chain in self.chains[masked] if chain.evidence),
-            key=lambda chain: chain.evidence,
-            default=None,
-        )
-
-    def likely_start(self, *, masked: bool) -> int | None:
-        """Return where frames begin on a side whose kind is known from the other side."""
-        chain = self.best(masked=masked)
-        if chain is None or (chain.evidence < 2 and chain.at != len(self.data)):
-            return None
-        return self.base + chain.start
-
-    def _reward(self, chain: Chain) -> None:
-        """Count a masked frame once more that fills whole segments.
-
-        Unmasked it proves nothing: any protocol with a length in front does that.
-        """
-        if chain.rewarded == chain.at or not chain.evidence or chain.last not in self.bounds:
-            return
-        if chain.at in self.bounds and self.data[chain.last + 1] >= 0x80:
-            chain.rewarded = chain.at
-            chain.evidence += 1
-
-    def _grown(self, chains: list[Chain], masked: bool) -> list[Chain]:
-        """Take each chain as far as the bytes go; drop the faulty and the merged."""
-        alive: dict[int, Chain] = {}
-        for chain in chains:
-            grown: bool | NeedMore | None = True
-            while grown is True:
-                grown = grow(chain, self.data, masked, RSV1)
-                self._reward(chain)
-            # Chains that meet are one from there on: the earliest has all the evidence.
-            if grown is NEED_MORE:
-                alive.setdefault(chain.at, chain)
-        kept = list(alive.values())
-        if len(kept) > _MAX_CHAINS:
-            kept.remove(max(kept, key=lambda chain: chain.at))
-        return kept
-
-
-class Recogniser:
-    """Tells whether a TCP connection without a captured handshake is WebSocket.
-
-    The rule: a chain that begins at a segment's start must show MASKED_EVIDENCE where it
-    is masked, which also names the client. Evidence counts as evidence() says, and one
-    more for a masked frame that begins and ends where segments do: two such frames are
-    enough, or two of text, or four of any kind. Unmasked frames alone need
-    UNMASKED_EVIDENCE (eight frames, or four of text), for an unmasked header is two
-    bytes such as many protocols send; the other side must then be silent, or have sent
-    what looks like a masked frame. A connection is not WebSocket once either side has
-    shown options.max_probe_bytes without success.
-
-    Odds at a segment's start of random bytes: four masked headers with RSV1 allowed
-    (10/256 * 1/2 each) are 1 in 7 million; two that fill their segments are rarer.
-    Eight unmasked ones are rarer too; what they are against is traffic with a
-    length in front of each message, such as DNS over TCP, which is also why a
-    continuation without a beginning counts nothing.
-    """
-
-    def __init__(self, options: Options) -> None:
-        self._sides = (_Direction(), _Direction())
-        self._max_bytes = options.max_probe_bytes
-        self._recognition = _UNDECIDED
-
-    @property
-    def recognition(self) -> Recognition:
-        """The verdict so far; it does not change once it is made."""
-        return self._recognition
-
-    def push(self, side: int, segment: bytes) -> Recognition:
-        """Look at the next bytes of `side`: the payload of one segment, in order."""
-        if self._recognition.verdict is not Verdict.UNDECIDED or not segment:
-            return self._recognition
-        direction = self._sides[side]
-        direction.push(segment)
-        self._recognition = self._judged()
-        if self._recognition.verdict is Verdict.UNDECIDED and direction.pushed > self._max_bytes:
-            self._recognition = _NOT_WEBSOCKET
-        if self._recognition.verdict is not Verdict.UNDECIDED:
-            self._sides = (_Direction(), _Direction())
-        return self._recognition
-
-    def lose(self, side: int, length: int) -> None:
-        """Note that the next `length` bytes of `side` were not captured."""
-        self._sides[side].lose(length)
-
-    def _judged(self) -> Recognition:
-        for client in (0, 1):
-            sent, other = self._sides[client], self._sides[1 - client]
-            chain = sent.best(masked=True)
-            if chain is not None and chain.evidence >= MASKED_EVIDENCE:
-                start = sent.base + chain.start
-                return self._recognised(client, start, other.likely_start(masked=False))
-        for server in (0, 1):
-            sent, other = self._sides[server], self._sides[1 - server]
-            chain = sent.best(masked=False)
-            if chain is None or chain.evidence < UNMASKED_EVIDENCE:
-                continue
-            if not other.pushed or other.best(masked=True) is not None:
-                start = sent.base + chain.start
-                return self._recognised(1 - server, other.likely_start(masked=True), start)
-        return _UNDECIDED
-
-    def _recognised(
-        self, client: int, client_start: int | None, server_start: int | None
-    ) -> Recognition:
-        starts = (client_start, server_start) if client == 0 else (server_start, client_start)
-        return Recognition(Verdict.WEBSOCKET, client, starts)

@@ -1,9 +1,10 @@
 """Seeks frames where the walk cannot go on: behind gaps, and in unknown traffic.
 
-Two questions of the walk are answered here, both rare, in plain Python: where is the
-next frame (a direction in mode SEEK), and is this WebSocket at all (mode PROBE). Bytes
-are kept, within limits, until the answer is known, and are walked then. Knows the
-walk's modes and recognition's judgements. Owned by websocket.stage, called by the walk.
+Three questions of the walk are answered here, all rare, in plain Python: is this header one
+(where it breaks rules), where is the next frame (a direction in mode SEEK), and is this
+WebSocket at all (mode PROBE). Bytes are kept, within limits, until the answer is known, and
+are walked then. Knows the walk's modes, and what recognition and foreign say of bytes. Owned
+by websocket.stage, called by the walk.
 """
 
 from __future__ import annotations
@@ -13,43 +14,20 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from analyzer import findings
-from analyzer.columns import Rows, empty
+from analyzer.columns import Rows
 from analyzer.findings import Finding
 from analyzer.options import Options
-from analyzer.tcp.bytestream import CHUNK, DATA, GAP_LOST, StreamBatch, within
+from analyzer.tcp.bytestream import GAP_CUT, StreamBatch
+from analyzer.websocket import foreign
 from analyzer.websocket import frames as layout
 from analyzer.websocket.boundary import BoundarySearch
+from analyzer.websocket.kept_rows import Kept, frame_before, gap, keep, replayed, trimmed
 from analyzer.websocket.negotiation import Negotiation
-from analyzer.websocket.recognition import Recogniser, Verdict
-
-_ROW_BYTES = 512
-"""What a row costs beside its bytes while it is kept: segments of one byte must not
-evade the limit on bytes."""
+from analyzer.websocket.recogniser import Recogniser, Verdict
 
 Opener = Callable[[int, int, int, int], None]
 """Opens a recognised connection: slot, client side, time in ns, packet."""
-
-
-@dataclass(slots=True)
-class _Kept:
-    """A row whose bytes outlive its batch."""
-
-    row: Any
-    payload: bytes
-    """Empty for a gap."""
-
-    @property
-    def length(self) -> int:
-        """Bytes of the stream that it stands for."""
-        return int(self.row["length"])
-
-    @property
-    def cost(self) -> int:
-        """Bytes of memory, about."""
-        return len(self.payload) + _ROW_BYTES
 
 
 @dataclass(slots=True)
@@ -57,7 +35,7 @@ class _Probe:
     """An unknown connection, and all that was seen of it."""
 
     recogniser: Recogniser
-    kept: list[_Kept] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
     cost: int = 0
 
 
@@ -66,10 +44,33 @@ class _Search:
     """A direction that lost its frame boundary."""
 
     boundary: BoundarySearch
-    kept: deque[_Kept] = field(default_factory=deque)
+    is_strict: bool = False
+    kept: deque[Kept] = field(default_factory=deque)
     size: int = 0
     """Bytes of payload kept."""
     cost: int = 0
+    doubt: _Doubt | None = None
+    """It began at a doubtful header, and is over if that turns out to be one."""
+    is_begun: bool = True
+    """Its first bytes are behind it: they are a doubtful header, where it began at one."""
+
+
+@dataclass(slots=True)
+class _Doubt:
+    """A header that breaks rules: two explanations are held against each other.
+
+    It is one if its frame ends where a segment does, or another frame begins; it is none if
+    a segment before that end begins with frames.
+    """
+
+    data: bytearray
+    """From the header on."""
+    shape: foreign.Shape
+    packet: int
+    before: tuple[int, bytes]
+    """Opcode of the frame before it and its payload as sent, where that is in the same row."""
+    end: int = 0
+    """Where its frame would end, in `data`."""
 
 
 class Seeker:
@@ -90,6 +91,7 @@ class Seeker:
         self._kept_bytes = 0
         self._searches: dict[int, _Search] = {}
         self._lost: set[int] = set()  # directions that ever were in mode SEEK
+        self._foreign: set[int] = set()  # those whose bytes are known to be no frames
         self._negotiated: dict[int, Negotiation] = {}
         self._found: list[Finding] = []
         self._stream: StreamBatch | None = None
@@ -117,8 +119,8 @@ class Seeker:
 
     def end(self, walk: Any, slot: int) -> list[Finding]:
         """Forget a connection; say what was never found again in it."""
+        found = self._guess(slot)
         self._drop_probe(slot)
-        found: list[Finding] = []
         if self._negotiated.pop(slot, None) is None:
             return found
         for direction in (2 * slot, 2 * slot + 1):
@@ -127,6 +129,9 @@ class Seeker:
             self._lost.discard(direction)
             self._drop_search(direction)
             row = walk.rows("walks")[direction]
+            if direction in self._foreign:
+                self._foreign.discard(direction)
+                continue
             if row["mode"] == layout.SEEK and row["skipped"]:
                 found.append(
                     Finding(
@@ -139,6 +144,15 @@ class Seeker:
                     )
                 )
         return found
+
+    def _guess(self, slot: int) -> list[Finding]:
+        """Say of an unknown connection that ends what speaks for WebSocket."""
+        probe = self._probes.get(slot)
+        detail = probe.recogniser.maybe() if probe is not None else None
+        if probe is None or detail is None:
+            return []
+        packet = int(probe.kept[0].row["packet"])
+        return [Finding(findings.WEBSOCKET_MAYBE, slot, packet, -1, detail)]
 
     # --- what the walk calls
 
@@ -154,17 +168,128 @@ class Seeker:
         Returns:
             Rows to walk instead, dtype CHUNK, or None.
         """
-        kept = None if at < 0 else _keep(row, at, records)
+        kept = None if at < 0 else keep(row, at, records)
         direction = int(row["direction"])
         if walk.rows("walks")[direction]["mode"] == layout.PROBE:
             kept_rows = self._probe(walk, row, kept)
         else:
             kept_rows = self._seek(walk, row, kept)
-        return _replayed(kept_rows, records) if kept_rows else None
+        return replayed(kept_rows, records) if kept_rows else None
+
+    # --- is this a header?
+
+    def is_frame(self, walk: Any, row: Any, at: int, had: int, records: Any) -> bool:
+        """Judge a header that breaks rules; the walk stands behind it.
+
+        Args:
+            walk: the FrameWalk.
+            row: dtype CHUNK, in which the header ends.
+            at: where in the buffer the header begins, or goes on.
+            had: bytes of it in rows before this one.
+            records: the batch.
+
+        Returns:
+            True if it is one. If not, or if nobody knows yet, the row's bytes from `at` on
+            are to be shown next.
+        """
+        direction = int(row["direction"])
+        fresh = records.data[at : int(row["start"]) + int(row["length"])].tobytes()
+        data = (walk.header_begun(direction) if had else b"") + fresh
+        shape = self._shape(walk, direction)
+        judgement = foreign.judged(data, shape)
+        if judgement.is_frame:
+            walk.vouch(direction, data[0], data[1] >> 7)
+            return True
+        walk.rows("walks")[direction]["skipped"] = had
+        search = self._searches[direction] = self._new_search(walk, direction, strict=True)
+        search.is_begun = False
+        last = walk.rows("walks")[direction]
+        before = (0, b"") if had else frame_before(last, row, at, records)
+        doubt = _Doubt(bytearray(data), shape, int(row["packet"]), before, judgement.end)
+        self._lost.add(direction)
+        if judgement.nature is None:
+            search.doubt = doubt
+        else:
+            self._declare(walk, direction, doubt, judgement.nature)
+        return False
+
+    def _shape(self, walk: Any, direction: int) -> foreign.Shape:
+        negotiation = self._negotiated.get(direction >> 1, Negotiation.unknown())
+        is_client = walk.rows("walks")[direction]["sender"] == layout.CLIENT
+        return foreign.Shape(bool(is_client), negotiation.rsv_allowed)
+
+    def _declare(self, walk: Any, direction: int, doubt: _Doubt, nature: foreign.Nature) -> None:
+        """Say that what began as a doubtful header is no frame."""
+        data = bytes(doubt.data)
+        sender = ("client", "server")[int(walk.rows("walks")[direction]["sender"])]
+        show = self._options.payload != "none"
+        opcode, eaten = doubt.before
+        mixed = foreign.mixed_writes(opcode, eaten, data, doubt.shape)
+        if mixed is not None:
+            detail = foreign.described_mix(mixed, len(eaten) + len(data), sender, show=show)
+        else:
+            detail = foreign.described(data, nature, len(data), sender, show=show)
+        self._found.append(
+            Finding(nature.kind, direction >> 1, doubt.packet, -1, detail, direction=direction)
+        )
+        self._foreign.add(direction)
+        walk.leave_place(direction)
+
+    def _settled(
+        self, walk: Any, direction: int, search: _Search, start: int | None, *, is_final: bool
+    ) -> list[Kept] | None:
+        """Decide about the search's doubt if that can be done now.
+
+        Args:
+            walk: the FrameWalk.
+            direction: whose search it is.
+            search: with a doubt.
+            start: where frames begin for certain, in bytes pushed; None: not found.
+            is_final: nothing more will come.
+
+        Returns:
+            The rows to walk, if it is a frame; None: it is none, or not decided.
+        """
+        doubt = search.doubt
+        assert doubt is not None
+        data = bytes(doubt.data)
+        judgement = foreign.judged(data, doubt.shape, is_final=is_final)
+        if start is not None and judgement.is_frame is None:
+            nature = foreign.recognised(data[: start or None], is_final=True)
+            judgement = foreign.Judgement(False, nature or foreign.BINARY)
+            del doubt.data[self._pushed_at(doubt, search, start) :]
+        if judgement.is_frame is None:
+            doubt.end = judgement.end
+            return None
+        search.doubt = None
+        if judgement.is_frame:
+            walk.vouch(direction, data[0], data[1] >> 7)
+            self._drop_search(direction)
+            walk.rows("walks")[direction]["mode"] = layout.HEADER
+            return list(search.kept)
+        self._declare(walk, direction, doubt, judgement.nature or foreign.BINARY)
+        return None
+
+    @staticmethod
+    def _pushed_at(doubt: _Doubt, search: _Search, start: int) -> int:
+        """Return the place in the doubt's bytes of a place in the bytes pushed."""
+        return len(doubt.data) - search.size + start
+
+    def conclude(self, walk: Any, slots: list[int], records: Any) -> None:
+        """Walk what is still in doubt of connections that end: a frame cut off, perhaps."""
+        if not self._searches:
+            return
+        for slot in slots:
+            for direction in (2 * slot, 2 * slot + 1):
+                search = self._searches.get(direction)
+                if search is not None and search.doubt is not None:
+                    rows = self._settled(walk, direction, search, None, is_final=True)
+                    if rows:
+                        walk.again(replayed(rows, records), records)
 
     # --- is it WebSocket?
 
-    def _probe(self, walk: Any, row: Any, kept: _Kept | None) -> list[_Kept]:
+    def _probe(self, walk: Any, row: Any, kept: Kept | None) -> list[Kept]:
         slot, side = int(row["direction"]) >> 1, int(row["direction"]) & 1
         probe = self._probes.get(slot)
         if slot in self._doubtful and kept is not None:
@@ -176,8 +301,9 @@ class Seeker:
                 return []
             probe = self._probes[slot] = _Probe(Recogniser(self._options))
         if kept is None:
-            probe.recogniser.lose(side, int(row["length"]))
-            self._keep_probed(probe, _gap(row))
+            is_cut = row["kind"] == GAP_CUT
+            probe.recogniser.lose(side, int(row["length"]), is_cut=bool(is_cut))
+            self._keep_probed(probe, gap(row))
             return self._within_limit(walk)
         self._keep_probed(probe, kept)
         recognition = probe.recogniser.push(side, kept.payload)
@@ -188,12 +314,12 @@ class Seeker:
             self._drop_probe(slot)
         return self._within_limit(walk)
 
-    def _keep_probed(self, probe: _Probe, kept: _Kept) -> None:
+    def _keep_probed(self, probe: _Probe, kept: Kept) -> None:
         probe.kept.append(kept)
         probe.cost += kept.cost
         self._kept_bytes += kept.cost
 
-    def _within_limit(self, walk: Any) -> list[_Kept]:
+    def _within_limit(self, walk: Any) -> list[Kept]:
         """Give up what was kept longest while there is too much; return no rows."""
         while self._kept_bytes > self._options.max_probe_bytes_total:
             if self._probes:
@@ -202,7 +328,11 @@ class Seeker:
                 self._drop_probe(oldest)
             else:
                 # The direction goes on searching in what comes next.
-                self._drop_search(next(iter(self._searches)))
+                direction, search = next(iter(self._searches.items()))
+                if search.doubt is not None:
+                    nature = foreign.recognised(bytes(search.doubt.data), is_final=True)
+                    self._declare(walk, direction, search.doubt, nature or foreign.BINARY)
+                self._drop_search(direction)
         return []
 
     def _starts_otherwise(self, row: Any) -> bool:
@@ -222,10 +352,10 @@ class Seeker:
         probe: _Probe,
         client_side: int,
         starts: tuple[int | None, int | None],
-    ) -> list[_Kept]:
+    ) -> list[Kept]:
         """Open the connection at its first frame; return its rows from there on."""
         seen = [0, 0]
-        replay: list[_Kept] = []
+        replay: list[Kept] = []
         for kept in probe.kept:
             side = int(kept.row["direction"]) & 1
             begin, start = seen[side], starts[side]
@@ -233,7 +363,7 @@ class Seeker:
             # A side without a frame yet is searched once it is known what it speaks.
             skip = 0 if start is None else max(0, start - begin)
             if skip < kept.length:
-                replay.append(_trimmed(kept, skip))
+                replay.append(trimmed(kept, skip))
         first = next(kept.row for kept in replay if kept.payload)
         self._open(slot, client_side, int(first["time"]), int(first["packet"]))
         walks = walk.rows("walks")
@@ -254,45 +384,80 @@ class Seeker:
 
     # --- where is the next frame?
 
-    def _seek(self, walk: Any, row: Any, kept: _Kept | None) -> list[_Kept]:
+    def _seek(self, walk: Any, row: Any, kept: Kept | None) -> list[Kept]:
         direction = int(row["direction"])
         self._lost.add(direction)
         search = self._searches.get(direction)
         if kept is None:
-            # Behind a gap nothing is known of what came before it.
-            self._drop_search(direction)
-            return []
+            return self._behind_gap(walk, row)
         if search is None:
             search = self._searches[direction] = self._new_search(walk, direction)
-        search.kept.append(kept)
-        search.size += len(kept.payload)
-        search.cost += kept.cost
-        self._kept_bytes += kept.cost
-        start = search.boundary.push(kept.payload)
+        self._take(search, kept)
+        start = search.boundary.push(kept.payload, is_start=search.is_begun)
+        if search.doubt is not None:
+            if search.is_begun:
+                search.doubt.data += kept.payload
+            is_final = search.size > self._options.max_probe_bytes
+            search.is_begun = True
+            rows = self._settled(walk, direction, search, start, is_final=is_final)
+            if rows is not None:
+                return rows
+        search.is_begun = True
         if start is None:
             self._forget_oldest(search)
             return self._within_limit(walk)
+        return self._found_at(walk, direction, search, start)
+
+    def _found_at(self, walk: Any, direction: int, search: _Search, start: int) -> list[Kept]:
+        """End a search at byte `start` of what was pushed; return the rows from there on."""
         self._drop_search(direction)
-        replay: list[_Kept] = []
+        replay: list[Kept] = []
         at = search.boundary.begin
         for item in search.kept:
             skip = max(0, start - at)
             at += len(item.payload)
             if skip < len(item.payload):
-                replay.append(_trimmed(item, skip))
+                replay.append(trimmed(item, skip))
         self._resume(walk, direction, replay)
         return replay
 
-    def _new_search(self, walk: Any, direction: int) -> _Search:
-        negotiation = self._negotiated.get(direction >> 1, Negotiation.unknown())
-        is_client = walk.rows("walks")[direction]["sender"] == layout.CLIENT
-        return _Search(
-            BoundarySearch(
-                masked=bool(is_client),
-                rsv_allowed=negotiation.rsv_allowed,
-                frames_needed=self._options.resync_frames,
-            )
+    def _take(self, search: _Search, kept: Kept) -> None:
+        search.kept.append(kept)
+        search.size += len(kept.payload)
+        search.cost += kept.cost
+        self._kept_bytes += kept.cost
+
+    def _behind_gap(self, walk: Any, row: Any) -> list[Kept]:
+        """Give up the search: behind a gap nothing is known of what came before it.
+
+        A doubtful header is decided on first: its frame may reach into the gap.
+        """
+        direction = int(row["direction"])
+        search = self._searches.get(direction)
+        if search is not None and search.doubt is not None:
+            rows = self._settled(walk, direction, search, None, is_final=True)
+            if rows is not None:
+                return [*rows, gap(row)]
+        elif search is not None and row["kind"] == GAP_CUT:
+            start = search.boundary.pass_over(int(row["length"]))
+            if start is not None:
+                return [*self._found_at(walk, direction, search, start), gap(row)]
+        self._drop_search(direction)
+        self._foreign.discard(direction)
+        return []
+
+    def _new_search(self, walk: Any, direction: int, *, strict: bool = False) -> _Search:
+        shape = self._shape(walk, direction)
+        strict = strict or direction in self._foreign
+        boundary = BoundarySearch(
+            masked=shape.masked,
+            rsv_allowed=shape.rsv_allowed,
+            frames_needed=self._options.resync_frames,
+            # A sender of text that is no UTF-8 goes on so (RFC 6455 8.1).
+            texts=not walk.rows("walks")[direction]["bad_text"],
+            strict=strict,
         )
+        return _Search(boundary, is_strict=strict)
 
     def _forget_oldest(self, search: _Search) -> None:
         """Drop rows that the search cannot begin in any more."""
@@ -306,9 +471,10 @@ class Seeker:
         if dropped:
             search.boundary.forget(dropped)
 
-    def _resume(self, walk: Any, direction: int, replay: list[_Kept]) -> None:
+    def _resume(self, walk: Any, direction: int, replay: list[Kept]) -> None:
         row = walk.rows("walks")[direction]
         row["mode"] = layout.HEADER
+        self._foreign.discard(direction)
         found = sum(len(item.payload) for item in replay)
         self._found.append(
             Finding(
@@ -325,49 +491,3 @@ class Seeker:
 def _set_mode(walk: Any, slot: int, mode: int) -> None:
     walks = walk.rows("walks")
     walks[2 * slot]["mode"] = walks[2 * slot + 1]["mode"] = mode
-
-
-def _keep(row: Any, at: int, records: Any) -> _Kept:
-    """Copy a row from byte `at` of the buffer on, with its bytes."""
-    start = int(row["start"])
-    end = start + int(row["length"])
-    whole = _Kept(row.copy(), records.data[start:end].tobytes())
-    # Acknowledgements were taken from the row itself already.
-    whole.row["acked"] = -1
-    return _trimmed(whole, at - start)
-
-
-def _gap(row: Any) -> _Kept:
-    """Return a row for bytes that were not captured: its cost was counted already."""
-    gap = _Kept(row.copy(), b"")
-    gap.row["kind"] = GAP_LOST
-    gap.row["acked"] = -1
-    gap.row["wire"] = 0
-    return gap
-
-
-def _trimmed(kept: _Kept, skip: int) -> _Kept:
-    """Return the row without its first `skip` bytes."""
-    if not skip:
-        return kept
-    row = kept.row.copy()
-    length = int(row["length"])
-    passed = within(skip, int(row["span"]), length)
-    row["offset"] += passed
-    row["into"] += passed
-    row["tls"] -= within(skip, int(row["tls"]), length) if row["tls"] else 0
-    row["length"] -= skip
-    row["span"] -= passed
-    row["wire"] = 0
-    return _Kept(row, kept.payload[skip:])
-
-
-def _replayed(kept: list[_Kept], records: Any) -> Rows:
-    """Return rows whose bytes lie in the batch's buffer."""
-    rows = empty(CHUNK, len(kept))
-    for place, item in enumerate(kept):
-        rows[place] = item.row
-        if item.payload:
-            rows[place]["start"] = records.append(item.payload)
-            rows[place]["kind"] = DATA
-    return np.asarray(rows)

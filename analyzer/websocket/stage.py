@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ from analyzer.websocket.connection import (
     WebSocketConnection,
 )
 from analyzer.websocket.estimates import Estimator
-from analyzer.websocket.frames import CLIENT, FRAME, MESSAGE, SERVER, Ending
+from analyzer.websocket.frames import CLIENT, FRAME, MESSAGE, SERVER, Ending, Keys
 from analyzer.websocket.hearing import Hearing
 from analyzer.websocket.negotiation import (
     Negotiation,
@@ -39,14 +39,20 @@ from analyzer.websocket.negotiation import (
     negotiate,
     offered_sides,
 )
-from analyzer.websocket.opcodes import CLOSE, PING, PONG, close_code_name, parse_close
+from analyzer.websocket.oddities import (
+    STEPS_BY_CHANCE,
+    oddity,
+    thinned,
+    unfinished,
+    weak_keys,
+)
+from analyzer.websocket.opcodes import CLOSE, PING, PONG, close_code_name, is_error, parse_close
+from analyzer.websocket.overlong import MAX_KEPT
 from analyzer.websocket.payloads import PayloadStage, Previews
 from analyzer.websocket.pings import Pings
 from analyzer.websocket.seeking import Seeker
 
 _VOID_OPCODE = 255
-_STEPS_BY_CHANCE = 2
-"""Masking keys at a constant step from the last: more of them are no chance."""
 _CLOSE_FIELDS = ("packet_last", "time_last", "frame", "sender")
 
 
@@ -97,6 +103,8 @@ class WebSocketStage:
         self._estimates = Estimator(options)
         self._pings = Pings(options)
         self._by_slot: dict[int, WebSocketConnection] = {}
+        # Findings of frames that are not complete, by direction: their frame, and they.
+        self._cut: dict[int, tuple[int, list[Finding]]] = {}
         self._count = 0
         self._batch: WebSocketBatch | None = None
 
@@ -109,6 +117,7 @@ class WebSocketStage:
         walk.begin_batch()
         self._seeker.begin_batch(stream)
         self._walk_rows(batch)
+        self._seeker.conclude(walk, batch.ended, stream.records)
         out.findings += self._seeker.take_findings()
         self._take_oddities(out)
         kept = (walk.rows("fragments"), stream.records.data, walk.rows("pool"))
@@ -244,7 +253,8 @@ class WebSocketStage:
         self._batch.opened.append(connection)
         packet = handshake.response_packet if handshake is not None else 0
         self._batch.findings += [
-            Finding(found.kind, slot, packet, -1, found.detail) for found in negotiation.findings
+            Finding(found.kind, slot, packet, -1, found.detail, 1, connection.direction(SERVER))
+            for found in negotiation.findings
         ]
         self._seeker.known(slot, negotiation)
         keep = layout.KEEP_NOTHING
@@ -299,15 +309,31 @@ class WebSocketStage:
 
     def _take_oddities(self, out: WebSocketBatch) -> None:
         rows = self._walk.rows("oddities")
+        if self._cut:
+            self._take_cut(out)
         if not len(rows):
             return
-        rows, counts = _thinned(rows, self._options.findings_per_connection)
+        rows, counts = thinned(rows, self._options.findings_per_connection)
+        walks = self._walk.rows("walks")
         for (packet, frame, detail, direction, kind), count in zip(
             rows.tolist(), counts, strict=True
         ):
-            out.findings.append(
-                Finding(KINDS[kind], direction >> 1, packet, frame, detail, count, direction)
-            )
+            found = oddity(KINDS[kind], packet, frame, detail, direction, count)
+            walk = walks[direction]
+            if walk["mode"] == layout.PAYLOAD and walk["frame"] == frame:
+                # Whether the frame will have a row is known when it has ended.
+                self._cut.setdefault(direction, (frame, []))[1].append(found)
+            else:
+                out.findings.append(found)
+
+    def _take_cut(self, out: WebSocketBatch) -> None:
+        """Hand on findings of frames that were not complete and are by now."""
+        walks = self._walk.rows("walks")
+        for direction, (frame, found) in list(self._cut.items()):
+            walk = walks[direction]
+            if walk["mode"] != layout.PAYLOAD or walk["frame"] != frame:
+                out.findings += found
+                del self._cut[direction]
 
     def _take_controls(self, out: WebSocketBatch, frames: Rows) -> None:
         controls = self._walk.rows("controls")
@@ -327,15 +353,20 @@ class WebSocketStage:
                 continue
             if opcode in (PING, CLOSE):
                 self._pings.acks.sent(directions[place], numbers[place], end)
+            long = self._walk.overlong_rows.get(place)
             if opcode == CLOSE:
-                body = payload if complete else None
+                whole = payload if long is None else long.payload
+                body = whole if complete else None
                 self._take_close(connection, closes[place], body, out)
-            elif not complete:
                 continue
-            elif opcode == PING:
-                out.pings += self._pings.ping(connection, rows[place], payload, out.findings)
+            if not complete:
+                continue
+            # A Pong has the whole of its Ping's payload (RFC 6455 5.5.3), not its beginning.
+            whole = payload if long is None else long.digest
+            if opcode == PING:
+                out.pings += self._pings.ping(connection, rows[place], whole, out.findings)
             elif opcode == PONG:
-                out.pings += self._pings.pong(connection, rows[place], payload)
+                out.pings += self._pings.pong(connection, rows[place], whole)
         self._take_acks(acks, len(controls))
 
     def _take_acks(self, acks: deque[tuple[int, ...]], place: int) -> None:
@@ -359,21 +390,21 @@ class WebSocketStage:
             payload: its body; None where it was not captured.
             out: takes the findings.
         """
-        body = parse_close(payload or b"")
+        body = parse_close(payload or b"", is_whole=payload is None or len(payload) < MAX_KEPT)
         packet, time, number, sender = frame
-        if body.fault is not None:
+        at = (connection.slot, packet, number)
+        direction = connection.direction(sender)
+        for fault in body.faults:
             detail = "" if body.code is None else str(body.code)
-            out.findings.append(Finding(body.fault, connection.slot, packet, number, detail))
+            out.findings.append(Finding(fault, *at, detail, 1, direction))
         if connection.closes[sender] is None:
             connection.closes[sender] = CloseFrame(
                 *(body.code, body.reason, time, packet, number), body_known=payload is not None
             )
-            if body.code not in (None, 1000, 1001) and connection.closes[1 - sender] is None:
-                name = close_code_name(body.code) if body.code is not None else ""
-                detail = f"{body.code} ({name})" if name else str(body.code)
-                out.findings.append(
-                    Finding(findings.WEBSOCKET_CLOSE_ERROR, connection.slot, packet, number, detail)
-                )
+            if body.code is not None and is_error(body.code) and not connection.closes[1 - sender]:
+                detail = f"{body.code} ({close_code_name(body.code)})"
+                kind = findings.WEBSOCKET_CLOSE_ERROR
+                out.findings.append(Finding(kind, *at, detail, 1, direction))
 
     def _take_messages(self, out: WebSocketBatch) -> None:
         """Copy the finished messages out of the pool and free their places."""
@@ -385,6 +416,7 @@ class WebSocketStage:
         if len(void):
             given_up = (pool.take(void), void.tolist())
             self._payloads.give_up(*given_up)
+            out.findings += self._payloads.take_findings()
             self._estimates.give_up(*given_up)
             self.hearing.give_up(given_up[0]["direction"].tolist(), given_up[1])
         rows = pool.take(wanted)  # 100 times faster than pool[wanted] on structured rows
@@ -405,14 +437,15 @@ class WebSocketStage:
         """Report what is unfinished; messages that wait for an ACK leave now."""
         places = np.asarray(slots, np.int64)
         walks = self._walk.rows("walks")
-        unfinished = np.zeros(len(slots), bool)
+        is_odd = np.zeros(len(slots), bool)
         for directions in (2 * places, 2 * places + 1):
             mode = walks["mode"][directions]
-            unfinished |= (mode == layout.PAYLOAD) | (walks["message"][directions] >= 0)
-            unfinished |= (mode == layout.HEADER) & (walks["have"][directions] > 0)
-            unfinished |= walks["repeated_keys"][directions] > 0
-            unfinished |= walks["stepped_keys"][directions] > _STEPS_BY_CHANCE
-        for slot, is_unfinished in zip(slots, unfinished.tolist(), strict=True):
+            is_odd |= (mode == layout.PAYLOAD) | (walks["message"][directions] >= 0)
+            is_odd |= (mode == layout.HEADER) & (walks["have"][directions] > 0)
+            is_odd |= walks["repeated_keys"][directions] > 0
+            is_odd |= walks["zero_keys"][directions] > 1
+            is_odd |= walks["stepped_keys"][directions] > STEPS_BY_CHANCE
+        for slot, is_unfinished in zip(slots, is_odd.tolist(), strict=True):
             out.findings += self._seeker.end(self._walk, slot)
             if slot in self._by_slot:
                 if is_unfinished:
@@ -423,20 +456,12 @@ class WebSocketStage:
         """Report frames and messages without an end, and masking keys that are not random."""
         for direction in (2 * slot, 2 * slot + 1):
             end = Ending(*self._walk.ending(direction))
-            at = (slot, end.packet, end.frame)
-            if end.mode == layout.PAYLOAD or end.header_read:
-                missing = str(end.payload_left) if end.mode == layout.PAYLOAD else "header"
-                out.findings.append(Finding(findings.WEBSOCKET_FRAME_CUT, *at, missing))
-            elif end.in_message:
-                out.findings.append(Finding(findings.WEBSOCKET_MESSAGE_UNFINISHED, *at))
-            if end.repeated_keys or end.stepped_keys > _STEPS_BY_CHANCE:
-                detail = (
-                    f"{end.repeated_keys} times the key of the frame before, "
-                    f"{end.stepped_keys} times a constant step from it"
-                )
-                out.findings.append(
-                    Finding(findings.WEBSOCKET_REPEATED_KEY, slot, end.packet, -1, detail)
-                )
+            if end.mode == layout.PAYLOAD:
+                # The frame has no row in `frames`, which holds whole ones.
+                cut = self._cut.pop(direction, (0, []))[1]
+                out.findings += [replace(found, frame=-1) for found in cut]
+            out.findings += unfinished(end, direction)
+            out.findings += weak_keys(Keys(*self._walk.keys(direction)), end, direction)
 
     def _end(self, slot: int, stream: StreamBatch, lost_bytes: int, out: WebSocketBatch) -> None:
         connection = self._by_slot.pop(slot, None)
@@ -457,6 +482,7 @@ class WebSocketStage:
             ):
                 connection.first_data_time = first
             self._payloads.close(direction)
+            out.findings += self._payloads.take_findings()
             self._estimates.close(direction)
             self.hearing.close(direction)
         connection.lost_bytes = lost_bytes
@@ -472,24 +498,3 @@ class WebSocketStage:
             self._pings.acks.forget(connection.direction(sender))
         out.ended.append(connection)
         self._walk.reset(slot)
-
-
-def _thinned(rows: Rows, limit: int) -> tuple[Rows, list[int]]:
-    """Keep the first oddities of each kind and direction, and one more for the rest.
-
-    `limit` of them stay; the next bears the count of all that follow. A flood (each
-    frame unmasked) must not cost a Python object per frame. The first that has no row
-    of its own stands for the rest, not the last, which is another in another batch.
-    """
-    keys = rows["direction"].astype(np.int64) * len(KINDS) + rows["kind"]
-    order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
-    begins = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    sizes = np.diff(np.r_[begins, len(ordered)])
-    rank = np.arange(len(ordered)) - np.repeat(begins, sizes)
-    size = np.repeat(sizes, sizes)
-    chosen = rank <= limit
-    count = np.where(rank == limit, size - limit, 1)
-    places = order[chosen]
-    again = np.argsort(places, kind="stable")
-    return rows.take(places[again]), count[chosen][again].tolist()

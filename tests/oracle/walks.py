@@ -16,9 +16,12 @@ class NoSeeker:
     def show(self, walk, row, at, records):
         self.shown.append((int(row["direction"]), at))
 
+    def is_frame(self, walk, row, at, had, records):
+        return True
 
-def opened(slots=1, preview=16, pending=1024, **fields):
-    walk = FrameWalk(preview, pending, NoSeeker())
+
+def opened(slots=1, preview=16, pending=1024, seeker=None, **fields):
+    walk = FrameWalk(preview, pending, seeker or NoSeeker())
     walk.reserve(slots)
     rows = walk.rows("walks")
     for slot in range(slots):

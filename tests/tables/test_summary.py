@@ -13,6 +13,7 @@ from oracle.sample import connection, finding, ledger, message, summary
 
 import analyzer
 from analyzer.columns import NULL
+from analyzer.tables import samples
 from analyzer.tables import summary as module
 from analyzer.tables.samples import Samples
 from analyzer.tables.schema import (
@@ -127,7 +128,7 @@ def test_findings_are_counted_by_kind() -> None:
 @given(st.lists(st.integers(0, 1000), min_size=1, max_size=60), st.data())
 def test_samples_do_not_depend_on_batches(values: list[int], data: st.DataObject) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_MAX_PIECES", 3)
+        patch.setattr(samples, "_MAX_PIECES", 3)
         whole, cut = Samples(8), Samples(8)
         array = np.array(values, np.int64)
         owners = np.arange(len(values))

@@ -64,8 +64,14 @@ def test_bytes_that_were_not_captured_may_hold_the_close():
     assert reported([(SERVER, 20), (SERVER, "fin")], **FIN) == (None, 1006)
 
 
+NONE = Ending(**dict.fromkeys(Ending._fields, 0))
+ENDED = NONE._replace(
+    end_packet=9, end_time=90, quiet_time=40, ended_by_close=1, life_time=95, shut_total=7
+)
+
+
 def test_the_first_of_close_fin_and_rst():
-    client_end = Ending(*[0] * 16, 9, 90, 40, 1, 8, 80, 95, 7, NULL)
+    client_end = ENDED._replace(shut_since=NULL)
     server_end = client_end._replace(quiet_time=NULL, life_time=99)
     end = endings.ending([client_end, server_end])
     assert (end.packet, end.time, end.is_close) == (9, 90, True)
@@ -74,7 +80,7 @@ def test_the_first_of_close_fin_and_rst():
 
 
 def test_a_window_that_stays_closed_is_closed_to_the_end():
-    client_end = Ending(*[0] * 16, 9, 90, 40, 1, 8, 80, 95, 7, 60)
+    client_end = ENDED._replace(shut_since=60)
     server_end = client_end._replace(shut_total=0, shut_since=NULL)
     assert endings.ending([client_end, server_end]).shut == (7 + 90 - 60, 0)
     still_open = client_end._replace(end_packet=0, end_time=NULL)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import websocket as oracle
 from oracle.chunks import HEADER, Stream
-from oracle.walks import CLIENT, SERVER, opened, run
+from oracle.walks import CLIENT, SERVER, NoSeeker, opened, run
 
 from analyzer import findings
 from analyzer.columns import NULL
@@ -217,10 +217,31 @@ def test_the_top_bit_of_a_length_ends_the_framing():
     assert result.frames == []
 
 
-def test_a_header_full_of_faults_is_no_header():
+def test_a_header_full_of_faults_is_shown_to_the_seeker():
+    class Doubts(NoSeeker):
+        def is_frame(self, walk, row, at, had, records):
+            asked.append((at, had))
+            return False
+
+    asked = []
     stream = Stream()
-    stream.data(SERVER, b"\x7f\xff\x00\x00\x00\x00\x00\x00\x00\x01keykrest")
-    assert "websocket-framing-lost" in run(opened(), stream).kinds()
+    stream.data(SERVER, b"\x7f\xff\x00\x00\x00")
+    stream.data(SERVER, b"\x00\x00\x00\x00\x01keykrest")
+    walk = opened(seeker=Doubts())
+    result = run(walk, stream)
+    ((_at, had),) = asked
+    assert had == 5
+    assert not result.frames
+    assert walk.rows("walks")[SERVER]["mode"] == layout.SEEK
+
+
+def test_a_length_with_its_top_bit_set_makes_no_frame():
+    stream = Stream()
+    stream.data(CLIENT, b"\x81\xff\x80\x00\x00\x00\x00\x00\x00\x05keykabcde")
+    result = run(opened(), stream)
+    assert result.kinds() == ["websocket-length-too-big", "websocket-framing-lost"]
+    assert [row["frame"] for row in result.oddities] == [-1, -1]
+    assert not result.frames
 
 
 @settings(deadline=None, max_examples=100)

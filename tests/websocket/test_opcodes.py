@@ -57,20 +57,41 @@ def test_codes_that_may_be_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "code", "reason", "fault"),
+    ("body", "code", "reason", "faults"),
     [
-        (b"", None, None, None),
-        (b"\x03", None, None, findings.WEBSOCKET_CLOSE_BODY),
-        (b"\x03\xe8", 1000, "", None),
-        (b"\x03\xe9gone \xe2\x82\xac", 1001, "gone €", None),
-        (b"\x03\xee", 1006, "", findings.WEBSOCKET_CLOSE_CODE),
-        (b"\x00\x00", 0, "", findings.WEBSOCKET_CLOSE_CODE),
-        (b"\x03\xe8\xff", 1000, "\ufffd", findings.WEBSOCKET_CLOSE_UTF8),
-        (b"\x03\xe8\xe2\x82", 1000, "\ufffd", findings.WEBSOCKET_CLOSE_UTF8),
-        (b"\x03\xed\xff", 1005, "\ufffd", findings.WEBSOCKET_CLOSE_CODE),
+        (b"", None, None, ()),
+        (b"\x03", None, None, (findings.WEBSOCKET_CLOSE_BODY,)),
+        (b"\x03\xe8", 1000, "", ()),
+        (b"\x03\xe9gone \xe2\x82\xac", 1001, "gone €", ()),
+        (b"\x03\xee", 1006, "", (findings.WEBSOCKET_CLOSE_CODE,)),
+        (b"\x00\x00", 0, "", (findings.WEBSOCKET_CLOSE_CODE,)),
+        (b"\x03\xe8\xff", 1000, "\ufffd", (findings.WEBSOCKET_CLOSE_UTF8,)),
+        (b"\x03\xe8\xe2\x82", 1000, "\ufffd", (findings.WEBSOCKET_CLOSE_UTF8,)),
+        (
+            b"\x03\xed\xff",
+            1005,
+            "\ufffd",
+            (findings.WEBSOCKET_CLOSE_CODE, findings.WEBSOCKET_CLOSE_UTF8),
+        ),
     ],
 )
 def test_parse_close(
-    body: bytes, code: int | None, reason: str | None, fault: findings.Kind | None
+    body: bytes, code: int | None, reason: str | None, faults: tuple[findings.Kind, ...]
 ) -> None:
-    assert opcodes.parse_close(body) == (code, reason, fault)
+    assert opcodes.parse_close(body) == (code, reason, faults)
+
+
+def test_a_reason_that_is_cut_may_end_within_a_character() -> None:
+    body = b"\x03\xe8ab\xe2\x82"
+    assert opcodes.parse_close(body, is_whole=False) == (1000, "ab", ())
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 3000, 3999, 4000, 4999, 1006, 999, 5000])
+def test_no_error_is_said_of_these_codes(code: int) -> None:
+    """They say nothing of an error, or may not be sent, which is another fault."""
+    assert not opcodes.is_error(code)
+
+
+@pytest.mark.parametrize("code", [1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014])
+def test_codes_of_errors(code: int) -> None:
+    assert opcodes.is_error(code)

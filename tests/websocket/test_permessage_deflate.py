@@ -220,6 +220,9 @@ def test_a_loss_means_nothing_without_takeover() -> None:
     receiver.inflate(HELLO)
     receiver.lose_context()
     assert receiver.inflate(HELLO) == ok(b"Hello")
+    # Its sender agreed to drop the context, and has not.
+    assert receiver.inflate(HELLO_AGAIN) == (5, b"Hello", Status.TAKEOVER, "")
+    receiver.close()
     assert receiver.inflate(HELLO_AGAIN).status is Status.BAD_DATA
 
 

@@ -4,6 +4,7 @@ import base64
 import json
 import random
 import ssl
+import zlib
 
 import pytest
 from hypothesis import given, settings
@@ -12,12 +13,10 @@ from oracle.websocket import close_body, frame
 
 from analyzer.options import DEFAULT, Options
 from analyzer.websocket.boundary import BoundarySearch
+from analyzer.websocket.recogniser import Recogniser, Recognition, Verdict
 from analyzer.websocket.recognition import (
     NEED_MORE,
     HeaderGuess,
-    Recogniser,
-    Recognition,
-    Verdict,
     plausible_header,
 )
 
@@ -221,6 +220,12 @@ def other_traffic() -> dict[str, list[bytes]]:
     }
 
 
+def deflated(data: bytes) -> bytes:
+    """Compress one message (RFC 7692 7.2.1)."""
+    stream = zlib.compressobj(wbits=-15)
+    return (stream.compress(data) + stream.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+
 def recognise(pushes: list[tuple[int, bytes]], *, options: Options = DEFAULT) -> Recognition:
     recogniser = Recogniser(options)
     for side, segment in pushes:
@@ -275,7 +280,7 @@ class TestRecogniser:
     def test_compressed_messages(self) -> None:
         generator = random.Random(12)
         frames = [
-            (0, frame(1, generator.randbytes(30), rsv=4, mask=generator.randbytes(4)))
+            (0, frame(1, deflated(generator.randbytes(30)), rsv=4, mask=generator.randbytes(4)))
             for _ in range(2)
         ]
         assert recognise(frames).verdict is Verdict.WEBSOCKET

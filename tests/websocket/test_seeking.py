@@ -23,7 +23,7 @@ from oracle.stages import (
 from oracle.websocket import frame
 
 from analyzer.options import Options
-from analyzer.websocket import seeking
+from analyzer.websocket import kept_rows
 
 CUTS = [(), range(200), range(0, 200, 3)]
 
@@ -117,7 +117,7 @@ def test_random_payload_does_not_become_frames():
 
 def test_searches_are_bounded_together():
     # Rows of one byte cost what a row costs, not one byte.
-    limit = 20 * seeking._ROW_BYTES
+    limit = 20 * kept_rows.ROW_BYTES
     options = Options(max_probe_bytes_total=limit)
     talks = [[*handshake(), (SERVER, 100), *[(SERVER, b"\xf7")] * 30] for _ in range(3)]
     result = run(batches_of(talks), options)
@@ -166,7 +166,7 @@ def test_gap_before_the_frames_that_tell(places, lost):
 
 
 def test_side_that_is_recognised_later_is_searched():
-    steps = [(SERVER, b"\xf7" * 30)] + [client(TEXT, b"asked many times")] * 3
+    steps = [(SERVER, b"\xf7" * 30)] + [client(TEXT, b"asked many times")] * 10
     steps += [server(TEXT, b"answered at last"), server(TEXT, b"and again")]
     result = talk(steps, sides_known=False)
     assert texts(result, SERVER) == [b"answered at last", b"and again"]
@@ -196,7 +196,7 @@ def test_stream_seen_from_its_start_that_is_no_http_is_not_probed():
 
 
 def test_unknown_connections_are_bounded_together():
-    options = Options(max_probe_bytes_total=3 * (100 + seeking._ROW_BYTES))
+    options = Options(max_probe_bytes_total=3 * (100 + kept_rows.ROW_BYTES))
     unknown = [(CLIENT, b"\xf7" * 100)]
     talks = [unknown * 3, [client(TEXT, b"text of a client")] * 4]
     result = run(batches_of(talks, sides_known=False), options)

@@ -26,7 +26,7 @@ from oracle.websocket import frame
 from analyzer.columns import NULL
 from analyzer.options import Options
 from analyzer.websocket.frames import ODDITY
-from analyzer.websocket.stage import _thinned
+from analyzer.websocket.oddities import thinned
 
 CLOSES = [client(CLOSE, close(1000, "bye")), server(CLOSE, close(1000, "bye"))]
 MID_STREAM = [client(TEXT, b"asked once more"), server(TEXT, b"answered again")] * 3
@@ -117,7 +117,8 @@ def test_numbers_do_not_depend_on_the_cut(talks):
         ([*CLOSES, (SERVER, "fin"), (CLIENT, "fin")], "clean", CLIENT, 6),
         (CLOSES, "clean", CLIENT, 4),
         (CLOSES[::-1], "clean", SERVER, 4),
-        ([CLOSES[1], (SERVER, "fin"), CLOSES[0], (CLIENT, "fin")], "clean", SERVER, 6),
+        # RFC 6455 7.1.4: clean is an end of TCP after both Close frames; here it came between.
+        ([CLOSES[1], (SERVER, "fin"), CLOSES[0], (CLIENT, "fin")], "fin", SERVER, 6),
         ([(SERVER, "fin"), (CLIENT, "fin")], "fin", SERVER, 4),
         ([CLOSES[0], (SERVER, "fin"), (CLIENT, "fin")], "fin", CLIENT, 5),
         ([(CLIENT, "rst")], "reset", CLIENT, 3),
@@ -230,7 +231,7 @@ def test_thinning_keeps_the_first_and_loses_no_count(pairs, limit):
         rows[place]["direction"], rows[place]["kind"] = direction, kind
     if not pairs:
         return
-    kept, counts = _thinned(rows, limit)
+    kept, counts = thinned(rows, limit)
     assert kept["packet"].tolist() == sorted(kept["packet"].tolist())
     for pair in set(pairs):
         places = [place for place, each in enumerate(pairs) if each == pair]

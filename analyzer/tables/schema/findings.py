@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from analyzer.findings import SEVERITIES
 from analyzer.tables.declare import NEVER, Table, enum, integer, text
+from analyzer.tables.schema.labels import DIRECTIONS
 
 FINDINGS = Table(
     "findings",
@@ -18,5 +19,6 @@ FINDINGS = Table(
         text("rfc", "breaks no rule", "Document and section of the rule."),
         text("text", NEVER, "A sentence."),
         integer("count", NEVER, "How many oddities this row stands for."),
+        enum("direction", DIRECTIONS, "nobody is at fault", "Who is at fault."),
     ),
 )
