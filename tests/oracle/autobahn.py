@@ -8,6 +8,7 @@ test_autobahn.
 
 from __future__ import annotations
 
+import base64
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from conversation import (
     Conversation,
     Deflater,
     frame,
+    request,
+    response,
 )
 
 STRICT, DROP, RESET = MODES = ("strict", "drop", "reset")
@@ -79,7 +82,6 @@ class Case:
         unfinished: bytes of the last frame that are never sent.
         offered: extensions in the request.
         chosen: in the response.
-        why_missed: what is known to be wrong, and why; empty: nothing.
     """
 
     name: str
@@ -93,7 +95,6 @@ class Case:
     unfinished: int = 0
     offered: str = ""
     chosen: str = ""
-    why_missed: str = ""
 
     @property
     def closes(self) -> bool:
@@ -194,7 +195,11 @@ class Talk:
         self.tcp = Conversation(client_port=port, start_ns=start_ns, mss=32_768)
         offers = [f"Sec-WebSocket-Extensions: {case.offered}"] if case.offered else []
         chosen = [f"Sec-WebSocket-Extensions: {case.chosen}"] if case.chosen else []
-        self.tcp.upgrade(*offers, chosen=chosen)
+        # A key of its own: one that comes twice is no nonce (RFC 6455 4.1).
+        key = base64.b64encode(self.random.randbytes(16)).decode()
+        self.tcp.open()
+        self.tcp.client(request(*offers, key=key))
+        self.tcp.server(response(*chosen, key=key))
         for turn in case.turns:
             self._say(sender, turn.sent, case.chop, case.unfinished)
             self._say(self.peer, turn.answers)
