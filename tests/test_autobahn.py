@@ -41,11 +41,6 @@ ORDERS = {
     "findings": "packet",
     "connections": "connection",
 }
-    "messages": "message",
-    "frames": "frame",
-    "findings": "packet",
-    "connections": "connection",
-}
 SECOND = 1_000_000_000
 COUNTS = {1: 16, 2: 11, 3: 7, 4: 10, 5: 20, 6: 145, 7: 37, 9: 52, 10: 1, 12: 90, 13: 126}
 """Cases of each section; of 9, two fragment sizes of the suite are above the reduced message."""
