@@ -85,6 +85,10 @@ class Options:
     max_finished_connections: int = 4096
     """Finished connections remembered, so that a packet that comes late still gets their
     tcp_stream. The oldest is forgotten first: each one takes 3 kB."""
+    max_remembered_packets: int = 1024
+    """Packets of a direction among which the original of a copy is sought, however long ago it
+    came: merged captures of two hosts may differ by seconds. Below 65,536, after which an IPv4
+    identification comes again."""
     max_held_bytes: int = 4 * MIB
     """Out-of-order bytes kept per direction: the usual largest receive window
     (net.ipv4.tcp_rmem is 6 MiB); a hole that outlives them is lost."""
@@ -332,6 +336,15 @@ class Options:
     missed_share: float = 0.2
     """Part of the payload that compression must save before its lack is talked of: it costs
     processor time and 256 KiB a connection."""
+    slow_reply_s: float = 1.0
+    """A reply that takes as long is slow: people lose their train of thought."""
+    slow_reply_times: float = 10.0
+    """The worst reply must take so many times the median of its name: what is always slow is
+    how that call is."""
+    slow_reply_calls: int = 10
+    """Replies to calls of a name before one of them is unusual."""
+    max_reply_names: int = 512
+    """Names of calls whose replies are compared; those of further names are not. 33 kB each."""
     max_diagnosed_connections: int = 32_768
     """Ended connections that rules look at, and open ones of which something was said; the
     oldest goes first. About 1 kB each."""

@@ -37,7 +37,7 @@ from analyzer.tables.tls_sessions import note_secured
 from analyzer.tcp.bytestream import StreamBatch
 from analyzer.tcp.reassembly import Reassembler
 from analyzer.tls.keylog import KeyRing
-from analyzer.tls.stage import TlsStage, bad_lines
+from analyzer.tls.stage import TlsStage
 from analyzer.websocket.stage import WebSocketStage
 
 Path = str | PathLike[str]
@@ -120,7 +120,7 @@ class Pipeline:
         """Settle what is open at the end of the capture; return the summary."""
         self._take_segments(self._packets.finish())
         self._take_stream(self._tcp.finish(), last=True)
-        self._tables.add_findings(bad_lines(self._ring))
+        self._tables.add_findings(self._tls.finish())
         topics = self._inside.finish() if self._inside is not None else []
         self._deliver_tables(self._tables.finish(topics))
         if self._alternatives is not None:

@@ -86,6 +86,59 @@ def small_frames(random: np.random.Generator, planned: Plan) -> tuple[bytes, Int
     return frames[used].tobytes(), sizes, int(lengths.sum())
 
 
+def rpc_frames(random: np.random.Generator, planned: Plan) -> tuple[bytes, Ints, int]:
+    """Return calls of JSON-RPC: a request of the client, then the answer."""
+    return _calls(
+        random,
+        planned,
+        b'{"jsonrpc":"2.0","method":"%s","params":{"user":%d,"text":"%s"},"id":%d}',
+        b'{"jsonrpc":"2.0","result":{"ok":true,"user":%d,"text":"%s"},"id":%d}',
+    )
+
+
+def socket_io_frames(random: np.random.Generator, planned: Plan) -> tuple[bytes, Ints, int]:
+    """Return events of Socket.IO with their acks."""
+    return _calls(
+        random, planned, b'42%d["%s",{"user":%d,"text":"%s"}]', b'43%d[{"ok":true,"user":%d}]'
+    )
+
+
+def _calls(
+    random: np.random.Generator, planned: Plan, request: bytes, answer: bytes
+) -> tuple[bytes, Ints, int]:
+    names = [b"chat.send", b"room.join", b"user.typing", b"cart.add", b"price.get"]
+    is_rpc = request.startswith(b"{")
+    turns: dict[int, int] = {}
+    frames: list[bytes] = []
+    payload_bytes = 0
+    for place, connection in enumerate(planned.connection.tolist()):
+        turn = turns.get(connection, 0)
+        turns[connection] = turn + 1
+        planned.side[place] = CLIENT if turn % 2 == 0 else SERVER
+        number, user = turn // 2, connection * 7 + 1000
+        name, text = names[number % len(names)], b"lorem ipsum " * (1 + number % 6)
+        if turn % 2 == 0:
+            cells = (name, user, text, number) if is_rpc else (number, name, user, text)
+            payload = request % cells
+            key = random.bytes(4)
+            masked = np.frombuffer(payload, np.uint8) ^ np.resize(
+                np.frombuffer(key, np.uint8), len(payload)
+            )
+            frame = _header(0x80, len(payload)) + key + masked.tobytes()
+        else:
+            payload = answer % ((user, text, number) if is_rpc else (number, user))
+            frame = _header(0, len(payload)) + payload
+        payload_bytes += len(payload)
+        frames.append(frame)
+    return b"".join(frames), np.array([len(frame) for frame in frames]), payload_bytes
+
+
+def _header(mask: int, length: int) -> bytes:
+    if length < 126:
+        return bytes([0x81, mask | length])
+    return bytes([0x81, mask | 126]) + length.to_bytes(2, "big")
+
+
 def http2_frames(random: np.random.Generator, planned: Plan) -> tuple[bytes, Ints, int]:
     """Return small frames, each in a DATA frame of one of the connection's streams."""
     content, sizes, payload_bytes = small_frames(random, planned)
@@ -271,6 +324,13 @@ def http2(messages: int) -> Workload:
     return Workload(f"http2-{messages}", (Part(100, messages, http2_frames, ack_every=2),))
 
 
+def calls(messages: int, *, socket_io: bool) -> Workload:
+    """Return calls of JSON-RPC or of Socket.IO on 200 connections."""
+    frames = socket_io_frames if socket_io else rpc_frames
+    name = "socket-io" if socket_io else "json-rpc"
+    return Workload(f"{name}-{messages}", (Part(200, messages, frames, ack_every=2),))
+
+
 def long(megabytes: int) -> Workload:
     """Return small frames over ever new connections, `megabytes` in all, roughly."""
     epochs = max(1, round(megabytes * 1e6 / EPOCH_BYTES))
@@ -328,6 +388,7 @@ def all_workloads(*, quick: bool, huge: bool = False) -> list[Workload]:
         return [*works, http2(30_000), tiny()]
     works = [small(1_000_000, 200), small(1_000_000, 20_000), large(7168), deflated(300_000)]
     works.append(http2(300_000))
+    works += [calls(680_000, socket_io=False), calls(680_000, socket_io=True)]
     return [*works, long(200), *([long(2000)] if huge else []), tiny()]
 
 

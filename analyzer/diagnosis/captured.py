@@ -13,7 +13,7 @@ from analyzer.diagnosis.case import Case
 from analyzer.diagnosis.causes import Cause, Diagnosis
 from analyzer.diagnosis.evidence import MOST, packets
 from analyzer.diagnosis.facts import Found
-from analyzer.wording import plural
+from analyzer.wording import duration, plural
 
 _OF_FINDING: dict[str, Cause] = {
     "capture-seen-twice": causes.SEEN_TWICE,
@@ -48,5 +48,38 @@ def _diagnosis(cause: Cause, found: list[tuple[int, Found]]) -> Diagnosis:
         evidence={
             "packets": packets(each.packet for _, each in found),
             "connections": [number for number, _ in found if number != NULL][:MOST],
+        },
+    )
+
+
+def two_legs(case: Case) -> Iterator[Diagnosis]:
+    """Yield one for all conversations of which the capture has both sides of a proxy."""
+    rows = list(case.kept["hops"])
+    if not rows:
+        return
+    hops = {row["hop"] for row in rows}
+    legs = sorted({row[name] for row in rows for name in ("connection_a", "connection_b")})
+    transit = {
+        side: sorted(
+            row["transit_us_median"]
+            for row in rows
+            if row["direction"] == side and row["transit_us_median"] is not None
+        )
+        for side in ("client", "server")
+    }
+    medians = [(some[len(some) // 2], side) for side, some in transit.items() if some]
+    times = [f"{duration(median)} from the {side}" for median, side in medians]
+    took = f": the hop between takes {' and '.join(times)}" if times else ""
+    yield Diagnosis(
+        cause=causes.TWO_LEGS,
+        text=f"{plural(len(hops), 'conversation')} {'is' if len(hops) == 1 else 'are'} in the "
+        f"capture on both sides of a proxy, as {plural(len(legs), 'connection')}{took}.",
+        connections=len(legs),
+        connection=legs[0],
+        evidence={
+            "connections": legs[:MOST],
+            "pairs": [[row["connection_a"], row["connection_b"]] for row in rows[:MOST]],
+            "matched_by": sorted({row["matched_by"] for row in rows}),
+            "messages": sum(row["messages"] for row in rows),
         },
     )

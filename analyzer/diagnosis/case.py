@@ -15,6 +15,7 @@ import numpy as np
 
 from analyzer.columns import NULL
 from analyzer.diagnosis.facts import Ended, Facts, Found, Gatherer, codes, ended, numbers
+from analyzer.diagnosis.replies import Replies
 from analyzer.diagnosis.waste import CompressionSums
 from analyzer.options import Options
 from analyzer.tables.declare import row_values
@@ -39,6 +40,7 @@ class Case:
         attempts: rows of `handshakes` that were not accepted, took long, or are odd.
         outcomes: attempts by outcome.
         compression: sums over rows of `compression`.
+        replies: how long calls took, by name.
         loose: findings of no connection, by (id, tcp_stream, packet).
         kept: rows of _KEPT_WHOLE, by table.
         cut: what the limits cut, by its name.
@@ -52,6 +54,7 @@ class Case:
         self.attempts: deque[dict[str, Any]] = deque(maxlen=options.max_diagnosed_attempts)
         self.outcomes: Counter[str] = Counter()
         self.compression = CompressionSums(options)
+        self.replies = Replies(options)
         self.loose: dict[tuple[str, int, int], Found] = {}
         self.kept: dict[str, deque[dict[str, Any]]] = {
             name: deque(maxlen=options.max_diagnosed_attempts) for name in _KEPT_WHOLE
@@ -77,6 +80,8 @@ class Case:
             self._handshakes(rows)
         elif name == "compression":
             self.compression.add(rows)
+        elif name == "calls":
+            self.replies.add(rows)
         elif name in self.kept:
             kept = self.kept[name]
             for place in range(rows.count):

@@ -15,8 +15,7 @@ from analyzer.diagnosis.causes import Diagnosis
 Rule = Callable[[Case], Iterable[Diagnosis]]
 
 RULES: tuple[Rule, ...] = (
-    silences.idle_timeouts,
-    silences.lifetimes,
+    silences.timers,
     silences.entries_lost,
     endings.vanished,
     endings.pings,
@@ -30,6 +29,8 @@ RULES: tuple[Rule, ...] = (
     opening.refused,
     framing.bytes_that_are_no_frames,
     captured.from_findings,
+    captured.two_legs,
     lambda case: case.compression.diagnoses(),
+    lambda case: case.replies.diagnoses(),
 )
 """In no particular order: diagnoses are ranked by what they cost."""

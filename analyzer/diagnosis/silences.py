@@ -79,8 +79,8 @@ class _Cluster:
         return sorted(self.values)[len(self.values) // 2]
 
 
-def idle_timeouts(case: Case) -> Iterator[Diagnosis]:
-    """Yield one for each side of a server that ends connections after the same silence."""
+def timers(case: Case) -> Iterator[Diagnosis]:
+    """Yield one for each side of a server that ends connections after equal silences, or lives."""
     least = round(case.options.idle_timeout_min_s * 1e9)
     for (_, side), group in _groups(case).items():
         left = group
@@ -91,6 +91,12 @@ def idle_timeouts(case: Case) -> Iterator[Diagnosis]:
             yield _idle(cluster, side, len(group))
             gone = {end.number for end in cluster.ends}
             left = [end for end in left if end.number not in gone]
+        # What an idle time-out explains needs no other; who was silent for most of its life
+        # may have met one.
+        busy = [end for end in left if _was_busy(end)]
+        aged = _best(busy, (_LIFE,), least, case.options)
+        if aged is not None:
+            yield _lifetime(aged, side, len(group))
 
 
 def _idle(cluster: _Cluster, side: int, of: int) -> Diagnosis:
@@ -127,17 +133,6 @@ def _idle(cluster: _Cluster, side: int, of: int) -> Diagnosis:
 
 def _defaults(T: int) -> str:
     return "; ".join(name for at, name in KNOWN_TIMEOUTS if abs(T / 1e9 - at) <= _NEAR * at)
-
-
-def lifetimes(case: Case) -> Iterator[Diagnosis]:
-    """Yield one for each side of a server that ends connections at the same age."""
-    least = round(case.options.idle_timeout_min_s * 1e9)
-    for (_, side), group in _groups(case).items():
-        # Who was silent for most of its life may have met an idle time-out.
-        busy = [end for end in group if _was_busy(end)]
-        cluster = _best(busy, (_LIFE,), least, case.options)
-        if cluster is not None:
-            yield _lifetime(cluster, side, len(group))
 
 
 def _was_busy(end: Ended) -> bool:

@@ -43,6 +43,13 @@ CAPTURE_NOT_KEPT = _kind(
     "",
     "From here on packets are analysed, but not kept in files: {detail}.",
 )
+CAPTURE_SEEN_TWICE = _kind(
+    "capture-seen-twice",
+    NOTE,
+    "",
+    "Packets were captured more than once, at several places or interfaces: {detail} are copies. "
+    "They do not count as sent again, nor in what a connection costs.",
+)
 CAPTURE_REPLACED = _kind(
     "capture-replaced",
     NOTE,

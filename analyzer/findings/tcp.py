@@ -23,6 +23,25 @@ TCP_ZERO_WINDOW = _kind(
 TCP_RETRANSMISSIONS = _kind(
     "tcp-retransmissions", NOTE, "RFC 9293 3.8.1", "{detail} segments were sent again."
 )
+TCP_RESET_IGNORED = _kind(
+    "tcp-reset-ignored",
+    NOTE,
+    "RFC 5961 3.2",
+    "A RST lies outside its receiver's window, or answers a SYN without acknowledging it; it must "
+    "be ignored, and was.",
+)
+TCP_RESET_FOREIGN = _kind(
+    "tcp-reset-foreign",
+    WARNING,
+    "RFC 9293 3.5.2",
+    "A RST was hardly sent by who it says: {detail}.",
+)
+TCP_ONE_DIRECTION = _kind(
+    "tcp-one-direction",
+    WARNING,
+    "",
+    "No packet of one direction was captured; {detail} of its bytes were acknowledged.",
+)
 TCP_HELD_LIMIT = _kind(
     "tcp-held-limit",
     WARNING,

@@ -15,6 +15,14 @@ TLS_NO_KEYS = _kind(
     "ssl.SSLContext.keylog_filename in Python; tls.Config.KeyLogWriter in Go; the agents "
     "jSSLKeyLog or extract-tls-secrets (java -javaagent:) in Java.",
 )
+TLS_WRONG_KEYS = _kind(
+    "tls-wrong-keys",
+    WARNING,
+    "",
+    "{detail}. A key log must be written while the session begins: SSLKEYLOGFILE=FILE in the "
+    "environment of Firefox, Chrome or curl; node --tls-keylog=FILE; "
+    "ssl.SSLContext.keylog_filename in Python.",
+)
 TLS_OLD_VERSION = _kind(
     "tls-old-version", WARNING, "RFC 8996", "The TLS version is deprecated: {detail}."
 )

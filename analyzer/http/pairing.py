@@ -31,6 +31,7 @@ from analyzer.http.upgrade import (
     is_attempt,
     may_be_draft,
 )
+from analyzer.tcp.bytestream import END_SPLIT
 
 
 class Transaction:
@@ -313,6 +314,13 @@ def unanswered(
         return
     ends = Checks(results.findings, handshake.slot, handshake.request_packet)
     fin_side, reset_side = int(tcp["fin_side"]), int(tcp["reset_side"])
+    if tcp["end"] == END_SPLIT:
+        handshake.outcome = "cut"
+        _say(
+            handshake,
+            "the answer was not captured: the next packet on these ports is another connection's",
+        )
+        return
     if resets:
         reset_side = resets[0]
     who = ("client", "server")

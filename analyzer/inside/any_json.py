@@ -99,8 +99,15 @@ class AnyJson(Decoder):
 
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message is an object."""
-    return is_text and payload[:1] == b"{" and decoded(_HEAD, payload) is not None
+    """Say whether a message is an object with a member that names it.
+
+    Without one there is nothing to say of it, and nothing to read it for.
+    """
+    head = decoded(_HEAD, payload) if is_text and payload[:1] == b"{" else None
+    return head is not None and any(
+        value is not NOTHING and _WORD.fullmatch(name_of(value) or "") is not None
+        for value in (getattr(head, key) for key in _KEYS)
+    )
 
 
 PROTOCOL: Final = Protocol(INNER, AnyJson, looks)

@@ -28,7 +28,7 @@ class Recogniser:
     """
 
     __slots__ = (
-        *("_candidates", "_counts", "_first_generic", "_generic", "_protocols", "_seen"),
+        *("_candidates", "_counts", "_first_generic", "_generic", "_named", "_protocols", "_seen"),
         *("exhausted", "named"),
     )
 
@@ -44,6 +44,7 @@ class Recogniser:
         self._counts = [0] * len(self._candidates)
         self._generic = self._first_generic = generic
         self._protocols = protocols
+        self._named = 0
         self._seen = 0
         self.exhausted = False
 
@@ -63,10 +64,9 @@ class Recogniser:
             best = max(best, self._counts[place])
         generic = self._generic
         if generic is not None:
-            if not generic.looks(payload, sender, is_text):
-                # "Most messages are objects": the first few all are.
-                self._generic = None
-            elif self._seen >= (GENERIC_FROM if best else CONFIRMED):
+            self._named += generic.looks(payload, sender, is_text)
+            enough = self._seen >= (GENERIC_FROM if best else CONFIRMED)
+            if enough and self._named >= CONFIRMED and 2 * self._named > self._seen:
                 return generic
         self.exhausted = self._seen >= TRIES
         return None

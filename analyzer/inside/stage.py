@@ -120,7 +120,8 @@ class InsideStage:
         """Take messages that were complete."""
         rows = said.rows
         talks = self._talks
-        columns = [rows[name].tolist() for name in _MOMENT]
+        columns = (rows[name].tolist() for name in _MOMENT)
+        moments = list(map(Moment._make, zip(*columns, strict=True)))
         texts = (rows["opcode"] == _TEXT).tolist()
         places: list[int] = []
         codes: list[int] = []
@@ -139,11 +140,10 @@ class InsideStage:
                 if place < 0:
                     self._lost(talk, slot, direction)
                     continue
-                moment = Moment(*(column[at] for column in columns))
-                message = Waiting(place, payload, texts[at], moment)
+                message = Waiting(place, payload, texts[at], moments[at])
                 self._unusual(talk, slot, message, at in said.too_long)
                 continue
-            moment = Moment._make([column[at] for column in columns])
+            moment = moments[at]
             result = talk.read(payload, texts[at], moment)
             if result is None:
                 self._failed(talk, slot, moment)

@@ -61,7 +61,10 @@ class TcpHeader(Tunnels):
         self.segments[row].window_scale = -1
         self.segments[row].version = self.version
         self.segments[row].identity = self._identity(header, length)
-        strong: cython.bint = self.version == 4 and self.identification != 0
+        named: cython.bint = self.version == 4 and self.identification != 0
+        strong: cython.bint = named
+        self.segments[row].ttl = u8(self, self.ip_at + (8 if self.version == 4 else 7))
+        self.segments[row].name = self.identification if named else 0
         if header > 20:
             # NOP, NOP, timestamps: what every common stack sends on all but SYNs.
             if header >= 32 and be32(self, at + 20) == 0x0101080A:
@@ -70,7 +73,7 @@ class TcpHeader(Tunnels):
                     self._options(row, at + 32, at + header)
             elif self._options(row, at + 20, at + header):
                 strong = True
-        self.segments[row].strong_identity = 1 if strong else 0
+        self.segments[row].strong_identity = 2 if named else 1 if strong else 0
         return _SEGMENT
 
     @cython.final

@@ -25,3 +25,5 @@ ctypedef struct Segment:
     signed char window_scale
     unsigned char version
     unsigned char strong_identity
+    unsigned char ttl
+    unsigned short name

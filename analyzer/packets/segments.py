@@ -42,7 +42,10 @@ SEGMENT = row_dtype(
         ("mss", "<u2"),  # option 2; 0 where absent
         ("window_scale", "i1"),  # option 3; -1 where absent
         ("version", "u1"),  # 4 or 6
-        ("strong_identity", "u1"),  # 1: IPv4 identification is not 0, or a TCP timestamp
+        # 2: IPv4 identification is not 0; 1: at least a TCP timestamp; 0: neither
+        ("strong_identity", "u1"),
+        ("ttl", "u1"),  # or hop limit
+        ("name", "<u2"),  # IPv4 identification; 0 with IPv6
     ]
 )
 """One TCP segment. link + ip + tcp + length = the packet's original length."""

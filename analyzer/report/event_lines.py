@@ -31,6 +31,7 @@ FINAL: Final[Mapping[str, tuple[str, str]]] = {
     "findings": ("finding", "findings"),
     "frames": ("frame", "frames"),
     "http": ("http", "http"),
+    "calls": ("call", "calls"),
     # Told early, and once more with their last numbers when the run ends.
     "diagnoses": ("diagnosis", "diagnoses"),
 }

@@ -18,9 +18,17 @@ import numpy.typing as npt
 from analyzer.columns import NULL
 from analyzer.errors import OptionError, ReportError
 from analyzer.findings import SEVERITIES
+from analyzer.inside.calls import OK
 from analyzer.report.observer import CaptureStats
 from analyzer.tables.running import Snapshot
-from analyzer.tables.schema import CLOSE_KINDS, DIRECTIONS, LEDGER_PARTS, OUTCOMES, TableRows
+from analyzer.tables.schema import (
+    CALL_OUTCOMES,
+    CLOSE_KINDS,
+    DIRECTIONS,
+    LEDGER_PARTS,
+    OUTCOMES,
+    TableRows,
+)
 
 LOOPBACK: Final = "127.0.0.1"
 LABELS: Final = ("host", "path")
@@ -113,6 +121,7 @@ class MetricsServer:
         self._looked = NULL
         self._before: dict[Any, int] = {}
         self._make()
+        self._make_calls()
         try:
             self._server, self._thread = prometheus_client.start_http_server(
                 address[1], address[0], self.registry
@@ -179,6 +188,25 @@ class MetricsServer:
             for outcome in OUTCOMES:
                 self._handshakes.labels(outcome)
 
+    def _make_calls(self) -> None:
+        """Make the metrics of protocols inside."""
+        from prometheus_client import Counter, Histogram
+
+        self._calls = Histogram(
+            "wsanalyze_call_seconds",
+            "Calls of protocols inside, request to answer.",
+            ("inner", "name"),
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._unanswered = Counter(
+            "wsanalyze_calls_failed",
+            "Calls that ended otherwise than well.",
+            ("inner", "outcome"),
+            registry=self.registry,
+        )
+        self._call_names: set[tuple[str, str]] = set()
+
     # --- observer
 
     def attach(self, snapshot: Callable[[], Snapshot]) -> None:
@@ -201,6 +229,7 @@ class MetricsServer:
             "pings": self._add_pings,
             "connections": self._add_closed,
             "findings": self._add_findings,
+            "calls": self._add_calls,
             "diagnoses": self._add_diagnoses,
         }
         taker = takers.get(rows.table.name)
@@ -323,6 +352,25 @@ class MetricsServer:
         for kind, code, number, more in zip(kinds, codes, numbers, chosen, strict=True):
             self._closes.labels(CLOSE_KINDS[kind], _code(code), *more).inc()
             self._chosen.pop(number, None)
+
+    def _add_calls(self, rows: TableRows) -> None:
+        values: Any = rows.values
+        outcomes = _numbers(rows, "outcome").tolist()
+        times = _numbers(rows, "reply_us").tolist()
+        for pair, outcome, time in zip(
+            zip(values["inner"], values["name"], strict=True), outcomes, times, strict=True
+        ):
+            inner, name = pair
+            if pair not in self._call_names:
+                if len(self._call_names) >= self._max_labels:
+                    # Names come from traffic: each is some 20 time series.
+                    name = OTHER
+                else:
+                    self._call_names.add(pair)
+            if time != NULL:
+                self._calls.labels(inner, name).observe(time / _NS)
+            if outcome != OK:
+                self._unanswered.labels(inner, CALL_OUTCOMES[outcome]).inc()
 
     def _add_findings(self, rows: TableRows) -> None:
         names: Any = rows.values["id"]

@@ -234,8 +234,12 @@ def _message_rows(summary: Summary) -> Iterator[tuple[Cell, ...]]:
     yield row("payload", [size(c["payload_bytes"]) for c in columns])
     if both["compressed"]:
         yield row("payload as sent", [size(c["transfer_bytes"]) for c in columns])
-    yield row("on the wire", [size(c["wire_bytes"]) for c in columns])
-    overheads = [share(c["wire_bytes"] - c["transfer_bytes"], c["wire_bytes"]) for c in columns]
+    # Without what the capture holds twice: that cost nobody anything.
+    wires = [c["wire_bytes"] - c["duplicate_bytes"] for c in columns]
+    yield row("on the wire", [size(wire) for wire in wires])
+    overheads = [
+        share(wire - c["transfer_bytes"], wire) for wire, c in zip(wires, columns, strict=True)
+    ]
     yield row("overhead", overheads)
     means = [size(c["payload_bytes"] / c["messages"]) if c["messages"] else "-" for c in columns]
     yield row("mean payload", means)

@@ -117,8 +117,7 @@ class TableBuilder:
             out.append(ledger)
             self._end_slots(http)
             if ended:
-                wire = np.asarray(ledger.values["wire_bytes"]).reshape(-1, 2).sum(axis=1)
-                by_slot = dict(zip(http.ended, wire.tolist(), strict=True))
+                by_slot = dict(zip(http.ended, _wire_once(ledger), strict=True))
                 out.append(self._connection_rows(batch, by_slot, tls))
         attempts = self._attempts(batch, tls)
         if attempts:
@@ -429,6 +428,13 @@ def _saved(rows: Rows) -> npt.NDArray[np.int64]:
 def _between(begin: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Return durations in ns; NULL where a packet has no time stamp."""
     return np.where((begin == NULL) | (end == NULL), NULL, end - begin)
+
+
+def _wire_once(ledger: TableRows) -> list[int]:
+    """Return wire bytes by connection, less packets that the capture holds twice."""
+    once = np.asarray(ledger.values["wire_bytes"]) - np.asarray(ledger.values["duplicate_bytes"])
+    wire: list[int] = once.reshape(-1, 2).sum(axis=1).tolist()
+    return wire
 
 
 def _ping_rows(pings: Sequence[Ping]) -> TableRows:

@@ -28,16 +28,17 @@ from typing import Any
 import cython
 import numpy as np
 
+from analyzer import findings
 from analyzer.columns import NULL, Rows
 from analyzer.findings import Finding
 from analyzer.tcp import bytestream, connections, lifecycle, sequence
 from analyzer.tcp._state import record_view
 
 if cython.compiled:
-    from cython.cimports.analyzer.tcp._lifecycle import Lifecycle
+    from cython.cimports.analyzer.tcp._doubts import Doubts
     from cython.cimports.analyzer.tcp.sequence import distance, wide
 else:
-    from analyzer.tcp._lifecycle import Lifecycle
+    from analyzer.tcp._doubts import Doubts
     from analyzer.tcp.sequence import distance, wide
 
 # C copies of names: a kernel reads a C integer where it would else look up a Python
@@ -51,6 +52,7 @@ _FIN = cython.declare(cython.int, 1)
 _ACK = cython.declare(cython.int, 16)
 _SYN_FIN_RST = cython.declare(cython.int, 7)
 _ESTABLISHED = cython.declare(cython.int, lifecycle.State.ESTABLISHED)
+_RESET_STATE = cython.declare(cython.int, lifecycle.State.RESET)
 _FIN_BOTH = cython.declare(cython.int, lifecycle.State.FIN_BOTH)
 _ON_ACK = cython.declare(cython.int, lifecycle.Event.ACK_0)
 _ON_LAST_ACK = cython.declare(cython.int, lifecycle.Event.LAST_FIN_ACKED)
@@ -64,7 +66,7 @@ _BY_SLOT = ("slots", "tracks", "counts", "rares", "links", "sums")
 
 
 @cython.cclass
-class Assembler(Lifecycle):
+class Assembler(Doubts):
     """All connections, and one pass over a batch of segments.
 
     Args:
@@ -80,6 +82,7 @@ class Assembler(Lifecycle):
         self.found = []
         self.records = records
         self.data = records.data
+        self.segment_rows = segments
         self.segments = record_view(segments)
         self.arrays["chunks"] = np.empty(len(segments) + len(segments) // 4 + 16, bytestream.CHUNK)
         self.row_count = 0
@@ -111,6 +114,17 @@ class Assembler(Lifecycle):
         for stream in sorted(self.open_streams):
             slot: cython.Py_ssize_t = self.open_streams[stream]
             self._end(slot, _END_CLOSED if self.slots[slot].closing else _END_CAPTURE)
+        if self.copies:
+            every = "every packet, " if 2 * self.copies == self.seen else ""
+            detail = f"{every}{self.copies} of {self.seen}"
+            self.found.append(
+                Finding(
+                    findings.CAPTURE_SEEN_TWICE,
+                    packet=int(self.first_copy),
+                    detail=detail,
+                    count=int(self.copies),
+                )
+            )
 
     def borrow(self, slot: int) -> int:
         """Return an unused slot for a stream within the connection in `slot`.
@@ -172,11 +186,9 @@ class Assembler(Lifecycle):
         d: cython.Py_ssize_t
         flags: cython.int = self._flags(i)
         now: cython.longlong
-        length: cython.int = self.segments[i].length
-        if length < 0:
-            length = 0
+        length: cython.int = max(0, self.segments[i].length)
         now = wide(self.segments[i].time)
-        if now != _NULL:
+        if now != _NULL and not self.replaying:
             if self.due <= now:
                 self._tick(now)
             elif now < self.clock and self.clock > now + _SET_BACK:
@@ -186,20 +198,24 @@ class Assembler(Lifecycle):
         s = self._find(i, hashed)
         if s < 0:
             s = self._open(i)
-        elif self.slots[s].left or (flags & (_SYN | _ACK)) == _SYN:
+        elif (
+            self.slots[s].left
+            or self.slots[s].doubt
+            or (flags & (_SYN | _ACK)) == _SYN
+            or self._jumps(i, 2 * s + self.side, flags)
+        ) and not self.settling:
             s = self._again(i, s)
             if s < 0:
                 return 0
         d = 2 * s + self.side
         self._present(i, flags, length)
+        self.seen += 1
         self.counts[d].packets += 1
         self.slots[s].last_packet = self.packet
         self.slots[s].last_time = self.time
         self.slots[s].touched = 1
         if self._is_copy(i, d):
-            self.counts[d].duplicate_bytes += self.wire
-            self._row(_DUPLICATE, d, self._place(i, d), length, 0, 0, self.time)
-            return 0
+            return self._count_copy(i, d, length)
         self.counts[d].link_bytes += self.segments[i].link_bytes
         self.counts[d].ip_bytes += self.segments[i].ip_bytes
         self.counts[d].tcp_bytes += self.segments[i].tcp_bytes
@@ -207,8 +223,15 @@ class Assembler(Lifecycle):
         self.tracks[d ^ 1].unanswered = 0
         if flags & _SYN or self.slots[s].numbered == 0:
             self._reckon_isn(i, d)
-        if flags & _ACK:
+        if flags & _ACK and not self.settling:
             self.row_acked = self._acknowledge(i, d ^ 1, flags)
+        if flags & _RST == 0:
+            self.tracks[d].ttl = self.segments[i].ttl
+            self.tracks[d].heard = 1
+            if d & 1:
+                self.slots[s].window1 = self.segments[i].window
+            else:
+                self.slots[s].window0 = self.segments[i].window
         if self.segments[i].window == 0:
             self._window_closed(d, flags)
         else:
@@ -216,6 +239,20 @@ class Assembler(Lifecycle):
         self._take(i, s, d, flags, length)
         if self.slots[s].waiting:
             self._judge(s)
+        return 0
+
+    @cython.cfunc
+    def _count_copy(
+        self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, length: cython.int
+    ) -> cython.int:
+        """Take a packet seen before: it only counts."""
+        self.copies += 1
+        if self.first_copy == 0:
+            self.first_copy = self.packet
+        if self.segments[i].ttl != self.tracks[d].ttl:
+            self.rares[d].ttl_copy = self.segments[i].ttl
+        self.counts[d].duplicate_bytes += self.wire
+        self._row(_DUPLICATE, d, self._place(i, d), length, 0, 0, self.time)
         return 0
 
     @cython.cfunc
@@ -250,12 +287,8 @@ class Assembler(Lifecycle):
         """Give a segment's rows: the common cases here, the rest in `_take_slowly`."""
         place: cython.longlong
         captured: cython.int
-        if (
-            self.slots[s].state != _ESTABLISHED
-            and flags & (_SYN | _RST | _ACK) == _ACK
-            and (self.row_acked >= 0 or self.tracks[d ^ 1].based == 0)
-        ):
-            self._event(s, _ON_ACK + (d & 1), d & 1)
+        if self.slots[s].state != _ESTABLISHED:
+            self._not_open(i, s, d, flags, length)
         if flags & _SYN_FIN_RST:
             return self._take_slowly(i, s, d, flags, length)
         if length == 0:
@@ -272,6 +305,44 @@ class Assembler(Lifecycle):
                 self._deliver(d, length, 0, self.segments[i].start, captured, self.time)
                 return 0
         return self._take_slowly(i, s, d, flags, length)
+
+    @cython.cfunc
+    def _not_open(
+        self,
+        i: cython.Py_ssize_t,
+        s: cython.Py_ssize_t,
+        d: cython.Py_ssize_t,
+        flags: cython.int,
+        length: cython.int,
+    ) -> cython.int:
+        """See what a segment says of a connection that is not, or no longer, open."""
+        if self.slots[s].state == _RESET_STATE:
+            # A RST takes the number behind all that its sender sent (RFC 9293 3.5.2).
+            if (
+                length
+                and self.rares[d].reset_packet
+                and self.rares[d].foreign == 0
+                and self._place(i, d) >= self.rares[d].reset_at
+                and self._place(i, d) + length > self.tracks[d].next
+            ):
+                self._foreign(s, d, "its sender's data goes on behind it")
+            return 0
+        if flags & (_SYN | _RST | _ACK) != _ACK or self._is_unproven(s, d, length):
+            return 0
+        if self.row_acked >= 0 or self.tracks[d ^ 1].based == 0:
+            self._event(s, _ON_ACK + (d & 1), d & 1)
+        return 0
+
+    @cython.cfunc
+    def _is_unproven(
+        self, s: cython.Py_ssize_t, d: cython.Py_ssize_t, length: cython.int
+    ) -> cython.bint:
+        """Say whether a segment answers a SYN without being its SYN-ACK.
+
+        RFC 9293 3.10.7.3: one who has sent a SYN takes nothing from the other side before
+        that. Payload is believed: then the SYN-ACK was not captured.
+        """
+        return d & 1 and length == 0 and self._only_asked(s)
 
     @cython.cfunc
     @cython.inline
@@ -293,13 +364,18 @@ class Assembler(Lifecycle):
         reached: cython.longlong
         near: cython.longlong
         s: cython.Py_ssize_t = o >> 1
+        if flags & _SYN and self._is_strange(i, o ^ 1):
+            return -1
+        if self.tracks[o].confirmed == 0 and flags & _RST == 0:
+            self._confirm(o, wide(self.segments[i].ack))
         if self.tracks[o].based == 0:
             if (flags & (_SYN | _RST)) != _SYN:
+                if self.counts[o].packets == 0 and flags & _RST == 0:
+                    self._unheard(o, wide(self.segments[i].ack))
                 return -1
             # RFC 9293 3.10.7.3: a SYN-ACK acknowledges the SYN, so the peer's data
             # begins there.
-            self.tracks[o].origin = wide(self.segments[i].ack)
-            self.tracks[o].based = 1
+            self._base(o, wide(self.segments[i].ack))
             return 0
         near = self.tracks[o].next
         reached = near + distance(wide(self.segments[i].ack), wide(self.tracks[o].origin) + near)
@@ -313,9 +389,23 @@ class Assembler(Lifecycle):
             if self.slots[s].state == _FIN_BOTH and self.links[s].fin_side != (o & 1):
                 self._event(s, _ON_LAST_ACK, (o & 1) ^ 1)
         if reached > self.tracks[o].acked:
+            self.tracks[o].edge = self.tracks[o].acked
             self.tracks[o].acked = reached
             self.news = True
         return reached
+
+    @cython.cfunc
+    def _unheard(self, o: cython.Py_ssize_t, ack: cython.longlong) -> cython.int:
+        """Count what is acknowledged of a direction of which nothing was captured yet."""
+        if self.rares[o].unheard == 0:
+            self.rares[o].unheard = 1
+            self.tracks[o].origin = ack
+            return 0
+        ack = distance(ack, wide(self.tracks[o].origin) + self.tracks[o].acked)
+        if 0 < ack <= _MAX_WINDOW:
+            self.tracks[o].edge = self.tracks[o].acked
+            self.tracks[o].acked += ack
+        return 0
 
     @cython.cfunc
     def _window_closed(self, d: cython.Py_ssize_t, flags: cython.int) -> cython.int:
@@ -339,14 +429,24 @@ class Assembler(Lifecycle):
         place: cython.longlong
         captured: cython.int = self._readable(i, length)
         start: cython.longlong = wide(self.segments[i].start)
-        if flags & _RST:
-            self._reset(s, d, self._place(i, d), length)
+        if flags & _RST and not self._is_refused(i, s, d, flags):
+            self._reset(i, s, d, self._place(i, d), length)
+            return 0
+        if (
+            flags & _RST
+            or (self.settling and flags & _SYN)
+            or (flags & (_SYN | _FIN) == _FIN and self._is_unproven(s, d, length))
+        ):
+            # It changes nothing.
+            if length:
+                self._sent_again(d, self._place(i, d), length, 0)
+                self.header = 0
+            self._row(_PURE, d, self.tracks[d].next, 0, 0, 0, self.time)
             return 0
         if flags & _SYN:
             self._syn(i, s, d, flags)
         if self.tracks[d].based == 0:
-            self.tracks[d].origin = wide(self.segments[i].seq)
-            self.tracks[d].based = 1
+            self._base(d, wide(self.segments[i].seq))
         place = self._place(i, d)
         if length:
             self._payload(d, place, length, start, captured)

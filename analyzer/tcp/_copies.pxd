@@ -3,7 +3,7 @@ from analyzer.tcp._rows cimport RowWriter
 
 cdef class CopyCheck(RowWriter):
     cdef bint _is_copy(self, Py_ssize_t i, Py_ssize_t d)
-    cdef bint _is_recent(self, Py_ssize_t i, Py_ssize_t d, unsigned long long key)
+    cdef bint _is_same(self, Py_ssize_t i, Py_ssize_t d, Py_ssize_t n)
     cdef int _keep(self, Py_ssize_t d, long long place, long long start, long long count)
     cdef int _store(self, Py_ssize_t at, Py_ssize_t start, Py_ssize_t count)
     cdef int _compare(self, Py_ssize_t d, long long place, long long start, long long captured)

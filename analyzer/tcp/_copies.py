@@ -31,8 +31,9 @@ _RECENTS = cython.declare(cython.longlong, connections.RECENTS)
 _PIECES = cython.declare(cython.longlong, connections.PIECES)
 _ARENA = cython.declare(cython.longlong, connections.ARENA_BYTES)
 _WEAK_WINDOW = cython.declare(cython.ulonglong, connections.WEAK_WINDOW_NS)
-_ONES = cython.declare(cython.ulonglong, 0x0101010101010101)
-_HIGHS = cython.declare(cython.ulonglong, 0x8080808080808080)
+_RECENT_MASK = cython.declare(cython.ulonglong, connections.RECENTS - 1)
+_REPEATS = cython.declare(cython.int, connections.REPEATS)
+_SPREAD = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)
 
 
 @cython.cclass
@@ -42,39 +43,60 @@ class CopyCheck(RowWriter):
     @cython.cfunc
     def _is_copy(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.bint:
         """Say whether segment `i` is a packet seen before; remember it if it is not."""
-        identity: cython.ulonglong = wide_unsigned(self.segments[i].identity)
-        tags: cython.ulonglong = wide_unsigned(self.tracks[d].tags)
-        tag: cython.ulonglong = identity >> 56
-        met: cython.ulonglong = tags ^ (tag * _ONES)
         # One number for four: the keys make it one that no sender can aim at.
-        key: cython.ulonglong = identity ^ wide_unsigned(
+        key: cython.ulonglong = wide_unsigned(self.segments[i].identity) ^ wide_unsigned(
             wide_unsigned(self.segments[i].seq) * self.key0
             + wide_unsigned(self.segments[i].ack) * self.key1
             + wide_unsigned(self.payload) * self.key2
+            + wide_unsigned(d) * _SPREAD
         )
+        at: cython.Py_ssize_t = (key ^ (key >> 32)) & _RECENT_MASK
+        number: cython.longlong = self.index[at]
         n: cython.Py_ssize_t
-        # A byte of `met` is 0 where the tag agrees; this finds a zero byte.
-        if (met - _ONES) & ~met & _HIGHS and self._is_recent(i, d, key):
-            return True
+        _: cython.int
+        for _ in range(_CHAIN):
+            if number <= 0 or number <= self.recent_head - _RECENTS:
+                break
+            n = number & (_RECENTS - 1)
+            if self.recents[n].key == key and self.recents[n].direction == d:
+                if self._is_same(i, d, n):
+                    return True
+                break
+            number = self.recents[n].previous
         self.recent_head += 1
         n = self.recent_head & (_RECENTS - 1)
         self.recents[n].key = key
         self.recents[n].time = self.time
-        self.recents[n].previous = self.tracks[d].recent
-        self.tracks[d].recent = self.recent_head
-        self.tracks[d].tags = wide_unsigned(tags << 8) | tag
+        self.recents[n].count = self.counts[d].packets
+        self.recents[n].direction = d
+        self.recents[n].previous = self.index[at]
+        self.index[at] = self.recent_head
+        if self.segments[i].name != self.tracks[d].name:
+            self.tracks[d].name = self.segments[i].name
+        elif self.tracks[d].repeats < _REPEATS and self.segments[i].name != 0:
+            self.tracks[d].repeats += 1
         return False
 
     @cython.cfunc
-    def _is_recent(
-        self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, key: cython.ulonglong
+    def _is_same(
+        self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, n: cython.Py_ssize_t
     ) -> cython.bint:
-        """Compare with the recent segments of the direction, a byte tag agreeing."""
-        _: cython.int
-        n: cython.Py_ssize_t
-        number: cython.longlong = self.tracks[d].recent
+        """Say whether segment `i` and the remembered one `n`, equal to the last byte, are one.
+
+        With an IPv4 identification that is not 0 they are, however late: RFC 6864 4 lets it
+        come again only for another datagram, and a retransmission is one. Without, and where a
+        stack gives all packets the same, only time tells.
+        """
         window: cython.ulonglong = self.copy_window
-        if self.segments[i].strong_identity == 0:
+        strong: cython.int = self.segments[i].strong_identity
+        before: cython.longlong = self.counts[d].packets - self.recents[n].count
+        if before <= 0:
+            return False
+        if strong == 2 and self.tracks[d].repeats < _REPEATS and before <= self.remembered:
+            return True
+        if before > _CHAIN or (self.recents[n].time == _NULL) != (self.time == _NULL):
+            return False
+        if strong == 0:
             # See connections.WEAK_WINDOW_NS.
             if self.payload == 0 and self.row_flags & _SYN_FIN_RST == 0:
                 return False
@@ -82,18 +104,7 @@ class CopyCheck(RowWriter):
                 return False
             if window > _WEAK_WINDOW:
                 window = _WEAK_WINDOW
-        for _ in range(_CHAIN):
-            if number <= 0 or number <= self.recent_head - _RECENTS:
-                return False
-            n = number & (_RECENTS - 1)
-            if (
-                self.recents[n].key == key
-                and (self.recents[n].time == _NULL) == (self.time == _NULL)
-                and between(self.time, self.recents[n].time) <= window
-            ):
-                return True
-            number = self.recents[n].previous
-        return False
+        return between(self.time, self.recents[n].time) <= window
 
     @cython.cfunc
     def _keep(

@@ -232,12 +232,24 @@ class Delivery(CopyCheck):
             self._lose(d, self.tracks[d].held_from)
             self._drain(d, _NULL)
         self._refuse_held(d)
+        if self.tracks[d].based == 0 and self.counts[d].packets == 0:
+            self.tracks[d].based = self.rares[d].unheard
         top = fin if fin >= 0 else self.tracks[d].acked
+        if fin < 0 and self.counts[d].packets == 0 and top == self.tracks[d].edge + 1:
+            # Nothing of it was captured, and the last ACK rose by one: the FIN's number
+            # (RFC 9293 3.4), since no protocol above sends its last byte by itself.
+            top -= 1
         # One byte more than was seen may be the number of a FIN that was not captured:
         # that proves nothing.
         if fin < 0 and top == self.tracks[d].next + 1:
             return 0
         if self.tracks[d].based and top > self.tracks[d].next:
-            self._lose(d, top)
+            if self.counts[d].packets:
+                self._lose(d, top)
+            else:
+                # A stream of which there is nothing needs no row for what it lacks.
+                self.rares[d].first_lost = self.packet
+                self.sums[d].lost_bytes += top
+                self.tracks[d].next = top
         self._reach_fin(d, _NULL)
         return 0

@@ -4,7 +4,6 @@ from analyzer.tcp._lookup cimport Lookup
 cdef class Lifecycle(Lookup):
     cdef Py_ssize_t _open(self, Py_ssize_t i)
     cdef int _make_room(self, Py_ssize_t i)
-    cdef Py_ssize_t _again(self, Py_ssize_t i, Py_ssize_t s)
     cdef int _reckon_isn(self, Py_ssize_t i, Py_ssize_t d)
     cdef int _event(self, Py_ssize_t s, int event, int side)
     cdef int _close(self, Py_ssize_t s)
@@ -19,6 +18,4 @@ cdef class Lifecycle(Lookup):
     cdef int _end(self, Py_ssize_t s, int reason)
     cdef int _count(self, Py_ssize_t d)
     cdef int _summarise(self, Py_ssize_t d)
-    cdef int _syn(self, Py_ssize_t i, Py_ssize_t s, Py_ssize_t d, int flags)
-    cdef int _fin(self, Py_ssize_t s, Py_ssize_t d, long long at)
-    cdef int _reset(self, Py_ssize_t s, Py_ssize_t d, long long place, int length)
+    cdef int _settle(self, Py_ssize_t s)

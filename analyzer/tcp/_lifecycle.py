@@ -23,9 +23,6 @@ else:
 # object per row; so it would for literals beyond 31 bits.
 _NULL = cython.declare(cython.longlong, NULL)
 _NEVER = cython.declare(cython.longlong, 2**63 - 1)
-_PURE = cython.declare(cython.int, bytestream.PURE)
-_FIN_ROW = cython.declare(cython.int, bytestream.FIN)
-_RESET = cython.declare(cython.int, bytestream.RESET)
 _SYN = cython.declare(cython.int, 2)
 _ACK = cython.declare(cython.int, 16)
 _NEW = cython.declare(cython.int, lifecycle.State.NEW)
@@ -34,17 +31,10 @@ _ESTABLISHED = cython.declare(cython.int, lifecycle.State.ESTABLISHED)
 _FIN_BOTH = cython.declare(cython.int, lifecycle.State.FIN_BOTH)
 _CLOSED = cython.declare(cython.int, lifecycle.State.CLOSED)
 _EVENTS = cython.declare(cython.int, len(lifecycle.Event))
-_ON_SYN = cython.declare(cython.int, lifecycle.Event.SYN_0)
-_ON_SYNACK = cython.declare(cython.int, lifecycle.Event.SYNACK_0)
-_ON_FIN = cython.declare(cython.int, lifecycle.Event.FIN_0)
-_ON_RST = cython.declare(cython.int, lifecycle.Event.RST_0)
 _END_CLOSED = cython.declare(cython.int, bytestream.END_CLOSED)
-_END_REUSED = cython.declare(cython.int, bytestream.END_REUSED)
 _END_EVICTED = cython.declare(cython.int, bytestream.END_EVICTED)
-_WINDOW = cython.declare(cython.longlong, connections.WINDOW_BYTES)
 _SEQ_MASK = cython.declare(cython.longlong, 0xFFFFFFFF)
 _TIMED_OUT_AFTER = cython.declare(cython.int, 3)
-_SET_BACK = cython.declare(cython.longlong, connections.SET_BACK_NS)
 _SWEEPS = cython.declare(cython.longlong, connections.SWEEPS)
 
 
@@ -58,6 +48,7 @@ class Lifecycle(Lookup):
         s: cython.Py_ssize_t
         hashed: cython.uint = self.hashed
         syn: cython.int = self._flags(i) & (_SYN | _ACK)
+        is_new: cython.bint = self.split_stream < 0
         if self.mapped >= self.max_connections or len(self.left_streams) > self.max_finished:
             self._make_room(i)
         s = self._new_slot()
@@ -68,11 +59,15 @@ class Lifecycle(Lookup):
         # RFC 9293 3.5: the answer to a SYN is a SYN-ACK, so its receiver opened.
         self.side = 1 if syn == (_SYN | _ACK) else 0
         self.links[s].sides_known = 1 if syn & _SYN else 0
+        if not is_new and self.split_side >= 0:
+            # The other connection on these ports had the same sides.
+            self.side = self.split_side
         self._name_ends(i, s)
-        self.links[s].tcp_stream = self.streams
+        self.links[s].tcp_stream = self.streams if is_new else self.split_stream
         self.links[s].first_packet = self.segments[i].packet
         self.links[s].first_time = self.segments[i].time
-        self.streams += 1
+        self.streams += is_new
+        self.split_stream = -1
         self.mapped += 1
         self._map(s)
         self.open_streams[self.links[s].tcp_stream] = s
@@ -106,33 +101,6 @@ class Lifecycle(Lookup):
             findings.TCP_CONNECTION_LIMIT, s, self.segments[i].packet, f"tcp.stream {stream}"
         )
         return 0
-
-    @cython.cfunc
-    def _again(self, i: cython.Py_ssize_t, s: cython.Py_ssize_t) -> cython.Py_ssize_t:
-        """Decide on a SYN, or a segment of a connection that has left: the slot, or -1.
-
-        As Wireshark does: a SYN whose sequence number is not the one that its sender
-        is known to have begun with opens a new connection on the same ports.
-        """
-        d: cython.Py_ssize_t = 2 * s + self.side
-        isn: cython.longlong = self.rares[d].isn
-        if self._flags(i) & (_SYN | _ACK) == _SYN and isn >= 0 and self.segments[i].seq != isn:
-            if self.slots[s].left == 0:
-                self._end(s, _END_REUSED)
-            self._unmap(s)
-            return self._open(i)
-        if self.slots[s].left == 0:
-            return s
-        self._reckon_isn(i, d)
-        # Not of the slot: its findings have left as well, and when they did depends on
-        # batches.
-        self._note(
-            findings.TCP_LATE,
-            -1,
-            self.segments[i].packet,
-            f"tcp.stream {self.links[s].tcp_stream}",
-        )
-        return -1
 
     @cython.cfunc
     def _reckon_isn(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
@@ -300,6 +268,8 @@ class Lifecycle(Lookup):
     def _end(self, s: cython.Py_ssize_t, reason: cython.int) -> cython.int:
         """Settle what is held and say that the connection's rows are final."""
         d: cython.Py_ssize_t
+        if self.slots[s].doubt:
+            self._settle(s)
         kept = self._save()
         self.packet = self.slots[s].last_packet
         self.time = self.slots[s].last_time
@@ -348,6 +318,19 @@ class Lifecycle(Lookup):
     def _summarise(self, d: cython.Py_ssize_t) -> cython.int:
         """Report once per direction what would else be a finding per packet."""
         s: cython.Py_ssize_t = d >> 1
+        if (
+            self.counts[d].packets == 0
+            and self.tracks[d].based
+            and self.counts[d ^ 1].stream_bytes
+            and (self.tracks[d].acked > 0 or self.slots[s].syns)
+        ):
+            self._note_side(
+                findings.TCP_ONE_DIRECTION,
+                s,
+                self.links[s].first_packet,
+                self.sums[d].lost_bytes,
+                d,
+            )
         if self.sums[d].lost_bytes:
             self._note_side(
                 findings.TCP_LOST, s, self.rares[d].first_lost, self.sums[d].lost_bytes, d
@@ -367,79 +350,6 @@ class Lifecycle(Lookup):
         return 0
 
     @cython.cfunc
-    def _syn(
-        self, i: cython.Py_ssize_t, s: cython.Py_ssize_t, d: cython.Py_ssize_t, flags: cython.int
-    ) -> cython.int:
-        """Take the opening of one side: where its stream begins, and the times."""
-        side: cython.int = d & 1
-        base: cython.longlong = (wide(self.segments[i].seq) + 1) & _SEQ_MASK
-        untouched: cython.bint = self.tracks[d].next == 0 and self.tracks[d].held_from < 0
-        # Another SYN-ACK may replace one that nobody has used yet.
-        if self.tracks[d].based == 0 or (untouched and self.tracks[d].fin < 0):
-            self.tracks[d].origin = base
-            self.tracks[d].based = 1
-        if self.segments[i].mss:
-            self.sums[d].mss = self.segments[i].mss
-        if flags & _ACK:
-            if self.links[s].synack_time == _NULL:
-                self.links[s].synack_time = self.time
-            self._event(s, _ON_SYNACK + side, side)
-            return 0
-        if self.slots[s].syns == 0:
-            self.slots[s].syns = 1
-            self.links[s].syn_time = self.time
-        elif side == 0:
-            self.links[s].syn_retries += 1
-        self._event(s, _ON_SYN + side, side)
-        return 0
-
-    @cython.cfunc
-    def _fin(self, s: cython.Py_ssize_t, d: cython.Py_ssize_t, at: cython.longlong) -> cython.int:
-        """Take a FIN that stands behind the byte before stream offset `at`."""
-        side: cython.int = d & 1
-        believed: cython.bint = (
-            self.tracks[d].fin < 0
-            and at >= self.tracks[d].next
-            and at <= self._reference(d) + _WINDOW
-        )
-        if believed:
-            self.tracks[d].fin = at
-            self.rares[d].fin_packet = self.packet
-            self.rares[d].fin_time = self.time
-            self.rares[d].fin_acked = self.row_acked
-            self.rares[d].fin_flags = self.row_flags
-            if self.tracks[d].acked > at:
-                self.tracks[d].acked = at
-            if self.links[s].fin_side < 0:
-                self.links[s].fin_time = self.time
-                self.links[s].fin_side = side
-            self._event(s, _ON_FIN + side, side)
-        if self.payload:
-            self.header = 0
-            if believed:
-                self._reach_fin(d, self.time)
-            return 0
-        if believed and at == self.tracks[d].next:
-            self.tracks[d].fin_done = 1
-            self._row(_FIN_ROW, d, at, 0, 0, 0, self.time)
-            self._refuse_held(d)
-        else:
-            self._row(_PURE, d, self.tracks[d].next, 0, 0, 0, self.time)
-        return 0
-
-    @cython.cfunc
-    def _reset(
-        self, s: cython.Py_ssize_t, d: cython.Py_ssize_t, place: cython.longlong, length: cython.int
-    ) -> cython.int:
-        side: cython.int = d & 1
-        if self.links[s].reset_side < 0:
-            self.links[s].reset_side = side
-            if self.links[s].closed_time == _NULL:
-                self.links[s].closed_time = self.time
-        self._event(s, _ON_RST + side, side)
-        if length:
-            # RFC 9293 3.5.3 lets a RST carry data: a diagnosis, not part of the stream.
-            self._sent_again(d, place, length, 0)
-            self.header = 0
-        self._row(_RESET, d, self.tracks[d].next, 0, 0, 0, self.time)
-        return 0
+    def _settle(self, s: cython.Py_ssize_t) -> cython.int:
+        """Count what waited as the connection's; see _doubts."""
+        raise NotImplementedError

@@ -26,15 +26,22 @@ ctypedef struct Slot:
     unsigned char waiting
     unsigned char numbered
     signed char syns
-    int spare
+    unsigned char doubt
+    unsigned short window0
+    unsigned short window1
 
 ctypedef struct Track:
     long long next
     long long acked
     long long fin
     long long held_from
-    unsigned long long tags
-    long long recent
+    long long edge
+    unsigned short name
+    unsigned char repeats
+    unsigned char ttl
+    unsigned char heard
+    unsigned char confirmed
+    unsigned short spare
     long long piece
     unsigned int origin
     unsigned char unanswered
@@ -65,11 +72,21 @@ ctypedef struct Rare:
     long long isn
     int stray
     unsigned char fin_flags
+    signed char scale
+    unsigned char ttl_copy
+    unsigned char foreign
+    unsigned char unheard
+    long long other_base
+    long long reset_packet
+    long long reserved
+    long long reset_at
 
 ctypedef struct Recent:
     unsigned long long key
     long long time
     long long previous
+    long long count
+    long long direction
 
 ctypedef struct Piece:
     long long offset
@@ -91,6 +108,7 @@ cdef class AssemblerState:
     cdef Direction[::1] sums
     cdef Recent[::1] recents
     cdef Piece[::1] pieces
+    cdef long long[::1] index
     cdef unsigned char[::1] arena
     cdef unsigned char[::1] transitions
     cdef unsigned int[::1] hashes
@@ -130,6 +148,13 @@ cdef class AssemblerState:
     cdef Py_ssize_t fresh
     cdef long long held_total
     cdef long long warmed
+    cdef long long copies
+    cdef long long first_copy
+    cdef long long seen
+    cdef bint settling  # what waited is no other connection: it changes nothing
+    cdef bint replaying
+    cdef long long split_stream  # tcp_stream of the next connection; -1: a new one
+    cdef int split_side
     # limits
     cdef Py_ssize_t max_connections
     cdef Py_ssize_t max_finished
@@ -137,6 +162,7 @@ cdef class AssemblerState:
     cdef long long max_held_total
     cdef long long lost_after
     cdef long long copy_window
+    cdef long long remembered
     cdef long long linger
     cdef long long max_idle
     cdef bint keep_first
@@ -145,6 +171,7 @@ cdef class AssemblerState:
     cdef unsigned long long key2
     # Python objects of the rare paths
     cdef object records
+    cdef object segment_rows
     cdef object arrays
     cdef object held
     cdef object free
@@ -153,6 +180,7 @@ cdef class AssemblerState:
     cdef object left_streams
     cdef object closing
     cdef object ahead
+    cdef dict doubtful
     cdef object opened
     cdef object ended
     cdef object found

@@ -1,9 +1,9 @@
 """The state of the assembly of streams: arrays of structs, limits, and how they grow.
 
 Knows the layouts (tcp.connections, tcp.bytestream). Must not know what a segment means.
-The assembly is one class in eight files, each a base of the next: _state, _rows, _copies,
-_delivery, _ordering, _lookup, _lifecycle, _assembly. Each has a .pxd beside it with its
-C declarations.
+The assembly is one class in ten files, each a base of the next: _state, _rows, _copies,
+_delivery, _ordering, _lookup, _lifecycle, _openings, _doubts, _assembly. Each has a .pxd
+beside it with its C declarations.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class AssemblerState:
         self.max_held_total = options.max_held_bytes_total
         self.lost_after = max(1, options.lost_after_segments)
         self.copy_window = int(options.duplicate_window_s * 1e9)
+        self.remembered = options.max_remembered_packets
         self.linger = int(options.closed_linger_s * 1e9)
         self.max_idle = int((options.max_idle_s or 0.0) * 1e9)
         self.keep_first = options.overlap_policy == "first"
@@ -63,6 +64,7 @@ class AssemblerState:
         self.guesses = np.zeros(connections.BLOCK, np.intp)
         self.segments = record_view(np.zeros(0, SEGMENT))
         self.recents = record_view(np.zeros(connections.RECENTS, connections.RECENT))
+        self.index = np.zeros(connections.RECENTS, np.int64)
         self.pieces = record_view(np.zeros(connections.PIECES, connections.PIECE))
         self._make_blanks()
         self.arrays = {
@@ -87,9 +89,13 @@ class AssemblerState:
         self.head = self.streams = self.held_total = self.warmed = 0
         self.recent_head = self.piece_head = 0
         self.mapped = self.fresh = 0
+        self.copies = self.first_copy = self.seen = 0
+        self.settling = self.replaying = False
+        self.split_stream = self.split_side = -1
 
     def _begin_objects(self) -> None:
         self.records = None
+        self.segment_rows = np.zeros(0, SEGMENT)
         self.held = {}
         self.free = []
         self.retired = []
@@ -97,6 +103,7 @@ class AssemblerState:
         self.left_streams = OrderedDict()
         self.closing = OrderedDict()
         self.ahead = {}  # idle ones whose last packet is later than the clock, which was set back
+        self.doubtful = {}  # by slot: segments that may begin another connection
         self.opened = []
         self.ended = []
         self.found = []
@@ -110,7 +117,7 @@ class AssemblerState:
         track = np.zeros(1, connections.TRACK)
         track["fin"] = track["held_from"] = -1
         rare = np.zeros(1, connections.RARE)
-        rare["mark"] = rare["isn"] = -1
+        rare["mark"] = rare["isn"] = rare["scale"] = rare["other_base"] = -1
         self.blank_link = record_view(link)
         self.blank_track = record_view(track)
         self.blank_rare = record_view(rare)

@@ -138,6 +138,7 @@ END_CLOSED = 1  # FIN both ways, or RST, and the linger is over
 END_REUSED = 2  # a new connection took the port pair
 END_EVICTED = 3  # max_connections
 END_CAPTURE = 4  # the capture ended
+END_SPLIT = 5  # another connection on its ports was met in its middle
 
 DIRECTION = row_dtype(
     [

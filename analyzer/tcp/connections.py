@@ -46,7 +46,9 @@ SLOT = row_dtype(
         ("waiting", "u1"),  # directions that hold early segments
         ("numbered", "u1"),  # the initial sequence numbers of both sides are reckoned
         ("syns", "i1"),  # 1: a SYN was seen
-        ("spare", "<i4"),  # to a cache line
+        ("doubt", "u1"),  # segments wait that may begin another connection
+        ("window0", "<u2"),  # the last that each side announced, unscaled
+        ("window1", "<u2"),
     ]
 )
 """The private part of a connection that each segment needs."""
@@ -57,8 +59,13 @@ TRACK = row_dtype(
         ("acked", "<i8"),  # highest that the peer acknowledged
         ("fin", "<i8"),  # stream offset of the FIN; -1 if none
         ("held_from", "<i8"),  # stream offset of the first held byte; -1 if none
-        ("tags", "<u8"),  # a byte of each recent identity, the newest lowest
-        ("recent", "<i8"),  # number of its newest in the ring RECENT; 0 if none
+        ("edge", "<i8"),  # `acked` before it last rose
+        ("name", "<u2"),  # IPv4 identification of its last packet
+        ("repeats", "u1"),  # packets in a row that had the identification of the one before
+        ("ttl", "u1"),  # of its last packet; 0 before the first
+        ("heard", "u1"),  # a packet of its own was seen, so its window is known
+        ("confirmed", "u1"),  # the peer acknowledged where it begins
+        ("spare", "<u2"),
         ("piece", "<i8"),  # the same in the ring PIECE
         ("origin", "<u4"),  # sequence number of stream offset 0
         ("unanswered", "u1"),  # segments sent again since the peer's last packet
@@ -98,13 +105,24 @@ RARE = row_dtype(
         ("isn", "<i8"),  # as Wireshark reckons the initial sequence number; -1
         ("stray", "<i4"),  # stray segments that follow on from each other
         ("fin_flags", "u1"),
+        ("scale", "i1"),  # of its windows, by its SYN; -1: unknown
+        ("ttl_copy", "u1"),  # of a copy of one of its packets, seen elsewhere; 0 if none
+        ("foreign", "u1"),  # a RST that it did not send was told
+        ("unheard", "u1"),  # origin and acked are those of ACKs alone
+        ("other_base", "<i8"),  # where the SYN-ACK before began its stream; -1
+        ("reset_packet", "<i8"),  # its first RST; 0 if none
+        ("reserved", "<i8"),  # tcp_stream of the SYN that waits
+        ("reset_at", "<i8"),  # stream offset of that
     ]
 )
 """The private part of a direction that few segments need."""
 
-RECENT = row_dtype([("key", "<u8"), ("time", "<i8"), ("previous", "<i8")])
-"""A segment in the ring of recent ones: a mix of its identity, seq, ack and length, and
-the number of the one before it in its direction; 0 if none."""
+RECENT = row_dtype(
+    [("key", "<u8"), ("time", "<i8"), ("previous", "<i8"), ("count", "<i8"), ("direction", "<i8")]
+)
+"""A segment in the ring of recent ones: a mix of its identity, seq, ack and length, the number of
+the one before it that has the same place in the index (0 if none), and how many its direction
+had sent by then."""
 
 PIECE = row_dtype([("offset", "<i8"), ("position", "<i8"), ("previous", "<i8"), ("length", "<i8")])
 """Where the arena has delivered payload, and the number of the piece before it."""
@@ -117,11 +135,16 @@ SWEEPS = 8
 """Times within Options.max_idle_s that idle connections are looked for."""
 
 CHAIN = 8
-"""Segments remembered per direction: `-i any` puts a few between two copies."""
+"""Segments of a direction within which copies without an IPv4 identification are looked for:
+`-i any` puts a few between two copies. Also the pieces of payload compared with bytes sent
+again, and the steps taken in one place of the index."""
+
+REPEATS = 2
+"""Packets in a row with one IPv4 identification, after which it tells nothing: a stack that
+gives all packets the same one, or two in turn. RFC 6864 4.1 lets it."""
 
 RECENTS = 131_072
-"""Segments remembered in all: more than come in Options.duplicate_window_s at 6 million
-a second."""
+"""Segments remembered in all, so that memory is bounded with many connections: 5 MiB."""
 
 PIECES = 65_536
 """Pieces of delivered payload remembered in all: a full arena where they have 64 bytes."""
@@ -133,6 +156,14 @@ worth, since a retransmission follows within round trips."""
 WINDOW_BYTES = 16 * 1024 * 1024
 """How far ahead of what is known a segment may lie. Linux windows end at 6 MiB by
 default; more is believed where ACKs or a run of segments support it."""
+
+VOLUME = 64
+"""How many times the bytes that a direction has carried it may jump ahead: a capture that stops
+for a while loses about as much as flowed before; another connection on the same ports begins
+anywhere."""
+
+MAX_DOUBTFUL = 8
+"""SYNs that wait for an answer to tell whether they begin another connection."""
 
 BLOCK = 32
 """Segments whose state is asked for before the first of them is worked on: enough for a

@@ -24,6 +24,8 @@ XMPP, TURN, AMQP, syslog, MQTT, Kafka."""
 LIVES_NS: Final = 10_000_000_000
 """Servers end idle HTTP connections after 5 (Node), 15 (Apache), 75 s (nginx), but a
 connection that is in use this long both ways, in small records, seldom fetches documents."""
+TALK: Final = 3
+"""Records of each side, fewer of which show no conversation: an upgrade, a message and a Close."""
 MANY: Final = 8
 SMALL: Final = 1500
 """Mean bytes of a record: a packet's worth. Bodies of pages come in records of 16 KiB."""
@@ -39,8 +41,8 @@ def websocket_guess(session: Session, server_port: int) -> str | None:
     client, server = session.client, session.server
     if client is None or server is None or server_port in OTHER_PORTS:
         return None
-    sent, answered = session.data_records
-    if not sent or not answered or server.alpn not in (None, HTTP_1_1):
+    # One request and its answer are plain HTTPS as well; a WebSocket's are followed by frames.
+    if min(session.data_records) < TALK or server.alpn not in (None, HTTP_1_1):
         return None
     if client.alpn == (HTTP_1_1,):
         return "the client offers only http/1.1, as browsers do for wss"

@@ -162,6 +162,11 @@ class KeyRing:
     def __bool__(self) -> bool:
         return self._count > 0
 
+    @property
+    def sessions(self) -> int:
+        """How many sessions there are keys of."""
+        return len(self._by_random) + len(self._rsa)
+
     def lookup(self, client_random: bytes) -> Secrets | None:
         """Return what is known of a client random (32 bytes)."""
         return self._by_random.get(client_random)

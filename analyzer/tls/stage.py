@@ -135,6 +135,7 @@ class TlsStage:
         self._stale: list[int] = []  # numbers of those that have left
         self._faults: dict[int, list[tuple[int, str]]] = {}  # by slot, (packet, what)
         self._findings: list[Finding] = []
+        self._unread = self._fitting = self._first_unread = 0
 
     def push(self, batch: StreamBatch) -> TlsBatch:
         """Take one batch; return what became complete with it."""
@@ -325,6 +326,7 @@ class TlsStage:
             guess = None
             if not session.is_decrypted:
                 guess = websocket_guess(session, tcp.port0 if session.client_side else tcp.port1)
+                self._count_unread(session)
             out.ended.append(EndedSession(session, guess))
             out.findings += _findings(session, guess)
         for slot in batch.ended:
@@ -338,6 +340,33 @@ class TlsStage:
         if self._unwrapper is not None:
             for slot in batch.ended:
                 self._unwrapper.forget(slot)
+
+    def _count_unread(self, session: Session) -> None:
+        """Count a session that has content and could not be read."""
+        if session.client is None or session.server is None or not any(session.data_records):
+            return
+        self._unread += 1
+        self._first_unread = self._first_unread or session.hello_packet
+        self._fitting += self._ring.lookup(session.client.random) is not None
+
+    def finish(self) -> list[Finding]:
+        """Return what is to be said of the keys, at the end of the capture."""
+        found = bad_lines(self._ring)
+        if self._unread and self._ring:
+            sessions = self._ring.sessions
+            detail = (
+                f"{_plural(self._unread, 'TLS session')} could not be read; the key log has "
+                f"{_plural(sessions, 'session')}, {self._fitting or 'none'} of them these"
+            )
+            found.append(
+                Finding(
+                    findings.TLS_WRONG_KEYS,
+                    packet=self._first_unread,
+                    detail=detail,
+                    count=self._unread,
+                )
+            )
+        return found
 
     def _look_inside(self, session: Session) -> None:
         """Add to a session that ends what only keys could tell."""
@@ -415,6 +444,10 @@ def _inner_findings(session: Session, inside: Unwrapped) -> list[Finding]:
             detail = f"{_NAMES[side]}: {alert_name(description)}"
             found.append(Finding(findings.TLS_INNER_ALERT, slot, packet, -1, detail))
     return found
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def bad_lines(ring: KeyRing) -> list[Finding]:

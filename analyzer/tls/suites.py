@@ -11,7 +11,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from analyzer.tls.names import SUITES
+from analyzer.tls.cipher_suites import SUITES
 
 
 class Kind(Enum):

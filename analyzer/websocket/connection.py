@@ -64,19 +64,20 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.CLEAN, Event.FIN): State.CLEAN,
     (State.CLEAN, Event.RESET): State.CLEAN,
     (State.CLEAN, Event.TIMEOUT): State.CLEAN,
-    # A FIN in one direction leaves the other open: its Close may still come, and
-    # completes the closing handshake if the sender of the FIN had sent its own before.
+    # A FIN in one direction leaves the other open: its Close may still come. But who sends
+    # FIN before that did not wait for the closing handshake (RFC 6455 7.1.1), and need not
+    # have read what came later.
     (State.FIN, Event.CLIENT_CLOSE): State.CLIENT_CLOSE_FIN,
     (State.FIN, Event.SERVER_CLOSE): State.SERVER_CLOSE_FIN,
     (State.FIN, Event.FIN): State.FIN,
     (State.FIN, Event.RESET): State.FIN,
     (State.FIN, Event.TIMEOUT): State.FIN,
     (State.CLIENT_CLOSE_FIN, Event.CLIENT_CLOSE): State.CLIENT_CLOSE_FIN,
-    (State.CLIENT_CLOSE_FIN, Event.SERVER_CLOSE): State.CLEAN,
+    (State.CLIENT_CLOSE_FIN, Event.SERVER_CLOSE): State.CLIENT_CLOSE_FIN,
     (State.CLIENT_CLOSE_FIN, Event.FIN): State.CLIENT_CLOSE_FIN,
     (State.CLIENT_CLOSE_FIN, Event.RESET): State.CLIENT_CLOSE_FIN,
     (State.CLIENT_CLOSE_FIN, Event.TIMEOUT): State.CLIENT_CLOSE_FIN,
-    (State.SERVER_CLOSE_FIN, Event.CLIENT_CLOSE): State.CLEAN,
+    (State.SERVER_CLOSE_FIN, Event.CLIENT_CLOSE): State.SERVER_CLOSE_FIN,
     (State.SERVER_CLOSE_FIN, Event.SERVER_CLOSE): State.SERVER_CLOSE_FIN,
     (State.SERVER_CLOSE_FIN, Event.FIN): State.SERVER_CLOSE_FIN,
     (State.SERVER_CLOSE_FIN, Event.RESET): State.SERVER_CLOSE_FIN,
@@ -244,6 +245,13 @@ class WebSocketConnection:
             if close is not None:
                 event = Event.CLIENT_CLOSE if sender == 0 else Event.SERVER_CLOSE
                 events.append((close.time, event, sender))
+        # A Close that was sent again later stands before its sender's FIN all the same.
+        events = [
+            (max(time, close.time), event, sender)
+            if event == Event.FIN and sender is not None and (close := self.closes[sender])
+            else (time, event, sender)
+            for time, event, sender in events
+        ]
         # At equal times the order is Close, FIN, RST, as within one packet.
         for _, event, ended_by in sorted(events, key=lambda item: (item[0], item[1])):
             if self.closed_by is None:

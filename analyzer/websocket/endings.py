@@ -19,8 +19,19 @@ from analyzer.websocket.control_acks import ControlAcks
 from analyzer.websocket.frames import CLIENT, SERVER, Ending
 
 
-def close(connection: WebSocketConnection, tcp: Connection) -> list[Finding]:
-    """Say how a connection ended, from TCP's end and the Close frames; return what is odd."""
+def _is_stream(connection: WebSocketConnection) -> bool:
+    """Say whether a connection is a stream of HTTP/2."""
+    return connection.handshake is not None and connection.handshake.http2_stream is not None
+
+
+def close(
+    connection: WebSocketConnection, tcp: Connection, *, both_heard: bool = True
+) -> list[Finding]:
+    """Say how a connection ended, from TCP's end and the Close frames; return what is odd.
+
+    Of a direction of which nothing was captured (not `both_heard`) nobody knows whether it sent
+    Close: then a Close of the other one is nothing odd.
+    """
     events: list[tuple[int, Event, int | None]] = []
     for side, time, event in (
         (tcp.fin_side, tcp.fin_time, Event.FIN),
@@ -28,6 +39,10 @@ def close(connection: WebSocketConnection, tcp: Connection) -> list[Finding]:
     ):
         if side >= 0:
             sender = CLIENT if side == connection.client_side else SERVER
+            if event == Event.FIN and _is_stream(connection):
+                # END_STREAM ends one direction only (RFC 9113 5.1, half-closed): its sender still
+                # reads, and a Close of the other side completes the handshake.
+                time = max([time, *(close.time for close in connection.closes if close)])
             events.append((time, event, sender))
     if tcp.timed_out and not any(close for close in connection.closes):
         events = [event for event in events if event[1] != Event.RESET]
@@ -36,7 +51,8 @@ def close(connection: WebSocketConnection, tcp: Connection) -> list[Finding]:
     if ended_at == NULL and events:
         ended_at = tcp.fin_time if tcp.fin_side >= 0 else tcp.last_time
     connection.end(events, ended_at)
-    if connection.close_kind in ("fin", "reset", "timeout"):
+    may_be_clean = not both_heard and any(connection.closes)
+    if connection.close_kind in ("fin", "reset", "timeout") and not may_be_clean:
         detail = abnormal(connection, {event: sender for _, event, sender in events})
         return [
             Finding(findings.WEBSOCKET_CLOSE_ABNORMAL, connection.slot, tcp.last_packet, -1, detail)

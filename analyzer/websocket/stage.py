@@ -483,7 +483,10 @@ class WebSocketStage:
         connection.lost_bytes = lost_bytes
         out.pings += self._pings.end(connection)
         tcp = stream.connection(slot)
-        out.findings += endings.close(connection, tcp)
+        heard = stream.directions["packets"][2 * slot : 2 * slot + 2]
+        out.findings += endings.close(
+            connection, tcp, both_heard=bool(heard.all() or not heard.any())
+        )
         connection.ending = endings.ending(ends)
         connection.reported = endings.reported(connection, stream, tcp, ends, self._pings.acks)
         for sender in (CLIENT, SERVER):

@@ -89,8 +89,8 @@ def repeated_headers() -> Case:
         repeated_headers.__doc__ or "",
         one.pcap(),
         None,
-        # Together the two are no Accept that fits.
-        ("handshake-repeated-header", "handshake-bad-accept"),
+        # One of the two fits the key, so that the connection is open; it ends without a Close.
+        ("handshake-repeated-header", "websocket-close-abnormal"),
     )
 
 

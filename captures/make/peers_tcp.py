@@ -191,7 +191,13 @@ def _cut(snaplen: int) -> bytes:
 @case
 def snaplen_96() -> Case:
     """Every packet cut to 96 bytes: both HTTP heads are cut, small frames are whole (row 15)."""
-    return Case(snaplen_96.__doc__ or "", _cut(96), None, ("packets-snaplen", "http-lost"))
+    return Case(
+        snaplen_96.__doc__ or "",
+        _cut(96),
+        # Each frame's header is in the capture: who sent how much is known of all three.
+        {"client": [("text", b"short"), ("text", b"again")], "server": [("text", None)]},
+        ("packets-snaplen", "http-lost", "websocket-payload-lost"),
+    )
 
 
 @case

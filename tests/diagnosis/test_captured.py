@@ -29,3 +29,17 @@ def test_of_connections() -> None:
 
 def test_other_findings_say_nothing_of_it() -> None:
     assert diagnoses(findings=[finding("packets-malformed", packet=2)]) == {}
+
+
+def test_both_legs_of_a_proxy() -> None:
+    rows = [
+        {"hop": hop, "connection_a": 2 * hop, "connection_b": 2 * hop + 1, "direction": side,
+         "matched_by": "key", "messages": 4, "transit_us_median": transit}
+        for hop in range(3)
+        for side, transit in (("client", 4_200_000), ("server", 500_000))
+    ]  # fmt: skip
+    found = diagnoses(hops=rows)["two-legs"]
+    assert (found.connections, found.connection) == (6, 0)
+    assert "3 conversations are" in found.text
+    assert "4.20 ms from the client and 500 µs from the server" in found.text
+    assert diagnoses(hops=[]) == {}

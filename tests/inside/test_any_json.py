@@ -57,8 +57,8 @@ def test_calls_are_what_is_answered(places):
     assert calls["outcome"].tolist() == ["ok", "error"]
 
 
-def test_objects_alone():
-    assert looks(b'{"a":1}', 0, True)
-    for payload in (b"[1]", b"1", b"{", b"hello", b""):
+def test_objects_with_a_name_alone():
+    assert looks(b'{"type":"a"}', 0, True)
+    for payload in (b'{"a":1}', b'{"type":"some words"}', b"[1]", b"1", b"{", b"hello", b""):
         assert not looks(payload, 0, True)
     assert AnyJson(Setting()).take(b"x", 0, True) is None

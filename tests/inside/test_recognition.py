@@ -65,5 +65,10 @@ def test_random_json_is_of_no_protocol():
 
 
 def test_any_json_comes_last():
-    if GENERIC is not None:
-        assert GENERIC not in PROTOCOLS
+    assert GENERIC not in PROTOCOLS
+    named, plain = b'{"type":"tick"}', b'{"seq":1}'
+    assert see(named, named, generic=GENERIC)[0] == [None, "json"]
+    assert see(plain, named, named, generic=GENERIC)[0] == [None, None, "json"]
+    assert set(see(*[plain] * TRIES, generic=GENERIC)[0]) == {None}
+    # One message that fits a better protocol: it is waited for.
+    assert see(RPC, named, RPC, generic=GENERIC)[0] == [None, None, "json-rpc"]

@@ -24,9 +24,14 @@ from oracle.rows import table_rows
 from oracle.sample import connection, handshake, message
 from prometheus_client.parser import text_string_to_metric_families
 
+from analyzer.columns import NULL
 from analyzer.errors import OptionError, ReportError
+from analyzer.inside.calls import LOST, OK, Call, Moment
+from analyzer.inside.stage import DoneCall
+from analyzer.options import Options
 from analyzer.report.metrics import MetricsServer, address_of, labels_of
 from analyzer.report.observer import CaptureStats
+from analyzer.tables.inside import call_rows
 from analyzer.tables.schema import CONNECTIONS, HANDSHAKES, MESSAGES
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -152,6 +157,25 @@ def test_host_and_path_are_bounded_and_only_on_request():
         }
         server.write(table_rows(CONNECTIONS, [connection(number) for number in range(10)]))
         assert server._chosen == {}
+    finally:
+        server.close()
+
+
+def test_names_of_calls_are_bounded():
+    server = MetricsServer(("127.0.0.1", 0), max_labels=2)
+    asked = Moment(0, 0, 1, 1, 1_000_000, 1_000_000)
+    answered = Moment(1, 1, 2, 2, 3_000_000, 3_000_000)
+    done = [
+        Call(number, "request", f"m{number % 4}", 0, asked, 0, outcome=OK, answered=answered)
+        for number in range(8)
+    ]
+    done.append(Call(8, "request", "m0", 0, asked, 0, outcome=LOST))
+    try:
+        calls = [DoneCall(0, NULL, "json-rpc", call) for call in done]
+        server.write(call_rows(calls, Options()))
+        counts = sums_of(server, "wsanalyze_call_seconds_count", "name")
+        assert counts == {"m0": 2, "m1": 2, "other": 4}
+        assert sums_of(server, "wsanalyze_calls_failed_total", "outcome") == {"lost": 1}
     finally:
         server.close()
 

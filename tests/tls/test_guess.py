@@ -46,11 +46,14 @@ HTTP = ("http/1.1",)
 @pytest.mark.parametrize(
     ("made", "begins"),
     [
-        (session(HTTP, "http/1.1", records=(1, 1), lasts=0), "the client offers only"),
-        (session(HTTP, None, version=0x0304, records=(2, 1), lasts=0), "the client offers only"),
+        (session(HTTP, "http/1.1", records=(3, 3), lasts=0), "the client offers only"),
+        (session(HTTP, None, version=0x0304, records=(4, 3), lasts=0), "the client offers only"),
         (session(()), "it lives long"),
         (session(("h2", "http/1.1"), "http/1.1"), "it lives long"),
         # --- close to these
+        (session(HTTP, "http/1.1", records=(1, 1)), None),  # a request and its answer
+        (session(HTTP, "http/1.1", records=(2, 40)), None),  # two pages
+        (session(HTTP, None, version=0x0304, records=(3, 3)), None),  # one is its Finished
         (session(HTTP, None, version=0x0304, records=(1, 3)), None),  # only its Finished
         (session(HTTP, "http/1.1", records=(1, 0)), None),  # not answered
         (session(("h2", "http/1.1"), "h2"), None),

@@ -35,8 +35,9 @@ def expected_kind(events):
     ended = None
     for event in events:
         if event in (C, S):
-            # Nothing is read behind RST, and nobody is there after the silence.
-            if ended not in (R, T):
+            # Nothing is read behind RST, nobody is there after the silence, and who sent FIN
+            # did not wait (RFC 6455 7.1.1).
+            if ended is None:
                 seen.add(event)
         elif ended is None and seen != {C, S}:
             ended = event
@@ -93,11 +94,17 @@ def test_close_in_the_packet_of_the_fin_comes_first():
     assert one.close_kind == "clean"
 
 
-def test_close_behind_the_peers_half_close_completes_the_handshake():
-    # RFC 9293 3.6: who sends FIN has no more to send, but goes on receiving.
+def test_close_behind_the_peers_fin_is_not_clean():
+    # RFC 6455 7.1.1: TCP is closed after both have sent and received Close.
     one = connection([closing(9), closing(20)])
     one.end([(10, F, CLIENT)], 22)
-    assert (one.close_kind, one.closed_by, one.closed_at) == ("clean", CLIENT, 22)
+    assert (one.close_kind, one.closed_by, one.closed_at) == ("fin", CLIENT, 22)
+
+
+def test_a_close_sent_again_behind_its_own_fin_stands_before_it():
+    one = connection([closing(9), closing(20)])
+    one.end([(10, F, 1)], 22)
+    assert (one.close_kind, one.closed_by) == ("clean", CLIENT)
 
 
 @pytest.mark.parametrize(("event", "kind"), [(F, "fin"), (R, "reset"), (T, "timeout")])

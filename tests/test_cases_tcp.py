@@ -1,0 +1,115 @@
+"""Captures of odd TCP, whole: numbers that jump, packets seen twice, directions not seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from oracle.whole import assert_ties_out, said, tables_of
+
+CASES = Path(__file__).parent / "cases"
+
+
+def tables(name):
+    found = tables_of((CASES / f"{name}.pcap").read_bytes(), payload="full")
+    assert_ties_out(found)
+    return found
+
+
+def ids(found):
+    return set(found["findings"]["id"])
+
+
+def test_rst_fin_before_synack():
+    found = tables("outside/rst-fin-before-synack")
+    (row,) = found["connections"].to_dict("records")
+    assert (row["close_kind"], row["closed_by"], row["lost_bytes"]) == ("fin", "client", 0)
+    assert said(found) == {"client": [("text", b"hi there")], "server": [("text", b"hello")]}
+    assert found["messages"].sort_values("message")["packet_first"].tolist() == [11, 13]
+    assert found["handshakes"]["outcome"].tolist() == ["accepted"]
+    assert ids(found) == {"websocket-close-abnormal"}
+
+
+def test_second_synack_other_isn():
+    found = tables("outside/second-synack-other-isn")
+    (row,) = found["connections"].to_dict("records")
+    assert (row["close_kind"], row["closed_by"], row["lost_bytes"]) == ("fin", "client", 0)
+    assert said(found) == {"client": [("text", b"hi there")], "server": [("text", b"hello")]}
+    assert ids(found) == {"websocket-close-abnormal"}
+
+
+def test_blind_rst_mid():
+    found = tables("outside/blind-rst-mid")
+    (row,) = found["connections"].to_dict("records")
+    assert (row["close_kind"], row["close_code"], row["closed_by"]) == ("clean", 1000, "client")
+    assert (row["client_messages"], row["server_messages"]) == (6, 6)
+    assert {row["client_payload_bytes"], row["server_payload_bytes"]} == {33, 40}
+    odd = found["findings"].set_index("id")
+    assert odd.loc["tcp-reset-ignored", "packet"] == 12
+
+
+def test_port_reuse_answer_lost():
+    found = tables("port_reuse_answer_lost")
+    (row,) = found["connections"].to_dict("records")
+    assert (row["client_messages"], row["server_messages"]) == (40, 40)
+    assert (row["client_payload_bytes"], row["server_payload_bytes"]) == (2400, 2400)
+    assert (row["close_kind"], row["close_code"], row["closed_by"]) == ("clean", 1000, "client")
+    assert (row["lost_bytes"], row["tcp_stream"]) == (0, 0)
+    assert found["handshakes"]["outcome"][0] == "cut"
+    assert (found["handshakes"]["tcp_stream"] == 0).all()
+    assert not set(found["findings"]["severity"]) & {"warning", "error"}
+
+
+def test_port_reuse_mid_stream():
+    found = tables("port_reuse_mid_stream")
+    one, other = found["connections"].to_dict("records")
+    assert (one["client_messages"], one["server_messages"]) == (40, 40)
+    assert (other["client_messages"], other["server_messages"]) == (38, 39)
+    for row in (one, other):
+        assert (row["close_kind"], row["close_code"], row["closed_by"]) == (
+            "clean",
+            1000,
+            "client",
+        )
+        assert (row["lost_bytes"], row["tcp_stream"], row["client_port"]) == (0, 0, 48524)
+    assert (found["messages"]["payload_bytes"] == 60).all()
+    assert found["messages"].query("connection == 1")["packet_first"].min() == 132
+    assert ids(found) == {"websocket-mid-stream"}
+
+
+@pytest.mark.parametrize("name", ["dup_bridge", "dup_routed_ttl", "merged_two_hosts_skew"])
+def test_seen_twice(name):
+    found = tables(name)
+    (row,) = found["connections"].to_dict("records")
+    assert (row["client_messages"], row["server_messages"]) == (5, 5)
+    assert (row["client_payload_bytes"], row["server_payload_bytes"]) == (45, 30)
+    assert (row["close_kind"], row["close_code"], row["closed_by"]) == ("clean", 1000, "client")
+    assert row["wire_bytes"] == 2311
+    assert found["ledger"]["duplicate_bytes"].sum() == 2311
+    assert found["ledger"]["retransmitted_bytes"].sum() == 0
+    (finding,) = found["findings"].to_dict("records")
+    assert (finding["id"], finding["count"]) == ("capture-seen-twice", 35)
+    assert "every packet, 35 of 70" in finding["text"]
+
+
+def test_oneway_client():
+    found = tables("oneway_client")
+    (row,) = found["connections"].to_dict("records")
+    assert (row["client_messages"], row["client_payload_bytes"]) == (30, 740)
+    assert (row["close_code"], row["closed_by"], row["lost_bytes"]) == (1000, "client", 513)
+    odd = found["findings"].set_index("id")
+    assert "513" in odd.loc["tcp-one-direction", "text"]
+    assert "websocket-close-abnormal" not in odd.index
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["port_reuse_mid_stream", "port_reuse_answer_lost", "merged_two_hosts_skew", "oneway_client"]
+    + [f"outside/{name}" for name in ("rst-fin-before-synack", "blind-rst-mid")],
+)
+@pytest.mark.parametrize("size", [100, 700])
+def test_batches_do_not_matter(name, size):
+    data = (CASES / f"{name}.pcap").read_bytes()
+    whole, cut = tables_of(data), tables_of(data, batch_bytes=size)
+    for table in whole:
+        assert whole[table].equals(cut[table]), table
