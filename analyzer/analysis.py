@@ -52,6 +52,7 @@ _ORDER = {
     "compression": ["connection", "direction"],
     "http_groups": ["group", "started_at"],
     "tls_sessions": ["tcp_stream"],
+    "hops": ["hop", "direction"],
     "calls": ["call"],
     "topics": ["inner", "topic", "messages", "deliveries"],
     "fanout": ["topic", "publish_connection", "publish_message", "connection", "message"],
@@ -151,6 +152,11 @@ class Tables:
     def fanout(self) -> pd.DataFrame:
         """One row for each delivery whose publication was captured."""
         return self._table(schema.FANOUT)
+
+    @property
+    def hops(self) -> pd.DataFrame:
+        """Two rows for each proxy, balancer or NAT between two legs of a conversation."""
+        return self._table(schema.HOPS)
 
     @property
     def diagnoses(self) -> pd.DataFrame:

@@ -215,6 +215,15 @@ class Options:
     cost: Linux sends a delayed ACK after 40 ms. Tables are not changed by it."""
     max_pending_pings: int = 64
     """Pings of one direction that wait for their pong, or for their ACK."""
+    max_names: int = 4_096
+    """Names that clients look up, and addresses found for them, of which it is remembered when
+    and by whom: DNS is small, and a connect follows its look-up within a second."""
+    max_connect_attempts: int = 4_096
+    """Servers (address and port) whose last connects are remembered, to find those that a client
+    made before at other addresses of the same name."""
+    max_leg_messages: int = 1024
+    """Messages of a direction that wait for their like on the other leg of a conversation, the
+    last ones: a hop hands a message on within its round trips."""
     max_ping_intervals: int = 256
     """Intervals of a connection from which its `keepalive_s` is the median: a program that
     pings does so by a timer, so the first ones tell, and 2 KiB a connection hold them."""

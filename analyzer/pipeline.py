@@ -1,6 +1,6 @@
 """The way of the data, on one page.
 
-    capture -> packets -> tcp -> tls -> http -> websocket -> inside -> tables
+    capture -> packets -> names -> tcp -> tls -> http -> websocket -> inside -> tables
             -> alternatives, diagnosis -> report
 
 A file, standard input and (later) a live interface run the same stages. Each has
@@ -23,6 +23,7 @@ from analyzer.columns import NULL
 from analyzer.diagnosis.stage import DiagnosisStage
 from analyzer.http.stage import HttpStage
 from analyzer.inside.stage import InsideStage
+from analyzer.names.stage import Lookup, NamesStage
 from analyzer.options import Options
 from analyzer.packets.decode import PacketDecoder
 from analyzer.packets.segments import SegmentBatch
@@ -61,6 +62,7 @@ class Pipeline:
         self._writers = writers
         self.summary = Summary(max_samples=options.max_samples, late_us=options.late_us)
         self._packets = PacketDecoder(options)
+        self._names = NamesStage(options)
         self._tcp = Reassembler(options)
         self._ring, follower = _keys(options)
         self._tls = TlsStage(options, self._ring, follower)
@@ -70,7 +72,10 @@ class Pipeline:
         if self._inside is not None:
             self._websocket.hearing.listener = self._inside.hear
         self._tables = TableBuilder(options)
-        self._alternatives = AlternativesStage(options, only) if options.alternatives else None
+        self.summary.left_out = left_out = self._tables.legs.left_out
+        self._alternatives = None
+        if options.alternatives:
+            self._alternatives = AlternativesStage(options, only, left_out)
         self._diagnosis = DiagnosisStage(options, only) if options.diagnosis else None
         self._observers = [writer for writer in writers if isinstance(writer, Observer)]
         self._news = News(options, self._websocket, self._inside) if self._observers else None
@@ -138,10 +143,16 @@ class Pipeline:
         capture.first_time = _earliest(capture.first_time, segments.first_time)
         capture.last_time = max(capture.last_time, segments.last_time)
         self._tables.add_findings(segments.findings)
-        self._take_stream(self._tcp.push(segments))
+        lookups = self._names.push(segments.datagrams)
+        self._take_stream(self._tcp.push(segments), lookups)
 
     def _take_stream(
-        self, stream: StreamBatch, *, last: bool = False, now: int | None = None
+        self,
+        stream: StreamBatch,
+        lookups: Sequence[Lookup] = (),
+        *,
+        last: bool = False,
+        now: int | None = None,
     ) -> None:
         self.summary.capture.tcp_connections += len(stream.opened)
         tls = self._tls.push(stream)
@@ -160,7 +171,7 @@ class Pipeline:
         if self._inside is not None:
             inside = self._inside.push(websocket)
             self._websocket.hear_no_more(self._inside.take_unheard())
-        self._deliver_tables(self._tables.push(websocket, tls, inside))
+        self._deliver_tables(self._tables.push(websocket, tls, inside, lookups))
         if self._alternatives is not None:
             self._deliver(self._alternatives.push(websocket, tls, inside))
         if self._diagnosis is not None and self._observers:

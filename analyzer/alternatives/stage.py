@@ -38,8 +38,17 @@ _NS = 1_000_000_000
 class AlternativesStage:
     """Holds the schedule of open connections, and ended ones that wait."""
 
-    def __init__(self, options: Options, only: Collection[int] | None = None) -> None:
-        """Compare all connections, or `only` those of these numbers."""
+    def __init__(
+        self,
+        options: Options,
+        only: Collection[int] | None = None,
+        left_out: Collection[int] = (),
+    ) -> None:
+        """Compare all connections, or `only` those of these numbers.
+
+        None of those in `left_out` when they open: another leg of theirs counts.
+        """
+        self._left_out = left_out
         self._options = options
         self._only = only
         nanoseconds = (round(each * _NS) for each in options.poll_intervals_s)
@@ -132,6 +141,8 @@ class AlternativesStage:
     # --- connections
 
     def _is_compared(self, connection: WebSocketConnection) -> bool:
+        if connection.connection in self._left_out:
+            return False
         return self._only is None or connection.connection in self._only
 
     def _reserve(self, slots: int) -> None:

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from analyzer.capture.filter_compiler import JEQ, LD_W_ABS, RET, Instruction, compile_simple
 from analyzer.errors import OptionError
 
-DEFAULT_FILTER = "tcp"
+DEFAULT_FILTER = "tcp or udp port 53"
+"""TCP, and the name look-ups before its connects."""
 SNAP_BYTES = 262_144
 """Snap length: super-packets of offloading cards and of loopback have 64 KiB and more."""
 

@@ -210,7 +210,7 @@ WriteFiles = Annotated[
 @app.command()
 def live(
     interfaces: Interfaces = None,
-    filter: Filter = "tcp",
+    filter: Filter = "tcp or udp port 53",
     duration: For = None,
     count: Count = None,
     promiscuous: Promiscuous = False,

@@ -39,6 +39,7 @@ assert CHUNK.names is not None
     TLS,
     LINK,
     IP,
+    WINDOW,
 ) = range(len(CHUNK.names))
 
 MAX_KEPT_ROWS: Final = 4096
@@ -105,7 +106,7 @@ def tail(row: Row, at: int) -> Row:
 
 def end_row(direction: int, time: int) -> Row:
     """Return a row of no packet, for what ends with its connection."""
-    row = [0] * (IP + 1)
+    row = [0] * (WINDOW + 1)
     row[DIRECTION], row[TIME] = direction, time
     return tuple(row)
 

@@ -158,6 +158,18 @@ class HeaderWalk(TcpHeader):
             if doubt.read and not doubt.is_settled
         ]
 
+    def take_lookups(self) -> list[tuple[int, ...]]:
+        """Return the DNS messages of the batch, and forget them.
+
+        Returns:
+            For each packet, time (ns), IP version, start of the IP header in data, source and
+            destination port, and begin and end of the message in data, as far as captured.
+        """
+        taken = self.lookups
+        fresh: list[tuple[int, ...]] = []
+        self.lookups = fresh
+        return taken
+
     def again(
         self,
         version: cython.long,

@@ -10,6 +10,7 @@ cdef class PacketState:
     cdef long long[::1] firsts
     cdef dict others
     cdef dict named  # keys of OTHER packets, and the first packet of each
+    cdef list lookups  # DNS messages: see _tunnels
     cdef object last_named  # the key of the last OTHER packet
     cdef bint trying  # another link type than the file names
     cdef long trusted  # a link type that was settled

@@ -46,6 +46,8 @@ class PacketState:
         self.others = others
         named: dict[tuple[int, int], int] = {}
         self.named = named
+        lookups: list[tuple[int, ...]] = []
+        self.lookups = lookups
         self.last_named = (-1, -1)
         self.trying = False
         self.trusted = -1

@@ -5,6 +5,7 @@ cdef class Tunnels(NetworkLayers):
     cdef long _etherip(self)
     cdef long _gre(self)
     cdef long _udp(self)
+    cdef long _lookup(self, long source, long destination)
     cdef long _vxlan(self)
     cdef long _geneve(self)
     cdef long _gtp(self)

@@ -103,7 +103,8 @@ class Tunnels(NetworkLayers):
         if lacks(self, 8):
             return _UDP
         port: cython.long = be16(self, self.at + 2)
-        if be16(self, self.at) == 1701:
+        source: cython.long = be16(self, self.at)
+        if source == 1701:
             port = 1701  # RFC 2661 8.1: the answerer may choose another port for itself
         if not (
             port == 4789
@@ -113,6 +114,9 @@ class Tunnels(NetworkLayers):
             or port == 37008
             or port == 1701
         ):
+            # A tunnel's sender may have any source port, 53 as well.
+            if port == 53 or source == 53:
+                return self._lookup(source, port)
             return _UDP
         length: cython.Py_ssize_t = be16(self, self.at + 4)
         if length == 0:
@@ -131,6 +135,22 @@ class Tunnels(NetworkLayers):
         if port == 1701:
             return self._l2tp()
         return self._vxlan()
+
+    @cython.cfunc
+    def _lookup(self, source: cython.long, destination: cython.long) -> cython.long:
+        """Keep where a DNS message lies, for the names stage (RFC 1035 4.2.1)."""
+        end: cython.Py_ssize_t = self.at + be16(self, self.at + 4)
+        if end > self.captured_end:
+            end = self.captured_end
+        if self.trying or self.version == 0:
+            return _UDP
+        self.lookups.append(
+            (
+                *(int(self.packet), int(self.time), int(self.version), int(self.ip_at)),
+                *(int(source), int(destination), int(self.at) + 8, int(end)),
+            )
+        )
+        return _UDP
 
     @cython.cfunc
     def _vxlan(self) -> cython.long:

@@ -26,6 +26,7 @@ from analyzer.packets import layers
 from analyzer.packets._headers import HeaderWalk
 from analyzer.packets.fragments import Fragment, Joiner, Tally
 from analyzer.packets.link_types import described, link_type_name, what_helps
+from analyzer.packets.lookups import datagrams
 from analyzer.packets.segments import SEGMENT, SegmentBatch
 
 FRAGMENT_LABEL = "ip fragment"
@@ -116,6 +117,7 @@ class PacketDecoder:
         )
         if len(records.rows):
             self._add_totals(batch)
+        batch.datagrams = datagrams(self._walk.take_lookups(), batch.rows, records)
         return batch
 
     def finish(self) -> SegmentBatch:

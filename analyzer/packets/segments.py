@@ -50,6 +50,28 @@ SEGMENT = row_dtype(
 )
 """One TCP segment. link + ip + tcp + length = the packet's original length."""
 
+
+@dataclass(frozen=True, slots=True)
+class Datagram:
+    """A DNS message, over UDP or in a segment of TCP: for the names stage.
+
+    Attributes:
+        packet: that has it.
+        time: ns.
+        source, destination: addresses.
+        source_port, destination_port: one of them is 53.
+        payload: as far as it was captured.
+    """
+
+    packet: int
+    time: int
+    source: str
+    destination: str
+    source_port: int
+    destination_port: int
+    payload: bytes
+
+
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 
 
@@ -67,6 +89,7 @@ class SegmentBatch:
             packets that gave no segment.
         first_time, last_time: ns, over all packets of the batch; NULL if none.
         findings: oddities of link and network layers.
+        datagrams: DNS messages, in capture order.
     """
 
     records: RecordBatch
@@ -77,6 +100,7 @@ class SegmentBatch:
     first_time: int = 0
     last_time: int = 0
     findings: list[Finding] = field(default_factory=list)
+    datagrams: list[Datagram] = field(default_factory=list)
 
 
 def address_text(high: int, low: int, version: int) -> str:

@@ -19,7 +19,9 @@ from analyzer.http.exchanges import Exchange, Handshake, HttpBatch
 from analyzer.inside.fanout import Topic
 from analyzer.inside.labels import Says
 from analyzer.inside.stage import InsideBatch
+from analyzer.names.stage import Lookup
 from analyzer.options import Options
+from analyzer.tables.before_connect import BeforeConnect
 from analyzer.tables.compression import Compression
 from analyzer.tables.ends import connection_cells, hidden
 from analyzer.tables.failed_connects import FailedConnects
@@ -27,6 +29,7 @@ from analyzer.tables.finding_log import FindingLog
 from analyzer.tables.http_groups import HttpGroups
 from analyzer.tables.inside import call_rows, fanout_rows, message_columns, topic_rows
 from analyzer.tables.ledger import ledger_rows
+from analyzer.tables.legs import Legs
 from analyzer.tables.preview import Previews
 from analyzer.tables.schema import (
     CONNECTIONS,
@@ -63,7 +66,6 @@ class TableBuilder:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._failed = FailedConnects(options)
-        self._compression = Compression()
         self._client_sides: dict[int, int] = {}
         self._log = FindingLog(options, self._client_sides)
         self._answered: dict[int, Handshake] = {}
@@ -71,12 +73,16 @@ class TableBuilder:
         self._groups = HttpGroups(options)
         self._tls = TlsSessions(options)
         self._inner: dict[int, str | None] = {}  # of connections that end with the batch
+        self._before = BeforeConnect(options)
+        self.legs = Legs(options)
+        self._compression = Compression(self.legs.left_out)
 
     def push(
         self,
         batch: WebSocketBatch,
         tls: TlsBatch | None = None,
         inside: InsideBatch | None = None,
+        lookups: Sequence[Lookup] = (),
     ) -> list[TableRows]:
         """Return the rows that this batch completes.
 
@@ -84,14 +90,14 @@ class TableBuilder:
             batch: of the websocket stage.
             inside: of the inside stage, over the same batch; None: nothing is read.
             tls: of the tls stage, over the same rows; None: nothing is TLS.
+            lookups: of the names stage, answered in the packets of this batch.
         """
         http = batch.http
         stream = http.stream
+        self._before.push(lookups, stream)
+        self.legs.push(batch)
         out = [_frame_rows(batch.frames), self._message_rows(batch, inside)]
-        if inside is not None:
-            out.append(call_rows(inside.calls, self._options))
-            out.append(fanout_rows(inside.deliveries, self._options))
-            self._inner.update(inside.inner)
+        out += self._inside_rows(inside)
         for opened in batch.opened:
             self._client_sides[opened.slot] = opened.client_side
             self._log.opened(opened.slot, opened.connection)
@@ -126,11 +132,24 @@ class TableBuilder:
             out.append(self._http_rows(http))
             out.append(self._groups.push(http.exchanges))
             self._log.add(self._groups.findings(), {})
+        self._forget(http)
+        out += self.legs.hops(batch.ended)
+        out += [self._compression.push(batch), self._log.take()]
+        return [rows for rows in out if rows.count]
+
+    def _inside_rows(self, inside: InsideBatch | None) -> list[TableRows]:
+        if inside is None:
+            return []
+        self._inner.update(inside.inner)
+        calls = call_rows(inside.calls, self._options)
+        return [calls, fanout_rows(inside.deliveries, self._options)]
+
+    def _forget(self, http: HttpBatch) -> None:
+        """Forget the slots that left with a batch, whose rows were made."""
         for slot in http.ended:
             self._log.ended(slot)
             self._client_sides.pop(slot, None)
-        out += [self._compression.push(batch), self._log.take()]
-        return [rows for rows in out if rows.count]
+        self._before.forget(http.stream)
 
     def finish(self, topics: Sequence[Topic] = ()) -> list[TableRows]:
         """Return what only the end of the capture completes.
@@ -174,7 +193,9 @@ class TableBuilder:
             rows.append(session_cells(ended, tcp, endpoints))
             if ended.guess is not None:
                 self._failed.attempted(endpoints)
-                self._tls.add(encrypted_attempt(ended, tcp, endpoints))
+                made = encrypted_attempt(ended, tcp, endpoints)
+                made.before = self._before.of(tcp, made.detail.host)
+                self._tls.add(made)
         return TableRows(TLS_SESSIONS, columns_of(TLS_SESSIONS.columns, rows), len(rows))
 
     # --- rows
@@ -196,7 +217,10 @@ class TableBuilder:
             self._failed.attempted(endpoints)
             self._handshakes = max(self._handshakes, detail.number + 1)
             session = decrypted_session(tls, tcp.tcp_stream)
-            rows.append(attempt(detail, tcp, endpoints, connection, first_data_time, session))
+            made = attempt(detail, tcp, endpoints, connection, first_data_time, session)
+            if detail.first_in_connection:
+                made.before = self._before.of(tcp, detail.host)
+            rows.append(made)
 
         for detail in batch.http.handshakes:
             # Of several attempts on one connection the opening is the first one's alone.
@@ -242,6 +266,7 @@ class TableBuilder:
                     http2_stream=http2_stream,
                     session=session,
                     inner=self._inner.pop(ended.connection, None),
+                    leg=self.legs.leg(ended.connection),
                 )
             )
         return TableRows(CONNECTIONS, columns_of(CONNECTIONS.columns, rows), len(rows))
@@ -403,6 +428,10 @@ def message_rows(
         "payload": lambda: payloads if options.payload == "full" else [None] * count,
         "deflate_saved_bytes": lambda: _saved(rows),
         "deflate_estimate_bytes": _whole(rows, "estimate"),
+        "gap_us": lambda: _gaps(rows),
+        "window_us": _whole(rows, "window"),
+        "nagle_us": _whole(rows, "nagle"),
+        "resent_us": _whole(rows, "resent"),
     }
     makers |= message_columns(says, count, options)
     if not final:
@@ -413,7 +442,7 @@ def message_rows(
 
 _UNTIL_ACKNOWLEDGED = (
     *("packet_header_bytes", "ack_bytes", "retransmitted_bytes"),
-    "wire_bytes",
+    *("wire_bytes", "resent_us"),
 )
 """Columns of a message that may grow until it is acknowledged."""
 
@@ -423,6 +452,14 @@ def _saved(rows: Rows) -> npt.NDArray[np.int64]:
     known = (rows["compressed"] != 0) & (rows["payload_bytes"] != NULL)
     payload = np.where(known, rows["payload_bytes"], 0)
     return np.where(known, payload - rows["transfer_bytes"], NULL)
+
+
+def _gaps(rows: Rows) -> npt.NDArray[np.int64]:
+    """Return the ns from the end of the message before; 0 where that was not over."""
+    before, begin = rows["before"], rows["time_first"]
+    known = (before != NULL) & (begin != NULL)
+    over = known & (before < begin)
+    return np.where(known, np.where(over, begin - np.where(over, before, begin), 0), NULL)
 
 
 def _between(begin: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

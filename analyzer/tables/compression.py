@@ -6,6 +6,8 @@ connections until the capture does. Used by tables.build.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import numpy.typing as npt
 
@@ -35,9 +37,14 @@ _Row = tuple[object, ...]
 
 
 class Compression:
-    """Holds the sums of each direction in use, and those of all connections."""
+    """Holds the sums of each direction in use, and those of all connections.
 
-    def __init__(self) -> None:
+    Args:
+        left_out: connections that the sums of all leave out: another leg of theirs counts.
+    """
+
+    def __init__(self, left_out: Collection[int] = ()) -> None:
+        self._left_out = left_out
         self._by_direction: _Sums = np.zeros((0, len(_SUMS)), np.int64)
         self._summed: set[int] = set()
         self._all: _Sums = np.zeros((len(DIRECTIONS), len(_SUMS)), np.int64)
@@ -101,12 +108,13 @@ class Compression:
         if offered != 1 and negotiated != 1 and not is_compressed:
             return []
         self._any = True
-        if any(map(any, sums)):
-            self._all += sums
+        counts = [totals.messages for totals in ended.totals]
+        if ended.connection not in self._left_out:
+            if any(map(any, sums)):
+                self._all += sums
+            self._messages = [a + b for a, b in zip(self._messages, counts, strict=True)]
         self._offered = max(self._offered, offered)
         self._negotiated = max(self._negotiated, negotiated)
-        counts = [totals.messages for totals in ended.totals]
-        self._messages = [one + more for one, more in zip(self._messages, counts, strict=True)]
         return [
             _cells(ended.connection, sender, *each)
             for sender, each in enumerate(zip(facts, counts, sums, strict=True))

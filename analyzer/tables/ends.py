@@ -6,6 +6,7 @@ Knows the websocket stage's connections and End, and TLS's. Used by tables.build
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from analyzer.columns import NULL
 from analyzer.options import Options
@@ -33,6 +34,7 @@ def end_cells(ended: WebSocketConnection, session: Session | None) -> tuple[obje
         NULL if ended.keepalive is None else ended.keepalive.interval,
         *(NULL if code is None else code for code in ended.reported),
         *end.life,
+        *end.shut,
     )
 
 
@@ -43,7 +45,7 @@ def _earlier(end: End, session: Session) -> End:
         return end
     if other.packet == end.packet and end.is_close:
         return end
-    return End(other.packet, other.time, False, other.last, end.life)
+    return replace(end, packet=other.packet, time=other.time, is_close=False, last=other.last)
 
 
 def _closing(ended: WebSocketConnection) -> int:
@@ -63,6 +65,7 @@ def connection_cells(
     http2_stream: int = NULL,
     session: Session | None = None,
     inner: str | None = None,
+    leg: int = NULL,
 ) -> tuple[object, ...]:
     """Return the cells of a row of `connections`.
 
@@ -74,9 +77,9 @@ def connection_cells(
         http2_stream: that carries it; NULL over HTTP/1.1.
         session: the TLS session that it was decrypted from.
         inner: protocol inside; None: not known.
+        leg: number of its conversation; NULL if that has no other leg.
     """
-    detail = ended.handshake
-    endpoints = Endpoints.of(tcp, ended.client_side)
+    detail, endpoints = ended.handshake, Endpoints.of(tcp, ended.client_side)
     close = ended.first_close
     opened, closed = ended.opened_at, ended.closed_at
     client, server = ended.totals
@@ -98,10 +101,7 @@ def connection_cells(
         closed,
         NULL if NULL in (opened, closed) else closed - opened,
         int(detail is not None and detail.outcome != "cut"),
-        client.frames,
-        server.frames,
-        client.messages,
-        server.messages,
+        *(client.frames, server.frames, client.messages, server.messages),
         client.payload_bytes,
         server.payload_bytes,
         wire_bytes,
@@ -112,6 +112,7 @@ def connection_cells(
         ended.lost_bytes,
         inner,
         *end_cells(ended, session),
+        leg,
     )
 
 

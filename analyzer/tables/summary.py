@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -132,6 +132,7 @@ class Summary:
         diagnoses: rows, the most costly first.
         late: the messages that were held up longest.
         inside: what the messages say.
+        left_out: connections whose messages another leg of their conversation counts.
         http_kinds: of plain HTTP, "exchanges", "wire_bytes", "messages" by (kind, what).
     """
 
@@ -161,6 +162,7 @@ class Summary:
     diagnoses: list[dict[str, Any]] = field(default_factory=list)
     late: LateMessages = field(init=False)
     inside: Spoken = field(default_factory=Spoken)
+    left_out: Collection[int] = ()
     _groups: list[tuple[int, int, int, dict[str, Any]]] = field(default_factory=list)
     _costly: list[tuple[int, int]] = field(default_factory=list)
     _lines: dict[int, ConnectionLine] = field(default_factory=dict)
@@ -277,6 +279,10 @@ class Summary:
             self.opcodes[side].update(_labelled(opcodes[directions == side], schema.OPCODES))
 
     def _add_messages(self, rows: TableRows) -> None:
+        if self.left_out:
+            rows = _without(rows, self.left_out)
+            if not rows.count:
+                return
         directions, types = _codes(rows, "direction"), _codes(rows, "type")
         compressed = _codes(rows, "compressed") > 0
         for side in (0, 1):
@@ -324,6 +330,10 @@ class Summary:
             del self._waiting[next(iter(self._waiting))]
 
     def _add_compression(self, rows: TableRows) -> None:
+        if self.left_out:
+            rows = _without(rows, self.left_out)
+            if not rows.count:
+                return
         # The rows of all connections together would count each of them again.
         single = _numbers(rows, "connection") != NULL
         for name in DEFLATE_SUMS:
@@ -391,6 +401,22 @@ class Summary:
 
 def _numbers(rows: TableRows, name: str) -> npt.NDArray[np.int64]:
     return np.asarray(cast("Any", rows.values[name]), np.int64)
+
+
+def _without(rows: TableRows, connections: Collection[int]) -> TableRows:
+    """Return the rows of all connections but some."""
+    out = np.isin(_numbers(rows, "connection"), np.fromiter(connections, np.int64))
+    if not out.any():
+        return rows
+    places = np.flatnonzero(~out)
+
+    def taken(values: Any) -> Any:
+        if isinstance(values, np.ndarray):
+            return values[places]
+        return [values[place] for place in places.tolist()]
+
+    kept = {name: taken(values) for name, values in rows.values.items()}
+    return TableRows(rows.table, kept, len(places))
 
 
 def _codes(rows: TableRows, name: str) -> npt.NDArray[np.int8]:

@@ -6,7 +6,7 @@ Knows TCP's times and http's handshakes. Used by tables.build.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -15,6 +15,7 @@ from analyzer.columns import NULL
 from analyzer.http.exchanges import Handshake
 from analyzer.options import Options
 from analyzer.packets.segments import address_text
+from analyzer.tables.before_connect import Before
 from analyzer.tables.preview import preview
 from analyzer.tables.schema import HANDSHAKES, OUTCOMES, SCHEMES, Column, TableRows, Values
 from analyzer.tables.secrets import hide, hide_subprotocols
@@ -59,6 +60,7 @@ class Attempt:
     total: int
     first_message: int
     idle: int = NULL
+    before: Before = field(default_factory=Before)
     tls: int = NULL
     tls_hello: int = NULL
     session: Session | None = None
@@ -252,10 +254,23 @@ def handshake_rows(attempts: Sequence[Attempt], options: Options) -> TableRows:
             row.idle,
             hidden(hide, detail.server),
             refusal_preview(detail, options),
+            *_before_cells(row),
         )
 
     rows = [cells(row) for row in attempts]
     return TableRows(HANDSHAKES, columns_of(HANDSHAKES.columns, rows), len(rows))
+
+
+def _before_cells(row: Attempt) -> tuple[int, ...]:
+    """Return what went before the connect, and how long it took with that."""
+    before = row.before
+    return before.dns, before.attempts, before.tried, _overall(row)
+
+
+def _overall(row: Attempt) -> int:
+    """Return the time from the first query or connect to the end of the response, in ns."""
+    begun = row.before.begun if row.before.begun != NULL else row.started_at
+    return _between(begun, row.detail.response_last_time) if row.total != NULL else NULL
 
 
 def _tls_cells(session: Session | None) -> tuple[object, ...]:

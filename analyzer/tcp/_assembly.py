@@ -58,6 +58,7 @@ _ON_ACK = cython.declare(cython.int, lifecycle.Event.ACK_0)
 _ON_LAST_ACK = cython.declare(cython.int, lifecycle.Event.LAST_FIN_ACKED)
 _END_CLOSED = cython.declare(cython.int, bytestream.END_CLOSED)
 _END_CAPTURE = cython.declare(cython.int, bytestream.END_CAPTURE)
+_OPEN = cython.declare(cython.int, bytestream.WINDOW_OPEN)  # WINDOW_CLOSED is one more
 _MAX_WINDOW = cython.declare(cython.longlong, sequence.MAX_WINDOW)
 _BLOCK = cython.declare(cython.Py_ssize_t, connections.BLOCK)
 _SET_BACK = cython.declare(cython.longlong, connections.SET_BACK_NS)
@@ -236,6 +237,7 @@ class Assembler(Doubts):
             self._window_closed(d, flags)
         else:
             self.tracks[d].zero_window = 0
+        self.window = 0 if flags & (_SYN | _RST) else _OPEN + self.tracks[d].zero_window
         self._take(i, s, d, flags, length)
         if self.slots[s].waiting:
             self._judge(s)
@@ -272,6 +274,7 @@ class Assembler(Doubts):
         self.ip = self.segments[i].ip_bytes
         self.payload = length
         self.wire = self.header + length
+        self.window = 0
         self.news = False
         return 0
 

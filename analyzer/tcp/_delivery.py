@@ -30,6 +30,7 @@ _GAP_CUT = cython.declare(cython.int, bytestream.GAP_CUT)
 _RETRANSMISSION = cython.declare(cython.int, bytestream.RETRANSMISSION)
 _FIN_ROW = cython.declare(cython.int, bytestream.FIN)
 _SYN = cython.declare(cython.int, 2)
+_UNTOLD = cython.declare(cython.int, bytestream.WINDOW_UNTOLD)
 
 
 @cython.cclass
@@ -93,7 +94,7 @@ class Delivery(CopyCheck):
             return 0
         kept = self._save()
         self.row_acked = -1
-        self.row_flags = self.header = self.payload = self.wire = 0
+        self.row_flags = self.header = self.payload = self.wire = self.window = 0
         self._row(_GAP_LOST, d, place, upto - place, 0, 0, self.time)
         self._load(kept)
         if self.sums[d].lost_bytes == 0:
@@ -132,6 +133,7 @@ class Delivery(CopyCheck):
                 origin.wire,
                 origin.link,
                 origin.ip,
+                _UNTOLD,
             )
         )
         if ready == _NULL:
@@ -215,7 +217,7 @@ class Delivery(CopyCheck):
         self.time = self.rares[d].fin_time
         self.row_acked = self.rares[d].fin_acked
         self.row_flags = self.rares[d].fin_flags
-        self.header = self.payload = self.wire = 0
+        self.header = self.payload = self.wire = self.window = 0
         self._row(
             _FIN_ROW, d, self.tracks[d].fin, 0, 0, 0, filled if filled != _NULL else self.time
         )

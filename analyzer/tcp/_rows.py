@@ -35,6 +35,7 @@ class RowWriter(AssemblerState):
             self.wire,
             self.link,
             self.ip,
+            self.window,
         )
 
     def _load(self, packet: Any) -> None:
@@ -49,6 +50,7 @@ class RowWriter(AssemblerState):
             self.wire,
             self.link,
             self.ip,
+            self.window,
         ) = packet
 
     @cython.cfunc
@@ -85,6 +87,7 @@ class RowWriter(AssemblerState):
         self.chunks[n].tls = 0
         self.chunks[n].link = self.link if self.header else 0
         self.chunks[n].ip = self.ip if self.header else 0
+        self.chunks[n].window = self.window
         self.wire = 0
         self.row_count = n + 1
         return 0

@@ -129,6 +129,7 @@ cdef class AssemblerState:
     cdef int ip
     cdef int payload
     cdef int wire
+    cdef int window
     cdef bint news
     # the pass
     cdef Py_ssize_t row_count

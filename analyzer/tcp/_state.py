@@ -78,7 +78,7 @@ class AssemblerState:
     def _begin_numbers(self) -> None:
         self.packet = self.time = self.row_acked = 0
         self.row_flags = self.header = self.payload = self.wire = 0
-        self.link = self.ip = 0
+        self.link = self.ip = self.window = 0
         self.news = False
         self.row_count = self.capacity = self.side = 0
         self.hashed = 0

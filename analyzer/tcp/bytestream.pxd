@@ -22,6 +22,7 @@ ctypedef struct Chunk:
     int tls
     int link
     int ip
+    unsigned char window
 
 ctypedef struct Connection:
     long long tcp_stream

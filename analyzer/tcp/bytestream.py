@@ -25,6 +25,9 @@ RESET = 6  # RST seen, sent by this direction
 DUPLICATE = 7  # a packet that the capture holds twice, whole
 FRAMING = 8  # span bytes that only a protocol below speaks of: a TLS handshake, a ticket
 
+WINDOW_UNTOLD, WINDOW_OPEN, WINDOW_CLOSED = 0, 1, 2
+"""A row that had to wait tells nothing: its packet's window is out of date."""
+
 CHUNK = row_dtype(
     [
         ("packet", "<i8"),
@@ -50,6 +53,7 @@ CHUNK = row_dtype(
         ("tls", "<i4"),  # the part of span - length that is TLS; the rest is HTTP/2
         ("link", "<i4"),  # the parts of header_bytes below IP, and of IP
         ("ip", "<i4"),
+        ("window", "u1"),  # what its packet says of its sender's window: WINDOW_*
     ]
 )
 """One piece of one packet, in stream order per direction.

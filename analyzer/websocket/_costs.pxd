@@ -1,7 +1,7 @@
-from analyzer.websocket._silence cimport Silence
+from analyzer.websocket._waits cimport Waits
 
 
-cdef class Costs(Silence):
+cdef class Costs(Waits):
     cdef long long _share(self, long long header, long long at, long long payload)
     cdef long long _stands_for(self, Py_ssize_t i, long long count)
     cdef int _charge(self, Py_ssize_t i, Py_ssize_t d, long long begin, long long end)

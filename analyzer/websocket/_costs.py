@@ -1,7 +1,7 @@
 """What messages cost: shares of packet headers, ACKs, retransmissions.
 
 Knows how the bytes of packets are shared out to the messages in them. Must not know
-frames. The third of the kernels that make the frame walk (see _state).
+frames. The fourth of the kernels that make the frame walk (see _state).
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import cython
 
 if cython.compiled:
-    from cython.cimports.analyzer.websocket._silence import Silence
+    from cython.cimports.analyzer.websocket._waits import Waits
 else:
-    from analyzer.websocket._silence import Silence
+    from analyzer.websocket._waits import Waits
 
 # C copies of names: a kernel reads a C integer where it would else look up a
 # Python object per row; so it would for literals beyond 31 bits.
@@ -21,7 +21,7 @@ _BINARY = cython.declare(cython.int, 2)
 
 
 @cython.cclass
-class Costs(Silence):
+class Costs(Waits):
     """Shares bytes that are no payload out to the messages they served."""
 
     @cython.cfunc
@@ -107,6 +107,8 @@ class Costs(Silence):
         if self.walks[d].watched > old:
             self._control_acked(i, d)
         self.walks[d].acked = acked
+        if acked >= self.walks[d].seen and old < self.walks[d].seen:
+            self._all_acked(i, d)
         m = self.walks[d].head
         if old == _NULL:
             return 0
@@ -156,6 +158,7 @@ class Costs(Silence):
                 high = self.pool[m].end
             if high > low:
                 self.pool[m].retransmitted_bytes += high - low
+                self._waited_to_send_again(i, d, m, low)
                 self.pool[m].packet_header_bytes += self._share(
                     self.chunks[i].header_bytes, into + high, self.chunks[i].payload
                 ) - self._share(self.chunks[i].header_bytes, into + low, self.chunks[i].payload)

@@ -111,6 +111,8 @@ class FrameWalk(Rules):
             self._acknowledge(i, d ^ 1)
         if kind == _DATA:
             mode = self.walks[d].mode
+            if self.walks[d].ack_delay != _NULL:
+                self._goes_on(i, d)
             if mode == _HEADER or mode == _PAYLOAD:
                 self._data(i, d, self.chunks[i].start)
             elif mode == _IGNORE:
@@ -130,9 +132,7 @@ class FrameWalk(Rules):
             self._heard(i, d)
         elif kind == _FIN_ROW or kind == _RESET:
             self._end_seen(d, self.chunks[i].packet, self.chunks[i].time, False)
-        if self.chunks[i].packet > self.walks[d].life_packet:
-            self.walks[d].life_packet = self.chunks[i].packet
-            self.walks[d].life_time = self.chunks[i].time
+        self._alive(i, d)
         return 0
 
     @cython.cfunc
@@ -198,11 +198,7 @@ class FrameWalk(Rules):
             self.walks[d].time_first = self.chunks[i].time
             self.walks[d].time_last = self.chunks[i].ready
             self._reach(i, d)
-            self.walks[d].before_packet = self.walks[d].heard_packet
-            self.walks[d].before_time = self.walks[d].heard_time
-            if p > self.chunks[i].start:
-                self.walks[d].before_packet = self.chunks[i].packet
-                self.walks[d].before_time = self.chunks[i].time
+            self._frame_begins(i, d, p)
         else:
             self._touch(i, d)
             if have >= 2:

@@ -1,6 +1,6 @@
 """Messages: which frames make one, where it begins and ends (RFC 6455 5.4).
 
-The fifth of the kernels that make the frame walk (see _state).
+The sixth of the kernels that make the frame walk (see _state).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ _CLOSE = cython.declare(cython.int, 8)
 _RSV1_BIT = cython.declare(cython.int, 4)
 _VOID = cython.declare(cython.int, 255)
 _UTF8_OFF = cython.declare(cython.int, -2)
+_NOT_OVER = cython.declare(cython.longlong, layout.NOT_OVER)
 _NOT_TOLD = cython.declare(cython.int, layout.NOT_TOLD)
 _LONE = cython.declare(cython.int, findings.WEBSOCKET_LONE_CONTINUATION.code)
 _INTERRUPTED = cython.declare(cython.int, findings.WEBSOCKET_INTERRUPTED_MESSAGE.code)
@@ -81,6 +82,9 @@ class Messages(Payload):
         self.pool[m].packet_last = self.walks[d].packet_last
         self.pool[m].time_first = self.walks[d].time_first
         self.pool[m].time_last = self.walks[d].time_last
+        self.pool[m].before = self.numbers[d >> 1, 2]
+        self.numbers[d >> 1, 2] = _NOT_OVER
+        self._begin_waits(d, m)
         self.pool[m].stall = 0
         self.pool[m].stall_until = _NULL
         self.pool[m].begin = self.walks[d].begin
@@ -165,6 +169,9 @@ class Messages(Payload):
             self.walks[d].bad_text = 1
         self.pool[m].payload_bytes = self.pool[m].transfer_bytes
         self.pool[m].end = end
+        if self.pool[m].message == self.numbers[d >> 1, 1] - 1:
+            self.numbers[d >> 1, 2] = self.pool[m].time_last
+        self._end_waits(d, m)
         self.walks[d].messages += 1
         if self.walks[d].keep == _KEEP_ALL or (self.walks[d].compressed and self.walks[d].keep):
             self._end_fragments(i, d, m)
@@ -181,6 +188,8 @@ class Messages(Payload):
         """The current message will never be complete: it yields no row."""
         m: cython.Py_ssize_t = self.walks[d].message
         self.pool[m].opcode = _VOID
+        if self.pool[m].message == self.numbers[d >> 1, 1] - 1:
+            self.numbers[d >> 1, 2] = _NULL  # when it would have ended, nobody knows
         self.pool[m].end = self.walks[d].begin
         self.walks[d].message = -1
         self.walks[d].compressed = 0

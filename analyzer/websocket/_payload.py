@@ -1,6 +1,6 @@
 """Payload of frames: unmasked in place, previewed, checked for UTF-8.
 
-Knows RFC 6455 5.3 and RFC 3629. Must not know headers or messages' beginnings. The fourth
+Knows RFC 6455 5.3 and RFC 3629. Must not know headers or messages' beginnings. The fifth
 of the kernels that make the frame walk (see _state).
 """
 

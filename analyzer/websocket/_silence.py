@@ -47,6 +47,18 @@ class Silence(WalkState):
         return 0
 
     @cython.cfunc
+    def _frame_begins(
+        self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, p: cython.Py_ssize_t
+    ) -> cython.int:
+        """A frame of direction `d` begins at byte `p`, in row `i`, which was not heard yet."""
+        self.walks[d].before_packet = self.walks[d].heard_packet
+        self.walks[d].before_time = self.walks[d].heard_time
+        if p > self.chunks[i].start:
+            self.walks[d].before_packet = self.chunks[i].packet
+            self.walks[d].before_time = self.chunks[i].time
+        return 0
+
+    @cython.cfunc
     def _not_heard(self, d: cython.Py_ssize_t) -> cython.int:
         """Bytes of direction `d` were sent, and nobody knows when."""
         self.walks[d].heard_time = _NULL

@@ -45,6 +45,11 @@ ctypedef struct Walk:
     long long life_packet
     long long life_time
     long long watched
+    long long shut_since
+    long long shut_total
+    long long round_trip
+    long long ack_delay
+    long long acked_time
     int mode
     int message
     int head
@@ -59,6 +64,7 @@ ctypedef struct Walk:
     int utf8_high
     int rsv_allowed
     int keep
+    int mss
     unsigned char sender
     unsigned char opcode
     unsigned char bits
@@ -116,6 +122,12 @@ ctypedef struct Message:
     long long stall_until
     long long begin
     long long end
+    long long before
+    long long shut_before
+    long long window
+    long long nagle
+    long long resent
+    long long resent_until
     long long estimate
     int frames
     int direction

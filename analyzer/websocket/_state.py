@@ -5,8 +5,8 @@ costs, and the batch's frames, control payloads, fragments and oddities: arrays 
 structs that the kernels above this one share. Knows their layout (websocket.frames) and
 how they grow; must not know what the bytes mean.
 
-The kernels are one class in seven files, each a base of the next: _state, _silence, _costs,
-_payload, _messages, _rules, _frames. Each has a .pxd beside it with its C declarations.
+The kernels are one class in eight files, each a base of the next: _state, _silence, _waits,
+_costs, _payload, _messages, _rules, _frames. Each has a .pxd beside it with its C declarations.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class WalkState:
         self.pattern = np.zeros(64, np.uint8)
         self.partial = self.control = self.vouched = np.zeros((0, 0), np.uint8)
         self.previews = np.zeros((0, max(1, preview_bytes)), np.uint8)
-        self.numbers = np.zeros((0, 2), np.int64)
+        self.numbers = np.zeros((0, 3), np.int64)
         self.free = self.done = np.zeros(0, np.int32)
         self.control_bytes = np.zeros(4096, np.uint8)
         self._arrays["control_bytes"] = np.asarray(self.control_bytes)
@@ -112,7 +112,8 @@ class WalkState:
             return
         new: int = max(slots, 2 * old, 16)
         self._grow("walks", 2 * new)
-        numbers = np.zeros((new, 2), np.int64)
+        numbers = np.zeros((new, 3), np.int64)
+        numbers[:, 2] = NULL
         numbers[:old] = np.asarray(self.numbers)
         self.numbers = numbers
         partial = np.zeros((2 * new, 16), np.uint8)
@@ -136,6 +137,7 @@ class WalkState:
         self.walks[2 * slot + 1] = self.blank[0]
         self.numbers[slot, 0] = 0
         self.numbers[slot, 1] = 0
+        self.numbers[slot, 2] = _NULL
         k: cython.Py_ssize_t
         for k in range(64):
             self.vouched[2 * slot, k] = self.vouched[2 * slot + 1, k] = 0
@@ -172,6 +174,11 @@ class WalkState:
             self.walks[d].heard_packet = self.walks[d].life_packet = packet
             self.walks[d].heard_time = self.walks[d].life_time = time
 
+    def path(self, d: cython.Py_ssize_t, round_trip: cython.longlong, mss: cython.int) -> None:
+        """Note what TCP's handshake told of direction `d`: ns to its receiver and back, MSS."""
+        self.walks[d].round_trip = round_trip
+        self.walks[d].mss = mss
+
     def ending(self, d: cython.Py_ssize_t) -> tuple[int, ...]:
         """Return the values of frames.Ending for a direction."""
         return (
@@ -196,6 +203,8 @@ class WalkState:
             self.walks[d].heard_packet,
             self.walks[d].heard_time,
             self.walks[d].life_time,
+            self.walks[d].shut_total,
+            self.walks[d].shut_since,
         )
 
     def keys(self, d: cython.Py_ssize_t) -> tuple[Any, ...]:
@@ -348,6 +357,7 @@ def _blank_walk() -> Rows:
     for name in (
         *("connection", "acked", "last_key", "first_data_time", "heard_time"),
         *("before_time", "end_time", "quiet_time", "life_time"),
+        *("shut_since", "round_trip", "ack_delay"),
     ):
         rows[name] = NULL
     for name in ("message", "head", "tail"):

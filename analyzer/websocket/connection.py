@@ -145,6 +145,7 @@ class End:
         is_close: whether it was a Close frame.
         last: by sender, its last byte above TCP before that; NULL if not known.
         life: by sender, its last packet of any kind; NULL without.
+        shut: by sender, for how long its receive window was closed.
     """
 
     packet: int = 0
@@ -152,6 +153,7 @@ class End:
     is_close: bool = False
     last: tuple[int, int] = (NULL, NULL)
     life: tuple[int, int] = (NULL, NULL)
+    shut: tuple[int, int] = (NULL, NULL)
 
 
 @dataclass(slots=True)

@@ -109,4 +109,18 @@ def ending(ends: Sequence[Ending]) -> End:
         is_close=bool(client.ended_by_close),
         last=(client.quiet_time, server.quiet_time),
         life=(client.life_time, server.life_time),
+        shut=(_shut(client, server), _shut(server, client)),
     )
+
+
+def _shut(own: Ending, other: Ending) -> int:
+    """Return for how long a side's window was closed, in ns: to the end, if it never opened.
+
+    NULL if no packet of that side was captured.
+    """
+    if own.life_time == NULL:
+        return NULL
+    if own.shut_since == NULL:
+        return own.shut_total
+    until = own.end_time if own.end_packet else max(own.life_time, other.life_time)
+    return own.shut_total + max(0, until - own.shut_since)

@@ -52,6 +52,12 @@ MESSAGE = row_dtype(
         ("stall_until", "<i8"),  # ns: end of the wait counted last
         ("begin", "<i8"),  # stream offsets of its first byte and behind its last
         ("end", "<i8"),  # NULL while it is not complete
+        ("before", "<i8"),  # ns: end of the message before it; NULL: none; NOT_OVER
+        ("shut_before", "<i8"),  # ns for which the receiver's window had been closed
+        ("window", "<i8"),  # ns for which it was, of the time that the message took
+        ("nagle", "<i8"),  # ns of waiting for a delayed ACK
+        ("resent", "<i8"),  # ns until bytes of it were sent again
+        ("resent_until", "<i8"),  # ns: end of the wait counted last
         ("estimate", "<i8"),  # bytes that permessage-deflate would have saved; NULL
         ("frames", "<i4"),
         ("direction", "<i4"),
@@ -109,6 +115,11 @@ WALK = row_dtype(
         ("life_packet", "<i8"),  # its last packet of any kind
         ("life_time", "<i8"),
         ("watched", "<i8"),  # stream offset up to which ACKs are told of
+        ("shut_since", "<i8"),  # ns: when its sender's window closed; NULL: it is open
+        ("shut_total", "<i8"),  # ns for which it was closed before
+        ("round_trip", "<i8"),  # ns from its bytes to their ACK, where that came at once; NULL
+        ("ack_delay", "<i8"),  # ns more than that until all of it was acknowledged; NULL
+        ("acked_time", "<i8"),  # ns: when; good where ack_delay is
         ("mode", "<i4"),
         ("message", "<i4"),  # pool index; -1 between messages
         ("head", "<i4"),  # first and last message that wait for an ACK; -1
@@ -123,6 +134,7 @@ WALK = row_dtype(
         ("utf8_high", "<i4"),
         ("rsv_allowed", "<i4"),
         ("keep", "<i4"),  # KEEP_*
+        ("mss", "<i4"),  # of its segments, as the receiver announced; 0: not known
         ("sender", "u1"),
         ("opcode", "u1"),
         ("bits", "u1"),
@@ -188,6 +200,8 @@ class Ending(NamedTuple):
     heard_time: int
     life_time: int
     """Last packet of any kind."""
+    shut_total: int
+    shut_since: int
 
 
 CONTROL = row_dtype(
@@ -252,6 +266,20 @@ KEEP_NOTHING, KEEP_COMPRESSED, KEEP_ALL = 0, 1, 2
 
 FREE, NOT_TOLD, TOLD = 0, 1, 2
 """Whether a message that waits for an ACK was announced to who watches a live run."""
+
+NOT_OVER = 2**63 - 1
+"""In place of the end of a message that was still on its way when the next one began."""
+
+SHORTEST_DELAYED_ACK_NS = 30_000_000
+"""What a receiver waits on purpose: Linux 40 ms, less a tick of its clock, others more."""
+LONGEST_DELAYED_ACK_NS = 500_000_000
+"""RFC 9293 3.8.6.3: "the delay MUST be less than 0.5 seconds"."""
+AT_ONCE_NS = 2_000_000
+"""A segment that was held back leaves with the ACK: within the time of an interrupt, and of a busy
+host's queue. A program that itself waits meets that moment by chance only."""
+SMALL_SEGMENT = 1_220
+"""Segments below this are taken for small where no SYN told the maximum: what IPv6's least
+MTU of 1,280 leaves (RFC 8200 5)."""
 
 MAX_CONTROL = 125
 """RFC 6455 5.5: all control frames MUST have a payload length of 125 bytes or less."""

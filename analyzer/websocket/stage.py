@@ -22,7 +22,7 @@ from analyzer.findings import KINDS, Finding
 from analyzer.http.exchanges import Handshake, HttpBatch
 from analyzer.options import Options
 from analyzer.tcp.bytestream import StreamBatch
-from analyzer.websocket import endings
+from analyzer.websocket import beginnings, endings
 from analyzer.websocket import frames as layout
 from analyzer.websocket._frames import FrameWalk
 from analyzer.websocket.connection import (
@@ -265,11 +265,16 @@ class WebSocketStage:
         is_kept = self._is_estimated(connection, agreed) or self._options.inside
         kept = layout.KEEP_ALL if is_kept else keep
         rules = (negotiation.rsv_allowed, int(negotiation.deflate), kept, int(agreed is None))
+        stream = self._batch.http.stream
         for sender in (CLIENT, SERVER):
             direction = connection.direction(sender)
             self._walk.open(direction, connection.connection, sender, rules)
             if handshake is not None:
-                self._walk.begun(direction, *_last_of_handshake(handshake, sender))
+                self._walk.begun(direction, *beginnings.last_of_handshake(handshake, sender))
+            # What one side sends, the other acknowledges, and says how large it may be.
+            mss = int(stream.directions["mss"][direction ^ 1])
+            back = beginnings.round_trip(stream.connection(slot), (direction & 1) ^ 1)
+            self._walk.path(direction, back, mss)
             if keep != layout.KEEP_NOTHING:
                 side = negotiation.client if sender == CLIENT else negotiation.server
                 self._payloads.open(direction, side if negotiation.deflate else None)
@@ -493,10 +498,3 @@ class WebSocketStage:
             self._pings.acks.forget(connection.direction(sender))
         out.ended.append(connection)
         self._walk.reset(slot)
-
-
-def _last_of_handshake(handshake: Handshake, sender: int) -> tuple[int, int]:
-    """Return packet and time (ns) of the last byte of a side's head."""
-    if sender == CLIENT:
-        return handshake.request_packet, handshake.request_last_time
-    return handshake.response_packet, handshake.response_last_time

@@ -1,14 +1,19 @@
 """Filters: the default beside libpcap's own, and what cannot be compiled."""
 
+import inspect
 import random
 from pathlib import Path
 
 import pytest
 from oracle.bpf import accepted
 from oracle.imports import without_libraries
+from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Ether
 
 from analyzer.capture import filters
 from analyzer.capture.source import open_capture
+from analyzer.cli import live
 from analyzer.errors import OptionError
 
 CAPTURES = Path(__file__).parents[2] / "captures"
@@ -95,3 +100,19 @@ def test_without_libraries_simple_filters_are_left(monkeypatch):
         filters.compiled("tcp portrange 80-90", filters.ETHERNET, once_on_loopback=False)
     assert "apt install libpcap0.8" in error.value.hint
     assert "port N" in error.value.hint
+
+
+def test_the_command_has_the_default_of_the_readers():
+    assert inspect.signature(live.live).parameters["filter"].default == filters.DEFAULT_FILTER
+
+
+@pytest.mark.parametrize("network", [IP(), IP(options=b"\x01" * 8), IPv6()])
+def test_the_default_lets_look_ups_in(network):
+    program = filters.compiled(filters.DEFAULT_FILTER, filters.ETHERNET, once_on_loopback=False)
+    there, back, other = (
+        bytes(Ether() / network / UDP(sport=one, dport=two) / b"x")
+        for one, two in ((5000, 53), (53, 5000), (5000, 5353))
+    )
+    assert accepted(program, there) == accepted(program, back) == filters.SNAP_BYTES
+    assert accepted(program, other) == 0
+    assert accepted(program, bytes(Ether() / network / TCP())) == filters.SNAP_BYTES

@@ -57,7 +57,7 @@ def rows_of(
                     *(number, time, time, offsets[side], offsets[1 - side], 0),
                     *(2 * slot + side, length, 0 if gap else length, 0),
                     *(0 if gap else HEADER_BYTES, 0 if gap else HEADER_BYTES + length),
-                    *(kind, 16, length, 0, 0, 0, 0, 0),
+                    *(kind, 16, length, 0, 0, 0, 0, 0, 0),
                 ),
                 payload,
             )

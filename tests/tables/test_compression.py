@@ -172,6 +172,10 @@ def test_sums_are_those_of_the_messages():
         assert row.estimated_messages == len(estimated)
         assert row.estimated_saved_bytes == estimated.sum()
     both = compression[compression["connection"].isna()].set_index("direction")
+    # Of two legs of one conversation the sum has the one that opened first.
+    legs = tables.connections.dropna(subset=["leg"])
+    again = legs[legs.duplicated("leg")]["connection"]
+    single = single[~single["connection"].isin(again)]
     for name in ("messages", "saved_bytes", "grown_bytes", "estimated_saved_bytes"):
         sums = single.groupby("direction", observed=True)[name].sum()
         assert both[name].to_dict() == sums.to_dict()

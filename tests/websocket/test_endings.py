@@ -65,7 +65,10 @@ def test_bytes_that_were_not_captured_may_hold_the_close():
 
 
 def test_the_first_of_close_fin_and_rst():
-    client_end = Ending(*[0] * 16, 9, 90, 40, 1, 8, 80, 95)
+    none = Ending(**dict.fromkeys(Ending._fields, 0))
+    client_end = none._replace(
+        end_packet=9, end_time=90, quiet_time=40, ended_by_close=1, life_time=95
+    )
     server_end = client_end._replace(quiet_time=NULL, life_time=99)
     end = endings.ending([client_end, server_end])
     assert (end.packet, end.time, end.is_close) == (9, 90, True)

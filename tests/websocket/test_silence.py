@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracle.chunks import Stream
 from oracle.stages import CLOSE, PING, TEXT, at, client, close, handshake, server, talk
@@ -167,6 +167,7 @@ def test_the_ack_of_a_reset_proves_nothing():
     assert acks(walk) == []
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.sampled_from(["client", "server", "ack", "lost", "fin", "close"]), max_size=12))
 def test_the_silence_is_that_of_the_plain_reckoning(words):
     """Steps in any order: the last byte of each side before the first end, found by hand."""

@@ -47,6 +47,7 @@ from analyzer.http.handover import (
     START,
     TIME,
     TLS,
+    WINDOW,
     Row,
     end_row,
 )
@@ -166,6 +167,7 @@ class Tunnels:
             tls,
             row[LINK],
             row[IP],
+            row[WINDOW],
         )
 
     # --- ends

@@ -27,6 +27,7 @@ from analyzer.tables.schema.findings import FINDINGS as FINDINGS
 from analyzer.tables.schema.frames import FRAMES as FRAMES
 from analyzer.tables.schema.frames import MESSAGES as MESSAGES
 from analyzer.tables.schema.frames import PINGS as PINGS
+from analyzer.tables.schema.hops import HOPS as HOPS
 from analyzer.tables.schema.http import HTTP as HTTP
 from analyzer.tables.schema.http import HTTP_GROUPS as HTTP_GROUPS
 from analyzer.tables.schema.inside import CALL_OUTCOMES as CALL_OUTCOMES
@@ -51,7 +52,7 @@ from analyzer.tables.schema.tls import TLS_SESSIONS as TLS_SESSIONS
 TABLES = (
     *(CONNECTIONS, HANDSHAKES, FRAMES, MESSAGES, PINGS, HTTP, LEDGER, FINDINGS),
     *(COMPRESSION, ALTERNATIVES, SCALING, HTTP_GROUPS, TLS_SESSIONS),
-    *(CALLS, TOPICS, FANOUT, DIAGNOSES),
+    *(CALLS, TOPICS, FANOUT, HOPS, DIAGNOSES),
 )
 """All tables, in the order of the reports."""
 

@@ -100,6 +100,23 @@ CONNECTIONS = Table(
         integer("server_logs", "not proven", "Close code that the server's library reports."),
         time("client_last_at", "nothing captured", "Last packet of the client, of any kind."),
         time("server_last_at", "nothing captured", "Last packet of the server, of any kind."),
+        Column(
+            "client_window_closed_s",
+            "seconds",
+            "nothing captured",
+            "For how long the client's receive window was closed: the server could not send.",
+        ),
+        Column(
+            "server_window_closed_s",
+            "seconds",
+            "nothing captured",
+            "For how long the server's receive window was closed: the client could not send.",
+        ),
+        integer(
+            "leg",
+            "no other leg in the capture",
+            "Number of the conversation that it is one leg of; the other legs have the same.",
+        ),
     ),
 )
 
@@ -158,6 +175,22 @@ HANDSHAKES = Table(
             "refusal_preview",
             "no refusal, or without a body",
             "First bytes of a refusal's body, as payload_preview; secrets in it are hidden.",
+        ),
+        us(
+            "dns_us",
+            "no look-up seen right before",
+            "First DNS query for the host to the last answer before the connect.",
+        ),
+        integer(
+            "attempts",
+            "SYN not captured",
+            "Connects to other addresses of the same name, without an answer when this one began.",
+        ),
+        us("attempts_us", "no such attempts", "SYN of the first of these to this one's."),
+        us(
+            "overall_us",
+            "not captured whole",
+            "First query or attempt to the last byte of the response.",
         ),
     ),
 )

@@ -75,6 +75,19 @@ MESSAGES = Table(
             "What permessage-deflate would have saved, where it was offered and not accepted.",
         ),
         *MESSAGE_COLUMNS,
+        us(
+            "gap_us",
+            "first of its connection, or the one before never ended",
+            "End of the message before it, of either side, to its first byte; 0 where that one was "
+            "not over.",
+        ),
+        us(
+            "window_us",
+            NEVER,
+            "Part of delivery_us in which the receiver's window was closed.",
+        ),
+        us("nagle_us", NEVER, "Part of delivery_us in which the sender waited for a delayed ACK."),
+        us("resent_us", NEVER, "How long the sender waited before it sent bytes of it again."),
     ),
 )
 

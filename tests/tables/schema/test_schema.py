@@ -56,6 +56,8 @@ CONTRACT = {
     "topics": "inner topic publishers subscribers messages deliveries delivered_us_median "
     "delivered_us_p95",
     "fanout": "topic publish_connection publish_message connection message delivered_us",
+    "hops": "hop connection_a connection_b direction matched_by messages transit_us_median "
+    "transit_us_p95 transit_us_max",
     "diagnoses": "diagnosis id severity connections connection packet seconds bytes text evidence "
     "advice",
 }

@@ -1,0 +1,25 @@
+"""Hops: what lies between two legs of one conversation."""
+
+from __future__ import annotations
+
+from analyzer.tables.declare import NEVER, Table, enum, integer, us
+from analyzer.tables.schema.labels import DIRECTIONS
+
+MATCHED_BY = ("key", "payload")
+
+HOPS = Table(
+    "hops",
+    "Two rows, one a direction, for each proxy, balancer or NAT of whose two sides the capture "
+    "has the connections. numbers.md has the rules.",
+    (
+        integer("hop", NEVER, "Number of the hop, from 0 in order of appearance."),
+        integer("connection_a", NEVER, "Connection on the client's side of it."),
+        integer("connection_b", NEVER, "Connection on the server's side of it."),
+        enum("direction", DIRECTIONS, NEVER, "Who sent the messages."),
+        enum("matched_by", MATCHED_BY, NEVER, "By Sec-WebSocket-Key, or by payloads."),
+        integer("messages", NEVER, "Messages that were found on both sides."),
+        us("transit_us_median", "no such messages", "End on one side to end on the other."),
+        us("transit_us_p95", "no such messages", "95 % took no longer."),
+        us("transit_us_max", "no such messages", "The longest."),
+    ),
+)

@@ -1,0 +1,12 @@
+from analyzer.websocket._silence cimport Silence
+
+
+cdef class Waits(Silence):
+    cdef int _alive(self, Py_ssize_t i, Py_ssize_t d)
+    cdef int _window(self, Py_ssize_t i, Py_ssize_t d)
+    cdef long long _closed_for(self, Py_ssize_t d, long long time)
+    cdef int _begin_waits(self, Py_ssize_t d, Py_ssize_t m)
+    cdef int _end_waits(self, Py_ssize_t d, Py_ssize_t m)
+    cdef int _all_acked(self, Py_ssize_t i, Py_ssize_t d)
+    cdef int _goes_on(self, Py_ssize_t i, Py_ssize_t d)
+    cdef int _waited_to_send_again(self, Py_ssize_t i, Py_ssize_t d, Py_ssize_t m, long long low)

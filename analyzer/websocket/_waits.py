@@ -1,0 +1,157 @@
+"""What a message waited for beside lost packets: a window, an ACK, a time-out of its sender.
+
+Knows TCP's windows, ACKs and repetitions as rows tell of them. Must not know frames. The third
+of the kernels that make the frame walk (see _state).
+
+A window is closed from the packet that announces 0 to the sender's next packet with another. A
+sender waits for a delayed ACK where Nagle's algorithm holds a small segment back until all that
+it has sent is acknowledged (RFC 9293 3.7.4), and the receiver delays that ACK in the hope of
+data to send with it (3.8.6.3). Of that a capture shows: bytes of a message; nothing more of its
+direction; an ACK of all of it, later than the receiver answers otherwise; and behind it at once
+the next, small segment of the same message.
+"""
+
+from __future__ import annotations
+
+import cython
+
+from analyzer.websocket import frames as layout
+
+if cython.compiled:
+    from cython.cimports.analyzer.websocket._silence import Silence
+else:
+    from analyzer.websocket._silence import Silence
+
+# C copies of names: a kernel reads a C integer where it would else look up a
+# Python object per row; so it would for literals beyond 31 bits.
+_NULL = cython.declare(cython.longlong, -(2**63))
+_DUPLICATE_ROW = cython.declare(cython.int, 7)
+_WINDOW_CLOSED = cython.declare(cython.int, 2)
+_SHORTEST = cython.declare(cython.longlong, layout.SHORTEST_DELAYED_ACK_NS)
+_LONGEST = cython.declare(cython.longlong, layout.LONGEST_DELAYED_ACK_NS)
+_AT_ONCE = cython.declare(cython.longlong, layout.AT_ONCE_NS)
+_OPTIONS = cython.declare(cython.int, 40)
+_SMALL = cython.declare(cython.int, layout.SMALL_SEGMENT)
+
+
+@cython.cclass
+class Waits(Silence):
+    """Counts the waiting of connections and messages."""
+
+    @cython.cfunc
+    def _alive(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
+        """Row `i` is of direction `d`, and may be of a packet of it that was not seen before."""
+        if (
+            self.chunks[i].packet > self.walks[d].life_packet
+            and self.chunks[i].kind != _DUPLICATE_ROW
+        ):
+            if self.chunks[i].window:
+                self._window(i, d)
+            self.walks[d].life_packet = self.chunks[i].packet
+            self.walks[d].life_time = self.chunks[i].time
+        return 0
+
+    @cython.cfunc
+    def _window(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
+        """The sender of direction `d` announces a window with row `i`, a packet not seen before."""
+        time: cython.longlong = self.chunks[i].time
+        if self.chunks[i].window == _WINDOW_CLOSED:
+            if self.walks[d].shut_since == _NULL:
+                self.walks[d].shut_since = time
+        elif self.walks[d].shut_since != _NULL:
+            if time > self.walks[d].shut_since:
+                self.walks[d].shut_total += time - self.walks[d].shut_since
+            self.walks[d].shut_since = _NULL
+        return 0
+
+    @cython.cfunc
+    def _closed_for(self, d: cython.Py_ssize_t, time: cython.longlong) -> cython.longlong:
+        """Return for how long the sender of `d` had had its window closed by `time`, in ns."""
+        since: cython.longlong = self.walks[d].shut_since
+        if since != _NULL and time > since:
+            return self.walks[d].shut_total + (time - since)
+        return self.walks[d].shut_total
+
+    @cython.cfunc
+    def _begin_waits(self, d: cython.Py_ssize_t, m: cython.Py_ssize_t) -> cython.int:
+        """Message `m` of direction `d` begins."""
+        self.pool[m].nagle = self.pool[m].resent = self.pool[m].window = 0
+        self.pool[m].resent_until = _NULL
+        self.pool[m].shut_before = self._closed_for(d ^ 1, self.pool[m].time_first)
+        return 0
+
+    @cython.cfunc
+    def _end_waits(self, d: cython.Py_ssize_t, m: cython.Py_ssize_t) -> cython.int:
+        """Message `m` of direction `d` is complete."""
+        shut: cython.longlong = self._closed_for(d ^ 1, self.pool[m].time_last)
+        if shut > self.pool[m].shut_before:
+            self.pool[m].window = shut - self.pool[m].shut_before
+        return 0
+
+    @cython.cfunc
+    def _all_acked(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
+        """Row `i` newly acknowledges all that direction `d` has sent."""
+        time: cython.longlong = self.chunks[i].time
+        delay: cython.longlong
+        self.walks[d].ack_delay = _NULL
+        if time == _NULL or self.walks[d].heard_time == _NULL:
+            return 0
+        delay = time - self.walks[d].heard_time
+        if delay < 0:
+            return 0
+        # What the way there and back takes is no delay of the receiver's.
+        if self.walks[d].round_trip == _NULL or delay < self.walks[d].round_trip:
+            self.walks[d].round_trip = delay
+        self.walks[d].ack_delay = delay - self.walks[d].round_trip
+        self.walks[d].acked_time = time
+        return 0
+
+    @cython.cfunc
+    def _goes_on(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
+        """Row `i` has the next bytes of direction `d` behind an ACK of all before them."""
+        delay: cython.longlong = self.walks[d].ack_delay
+        time: cython.longlong = self.chunks[i].time
+        behind: cython.longlong = time - self.walks[d].acked_time
+        mss: cython.int = self.walks[d].mss if self.walks[d].mss else _SMALL
+        m: cython.Py_ssize_t = self.walks[d].message
+        at_once: cython.longlong = _AT_ONCE
+        self.walks[d].ack_delay = _NULL
+        if m < 0 or delay < _SHORTEST or delay > _LONGEST or time == _NULL:
+            return 0
+        # At the receiver, the ACK has the way to the sender before it, and the bytes back.
+        if self.walks[d ^ 1].round_trip != _NULL:
+            at_once += self.walks[d ^ 1].round_trip + self.walks[d ^ 1].round_trip // 4
+        if behind < 0 or behind > at_once or self.chunks[i].payload + _OPTIONS >= mss:
+            return 0
+        self.pool[m].nagle += time - self.walks[d].heard_time
+        return 0
+
+    @cython.cfunc
+    def _waited_to_send_again(
+        self,
+        i: cython.Py_ssize_t,
+        d: cython.Py_ssize_t,
+        m: cython.Py_ssize_t,
+        low: cython.longlong,
+    ) -> cython.int:
+        """Row `i` sends bytes of message `m` again, from stream offset `low` on.
+
+        How long the sender had waited is known of the message's first byte, and of its last;
+        between them it is at least since the last.
+        """
+        time: cython.longlong = self.chunks[i].time
+        since: cython.longlong = self.walks[d].heard_time
+        if time == _NULL or self.walks[d ^ 1].shut_since != _NULL:
+            return 0  # a probe of a closed window: that is what it waits for
+        if low <= self.pool[m].begin:
+            since = self.pool[m].time_first
+        elif self.pool[m].end != _NULL:
+            since = self.pool[m].time_last
+        if since == _NULL:
+            return 0
+        if self.pool[m].resent_until > since:
+            since = self.pool[m].resent_until
+        if time > since:
+            self.pool[m].resent += time - since
+            self.pool[m].resent_until = time
+        return 0

@@ -1,0 +1,104 @@
+"""Look-ups: queries, retries and answers, of several clients."""
+
+from __future__ import annotations
+
+from scapy.layers.dns import DNS, DNSQR, DNSRR
+
+from analyzer.columns import NULL
+from analyzer.names.stage import NamesStage
+from analyzer.options import Options
+from analyzer.packets.segments import Datagram
+
+SECOND = 1_000_000_000
+CLIENT, SERVER = "10.0.0.5", "10.0.0.1"
+
+
+class Wire:
+    """Datagrams, one packet each; times in seconds."""
+
+    def __init__(self, **options):
+        self.stage = NamesStage(Options(**options))
+        self.packet = 0
+
+    def _push(self, time, ends, dns):
+        self.packet += 1
+        (source, source_port), (target, port) = ends
+        numbers = self.packet, int(time * SECOND)
+        return self.stage.push([Datagram(*numbers, source, target, source_port, port, bytes(dns))])
+
+    def ask(self, time, name="app.test", kind="A", number=1, port=5000, client=CLIENT):
+        question = DNS(id=number, qd=DNSQR(qname=name, qtype=kind))
+        return self._push(time, ((client, port), (SERVER, 53)), question)
+
+    def answer(self, time, name="app.test", kind="A", number=1, port=5000, client=CLIENT):
+        address = "192.0.2.7" if kind == "A" else "2001:db8::7"
+        record = DNSRR(rrname=name, type=kind, rdata=address)
+        message = DNS(id=number, qr=1, qd=DNSQR(qname=name, qtype=kind), an=record)
+        return self._push(time, ((SERVER, 53), (client, port)), message)
+
+
+def test_a_retry_belongs_to_its_query():
+    wire = Wire()
+    wire.ask(0)
+    wire.ask(5)
+    (lookup,) = wire.answer(5.001)
+    assert lookup.before(4) == (0, int(5.001 * SECOND))
+    assert lookup.before(3) == (0, NULL)  # the answer is packet 3 itself
+
+
+def test_a_retry_from_another_port_with_another_id():
+    wire = Wire()
+    wire.ask(0)
+    wire.ask(5, number=9, port=5001)
+    (lookup,) = wire.answer(5.001, number=9, port=5001)
+    assert lookup.before(9)[0] == 0
+
+
+def test_both_families_are_one_look_up():
+    wire = Wire()
+    wire.ask(0)
+    wire.ask(0.001, kind="AAAA", number=2)
+    (one,) = wire.answer(0.02)
+    (other,) = wire.answer(0.05, kind="AAAA", number=2)
+    assert one is other
+    assert one.before(99) == (0, int(0.05 * SECOND))
+
+
+def test_a_later_query_is_another_look_up():
+    wire = Wire()
+    wire.ask(0)
+    wire.ask(5)
+    (first,) = wire.answer(5.1)
+    wire.ask(8)
+    (second,) = wire.answer(8.1)
+    assert first is not second
+    assert second.before(99) == (8 * SECOND, int(8.1 * SECOND))
+
+
+def test_clients_and_names_are_apart():
+    wire = Wire()
+    wire.ask(0)
+    wire.ask(1, client="10.0.0.6")
+    wire.ask(2, name="other.test", number=3)
+    assert wire.answer(2.5, client="10.0.0.6")[0].before(99)[0] == SECOND
+    assert wire.answer(2.6, name="other.test", number=3)[0].before(99)[0] == 2 * SECOND
+
+
+def test_an_answer_that_nobody_asked_for():
+    wire = Wire()
+    assert wire.answer(0) == []
+    wire.ask(1)
+    assert wire.answer(2, number=8) == []  # another id
+
+
+def test_what_is_no_dns_is_passed_over():
+    stage = NamesStage(Options())
+    assert stage.push([Datagram(1, 5, CLIENT, SERVER, 5000, 53, b"not dns")]) == []
+
+
+def test_of_too_many_names_the_oldest_is_forgotten():
+    wire = Wire(max_names=2)
+    for number in range(3):
+        wire.ask(number, name=f"n{number}.test", number=number)
+    assert wire.answer(4, name="n0.test", number=0) == []
+    assert wire.answer(4, name="n2.test", number=2) != []

@@ -1,0 +1,198 @@
+"""Windows, delayed ACKs and repetitions, as rows tell of them: packets of known times."""
+
+from __future__ import annotations
+
+import pytest
+from oracle.chunks import Stream
+from oracle.walks import CLIENT, SERVER, opened, run
+from oracle.websocket import frame
+
+from analyzer.columns import NULL
+from analyzer.tcp.bytestream import (
+    DATA,
+    PURE,
+    RETRANSMISSION,
+    WINDOW_CLOSED,
+    WINDOW_OPEN,
+)
+from analyzer.websocket.frames import NOT_OVER, Ending
+
+MS = 1_000_000
+TEXT = frame(1, b"0123456789")
+"""12 bytes: a header of 2, and the payload."""
+
+
+class Wire(Stream):
+    """Packets at times in ms; the server sends, the client answers."""
+
+    def at(self, time, direction, kind=DATA, content=b"", **fields):
+        time = int(time * MS)
+        self.put(direction, kind, content, time=time, ready=time, **fields)
+
+    def ack(self, time, acked, window=WINDOW_OPEN):
+        self.at(time, CLIENT, PURE, acked=acked, window=window)
+
+
+def walked(wire, size=None, **fields):
+    walk = opened(**{"round_trip": NULL} | fields)
+    found = run(walk, wire, size)
+    return found.messages, [Ending(*walk.ending(d)) for d in (CLIENT, SERVER)]
+
+
+def only(wire, **fields):
+    """Return the one message, the same however the rows are cut into batches."""
+    (message,), _ = walked(wire, **fields)
+    (again,), _ = walked(wire, size=1, **fields)
+    for name in ("window", "nagle", "resent", "before"):
+        assert message[name] == again[name]
+    return message
+
+
+# --- gaps
+
+
+def test_the_gap_is_counted_from_the_end_of_the_message_before_of_either_side():
+    wire = Wire()
+    wire.at(0, SERVER, content=TEXT)
+    wire.at(30, CLIENT, content=frame(1, b"answer", mask=b"abcd"))
+    wire.at(50, SERVER, content=TEXT)
+    befores = {int(each["message"]): int(each["before"]) for each in walked(wire)[0]}
+    assert befores == {0: NULL, 1: 0, 2: 30 * MS}
+
+
+def test_a_message_that_is_not_over_leaves_no_gap():
+    wire = Wire()
+    wire.at(0, SERVER, content=TEXT[:5])
+    wire.at(30, CLIENT, content=frame(1, b"between", mask=b"abcd"))
+    wire.at(50, SERVER, content=TEXT[5:])
+    wire.at(70, SERVER, content=TEXT)
+    befores = {int(each["message"]): int(each["before"]) for each in walked(wire)[0]}
+    assert befores == {0: NULL, 1: NOT_OVER, 2: 30 * MS}
+
+
+# --- windows
+
+
+def test_a_window_closed_in_the_middle_of_a_message():
+    wire = Wire()
+    wire.at(0, SERVER, content=TEXT[:5])
+    wire.ack(10, 5, WINDOW_CLOSED)
+    wire.ack(200, 5, WINDOW_CLOSED)  # an answer to a probe
+    wire.ack(310, 5)
+    wire.at(312, SERVER, content=TEXT[5:])
+    assert only(wire)["window"] == 300 * MS
+
+
+def test_a_window_that_was_closed_before_holds_up_what_begins_behind_it_no_more():
+    wire = Wire()
+    wire.ack(0, 0, WINDOW_CLOSED)
+    wire.ack(300, 0)
+    wire.at(301, SERVER, content=TEXT)
+    messages, (client, server) = walked(wire)
+    assert messages[0]["window"] == 0
+    assert (client.shut_total, client.shut_since) == (300 * MS, NULL)
+    assert (server.shut_total, server.shut_since) == (0, NULL)
+
+
+def test_a_window_that_never_opened_again():
+    wire = Wire()
+    wire.at(0, SERVER, content=TEXT)
+    wire.ack(5, 12, WINDOW_CLOSED)
+    _, (client, _) = walked(wire)
+    assert (client.shut_total, client.shut_since) == (0, 5 * MS)
+
+
+def test_a_row_that_had_to_wait_says_nothing_of_the_window():
+    wire = Wire()
+    wire.ack(0, 0, WINDOW_CLOSED)
+    wire.put(CLIENT, PURE, packet=0, time=0, window=WINDOW_OPEN)  # older than the packet above
+    _, (client, _) = walked(wire)
+    assert client.shut_since == 0
+
+
+# --- delayed ACKs
+
+
+def held(ack=40.2, goes_on=40.8, payload=TEXT[2:], **fields):
+    """A header, its ACK, and the payload behind it: times in ms."""
+    wire = Wire()
+    wire.at(0, SERVER, content=TEXT[:2])
+    wire.ack(ack, 2)
+    wire.at(goes_on, SERVER, content=payload)
+    return only(wire, **{"round_trip": int(0.1 * MS), "mss": 1460} | fields)["nagle"]
+
+
+def test_the_sender_waited_for_a_delayed_ack():
+    assert held() == int(40.8 * MS)
+
+
+def test_seen_at_the_receiver_the_way_to_the_sender_and_back_comes_on_top():
+    # The client's ACK leaves 40 ms behind the header; the payload is a round trip of 20 ms away.
+    assert held(40.0, 60.3, round_trip=20 * MS) == 0  # of the receiver's side nothing is known
+    wire = Wire()
+    wire.at(0, SERVER, content=TEXT[:2])
+    wire.ack(40, 2)
+    wire.at(60.3, SERVER, content=TEXT[2:])
+    walk = opened(round_trip=20 * MS, mss=1460)
+    walk.rows("walks")[SERVER]["round_trip"] = 0
+    (message,) = run(walk, wire).messages
+    assert message["nagle"] == int(60.3 * MS)
+
+
+@pytest.mark.parametrize(
+    ("what", "fields"),
+    [
+        ("the ACK came at once, the program waited", {"ack": 0.3, "goes_on": 40.8}),
+        ("the program waited for longer than the ACK took", {"goes_on": 45}),
+        ("the path is that long", {"round_trip": 40 * MS}),
+        ("no receiver may delay an ACK for so long", {"ack": 700, "goes_on": 700.5}),
+        ("a full segment is never held back", {"payload": TEXT[2:], "mss": 50}),
+    ],
+)
+def test_a_pause_that_is_none_of_nagles(what, fields):
+    assert held(**fields) == 0, what
+
+
+def test_an_ack_of_a_part_releases_nothing():
+    wire = Wire()
+    wire.at(0, SERVER, content=TEXT[:2])
+    wire.at(1, SERVER, content=TEXT[2:4])
+    wire.ack(40, 2)
+    wire.at(40.5, SERVER, content=TEXT[4:])
+    assert only(wire, round_trip=0, mss=1460)["nagle"] == 0
+
+
+# --- sent again
+
+
+def test_the_sender_waited_before_it_sent_again():
+    wire = Wire()
+    wire.at(0, SERVER, content=TEXT)
+    for time in (200, 600):
+        wire.at(time, SERVER, RETRANSMISSION, offset=0, length=12, payload=12)
+    wire.ack(620, 12)
+    assert only(wire)["resent"] == 600 * MS
+
+
+def test_what_was_acknowledged_before_nobody_waits_for():
+    wire = Wire()
+    wire.at(0, SERVER, content=TEXT)
+    wire.ack(1, 12)
+    wire.at(200, SERVER, RETRANSMISSION, offset=0, length=12, payload=12)
+    assert only(wire)["resent"] == 0
+
+
+def test_a_probe_of_a_closed_window_is_no_repetition():
+    wire = Wire()
+    wire.ack(0, 0, WINDOW_CLOSED)
+    wire.at(10, SERVER, content=TEXT)
+    wire.at(200, SERVER, RETRANSMISSION, offset=11, length=1, payload=1)
+    assert only(wire)["resent"] == 0
+
+
+def test_the_end_of_a_message_sent_again_counts_from_its_own_first_sending():
+    wire = Wire()
+    wire.at(0, SERVER, content=TEXT[:6])
+    wire.at(100, SERVER, content=TEXT[6:])
+    wire.at(350, SERVER, RETRANSMISSION, offset=6, length=6, payload=6)
+    assert only(wire)["resent"] == 250 * MS
