@@ -9,6 +9,7 @@ from analyzer.http.handover import PACKET, TIME, WIRE
 from analyzer.http.head import read_head
 from analyzer.http.pairing import Pairs, answer, begin, interim, settle_draft, unanswered
 from analyzer.options import Options
+from analyzer.tcp.bytestream import END_CAPTURE
 
 PLAIN = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
 ATTEMPT = b"GET /a HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\r\n"
@@ -96,7 +97,9 @@ def test_orphan_counts_its_own_packet():
 )
 def test_how_an_attempt_ends_without_an_answer(fin, reset, resets, outcome, words):
     results = Results(Options())
-    tcp = np.array([(fin, reset)], [("fin_side", "i1"), ("reset_side", "i1")])[0]
+    tcp = np.array(
+        [(fin, reset, END_CAPTURE)], [("fin_side", "i1"), ("reset_side", "i1"), ("end", "u1")]
+    )[0]
     handshake = started(results, ATTEMPT).handshake
     unanswered(handshake, results, tcp, 0, resets)
     assert handshake.outcome == outcome

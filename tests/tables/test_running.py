@@ -39,7 +39,7 @@ def test_open_connections_and_memory():
     ended = len(recorder.rows_of("connections"))
     assert shot.connections == final - ended > 0
     assert shot.tcp_connections >= shot.connections
-    assert set(shot.held_bytes) == {"packets", "tcp", "tls", "http", "websocket"}
+    assert set(shot.held_bytes) == {"packets", "tcp", "tls", "http", "websocket", "inside"}
     assert shot.held_bytes["tcp"] > 0
     assert shot.poll_heads is not None
     assert all(30 < head < 2000 for head in shot.poll_heads)

@@ -21,7 +21,9 @@ def wss(port: int, *extensions: bytes, opened: bool = True) -> Conversation:
     one.now += port * 1_000_000
     if opened:
         one.open()
-    turns = [*tls.hellos_1_3(tls.sni(b"a.example"), *extensions), (0, tls.data()), (1, tls.data())]
+    # Three records each way: the upgrade, a message and a Close.
+    talk = [(0, tls.data()), (1, tls.data())] * 3
+    turns = [*tls.hellos_1_3(tls.sni(b"a.example"), *extensions), *talk]
     for side, what in turns:
         one.send(("client", "server")[side], what)
     return one

@@ -266,9 +266,13 @@ def test_weak_versions_and_suites(version, suite, ids):
 
 def test_the_guess_is_a_finding():
     only = tls.alpn(b"http/1.1")
-    turns = [*tls.hellos_1_3(only), (0, tls.data()), (1, tls.data(70))]
+    said = [(0, tls.data()), (1, tls.data(70))]
+    turns = [*tls.hellos_1_3(only), *said * 3]
     _, found = talk(turns)
     assert found == ["tls-no-keys"]
+    # One request and its answer are plain HTTPS as well.
+    _, found = talk([*tls.hellos_1_3(only), *said])
+    assert found == []
     _, found = talk([*tls.hellos_1_3(tls.alpn(b"h2", b"http/1.1")), *turns[3:]])
     assert found == []
 
@@ -383,7 +387,7 @@ def conversation(turns, *, opened: bool = True, port: int = 443) -> Conversation
 
 def test_sessions_of_a_whole_capture():
     only = tls.alpn(b"http/1.1")
-    turns = [*tls.hellos_1_2(only, server=[only]), (0, tls.data(100)), (1, tls.data(70))]
+    turns = [*tls.hellos_1_2(only, server=[only]), *[(0, tls.data(100)), (1, tls.data(70))] * 3]
     tables = tables_of(conversation(turns).pcap(nanoseconds=True))
     assert_ties_out(tables)
     (row,) = tables["tls_sessions"].itertuples()
@@ -391,11 +395,11 @@ def test_sessions_of_a_whole_capture():
     (shake,) = tables["handshakes"].itertuples()
     assert (shake.outcome, shake.scheme, shake.tls_us) == ("encrypted", "wss", row.tls_us)
     ledger = tables["ledger"].set_index("direction")
-    assert ledger.loc["client", "unparsed_bytes"] == 100
-    assert ledger.loc["server", "unparsed_bytes"] == 70
+    assert ledger.loc["client", "unparsed_bytes"] == 300
+    assert ledger.loc["server", "unparsed_bytes"] == 210
     assert (
         ledger.loc["client", "tls_bytes"]
-        == sum(len(what) for side, what in turns if side == 0) - 100
+        == sum(len(what) for side, what in turns if side == 0) - 300
     )
 
 

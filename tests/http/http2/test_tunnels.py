@@ -6,6 +6,9 @@ from oracle.captures import pcap
 from oracle.http2 import CLIENT, HEADER, SERVER, Talk, capture, segments
 from oracle.whole import assert_ties_out, said, tables_of
 
+IDENTIFICATION = 14 + 5
+"""Of IPv4, its second byte, behind an Ethernet header."""
+
 
 def test_a_message_costs_its_packet_and_its_ack():
     talk = Talk()
@@ -45,7 +48,10 @@ def test_a_retransmission_is_its_streams():
     talk.request(3)
     packets = segments(talk.steps, acks=False)
     place = next(at for at, (_, packet, _) in enumerate(packets) if b"x" * 50 in packet)
-    packets.insert(place + 1, packets[place])
+    # With an identification of its own: with the same one it would be a copy of the packet.
+    again = bytearray(packets[place][1])
+    again[IDENTIFICATION] ^= 1
+    packets.insert(place + 1, (packets[place][0], bytes(again), packets[place][2]))
     packets = [(at * 10**9, packet, size) for at, (_, packet, size) in enumerate(packets)]
     tables = tables_of(pcap(packets, nanoseconds=True))
     rows = tables["ledger"]
