@@ -11,8 +11,45 @@ from pathlib import Path
 import pytest
 from oracle.whole import assert_ties_out, tables_of
 
+from analyzer.cli import main
+
 CASES = Path(__file__).parent / "cases"
-LINKS = sorted(path.stem for path in CASES.glob("link_*.pcap"))
+LINKS = [
+    "link_chdlc",
+    "link_frelay",
+    "link_ieee80211",
+    "link_ipv4_228",
+    "link_linux_sll",
+    "link_loop_openbsd",
+    "link_nflog",
+    "link_null_be",
+    "link_null_v6_24",
+    "link_null_v6_30",
+    "link_pktap",
+    "link_ppp_ether",
+    "link_radiotap",
+    "link_raw12",
+    "link_tun_erspan1",
+    "link_tun_erspan2",
+    "link_tun_erspan3",
+    "link_tun_geneve",
+    "link_tun_geneve_ip_aws",
+    "link_tun_gre_teb",
+    "link_tun_gtpu",
+    "link_tun_gtpu_ext",
+    "link_tun_ipip",
+    "link_tun_l2tp2_ppp",
+    "link_tun_llc_snap",
+    "link_tun_macsec_clear",
+    "link_tun_mpls2",
+    "link_tun_mpls_pw",
+    "link_tun_pppoe",
+    "link_tun_qinq",
+    "link_tun_tzsp",
+    "link_tun_vxlan",
+    "link_tun_vxlan_8472",
+    "link_wireshark_upper",
+]
 
 
 def tables(name):
@@ -118,3 +155,23 @@ def test_proxy_200_then_101():
     assert found["connections"].empty
     (row,) = found["handshakes"].to_dict("records")
     assert (row["outcome"], row["status"]) == ("refused", 200)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("other_har.har", "HAR"),
+        ("other_netmon.cap", "Network Monitor"),
+        ("other_snoop.cap", "snoop"),
+        ("other_text.txt", "text"),
+        ("other_zip.pcap", "zip"),
+    ],
+)
+def test_what_is_no_capture_is_named(name, words, capsys):
+    assert main.main([str(CASES / name)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    # One line: what the file is, and what to do.
+    assert err.count("\n") == 1
+    assert words in err
+    assert "; " in err
