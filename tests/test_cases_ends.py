@@ -38,6 +38,9 @@ def test_idle60():
     # On the last three the client sent data 19.0 s before the FIN.
     assert [round(row["client_idle_s"], 1) for row in ends[3:]] == [19.0] * 3
     assert {(row["client_logs"], row["server_logs"]) for row in ends} == {(1006, 1006)}
+    # The finding points to the first FIN, not to the ACK behind it.
+    (finding,) = {row["packet"] for row in rows("idle60", "findings")[:1]}
+    assert finding == 91
 
 
 def test_lifetime60_busy():

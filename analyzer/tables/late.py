@@ -71,8 +71,10 @@ class LateMessages:
         connections = np.asarray(cast("Any", rows.values["connection"]), np.int64)
         numbers = np.asarray(cast("Any", rows.values["message"]), np.int64)
         order = np.lexsort((numbers[late], connections[late], -waits[late]))[: self._most]
+        # The least of those kept so far: no row is made of what cannot come before it.
+        least = self._worst[-1][:3] if len(self._worst) == self._most else None
         for place in late[order].tolist():
             key = (-int(waits[place]), int(connections[place]), int(numbers[place]))
-            if len(self._worst) < self._most or key < self._worst[-1][:3]:
+            if least is None or key < least:
                 self._worst.append((*key, row_values(rows, place)))
         self._worst = sorted(self._worst, key=lambda each: each[:3])[: self._most]

@@ -94,9 +94,6 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.TIMEOUT, Event.TIMEOUT): State.TIMEOUT,
 }
 
-_DISORDER_NS = 1_000_000
-"""Packets in the wrong order lie less apart than this; a peer that answers late, mostly more."""
-
 CLOSE_KINDS = {
     State.OPEN: "open",
     State.CLIENT_CLOSING: "open",
@@ -254,17 +251,6 @@ class WebSocketConnection:
         events = [
             (max(time, close.time), event, sender)
             if event == Event.FIN and sender is not None and (close := self.closes[sender])
-            else (time, event, sender)
-            for time, event, sender in events
-        ]
-        # A FIN captured just before the other side's Close may have been sent behind it: captures
-        # of several interfaces or cores hold neighbouring packets in the wrong order.
-        events = [
-            (close.time, event, sender)
-            if event == Event.FIN
-            and sender is not None
-            and (close := self.closes[1 - sender])
-            and time < close.time <= time + _DISORDER_NS
             else (time, event, sender)
             for time, event, sender in events
         ]

@@ -36,6 +36,10 @@ class ControlAcks:
             _, frame = waiting.popleft()
             self._acked.setdefault(direction, {})[frame] = time
 
+    def when(self, direction: int, frame: int) -> int:
+        """Return when a frame was acknowledged, in ns; NULL if it was not."""
+        return self._acked.get(direction, {}).get(frame, NULL)
+
     def take(self, direction: int, frame: int) -> int:
         """Return when a frame was acknowledged, in ns, once; NULL if it was not."""
         return self._acked.get(direction, {}).pop(frame, NULL)

@@ -25,9 +25,15 @@ def _is_stream(connection: WebSocketConnection) -> bool:
 
 
 def close(
-    connection: WebSocketConnection, tcp: Connection, *, both_heard: bool = True
+    connection: WebSocketConnection,
+    tcp: Connection,
+    acks: ControlAcks,
+    *,
+    both_heard: bool = True,
 ) -> list[Finding]:
     """Say how a connection ended, from TCP's end and the Close frames; return what is odd.
+
+    Its `ending` is known already.
 
     Of a direction of which nothing was captured (not `both_heard`) nobody knows whether it sent
     Close: then a Close of the other one is nothing odd.
@@ -39,10 +45,8 @@ def close(
     ):
         if side >= 0:
             sender = CLIENT if side == connection.client_side else SERVER
-            if event == Event.FIN and _is_stream(connection):
-                # END_STREAM ends one direction only (RFC 9113 5.1, half-closed): its sender still
-                # reads, and a Close of the other side completes the handshake.
-                time = max([time, *(close.time for close in connection.closes if close)])
+            if event == Event.FIN:
+                time = _fin_time(connection, sender, time, acks)
             events.append((time, event, sender))
     if tcp.timed_out and not any(close for close in connection.closes):
         events = [event for event in events if event[1] != Event.RESET]
@@ -54,10 +58,25 @@ def close(
     may_be_clean = not both_heard and any(connection.closes)
     if connection.close_kind in ("fin", "reset", "timeout") and not may_be_clean:
         detail = abnormal(connection, {event: sender for _, event, sender in events})
-        return [
-            Finding(findings.WEBSOCKET_CLOSE_ABNORMAL, connection.slot, tcp.last_packet, -1, detail)
-        ]
+        end = connection.ending
+        # A Close came first, so that of FIN and RST only the last packet is known.
+        packet = end.packet if end.packet and not end.is_close else tcp.last_packet
+        return [Finding(findings.WEBSOCKET_CLOSE_ABNORMAL, connection.slot, packet, -1, detail)]
     return []
+
+
+def _fin_time(connection: WebSocketConnection, sender: int, time: int, acks: ControlAcks) -> int:
+    """Return when a FIN counts: behind a Close of the other side that its sender had before it."""
+    other = connection.closes[1 - sender]
+    if _is_stream(connection):
+        # END_STREAM ends one direction only (RFC 9113 5.1, half-closed): its sender still
+        # reads, and a Close of the other side completes the handshake.
+        return max([time, *(close.time for close in connection.closes if close)])
+    if other is None:
+        return time
+    acked = acks.when(connection.direction(1 - sender), other.frame)
+    # Acknowledged before it was captured: the capture holds the two in the wrong order.
+    return max(time, other.time) if NULL != acked <= other.time else time
 
 
 def reported(

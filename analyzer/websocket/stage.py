@@ -489,10 +489,9 @@ class WebSocketStage:
         out.pings += self._pings.end(connection)
         tcp = stream.connection(slot)
         heard = stream.directions["packets"][2 * slot : 2 * slot + 2]
-        out.findings += endings.close(
-            connection, tcp, both_heard=bool(heard.all() or not heard.any())
-        )
         connection.ending = endings.ending(ends)
+        both_heard = bool(heard.all() or not heard.any())
+        out.findings += endings.close(connection, tcp, self._pings.acks, both_heard=both_heard)
         connection.reported = endings.reported(connection, stream, tcp, ends, self._pings.acks)
         for sender in (CLIENT, SERVER):
             self._pings.acks.forget(connection.direction(sender))
