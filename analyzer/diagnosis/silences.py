@@ -82,6 +82,12 @@ class _Cluster:
 def timers(case: Case) -> Iterator[Diagnosis]:
     """Yield one for each side of a server that ends connections after equal silences, or lives."""
     least = round(case.options.idle_timeout_min_s * 1e9)
+    # Nor was busy who paused for a large part of its life; or the capture's clock stepped.
+    paused = {
+        end.number
+        for end, facts in case.ends
+        if facts.gap is not None and _BUSY * facts.gap[1] >= end.duration
+    }
     for (_, side), group in _groups(case).items():
         left = group
         for _ in range(_MOST_TIMERS):
@@ -93,7 +99,7 @@ def timers(case: Case) -> Iterator[Diagnosis]:
             left = [end for end in left if end.number not in gone]
         # What an idle time-out explains needs no other; who was silent for most of its life
         # may have met one.
-        busy = [end for end in left if _was_busy(end)]
+        busy = [end for end in left if _was_busy(end) and end.number not in paused]
         aged = _best(busy, (_LIFE,), least, case.options)
         if aged is not None:
             yield _lifetime(aged, side, len(group))
@@ -135,9 +141,13 @@ def _defaults(T: int) -> str:
     return "; ".join(name for at, name in KNOWN_TIMEOUTS if abs(T / 1e9 - at) <= _NEAR * at)
 
 
+_BUSY = 4
+"""Who was silent for a quarter of its life at a stretch was not busy."""
+
+
 def _was_busy(end: Ended) -> bool:
     idle = _both_idle(end)
-    return idle != NULL and end.duration != NULL and 4 * idle < end.duration
+    return idle != NULL and end.duration != NULL and _BUSY * idle < end.duration
 
 
 def _lifetime(cluster: _Cluster, side: int, of: int) -> Diagnosis:
@@ -148,7 +158,7 @@ def _lifetime(cluster: _Cluster, side: int, of: int) -> Diagnosis:
         cause=causes.LIFETIME_LIMIT,
         text=f"{len(ends)} of {plural(of, 'connection')} that {side_name(side)} of "
         f"{server_name(ends[0])} ended lived {seconds(cluster.median)} each, though none had been "
-        f"silent for more than {seconds(idle)}.",
+        f"silent for more than {seconds(idle)} before.",
         connections=len(ends),
         connection=first.number,
         packet=first.end_packet,

@@ -232,8 +232,7 @@ def stepped(name, step):
     made.finish()
     found = {}
     for table in TABLES:
-        # These rest on times: what they say of a clock that steps may differ.
-        if table.name in ("alternatives", "scaling", "http_groups", "tls_sessions", "diagnoses"):
+        if table.name in ("alternatives", "scaling", "http_groups", "tls_sessions"):
             continue
         rows_of = collector.rows(table)
         columns = [
