@@ -7,10 +7,8 @@ cdef class Distances:
     cdef int best
     cdef int[::1] lengths
     cdef int[::1] offsets
-    cdef int[::1] literal_count
-    cdef int[::1] literal_symbol
-    cdef int[::1] distance_count
-    cdef int[::1] distance_symbol
+    cdef int[:, ::1] counts
+    cdef int[:, ::1] symbols
     cdef int[::1] distance_base
     cdef int[::1] distance_extra
     cdef int[::1] length_extra
@@ -19,8 +17,6 @@ cdef class Distances:
     cdef int _stored(self)
     cdef int _fixed(self)
     cdef int _dynamic(self)
-    cdef int _literals(self, int count)
-    cdef int _distances(self, int begin, int count)
-    cdef int _literal(self)
-    cdef int _distance(self)
+    cdef int _make(self, int table, int begin, int count)
+    cdef int _symbol(self, int table)
     cdef int _codes(self)

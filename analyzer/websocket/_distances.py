@@ -26,6 +26,8 @@ _ORDER = np.array([16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1,
 
 _END = cython.declare(cython.int, -1)
 _BAD = cython.declare(cython.int, -2)
+_LITERALS = cython.declare(cython.int, 0)
+_DISTANCES = cython.declare(cython.int, 1)
 _MAX_BITS = cython.declare(cython.int, 15)
 
 
@@ -40,10 +42,9 @@ class Distances:
         self.best = 0
         self.lengths = np.zeros(320, np.int32)
         self.offsets = np.zeros(16, np.int32)
-        self.literal_count = np.zeros(16, np.int32)
-        self.literal_symbol = np.zeros(288, np.int32)
-        self.distance_count = np.zeros(16, np.int32)
-        self.distance_symbol = np.zeros(32, np.int32)
+        # Of each table: codes by length, and symbols in the order of their codes.
+        self.counts = np.zeros((2, 16), np.int32)
+        self.symbols = np.zeros((2, 288), np.int32)
         self.distance_base = _DISTANCE_BASE
         self.distance_extra = _DISTANCE_EXTRA
         self.length_extra = _LENGTH_EXTRA
@@ -126,10 +127,10 @@ class Distances:
         i: cython.int
         for i in range(288):
             self.lengths[i] = 8 if i < 144 else 9 if i < 256 else 7 if i < 280 else 8
-        self._literals(288)
+        self._make(_LITERALS, 0, 288)
         for i in range(30):
             self.lengths[i] = 5
-        self._distances(0, 30)
+        self._make(_DISTANCES, 0, 30)
         return 0
 
     @cython.cfunc
@@ -156,10 +157,10 @@ class Distances:
             if value < 0:
                 return _END
             self.lengths[self.order[i]] = value
-        self._literals(19)
+        self._make(_LITERALS, 0, 19)
         i = 0
         while i < literals + distances:
-            symbol = self._literal()
+            symbol = self._symbol(_LITERALS)
             if symbol < 0:
                 return symbol
             if symbol < 16:
@@ -182,51 +183,32 @@ class Distances:
                 self.lengths[i] = value
                 i += 1
                 again -= 1
-        self._distances(literals, distances)
-        self._literals(literals)
+        self._make(_DISTANCES, literals, distances)
+        self._make(_LITERALS, 0, literals)
         return 0
 
     @cython.cfunc
-    def _literals(self, count: cython.int) -> cython.int:
-        """Make the codes of literals and lengths of the first `count` of `lengths`."""
+    def _make(self, table: cython.int, begin: cython.int, count: cython.int) -> cython.int:
+        """Make the codes of a table of `count` of `lengths`, from `begin` on (RFC 1951 3.2.2)."""
         i: cython.int
         length: cython.int
         for i in range(16):
-            self.literal_count[i] = 0
+            self.counts[table, i] = 0
         for i in range(count):
-            self.literal_count[self.lengths[i]] += 1
+            self.counts[table, self.lengths[begin + i]] += 1
         self.offsets[1] = 0
         for i in range(1, 15):
-            self.offsets[i + 1] = self.offsets[i] + self.literal_count[i]
-        for i in range(count):
-            length = self.lengths[i]
-            if length:
-                self.literal_symbol[self.offsets[length]] = i
-                self.offsets[length] += 1
-        return 0
-
-    @cython.cfunc
-    def _distances(self, begin: cython.int, count: cython.int) -> cython.int:
-        """Make the codes of distances of `count` of `lengths` from `begin` on."""
-        i: cython.int
-        length: cython.int
-        for i in range(16):
-            self.distance_count[i] = 0
-        for i in range(count):
-            self.distance_count[self.lengths[begin + i]] += 1
-        self.offsets[1] = 0
-        for i in range(1, 15):
-            self.offsets[i + 1] = self.offsets[i] + self.distance_count[i]
+            self.offsets[i + 1] = self.offsets[i] + self.counts[table, i]
         for i in range(count):
             length = self.lengths[begin + i]
             if length:
-                self.distance_symbol[self.offsets[length]] = i
+                self.symbols[table, self.offsets[length]] = i
                 self.offsets[length] += 1
         return 0
 
     @cython.cfunc
-    def _literal(self) -> cython.int:
-        """Return the next literal or length; _END, or _BAD where there is no such code."""
+    def _symbol(self, table: cython.int) -> cython.int:
+        """Return the next symbol of a table; _END, or _BAD where there is no such code."""
         code: cython.int = 0
         first: cython.int = 0
         index: cython.int = 0
@@ -238,31 +220,10 @@ class Distances:
             if bit < 0:
                 return _END
             code |= bit
-            count = self.literal_count[length]
+            count = self.counts[table, length]
             if code - count < first:
-                return self.literal_symbol[index + code - first]
-            index += count
-            first = (first + count) << 1
-            code <<= 1
-        return _BAD
-
-    @cython.cfunc
-    def _distance(self) -> cython.int:
-        """Return the next distance's code; _END, or _BAD where there is no such code."""
-        code: cython.int = 0
-        first: cython.int = 0
-        index: cython.int = 0
-        length: cython.int
-        bit: cython.int
-        count: cython.int
-        for length in range(1, _MAX_BITS + 1):
-            bit = self._bits(1)
-            if bit < 0:
-                return _END
-            code |= bit
-            count = self.distance_count[length]
-            if code - count < first:
-                return self.distance_symbol[index + code - first]
+                # More codes than there is room for lead before the first of them.
+                return self.symbols[table, index + code - first] if code >= first else _BAD
             index += count
             first = (first + count) << 1
             code <<= 1
@@ -275,7 +236,7 @@ class Distances:
         extra: cython.int
         distance: cython.int
         while True:
-            symbol = self._literal()
+            symbol = self._symbol(_LITERALS)
             if symbol < 256:
                 if symbol < 0:
                     return symbol
@@ -286,7 +247,7 @@ class Distances:
                 return _BAD
             if self._bits(self.length_extra[symbol - 257]) < 0:
                 return _END
-            symbol = self._distance()
+            symbol = self._symbol(_DISTANCES)
             if symbol < 0:
                 return symbol
             if symbol > 29:
