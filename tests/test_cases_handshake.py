@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from oracle.whole import assert_ties_out, tables_of
 
 import analyzer
 
@@ -229,3 +230,23 @@ def test_h2_streams_refused() -> None:
     assert rows == [[1, "accepted"], [3, "refused"], [5, "refused"], [7, "reset"]]
     assert result.handshakes["response_packet"].dropna().tolist() == [10, 18, 22]
     assert messages(result) == [(2, 2)]
+
+
+def test_socks5():
+    """RFC 1928 and RFC 1929 before the upgrade (p16); neither user nor password is shown."""
+    tables = tables_of((CASES / "socks5.pcap").read_bytes())
+    assert_ties_out(tables)
+    (shake,) = tables["handshakes"].to_dict("records")
+    assert (shake["outcome"], shake["server_ip"], shake["server_port"]) == (
+        "accepted",
+        "10.2.0.3",
+        1080,
+    )
+    assert shake["host"] == "app.example.test"
+    (row,) = tables["connections"].to_dict("records")
+    assert (row["client_messages"], row["server_messages"]) == (5, 5)
+    assert (row["client_payload_bytes"], row["server_payload_bytes"]) == (45, 30)
+    assert (row["close_kind"], row["close_code"], row["closed_by"]) == ("clean", 1000, "client")
+    assert row["end_packet"] == 40
+    shown = " ".join(str(table.to_dict()) for table in tables.values())
+    assert "pass" not in shown.replace("passes", "")

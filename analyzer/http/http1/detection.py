@@ -1,6 +1,6 @@
 """The beginning of a conversation: whether a connection is HTTP, and which side asks.
 
-Knows start lines, and PROXY protocol headers before them. Must not know messages. The
+Knows start lines, and PROXY protocol headers or SOCKS before them. Must not know messages. The
 base of http.http1.conversation, which goes on where this is decided.
 """
 
@@ -13,6 +13,7 @@ from analyzer import findings
 from analyzer.http.collector import Results
 from analyzer.http.handover import ACKED, DIRECTION, KIND, MAX_KEPT_ROWS, Piece
 from analyzer.http.head import MAYBE, NEITHER, REQUEST, proxy_header, recognise
+from analyzer.http.http1 import socks
 from analyzer.http.http1.reader_state import ROW_BYTES, SEEK, Side
 from analyzer.http.http2.connection import Http2Connection, begins_with_settings, may_be_preface
 from analyzer.http.http2.evidence import NO, YES, begins_with_frame, client_of, evidence
@@ -102,6 +103,8 @@ class Beginning:
             return
         if not self._start_seen and begins_with_frame(buffer) and self._weigh(side, piece, buffer):
             return
+        if not self._proxied and self._start_seen and self._pass_socks(side, piece, buffer):
+            return
         if not self._proxied and (size := proxy_header(buffer)):
             if size > 0:
                 self._skip_proxy_header(side, piece, size - len(begun))
@@ -185,6 +188,35 @@ class Beginning:
         self._results.upgrades.append(handshake)
         self._results.marks.append(self._results.handover.place())
         self._hand_on()
+        return True
+
+    def _pass_socks(self, side: Side, piece: Piece, buffer: bytes | bytearray) -> bool:
+        """Begin behind what client and SOCKS proxy settled; say whether the row is done with."""
+        assert self._kept is not None
+        number = side.direction & 1
+        said = [each.pending or b"" for each in self._sides]
+        said[number] = buffer
+        # The client speaks first.
+        begun = (row.row[DIRECTION] & 1 for row in self._kept if row.row[KIND] == DATA)
+        client = next(begun, number)
+        if said[client][:1] not in (b"\4", b"\5"):
+            return False
+        sizes = socks.negotiation(said[client], said[1 - client])
+        too_long = len(buffer) > socks.MAX_CLIENT_BYTES or len(self._kept) > MAX_KEPT_ROWS
+        if sizes is None or (sizes == socks.NEED_MORE and too_long):
+            return False
+        if sizes == socks.NEED_MORE:
+            side.pending = bytearray(buffer)
+            self._kept.append(piece.kept())
+            return True
+        self._proxied = True
+        self._kept = []
+        for each in self._sides:
+            each.pending = None
+        size = sizes[0] if number == client else sizes[1]
+        at = size - (len(buffer) - piece.length)
+        if at < piece.length:
+            self._undecided(side, piece.kept(at))
         return True
 
     def _skip_proxy_header(self, side: Side, piece: Piece, at: int) -> None:
