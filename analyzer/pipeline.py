@@ -85,13 +85,23 @@ class Pipeline:
         self._news = News(options, self._websocket, self._inside) if self._observers else None
         self._polls = PollHeads(options)
         self._pushed = time.monotonic_ns()
+        self._may_bring_keys = False
         for observer in self._observers:
             observer.attach(self.snapshot)
 
     def push(self, records: RecordBatch) -> None:
         """Analyse one batch of captured packets."""
+        if self._says_nothing(records):
+            return
         self._take_segments(self._packets.push(records))
         self._pushed = time.monotonic_ns()
+
+    def _says_nothing(self, records: RecordBatch) -> bool:
+        """Say whether a batch brings nothing: a piece of a file that ends within a record."""
+        may_bring_keys, self._may_bring_keys = self._may_bring_keys, records.may_bring_keys
+        if may_bring_keys != records.may_bring_keys:
+            return False
+        return not (len(records.rows) or records.findings or records.secrets)
 
     def tick(self, now: int | None = None) -> None:
         """Let time pass without packets: what waits for the clock alone is settled.
