@@ -134,6 +134,19 @@ def _capture(summary: Summary, console: Console) -> None:
     if rows["tls_sessions"]:
         found.append(plural(rows["tls_sessions"], "TLS session"))
     say(console, "; ".join(found))
+    if summary.tls_unread:
+        say(console, _unread(summary))
+
+
+def _unread(summary: Summary) -> str:
+    """Say how many TLS sessions could not be read, and what to do about it."""
+    unread, read = summary.tls_unread, summary.tls_read
+    if read:
+        said = f"{plural(read, 'TLS session')} could be read, {number(unread)} of "
+        said += f"{number(read + unread)} could not"
+    else:
+        said = f"{plural(unread, 'TLS session')} could not be read"
+    return f"{said}: --keys FILE takes the key log (SSLKEYLOGFILE) of the client or the server"
 
 
 def _handshakes(summary: Summary, console: Console) -> None:

@@ -133,6 +133,7 @@ class Summary:
         diagnoses: rows, the most costly first.
         late: the messages that were held up longest.
         inside: what the messages say.
+        tls_read, tls_unread: TLS sessions with and without keys that fit.
         left_out: connections whose messages another leg of their conversation counts.
         http_kinds: of plain HTTP, "exchanges", "wire_bytes", "messages" by (kind, what).
     """
@@ -140,6 +141,8 @@ class Summary:
     capture: Capture = field(default_factory=Capture)
     max_samples: int = MAX_SAMPLES
     late_us: float = 20_000.0
+    tls_read: int = 0
+    tls_unread: int = 0
     rows: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
@@ -196,6 +199,7 @@ class Summary:
             "diagnoses": self._add_diagnoses,
             "calls": self.inside.add_calls,
             "topics": self._add_topics,
+            "tls_sessions": self._add_tls_sessions,
         }
         taker = takers.get(rows.table.name)
         if taker is not None:
@@ -367,6 +371,11 @@ class Summary:
                 heapq.heappush(self._groups, entry)
             else:
                 heapq.heappushpop(self._groups, entry)
+
+    def _add_tls_sessions(self, rows: TableRows) -> None:
+        read = np.asarray(rows.values["decrypted"], np.int8)
+        self.tls_read += int(np.count_nonzero(read == 1))
+        self.tls_unread += int(np.count_nonzero(read == 0))
 
     def _add_topics(self, rows: TableRows) -> None:
         for place in range(rows.count):

@@ -76,12 +76,23 @@ def test_encrypted_attempts_are_timed_and_are_no_failures() -> None:
     shake = {"outcome": "encrypted", "outcome_reason": "Guessed.", "scheme": "wss"}
     times = {"tcp_us": 300_000, "tls_us": 2_000_000}
     made.add(table_rows(HANDSHAKES, [shake | times, shake | {"tcp_us": 500_000}]))
-    made.add(table_rows(TLS_SESSIONS, [{}, {}, {}]))
+    made.add(table_rows(TLS_SESSIONS, [{"decrypted": True}, {"decrypted": False}, {}]))
     words = " ".join(rendered(made).split())
+    assert "1 TLS session could be read, 1 of 2 could not: --keys FILE" in words
     assert "0 WebSocket connections; 2 handshakes (2 encrypted); 3 TLS sessions" in words
     assert "TCP connect 2 400 µs" in words
     assert "TLS handshake 1 2.00 ms 2.00 ms 2.00 ms" in words
     assert "Handshakes that failed" not in words
+
+
+def test_sessions_without_keys_are_said_on_the_first_screen() -> None:
+    made = Summary()
+    made.add(table_rows(TLS_SESSIONS, [{"decrypted": False}] * 10))
+    words = " ".join(rendered(made).split())
+    assert "10 TLS sessions could not be read: --keys FILE takes the key log" in words
+    made = Summary()
+    made.add(table_rows(TLS_SESSIONS, [{"decrypted": True}] * 10))
+    assert "--keys" not in rendered(made)
 
 
 def test_traffic_is_never_markup() -> None:
