@@ -48,6 +48,21 @@ def _earlier(end: End, session: Session) -> End:
     return replace(end, packet=other.packet, time=other.time, is_close=False, last=other.last)
 
 
+def closed_by(ended: WebSocketConnection, session: Session | None) -> int:
+    """Return who ended it: 0 client, 1 server; -1 if nobody did.
+
+    RFC 8446 6.1: with close_notify a side says that it "will not send any more messages". Where
+    it came before any Close, FIN and RST, its sender ended the connection, whoever sent FIN first.
+    """
+    if ended.closed_by is None:
+        return -1
+    other = None if session is None else session_end(session)
+    if other is None or not other.packet or other.by < 0 or ended.first_close is not None:
+        return ended.closed_by
+    is_first = not ended.ending.packet or other.packet <= ended.ending.packet
+    return other.by if is_first else ended.closed_by
+
+
 def _closing(ended: WebSocketConnection) -> int:
     """Return the time from the first Close to the other side's, in ns."""
     client, server = ended.closes
@@ -108,7 +123,7 @@ def connection_cells(
         CLOSE_KINDS.index(ended.close_kind),
         NULL if close is None or close.code is None else close.code,
         (close.reason or None) if close else None,
-        -1 if ended.closed_by is None else ended.closed_by,
+        closed_by(ended, session),
         ended.lost_bytes,
         inner,
         *end_cells(ended, session),

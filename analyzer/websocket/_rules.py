@@ -65,8 +65,9 @@ class Rules(Messages):
         and older drafts look so. A wrong mask bit or a length that is not in its shortest
         form alone do not make it doubtful: those are mistakes of senders of frames.
         """
-        first: cython.int = self.partial[d, 0]
-        second: cython.int = self.partial[d, 1]
+        # int(): uncompiled, a byte of an array overflows when it is doubled.
+        first: cython.int = int(self.partial[d, 0])
+        second: cython.int = int(self.partial[d, 1])
         opcode: cython.int = first & 15
         rsv: cython.int = (first >> 4) & 7
         bit: cython.int = 2 * first + (second >> 7)

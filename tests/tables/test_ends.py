@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from analyzer.columns import NULL
-from analyzer.tables.ends import end_cells
+from analyzer.tables.ends import closed_by, end_cells
 from analyzer.tls.session import Session, Side, State
 from analyzer.websocket.connection import CloseFrame, End, WebSocketConnection
 from analyzer.websocket.negotiation import Negotiation
@@ -58,3 +58,19 @@ def test_reported_codes():
     made = connection()
     made.reported = (1006, None)
     assert end_cells(made, None)[5:7] == (1006, NULL)
+
+
+@pytest.mark.parametrize(("packet", "by"), [(19, 1), (20, 1), (21, 0)])
+def test_who_sent_close_notify_first_closed(packet, by):
+    # The server's alert against the client's FIN in packet 20. In one packet it goes before FIN.
+    assert closed_by(connection(closed_by=0), session(packet, 190)) == by
+
+
+def test_a_close_before_says_more_than_close_notify():
+    made = connection(closed_by=0, closes=[CloseFrame(1000, None, 75, 7), None])
+    assert closed_by(made, session(19, 190)) == 0
+
+
+def test_nobody_closed():
+    assert closed_by(connection(), None) == -1
+    assert closed_by(connection(closed_by=1), None) == 1
