@@ -73,7 +73,7 @@ class Switching(Messages):
             handshake = pairing.attempt_from(transaction, self._results, self._slot, self._client)
             handshake.first_in_connection = self._pairs.begun == (transaction is not None)
         is_plain = transaction is not None and transaction.handshake is None
-        if transaction is not None and is_plain and not (is_asked and handshake):
+        if transaction is not None and is_plain and handshake is None:
             pairing.answer(transaction, head, side.first_time, piece.row)
             transaction.complete = True
             pairing.emit(transaction, self._results)
