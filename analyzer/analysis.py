@@ -23,7 +23,6 @@ from analyzer.errors import OptionError
 from analyzer.options import Options
 from analyzer.report.output import Writer
 from analyzer.tables import schema
-from analyzer.tables.comparison import Comparison, Side
 from analyzer.tables.figures import Figures
 from analyzer.tables.schema import Table, TableRows
 from analyzer.tables.summary import Summary
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from analyzer.pipeline import Progress
+    from analyzer.tables.comparison import Comparison
 
 StrPath = str | os.PathLike[str]
 
@@ -274,6 +274,9 @@ def compared(
         CaptureError: One of the two cannot be read at all.
         OptionError: `where` cannot be evaluated, or both are standard input.
     """
+    # Late: only comparisons need it.
+    from analyzer.tables.comparison import Comparison, Side
+
     if all(any(str(path) == STDIN for path in paths) for paths in (a, b)):
         raise OptionError("only one of the two captures can be standard input")
     for paths in (a, b):
