@@ -37,7 +37,7 @@ UNKNOWN: Final[Fields] = (
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Pair:
     """Mean sizes of a request's and its answer's head.
 
@@ -54,7 +54,7 @@ class Pair:
     answer_h2: tuple[float, float]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Envelope:
     """What a body has besides messages: `opening + messages * each`; `empty` without any."""
 
@@ -63,7 +63,7 @@ class Envelope:
     empty: float
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Heads:
     """What the transports of one connection would carry.
 
@@ -101,7 +101,7 @@ EVENT_CHUNK: Final = 14.0
 # --- one host's real exchanges ------------------------------------------------------
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class _Role:
     """Real exchanges of one kind with one host."""
 

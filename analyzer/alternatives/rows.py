@@ -43,7 +43,7 @@ _CONNECTION, _SESSION, _CONNECTIONS, _SESSIONS = range(len(SCOPES))
 _MEASURED, _OBSERVED, _MODELLED = range(len(SOURCES))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class _Line:
     """One transport's rows for many connections, before they are rounded."""
 
@@ -62,7 +62,7 @@ class _Line:
     phases: Phases | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class _Sum:
     """One transport's line of totals.
 

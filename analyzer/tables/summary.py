@@ -58,7 +58,7 @@ DEFLATE_SUMS = (
 )
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False, repr=False)
 class Capture:
     """What was read. Times are ns since 1970 UTC, sizes bytes on the wire."""
 
@@ -74,7 +74,7 @@ class Capture:
     """Other packets, by what they are."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class FindingCount:
     """One kind of finding: how often, and where first.
 
@@ -131,7 +131,7 @@ class FindingCount:
         return len(self.examples) > 1 and self.sentence == self.examples[0]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class ConnectionLine:
     """One connection as the report lists it: values of its row, and its data payload."""
 
@@ -149,7 +149,7 @@ def _direction_counts() -> list[Counter[str]]:
     return [Counter(), Counter()]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Summary:
     """All that the report shows.
 
