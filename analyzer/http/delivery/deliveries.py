@@ -322,7 +322,7 @@ class AnswerReader:
         if body is not None:
             self.digest = blake2b(body, digest_size=16).digest()
             found = self._found(body)
-            content = len(body)
+            content = self._exchange.content_bytes = len(body)
         if found is None:
             found = Found((content,) if content and (body is None or body.strip()) else ())
         for size in found.sizes:
