@@ -58,7 +58,8 @@ _SESSIONS = "with the headers of the same client's requests"
 """What the model of messages that came over plain HTTP has."""
 _LEGEND = (
     "app bytes: all above TCP, HTTP headers too; on wire: whole packets; "
-    "x: times WebSocket's; in gzip: on wire, with bodies compressed; delay: how much later the server's messages arrive than over WebSocket"
+    "x: times WebSocket's; in gzip: on wire, with bodies compressed; "
+    "delay: how much later the server's messages arrive than over WebSocket"
 )
 _FLOOR = "request per message: a floor, since no client knows when to ask"
 _UNPLAYABLE = "request"
