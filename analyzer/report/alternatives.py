@@ -58,9 +58,10 @@ _SESSIONS = "with the headers of the same client's requests"
 """What the model of messages that came over plain HTTP has."""
 _LEGEND = (
     "app bytes: all above TCP, HTTP headers too; on wire: whole packets; "
-    "x: times WebSocket's; in gzip: on wire, with bodies compressed; "
+    "x: times WebSocket's; "
     "delay: how much later the server's messages arrive than over WebSocket"
 )
+_CODED = "in gzip: on wire, with bodies compressed"
 _FLOOR = "request per message: a floor, since no client knows when to ask"
 _UNPLAYABLE = "request"
 """No client knows when to ask: a floor for bytes, no way to deliver."""
@@ -93,7 +94,9 @@ def section(rows: Sequence[Row], console: Console) -> bool:
     for line in (*_rates(rows), *_break_evens(rows)):
         say(console, line)
     floor = f"; {_FLOOR}" if any(row["transport"] == _UNPLAYABLE for row in rows) else ""
-    say(console, Text(f"{_capital(_LEGEND)}{floor}.", "dim"))
+    shown = console.width >= WIDER and any(row["gzip_wire_bytes"] is not None for row in rows)
+    coded = f"; {_CODED}" if shown else ""
+    say(console, Text(f"{_capital(_LEGEND)}{coded}{floor}.", "dim"))
     for line in _sampling(rows):
         say(console, Text(_capital(line), "dim"))
     sources = {row["source"] for row in rows} - {"measured"}
