@@ -89,90 +89,103 @@ app = typer.Typer(
 )
 
 
+Files = Annotated[
+    list[Path],
+    typer.Argument(metavar="FILE...", help="Captures; - is standard input.", show_default=False),
+]
+WhereMessages = Annotated[
+    str | None,
+    typer.Option(
+        metavar="EXPR",
+        help="For which this holds: columns of messages, or of their connections, such as "
+        "\"name == 'chat' and payload_bytes > 1000\".",
+        rich_help_panel=SELECTION,
+    ),
+]
+Grep = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        help="Whose payload holds TEXT, as it stands or as a regular expression.",
+        rich_help_panel=SELECTION,
+    ),
+]
+SentBy = Annotated[
+    Literal["client", "server"] | None,
+    typer.Option("--sent-by", help="Of one side.", rich_help_panel=SELECTION),
+]
+Larger = Annotated[
+    str | None,
+    typer.Option(
+        metavar="BYTES",
+        help="With more payload than this: 1000, 10k, 1M.",
+        rich_help_panel=SELECTION,
+    ),
+]
+Late = Annotated[
+    bool,
+    typer.Option(
+        "--late",
+        help="That loss, a closed window or a delayed ACK held up for 20 ms or longer, with "
+        "the cause.",
+        rich_help_panel=SELECTION,
+    ),
+]
+Connection = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=0, help="Of one connection.", rich_help_panel=SELECTION),
+]
+NoControl = Annotated[
+    bool,
+    typer.Option(
+        "--no-control", help="Leave out pings, pongs and closes.", rich_help_panel=SELECTION
+    ),
+]
+Sort = Annotated[SortBy | None, typer.Option(help="The largest first.")]
+Top = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Only the first N; 20 with --sort."),
+]
+OneMessage = Annotated[
+    str | None,
+    typer.Option(
+        metavar="C:N",
+        help="Show message N of connection C whole, as the list numbers it.",
+        rich_help_panel=_PANEL,
+    ),
+]
+As = Annotated[
+    View,
+    typer.Option(
+        "--as",
+        help="How: auto indents JSON, shows other text as it is, and bytes in hexadecimal.",
+        rich_help_panel=_PANEL,
+    ),
+]
+Save = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Write the payload of each message to a file there, with an index.csv.",
+    ),
+]
+
+
 @app.command(no_args_is_help=True)
 def messages(
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="FILE...", help="Captures; - is standard input.", show_default=False
-        ),
-    ],
-    where: Annotated[
-        str | None,
-        typer.Option(
-            metavar="EXPR",
-            help="For which this holds: columns of messages, or of their connections, such as "
-            "\"name == 'chat' and payload_bytes > 1000\".",
-            rich_help_panel=SELECTION,
-        ),
-    ] = None,
-    grep: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TEXT",
-            help="Whose payload holds TEXT, as it stands or as a regular expression.",
-            rich_help_panel=SELECTION,
-        ),
-    ] = None,
-    sent_by: Annotated[
-        Literal["client", "server"] | None,
-        typer.Option("--sent-by", help="Of one side.", rich_help_panel=SELECTION),
-    ] = None,
-    larger: Annotated[
-        str | None,
-        typer.Option(
-            metavar="BYTES",
-            help="With more payload than this: 1000, 10k, 1M.",
-            rich_help_panel=SELECTION,
-        ),
-    ] = None,
-    late: Annotated[
-        bool,
-        typer.Option(
-            "--late",
-            help="That loss, a closed window or a delayed ACK held up for 20 ms or longer, with "
-            "the cause.",
-            rich_help_panel=SELECTION,
-        ),
-    ] = False,
-    connection: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=0, help="Of one connection.", rich_help_panel=SELECTION),
-    ] = None,
-    no_control: Annotated[
-        bool,
-        typer.Option(
-            "--no-control", help="Leave out pings, pongs and closes.", rich_help_panel=SELECTION
-        ),
-    ] = False,
-    sort: Annotated[SortBy | None, typer.Option(help="The largest first.")] = None,
-    top: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="Only the first N; 20 with --sort."),
-    ] = None,
-    message: Annotated[
-        str | None,
-        typer.Option(
-            metavar="C:N",
-            help="Show message N of connection C whole, as the list numbers it.",
-            rich_help_panel=_PANEL,
-        ),
-    ] = None,
-    view: Annotated[
-        View,
-        typer.Option(
-            "--as",
-            help="How: auto indents JSON, shows other text as it is, and bytes in hexadecimal.",
-            rich_help_panel=_PANEL,
-        ),
-    ] = "auto",
-    save: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Write the payload of each message to a file there, with an index.csv.",
-        ),
-    ] = None,
+    files: Files,
+    where: WhereMessages = None,
+    grep: Grep = None,
+    sent_by: SentBy = None,
+    larger: Larger = None,
+    late: Late = False,
+    connection: Connection = None,
+    no_control: NoControl = False,
+    sort: Sort = None,
+    top: Top = None,
+    message: OneMessage = None,
+    view: As = "auto",
+    save: Save = None,
     csv: CsvFolder = None,
     parquet: ParquetFolder = None,
     json: JsonFile = None,
