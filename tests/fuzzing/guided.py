@@ -35,11 +35,12 @@ with atheris.instrument_imports(include=["analyzer", "hpack"]):
     from analyzer.http.stage import HttpStage
     from analyzer.options import Options
     from analyzer.packets.decode import PacketDecoder
+    from analyzer.tcp.reassembly import Reassembler
     from analyzer.tls import hello
     from analyzer.tls.stage import TlsStage
     from analyzer.websocket import _frames  # noqa: F401, instrumented here for oracle.walks
 
-from oracle import captures, tls, walks, websocket
+from oracle import captures, streams, tls, walks, websocket
 from oracle.chunks import Stream
 from oracle.conversations import cut
 from oracle.stages import REQUEST, RESPONSE
@@ -64,9 +65,16 @@ def heads(data: bytes) -> None:
     head.read_head(data)
     head.parse_cut(data)
     head.recognise(data)
-    stage = HttpStage(TIGHT)
-    for batch in cut(turns(data), [len(data) % 3]):
-        stage.push(batch)
+    # Through tcp, since streams of HTTP/2 borrow its slots.
+    tcp, stage = Reassembler(TIGHT), HttpStage(TIGHT)
+    places, segments = [1000, 2000], [streams.segment(0, 999, flags=streams.SYN)]
+    segments.append(streams.segment(1, 1999, ack=1000, flags=streams.SYN | streams.ACK))
+    for side, part in turns(data):
+        segments.append(streams.segment(side, places[side], part, ack=places[1 - side]))
+        places[side] += len(part)
+    for batch in streams.cut(segments, [len(data) % 3, 2]):
+        stage.push(tcp.push(batch))
+    stage.push(tcp.finish(), last=True)
 
 
 def frames(data: bytes) -> None:
