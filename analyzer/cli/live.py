@@ -371,27 +371,17 @@ def give_up_rights(request: LiveRequest) -> str | None:
         privileges.give_up_capabilities()
         return None
     # A user may not be able to read the folder that this program lies in.
-    _import_all(request)
+    _load_all(request)
     privileges.drop(user)
     return user.name
 
 
-def _import_all(request: LiveRequest) -> None:
-    """Import what is imported late elsewhere, libraries and what they import late themselves."""
-    import importlib
-
+def _load_all(request: LiveRequest) -> None:
+    """Load what may be needed later, libraries and codecs among it."""
+    from analyzer.live.loading import load_all
     from analyzer.live.watch import modules
 
-    own = ["pipeline", "report.terminal", "report.layout", "report.notices", "capture.keep"]
-    asked = {"csv": request.csv, "parquet": request.parquet, "json": request.json}
-    own += [f"report.{name}" for name, value in asked.items() if value is not None]
-    libraries = ["hpack", "logging", "zstandard", "rich.console", "rich.text", "rich.cells"]
-    if request.csv is not None or request.parquet is not None:
-        libraries += ["pyarrow.csv", "pyarrow.compute", "pyarrow.parquet"]
-        libraries += ["queue", "concurrent.futures.thread", "multiprocessing"]
-    watched = modules(request.watch)
-    for name in (*(f"analyzer.{each}" for each in own), *libraries, *watched):
-        importlib.import_module(name)
+    load_all(modules(request.watch), tables=request.csv is not None or request.parquet is not None)
 
 
 def _as_whom(error: ReportError, who: str | None) -> ReportError:
