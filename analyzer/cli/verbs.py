@@ -36,5 +36,8 @@ VERBS: Final[dict[str, Verb]] = {
         "List the interfaces that can be captured.", "analyzer.cli.interfaces", "run_interfaces"
     ),
     "live": Verb("Analyse an interface while it is captured.", "analyzer.cli.live", "run_live"),
+    "recover": Verb(
+        "Make tables of what a live run that died left.", "analyzer.cli.recover", "run_recover"
+    ),
 }
 """Verbs by name."""
