@@ -93,17 +93,25 @@ def left_behind(
     """
     out: list[Path] = []
     for folder, names in ((csv_folder, csv.file_names()), (parquet_folder, parquet.file_names())):
-        if folder is None or not folder.is_dir():
+        if folder is None or not _is_folder(folder):
             continue
         if rotates:
             below = sorted(each for each in folder.iterdir() if each.is_dir())
             out += [folder] * any(parts.left_behind(each) for each in below)
         else:
             out += filter(None, [parts.set_aside(folder, names)])
-    if document is not None and document.parent.is_dir():
+    if document is not None and _is_folder(document.parent):
         real = Path(os.path.realpath(document))
         out += filter(None, [parts.set_aside(real.parent, json.part_names(real).values())])
     return list(dict.fromkeys(out))
+
+
+def _is_folder(path: Path) -> bool:
+    """Return whether there is such a folder; who may not look says so when it is written."""
+    try:
+        return path.is_dir()
+    except PermissionError:
+        return False
 
 
 def _sorted_out(paths: list[Path]) -> _Found:
