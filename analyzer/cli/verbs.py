@@ -36,6 +36,9 @@ VERBS: Final[dict[str, Verb]] = {
         "List the interfaces that can be captured.", "analyzer.cli.interfaces", "run_interfaces"
     ),
     "live": Verb("Analyse an interface while it is captured.", "analyzer.cli.live", "run_live"),
+    "messages": Verb(
+        "List messages; find, show and save them.", "analyzer.cli.messages", "run_messages"
+    ),
     "recover": Verb(
         "Make tables of what a live run that died left.", "analyzer.cli.recover", "run_recover"
     ),
