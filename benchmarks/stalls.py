@@ -65,11 +65,14 @@ def lost(backend: str, stall: str, seconds: float) -> tuple[int, int]:
     """Run once; return packets sent and lost."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "kept.pcapng"
+        options = ["live", "in0", "-f", "", "--user", "root", "--backend", backend]
+        options += ["--write", str(path), "--events", "frames", "-q"]
         run = subprocess.Popen(
-            [sys.executable, "-c", HOLDS.format(seconds=seconds), "live", "in0", "-f", "", "--user", "root",
-             "--backend", backend, "--write", path, "--events", "frames", "-q"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            [sys.executable, "-c", HOLDS.format(seconds=seconds), *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         assert run.stderr is not None
         run.stderr.readline()  # it captures
         time.sleep(0.5)
@@ -96,9 +99,10 @@ def main() -> None:
     given = parser.parse_args()
     if _ISOLATED not in os.environ:
         os.environ[_ISOLATED] = "1"
-        os.execvp("unshare", ["unshare", "-n", sys.executable, "-m", "benchmarks.stalls", *sys.argv[1:]])  # fmt: skip
-    subprocess.run("ip link add out0 type veth peer name in0; ip link set out0 up; ip link set in0 up",
-                   shell=True, check=True)  # fmt: skip
+        again = [sys.executable, "-m", "benchmarks.stalls", *sys.argv[1:]]
+        os.execvp("unshare", ["unshare", "-n", *again])
+    for words in ("add out0 type veth peer name in0", "set out0 up", "set in0 up"):
+        subprocess.run(["ip", "link", *words.split()], check=True)
     for backend in given.backends:
         for stall in (STOPPED, HELD):
             sent, gone = lost(backend, stall, given.seconds)

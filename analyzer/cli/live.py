@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -278,8 +277,12 @@ def _tell_ready(request: LiveRequest) -> Readiness:
 
 def _say_missing_keys(request: LiveRequest) -> None:
     for path in request.keys:
-        if not os.path.lexists(path):
+        try:
+            path.lstat()
+        except FileNotFoundError:
             _say(f"--keys {path} is not there yet: it is read when it appears")
+        except OSError:
+            continue  # is said where it is read
 
 
 def say_left_behind(request: LiveRequest) -> None:
