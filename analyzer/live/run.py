@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Protocol
 
-from analyzer.capture.live import CaptureStats, LiveSource
+from analyzer.capture.live import LiveSource
 from analyzer.capture.records import RecordBatch
+from analyzer.capture.stats import CaptureStats
 from analyzer.live.guard import Guarded, first_failure, guarded
 from analyzer.options import Options
 from analyzer.pipeline import Pipeline

@@ -10,9 +10,9 @@ from oracle import captures
 
 from analyzer import pipeline
 from analyzer.analysis import Collector
-from analyzer.capture.live import CaptureStats
 from analyzer.capture.records import RecordBatch
 from analyzer.capture.source import open_capture
+from analyzer.capture.stats import CaptureStats
 from analyzer.errors import ReportError
 from analyzer.live import run
 from analyzer.options import Options
