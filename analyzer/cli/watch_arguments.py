@@ -76,7 +76,7 @@ _TAKEN = (
 
 
 def watch_request(
-    given: Mapping[str, Any], source: str, *, screen: bool, hides_payload: bool
+    given: Mapping[str, Any], source: str, *, screen: bool, hides_payload: bool = False
 ) -> WatchRequest:
     """Return what is asked for.
 
