@@ -22,7 +22,7 @@ import numpy as np
 from analyzer.columns import NULL
 from analyzer.errors import OptionError
 from analyzer.options import Options
-from analyzer.report.output import Writer
+from analyzer.report.output import WantsCapture, Writer
 from analyzer.selection import Condition
 from analyzer.selection import to_frame as to_frame
 from analyzer.tables import schema
@@ -30,7 +30,7 @@ from analyzer.tables.comparison import Comparison, Side
 from analyzer.tables.declare import take_rows
 from analyzer.tables.figures import Figures
 from analyzer.tables.schema import Table, TableRows
-from analyzer.tables.summary import Summary
+from analyzer.tables.summary import Capture, Summary
 from analyzer.tables.values import concatenated
 
 if TYPE_CHECKING:
@@ -331,6 +331,11 @@ class Selection:
         kept = np.flatnonzero(self._mask(rows))
         if len(kept):
             self._writer.write(take_rows(rows, kept.tolist()))
+
+    def captured(self, capture: Capture) -> None:
+        """Hand on what was read."""
+        if isinstance(self._writer, WantsCapture):
+            self._writer.captured(capture)
 
     def close(self) -> None:
         """Close the writer."""

@@ -28,7 +28,7 @@ from analyzer.options import Options
 from analyzer.packets.decode import PacketDecoder
 from analyzer.packets.segments import SegmentBatch
 from analyzer.report.observer import Observer
-from analyzer.report.output import Writer
+from analyzer.report.output import WantsCapture, Writer
 from analyzer.tables.build import TableBuilder
 from analyzer.tables.figures import Figures
 from analyzer.tables.news import News
@@ -242,6 +242,8 @@ def run(
         summary = pipeline.finish()
         summary.capture.files = [str(name) for name in source.names]
         for writer in writers:
+            if isinstance(writer, WantsCapture):
+                writer.captured(summary.capture)
             writer.close()
     except BaseException:
         for writer in writers:

@@ -17,10 +17,11 @@ import numpy.typing as npt
 
 from analyzer.columns import NULL
 from analyzer.errors import OptionError
-from analyzer.report.output import Writer
+from analyzer.report.output import WantsCapture, Writer
 from analyzer.tables.declare import take_rows
 from analyzer.tables.late import held_up
 from analyzer.tables.schema import CONNECTIONS, DIRECTIONS, MESSAGES, Table, TableRows
+from analyzer.tables.summary import Capture
 from analyzer.tables.values import to_series
 
 if TYPE_CHECKING:
@@ -251,6 +252,12 @@ class MessageFilter:
         if rows.count or self._others:
             for writer in self._writers:
                 writer.write(rows)
+
+    def captured(self, capture: Capture) -> None:
+        """Hand on what was read."""
+        for writer in self._writers:
+            if isinstance(writer, WantsCapture):
+                writer.captured(capture)
 
     def close(self) -> None:
         """Close the writers."""
