@@ -256,6 +256,9 @@ class Options:
     max_inside_calls: int = 1024
     """Calls of one connection that wait for an answer; the oldest is given up first. Clients
     rarely have more than some dozens under way. About 500 B each."""
+    max_inside_sessions: int = 4096
+    """Sessions of Engine.IO and SockJS over plain HTTP that are remembered; the one used longest
+    ago goes first. About 3 kB each."""
     max_inside_topics: int = 4096
     """Topics of which publishers, subscribers and times are kept. Up to 40 kB each."""
     max_inside_subscriptions: int = 262_144
@@ -288,6 +291,14 @@ class Options:
     max_hpack_bytes: int = 4 * MIB
     """Heads encoded for HTTP/2, each shape four times or real ones in their order; further
     ones are taken to shrink as these did. 0.1 to 0.9 microseconds a byte."""
+    max_gzip_connections: int = 256
+    """Connections whose payload is deflated to see what gzip would make of it; others take the
+    mean of these. 300 kB each while they are open: zlib's window and hash chains."""
+    max_gzip_bytes: int = 64 * 1024
+    """Payload of the server that is deflated of each; zlib's window is half of that. The message
+    that passes the limit is taken whole."""
+    max_gzip_bytes_total: int = 4 * MIB
+    """The same of all. Deflated three to four times over, at about 50 MB/s."""
     max_sessions: int = 1024
     """Sessions of plain HTTP that are compared; later ones are not."""
     max_session_messages: int = 16_384

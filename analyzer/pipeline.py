@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 from analyzer.alternatives.polls import PollHeads
 from analyzer.alternatives.stage import AlternativesStage
+from analyzer.audience import Audience
 from analyzer.capture.records import RecordBatch
 from analyzer.capture.source import open_capture
 from analyzer.columns import NULL
@@ -71,7 +72,7 @@ class Pipeline:
         self._websocket = WebSocketStage(options)
         self._inside = InsideStage(options, self._websocket.by_slot) if options.inside else None
         if self._inside is not None:
-            self._websocket.hearing.listener = self._inside.hear
+            self._http.carry_to(self._inside.carry)
         self._tables = TableBuilder(options)
         self.summary.left_out = left_out = self._tables.legs.left_out
         for writer in writers:
@@ -79,7 +80,10 @@ class Pipeline:
                 writer.left_out = left_out
         self._alternatives = None
         if options.alternatives:
-            self._alternatives = AlternativesStage(options, only, left_out)
+            by_slot = self._websocket.by_slot
+            self._alternatives = AlternativesStage(options, only, left_out, by_slot)
+        sampler = self._alternatives.sampler if self._alternatives is not None else None
+        self._audience = Audience(self._websocket, self._inside, sampler)
         self._diagnosis = DiagnosisStage(options, only) if options.diagnosis else None
         self._observers = [writer for writer in writers if isinstance(writer, Observer)]
         self._news = News(options, self._websocket, self._inside) if self._observers else None
@@ -172,8 +176,7 @@ class Pipeline:
         tls = self._tls.push(stream)
         http = self._http.push(tls.stream, last=last)
         note_secured(http, tls)
-        if self._inside is not None:
-            self._inside.begin(http)
+        self._audience.begin(http)
         websocket = self._websocket.push(http)
         if self._news is not None:
             now = self.summary.capture.last_time if now is None else now
@@ -183,8 +186,8 @@ class Pipeline:
             self._polls.push(websocket.opened)
         inside = None
         if self._inside is not None:
-            inside = self._inside.push(websocket)
-            self._websocket.hear_no_more(self._inside.take_unheard())
+            inside = self._inside.push(websocket, last=last)
+        self._audience.settle(websocket)
         self._deliver_tables(self._tables.push(websocket, tls, inside, lookups))
         if self._alternatives is not None:
             self._deliver(self._alternatives.push(websocket, tls, inside))

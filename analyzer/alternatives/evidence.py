@@ -68,6 +68,8 @@ class Ended:
         answered: int64, of sessions: messages of the client that the server's follow at once.
         empty_polls: int64, of sessions.
         delay: float64, ns, estimated, that the server's messages of sessions waited in sum.
+        samples: SAMPLE rows, shape (count, ways); what gzip makes of the payload.
+        compressed: bool: some of the messages or bodies went compressed.
     """
 
     connection: Ints
@@ -86,6 +88,8 @@ class Ended:
     answered: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     empty_polls: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     delay: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    samples: npt.NDArray[Any] = field(default_factory=lambda: np.zeros((0, 0)))
+    compressed: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
 
     def __len__(self) -> int:
         return len(self.connection)

@@ -123,6 +123,8 @@ class Exchange:
     """With the heads of 1xx responses that came before it."""
     response_body_bytes: int = 0
     """As sent: with chunk sizes and trailers."""
+    content_bytes: int = NULL
+    """Of a response that was read as a whole: its content, with its coding undone."""
     wire_bytes: int = 0
     """Every packet of the TCP connection, both ways, from the first byte of the
     request until the next request begins or the connection leaves."""
