@@ -144,6 +144,11 @@ class Tables:
         """One row for each cause that the other tables show, the most costly first."""
         return self._table(schema.DIAGNOSES)
 
+    @property
+    def series(self) -> pd.DataFrame:
+        """One row for each second, or Options.series_every_s: rates and delays over time."""
+        return self._table(schema.SERIES)
+
     def _table(self, table: Table) -> pd.DataFrame:
         if table.name not in self._made:
             self._made[table.name] = to_frame(self._load(table))
@@ -361,7 +366,7 @@ class Selection:
             # Totals of the connections that were compared: the selected ones.
             total = schema.SCOPES.index("connections")
             mask |= loose & (np.asarray(rows.values["scope"]) == total)
-        if rows.table.name == "diagnoses":
+        if rows.table.name in ("diagnoses", "series"):
             # Made of the selected connections alone.
             mask[:] = True
         return mask

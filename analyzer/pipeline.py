@@ -35,6 +35,7 @@ from analyzer.tables.figures import Figures
 from analyzer.tables.news import News
 from analyzer.tables.running import Snapshot, ledger_so_far
 from analyzer.tables.schema import TableRows
+from analyzer.tables.series import Series
 from analyzer.tables.summary import Summary
 from analyzer.tables.tls_sessions import note_secured
 from analyzer.tcp.bytestream import StreamBatch
@@ -84,6 +85,8 @@ class Pipeline:
             self._alternatives = AlternativesStage(options, only, left_out, by_slot)
         sampler = self._alternatives.sampler if self._alternatives is not None else None
         self._audience = Audience(self._websocket, self._inside, sampler)
+        # Only reports have it, so that the summary alone does not pay for it.
+        self._series = Series(options, only, left_out) if writers else None
         self._diagnosis = DiagnosisStage(options, only) if options.diagnosis else None
         self._observers = [writer for writer in writers if isinstance(writer, Observer)]
         self._news = News(options, self._websocket, self._inside) if self._observers else None
@@ -150,6 +153,8 @@ class Pipeline:
             self._deliver(self._alternatives.finish())
         if self._diagnosis is not None:
             self._deliver(self._diagnosis.finish())
+        if self._series is not None:
+            self._deliver([self._series.rows()])
         return self.summary
 
     def _take_segments(self, segments: SegmentBatch) -> None:
@@ -205,6 +210,8 @@ class Pipeline:
     def _deliver(self, tables: Sequence[TableRows]) -> None:
         for rows in tables:
             self.summary.add(rows)
+            if self._series is not None:
+                self._series.add(rows)
             for writer in self._writers:
                 writer.write(rows)
 

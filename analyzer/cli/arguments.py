@@ -123,6 +123,12 @@ NoInside = Annotated[
         rich_help_panel=REPORTS,
     ),
 ]
+Every = Annotated[
+    float,
+    typer.Option(
+        metavar="S", help="Length of an interval of the table series.", rich_help_panel=REPORTS
+    ),
+]
 FailOn = Annotated[
     list[str],
     typer.Option(
