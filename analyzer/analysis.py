@@ -26,7 +26,6 @@ from analyzer.report.output import WantsCapture, Writer
 from analyzer.selection import Condition
 from analyzer.selection import to_frame as to_frame
 from analyzer.tables import schema
-from analyzer.tables.comparison import Comparison, Side
 from analyzer.tables.declare import take_rows
 from analyzer.tables.figures import Figures
 from analyzer.tables.schema import Table, TableRows
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from analyzer.pipeline import Progress
+    from analyzer.tables.comparison import Comparison
 
 StrPath = str | os.PathLike[str]
 
@@ -143,6 +143,11 @@ class Tables:
     def diagnoses(self) -> pd.DataFrame:
         """One row for each cause that the other tables show, the most costly first."""
         return self._table(schema.DIAGNOSES)
+
+    @property
+    def series(self) -> pd.DataFrame:
+        """One row for each second, or Options.series_every_s: rates and delays over time."""
+        return self._table(schema.SERIES)
 
     def _table(self, table: Table) -> pd.DataFrame:
         if table.name not in self._made:
@@ -255,6 +260,9 @@ def compared(
         CaptureError: One of the two cannot be read at all.
         OptionError: `where` cannot be evaluated, or both are standard input.
     """
+    # Late: only comparisons need it.
+    from analyzer.tables.comparison import Comparison, Side
+
     if all(any(str(path) == STDIN for path in paths) for paths in (a, b)):
         raise OptionError("only one of the two captures can be standard input")
     for paths in (a, b):
@@ -361,7 +369,7 @@ class Selection:
             # Totals of the connections that were compared: the selected ones.
             total = schema.SCOPES.index("connections")
             mask |= loose & (np.asarray(rows.values["scope"]) == total)
-        if rows.table.name == "diagnoses":
+        if rows.table.name in ("diagnoses", "series"):
             # Made of the selected connections alone.
             mask[:] = True
         return mask

@@ -6,11 +6,59 @@ becomes a finding; nothing is dropped in silence.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import FrozenInstanceError, fields
+from dataclasses import dataclass as _dataclass
 from os import PathLike
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from analyzer.errors import OptionError
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass
+else:
+
+    def dataclass(**_flags):
+        """Declare fields as `dataclasses.dataclass` does, with methods that fit any fields.
+
+        Its own methods are generated for the fields at hand; for more than 100 of them that
+        takes longer than reading a small capture.
+        """
+
+        def made(cls):
+            for method in (__init__, __setattr__, __delattr__, __repr__, __eq__, __hash__):
+                setattr(cls, method.__name__, method)
+            return _dataclass(init=False, repr=False, eq=False)(cls)
+
+        return made
+
+    def __init__(self, **changes):
+        unknown = sorted(changes.keys() - type(self).__dataclass_fields__.keys())
+        if unknown:
+            raise TypeError(f"Options has no field {unknown[0]!r}")
+        # What is not changed is read from the class, where the defaults stand.
+        self.__dict__.update(changes)
+        self.__post_init__()
+
+    def __setattr__(self, name, value) -> NoReturn:
+        raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __delattr__(self, name) -> NoReturn:
+        raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+    def _values(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, field.name) for field in fields(self))
+
+    def __repr__(self):
+        return f"Options({', '.join(f'{name}={value!r}' for name, value in self.__dict__.items())})"
+
+    def __eq__(self, other):
+        if type(other) is not type(self):
+            return NotImplemented
+        return _values(self) == _values(other)
+
+    def __hash__(self):
+        return hash(_values(self))
+
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -375,6 +423,13 @@ class Options:
     """Rows of `diagnoses`; those that cost least go first."""
 
     # --- tables
+    series_every_s: float = 1.0
+    """Length of an interval of `series`."""
+    max_series_rows: int = 100_000
+    """Intervals of `series`: a day and a bit in seconds; over a longer time they become longer,
+    twice, four times as long and so on. Up to 1 kB each."""
+    max_series_delays: int = 1 << 20
+    """Delays kept for the medians of `series`; of more, counts in classes of 1.1 % are. 8 MiB."""
     findings_per_connection: int = 10
     """Rows of one kind of finding per connection; further ones are counted."""
     max_http_groups: int = 4096
@@ -394,6 +449,7 @@ class Options:
         """
         _check("--interval (poll_intervals_s)", self.poll_intervals_s)
         _check("--hold (long_poll_hold_s)", (self.long_poll_hold_s,))
+        _check("--every (series_every_s)", (self.series_every_s,))
         if self.max_idle_s is not None and not 0 < self.max_idle_s <= LONGEST_IDLE_S:
             raise OptionError(
                 f"--idle (max_idle_s) takes seconds up to {LONGEST_IDLE_S:.0f}, "

@@ -65,6 +65,7 @@ ORDER = {
     "topics": ["inner", "topic", "messages", "deliveries"],
     "fanout": ["topic", "publish_connection", "publish_message", "connection", "message"],
     "diagnoses": ["diagnosis"],
+    "series": ["second"],
 }
 """By what each DataFrame is sorted: rows leave the analysis as they are complete. The
 comparison's have an order of their own."""

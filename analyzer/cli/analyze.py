@@ -18,6 +18,7 @@ import typer
 from analyzer.cli.arguments import (
     Clients,
     CsvFolder,
+    Every,
     FailOn,
     HarFile,
     Hold,
@@ -74,6 +75,7 @@ class Request:
     har: Path | None
     html: Path | None
     payload: Payload
+    every: float
     keys: list[Path]
     where: str | None
     connection: int | None
@@ -189,6 +191,7 @@ def analyze(
     har: HarFile = None,
     html: HtmlFile = None,
     payload: KeptPayload = "preview",
+    every: Every = 1.0,
     show_secrets: ShowSecrets = False,
     keys: Keys = [],  # noqa: B006
     where: Where = None,
@@ -236,6 +239,7 @@ def run(request: Request) -> int:
 
     options = Options(
         payload=_payload(request),
+        series_every_s=request.every,
         show_secrets=request.show_secrets,
         keys=tuple(map(str, request.keys)),
         poll_intervals_s=numbers("--interval", request.interval, float),

@@ -12,11 +12,13 @@ import stat
 from collections import ChainMap
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Protocol, runtime_checkable
+from typing import IO, TYPE_CHECKING, Protocol, runtime_checkable
 
 from analyzer.errors import ReportError
 from analyzer.tables.schema import TableRows
-from analyzer.tables.summary import Capture
+
+if TYPE_CHECKING:
+    from analyzer.tables.summary import Capture
 
 
 class Writer(Protocol):
@@ -81,6 +83,30 @@ class WithoutPayload:
     def abort(self) -> None:
         """Abort the writer."""
         self._writer.abort()
+
+
+@runtime_checkable
+class Lasting(Protocol):
+    """A writer whose rows stand on the disk before it is closed (report.parts).
+
+    After a failed `write` or `flush`, `close` still puts in place what was written.
+    """
+
+    def write(self, rows: TableRows) -> None:
+        """Take some complete rows of one table (Writer)."""
+
+    def flush(self) -> None:
+        """Write what waits.
+
+        Raises:
+            ReportError: It cannot be written.
+        """
+
+    def close(self) -> None:
+        """Finish the report (Writer)."""
+
+    def abort(self) -> None:
+        """Remove what was written (Writer)."""
 
 
 @contextlib.contextmanager

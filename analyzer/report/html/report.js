@@ -13,9 +13,15 @@
   };
 
   /* --- data: a header in JSON, then columns as typed arrays, all in gzip and base64 */
+  function unpacked(text) {
+    if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
+    const plain = atob(text), bytes = new Uint8Array(plain.length);
+    for (let at = 0; at < plain.length; at += 1) bytes[at] = plain.charCodeAt(at);
+    return bytes;
+  }
   async function read(id) {
     const text = document.getElementById(id).textContent.trim();
-    const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    const bytes = unpacked(text);
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
     const buffer = await new Response(stream).arrayBuffer();
     const size = new DataView(buffer).getUint32(0, true);
@@ -245,22 +251,26 @@
     const draw = () => {
       host.replaceChildren();
       const axis = { stroke: css("--soft"), grid: { stroke: css("--line"), width: 1 }, ticks: { stroke: css("--line") } };
-      for (const [title, columns, format] of [
+      const utc = (seconds) => new Date(seconds * 1e3).toISOString().slice(11, every < 1 ? 23 : 19);
+      const plans = [
         ["Messages a second", [["from client", "client_messages"], ["from server", "server_messages"]], (v) => String(+v.toFixed(2))],
         ["Bytes a second on the wire", [["from client", "client_wire_bytes"], ["from server", "server_wire_bytes"]], (v) => size(Math.round(v))],
-        ["Connections open", [["open", "connections_open", 1]], (v) => String(v)],
+        ["Connections open", [["open", "connections_open", 1]], (v) => String(+v.toFixed(2))],
         ["Delivery", [["median", "delivery_us_median", 1e-3], ["95 %", "delivery_us_p95", 1e-3]], (v) => duration(v)],
-      ]) {
-        const box = el("div", { class: "chart", role: "img", "aria-label": title }, el("h3", {}, title));
-        host.append(box);
+      ];
+      /* All boxes first: how wide one is depends on how many there are. */
+      const boxes = plans.map(([title]) => el("div", { class: "chart", role: "img", "aria-label": title }, el("h3", {}, title)));
+      host.append(...boxes);
+      plans.forEach(([, columns, format], at) => {
+        const x = { ...axis, space: every < 1 ? 90 : 70, values: (_, ticks) => ticks.map(utc) };
         new uPlot({
-          width: Math.max(240, box.clientWidth), height: 190, tzDate: (ts) => uPlot.tzDate(new Date(ts * 1e3), "Etc/UTC"),
-          axes: [axis, { ...axis, size: 70, values: (_, ticks) => ticks.map(format) }],
-          series: [{ label: "UTC" }, ...columns.map(([label], place) => ({
+          width: Math.max(240, boxes[at].clientWidth), height: 190,
+          axes: [x, { ...axis, size: 70, values: (_, ticks) => ticks.map(format) }],
+          series: [{ label: "UTC", value: (_, v) => (v == null ? "" : utc(v)) }, ...columns.map(([label], place) => ({
             label, stroke: css(place ? "--server" : "--client"), width: 2, dash: place ? [6, 3] : [], points: { show: series.rows < 60 },
             value: (_, v) => (v == null ? "" : format(v)) }))],
-        }, [Array.from(seconds), ...columns.map(([, name, per]) => pick(name, per ?? every))], box);
-      }
+        }, [Array.from(seconds), ...columns.map(([, name, per]) => pick(name, per ?? every))], boxes[at]);
+      });
     };
     draw();
     let timer;
