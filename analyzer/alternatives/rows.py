@@ -41,7 +41,14 @@ from analyzer.tables.timing import columns_of
 _DAY_S: Final = 86_400
 _MOST: Final = 2**62  # of what stands in a column
 
-_CONNECTION, _SESSION, _CONNECTIONS, _SESSIONS = range(len(SCOPES))
+_CONNECTION, _SESSION, _SERVICE = map(SCOPES.index, ("connection", "session", "service"))
+_TOTALS: Final = {
+    _CONNECTION: SCOPES.index("connections"),
+    _SESSION: SCOPES.index("sessions"),
+    _SERVICE: SCOPES.index("services"),
+}
+_CALLS: Final = "request"
+"""What a service really did."""
 _MEASURED, _OBSERVED, _MODELLED = range(len(SOURCES))
 
 
@@ -106,19 +113,23 @@ class RowMaker:
     def __init__(self, options: Options, intervals: Sequence[int]) -> None:
         self._options = options
         self._intervals = intervals
-        self._totals: dict[int, dict[tuple[str, int], _Sum]] = {_CONNECTION: {}, _SESSION: {}}
+        self._totals: dict[int, dict[tuple[str, int], _Sum]] = {scope: {} for scope in _TOTALS}
         self._pool: Samples | None = None
 
     def rows(self, ended: Ended) -> list[TableRows]:
         """Return the rows of connections, or of sessions of one kind."""
-        scope = _SESSION if ended.kind else _CONNECTION
+        scope = _CONNECTION
+        if ended.kind:
+            scope = _SERVICE if ended.kind == _CALLS else _SESSION
         known = _conversations(ended, keep_alive=self._options.keep_alive)
         known.coding = self._coding(ended)
         answered = ended.answered if ended.kind else np.zeros(len(ended), np.int64)
         modelled = websocket(known, answered.astype(np.float64))
         if scope == _CONNECTION:
             known = known.with_replies()
-        costs = [modelled, *all_costs(known, self._intervals)]
+        # What only asks has nothing to poll for.
+        others = all_costs(known, self._intervals) if scope != _SERVICE else []
+        costs = [modelled, *others]
         lines = [_modelled_line(cost) for cost in costs]
         if scope == _CONNECTION:
             _measure(lines[0], ended, known)
@@ -179,9 +190,9 @@ class RowMaker:
         out = []
         for scope, totals in self._totals.items():
             if totals:
-                out.append(_total_rows(scope + 2, totals))
+                out.append(_total_rows(_TOTALS[scope], totals))
                 if self._options.clients:
-                    out.append(_scaling_rows(scope + 2, totals, self._options.clients))
+                    out.append(_scaling_rows(_TOTALS[scope], totals, self._options.clients))
         return out
 
 

@@ -93,7 +93,7 @@ def section(rows: Sequence[Row], console: Console) -> bool:
     say(console, Text(verdict(rows)))
     for line in (*_rates(rows), *_break_evens(rows)):
         say(console, line)
-    floor = f"; {_FLOOR}" if any(row["transport"] == _UNPLAYABLE for row in rows) else ""
+    floor = f"; {_FLOOR}" if any(map(_is_floor, rows)) else ""
     shown = console.width >= WIDER and any(row["gzip_wire_bytes"] is not None for row in rows)
     coded = f"; {_CODED}" if shown else ""
     say(console, Text(f"{_capital(_LEGEND)}{coded}{floor}.", "dim"))
@@ -171,7 +171,7 @@ def verdict(rows: Sequence[Row]) -> str:
     other comparison stands behind.
     """
     ours = next(row for row in rows if row["transport"] == "websocket")
-    others = [row for row in rows if row["transport"] not in ("websocket", _UNPLAYABLE)]
+    others = [row for row in rows if row["transport"] != "websocket" and not _is_floor(row)]
     if not others:
         return "WebSocket is the only one."
     coded = [row for row in others if row["gzip_wire_bytes"] is not None]
@@ -188,6 +188,11 @@ def verdict(rows: Sequence[Row]) -> str:
         f"{_cheapest(ours, others, gzip=False)} With bodies in gzip, {name_of(best)} takes "
         f"{_times(best['gzip_ratio_wire'])} as much as this WebSocket, which does not compress."
     )
+
+
+def _is_floor(row: Row) -> bool:
+    """Say whether a row is no way to deliver; what clients really did is one."""
+    return bool(row["transport"] == _UNPLAYABLE and row["source"] != "measured")
 
 
 def _cheapest(ours: Row, others: Sequence[Row], *, gzip: bool) -> str:

@@ -53,10 +53,14 @@ ALTERNATIVES = Table(
             "scope",
             SCOPES,
             NEVER,
-            "connection: WebSocket; session: a client's messages over plain HTTP; connections, "
-            "sessions: the sum of all.",
+            "connection: WebSocket; session: a client's messages over plain HTTP; service: a "
+            "client's requests that only ask and are answered; the plurals: the sum of all.",
         ),
-        integer("session", "not a session", "Session of plain HTTP: its group in http_groups."),
+        integer(
+            "session",
+            "no session or service",
+            "Session of plain HTTP: its group in http_groups; of a service its number, from 0.",
+        ),
         integer("tcp_connections", NEVER, "TCP connections."),
         integer("messages", NEVER, "Messages delivered, both ways."),
         integer("payload_bytes", NEVER, "Their payload as the application sees it."),
@@ -141,7 +145,12 @@ SCALING = Table(
     "scaling",
     "Rates of a transport for so many clients, each like the mean connection (--clients).",
     (
-        enum("scope", SCOPES, NEVER, "connections: WebSocket; sessions: plain HTTP."),
+        enum(
+            "scope",
+            SCOPES,
+            NEVER,
+            "connections: WebSocket; sessions: plain HTTP; services: requests that only ask.",
+        ),
         *_ALTERNATIVE,
         integer("clients", NEVER, "How many clients at once."),
         Column("requests_per_s", "ratio", "no time passes", "Requests that the server gets."),

@@ -24,7 +24,7 @@ TRANSPORTS = (
 )
 CODINGS = ("gzip",)
 SOURCES = ("measured", "observed", "modelled")
-SCOPES = ("connection", "session", "connections", "sessions")
+SCOPES = ("connection", "session", "connections", "sessions", "service", "services")
 
 # --- null rules that many columns share -------------------------------------------
 NO_HANDSHAKE = "handshake not captured"
