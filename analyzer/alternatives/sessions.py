@@ -25,6 +25,7 @@ from analyzer.alternatives.evidence import (
     wire_rows,
 )
 from analyzer.alternatives.heads import HeadMaker, role_of
+from analyzer.alternatives.kinds import kinds_by_size
 from analyzer.alternatives.packets import ACK_DELAY_NS
 from analyzer.columns import NULL, empty
 from analyzer.http.exchanges import Exchange, HttpBatch
@@ -274,6 +275,8 @@ class Sessions:
             lanes=schedule.lanes_of("lanes", one),
             sizes=schedule.lanes_of("sizes", one),
             delays=schedule.lanes_of("delays", one),
+            latest=schedule.latest_of(one),
+            named=np.zeros(1, bool),
             wire=wire,
             measured=measured,
             kind=KIND_TRANSPORTS[session.kind],
@@ -451,6 +454,7 @@ def _fill(schedule: Schedule, session: _Session) -> None:
             packets,
             packets,
             np.zeros(count, np.uint8),
+            kinds_by_size(np.array([size for _, size in messages], np.int64)),
         )
 
 

@@ -1,8 +1,8 @@
 """Questions and answers: the same calls over HTTP and over one WebSocket.
 
 aiohttp serves quotes; the client asks by requests (a POST for each call, over one kept-alive
-connection) or by websockets, at times planned from a fixed seed. Over loopback, and over a path with a
-round trip of 40 ms. The log has one `call` event for each, with the times (Unix seconds) at
+connection) or by websockets, at times planned from a fixed seed. Over loopback, and over a path
+with a round trip of 40 ms. The log has one `call` event for each, with the times (Unix seconds) at
 which it was made and its answer had arrived.
 
     python calls.py [NAME.pcap ...]

@@ -6,7 +6,12 @@ from analyzer.tables.declare import NEVER, Column, Table, boolean, enum, integer
 from analyzer.tables.schema.labels import CODINGS, SCOPES, SENDER, SOURCES, TRANSPORTS
 
 _ALTERNATIVE = (
-    enum("transport", TRANSPORTS, NEVER, "Way to deliver; -h2: over HTTP/2."),
+    enum(
+        "transport",
+        TRANSPORTS,
+        NEVER,
+        "Way to deliver; -h2: over HTTP/2; -latest: of each kind of message only the last.",
+    ),
     Column("interval_s", "seconds", "does not poll", "Start of a poll to start of the next."),
     enum(
         "source",
@@ -137,6 +142,12 @@ ALTERNATIVES = Table(
             "compressed",
             "not measured, or no message read",
             "Some messages were sent compressed.",
+        ),
+        boolean(
+            "kinds_known",
+            "not short-poll-latest",
+            "A protocol inside names kinds of messages; false: which message supersedes which is a "
+            "guess, by type and size.",
         ),
     ),
 )
