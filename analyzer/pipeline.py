@@ -141,16 +141,31 @@ class Pipeline:
 
     def finish(self) -> Summary:
         """Settle what is open at the end of the capture; return the summary."""
+        self.settle()
+        self.deliver(self.compared())
+        self.diagnose()
+        return self.summary
+
+    def settle(self) -> None:
+        """Give the rows of all that is open at the end of the capture."""
         self._take_segments(self._packets.finish())
         self._take_stream(self._tcp.finish(), last=True)
         self._tables.add_findings(self._tls.finish())
         topics = self._inside.finish() if self._inside is not None else []
         self._deliver_tables(self._tables.finish(topics))
-        if self._alternatives is not None:
-            self._deliver(self._alternatives.finish())
+
+    def compared(self) -> list[TableRows]:
+        """Return the rows of the comparison with other transports, after `settle`.
+
+        It takes the longest of what is done at the end, and may be left out or interrupted:
+        nothing was delivered by then.
+        """
+        return [] if self._alternatives is None else self._alternatives.finish()
+
+    def diagnose(self) -> None:
+        """Give the rows of diagnoses, after `settle`."""
         if self._diagnosis is not None:
-            self._deliver(self._diagnosis.finish())
-        return self.summary
+            self.deliver(self._diagnosis.finish())
 
     def _take_segments(self, segments: SegmentBatch) -> None:
         capture = self.summary.capture
@@ -190,7 +205,7 @@ class Pipeline:
         self._audience.settle(websocket)
         self._deliver_tables(self._tables.push(websocket, tls, inside, lookups))
         if self._alternatives is not None:
-            self._deliver(self._alternatives.push(websocket, tls, inside))
+            self.deliver(self._alternatives.push(websocket, tls, inside))
         if self._diagnosis is not None and self._observers:
             now = self.summary.capture.last_time if now is None else now
             for rows in self._diagnosis.news(now):
@@ -200,9 +215,10 @@ class Pipeline:
     def _deliver_tables(self, tables: Sequence[TableRows]) -> None:
         if self._diagnosis is not None:
             self._diagnosis.push(tables)
-        self._deliver(tables)
+        self.deliver(tables)
 
-    def _deliver(self, tables: Sequence[TableRows]) -> None:
+    def deliver(self, tables: Sequence[TableRows]) -> None:
+        """Hand rows to all writers."""
         for rows in tables:
             self.summary.add(rows)
             for writer in self._writers:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,10 @@ from analyzer.alternatives.lanes import LATEST
 from analyzer.alternatives.packets import BULK_ACKS, SYN_OPTIONS, WIRE
 from analyzer.columns import NULL, Rows, row_dtype
 from analyzer.http.exchanges import HttpBatch
-from analyzer.tls.stage import TlsBatch
-from analyzer.websocket.connection import WebSocketConnection
+
+if TYPE_CHECKING:
+    from analyzer.tls.stage import TlsBatch
+    from analyzer.websocket.connection import WebSocketConnection
 
 USUAL_MSS: Final = 1460
 """Of Ethernet over IPv4 (RFC 9293 3.7.1), where no SYN was captured."""
