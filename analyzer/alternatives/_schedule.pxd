@@ -33,7 +33,7 @@ ctypedef struct Conversation:
 ctypedef struct Kind:
     long long kind
     long long time
-    long long size
+    long long length
     long long used
 
 ctypedef struct Latest:

@@ -287,7 +287,7 @@ class Schedule:
             self._settle(c, place, time if self.kinds[place].kind == kind else _NULL)
         self.kinds[place].kind = kind
         self.kinds[place].time = time
-        self.kinds[place].size = size
+        self.kinds[place].length = size
         self.kinds[place].used = 1
         return 0
 
@@ -315,7 +315,7 @@ class Schedule:
             share = cython.cast(cython.double, apart) / interval
             row = c * len(self.intervals) + k
             self.latest[row].messages += share
-            self.latest[row].payload_bytes += share * self.kinds[place].size
+            self.latest[row].payload_bytes += share * self.kinds[place].length
             self.latest[row].delay += share * apart / 2
         return 0
 

@@ -82,7 +82,7 @@ KIND = row_dtype(
     [
         ("kind", "<i8"),
         ("time", "<i8"),  # ns since the origin, of its latest message
-        ("size", "<i8"),
+        ("length", "<i8"),  # of its payload
         ("used", "<i8"),  # 1: there is one
     ]
 )
