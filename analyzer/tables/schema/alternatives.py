@@ -6,23 +6,18 @@ from analyzer.tables.declare import NEVER, Column, Table, boolean, enum, integer
 from analyzer.tables.schema.labels import CODINGS, SCOPES, SENDER, SOURCES, TRANSPORTS
 
 _ALTERNATIVE = (
-<<<<<<< HEAD
     enum(
         "transport",
         TRANSPORTS,
         NEVER,
-        "Way to deliver; -h2: over HTTP/2; -latest: of each kind of message only the last.",
+        "Transport; -h2: over HTTP/2; -latest: only the last message of each kind.",
     ),
-    Column("interval_s", "seconds", "does not poll", "Start of a poll to start of the next."),
-=======
-    enum("transport", TRANSPORTS, NEVER, "Transport; -h2: over HTTP/2."),
     Column(
         "interval_s",
         "seconds",
         "does not poll",
         "From the start of a poll to the start of the next.",
     ),
->>>>>>> main
     enum(
         "source",
         SOURCES,
