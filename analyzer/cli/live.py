@@ -26,7 +26,6 @@ from analyzer.cli.arguments import (
     Hold,
     Interval,
     JsonFile,
-    KeptPayload,
     Keys,
     NoAlternatives,
     NoInside,
@@ -46,6 +45,7 @@ from analyzer.cli.live_arguments import (
     Follow,
     For,
     Interfaces,
+    LivePayload,
     LiveRequest,
     Promiscuous,
     UserName,
@@ -58,7 +58,10 @@ from analyzer.cli.live_arguments import (
 from analyzer.cli.shared import Quiet, pipes
 from analyzer.cli.watch_arguments import (
     Events,
+    Exec,
+    ExecEvents,
     Idle,
+    Keep,
     MaxMetricLabels,
     Metrics,
     MetricsLabels,
@@ -66,12 +69,14 @@ from analyzer.cli.watch_arguments import (
     Rotate,
     RotateKeep,
     RotateSize,
+    UntilFound,
     watch_request,
 )
-from analyzer.errors import OptionError, ReportError
+from analyzer.errors import KeyLogError, OptionError, ReportError, WsanalyzeError
 
 if TYPE_CHECKING:
     from analyzer.capture.live import LiveSource
+    from analyzer.live.ready import Readiness
     from analyzer.live.run import Keeper, Observer, Outcome
     from analyzer.options import Options
     from analyzer.report.output import Writer
@@ -109,13 +114,17 @@ def live(
     rotate: Rotate = None,
     rotate_size: RotateSize = None,
     rotate_keep: RotateKeep = 0,
+    keep: Keep = [],  # noqa: B006
     events: Events = None,
     no_screen: NoScreen = False,
     metrics: Metrics = None,
     metrics_labels: MetricsLabels = "",
     max_metric_labels: MaxMetricLabels = 100,
+    until: UntilFound = [],  # noqa: B006
+    exec: Exec = None,
+    exec_events: ExecEvents = "findings,diagnoses",
     idle: Idle = None,
-    payload: KeptPayload = "preview",
+    payload: LivePayload = None,
     show_secrets: ShowSecrets = False,
     keys: Keys = [],  # noqa: B006
     fail_on: FailOn = [],  # noqa: B006
@@ -147,18 +156,22 @@ def _start(given: dict[str, Any]) -> int:
     source = str(follow) if follow is not None else ", ".join(named)
     free = not given["quiet"] and given["json"] != STDOUT
     same: tuple[str, ...] = ("filter", "promiscuous", "backend", "follow", "user", "count")
-    same += ("write", "write_files", "csv", "parquet", "json", "fail_on", "quiet")
+    same += ("write", "write_files", "csv", "parquet", "json", "fail_on", "until", "quiet")
     duration, most = given["duration"], given["write_size"]
+    # A pipe, a log file or a journal gets no payload unless somebody asked for it.
+    hides = given["payload"] is None and not sys.stdout.isatty()
     request = LiveRequest(
         interfaces=named,
         duration=None if duration is None else seconds(duration),
         write_size=None if most is None else size(most),
-        watch=watch_request(given, source, screen=free),
+        watch=watch_request(given, source, screen=free, hides_payload=hides),
+        hides_payload=hides,
+        keys=given["keys"],
         **{name: given[name] for name in same},
     )
     shape = given["interval"], given["clients"], given["hold"]
     options = Options(
-        payload=given["payload"],
+        payload=given["payload"] or "preview",
         show_secrets=given["show_secrets"],
         keys=tuple(map(str, given["keys"])),
         follow_keys=bool(given["keys"]),
@@ -180,7 +193,7 @@ def run(request: LiveRequest, options: Options) -> int:
     from analyzer.live import run as loop
 
     _check(request)
-    watched = conditions(request.fail_on)
+    watched, awaited = conditions(request.fail_on), _awaited(request.until)
     with loop.signals() as stop:
         source = opened(request, options)
         keeper: Keeper | None = None
@@ -188,13 +201,20 @@ def run(request: LiveRequest, options: Options) -> int:
         writers: list[Writer] = []
         try:
             who = give_up_rights(request)
+            _say_missing_keys(request)
             try:
                 csv, parquet = request.csv, request.parquet
                 if request.watch.rotates:
                     csv = parquet = None
                 say_left_behind(request)
                 writers = made(reports(csv, parquet, request.json, lasting=True))
+                if request.json == STDOUT and request.hides_payload:
+                    from analyzer.report.hiding import Hiding
+
+                    writers[-1] = Hiding(writers[-1])
                 writers += [] if watched is None else [watched]
+                if awaited is not None:
+                    writers.append(loop.UntilFound(awaited, stop))
                 keeper = _keeper(request, source)
                 watchers = observers(request)
             except ReportError as error:
@@ -205,13 +225,34 @@ def run(request: LiveRequest, options: Options) -> int:
             source.close()
             raise
         until = loop.Until(seconds=request.duration, packets=request.count)
-        outcome = loop.outcome_of(
-            source, options, writers, watchers, until=until, stop=stop, keeper=keeper
-        )
-    return _answer(request, outcome, watched)
+        ready = _tell_ready(request)
+        try:
+            outcome = loop.outcome_of(
+                source, options, writers, [*watchers, ready], until=until, stop=stop, keeper=keeper
+            )
+        except KeyLogError as error:
+            raise _as_whom(error, who) from error
+    return _answer(request, outcome, watched, awaited)
 
 
-def _answer(request: LiveRequest, outcome: Outcome, watched: Conditions | None) -> int:
+def _awaited(given: Sequence[str]) -> Conditions | None:
+    """Return what watches for --until.
+
+    Raises:
+        OptionError: One is neither a severity nor an id.
+    """
+    for text in given:
+        if "(" in text:
+            raise OptionError(f"--until takes an id or a severity, not {text!r}")
+    return conditions(given)
+
+
+def _answer(
+    request: LiveRequest,
+    outcome: Outcome,
+    watched: Conditions | None,
+    awaited: Conditions | None,
+) -> int:
     """Print the report, say what ended the run before its time, and return the exit status.
 
     Raises:
@@ -233,7 +274,10 @@ def _answer(request: LiveRequest, outcome: Outcome, watched: Conditions | None) 
     if outcome.hurried:
         _say("asked twice to end: written without the comparison with other transports")
         return INTERRUPTED
-    return FOUND if failed(watched) else OK
+    for reason in [] if awaited is None else awaited.reasons():
+        _say(f"--until {reason}")
+    found = awaited is not None and bool(awaited.reasons())
+    return FOUND if failed(watched) or found else OK
 
 
 def _say(text: str) -> None:
@@ -242,6 +286,33 @@ def _say(text: str) -> None:
     with contextlib.suppress(OSError):  # a terminal that was closed
         sys.stderr.write(printable(f"wsanalyze: {text}") + "\n")
         sys.stderr.flush()
+
+
+def _tell_ready(request: LiveRequest) -> Readiness:
+    """Say that packets are captured, to who waits for it: a person, a script, systemd."""
+    from analyzer.live.ready import Readiness
+
+    if request.follow is not None:
+        text = f"following {request.follow}"
+    elif request.interfaces == [STDIN]:
+        text = "reading standard input"
+    else:
+        chosen = request.backend or "ring"
+        what = f"filter {request.filter!r}" if request.filter else "no filter"
+        text = f"capturing on {', '.join(request.interfaces)}, {what}, by {chosen}"
+    if not request.watch.has_screen:
+        _say(text)
+    return Readiness(text)
+
+
+def _say_missing_keys(request: LiveRequest) -> None:
+    for path in request.keys:
+        try:
+            path.lstat()
+        except FileNotFoundError:
+            _say(f"--keys {path} is not there yet: it is read when it appears")
+        except OSError:
+            continue  # is said where it is read
 
 
 def say_left_behind(request: LiveRequest) -> None:
@@ -311,9 +382,12 @@ def _load_all(request: LiveRequest) -> None:
     load_all(modules(request.watch), tables=request.csv is not None or request.parquet is not None)
 
 
-def _as_whom(error: ReportError, who: str | None) -> ReportError:
+def _as_whom(error: WsanalyzeError, who: str | None) -> WsanalyzeError:
     if who is None:
         return error
+    if isinstance(error, KeyLogError):
+        hint = f"let {who} read it, or --user NAME; --user root stays root"
+        return KeyLogError(f"{error} (as user {who})", hint=hint)
     return ReportError(
         f"{error} (as user {who})",
         hint=f"name a place that {who} may write to, or --user NAME; --user root stays root",

@@ -60,6 +60,37 @@ RotateKeep = Annotated[
         metavar="N", min=0, help="Keep the last N folders; 0: all.", rich_help_panel=REPORTS
     ),
 ]
+Keep = Annotated[
+    list[str],
+    typer.Option(
+        metavar="LIMIT",
+        help="With --rotate: remove the oldest folders above 10GB in all, or older than 7d; also "
+        "those of runs before. May be given twice.",
+        rich_help_panel=REPORTS,
+    ),
+]
+UntilFound = Annotated[
+    list[str],
+    typer.Option(
+        "--until",
+        metavar="FINDING",
+        help="End at the first finding or diagnosis of this id or severity, with exit status 1.",
+        rich_help_panel=WATCH,
+    ),
+]
+Exec = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CMD",
+        help="Run a command for findings and diagnoses, with the event as JSON on its standard "
+        "input; at most one a second.",
+        rich_help_panel=WATCH,
+    ),
+]
+ExecEvents = Annotated[
+    str,
+    typer.Option(metavar="KINDS", help="For these events, as --events.", rich_help_panel=WATCH),
+]
 Idle = Annotated[
     str | None,
     typer.Option(
@@ -72,16 +103,21 @@ Idle = Annotated[
 _TAKEN = (
     *("events", "metrics", "metrics_labels", "max_metric_labels"),
     *("csv", "parquet", "rotate", "rotate_size", "rotate_keep"),
+    *("keep", "exec", "exec_events"),
 )
 
 
-def watch_request(given: Mapping[str, Any], source: str, *, screen: bool) -> WatchRequest:
+def watch_request(
+    given: Mapping[str, Any], source: str, *, screen: bool, hides_payload: bool = False
+) -> WatchRequest:
     """Return what is asked for.
 
     Args:
         given: parameters of the verb by name, such as its `locals()`; others are left alone.
         source: what is watched, for the screen.
         screen: whether a screen may be shown: standard output is free, and not --quiet.
+        hides_payload: whether events say nothing of what messages hold.
     """
     taken = {name: given[name] for name in _TAKEN}
-    return WatchRequest(source=source, screen=screen and not given["no_screen"], **taken)
+    wanted = screen and not given["no_screen"]
+    return WatchRequest(source=source, screen=wanted, hides_payload=hides_payload, **taken)
