@@ -77,12 +77,14 @@ class FrameSearch:
                 self._follow(at, at, 0)
         self._looked = max(self._looked, last + 1)
         newest = self._rows[-1][2]
+        # Frames that fill a whole segment: the length alone is 24 bits of evidence. Frames before
+        # it that lead there are frames as well.
+        is_filled = newest in self._places and self._places[newest][0] == len(buffer)
+        is_filled = is_filled and len(buffer) > newest + HEADER_BYTES
         done = [
             begin
             for begin, (at, count) in self._places.items()
-            # Frames that fill a whole segment: the length alone is 24 bits of evidence.
-            if count >= self._needed
-            or (begin == newest and at == len(buffer) > begin + HEADER_BYTES)
+            if count >= self._needed or (is_filled and at == len(buffer))
         ]
         if done:
             self._start = min(done)

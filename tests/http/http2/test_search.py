@@ -35,6 +35,17 @@ def test_frames_are_found_whatever_the_rows(junk, data):
     assert sum(end - begin for _, begin, end in search.given_up()) == len(junk)
 
 
+def test_frames_that_lead_to_a_filled_row_count():
+    search, junk = FrameSearch(3, 10_000), b"\xff" * 29
+    first = FRAMES[0].serialize()
+    search.push(row(29 + len(first)), junk + first)
+    assert not search.found
+    second = FRAMES[1].serialize()
+    search.push(row(len(second)), second)
+    assert search.found
+    assert b"".join(content for _, content, _ in search.rest()) == first + second
+
+
 def test_a_part_of_a_row_is_searched():
     search = FrameSearch(3, 10_000)
     search.push(row(len(BYTES) + 4), BYTES, 4)
