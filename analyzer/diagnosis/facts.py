@@ -91,7 +91,7 @@ _COLUMNS = (
 """Columns of `connections`, in the order of the fields of Ended."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Found:
     """Findings of one kind on one connection."""
 
@@ -101,7 +101,7 @@ class Found:
     text: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Control:
     """One control frame."""
 
@@ -111,7 +111,7 @@ class Control:
     code: int = NULL
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Unanswered:
     """A Ping without a Pong; `acked` is how long until TCP acknowledged it, NULL if never."""
 
@@ -176,7 +176,7 @@ class LastFrames:
             self._seen = np.hstack((self._seen, more))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Late:
     """Late messages of one sender, by what held them up longest."""
 
@@ -200,7 +200,7 @@ class Late:
             self.first_packet = more.first_packet
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Facts:
     """What other tables said of a connection.
 
