@@ -355,6 +355,9 @@ class Options:
     max_session_messages: int = 16_384
     """Messages of plain HTTP kept until the capture ends, of one session and direction;
     100 bytes each. As many requests wait for their client to become known for a session."""
+    max_calls_compared: int = 65_536
+    """Plain requests that ask and are answered, kept until the capture ends to be compared with one
+    WebSocket for each client; 200 bytes each."""
     max_session_connections: int = 16_384
     """Ended TCP connections with HTTP whose counts are kept; the oldest goes first. 3 kB
     each."""
@@ -426,6 +429,13 @@ class Options:
     """Rows of `diagnoses`; those that cost least go first."""
 
     # --- tables
+    series_every_s: float = 1.0
+    """Length of an interval of `series`."""
+    max_series_rows: int = 100_000
+    """Intervals of `series`: a day and a bit in seconds; over a longer time they become longer,
+    twice, four times as long and so on. Up to 1 kB each."""
+    max_series_delays: int = 1 << 20
+    """Delays kept for the medians of `series`; of more, counts in classes of 1.1 % are. 8 MiB."""
     findings_per_connection: int = 10
     """Rows of one kind of finding per connection; further ones are counted."""
     max_http_groups: int = 4096
@@ -445,6 +455,7 @@ class Options:
         """
         _check("--interval (poll_intervals_s)", self.poll_intervals_s)
         _check("--hold (long_poll_hold_s)", (self.long_poll_hold_s,))
+        _check("--every (series_every_s)", (self.series_every_s,))
         if self.max_idle_s is not None and not 0 < self.max_idle_s <= LONGEST_IDLE_S:
             raise OptionError(
                 f"--idle (max_idle_s) takes seconds up to {LONGEST_IDLE_S:.0f}, "
