@@ -275,6 +275,10 @@ class Options:
     max_leg_messages: int = 1024
     """Messages of a direction that wait for their like on the other leg of a conversation, the
     last ones: a hop hands a message on within its round trips."""
+    max_handshakes_per_key: int = 8
+    """Open connections of one Sec-WebSocket-Key among which the other leg of a new one is looked
+    for, the last ones. A key is meant for one handshake, which passes few hops; a client that
+    uses one for all its connections would make each compared with all others."""
     max_ping_intervals: int = 256
     """Intervals of a connection from which its `keepalive_s` is the median: a program that
     pings does so by a timer, so the first ones tell, and 2 KiB a connection hold them."""

@@ -173,4 +173,5 @@ def _hazen(ranked: Floats, part: float) -> Floats:
     place = min(max(part * count - 0.5, 0.0), count - 1.0)
     low = int(place)
     high = min(low + 1, count - 1)
-    return ranked[:, low] + (place - low) * (ranked[:, high] - ranked[:, low])
+    value: Floats = ranked[:, low] + (place - low) * (ranked[:, high] - ranked[:, low])
+    return value

@@ -81,12 +81,13 @@ class Legs:
         left_out: open connections whose conversation is counted by a leg that opened first.
 
     Args:
-        options: max_leg_messages.
+        options: max_leg_messages, max_handshakes_per_key.
     """
 
     def __init__(self, options: Options) -> None:
         self.left_out: set[int] = set()
         self._limit = options.max_leg_messages
+        self._per_key = options.max_handshakes_per_key
         self._keys: dict[str, list[tuple[WebSocketConnection, Connection]]] = {}
         self._legs: dict[int, int] = {}
         self._hops: dict[int, list[_Hop]] = {}
@@ -132,6 +133,8 @@ class Legs:
                 self._pair(near=opened, far=other)
                 break
         held.append((opened, tcp))
+        if len(held) > self._per_key:
+            del held[0]
 
     def _pair(self, near: WebSocketConnection, far: WebSocketConnection) -> None:
         if far.connection not in self._legs:

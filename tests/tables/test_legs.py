@@ -154,3 +154,13 @@ def test_what_ended_is_forgotten():
     assert (capture.legs.left_out, capture.legs.leg(0)) == (set(), NULL)
     capture.push(opened=[connection(2, 20, 30)])
     assert capture.legs.leg(2) == NULL
+
+
+@pytest.mark.parametrize(("between", "is_leg"), [(3, True), (4, False)])
+def test_of_one_key_the_last_connections_are_looked_at(between, is_leg):
+    # Else a client with one key for all its connections has each compared with all.
+    capture = Capture(max_handshakes_per_key=4)
+    far, near = connection(0, 20, 30), connection(7, 10, 40)
+    others = [connection(n, 100 * n, 100 * n + 5) for n in range(1, 1 + between)]
+    capture.push(opened=[far, *others, near])
+    assert (capture.legs.leg(7) == 0) == is_leg
