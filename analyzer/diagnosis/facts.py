@@ -56,6 +56,10 @@ class Ended(NamedTuple):
     end_packet: int
     client_logs: int
     server_logs: int
+    client_last_at: int
+    server_last_at: int
+    client_shut: int
+    server_shut: int
 
     @property
     def kind(self) -> str:
@@ -76,6 +80,18 @@ class Ended(NamedTuple):
         """Silence of a side before the end, in ns; NULL where not known."""
         return self.server_idle if side else self.client_idle
 
+    def shut(self, side: int) -> int:
+        """For how long a side's window was closed, in ns."""
+        return max(self.server_shut if side else self.client_shut, 0)
+
+    @property
+    def life(self) -> int:
+        """How long it lasted, in ns, if it is still open up to its last packet; NULL."""
+        if self.duration != NULL or self.opened_at == NULL:
+            return self.duration
+        last = max(self.client_last_at, self.server_last_at)
+        return NULL if last == NULL else max(last - self.opened_at, 0)
+
     def logs(self, side: int) -> int:
         """Close code that the library of a side reports; NULL where not known."""
         return self.server_logs if side else self.client_logs
@@ -87,6 +103,7 @@ _COLUMNS = (
     *("client_frames", "server_frames", "client_messages", "server_messages"),
     *("close_kind", "close_code", "close_reason", "closed_by", "lost_bytes"),
     *("client_idle_s", "server_idle_s", "end_packet", "client_logs", "server_logs"),
+    *("client_last_at", "server_last_at", "client_window_closed_s", "server_window_closed_s"),
 )
 """Columns of `connections`, in the order of the fields of Ended."""
 

@@ -18,13 +18,11 @@ from analyzer.wording import plural
 
 _OF_FINDING: dict[str, Cause] = {
     "websocket-not-frames": causes.NOT_FRAMES,
+    "websocket-torn-write": causes.TORN_WRITE,
     "websocket-old-draft": causes.OLD_DRAFT,
     "deflate-window-exceeded": causes.WINDOW_EXCEEDED,
 }
 """Findings that are a cause by themselves."""
-
-_MIXED = "the writes of two frames"
-"""Words of websocket-not-frames where both headers came before both payloads."""
 
 
 def bytes_that_are_no_frames(case: Case) -> Iterator[Diagnosis]:
@@ -32,17 +30,12 @@ def bytes_that_are_no_frames(case: Case) -> Iterator[Diagnosis]:
     found: dict[str, list[tuple[int, Found]]] = defaultdict(list)
     for connection, facts in case.facts:
         for id_ in facts.found.keys() & _OF_FINDING.keys():
-            one = facts.found[id_]
-            found[_cause(id_, one).id].append((connection, one))
+            found[id_].append((connection, facts.found[id_]))
     for (id_, _, _), one in case.loose.items():
         if id_ in _OF_FINDING:
-            found[_cause(id_, one).id].append((NULL, one))
+            found[id_].append((NULL, one))
     for id_, some in sorted(found.items()):
-        yield _diagnosis(causes.CAUSES[id_], some)
-
-
-def _cause(id_: str, one: Found) -> Cause:
-    return causes.TORN_WRITE if _MIXED in one.text else _OF_FINDING[id_]
+        yield _diagnosis(_OF_FINDING[id_], some)
 
 
 def _diagnosis(cause: Cause, found: list[tuple[int, Found]]) -> Diagnosis:

@@ -1,6 +1,7 @@
-"""Late messages, by what held them up: loss, a closed window, Nagle against delayed ACKs.
+"""Late messages, by what held them up: loss, Nagle against delayed ACKs.
 
-Knows facts of connections. Called by the stage through rules.RULES.
+Those of a closed window are in reading.py, beside the windows. Knows facts of connections. Called
+by the stage through rules.RULES.
 """
 
 from __future__ import annotations
@@ -58,15 +59,16 @@ def by_cause(case: Case) -> Iterator[Diagnosis]:
 
 
 def _that_count(facts: Facts, case: Case) -> Iterator[tuple[tuple[int, str], Late]]:
-    """Yield late messages that a cause explains: one delayed ACK is no pattern."""
+    """Yield late messages that are said here: one delayed ACK is no pattern."""
     for (side, column), late in sorted(facts.late.items()):
+        if column == "window_us":
+            continue
         if column != "nagle_us" or late.messages >= case.options.nagle_messages:
             yield (side, column), late
 
 
 _HOW = {
     causes.LATE_BY_LOSS.id: "for lost packets",
-    causes.SLOW_READER.id: "while {receiver}'s window was closed",
     causes.NAGLE_DELAYED_ACK.id: "for delayed ACKs of {receiver} (Nagle)",
 }
 

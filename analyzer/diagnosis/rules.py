@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from analyzer.diagnosis import captured, endings, framing, lateness, opening, returning, silences
+from analyzer.diagnosis import (
+    captured,
+    endings,
+    framing,
+    lateness,
+    opening,
+    reading,
+    returning,
+    silences,
+)
 from analyzer.diagnosis.case import Case
 from analyzer.diagnosis.causes import Diagnosis
 
@@ -24,6 +33,7 @@ RULES: tuple[Rule, ...] = (
     returning.unused,
     returning.storms,
     lateness.by_cause,
+    reading.slow_readers,
     opening.slow,
     opening.stripped,
     opening.refused,

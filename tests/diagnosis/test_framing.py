@@ -16,6 +16,7 @@ def finding(id_: str, connection: int | None, packet: int, **more: object) -> Ro
     ("id_", "cause"),
     [
         ("websocket-not-frames", "not-frames"),
+        ("websocket-torn-write", "torn-write"),
         ("websocket-old-draft", "old-draft"),
         ("deflate-window-exceeded", "window-exceeded"),
     ],
@@ -33,14 +34,6 @@ def test_finding_is_the_cause(id_: str, cause: str) -> None:
 def test_finding_of_no_connection() -> None:
     found = diagnoses(findings=[finding("websocket-old-draft", None, 6, tcp_stream=0)])
     assert found["old-draft"].packet == 6
-
-
-def test_mixed_writes_are_torn() -> None:
-    words = "Bytes that are no frames: the writes of two frames by the client are mixed."
-    rows = [finding("websocket-not-frames", 0, 18, text=words)]
-    found = diagnoses(connections=[connection(0)], findings=rows)
-    assert found.keys() == {"torn-write"}
-    assert found["torn-write"].packet == 18
 
 
 def test_other_findings_are_no_cause() -> None:
