@@ -342,7 +342,7 @@ class Options:
     """Connections that must wait at once: two calls that end together are chance."""
     stall_together_s: float = 0.025
     """Answers that come within this, or a fifth of the wait, come at once: a loop that was blocked
-    works off what waits."""
+    works off what waits. Who asked within this of each other may have asked for the same."""
     stall_prompt_share: float = 0.7
     """Share of messages that the server answers within a quarter of stall_s: where it answers
     late as a rule, or what follows is no answer, a wait proves nothing."""

@@ -14,8 +14,11 @@ from typing import Any
 import numpy as np
 
 from analyzer.columns import NULL
+from analyzer.diagnosis.chatter import Chatter
 from analyzer.diagnosis.facts import Ended, Facts, Found, Gatherer, codes, ended, numbers
 from analyzer.diagnosis.replies import Replies
+from analyzer.diagnosis.runs import Runs
+from analyzer.diagnosis.stalls import Stalls
 from analyzer.diagnosis.waste import CompressionSums
 from analyzer.options import Options
 from analyzer.tables.declare import row_values
@@ -41,6 +44,8 @@ class Case:
         outcomes: attempts by outcome.
         compression: sums over rows of `compression`.
         replies: how long calls took, by name.
+        chatter: small messages close to each other.
+        stalls: answers that took long, and when servers sent.
         loose: findings of no connection, by (id, tcp_stream, packet).
         kept: rows of _KEPT_WHOLE, by table.
         cut: what the limits cut, by its name.
@@ -55,6 +60,9 @@ class Case:
         self.outcomes: Counter[str] = Counter()
         self.compression = CompressionSums(options)
         self.replies = Replies(options)
+        self.chatter = Chatter(options)
+        self.stalls = Stalls(options)
+        self._runs = Runs()
         self.loose: dict[tuple[str, int, int], Found] = {}
         self.kept: dict[str, deque[dict[str, Any]]] = {
             name: deque(maxlen=options.max_diagnosed_attempts) for name in _KEPT_WHOLE
@@ -82,6 +90,7 @@ class Case:
             self.compression.add(rows)
         elif name == "calls":
             self.replies.add(rows)
+            self.stalls.add_calls(rows)
         elif name in self.kept:
             kept = self.kept[name]
             for place in range(rows.count):
@@ -89,6 +98,12 @@ class Case:
         else:
             if name == "findings":
                 self._findings(rows)
+            elif name == "pings":
+                self.stalls.add_pings(rows)
+            elif name == "messages":
+                run = self._runs.follow(rows)
+                self.chatter.add(rows, run)
+                self.stalls.add_messages(rows, run)
             self.gatherer.take(rows)
 
     def end(self, rows: TableRows) -> None:
@@ -97,6 +112,7 @@ class Case:
             self._append(self._ends, (each, self.gatherer.ended(each)), "connections")
 
     def _handshakes(self, rows: TableRows) -> None:
+        self.stalls.add_handshakes(rows)
         outcomes = codes(rows, "outcome")
         counts = np.bincount(outcomes[outcomes >= 0], minlength=len(OUTCOMES)).tolist()
         self.outcomes.update(dict(zip(OUTCOMES, counts, strict=True)))

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.columns import NULL
+from analyzer.diagnosis.keyed import Keyed
 from analyzer.options import Options
 from analyzer.tables.late import LATE_COLUMNS, held_up
 from analyzer.tables.schema import CLOSE_KINDS, DIRECTIONS, OPCODES, TableRows
@@ -149,48 +150,24 @@ class Seen:
 class LastFrames:
     """Packet and time of the last frame of each connection and side.
 
-    In arrays by number of the connection, since frames come in millions. Where the numbers of
-    open connections spread over more than `span`, the lowest are forgotten.
+    Where the numbers of open connections spread over more than `span`, the lowest are forgotten.
     """
 
     def __init__(self, span: int) -> None:
-        self._span = 2 * span
-        self._base = 0
-        self._seen = np.full((2, min(1024, self._span)), NULL, np.int64)
+        self._seen = Keyed(2, 2 * span, NULL)
 
     def add(self, rows: TableRows) -> None:
         """Take rows of `frames`: of each side in order."""
-        if not rows.count:
-            return
-        key = 2 * numbers(rows, "connection") + codes(rows, "direction")
-        self._reach(int(key.max()))
-        key = key - self._base
-        known = key >= 0
+        places = self._seen.places(2 * numbers(rows, "connection") + codes(rows, "direction"))
+        known = places >= 0
         # Of several values for one place the last stays.
-        for place, name in enumerate(("packet_last", "time_last")):
-            self._seen[place, key[known]] = numbers(rows, name)[known]
+        for column, name in enumerate(("packet_last", "time_last")):
+            self._seen.values[column, places[known]] = numbers(rows, name)[known]
 
     def of(self, connection: int) -> tuple[Seen, Seen]:
         """Return the last frames of a connection."""
-        place = 2 * connection - self._base
-        if not 0 <= place < self._seen.shape[1]:
-            return Seen(), Seen()
-        client, server = self._seen[:, place : place + 2].T.tolist()
+        client, server = (self._seen.at(2 * connection + side) for side in (CLIENT, SERVER))
         return Seen(*client), Seen(*server)
-
-    def _reach(self, key: int) -> None:
-        """Make room for a key."""
-        if key - self._base >= self._span:
-            base = (key - self._span // 2) & ~1
-            kept = self._seen[:, base - self._base :]
-            self._seen = np.full((2, self._span), NULL, np.int64)
-            self._seen[:, : kept.shape[1]] = kept
-            self._base = base
-        size = self._seen.shape[1]
-        if key - self._base >= size:
-            bigger = min(self._span, max(2 * size, key - self._base + 1))
-            more = np.full((2, bigger - size), NULL, np.int64)
-            self._seen = np.hstack((self._seen, more))
 
 
 @dataclass(slots=True)

@@ -42,5 +42,7 @@ RULES: tuple[Rule, ...] = (
     captured.two_legs,
     lambda case: case.compression.diagnoses(),
     lambda case: case.replies.diagnoses(),
+    lambda case: case.chatter.diagnoses(),
+    lambda case: case.stalls.diagnoses({end.number: end.server for end, _ in case.ends}),
 )
 """In no particular order: diagnoses are ranked by what they cost."""

@@ -5,7 +5,9 @@ of the kernels that make the frame walk (see _state).
 
 A window is closed from the packet that announces 0 to the sender's next packet with another. What
 leaves as soon as it opens had waited for that, and at most since it closed or, if that is later,
-since the receiver's last bytes: it may answer them. A sender waits for a delayed ACK where Nagle's algorithm holds a small segment back until all that
+since the receiver's last bytes: it may answer them.
+
+A sender waits for a delayed ACK where Nagle's algorithm holds a small segment back until all that
 it has sent is acknowledged (RFC 9293 3.7.4), and the receiver delays that ACK in the hope of
 data to send with it (3.8.6.3). Of that a capture shows: bytes of a message; nothing more of its
 direction; an ACK of all of it, later than the receiver answers otherwise; and behind it at once
