@@ -111,8 +111,8 @@ def _slow(reader: _Reader, side: int) -> Diagnosis:
     if reader.late.messages:
         late = reader.late
         says.append(
-            f"{plural(late.messages, 'message')} of {sender} waited {duration(late.total)} in all "
-            f"while {who}'s window was closed; the worst {duration(late.worst)}: message "
+            f"{plural(late.messages, 'message')} of {sender} waited up to {duration(late.total)} "
+            f"in all while {who}'s window was closed; the worst {duration(late.worst)}: message "
             f"{number(late.worst_message)} of connection {reader.worst_of}, packet "
             f"{late.worst_packet}"
         )

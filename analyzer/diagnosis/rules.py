@@ -40,6 +40,7 @@ RULES: tuple[Rule, ...] = (
     framing.bytes_that_are_no_frames,
     captured.from_findings,
     captured.two_legs,
+    captured.buffers,
     lambda case: case.compression.diagnoses(),
     lambda case: case.replies.diagnoses(),
     lambda case: case.chatter.diagnoses(),
