@@ -27,6 +27,12 @@ from analyzer.tables.schema import OUTCOMES, TableRows
 _ACCEPTED = OUTCOMES.index("accepted")
 _ENCRYPTED = OUTCOMES.index("encrypted")
 
+_OF_ATTEMPTS = frozenset(
+    {"handshake-missing-upgrade", "handshake-bad-connection", "handshake-other-versions"}
+)
+"""Findings that belong to an attempt. Where a later one on the same TCP connection was accepted,
+they have its connection."""
+
 _KEPT_WHOLE = ("hops", "http_groups")
 """Tables whose rows are kept as they are: few, or one for each connection at most."""
 
@@ -46,7 +52,7 @@ class Case:
         replies: how long calls took, by name.
         chatter: small messages close to each other.
         stalls: answers that took long, and when servers sent.
-        loose: findings of no connection, by (id, tcp_stream, packet).
+        loose: findings of no connection, or of a refused attempt, by (id, tcp_stream, packet).
         kept: rows of _KEPT_WHOLE, by table.
         cut: what the limits cut, by its name.
     """
@@ -130,7 +136,9 @@ class Case:
                     self.gatherer.of(row["connection"]).attempt = row
 
     def _findings(self, rows: TableRows) -> None:
-        loose = np.flatnonzero(numbers(rows, "connection") == NULL)
+        ids: Any = rows.values["id"]
+        of_attempts = np.fromiter((id_ in _OF_ATTEMPTS for id_ in ids), np.bool_, rows.count)
+        loose = np.flatnonzero((numbers(rows, "connection") == NULL) | of_attempts)
         for place in loose.tolist():
             row = row_values(rows, place)
             key = (row["id"], _or_null(row["tcp_stream"]), _or_null(row["packet"]))
@@ -152,7 +160,7 @@ def _or_null(value: int | None) -> int:
 
 
 def loose_of(case: Case, id_: str) -> Mapping[tuple[int, int], Found]:
-    """Return the findings of a kind that concern no WebSocket connection."""
+    """Return the findings of a kind that concern no WebSocket connection, or an attempt."""
     return {
         (stream, packet): found
         for (id__, stream, packet), found in case.loose.items()

@@ -74,6 +74,9 @@ def test_requests_that_no_hop_changed() -> None:
     rows = [attempt(0, outcome="refused", status=426)]
     versions = [lacks("handshake-other-versions", 0, 6)]
     assert "proxy-stripped" not in diagnoses(handshakes=rows, findings=versions)
+    # Where the next attempt on the connection was accepted, the finding is of that.
+    later = [{**versions[0], "connection": 0}]
+    assert "proxy-stripped" not in diagnoses(handshakes=rows, findings=later)
     # That another connection was refused for its version says nothing of this one.
     versions = [lacks("handshake-other-versions", 9, 6)]
     assert "proxy-stripped" in diagnoses(handshakes=rows, findings=versions)
