@@ -7,11 +7,12 @@ line.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -22,12 +23,15 @@ from analyzer.columns import NULL
 from analyzer.errors import OptionError
 from analyzer.options import Options
 from analyzer.report.output import Writer
+from analyzer.selection import Condition
+from analyzer.selection import to_frame as to_frame
 from analyzer.tables import schema
 from analyzer.tables.comparison import Comparison, Side
+from analyzer.tables.declare import take_rows
 from analyzer.tables.figures import Figures
 from analyzer.tables.schema import Table, TableRows
 from analyzer.tables.summary import Summary
-from analyzer.tables.values import concatenated, to_series
+from analyzer.tables.values import concatenated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,29 +41,6 @@ if TYPE_CHECKING:
 StrPath = str | os.PathLike[str]
 
 STDIN = "-"
-
-_ORDER = {
-    "connections": ["connection"],
-    "handshakes": ["handshake"],
-    "frames": ["connection", "frame"],
-    "messages": ["connection", "message"],
-    "pings": ["connection", "ping_frame"],
-    "http": ["tcp_stream", "exchange"],
-    "ledger": ["tcp_stream", "connection", "direction"],
-    "findings": ["packet", "tcp_stream", "connection", "frame", "id", "text"],
-    "alternatives": ["scope", "connection", "session"],
-    "scaling": ["scope", "clients"],
-    "compression": ["connection", "direction"],
-    "http_groups": ["group", "started_at"],
-    "tls_sessions": ["tcp_stream"],
-    "hops": ["hop", "direction"],
-    "calls": ["call"],
-    "topics": ["inner", "topic", "messages", "deliveries"],
-    "fanout": ["topic", "publish_connection", "publish_message", "connection", "message"],
-    "diagnoses": ["diagnosis"],
-}
-"""By what each DataFrame is sorted: rows leave the analysis as they are complete. The
-comparison's have an order of their own."""
 
 
 class Tables:
@@ -320,19 +301,6 @@ def read_csv(folder: StrPath) -> Tables:
     return Tables(lambda table: read_rows(Path(folder), table))
 
 
-def to_frame(rows: TableRows) -> pd.DataFrame:
-    """Return rows as a sorted DataFrame."""
-    import pandas as pd
-
-    columns = {
-        column.name: to_series(column, rows.values[column.name]) for column in rows.table.columns
-    }
-    frame = pd.DataFrame(columns)
-    if rows.table.name not in _ORDER:
-        return frame
-    return frame.sort_values(_ORDER[rows.table.name], kind="stable", ignore_index=True)
-
-
 # --- --where -----------------------------------------------------------------------
 
 
@@ -361,15 +329,8 @@ class Selection:
     def write(self, rows: TableRows) -> None:
         """Hand on the rows that are selected."""
         kept = np.flatnonzero(self._mask(rows))
-        if not len(kept):
-            return
-        places = kept.tolist()
-        values: dict[str, schema.Values] = {}
-        for column in rows.table.columns:
-            some = rows.values[column.name]
-            listed = column.type in ("text", "payload")
-            values[column.name] = [some[i] for i in places] if listed else np.asarray(some)[kept]
-        self._writer.write(TableRows(rows.table, values, len(places)))
+        if len(kept):
+            self._writer.write(take_rows(rows, kept.tolist()))
 
     def close(self) -> None:
         """Close the writer."""
@@ -407,24 +368,9 @@ def select(connections: pd.DataFrame, where: str) -> Selected:
     Raises:
         OptionError: It cannot be evaluated, or is neither true nor false.
     """
-    import pandas as pd
-
-    try:
-        mask = connections.eval(where, engine="python", local_dict={}, global_dict={})
-    except Exception as error:  # pandas lets through whatever the expression raises
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise _bad_where(where, reason) from error
-    if not isinstance(mask, pd.Series) or not pd.api.types.is_bool_dtype(mask.dtype):
-        raise _bad_where(where, "it is not a condition that is true or false for each connection")
-    chosen = connections[mask.fillna(False).astype(bool)]
+    condition = Condition(where, [schema.CONNECTIONS], one="connection", whole=True)
+    chosen = connections[condition.holds(connections)]
     return Selected(frozenset(chosen["connection"]), frozenset(chosen["tcp_stream"]))
-
-
-def _bad_where(where: str, reason: str) -> OptionError:
-    return OptionError(
-        f"cannot evaluate --where {where!r}: {reason}",
-        hint="for example: server_port == 8080 and path.str.startswith('/chat')",
-    )
 
 
 def run(
@@ -446,16 +392,11 @@ def run(
 
     if where is None:
         return pipeline.run(paths, options, writers, on_progress=on_progress, stdin=stdin)
-    again: BinaryIO | None = None
-    with tempfile.TemporaryFile() as spool:
-        if any(str(path) == STDIN for path in paths):
-            shutil.copyfileobj(stdin or open_stdin(), spool)
-            spool.seek(0)
-            again = cast("BinaryIO", spool)
+    with read_twice(paths, stdin) as rewound:
         collector = Collector([schema.CONNECTIONS])
-        pipeline.run(paths, options, [collector], on_progress=on_progress, stdin=again)
-        selected = select(to_frame(collector.rows(schema.CONNECTIONS)), where)
-        spool.seek(0)
+        pipeline.run(paths, options, [collector], on_progress=on_progress, stdin=rewound())
+        rows = collector.rows(schema.CONNECTIONS)
+        selected = select(to_frame(rows), where)
         summary = Summary(late_us=options.late_us)
         chosen = [Selection(writer, selected) for writer in (*writers, summary)]
         whole = pipeline.run(
@@ -463,11 +404,32 @@ def run(
             options,
             chosen,
             on_progress=on_progress,
-            stdin=again,
+            stdin=rewound(),
             only=selected.connections,
         )
         summary.capture = whole.capture
+        summary.capture.selected = (len(selected.connections), rows.count)
         return summary
+
+
+@contextlib.contextmanager
+def read_twice(
+    paths: Sequence[Path], stdin: BinaryIO | None = None
+) -> Iterator[Callable[[], BinaryIO | None]]:
+    """Yield what gives standard input from its start each time, kept in a temporary file.
+
+    It gives None where standard input is not among `paths`.
+    """
+    with tempfile.TemporaryFile() as spool:
+        piped = any(str(path) == STDIN for path in paths)
+        if piped:
+            shutil.copyfileobj(stdin or open_stdin(), spool)
+
+        def rewound() -> BinaryIO | None:
+            spool.seek(0)
+            return cast("BinaryIO", spool) if piped else None
+
+        yield rewound
 
 
 def open_stdin() -> BinaryIO:

@@ -256,6 +256,9 @@ class Options:
     max_inside_calls: int = 1024
     """Calls of one connection that wait for an answer; the oldest is given up first. Clients
     rarely have more than some dozens under way. About 500 B each."""
+    max_inside_sessions: int = 4096
+    """Sessions of Engine.IO and SockJS over plain HTTP that are remembered; the one used longest
+    ago goes first. About 3 kB each."""
     max_inside_topics: int = 4096
     """Topics of which publishers, subscribers and times are kept. Up to 40 kB each."""
     max_inside_subscriptions: int = 262_144

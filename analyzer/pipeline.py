@@ -72,6 +72,7 @@ class Pipeline:
         self._inside = InsideStage(options, self._websocket.by_slot) if options.inside else None
         if self._inside is not None:
             self._websocket.hearing.listener = self._inside.hear
+            self._http.carry_to(self._inside.carry)
         self._tables = TableBuilder(options)
         self.summary.left_out = left_out = self._tables.legs.left_out
         for writer in writers:
@@ -183,7 +184,7 @@ class Pipeline:
             self._polls.push(websocket.opened)
         inside = None
         if self._inside is not None:
-            inside = self._inside.push(websocket)
+            inside = self._inside.push(websocket, last=last)
             self._websocket.hear_no_more(self._inside.take_unheard())
         self._deliver_tables(self._tables.push(websocket, tls, inside, lookups))
         if self._alternatives is not None:

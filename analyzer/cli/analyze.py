@@ -7,7 +7,6 @@ a small capture takes no longer than its analysis. Called by cli.main.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -53,13 +52,9 @@ if TYPE_CHECKING:
 
     from analyzer.report.connection import ConnectionReport
     from analyzer.report.handshake import HandshakeReport
-    from analyzer.report.output import Writer
     from analyzer.tables.summary import Summary
 
 OK, FOUND = 0, 1
-
-TOP = 20
-"""Messages listed with --sort, where --top does not say how many: a screen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +70,6 @@ class Request:
     where: str | None
     connection: int | None
     handshake: int | None
-    messages: bool
     late: bool
     sort: Literal["delivery", "stall", "reply", "gap", "bytes"] | None
     top: int | None
@@ -135,7 +129,12 @@ HandshakeNumber = Annotated[
     ),
 ]
 Messages = Annotated[
-    bool, typer.Option("--messages", help="List messages.", rich_help_panel=SELECTION)
+    bool,
+    typer.Option(
+        "--messages",
+        help="List messages: short for wsanalyze messages FILE, whose options it takes.",
+        rich_help_panel=SELECTION,
+    ),
 ]
 Late = Annotated[
     bool,
@@ -240,10 +239,9 @@ def run(request: Request) -> int:
     console = _console(request)
     single = _single(request, console)
     watched = conditions(request.fail_on)
-    writers = made(_makers(request, console))
+    writers = made(reports(request.csv, request.parquet, request.json))
     try:
-        wanted = not request.no_progress and not request.messages
-        with progress(request.files, wanted=wanted) as on_progress:
+        with progress(request.files, wanted=not request.no_progress) as on_progress:
             summary = analyse(
                 request.files,
                 options,
@@ -263,12 +261,12 @@ def run(request: Request) -> int:
 def _console(request: Request) -> Console | None:
     """Return the console of the report; None where none is printed."""
     for name, given in (("--late", request.late), ("--sort", request.sort), ("--top", request.top)):
-        if given and not request.messages:
+        if given:
             raise OptionError(f"{name} is about a list", hint=f"--messages {name} ...")
     numbers_asked = (request.connection, request.handshake)
-    if request.json_to_stdout and (request.messages or numbers_asked != (None, None)):
+    if request.json_to_stdout and numbers_asked != (None, None):
         raise OptionError(
-            "--json - and a list on the terminal both want standard output",
+            "--json - and what is shown on the terminal both want standard output",
             hint="give --json a file name",
         )
     if request.quiet or request.json_to_stdout:
@@ -280,9 +278,9 @@ def _console(request: Request) -> Console | None:
 
 def _single(request: Request, console: Console | None) -> ConnectionReport | HandshakeReport | None:
     """Return what keeps the rows of the one connection or handshake that is asked for."""
-    if request.handshake is not None and (request.messages or request.connection is not None):
+    if request.handshake is not None and request.connection is not None:
         raise OptionError("--handshake shows one handshake and nothing else")
-    if request.messages or console is None:
+    if console is None:
         return None
     if request.handshake is not None:
         from analyzer.report.handshake import HandshakeReport
@@ -293,32 +291,6 @@ def _single(request: Request, console: Console | None) -> ConnectionReport | Han
 
         return ConnectionReport(request.connection)
     return None
-
-
-def _makers(request: Request, console: Console | None) -> Iterator[Callable[[], Writer]]:
-    yield from reports(request.csv, request.parquet, request.json)
-    if request.messages and console is not None:
-        yield lambda: _listing(request, console)
-
-
-def _listing(request: Request, console: Console) -> Writer:
-    from analyzer.analysis import Selected, Selection
-    from analyzer.report.listing import MessageListing
-
-    listing: Writer
-    if request.late or request.sort is not None or request.top is not None:
-        from analyzer.options import Options
-        from analyzer.report.ranked import RankedListing
-
-        top = TOP if request.sort is not None and request.top is None else request.top
-        late_us = Options().late_us if request.late else None
-        listing = RankedListing(console, request.sort or "time", top, late_us)
-    else:
-        tables = ["messages"] if request.no_control else ["messages", "frames"]
-        listing = MessageListing(console, tables)
-    if request.connection is None:
-        return listing
-    return Selection(listing, Selected(frozenset({request.connection}), frozenset()))
 
 
 def _print(
@@ -336,7 +308,7 @@ def _print(
         )
     if single is not None:
         single.render(console, control=not request.no_control)
-    elif not request.messages:
+    else:
         from analyzer.report import terminal
 
         shown = terminal.why if request.why else terminal.render

@@ -20,6 +20,7 @@ from analyzer.errors import WsanalyzeError
 OK, CALLERS_ERROR = 0, 2
 INTERRUPTED, BROKEN_PIPE = 130, 141  # 128 and the signal's number, as shells have it
 HELP = ("-h", "--help")
+MESSAGES = "--messages"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return VERBS[given[0]].run(given[1:])
         if given[0] in HELP:
             return VERBS["help"].run([])
+        if asks_for_messages(given):
+            return VERBS["messages"].run([each for each in given if each != MESSAGES])
         from analyzer.cli.analyze import app
 
         status: Any = app(given, prog_name="wsanalyze", standalone_mode=False)
@@ -66,6 +69,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         message = f"a fault of wsanalyze itself: {type(error).__name__}: {error}"
         return _complain(message, "please report it; with WSANALYZE_DEBUG=1 it shows where")
     return status if isinstance(status, int) else OK
+
+
+def asks_for_messages(given: Sequence[str]) -> bool:
+    """Say whether the short form of the verb messages is meant: no file behind `--`."""
+    return MESSAGES in (given[: given.index("--")] if "--" in given else given)
 
 
 def _complain(message: str, hint: str | None) -> int:

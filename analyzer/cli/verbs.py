@@ -36,5 +36,8 @@ VERBS: Final[dict[str, Verb]] = {
         "List the interfaces that can be captured.", "analyzer.cli.interfaces", "run_interfaces"
     ),
     "live": Verb("Analyse an interface while it is captured.", "analyzer.cli.live", "run_live"),
+    "messages": Verb(
+        "List messages; find, show and save them.", "analyzer.cli.messages", "run_messages"
+    ),
 }
 """Verbs by name."""

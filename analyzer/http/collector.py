@@ -14,6 +14,7 @@ from analyzer.capture.records import RecordBatch
 from analyzer.findings import Finding, Kind
 from analyzer.http._row_accounts import Link
 from analyzer.http._row_path import RowPath
+from analyzer.http.delivery.carried import Carrying
 from analyzer.http.delivery.deliveries import Store
 from analyzer.http.delivery.groups import Groups
 from analyzer.http.exchanges import Exchange, Handshake
@@ -34,6 +35,7 @@ class Results:
             taken for the start of HTTP.
         groups: what plain exchanges are to each other.
         store: how much of their bodies is kept.
+        carrying: hands on what they say.
         path: takes the rows that are put in.
         links: connections of HTTP/2 by slot, as the short way knows them.
         streams: identifiers of the streams for which slots are borrowed.
@@ -48,6 +50,7 @@ class Results:
         self.searched = np.zeros(0, bool)
         self.groups = Groups(options)
         self.store = Store()
+        self.carrying = Carrying()
         self.path = RowPath()
         self.links: dict[int, Link] = {}
         self.streams: dict[int, int] = {}

@@ -7,11 +7,13 @@ http.http1.messages and http.http2.streams.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from analyzer import findings
 from analyzer.http.collector import Results
-from analyzer.http.delivery.deliveries import RequestReader
+from analyzer.http.delivery.carried import SERVER
+from analyzer.http.delivery.deliveries import AnswerReader, RequestReader
 from analyzer.http.delivery.groups import Caller
 from analyzer.http.delivery.polling import PAUSE_NS, PAUSE_ROUND_TRIPS, round_trip
 from analyzer.http.exchanges import Exchange
@@ -63,10 +65,34 @@ class PlainExchanges:
             groups.limited = False
             limits = "max_held_exchanges or max_http_lanes allow"
             results.find(findings.HTTP_GROUP_LIMIT, self._slot, packet, limits)
-        if head.method not in _SENDING or not transaction.target.transport:
+        target = transaction.target
+        if not target.transport:
             return None
-        reader = RequestReader(transaction.target, head, results.options, results.store)
+        carrier = results.carrying.of(exchange, target, transaction.lane)
+        if carrier is not None:
+            carrier.asked()
+        if head.method not in _SENDING:
+            return None
+        if target.kind != "plain":
+            carrier = None
+        reader = RequestReader(target, head, results.options, results.store, carrier)
         return reader if reader.reading else None
+
+    def reader(self, transaction: Transaction, exchange: Exchange, head: Head) -> AnswerReader:
+        """Return who reads the body of an answer."""
+        results, target = self._results, transaction.target
+        carrier = None
+        if target.transport and target.kind != "plain":
+            carrier = results.carrying.of(exchange, target, transaction.lane)
+        return AnswerReader(exchange, target, head, results.options, results.store, carrier)
+
+    def lost(self, waiting: Iterable[Transaction]) -> None:
+        """Note that bytes of the server are missing, and with them answers to requests."""
+        for each in waiting:
+            if each.exchange is not None and each.target.transport and each.target.kind != "plain":
+                carrier = self._results.carrying.of(each.exchange, each.target, each.lane)
+                if carrier is not None:
+                    carrier.lost(SERVER)
 
     def paused(self, transaction: Transaction, exchange: Exchange, length: int) -> None:
         """Count a pause of the sender, of `length` ns, in the middle of an answer."""

@@ -7,12 +7,14 @@ slots; what a message means is http.http1.conversation's matter. Called by pipel
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.http.collector import Results
+from analyzer.http.delivery.carried import Carried
 from analyzer.http.exchanges import HttpBatch
 from analyzer.http.handover import DIRECTION, KIND, PACKET, START, Piece
 from analyzer.http.head import MAYBE, NEITHER, recognise
@@ -87,6 +89,10 @@ class HttpStage:
             results.tls_moved,
             results.streams,
         )
+
+    def carry_to(self, listener: Callable[[Carried], None]) -> None:
+        """Hand messages of Engine.IO and SockJS over plain HTTP to a listener."""
+        self._results.carrying.listener = listener
 
     def bytes_so_far(self, directions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return the bytes of HTTP in directions of open connections."""

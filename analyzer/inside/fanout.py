@@ -67,8 +67,8 @@ class Topic:
 
 @dataclass(slots=True)
 class _Published:
-    connection: int
-    message: int
+    member: int
+    stands: tuple[int, int]
     time: int
     counted: bool
 
@@ -97,7 +97,7 @@ class Spreading:
         self,
         spread: int,
         where: tuple[Server, str, int, int],
-        message: int,
+        stands: tuple[int, int],
         topic: str | None,
         body: bytes | None,
         time: int,
@@ -106,33 +106,33 @@ class Spreading:
 
         Args:
             spread: PUBLISH to DELIVER_MAYBE.
-            where: server, inner protocol, connection, and ns since which the connection is
+            where: server, inner protocol, who speaks or hears, and ns since which that one is
                 known to get all that is sent to it.
-            message: number of the message; NULL over plain HTTP.
+            stands: connection and message; NULL both over plain HTTP.
             topic: name of the topic.
             body: what a publication and its deliveries have in common; None: not known.
             time: ns: first byte of a publication, last byte of a delivery.
         """
         if topic is None:
             return
-        server, inner, connection, since = where
+        server, inner, member, since = where
         key = (server, inner, topic)
         if spread == SUBSCRIBE:
-            self._member(self._topic(key), "subscribers", connection)
+            self._member(self._topic(key), "subscribers", member)
         elif spread in (PUBLISH, PUBLISH_MAYBE):
             if spread == PUBLISH:
-                self._published(key, connection)
+                self._published(key, member)
             if body is not None:
                 digest = blake2b(body, digest_size=12).digest()
-                published = _Published(connection, message, time, spread == PUBLISH)
+                published = _Published(member, stands, time, spread == PUBLISH)
                 self._remember((*key, digest), published)
         else:
             found = None
             if body is not None:
                 digest = blake2b(body, digest_size=12).digest()
-                found = self._match((*key, digest), connection, since, time)
+                found = self._match((*key, digest), member, since, time)
             if spread == DELIVER or found is not None:
-                self._delivered(key, connection, message, found, time)
+                self._delivered(key, member, stands, found, time)
 
     def finish(self) -> list[Topic]:
         """Return all topics."""
@@ -149,28 +149,28 @@ class Spreading:
             topic = self._topics[key] = Topic(key[1], key[2])
         return topic
 
-    def _member(self, topic: Topic | None, kind: str, connection: int) -> None:
+    def _member(self, topic: Topic | None, kind: str, member: int) -> None:
         if topic is None:
             return
         members: set[int] = getattr(topic, kind)
-        if connection not in members:
+        if member not in members:
             if self._members >= self._most_members:
                 self.limited = self.limited or "max_inside_subscriptions"
                 return
             self._members += 1
-            members.add(connection)
+            members.add(member)
 
-    def _published(self, key: tuple[Server, str, str], connection: int) -> None:
+    def _published(self, key: tuple[Server, str, str], member: int) -> None:
         topic = self._topic(key)
         if topic is not None:
             topic.messages += 1
-            self._member(topic, "publishers", connection)
+            self._member(topic, "publishers", member)
 
     def _delivered(
         self,
         key: tuple[Server, str, str],
-        connection: int,
-        message: int,
+        member: int,
+        stands: tuple[int, int],
         published: _Published | None,
         time: int,
     ) -> None:
@@ -178,17 +178,17 @@ class Spreading:
         if topic is None:
             return
         topic.deliveries += 1
-        self._member(topic, "subscribers", connection)
+        self._member(topic, "subscribers", member)
         if published is None:
             return
         if not published.counted:
             # Only now it is known that it was one.
             published.counted = True
-            self._published(key, published.connection)
+            self._published(key, published.member)
         topic.add_time(time - published.time)
         self.deliveries.append(
             Delivery(
-                *(key[2], published.connection, published.message, connection, message),
+                *(key[2], *published.stands, *stands),
                 time - published.time,
             )
         )
@@ -209,10 +209,10 @@ class Spreading:
                 del self._waiting[oldest]
 
     def _match(
-        self, key: tuple[Server, str, str, bytes], connection: int, since: int, time: int
+        self, key: tuple[Server, str, str, bytes], member: int, since: int, time: int
     ) -> _Published | None:
         """Return the publication that is delivered."""
-        mark = (connection, key)
+        mark = (member, key)
         after = max(self._had.get(mark, NULL), since - 1)
         for published in self._waiting.get(key, ()):
             if after < published.time <= time:

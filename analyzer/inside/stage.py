@@ -8,6 +8,7 @@ not know any one protocol, or tables. Called by pipeline.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ import numpy as np
 from analyzer import findings
 from analyzer.columns import NULL, Rows
 from analyzer.findings import Finding, Kind
+from analyzer.http.delivery.carried import LOST, READ, Carried
 from analyzer.http.exchanges import HttpBatch
 from analyzer.inside.calls import Call, Moment
 from analyzer.inside.fanout import Delivery, Topic
@@ -23,10 +25,10 @@ from analyzer.inside.item import Setting
 from analyzer.inside.labels import Codes, Detail, Says
 from analyzer.inside.recognition import Recogniser
 from analyzer.inside.registry import GENERIC, PROTOCOLS
+from analyzer.inside.sessions import Sessions, server_of
 from analyzer.inside.talk import GIVEN_UP, SPEAKS, UNDECIDED, Shared, Talk, Waiting
 from analyzer.inside.waiting import Chosen, WaitingRows, joined
 from analyzer.options import Options
-from analyzer.tcp.bytestream import Connection
 from analyzer.websocket.connection import WebSocketConnection
 from analyzer.websocket.frames import CLIENT, SERVER
 from analyzer.websocket.hearing import Said
@@ -34,6 +36,11 @@ from analyzer.websocket.stage import WebSocketBatch
 
 _MOMENT = ("sender", "message", "packet_first", "packet_last", "time_first", "time_last")
 _TEXT = 1  # opcode (RFC 6455 5.2)
+_OVER_HTTP = -1
+"""Place of what has no row: a message over plain HTTP."""
+_FLUSH_BYTES = 8 << 20
+"""Payload over plain HTTP that is kept until the messages of WebSocket before it are read: a
+batch of a MiB can inflate to far more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +105,9 @@ class InsideStage:
         self._unheard: list[int] = []
         self._told: set[str] = set()
         self._http: HttpBatch | None = None
+        self._sessions = Sessions(options, self._shared)
+        self._carried: deque[Carried] = deque()
+        self._carried_bytes = 0
 
     def begin(self, http: HttpBatch) -> None:
         """Take the batch of http, before the websocket stage walks it."""
@@ -107,6 +117,7 @@ class InsideStage:
     def held_bytes(self) -> int:
         """Bytes of payload that wait, and of what decoders keep."""
         decoders = (talk.decoder for talk in self._talks.values())
+        # Each talk once: one of a session may go on over WebSocket.
         return self._waiting_bytes + sum(each.held_bytes for each in decoders if each is not None)
 
     def take_unheard(self) -> list[int]:
@@ -128,6 +139,8 @@ class InsideStage:
         for at, (place, direction, payload) in enumerate(
             zip(said.places, said.directions, said.payloads, strict=True)
         ):
+            if self._carried and place >= 0:
+                self._read_carried(moments[at].packet_last)
             slot = direction >> 1
             talk = talks.get(slot)
             if talk is None:
@@ -175,8 +188,13 @@ class InsideStage:
         path = (detail.path or "") if detail is not None else ""
         name = (detail.subprotocol or "") if detail is not None else ""
         setting = Setting(name.strip().lower(), path, self._options.max_inside_bytes)
+        server = server_of(self._http.stream.connection(slot), connection.client_side)
+        begun = self._sessions.upgraded(server, path)
+        if begun is not None:
+            begun.connection = connection.connection
+            self._talks[slot] = begun
+            return begun
         recogniser = Recogniser(setting, PROTOCOLS, GENERIC)
-        server = _server(self._http.stream.connection(slot), connection.client_side)
         talk = Talk.begin(self._shared, connection.connection, server, setting, recogniser)
         talk.since = connection.opened_at
         self._talks[slot] = talk
@@ -207,7 +225,8 @@ class InsideStage:
             return
         if talk.state != UNDECIDED:
             self._settle(slot, talk)
-            self._unheard.append(slot)
+            if slot >= 0:
+                self._unheard.append(slot)
             return
         size = len(message.payload or b"")
         talk.waiting.append(message)
@@ -255,6 +274,8 @@ class InsideStage:
 
     def _say(self, slot: int, place: int, message: int, code: int, detail: Detail | None) -> None:
         """Note what a message says whose row may wait already."""
+        if place == _OVER_HTTP:
+            return
         held = self._rows.find(slot, message)
         if held is not None:
             held.code, held.detail = code, detail
@@ -275,15 +296,19 @@ class InsideStage:
             self._find(findings.INSIDE_GIVEN_UP, slot, moment.packet_last, inner)
             talk.book.finish()
             self._take_calls(talk)
-            self._unheard.append(slot)
+            self._unheard += [each for each in (slot,) if self._talks.get(each) is talk]
 
     def _take_calls(self, talk: Talk) -> None:
         done, talk.book.done = talk.book.done, []
         inner = talk.decoder.inner if talk.decoder is not None else ""
-        self._calls += [DoneCall(talk.connection, NULL, inner, call) for call in done]
+        for call in done:
+            ends = [each.message for each in (call.asked, call.answered) if each is not None]
+            session = talk.session if NULL in ends else NULL
+            connection = talk.connection if max(ends) != NULL else NULL
+            self._calls.append(DoneCall(connection, session, inner, call))
 
     def _find(self, kind: Kind, slot: int, packet: int, detail: str = "") -> None:
-        self._findings.append(Finding(kind, slot, packet, -1, detail))
+        self._findings.append(Finding(kind, max(slot, -1), packet, -1, detail))
 
     def _limit(self, name: str, slot: int, packet: int) -> None:
         """Say once in a run that a limit was reached."""
@@ -291,15 +316,75 @@ class InsideStage:
             self._told.add(name)
             self._find(findings.INSIDE_LIMIT, slot, packet, name)
 
+    # --- plain HTTP
+
+    def carry(self, carried: Carried) -> None:
+        """Take what came over plain HTTP; it is read in its turn."""
+        self._carried.append(carried)
+        self._carried_bytes += len(carried.payload)
+        if self._carried_bytes > _FLUSH_BYTES:
+            self._read_carried()
+
+    def _read_carried(self, until: int | None = None) -> None:
+        """Read what was complete with packet `until`; default all."""
+        carried = self._carried
+        while carried and (until is None or carried[0].packet_last <= until):
+            one = carried.popleft()
+            self._carried_bytes -= len(one.payload)
+            talk, gone = self._sessions.take(one)
+            if gone is not None:
+                self._end_session(gone)
+            self._read_one(talk, one)
+
+    def _read_one(self, talk: Talk, one: Carried) -> None:
+        """Read one message over plain HTTP."""
+        if talk.state > SPEAKS or one.state not in (READ, LOST):
+            return
+        moment = Moment(
+            one.sender, NULL, one.packet_first, one.packet_last, one.time_first, one.time_last
+        )
+        if one.state == LOST:
+            talk.unread(one.sender)
+            return
+        too_long = len(one.payload) > self._options.max_inside_bytes
+        if talk.state == UNDECIDED or too_long:
+            payload = None if too_long else one.payload
+            message = Waiting(_OVER_HTTP, payload, one.is_text, moment)
+            slot = one.slot if talk.state == SPEAKS else talk.member
+            self._unusual(talk, slot, message, too_long)
+        elif talk.read(one.payload, one.is_text, moment) is None:
+            self._failed(talk, one.slot, moment)
+        if talk.book.done:
+            self._take_calls(talk)
+
+    def _end_session(self, talk: Talk) -> None:
+        """Settle a conversation of which nothing more comes over plain HTTP."""
+        if talk.connection >= 0:
+            # It goes on over WebSocket, and ends with that.
+            return
+        if talk.state == UNDECIDED:
+            talk.settle()
+            self._settle(talk.member, talk)
+        talk.book.finish()
+        self._take_calls(talk)
+
     # --- batches
 
-    def push(self, batch: WebSocketBatch) -> InsideBatch:
-        """Take the batch whose messages were heard; return what leaves."""
+    def push(self, batch: WebSocketBatch, *, last: bool = False) -> InsideBatch:
+        """Take the batch whose messages were heard; return what leaves.
+
+        Args:
+            batch: of the websocket stage.
+            last: the capture ends with it.
+        """
+        self._read_carried()
         out_inner: dict[int, str | None] = {}
         for ended in batch.ended:
             talk = self._talks.pop(ended.slot, None)
             if talk is not None:
                 self._end(talk, ended, out_inner)
+        for talk in self._sessions.finish() if last else ():
+            self._end_session(talk)
         self._note_limits(batch)
         messages, previews, says = self._leave(batch)
         calls, self._calls = self._calls, []
@@ -344,6 +429,8 @@ class InsideStage:
             self._limit(shared.spreading.limited, -1, 0)
         if shared.numbers.limited:
             self._limit("max_inside_calls", -1, 0)
+        if self._sessions.limited:
+            self._limit("max_inside_sessions", -1, 0)
 
     def _leave(self, batch: WebSocketBatch) -> tuple[Rows, Sequence[bytes | None], Says]:
         """Return the rows that leave, how they begin, and what they say."""
@@ -380,10 +467,3 @@ class InsideStage:
         take = self._details.pop
         chosen = zip(detailed.tolist(), places.take(detailed).tolist(), strict=True)
         return codes, {at: take(place) for at, place in chosen}
-
-
-def _server(tcp: Connection, client_side: int) -> tuple[object, ...]:
-    """Return address and port of a server."""
-    if client_side:
-        return (tcp.high0, tcp.low0, tcp.port0)
-    return (tcp.high1, tcp.low1, tcp.port1)

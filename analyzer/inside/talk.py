@@ -53,7 +53,10 @@ class Talk:
     """One connection, or one session of plain HTTP.
 
     Attributes:
-        connection: its number; NULL for a session.
+        connection: its number; negative for a session of plain HTTP, of which none goes on
+            over WebSocket (yet).
+        member: who speaks and hears in topics: its first number.
+        session: group in http_groups; NULL where there is none, or it is not known.
         server: address and port of the server: topics are those of one server.
         state: UNDECIDED to GIVEN_UP.
         since: ns from which it is known to get all that is sent to it.
@@ -74,6 +77,8 @@ class Talk:
     failed: int = 0
     waiting: list[Waiting] = field(default_factory=list)
     weight: int = 0
+    session: int = NULL
+    member: int = NULL
     outer: Protocol | None = None
     within: Recogniser | None = None
     _numbers: dict[tuple[str | None, ...], int] = field(default_factory=dict)
@@ -90,6 +95,7 @@ class Talk:
         """Begin a conversation; one whose subprotocol is known is decided."""
         book = Book(shared.numbers, shared.options.max_inside_calls)
         talk = cls(shared, connection, server, setting, recogniser, book)
+        talk.member = connection
         if recogniser.named is not None:
             talk.speak(recogniser.named)
         return talk
@@ -184,12 +190,14 @@ class Talk:
         return call.reply_ns if call is not None and reply == NULL else reply
 
     def _spread(self, item: Item, moment: Moment) -> None:
-        where = (self.server, self.inner or "", self.connection, self.since)
+        where = (self.server, self.inner or "", self.member, self.since)
         topic = item.spread_topic if item.spread_topic is not None else item.topic
         is_sent = item.spread in (PUBLISH, PUBLISH_MAYBE)
         time = moment.time_first if is_sent else moment.time_last
         if time != NULL:
-            self.shared.spreading.take(item.spread, where, moment.message, topic, item.body, time)
+            # Over plain HTTP there is no message, and no connection that has it.
+            stands = (NULL if moment.message == NULL else self.connection, moment.message)
+            self.shared.spreading.take(item.spread, where, stands, topic, item.body, time)
 
     def _label(
         self,

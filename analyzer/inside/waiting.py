@@ -64,6 +64,9 @@ class WaitingRows:
 
     def decide(self, slot: int) -> None:
         """Let them leave."""
+        if slot < 0:
+            # Over plain HTTP there are no rows.
+            return
         self._undecided[slot : slot + 1] = False
         self._ready += self._held.pop(slot, {}).values()
 

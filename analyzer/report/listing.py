@@ -20,6 +20,7 @@ from analyzer.report.inside import said
 from analyzer.report.layout import Head, arrow, print_row, traffic
 from analyzer.report.terminal import code_name
 from analyzer.report.wording import clock, duration, size
+from analyzer.tables.late import waited
 from analyzer.tables.schema import TableRows
 from analyzer.tables.summary import row_values
 
@@ -33,17 +34,25 @@ that wait for an ACK."""
 CONTROL = frozenset({"close", "ping", "pong"})
 _FIRST_CONTROL = 8  # opcode (RFC 6455 5.2)
 
-_HEADS = (
-    Head("time (UTC)", "left"),
-    Head("gap"),
-    Head("conn"),
-    Head("", "left"),
-    Head("type", "left"),
-    Head("payload"),
-    Head("wire"),
-    Head("preview", "left"),
+_FIXED = (
+    (Head("time (UTC)", "left"), 15),
+    (Head("message", "left"), 7),
+    (Head("", "left"), 1),
+    (Head("type", "left"), 7),
+    (Head("payload"), 7),
 )
-_WIDTHS = (15, 8, 5, 1, 7, 7, 7)
+_MORE = (
+    (Head("gap"), 8),
+    (Head("packet"), 7),
+    (Head("wire"), 7),
+    (Head("delivery"), 8),
+    (Head("reply"), 8),
+    (Head("held up"), 8),
+)
+"""Columns for which a wider terminal has room, the most wanted first."""
+_PREVIEW = Head("preview", "left")
+_PREVIEW_AT_LEAST = 24
+"""Columns that a preview needs before another figure gets some."""
 
 
 class MessageListing:
@@ -56,8 +65,7 @@ class MessageListing:
         self._last: dict[int, int] = {}
         self._waiting: list[tuple[int, int, dict[str, Any]]] = []
         self._taken = 0
-        room = console.width - 2 - sum(_WIDTHS) - 2 * len(_WIDTHS)
-        self._widths = (*_WIDTHS, max(12, room))
+        self._heads, self._widths = _columns(console.width)
         self.count = 0
 
     def write(self, rows: TableRows) -> None:
@@ -88,37 +96,75 @@ class MessageListing:
         """Do nothing: what is printed is printed."""
 
     def _message(self, row: dict[str, Any]) -> None:
-        payload = "?" if row["payload_bytes"] is None else size(row["payload_bytes"])
         kind = Text(row["type"])
         if row["compressed"]:
             kind.append(" z", "dim")
         preview = said(row)
         if row["kind"] != HEARTBEAT:
             preview.append(traffic(row["payload_preview"] or ""))
-        self._line(row, kind, payload, size(row["wire_bytes"]), preview)
+        held = waited(row)
+        cells = {
+            "message": Text(f"{row['connection']}:{row['message']}"),
+            "type": kind,
+            "payload": Text("?" if row["payload_bytes"] is None else size(row["payload_bytes"])),
+            "packet": Text(_number(row["packet_first"])),
+            "wire": Text(size(row["wire_bytes"])),
+            "delivery": Text(_known(row["delivery_us"])),
+            "reply": Text(_known(row["reply_us"])),
+            "held up": Text(duration(held) if held else "", "yellow"),
+            "preview": preview,
+        }
+        self._line(row, cells)
 
     def _control(self, row: dict[str, Any]) -> None:
         said = "" if row["close_code"] is None else code_name(row["close_code"])
-        kind = Text(row["opcode"], "dim")
-        self._line(row, kind, size(row["payload_bytes"]), "", Text(said, "dim"))
+        cells = {
+            "message": Text(f"{row['connection']}"),
+            "type": Text(row["opcode"], "dim"),
+            "payload": Text(size(row["payload_bytes"])),
+            "packet": Text(_number(row["packet_first"])),
+            "preview": Text(said, "dim"),
+        }
+        self._line(row, cells)
 
-    def _line(self, row: dict[str, Any], kind: Text, payload: str, wire: str, last: Text) -> None:
+    def _line(self, row: dict[str, Any], cells: dict[str, Text]) -> None:
+        heads = self._heads
         if not self.count:
-            print_row(self._console, [Text(h.text, "dim") for h in _HEADS], _HEADS, self._widths)
+            print_row(self._console, [Text(h.text, "dim") for h in heads], heads, self._widths)
         self.count += 1
         connection, time = row["connection"], row["time_first"]
         before = self._last.pop(connection, None)
         self._last[connection] = time
         if len(self._last) > MAX_REMEMBERED:
             del self._last[next(iter(self._last))]
-        gap = "" if before is None else _gap(time - before)
-        sender = Text(
+        cells["time (UTC)"] = Text(clock(time))
+        cells["gap"] = Text("" if before is None else _gap(time - before), "dim")
+        cells[""] = Text(
             arrow(self._console, row["direction"]),
             "green" if row["direction"] == "client" else "magenta",
         )
-        facts = [Text(clock(time)), Text(gap, "dim"), Text(str(connection)), sender, kind]
-        cells = [*facts, Text(payload), Text(wire), last]
-        print_row(self._console, cells, _HEADS, self._widths)
+        line = [cells.get(head.text, Text("")) for head in heads]
+        print_row(self._console, line, heads, self._widths)
+
+
+def _columns(width: int) -> tuple[list[Head], list[int]]:
+    """Return the columns for which `width` has room, and how wide they are."""
+    chosen = list(_FIXED)
+    room = width - 2 - sum(wide + 2 for _, wide in chosen)
+    for head, wide in _MORE:
+        if room - wide - 2 >= _PREVIEW_AT_LEAST:
+            chosen.append((head, wide))
+            room -= wide + 2
+    columns = [*chosen, (_PREVIEW, max(12, room))]
+    return [head for head, _ in columns], [wide for _, wide in columns]
+
+
+def _number(packet: int | None) -> str:
+    return "" if packet is None else str(packet)
+
+
+def _known(nanoseconds: int | None) -> str:
+    return "" if nanoseconds is None else duration(nanoseconds)
 
 
 def _listed(rows: TableRows) -> list[int]:

@@ -94,6 +94,8 @@ class RankedListing:
         """Print them."""
         found = sorted(self._heap, key=lambda each: each[:3], reverse=True)
         self._heap = []
+        if not found and not self._seen:
+            return  # a filter before it says so
         if not found:
             what = "late" if self._late is not None else "with such a value"
             say(self._console, f"0 of {plural(self._seen, 'message')} {what}")
@@ -119,13 +121,13 @@ class RankedListing:
 
 _HEADS = (
     Head("time (UTC)", "left"),
-    Head("conn"),
-    Head("msg"),
+    Head("message", "left"),
     Head("", "left"),
     Head("packet"),
     Head("payload"),
     Head("gap"),
     Head("delivery"),
+    Head("reply"),
     Head("held up"),
     Head("by", "left", flexible=True),
     Head("preview", "left", flexible=True, at_least=8),
@@ -136,11 +138,10 @@ def _cells(console: Console, row: dict[str, Any]) -> tuple[Text, ...]:
     held = waited(row)
     facts = (
         clock(row["time_first"]) if row["time_first"] is not None else "",
-        str(row["connection"]),
-        str(row["message"]),
+        f"{row['connection']}:{row['message']}",
     )
     style = "green" if row["direction"] == "client" else "magenta"
-    times = [row.get("gap_us"), row["delivery_us"], held or None]
+    times = [row.get("gap_us"), row["delivery_us"], row.get("reply_us"), held or None]
     return (
         *map(Text, facts),
         Text(arrow(console, row["direction"]), style),

@@ -134,6 +134,9 @@ def _capture(summary: Summary, console: Console) -> None:
     if rows["tls_sessions"]:
         found.append(plural(rows["tls_sessions"], "TLS session"))
     say(console, "; ".join(found))
+    if capture.selected is not None:
+        chosen, of = capture.selected
+        say(console, f"--where: {number(chosen)} of {plural(of, 'connection')} match")
     if summary.tls_unread:
         say(console, _unread(summary))
 

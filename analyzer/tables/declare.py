@@ -110,6 +110,19 @@ def row_values(rows: TableRows, place: int) -> dict[str, Any]:
     return found
 
 
+def take_rows(rows: TableRows, places: Sequence[int]) -> TableRows:
+    """Return the rows at `places`, in that order."""
+    index = np.asarray(places, np.int64)
+    values: dict[str, Values] = {}
+    for column in rows.table.columns:
+        if column.name not in rows.values:
+            continue
+        some: Any = rows.values[column.name]
+        listed = column.type in ("text", "payload")
+        values[column.name] = [some[i] for i in places] if listed else np.asarray(some)[index]
+    return TableRows(rows.table, values, len(index))
+
+
 def integer(name: str, null: str, text: str) -> Column:
     """Return a column of whole numbers."""
     return Column(name, "int", null, text)

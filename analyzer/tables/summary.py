@@ -72,6 +72,8 @@ class Capture:
     last_time: int = NULL
     not_tcp: Counter[str] = field(default_factory=Counter)
     """Other packets, by what they are."""
+    selected: tuple[int, int] | None = None
+    """Connections that --where keeps, and of how many; None without it."""
 
 
 @dataclass(slots=True)

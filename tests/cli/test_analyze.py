@@ -88,7 +88,7 @@ def test_lists(capsys: Captured) -> None:
     assert "ping" not in without
     assert len(without.splitlines()) == 3
     assert main.main(["x", "--messages", "--connection", "1"]) == 0
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr().out == "  0 of 2 messages match\n"
     assert main.main(["x", "--connection", "1"]) == 0
     assert "Connection 1" in capsys.readouterr().out
 

@@ -13,7 +13,7 @@ def spread(*steps, options=None):
     for kind, connection, message, topic, body, time, *since in steps:
         begun = round(since[0] * SECOND) if since else 0
         where = (("server",), "stomp", connection, begun)
-        spreading.take(kind, where, message, topic, body, round(time * SECOND))
+        spreading.take(kind, where, (where[2], message), topic, body, round(time * SECOND))
     return spreading
 
 
@@ -55,7 +55,7 @@ def test_what_came_before_the_receiver_was_there_is_not_delivered_to_it():
 def test_topics_apart_and_servers_apart():
     spreading = spread((PUBLISH, 0, 1, "t", b"hi", 1), (DELIVER, 1, 0, "u", b"hi", 2))
     assert found(spreading) == []
-    spreading.take(DELIVER, (("other",), "stomp", 2, 0), 0, "t", b"hi", 2 * SECOND)
+    spreading.take(DELIVER, (("other",), "stomp", 2, 0), (2, 0), "t", b"hi", 2 * SECOND)
     assert spreading.deliveries == []
 
 

@@ -199,3 +199,56 @@ def test_receipt_headers_that_a_broker_passes_on_ask_nothing(name):
     calls = analysed(name).calls
     # What does ask is a MESSAGE with `reply-to`.
     assert set(calls[calls["caller"] == "server"]["name"]) == {"/queue/ask"}
+
+
+# --- over plain HTTP
+
+
+def session_of(event: dict[str, Any]) -> str:
+    return str(event.get("sid") or event["session"])
+
+
+def over_http(name: str, *kinds: str) -> list[dict[str, Any]]:
+    return [
+        event
+        for event in logged(name)
+        if event["event"] in kinds and not event["port"] and ("sid" in event or "session" in event)
+    ]
+
+
+@pytest.mark.parametrize("name", [name for name in RECORDED if over_http(name, "call")])
+def test_calls_over_http_are_those_of_the_programs(name):
+    calls = analysed(name).calls
+    calls = calls[calls["connection"].isna()]
+    asked = over_http(name, "call")
+    # STOMP calls a request by its destination, the programs by its command.
+    renamed = {"SEND": "/topic/room.1"}
+    expected = Counter((renamed.get(e["name"], e["name"]), e["who"], e["outcome"]) for e in asked)
+    assert Counter(zip(calls["name"], calls["caller"], calls["outcome"], strict=True)) == expected
+    sessions = {session_of(event) for event in asked}
+    assert calls["session"].nunique() == len(sessions)
+    for call in {event["name"] for event in asked}:
+        mine = sorted((e for e in asked if e["name"] == call), key=lambda e: e["asked_at"])
+        rows = calls[calls["name"] == renamed.get(call, call)].sort_values("requested_at")
+        for event, row in zip(mine, rows.itertuples(), strict=True):
+            begin = row.requested_at.timestamp()
+            assert event["asked_at"] - CLOCK <= begin
+            if event["outcome"] == "ok":
+                assert begin + row.reply_us / 1e6 <= event["answered_at"] + CLOCK
+                assert row.reply_us / 1e6 >= event.get("held", 0) - CLOCK
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in RECORDED if name.startswith("sockjs") and over_http(name, "delivery")]
+)
+def test_deliveries_over_http_are_those_of_the_programs(name):
+    published = {event["key"]: event for event in over_http(name, "publish")}
+    got = over_http(name, "delivery")
+    fanout = analysed(name).fanout
+    assert len(fanout) == len(got)
+    slowest = max(event["at"] - published[event["key"]]["at"] for event in got)
+    assert fanout["delivered_us"].min() > 0
+    assert fanout["delivered_us"].max() / 1e6 <= slowest + CLOCK
+    (topic,) = analysed(name).topics.to_dict("records")
+    sessions = {session_of(event) for event in got}
+    assert (topic["messages"], topic["subscribers"]) == (len(published), len(sessions))

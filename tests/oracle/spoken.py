@@ -53,11 +53,14 @@ def heard(
     http, stage, builder = HttpStage(options), WebSocketStage(options), TableBuilder(options)
     inside = InsideStage(options, stage.by_slot)
     stage.hearing.listener = inside.hear
+    http.carry_to(inside.carry)
     collector = Collector()
-    for batch in batches_of(talks, places):
-        below = http.push(batch)
+    batches = list(batches_of(talks, places))
+    for batch in batches:
+        last = batch is batches[-1]
+        below = http.push(batch, last=last)
         inside.begin(below)
-        heard = inside.push(stage.push(below))
+        heard = inside.push(stage.push(below), last=last)
         stage.hear_no_more(inside.take_unheard())
         for rows in builder.push(heard.websocket, None, heard):
             collector.write(rows)

@@ -34,7 +34,7 @@ def test_all_parts() -> None:
         "request_bytes 480 B",
         "message payload 600 600 1,200 60.0 %",
         "pure ACKs 4 4 8",
-        "03:04:05.000000 +0 ns 0 ↓ ping 4 B",
+        "03:04:05.000000 0 ↓ ping 4 B +0 ns",
         "server 0 1 2.00 ms",
         "server 9 - not answered",
         "✖ error websocket-unmasked-client-frame packet 12 17 times",

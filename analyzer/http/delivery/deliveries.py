@@ -13,6 +13,7 @@ from hashlib import blake2b
 from typing import Final, Protocol
 
 from analyzer.http.delivery.callers import ENGINE_IO, SOCKJS, Target
+from analyzer.http.delivery.carried import CLIENT, SERVER, Carrier
 from analyzer.http.delivery.inflating import CODINGS, Inflater
 from analyzer.http.delivery.line_readers import EventStream, Lines, TextLines
 from analyzer.http.delivery.payloads import (
@@ -78,10 +79,11 @@ class Tally:
 class _SockJsFrames:
     """Frames of SockJS, one a line, or one an event."""
 
-    __slots__ = ("_found", "_lines", "_lost")
+    __slots__ = ("_carrier", "_found", "_lines", "_lost")
 
-    def __init__(self, tally: Tally, keep: int) -> None:
+    def __init__(self, tally: Tally, keep: int, carrier: Carrier | None) -> None:
         self._found = tally
+        self._carrier = carrier
         self._lines = Lines(keep)
         self._lost = False
 
@@ -94,6 +96,10 @@ class _SockJsFrames:
             self._lost = False
             return
         found = sockjs_frame(line) if length <= len(line) else Found((length - 1,))
+        if self._carrier is not None and length <= len(line):
+            self._carrier.frame(line, time)
+        elif self._carrier is not None:
+            self._carrier.lost(SERVER)
         for size in found.sizes if found is not None else ():
             self._found.add(time, size)
 
@@ -150,26 +156,23 @@ class AnswerReader:
     """
 
     __slots__ = (
-        *("_always", "_chunks", "_exchange", "_inflater", "_kept", "_limit", "_options"),
-        *(
-            "_parser",
-            "_quiet",
-            "_store",
-            "_target",
-            "_time",
-            "_type",
-            "_whole",
-            "digest",
-            "limited",
-        ),
-        *("reading", "session", "tally"),
+        *("_always", "_carrier", "_chunks", "_exchange", "_inflater", "_kept", "_limit"),
+        *("_options", "_parser", "_quiet", "_store", "_target", "_time", "_type", "_whole"),
+        *("digest", "limited", "reading", "session", "tally"),
     )
 
     def __init__(
-        self, exchange: Exchange, target: Target, head: Head, options: Options, store: Store
+        self,
+        exchange: Exchange,
+        target: Target,
+        head: Head,
+        options: Options,
+        store: Store,
+        carrier: Carrier | None = None,
     ) -> None:
-        """Make ready for the content after `head`."""
+        """Make ready for the content after `head`; `carrier` hands on what it says."""
         self._exchange, self._target = exchange, target
+        self._carrier = carrier
         self._options, self._store = options, store
         self._limit = options.max_delivery_body_bytes
         self._type = media_type(exchange.content_type)
@@ -194,7 +197,7 @@ class AnswerReader:
             return
         target, kind = self._target, self._type
         if target.kind in ("stream", "sse", "long-poll") and target.transport == SOCKJS:
-            frames = _SockJsFrames(self.tally, self._limit)
+            frames = _SockJsFrames(self.tally, self._limit, self._carrier)
             self._parser, self._always = frames, True
             if kind == "text/event-stream":
                 self._parser = EventStream(self.tally.add, self._limit, frames.frame)
@@ -232,6 +235,8 @@ class AnswerReader:
         if not self.reading:
             return
         if self._parser is not None:
+            if self._carrier is not None and not self._parser.kept():
+                self._carrier.begins(time)
             self._parser.take(data, time)
         if self._whole is not None:
             self._whole += data
@@ -257,6 +262,8 @@ class AnswerReader:
     def lost(self) -> None:
         """Bytes of the content were not captured."""
         self._whole = None
+        if self._carrier is not None:
+            self._carrier.lost(SERVER)
         if self._inflater is not None or not self._always:
             self._stop()
         elif self._parser is not None:
@@ -274,6 +281,8 @@ class AnswerReader:
         # Chunks and lines of a download are not told from those of a stream yet.
         self.limited = looked_into(self._type) or bool(self._target.transport)
         self._whole = None
+        if self._carrier is not None:
+            self._carrier.lost(SERVER)
 
     def _drop(self) -> None:
         """Keep nothing any more."""
@@ -312,6 +321,8 @@ class AnswerReader:
         """Say what an answer brought whose end was not captured."""
         if self._always or (self._parser is not None and self._exchange.pauses):
             self._fill(self.tally)
+        if self._carrier is not None and self._whole:
+            self._carrier.lost(SERVER)
         self._drop()
 
     def _answer(self, content: int) -> Tally:
@@ -323,6 +334,8 @@ class AnswerReader:
             self.digest = blake2b(body, digest_size=16).digest()
             found = self._found(body)
             content = len(body)
+            if self._carrier is not None and self._target.transport == ENGINE_IO:
+                self._carrier.answer(body, self._time)
         if found is None:
             found = Found((content,) if content and (body is None or body.strip()) else ())
         for size in found.sizes:
@@ -352,10 +365,18 @@ class AnswerReader:
 class RequestReader:
     """Finds the messages in a request's body, of transports that pack several into one."""
 
-    __slots__ = ("_options", "_store", "_target", "_whole", "reading")
+    __slots__ = ("_carrier", "_options", "_store", "_target", "_whole", "reading")
 
-    def __init__(self, target: Target, head: Head, options: Options, store: Store) -> None:
-        """Make ready for the content after `head`."""
+    def __init__(
+        self,
+        target: Target,
+        head: Head,
+        options: Options,
+        store: Store,
+        carrier: Carrier | None = None,
+    ) -> None:
+        """Make ready for the content after `head`; `carrier` hands on what it says."""
+        self._carrier = carrier
         self._target, self._options, self._store = target, options, store
         self._whole: bytearray | None = None
         if target.transport and not head.values.get("content-encoding"):
@@ -376,6 +397,8 @@ class RequestReader:
 
     def lost(self) -> None:
         """Bytes of the content were not captured, or it is too long."""
+        if self._carrier is not None and self.reading:
+            self._carrier.lost(CLIENT)
         self.settle()
 
     def settle(self) -> None:
@@ -390,6 +413,8 @@ class RequestReader:
         found = None
         if self._whole is not None:
             body = bytes(self._whole)
+            if self._carrier is not None and body:
+                self._carrier.request(body)
             if self._target.transport == ENGINE_IO:
                 found = engine_io_messages(body, self._target.version)
             else:

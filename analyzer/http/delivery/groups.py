@@ -222,6 +222,9 @@ class Groups:
         if len(caller.lanes) > _CALLER_LANES:
             del caller.lanes[next(iter(caller.lanes))]
         self._use(lane)
+        if lane.by_name not in ("", "plain"):
+            # Known by name: what is read in its messages is told by the group's number.
+            self._number(lane)
         if not lane.kind:
             lane.series.append(exchange)
             weight = 1 + exchange.request_header_bytes // _HEADS_OF_ONE

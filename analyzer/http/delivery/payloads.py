@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
@@ -158,15 +159,7 @@ def engine_io_messages(body: bytes, version: int) -> Found | None:
     A packet's size is that without its type; binary ones count as the bytes that their
     base64 stands for.
     """
-    if body.startswith(b"d="):
-        # A form, as JSONP sends it: "\\n" stands for a line feed.
-        body = unquote_to_bytes(body[2:].replace(b"+", b" ")).replace(b"\\n", b"\n")
-    elif body.startswith(b"___eio["):
-        text = _argument(body)
-        if text is None:
-            return None
-        body = text.encode("utf-8", "surrogatepass")
-    packets = body.split(_SEPARATOR_V4) if version >= 4 else _packets_v3(body)
+    packets = _packets(body, version)
     if packets is None:
         return None
     sizes = []
@@ -177,6 +170,45 @@ def engine_io_messages(body: bytes, version: int) -> Found | None:
         if size >= 0:
             sizes.append(size)
     return Found(tuple(sizes))
+
+
+def _packets(body: bytes, version: int) -> list[bytes] | None:
+    """Cut a payload into packets; None if it is none."""
+    if body.startswith(b"d="):
+        # A form, as JSONP sends it: "\\n" stands for a line feed.
+        body = unquote_to_bytes(body[2:].replace(b"+", b" ")).replace(b"\\n", b"\n")
+    elif body.startswith(b"___eio["):
+        text = _argument(body)
+        if text is None:
+            return None
+        body = text.encode("utf-8", "surrogatepass")
+    return body.split(_SEPARATOR_V4) if version >= 4 else _packets_v3(body)
+
+
+def engine_io_frames(body: bytes, version: int) -> list[tuple[bytes, bool]] | None:
+    """Return the packets of a payload as WebSocket would carry them; None if it is not one.
+
+    Each with whether it is text: what base64 stands for is binary.
+    """
+    packets = _packets(body, version)
+    if packets is None:
+        return None
+    frames = []
+    for packet in packets:
+        if _packet_size(packet, version) is None:
+            return None
+        if packet[0] == _BINARY:
+            frames.append((_base64(packet[1:] if version >= 4 else packet[2:]), False))
+        else:
+            frames.append((packet, packet[0] >= 0x30))
+    return frames
+
+
+def _base64(text: bytes) -> bytes:
+    try:
+        return b64decode(text + b"=" * (-len(text) % 4))
+    except ValueError:
+        return b""
 
 
 def _packet_size(packet: bytes, version: int) -> int | None:
@@ -269,12 +301,32 @@ def sockjs_frame(line: bytes) -> Found | None:
     return NOTHING if line == b"o" or line.startswith(b"c") or not line.strip(b"h") else None
 
 
+_FRAME: Final = re.compile(rb'[oh]$|a\[|m"|c\[')
+
+
+def sockjs_text(line: bytes) -> bytes | None:
+    """Return the frame in a line, without the call around it; None if there is none.
+
+    It may be damaged within. What answers begin with, many times "h" or a page, is none.
+    """
+    line = line.strip()
+    if b'("' in line and not line.startswith((b"a[", b'm"', b"c[")):
+        text = _argument(line)
+        if text is None:
+            return None
+        line = text.encode("utf-8", "surrogatepass")
+    return line if _FRAME.match(line) else None
+
+
+def sockjs_sent(body: bytes) -> bytes:
+    """Return the array in a request's body: a form of jsonp_send has it as `d`."""
+    return unquote_to_bytes(body[2:].replace(b"+", b" ")) if body.startswith(b"d=") else body
+
+
 def sockjs_messages(body: bytes) -> Found | None:
     """Return the messages of a JSON array of strings, as xhr_send and frames have it."""
-    if body.startswith(b"d="):
-        body = unquote_to_bytes(body[2:].replace(b"+", b" "))
     try:
-        values = json.loads(body)
+        values = json.loads(sockjs_sent(body))
     except (ValueError, RecursionError):
         return None
     if isinstance(values, str):

@@ -325,6 +325,9 @@ class Conversation(Switching):
             return
         lost = piece.length
         self._results.find(findings.HTTP_LOST, self._slot, piece.row[PACKET], f"{lost} bytes")
+        self._results.carrying.packet = piece.row[PACKET]
+        if not side.is_client:
+            self._plain.lost(self._pairs.queue)
         if side.mode == BODY:
             assert side.body is not None
             if side.reader is not None:

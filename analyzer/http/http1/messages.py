@@ -9,7 +9,7 @@ from __future__ import annotations
 from analyzer import findings
 from analyzer.http import pairing, plain_exchanges
 from analyzer.http.collector import Results
-from analyzer.http.delivery.deliveries import AnswerReader, RequestReader
+from analyzer.http.delivery.deliveries import RequestReader
 from analyzer.http.exchanges import Exchange
 from analyzer.http.handover import PACKET, TIME, Piece
 from analyzer.http.head import Head
@@ -82,9 +82,7 @@ class Messages(Beginning):
         exchange.response_segments += side.segments
         coding = head.values.get("transfer-encoding")
         exchange.piecemeal = body is not None and (coding is not None or body.until_close)
-        results = self._results
-        reader = AnswerReader(exchange, transaction.target, head, results.options, results.store)
-        transaction.reader = reader
+        transaction.reader = reader = self._plain.reader(transaction, exchange, head)
         transaction.closes = transaction.closes or _closes(head)
         side.reader = reader if reader.reading and body is not None else None
 
@@ -102,6 +100,7 @@ class Messages(Beginning):
         if current is not None:
             pairing.add_body(current, side.is_client, end - at, time, int(at == 0))
         reader = side.reader
+        self._results.carrying.packet = piece.row[PACKET]
         if reader is not None:
             for begin, behind, ends_chunk in body.spans:
                 reader.take(piece.data[begin:behind], time)

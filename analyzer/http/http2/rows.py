@@ -175,7 +175,9 @@ class FrameRows:
         if stream is None or stream.left or stream.kind not in (WEBSOCKET, ATTEMPT):
             self._share(number, begin, end, stream)
             if stream is not None and stream.kind == EXCHANGE and not stream.left:
-                time = settled(row)[TIME]
+                done = settled(row)
+                time = done[TIME]
+                self._results.carrying.packet = done[PACKET]
                 self._session.exchanges.content(stream, number, end - begin, content, time)
             return
         framing = end - begin - (high - low)

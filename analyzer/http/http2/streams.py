@@ -11,7 +11,7 @@ from typing import Final
 from analyzer.http import pairing
 from analyzer.http._row_accounts import Account
 from analyzer.http.collector import Results
-from analyzer.http.delivery.deliveries import AnswerReader, RequestReader
+from analyzer.http.delivery.deliveries import RequestReader
 from analyzer.http.exchanges import Exchange, Handshake
 from analyzer.http.handover import PACKET, Row
 from analyzer.http.head import Head
@@ -130,10 +130,7 @@ class Exchanges:
         pairing.answer(transaction, head, first_time, row)
         exchange.response_segments += 1
         exchange.piecemeal = has_content and "content-length" not in head.values
-        results = self._results
-        transaction.reader = AnswerReader(
-            exchange, transaction.target, head, results.options, results.store
-        )
+        transaction.reader = self._plain.reader(transaction, exchange, head)
 
     # --- content
 

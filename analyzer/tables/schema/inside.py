@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analyzer.inside.calls import OUTCOMES
 from analyzer.tables.declare import NEVER, Table, enum, integer, text, time, us
-from analyzer.tables.schema.labels import CONNECTION, DIRECTIONS
+from analyzer.tables.schema.labels import DIRECTIONS
 
 CALL_OUTCOMES = OUTCOMES
 _UNKNOWN = "protocol not known, or nothing begins in the message"
@@ -27,8 +27,12 @@ CALLS = Table(
     "One row for each call of an inner protocol: a request and what came of it.",
     (
         integer("call", NEVER, "Number of the call, from 0 in the order of the requests."),
-        integer("connection", "over plain HTTP", "WebSocket connection."),
-        integer("session", "over WebSocket", "Group in http_groups."),
+        integer("connection", "over plain HTTP", "WebSocket connection of request or answer."),
+        integer(
+            "session",
+            "over WebSocket, or not known",
+            "Group in http_groups of a session that asks or answers over plain HTTP.",
+        ),
         text("inner", NEVER, "Protocol inside."),
         text("name", NEVER, "Method, event or topic; of a request without one its kind."),
         enum("caller", DIRECTIONS, NEVER, "Who asks."),
@@ -70,7 +74,7 @@ FANOUT = Table(
         text("topic", NEVER, "Topic, as in topics."),
         integer("publish_connection", "over plain HTTP", "Connection that published."),
         integer("publish_message", "over plain HTTP", "Its message."),
-        CONNECTION,
+        integer("connection", "over plain HTTP", "WebSocket connection that gets it."),
         integer("message", "over plain HTTP", "Message that delivers."),
         us("delivered_us", NEVER, "First byte of the publication to last byte of the delivery."),
     ),

@@ -1,0 +1,98 @@
+"""Sessions: conversations over plain HTTP, by the name that their transport gives them.
+
+Engine.IO may go on over WebSocket under the same name (engine.io-protocol, "Upgrade"): then the
+connection takes up the same conversation. Knows names and servers; must not know what is said.
+Used by inside.stage.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from analyzer.columns import NULL
+from analyzer.http.delivery.callers import ENGINE_IO, SOCKJS
+from analyzer.http.delivery.carried import Carried
+from analyzer.inside import engine_io, sockjs
+from analyzer.inside.fanout import Server
+from analyzer.inside.item import Setting
+from analyzer.inside.recognition import Recogniser
+from analyzer.inside.registry import GENERIC, PROTOCOLS
+from analyzer.inside.talk import SPEAKS, Shared, Talk
+from analyzer.options import Options
+from analyzer.tcp.bytestream import Connection
+
+_SID: Final = re.compile(r"[^?#]*\?(?:[^#]*&)?sid=([^&#]+)")
+_FIRST: Final = -2
+"""Sessions are numbered downwards from here: -1 is no connection, 0 the first of WebSocket."""
+
+Key = tuple[Server, str, str]
+
+
+class Sessions:
+    """Those that are remembered, the one used longest ago first.
+
+    Attributes:
+        limited: one was let go because there are too many.
+    """
+
+    def __init__(self, options: Options, shared: Shared) -> None:
+        self._options = options
+        self._shared = shared
+        self._talks: dict[Key, Talk] = {}
+        self._next = _FIRST
+        self.limited = False
+
+    def __len__(self) -> int:
+        return len(self._talks)
+
+    def take(self, carried: Carried) -> tuple[Talk, Talk | None]:
+        """Return the conversation that something is said in, and one that is let go for it."""
+        server = server_of(carried.tcp, carried.client_side)
+        key = (server, carried.transport, carried.session)
+        talk = self._talks.pop(key, None)
+        gone = None
+        if talk is None:
+            talk = self._begin(server, carried)
+            if len(self._talks) >= self._options.max_inside_sessions:
+                gone = self._talks.pop(next(iter(self._talks)))
+                self.limited = True
+        self._talks[key] = talk
+        if talk.session == NULL and carried.group >= 0:
+            talk.session = carried.group
+        return talk, gone
+
+    def _begin(self, server: Server, carried: Carried) -> Talk:
+        setting = Setting("", carried.path, self._options.max_inside_bytes)
+        recogniser = Recogniser(setting, PROTOCOLS, GENERIC)
+        talk = Talk.begin(self._shared, self._next, server, setting, recogniser)
+        talk.since = carried.time_last
+        self._next -= 1
+        # The target names the transport, and the body was cut by its rules.
+        if carried.transport == SOCKJS:
+            talk.wrap(sockjs.PROTOCOL)
+        else:
+            talk.speak(engine_io.BY_PATH)
+        return talk
+
+    def upgraded(self, server: Server, path: str) -> Talk | None:
+        """Return the conversation that a WebSocket connection goes on with; None if it has none."""
+        named = _SID.match(path)
+        if named is None or not engine_io.PATH.match(path):
+            return None
+        talk = self._talks.get((server, ENGINE_IO, named[1]))
+        if talk is None or talk.state != SPEAKS or talk.connection >= 0:
+            return None
+        return talk
+
+    def finish(self) -> list[Talk]:
+        """Return all: the capture has ended."""
+        talks, self._talks = self._talks, {}
+        return list(talks.values())
+
+
+def server_of(tcp: Connection, client_side: int) -> Server:
+    """Return address and port of a server."""
+    if client_side:
+        return (tcp.high0, tcp.low0, tcp.port0)
+    return (tcp.high1, tcp.low1, tcp.port1)
