@@ -26,7 +26,6 @@ from analyzer.report.output import Writer
 from analyzer.selection import Condition
 from analyzer.selection import to_frame as to_frame
 from analyzer.tables import schema
-from analyzer.tables.comparison import Comparison, Side
 from analyzer.tables.declare import take_rows
 from analyzer.tables.figures import Figures
 from analyzer.tables.schema import Table, TableRows
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from analyzer.pipeline import Progress
+    from analyzer.tables.comparison import Comparison
 
 StrPath = str | os.PathLike[str]
 
@@ -255,6 +255,9 @@ def compared(
         CaptureError: One of the two cannot be read at all.
         OptionError: `where` cannot be evaluated, or both are standard input.
     """
+    # Late: only comparisons need it.
+    from analyzer.tables.comparison import Comparison, Side
+
     if all(any(str(path) == STDIN for path in paths) for paths in (a, b)):
         raise OptionError("only one of the two captures can be standard input")
     for paths in (a, b):

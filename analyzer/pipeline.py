@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 from analyzer.alternatives.polls import PollHeads
 from analyzer.alternatives.stage import AlternativesStage
+from analyzer.audience import Audience
 from analyzer.capture.records import RecordBatch
 from analyzer.capture.source import open_capture
 from analyzer.columns import NULL
@@ -71,7 +72,6 @@ class Pipeline:
         self._websocket = WebSocketStage(options)
         self._inside = InsideStage(options, self._websocket.by_slot) if options.inside else None
         if self._inside is not None:
-            self._websocket.hearing.listener = self._inside.hear
             self._http.carry_to(self._inside.carry)
         self._tables = TableBuilder(options)
         self.summary.left_out = left_out = self._tables.legs.left_out
@@ -80,7 +80,10 @@ class Pipeline:
                 writer.left_out = left_out
         self._alternatives = None
         if options.alternatives:
-            self._alternatives = AlternativesStage(options, only, left_out)
+            by_slot = self._websocket.by_slot
+            self._alternatives = AlternativesStage(options, only, left_out, by_slot)
+        sampler = self._alternatives.sampler if self._alternatives is not None else None
+        self._audience = Audience(self._websocket, self._inside, sampler)
         self._diagnosis = DiagnosisStage(options, only) if options.diagnosis else None
         self._observers = [writer for writer in writers if isinstance(writer, Observer)]
         self._news = News(options, self._websocket, self._inside) if self._observers else None
@@ -138,16 +141,31 @@ class Pipeline:
 
     def finish(self) -> Summary:
         """Settle what is open at the end of the capture; return the summary."""
+        self.settle()
+        self.deliver(self.compared())
+        self.diagnose()
+        return self.summary
+
+    def settle(self) -> None:
+        """Give the rows of all that is open at the end of the capture."""
         self._take_segments(self._packets.finish())
         self._take_stream(self._tcp.finish(), last=True)
         self._tables.add_findings(self._tls.finish())
         topics = self._inside.finish() if self._inside is not None else []
         self._deliver_tables(self._tables.finish(topics))
-        if self._alternatives is not None:
-            self._deliver(self._alternatives.finish())
+
+    def compared(self) -> list[TableRows]:
+        """Return the rows of the comparison with other transports, after `settle`.
+
+        It takes the longest of what is done at the end, and may be left out or interrupted:
+        nothing was delivered by then.
+        """
+        return [] if self._alternatives is None else self._alternatives.finish()
+
+    def diagnose(self) -> None:
+        """Give the rows of diagnoses, after `settle`."""
         if self._diagnosis is not None:
-            self._deliver(self._diagnosis.finish())
-        return self.summary
+            self.deliver(self._diagnosis.finish())
 
     def _take_segments(self, segments: SegmentBatch) -> None:
         capture = self.summary.capture
@@ -173,8 +191,7 @@ class Pipeline:
         tls = self._tls.push(stream)
         http = self._http.push(tls.stream, last=last)
         note_secured(http, tls)
-        if self._inside is not None:
-            self._inside.begin(http)
+        self._audience.begin(http)
         websocket = self._websocket.push(http)
         if self._news is not None:
             now = self.summary.capture.last_time if now is None else now
@@ -185,10 +202,10 @@ class Pipeline:
         inside = None
         if self._inside is not None:
             inside = self._inside.push(websocket, last=last)
-            self._websocket.hear_no_more(self._inside.take_unheard())
+        self._audience.settle(websocket)
         self._deliver_tables(self._tables.push(websocket, tls, inside, lookups))
         if self._alternatives is not None:
-            self._deliver(self._alternatives.push(websocket, tls, inside))
+            self.deliver(self._alternatives.push(websocket, tls, inside))
         if self._diagnosis is not None and self._observers:
             now = self.summary.capture.last_time if now is None else now
             for rows in self._diagnosis.news(now):
@@ -198,9 +215,10 @@ class Pipeline:
     def _deliver_tables(self, tables: Sequence[TableRows]) -> None:
         if self._diagnosis is not None:
             self._diagnosis.push(tables)
-        self._deliver(tables)
+        self.deliver(tables)
 
-    def _deliver(self, tables: Sequence[TableRows]) -> None:
+    def deliver(self, tables: Sequence[TableRows]) -> None:
+        """Hand rows to all writers."""
         for rows in tables:
             self.summary.add(rows)
             for writer in self._writers:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.alternatives import lanes as layout
+from analyzer.alternatives.coded import Coding
 from analyzer.alternatives.heads import Heads
 from analyzer.alternatives.lanes import Answers, Floats
 
@@ -39,6 +40,7 @@ class Conversations:
         wire: WIRE rows.
         heads: of each connection.
         keep_alive: one TCP connection for many requests, else one for each.
+        coding: what gzip makes of bodies; None: they are plain.
     """
 
     duration: Ints
@@ -49,6 +51,7 @@ class Conversations:
     wire: npt.NDArray[Any]
     heads: Sequence[Heads]
     keep_alive: bool = True
+    coding: Coding | None = None
     _different: list[Heads] = field(default_factory=list, init=False)
     _which: Ints = field(default_factory=lambda: np.zeros(0, np.int64), init=False)
 

@@ -8,71 +8,27 @@ worked example. Knows transports. Must not know tables. Used by alternatives.sta
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.alternatives import lanes as layout
-from analyzer.alternatives.conversations import Conversations, Ints
-from analyzer.alternatives.heads import Envelope, Heads, Pair
+from analyzer.alternatives import sampling
+from analyzer.alternatives.accounts import DATA_FRAME, GZIP_SUMS, SUMS, Account, Cost
+from analyzer.alternatives.coded import CODING_FIELD, CODING_H2
+from analyzer.alternatives.conversations import Conversations
+from analyzer.alternatives.heads import Envelope, Heads
 from analyzer.alternatives.lanes import Answers, Floats
 from analyzer.alternatives.packets import Traffic, answer_segments
-from analyzer.alternatives.phases import Phases, phases_of
+from analyzer.alternatives.phases import phases_of
 
-_DATA_FRAME: Final = 9.0
-"""RFC 9113 4.1: the header of a DATA frame."""
-_H2_CLIENT: Final = 24.0 + 33.0 + 13.0 + 9.0
-"""RFC 9113 3.4: the client's preface of 24 bytes, SETTINGS with four parameters (9 + 4 * 6),
-WINDOW_UPDATE of the connection (13), and its ACK of the server's SETTINGS (9)."""
-_H2_SERVER: Final = 27.0 + 9.0
-"""The server's SETTINGS with three parameters (9 + 3 * 6) and its ACK (9)."""
 _CLOSE_CLIENT: Final = 8.0
 _CLOSE_SERVER: Final = 4.0
 """Close frames with a code, masked and not (RFC 6455 5.5.1)."""
 _HELD: Final = 0.5
 """From this share of held requests on the server is taken to acknowledge each at once."""
-
-
-@dataclass(slots=True)
-class Cost:
-    """What one transport costs each connection; arrays as in Conversations.
-
-    Attributes:
-        transport: its name in the table.
-        interval: ns between polls, 0 for others.
-        sums: by the names of SUMS: in all, from SYN to the last packet.
-        steady: by the same names: per second, without what opens and closes a connection.
-        tcp_connections: in all.
-        empty_polls: answers without a message; of transports that do not poll 0.
-        per_message: wire bytes that a further message of the server adds.
-        observed: bool: headers of real exchanges were used.
-        has_delay: whether the transport has a delay at all (one request a message has none
-            to speak of: nobody knows when to ask).
-        delay: ns, summed over all messages of the server.
-        delays: how many waited, by class; None where none does.
-        delay_range: ns, of all classes together.
-        phases: what depends on when a client polls within the interval; None of other
-            transports.
-    """
-
-    transport: str
-    interval: int
-    sums: dict[str, Floats]
-    steady: dict[str, Floats]
-    tcp_connections: Floats
-    empty_polls: Floats
-    per_message: Floats
-    observed: npt.NDArray[np.bool_]
-    has_delay: bool = True
-    delay: Floats = field(default_factory=lambda: np.zeros(0))
-    delays: npt.NDArray[Any] | None = None
-    delay_range: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
-    phases: Phases | None = None
-
-
-SUMS: Final = ("requests", "packets", "header_bytes", "application_bytes", "wire_bytes")
 
 
 @dataclass(slots=True)
@@ -90,115 +46,25 @@ _LONG = _Asked("long_poll", lambda heads: heads.long_body, "long-poll")
 
 def all_costs(known: Conversations, intervals: Sequence[int]) -> list[Cost]:
     """Return the cost of each modelled transport, in the order of the table."""
+    costs = _each_cost(replace(known, coding=None), intervals)
+    if known.coding is None:
+        return costs
+    for cost, coded in zip(costs, _each_cost(known, intervals), strict=True):
+        cost.gzip = {
+            name: np.where(known.coding.known, values, np.nan)
+            for name, values in (*coded.sums.items(), ("error", coded.error))
+            if name in GZIP_SUMS
+        }
+    return costs
+
+
+def _each_cost(known: Conversations, intervals: Sequence[int]) -> list[Cost]:
     costs = [request(known)]
     costs += [short_poll(known, k, interval) for k, interval in enumerate(intervals)]
     costs += [long_poll(known), stream(known), server_sent_events(known)]
     costs += [short_poll(known, k, each, http2=True) for k, each in enumerate(intervals)]
     costs += [long_poll(known, http2=True), server_sent_events(known, http2=True)]
     return costs
-
-
-class _Account:
-    """Adds up one transport: a Traffic, and what of its bytes is head."""
-
-    def __init__(self, known: Conversations, *, http2: bool = False) -> None:
-        self.known = known
-        self.http2 = http2
-        self.traffic = Traffic(known.wire)
-        self.requests = np.zeros(len(known.heads))
-        self.payload = np.zeros(len(known.heads))
-
-    def head(self, pair: str, side: str) -> tuple[Floats, Floats]:
-        """Return the mean size of a repeated head, and what the first one has more."""
-
-        def pick(heads: Heads) -> Pair:
-            found: Pair = getattr(heads, pair)
-            return found
-
-        if not self.http2:
-            size = self.known.of_heads(lambda heads: getattr(pick(heads), side))
-            return size, np.zeros(len(size))
-        first = self.known.of_heads(lambda heads: getattr(pick(heads), f"{side}_h2")[0])
-        later = self.known.of_heads(lambda heads: getattr(pick(heads), f"{side}_h2")[1])
-        return later, np.maximum(0.0, first - later)
-
-    def framed(self, body: Floats) -> Floats:
-        """Return what HTTP/2 frames add to bodies that are not empty."""
-        return np.where(body > 0, _DATA_FRAME, 0.0) if self.http2 else np.zeros(len(body))
-
-    def posts(self) -> None:
-        """Add a request for each message of the client."""
-        known = self.known
-        posts = known.answers(layout.POSTS)
-        count = posts.answers
-        request, first = self.head("post", "request")
-        answer, answer_first = self.head("post", "answer")
-        body = known.of_heads(lambda heads: heads.post_body)
-        request = request + self.framed(np.ones(len(count)))
-        answer = answer + body + self.framed(body)
-        any_posts = count > 0
-        self.requests += count
-        self.payload += posts.payload_bytes
-        traffic = self.traffic
-        size = request + known.wire["record"]
-        packets = answer_segments(posts, size, known.wire)
-        traffic.client_bytes += count * size + posts.payload_bytes + any_posts * first
-        traffic.client_packets += packets
-        traffic.server_acks += (packets - count) * known.wire["bulk_acks"]
-        replies = known.answers(layout.REPLIES)
-        self._replies(replies)
-        traffic.answer(np.maximum(count - replies.answers, 0), answer)
-        traffic.server_bytes += any_posts * answer_first
-
-    def _replies(self, replies: Answers) -> None:
-        """Add the responses that bring a reply: 200 with a body, where others are 204."""
-        known, traffic = self.known, self.traffic
-        head, _ = self.head("poll", "answer")
-        beside = head + self.framed(np.ones(len(known.heads)))
-        packets = answer_segments(replies, beside + known.wire["record"], known.wire)
-        traffic.answer(replies.answers, beside + replies.mean_payload, packets)
-        self.payload += replies.payload_bytes
-
-    def cost(self, transport: str, interval: int, connections: Floats, **more: Any) -> Cost:
-        """Close the account: TCP connections, totals, steady rates."""
-        traffic, known = self.traffic, self.known
-        opens_each = not known.keep_alive and transport in _REQUESTING
-        if opens_each:
-            connections = self.requests
-        running = self.totals()
-        traffic.connect(connections)
-        if self.http2:
-            traffic.client_bytes += connections * _H2_CLIENT
-            traffic.server_bytes += connections * _H2_SERVER
-            # The preface rides with the first request; the server's SETTINGS come alone.
-            traffic.server_packets += connections
-            traffic.client_acks += connections
-        totals = self.totals()
-        span = np.where(known.seconds > 0, known.seconds, np.nan)
-        again = totals if opens_each else running
-        return Cost(
-            transport,
-            interval,
-            totals,
-            {name: again[name] / span for name in SUMS},
-            connections,
-            **more,
-        )
-
-    def totals(self) -> dict[str, Floats]:
-        """Return SUMS as they stand."""
-        application = self.traffic.client_bytes + self.traffic.server_bytes
-        return {
-            "requests": self.requests.copy(),
-            "packets": self.traffic.packets,
-            "application_bytes": application.copy(),
-            "header_bytes": application - self.payload,
-            "wire_bytes": self.traffic.wire_bytes,
-        }
-
-
-_REQUESTING = frozenset({"request", "short-poll", "long-poll", "stream", "sse"})
-"""What opens a connection for each request without keep-alive."""
 
 
 def _observed(known: Conversations, role: str) -> npt.NDArray[np.bool_]:
@@ -209,7 +75,7 @@ def _nothing(known: Conversations) -> Floats:
     return np.zeros(len(known.heads))
 
 
-def _exchange_wire(account: _Account, asked: _Asked, payload: Floats, held: float) -> Floats:
+def _exchange_wire(account: Account, asked: _Asked, payload: Floats, held: float) -> Floats:
     """Return the wire bytes of one exchange that brings `payload` bytes in one message."""
     known = account.known
     single = Traffic(known.wire)
@@ -230,10 +96,10 @@ def _mean_payload(known: Conversations) -> Floats:
 
 def request(known: Conversations) -> Cost:
     """One request for each message: a POST for the client's, a GET for the server's."""
-    account = _Account(known)
+    account = Account(known)
     account.posts()
     pushes = known.answers(layout.PUSHES)
-    _answers(account, _SHORT, pushes, pushes.answers, _nothing(known))
+    _answers(account, _SHORT, pushes, pushes.answers, _nothing(known), sampling.SINGLE)
     single = _exchange_wire(account, _SHORT, _mean_payload(known), 0.0)
     return account.cost(
         "request",
@@ -247,11 +113,17 @@ def request(known: Conversations) -> Cost:
 
 
 def _answers(
-    account: _Account, asked: _Asked, brought: Answers, count: Floats, held: Floats | float
+    account: Account,
+    asked: _Asked,
+    brought: Answers,
+    count: Floats,
+    held: Floats | float,
+    way: int,
 ) -> None:
     """Add `count` requests, of which some brought messages."""
     known = account.known
-    full, messages = brought.answers, brought.mean_messages
+    full = brought.answers
+    account.payload += brought.payload_bytes
     request, request_first = account.head(asked.pair, "request")
     answer, answer_first = account.head(asked.pair, "answer")
     opening = known.of_heads(lambda heads: asked.body(heads).opening)
@@ -259,7 +131,13 @@ def _answers(
     empty = known.of_heads(lambda heads: asked.body(heads).empty)
     traffic = account.traffic
     traffic.ask(count, request, acked=held)
-    beside = answer + opening + each * messages + account.framed(np.ones(len(full)))
+    beside = answer + account.framed(np.ones(len(full)))
+    if known.coding is None:
+        beside = beside + opening + each * brought.mean_messages
+    else:
+        extra = (opening - 1) * full + (each - 1) * brought.messages
+        brought, field = account.in_gzip(way, brought, extra)
+        beside = beside + field
     record = known.wire["record"]
     packets = answer_segments(brought, beside + record, known.wire)
     traffic.answer(full, beside + brought.mean_payload, packets)
@@ -268,12 +146,11 @@ def _answers(
     traffic.client_bytes += asked_any * request_first
     traffic.server_bytes += asked_any * answer_first
     account.requests += count
-    account.payload += brought.payload_bytes
 
 
 def short_poll(known: Conversations, place: int, interval: int, *, http2: bool = False) -> Cost:
     """A request each `interval` ns, whether there is a message or not."""
-    account = _Account(known, http2=http2)
+    account = Account(known, http2=http2)
     account.posts()
     brought = layout.polled(known.lanes, known.sizes, place)
     paced = np.maximum(known.gap, interval)
@@ -282,7 +159,7 @@ def short_poll(known: Conversations, place: int, interval: int, *, http2: bool =
     last = known.duration - known.shared["last_push"]
     more = np.where(brought.messages > 0, np.clip(1 - last / paced, 0, None), 0.0)
     polls = np.maximum(known.duration / paced + more, brought.answers)
-    _answers(account, _SHORT, brought, polls, 0.0)
+    _answers(account, _SHORT, brought, polls, 0.0, sampling.POLLS + place)
     each = known.of_heads(lambda heads: heads.body.each)
     full = known.wire["server_header"] + known.wire["client_ack"] * known.wire["bulk_acks"]
     payload = _mean_payload(known) + each
@@ -311,7 +188,7 @@ def short_poll(known: Conversations, place: int, interval: int, *, http2: bool =
 
 def long_poll(known: Conversations, *, http2: bool = False) -> Cost:
     """A request that is held until there is a message, then asked again."""
-    account = _Account(known, http2=http2)
+    account = Account(known, http2=http2)
     account.posts()
     number = layout.LONG_POLL
     lane = known.lane(number)
@@ -325,7 +202,7 @@ def long_poll(known: Conversations, *, http2: bool = False) -> Cost:
     answered = full + timeouts
     is_held = np.where(lane["prompt"] < _HELD * full, answered, answered - lane["prompt"])
     held = is_held / np.maximum(answered, 1)
-    _answers(account, _LONG, brought, answered, held)
+    _answers(account, _LONG, brought, answered, held, sampling.LONG)
     one = np.ones(len(known.heads))
     size, first = account.head("long_poll", "request")
     account.traffic.ask(one, size + (answered == 0) * first, acked=1.0)
@@ -354,11 +231,13 @@ def server_sent_events(known: Conversations, *, http2: bool = False) -> Cost:
     """One response of type text/event-stream, each message an event."""
     if http2:
         # Chunk framing gives way to a DATA frame for each event.
-        event = _EVENT_LINES + _DATA_FRAME
+        event = _EVENT_LINES + DATA_FRAME
         return _pushed(known, "sse", lambda heads: event, http2=True)
     return _pushed(known, "sse", lambda heads: heads.event, http2=False)
 
 
+_CHUNK: Final = 6.0
+"""RFC 9112 7.1: size in hex (two digits), two CRLF."""
 _EVENT_LINES: Final = 8.0
 """WHATWG HTML 9.2.5: "data: " and two line feeds."""
 
@@ -366,7 +245,7 @@ _EVENT_LINES: Final = 8.0
 def _pushed(
     known: Conversations, transport: str, framing: Callable[[Heads], float], *, http2: bool
 ) -> Cost:
-    account = _Account(known, http2=http2)
+    account = Account(known, http2=http2)
     account.posts()
     written = known.answers(layout.WRITES)
     writes = written.answers
@@ -378,10 +257,15 @@ def _pushed(
     traffic.ask(one, request + request_first)
     traffic.answer(one, answer + answer_first)
     account.requests += 1
+    account.payload += written.payload_bytes
     beside = each * written.mean_messages
+    if known.coding is not None:
+        # The context holds what frames each message; a DATA frame takes more than a chunk.
+        beside = written.mean_messages * ((DATA_FRAME - _CHUNK) if http2 else 0.0)
+        traffic.server_bytes += sampling.GZIP_FRAME + (CODING_H2 if http2 else CODING_FIELD)
+        written, _ = account.in_gzip(sampling.STREAM, written, -written.answers)
     packets = answer_segments(written, beside + known.wire["record"], known.wire)
     traffic.answer(writes, beside + written.mean_payload, packets, known.wire["push_acks"])
-    account.payload += written.payload_bytes
     single = Traffic(known.wire)
     single.answer(one, each + _mean_payload(known), None, known.wire["push_acks"])
     posts = known.lane(layout.POSTS)["answers"] > 0
@@ -405,7 +289,7 @@ def websocket(known: Conversations, answered: Floats) -> Cost:
         answered: client messages after which the server's own data comes at once, so that
             no pure ACK is needed.
     """
-    account = _Account(known)
+    account = Account(known)
     one = np.ones(len(known.heads))
     traffic = account.traffic
     client, server = known.answers(layout.POSTS), known.answers(layout.WRITES)

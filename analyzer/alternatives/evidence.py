@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,10 @@ from analyzer.alternatives.heads import Heads
 from analyzer.alternatives.packets import BULK_ACKS, SYN_OPTIONS, WIRE
 from analyzer.columns import NULL, Rows, row_dtype
 from analyzer.http.exchanges import HttpBatch
-from analyzer.tls.stage import TlsBatch
-from analyzer.websocket.connection import WebSocketConnection
+
+if TYPE_CHECKING:
+    from analyzer.tls.stage import TlsBatch
+    from analyzer.websocket.connection import WebSocketConnection
 
 USUAL_MSS: Final = 1460
 """Of Ethernet over IPv4 (RFC 9293 3.7.1), where no SYN was captured."""
@@ -68,6 +70,8 @@ class Ended:
         answered: int64, of sessions: messages of the client that the server's follow at once.
         empty_polls: int64, of sessions.
         delay: float64, ns, estimated, that the server's messages of sessions waited in sum.
+        samples: SAMPLE rows, shape (count, ways); what gzip makes of the payload.
+        compressed: bool: some of the messages or bodies went compressed.
     """
 
     connection: Ints
@@ -86,6 +90,8 @@ class Ended:
     answered: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     empty_polls: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     delay: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    samples: npt.NDArray[Any] = field(default_factory=lambda: np.zeros((0, 0)))
+    compressed: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
 
     def __len__(self) -> int:
         return len(self.connection)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from analyzer.alternatives.http2 import DATE, Fields, HeadSizes, answer_fields, request_fields
+from analyzer.columns import NULL
 from analyzer.http.exchanges import Exchange, Handshake
 from analyzer.options import Options
 
@@ -74,6 +75,8 @@ class Heads:
         post_body: mean body of the answer to a POST.
         upgrade: request and answer of an opening handshake with these heads.
         observed: roles of which real exchanges were seen.
+        gzip: the client takes bodies in gzip.
+        coded: share of real answers whose bodies were in gzip, by the name of their headers.
     """
 
     poll: Pair
@@ -88,6 +91,8 @@ class Heads:
     post_body: float
     upgrade: tuple[float, float]
     observed: frozenset[str]
+    gzip: bool = True
+    coded: dict[str, float] = field(default_factory=dict)
 
 
 # RFC 8259: a list is "[", values with "," between them, "]".
@@ -119,15 +124,26 @@ class _Role:
     empty: int = 0
     empty_bytes: int = 0
     body: int = 0
+    coded: int = 0
+    accepting: int = 0
 
     def add(self, exchange: Exchange) -> None:
         """Count an exchange."""
         self.count += 1
+        coded = "gzip" in _value(exchange.response_header, "content-encoding")
+        self.coded += coded
+        self.accepting += coded or "gzip" in _value(exchange.request_header, "accept-encoding")
         self.request += exchange.request_header_bytes
         self.answer += exchange.response_header_bytes
         self.body += exchange.response_body_bytes
+        content = exchange.response_body_bytes
+        if coded:
+            if exchange.content_bytes == NULL:
+                return
+            # As it was before it was compressed.
+            content = exchange.content_bytes
         if exchange.messages:
-            extra = exchange.response_body_bytes - exchange.message_bytes
+            extra = content - exchange.message_bytes
             self.full += 1
             self.messages += exchange.messages
             self.squares += exchange.messages**2
@@ -135,7 +151,7 @@ class _Role:
             self.products += exchange.messages * extra
         else:
             self.empty += 1
-            self.empty_bytes += exchange.response_body_bytes
+            self.empty_bytes += content
 
     def pair(self, sizes: HeadSizes) -> Pair:
         """Return the mean heads."""
@@ -228,6 +244,11 @@ class Observed:
         return known[1]
 
 
+def _value(fields: Fields, wanted: str) -> str:
+    """Return a field's value in lower case, "" without one."""
+    return ", ".join(value.lower() for name, value in fields if name.lower() == wanted)
+
+
 def role_of(exchange: Exchange) -> str | None:
     """Return what an exchange is an example of; None where it is of nothing."""
     if exchange.status is None or not 200 <= exchange.status < 300 or not exchange.complete:
@@ -249,6 +270,10 @@ _INSTEAD: dict[str, tuple[str, ...]] = {
     "post": ("post",),
 }
 """Which real exchanges stand for which, the best first."""
+
+
+_PAIRS = {name: name.replace("-", "_") for name in _INSTEAD}
+"""Fields of Heads."""
 
 
 def _merged(own: Heads, roles: dict[str, _Role], sizes: HeadSizes) -> Heads:
@@ -279,6 +304,8 @@ def _merged(own: Heads, roles: dict[str, _Role], sizes: HeadSizes) -> Heads:
         post_body=post.body / post.count if post is not None else own.post_body,
         upgrade=own.upgrade,
         observed=frozenset(found),
+        gzip=any(role.accepting for role in found.values()),
+        coded={_PAIRS[name]: role.coded / role.count for name, role in found.items()},
     )
 
 

@@ -86,8 +86,8 @@ def spread(figures: Floats) -> Spread:
     Args:
         figures: shape (connections, phases), each phase as likely as any other.
     """
-    # Hazen's percentiles: the places are the middles of equal parts, as the phases are.
-    p5, p95 = np.quantile(figures, (0.05, 0.95), axis=1, method="hazen")
+    ranked = np.sort(figures, axis=1)
+    p5, p95 = _hazen(ranked, 0.05), _hazen(ranked, 0.95)
     return Spread(
         p5, p95, figures.mean(axis=1), figures.var(axis=1), figures.min(axis=1), figures.max(axis=1)
     )
@@ -161,3 +161,16 @@ class TotalPhases:
             "added_latency_ms_phase_p5": delays[0],
             "added_latency_ms_phase_p95": delays[1],
         }
+
+
+def _hazen(ranked: Floats, part: float) -> Floats:
+    """Return Hazen's percentile of each row: places are the middles of equal parts, as phases are.
+
+    `numpy.quantile` with this method loads numpy.ma, which takes longer than all phases of a small
+    capture.
+    """
+    count = ranked.shape[1]
+    place = min(max(part * count - 0.5, 0.0), count - 1.0)
+    low = int(place)
+    high = min(low + 1, count - 1)
+    return ranked[:, low] + (place - low) * (ranked[:, high] - ranked[:, low])

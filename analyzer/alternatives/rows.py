@@ -14,11 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.alternatives import lanes as layout
+from analyzer.alternatives.accounts import SUMS, Cost
+from analyzer.alternatives.coded import Coding, pooled
 from analyzer.alternatives.conversations import Conversations, Ints
-from analyzer.alternatives.costs import SUMS, Cost, all_costs, websocket
+from analyzer.alternatives.costs import all_costs, websocket
+from analyzer.alternatives.delays import MAX_BINS, add_delays, bins_p95_ms, p95_ms
 from analyzer.alternatives.evidence import Ended
+from analyzer.alternatives.gzip_rows import GzipSum, append_gzip
 from analyzer.alternatives.lanes import Floats
 from analyzer.alternatives.phases import Phases, TotalPhases, spread
+from analyzer.alternatives.sampling import Samples
 from analyzer.columns import NULL
 from analyzer.options import Options
 from analyzer.tables.schema import (
@@ -33,9 +38,6 @@ from analyzer.tables.schema import (
 )
 from analyzer.tables.timing import columns_of
 
-_BINS: Final = 64  # of delays in a total, for each doubling
-_MAX_BINS: Final = 64 * _BINS
-_P95: Final = 0.95
 _DAY_S: Final = 86_400
 _MOST: Final = 2**62  # of what stands in a column
 
@@ -60,6 +62,11 @@ class _Line:
     delays: npt.NDArray[Any] | None
     delay_range: Floats
     phases: Phases | None = None
+    gzip: dict[str, Floats] = field(default_factory=dict)
+    compressed: npt.NDArray[np.int8] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.compressed = np.full(len(self.interval), -1, np.int8)
 
 
 @dataclass(slots=True)
@@ -87,8 +94,10 @@ class _Sum:
     has_delay: bool = True
     has_p95: bool = True
     source: int = _MEASURED
-    bins: Floats = field(default_factory=lambda: np.zeros(_MAX_BINS))
+    bins: Floats = field(default_factory=lambda: np.zeros(MAX_BINS))
     phases: TotalPhases = field(default_factory=TotalPhases)
+    gzip: GzipSum = field(default_factory=GzipSum)
+    compressed: int = -1
 
 
 class RowMaker:
@@ -98,11 +107,13 @@ class RowMaker:
         self._options = options
         self._intervals = intervals
         self._totals: dict[int, dict[tuple[str, int], _Sum]] = {_CONNECTION: {}, _SESSION: {}}
+        self._pool: Samples | None = None
 
     def rows(self, ended: Ended) -> list[TableRows]:
         """Return the rows of connections, or of sessions of one kind."""
         scope = _SESSION if ended.kind else _CONNECTION
         known = _conversations(ended, keep_alive=self._options.keep_alive)
+        known.coding = self._coding(ended)
         answered = ended.answered if ended.kind else np.zeros(len(ended), np.int64)
         modelled = websocket(known, answered.astype(np.float64))
         if scope == _CONNECTION:
@@ -116,6 +127,15 @@ class RowMaker:
             lines.insert(1, _session_line(ended, known))
         self._add(scope, lines, known)
         return [_table_rows(scope, ended, known, lines)]
+
+    def _coding(self, ended: Ended) -> Coding | None:
+        """Return what gzip makes of bodies, by samples of these and all before."""
+        if not ended.samples.shape[-1]:
+            return None
+        block = pooled(ended.samples)
+        self._pool = block if self._pool is None else pooled(np.stack([self._pool, block]))
+        accepted = np.array([heads.gzip for heads in ended.heads], bool)
+        return Coding(ended.samples, self._pool, accepted)
 
     def _add(self, scope: int, lines: Sequence[_Line], known: Conversations) -> None:
         pushes, answered = known.lane(layout.PUSHES)["messages"], known.server_messages
@@ -144,11 +164,13 @@ class RowMaker:
             one.weighted += float((line.per_message * pushes).sum())
             one.ours_weighted += float((lines[0].per_message * pushes).sum())
             one.source = max(one.source, int(line.source.max()))
+            one.compressed = max(one.compressed, int(line.compressed.max()))
             one.has_delay &= line.has_delay
             # Of real polls only the mean is known.
             one.has_p95 &= line.delays is not None or not line.delay.any()
             one.delay += float(line.delay.sum())
-            _add_delays(one.bins, line)
+            add_delays(one.bins, line)
+            one.gzip.add(line.gzip, line.sums)
             if line.phases is not None:
                 one.phases.add(line.phases, answered)
 
@@ -206,6 +228,7 @@ def _modelled_line(cost: Cost) -> _Line:
         cost.delays,
         cost.delay_range.astype(np.float64) if len(cost.delay_range) else zeros,
         cost.phases,
+        cost.gzip,
     )
 
 
@@ -214,6 +237,7 @@ def _measure(line: _Line, ended: Ended, known: Conversations) -> None:
     measured = ended.measured
     span = np.where(known.duration > 0, known.seconds, np.nan)
     line.source[:] = _MEASURED
+    line.compressed[:] = ended.compressed if len(ended.compressed) else -1
     line.sums = {name: measured[name].astype(np.float64) for name in SUMS}
     line.tcp_connections = measured["tcp_connections"].astype(np.float64)
     line.steady = {name: measured[f"steady_{name}"] / span for name in SUMS if name != "requests"}
@@ -276,49 +300,6 @@ def _mean_ms(line: _Line, pushes: Floats) -> Floats:
     return np.where(pushes > 0, line.delay / np.maximum(pushes, 1) / 1e6, np.nan)
 
 
-def _p95_ms(line: _Line, pushes: Floats) -> Floats:
-    if not line.has_delay:
-        return np.full(len(pushes), np.nan)
-    if line.delays is None:
-        # Nothing waits; or, of real polls, only the mean can be told.
-        return np.where((pushes > 0) & (line.delay == 0), 0.0, np.nan)
-    counts = line.delays
-    # Messages that do not wait stand in no class, before all others.
-    at_once = pushes - counts.sum(axis=1)
-    wanted = _P95 * pushes - at_once
-    reached = np.cumsum(counts, axis=1)
-    place = np.minimum((reached < wanted[:, None]).sum(axis=1), layout.DELAY_CLASSES - 1)
-    at = np.arange(len(place))
-    before = reached[at, place] - counts[at, place]
-    inside = np.clip((wanted - before) / np.maximum(counts[at, place], 1), 0, 1)
-    value = np.where(wanted > 0, (place + inside) * _class_width(line) / 1e6, 0.0)
-    return np.where(pushes > 0, value, np.nan)
-
-
-def _class_width(line: _Line) -> Floats:
-    """Return ns in a class of delays, as the kernel has it."""
-    width: Floats = np.floor(line.delay_range / layout.DELAY_CLASSES) + 1
-    return width
-
-
-def _add_delays(bins: Floats, line: _Line) -> None:
-    if line.delays is None:
-        return
-    middle = (np.arange(layout.DELAY_CLASSES)[None, :] + 0.5) * _class_width(line)[:, None]
-    places = np.minimum((np.log2(middle + 1) * _BINS).astype(np.int64), _MAX_BINS - 1)
-    bins += np.bincount(places.ravel(), line.delays.ravel(), _MAX_BINS)
-
-
-def _bins_p95_ms(bins: Floats, pushes: int) -> float:
-    """Return the 95th percentile of a total, to a fiftieth; what did not wait is in no bin."""
-    reached = np.cumsum(bins)
-    wanted = _P95 * pushes - (pushes - float(reached[-1]))
-    if wanted <= 0:
-        return 0.0
-    place = int(np.searchsorted(reached, wanted))
-    return float(2 ** ((place + 0.5) / _BINS)) / 1e6
-
-
 # --- tables --------------------------------------------------------------------------
 
 
@@ -348,8 +329,10 @@ def _table_rows(
             whole = ours.sums[f"{name}_bytes"]
             columns[f"ratio_{name}"].append(_ratio(line.sums[f"{name}_bytes"], whole))
         columns["added_latency_ms_mean"].append(_mean_ms(line, served))
-        columns["added_latency_ms_p95"].append(_p95_ms(line, served))
+        columns["added_latency_ms_p95"].append(p95_ms(line, served))
         _append_phases(columns, line, served)
+        append_gzip(columns, line.gzip, ours.sums)
+        columns["compressed"].append(line.compressed)
         empty = line.empty_polls
         columns["empty_polls"].append(
             np.full(count, NULL, np.int64) if empty is None else _rounded(empty)
@@ -412,7 +395,7 @@ def _total_row(scope: int, transport: str, interval: int, line: _Sum) -> dict[st
     delayed = line.server_messages > 0 and line.has_delay
     p95 = float("nan")
     if delayed and line.has_p95:
-        p95 = _bins_p95_ms(line.bins, line.server_messages)
+        p95 = bins_p95_ms(line.bins, line.server_messages)
     return {
         "connection": NULL,
         "transport": TRANSPORTS.index(transport),
@@ -438,6 +421,8 @@ def _total_row(scope: int, transport: str, interval: int, line: _Sum) -> dict[st
         "wire_bytes_per_message": _per(line.sums["wire_bytes"], line.messages),
         "break_even_per_s": rate if rate > 0 and line.pushes else float("nan"),
         **line.phases.columns(line.server_messages),
+        **line.gzip.columns(line.ours),
+        "compressed": line.compressed,
     }
 
 

@@ -7,7 +7,7 @@ may come late. Knows the stages below. Must not know reports. Called by pipeline
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from analyzer.alternatives.evidence import Ended, announced_mss, evidence, gaps_
 from analyzer.alternatives.heads import HeadMaker, Observed
 from analyzer.alternatives.http2 import HeadSizes
 from analyzer.alternatives.rows import RowMaker
+from analyzer.alternatives.sampling import Sampler
 from analyzer.alternatives.sessions import Sessions
 from analyzer.columns import NULL, Rows
 from analyzer.findings import Finding
@@ -43,10 +44,12 @@ class AlternativesStage:
         options: Options,
         only: Collection[int] | None = None,
         left_out: Collection[int] = (),
+        by_slot: Mapping[int, WebSocketConnection] | None = None,
     ) -> None:
         """Compare all connections, or `only` those of these numbers.
 
-        None of those in `left_out` when they open: another leg of theirs counts.
+        None of those in `left_out` when they open: another leg of theirs counts. `by_slot` has
+        the open connections, as the websocket stage has them.
         """
         self._left_out = left_out
         self._options = options
@@ -55,7 +58,10 @@ class AlternativesStage:
         self._intervals = list(dict.fromkeys(nanoseconds))
         self._hold = round(options.long_poll_hold_s * _NS)
         self._schedule = Schedule(self._intervals)
+        connections = {} if by_slot is None else by_slot
+        self.sampler = Sampler(options, self._intervals, connections, only)
         self._is_open = np.zeros(0, bool)
+        self._is_compressed = np.zeros(0, bool)
         self._sizes = HeadSizes(options.max_hpack_bytes)
         self._heads = HeadMaker(self._sizes)
         self._observed = Observed(options, self._sizes)
@@ -147,15 +153,18 @@ class AlternativesStage:
 
     def _reserve(self, slots: int) -> None:
         if slots > len(self._is_open):
-            bigger = np.zeros(max(slots, 2 * len(self._is_open)), bool)
-            bigger[: len(self._is_open)] = self._is_open
-            self._is_open = bigger
+            size = max(slots, 2 * len(self._is_open))
+            for name in ("_is_open", "_is_compressed"):
+                bigger, known = np.zeros(size, bool), getattr(self, name)
+                bigger[: len(known)] = known
+                setattr(self, name, bigger)
 
     def _open(self, opened: list[WebSocketConnection], http: HttpBatch) -> None:
         if not opened:
             return
         slots = np.array([each.slot for each in opened], np.int64)
         self._is_open[slots] = True
+        self._is_compressed[slots] = False
         tcp = http.stream.connections.take(slots)
         self._schedule.open(
             slots,
@@ -174,6 +183,7 @@ class AlternativesStage:
             order = np.argsort(lasts, kind="stable")
             messages, replies = messages.take(order), replies.take(order)
         slots = messages["direction"] >> 1
+        self._is_compressed[slots[messages["compressed"] != 0]] = True
         known = messages["payload_bytes"]
         self._schedule.add(
             np.where(self._is_open[slots], slots, -1).astype(np.int32),
@@ -217,6 +227,8 @@ class AlternativesStage:
             delays=self._schedule.lanes_of("delays", slots),
             wire=wire,
             measured=measured,
+            samples=self.sampler.take(slots.tolist()),
+            compressed=self._is_compressed[slots],
         )
 
 

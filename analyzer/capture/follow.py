@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from analyzer.capture.formats import HEAD_BYTES, PCAP, PCAPNG, refusal, sniff
-from analyzer.capture.live import CaptureStats
 from analyzer.capture.pcap import PcapReader
 from analyzer.capture.pcapng import PcapngReader
 from analyzer.capture.reader import Reader
 from analyzer.capture.records import RecordBatch
+from analyzer.capture.stats import CaptureStats
 from analyzer.capture.streams import FileStream, Stream, decompressed
 from analyzer.errors import CaptureAccessError, CaptureError, NotACaptureError
 from analyzer.findings import (

@@ -20,8 +20,8 @@ import numpy as np
 
 from analyzer.capture._blocks import fill
 from analyzer.capture.filters import SNAP_BYTES
-from analyzer.capture.live import CaptureStats
 from analyzer.capture.records import RecordBatch
+from analyzer.capture.stats import CaptureStats
 from analyzer.columns import Bytes
 from analyzer.errors import ReportError
 from analyzer.findings import CAPTURE_NOT_KEPT, Finding

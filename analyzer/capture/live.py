@@ -22,6 +22,7 @@ from analyzer.capture.interfaces import ANY, Interface
 from analyzer.capture.merging import LiveBatch, Merger
 from analyzer.capture.privileges import not_permitted
 from analyzer.capture.records import RecordBatch
+from analyzer.capture.stats import CaptureStats
 from analyzer.columns import NULL
 from analyzer.errors import CaptureAccessError, OptionError
 from analyzer.findings import (
@@ -43,23 +44,6 @@ _HOLD_BLOCKS = 2
 """A block of one interface may be handed over so many of its times later than another's."""
 _SETTLE_BLOCKS = 3
 """When capturing ends, blocks that the kernel still fills come within so many of its times."""
-
-
-@dataclass(frozen=True, slots=True)
-class CaptureStats:
-    """Counters of a live source, since it was opened.
-
-    Attributes:
-        received: packets that passed the filter, those that were dropped among them.
-        dropped: packets that the kernel had no room for.
-        analysed: packets handed on to the analysis.
-        interface_up: whether all interfaces are there and switched on.
-    """
-
-    received: int
-    dropped: int
-    analysed: int
-    interface_up: bool = True
 
 
 class LiveSource(Protocol):

@@ -202,21 +202,28 @@ def made(makers: Iterable[Callable[[], Writer]]) -> list[Writer]:
 
 
 def reports(
-    csv: Path | None, parquet: Path | None, json: str | None
+    csv: Path | None, parquet: Path | None, json: str | None, *, lasting: bool = False
 ) -> Iterator[Callable[[], Writer]]:
-    """Yield what makes each report that is asked for; json may be STDOUT."""
+    """Yield what makes each report that is asked for.
+
+    Args:
+        csv: a folder.
+        parquet: a folder.
+        json: a file; may be STDOUT.
+        lasting: rows are to outlive a run that is killed (report.parts).
+    """
     if csv is not None:
-        from analyzer.report.csv import CsvWriter
+        from analyzer.report.csv import CsvWriter, LastingCsvWriter
 
         folder = csv
-        yield lambda: CsvWriter(folder)
+        yield lambda: LastingCsvWriter(folder) if lasting else CsvWriter(folder)
     if parquet is not None:
-        from analyzer.report.parquet import ParquetWriter
+        from analyzer.report.parquet import LastingParquetWriter, ParquetWriter
 
         other = parquet
-        yield lambda: ParquetWriter(other)
+        yield lambda: LastingParquetWriter(other) if lasting else ParquetWriter(other)
     if json is not None:
         from analyzer.report.json import JsonWriter
 
         target: Any = sys.stdout.buffer if json == STDOUT else json
-        yield lambda: JsonWriter(target)
+        yield lambda: JsonWriter(target, lasting=lasting)

@@ -1,4 +1,4 @@
-"""The verbs `live` and `interfaces`: packets as they come, and where they may come from.
+"""The verb `live`: packets as they come.
 
 Knows the terminal, and the order in which rights are used and given up: interfaces are
 opened first, then the process becomes an ordinary user, then files of reports are opened.
@@ -8,12 +8,13 @@ imported by the functions that need it.
 
 from __future__ import annotations
 
-import re
+import contextlib
+import errno
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
@@ -38,6 +39,22 @@ from analyzer.cli.arguments import (
     model,
     reports,
 )
+from analyzer.cli.live_arguments import (
+    BackendName,
+    Count,
+    Filter,
+    Follow,
+    For,
+    Interfaces,
+    LiveRequest,
+    Promiscuous,
+    UserName,
+    Write,
+    WriteFiles,
+    WriteSize,
+    seconds,
+    size,
+)
 from analyzer.cli.shared import Quiet, pipes
 from analyzer.cli.watch_arguments import (
     Events,
@@ -55,156 +72,22 @@ from analyzer.errors import OptionError, ReportError
 
 if TYPE_CHECKING:
     from analyzer.capture.live import LiveSource
-    from analyzer.live.run import Keeper, Observer
-    from analyzer.live.watch import WatchRequest
+    from analyzer.live.run import Keeper, Observer, Outcome
     from analyzer.options import Options
     from analyzer.report.output import Writer
+    from analyzer.tables.conditions import Conditions
     from analyzer.tables.summary import Summary
 
-OK, FOUND = 0, 1
+OK, FOUND, INTERRUPTED = 0, 1, 130
+_GONE = (errno.EPIPE, errno.EIO, errno.EBADF)
+"""Of a pipe without a reader, and of a terminal that was closed."""
 STDIN = "-"
-
-Backend = Literal["ring", "scapy", "pcapy"]
-
-_CAPTURE = "Capture"
-_KEEP = "Packet files"
-
-_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-_UNITS_BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9,
-                "kib": 2**10, "mib": 2**20, "gib": 2**30}  # fmt: skip
 
 app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-# --- values ----------------------------------------------------------------------------
-
-
-def seconds(text: str) -> float:
-    """Return a duration: 500ms, 30s, 5m, 1.5h, 2d.
-
-    Raises:
-        OptionError: It is none, or not above zero.
-    """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text.strip().lower())
-    value = float(found[1]) * _UNITS_S[found[2]] if found else 0.0
-    if value <= 0:
-        raise OptionError(f"{text!r} is no duration", hint="such as 500ms, 30s, 5m, 1h")
-    return value
-
-
-def size(text: str) -> int:
-    """Return a number of bytes: 500kB, 100MB, 2GiB.
-
-    Raises:
-        OptionError: It is none.
-    """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kmg]?i?b?)", text.strip().lower())
-    unit = _UNITS_BYTES.get(found[2]) if found else None
-    if found is None or unit is None or float(found[1]) <= 0:
-        raise OptionError(f"{text!r} is no size", hint="such as 500kB, 100MB, 2GiB")
-    return int(float(found[1]) * unit)
-
-
-# --- live ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveRequest:
-    """What `wsanalyze live` asks for, as parsed."""
-
-    interfaces: list[str]
-    filter: str
-    promiscuous: bool
-    backend: Backend | None
-    follow: Path | None
-    user: str | None
-    duration: float | None
-    count: int | None
-    write: Path | None
-    write_size: int | None
-    write_files: int | None
-    csv: Path | None
-    parquet: Path | None
-    json: str | None
-    fail_on: list[str]
-    quiet: bool
-    watch: WatchRequest
-
-
-Interfaces = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="IFACE...",
-        help="Interfaces to capture on (wsanalyze interfaces lists them); any is all of "
-        "them, - reads a capture from standard input as it comes.",
-        show_default=False,
-    ),
-]
-Filter = Annotated[
-    str,
-    typer.Option(
-        "--filter",
-        "-f",
-        metavar="EXPR",
-        help='Capture filter, such as "tcp port 8080".',
-        rich_help_panel=_CAPTURE,
-    ),
-]
-For = Annotated[
-    str | None,
-    typer.Option(
-        "--for", metavar="TIME", help="End after 500ms, 30s, 5m, 1h.", rich_help_panel=_CAPTURE
-    ),
-]
-Count = Annotated[
-    int | None,
-    typer.Option(metavar="N", min=1, help="End after N packets.", rich_help_panel=_CAPTURE),
-]
-Promiscuous = Annotated[
-    bool,
-    typer.Option(
-        "--promiscuous", help="Take packets for other hosts too.", rich_help_panel=_CAPTURE
-    ),
-]
-BackendName = Annotated[
-    Backend | None,
-    typer.Option(
-        "--backend", help="Who captures; default the kernel's ring.", rich_help_panel=_CAPTURE
-    ),
-]
-UserName = Annotated[
-    str | None,
-    typer.Option(
-        "--user",
-        metavar="NAME",
-        help="Who root becomes when the interface is open; default who called sudo, else "
-        "nobody. root stays root.",
-        rich_help_panel=_CAPTURE,
-    ),
-]
-Follow = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Read a capture that another program is writing.",
-        rich_help_panel=_CAPTURE,
-    ),
-]
-Write = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="Keep the packets, as pcapng.", rich_help_panel=_KEEP),
-]
-WriteSize = Annotated[
-    str | None,
-    typer.Option(metavar="SIZE", help="Begin a new file after 100MB.", rich_help_panel=_KEEP),
-]
-WriteFiles = Annotated[
-    int | None,
-    typer.Option(metavar="N", min=1, help="Keep the last N files.", rich_help_panel=_KEEP),
-]
 
 
 @app.command()
@@ -246,8 +129,8 @@ def live(
 ) -> int:
     """Analyse WebSocket traffic while it happens.
 
-    Ctrl-C ends it with the report and the tables that a file would give;
-    a second one ends at once, without.
+    Ctrl-C, SIGTERM and SIGHUP end it with the report and the tables that a file
+    would give; a second one leaves out the comparison with other transports.
 
     Exit status: 0 ended as asked, 1 a condition of --fail-on holds,
     2 cannot be done, 130 interrupted twice.
@@ -309,7 +192,8 @@ def run(request: LiveRequest, options: Options) -> int:
                 csv, parquet = request.csv, request.parquet
                 if request.watch.rotates:
                     csv = parquet = None
-                writers = made(reports(csv, parquet, request.json))
+                say_left_behind(request)
+                writers = made(reports(csv, parquet, request.json, lasting=True))
                 writers += [] if watched is None else [watched]
                 keeper = _keeper(request, source)
                 watchers = observers(request)
@@ -321,13 +205,56 @@ def run(request: LiveRequest, options: Options) -> int:
             source.close()
             raise
         until = loop.Until(seconds=request.duration, packets=request.count)
-        summary = loop.run(
+        outcome = loop.outcome_of(
             source, options, writers, watchers, until=until, stop=stop, keeper=keeper
         )
+    return _answer(request, outcome, watched)
+
+
+def _answer(request: LiveRequest, outcome: Outcome, watched: Conditions | None) -> int:
+    """Print the report, say what ended the run before its time, and return the exit status.
+
+    Raises:
+        Exception: That which ended it, for main to say.
+    """
+    failure = outcome.failure
+    gone = isinstance(failure, OSError) and failure.errno in _GONE
     if not request.quiet and request.json != STDOUT:
         # Where events take standard output, words have no place there.
-        _print(summary, sys.stderr if request.watch.streams_events else sys.stdout)
+        stream = sys.stderr if request.watch.streams_events else sys.stdout
+        # A terminal that was closed, and a report that a fault left in the middle.
+        with contextlib.suppress(*((OSError,) if failure is None else (Exception,))):
+            _print(outcome.summary, stream)
+    if gone:
+        _say("who read the output went away: ended; all that was seen until then is written")
+        raise BrokenPipeError
+    if failure is not None:
+        raise failure
+    if outcome.hurried:
+        _say("asked twice to end: written without the comparison with other transports")
+        return INTERRUPTED
     return FOUND if failed(watched) else OK
+
+
+def _say(text: str) -> None:
+    from analyzer.report.wording import printable
+
+    with contextlib.suppress(OSError):  # a terminal that was closed
+        sys.stderr.write(printable(f"wsanalyze: {text}") + "\n")
+        sys.stderr.flush()
+
+
+def say_left_behind(request: LiveRequest) -> None:
+    """Say what runs that died left in the folders of this one, and put it aside.
+
+    Raises:
+        ReportError: It cannot be put aside.
+    """
+    from analyzer.report.recovery import left_behind
+
+    json = None if request.json in (None, STDOUT) else Path(str(request.json))
+    for place in left_behind(request.csv, request.parquet, json, rotates=request.watch.rotates):
+        _say(f"a run that died left rows behind: wsanalyze recover {place} makes tables of them")
 
 
 def observers(request: LiveRequest) -> list[Observer]:
@@ -371,27 +298,17 @@ def give_up_rights(request: LiveRequest) -> str | None:
         privileges.give_up_capabilities()
         return None
     # A user may not be able to read the folder that this program lies in.
-    _import_all(request)
+    _load_all(request)
     privileges.drop(user)
     return user.name
 
 
-def _import_all(request: LiveRequest) -> None:
-    """Import what is imported late elsewhere, libraries and what they import late themselves."""
-    import importlib
-
+def _load_all(request: LiveRequest) -> None:
+    """Load what may be needed later, libraries and codecs among it."""
+    from analyzer.live.loading import load_all
     from analyzer.live.watch import modules
 
-    own = ["pipeline", "report.terminal", "report.layout", "report.notices", "capture.keep"]
-    asked = {"csv": request.csv, "parquet": request.parquet, "json": request.json}
-    own += [f"report.{name}" for name, value in asked.items() if value is not None]
-    libraries = ["hpack", "logging", "zstandard", "rich.console", "rich.text", "rich.cells"]
-    if request.csv is not None or request.parquet is not None:
-        libraries += ["pyarrow.csv", "pyarrow.compute", "pyarrow.parquet"]
-        libraries += ["queue", "concurrent.futures.thread", "multiprocessing"]
-    watched = modules(request.watch)
-    for name in (*(f"analyzer.{each}" for each in own), *libraries, *watched):
-        importlib.import_module(name)
+    load_all(modules(request.watch), tables=request.csv is not None or request.parquet is not None)
 
 
 def _as_whom(error: ReportError, who: str | None) -> ReportError:

@@ -10,6 +10,7 @@ import contextlib
 import gc
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             verb = f" {given[0]}" if given[0] in VERBS else ""
             return _complain(error.format_message(), f"wsanalyze{verb} --help lists all options")
         if os.environ.get("WSANALYZE_DEBUG"):
-            raise
+            # Not by raising it: Python would exit with 1, which is --fail-on's.
+            traceback.print_exc()
         # Nothing in traffic should get here; if it does, the fault is ours.
         message = f"a fault of wsanalyze itself: {type(error).__name__}: {error}"
         return _complain(message, "please report it; with WSANALYZE_DEBUG=1 it shows where")
@@ -82,7 +84,8 @@ def _complain(message: str, hint: str | None) -> int:
 
     line = f"error: {message.removesuffix('.')}; {hint}" if hint else f"error: {message}"
     # One line whatever happens: names of files may hold anything.
-    sys.stderr.write(printable(line) + "\n")
+    with contextlib.suppress(OSError):  # a terminal that was closed
+        sys.stderr.write(printable(line) + "\n")
     return CALLERS_ERROR
 
 

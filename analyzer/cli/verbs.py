@@ -39,5 +39,8 @@ VERBS: Final[dict[str, Verb]] = {
     "messages": Verb(
         "List messages; find, show and save them.", "analyzer.cli.messages", "run_messages"
     ),
+    "recover": Verb(
+        "Make tables of what a live run that died left.", "analyzer.cli.recover", "run_recover"
+    ),
 }
 """Verbs by name."""

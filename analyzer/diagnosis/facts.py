@@ -109,7 +109,7 @@ _COLUMNS = (
 """Columns of `connections`, in the order of the fields of Ended."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Found:
     """Findings of one kind on one connection."""
 
@@ -119,7 +119,7 @@ class Found:
     text: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Control:
     """One control frame."""
 
@@ -129,7 +129,7 @@ class Control:
     code: int = NULL
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Unanswered:
     """A Ping without a Pong; `acked` is how long until TCP acknowledged it, NULL if never."""
 
@@ -170,7 +170,7 @@ class LastFrames:
         return Seen(*client), Seen(*server)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Late:
     """Late messages of one sender, by what held them up longest."""
 
@@ -194,7 +194,7 @@ class Late:
             self.first_packet = more.first_packet
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Facts:
     """What other tables said of a connection.
 

@@ -29,6 +29,9 @@ class Kind:
         text: a sentence; `{detail}` is replaced by the finding's detail.
         has_culprit: one of the two ends is at fault, or has done what the sentence says;
             False where the capture lacks bytes, or a limit was reached.
+        one: the sentence where the detail is 1, if it differs.
+        total: the sentence for several connections together; `{detail}` is replaced by the sum,
+            `{where}` by "on N connections". "" where details are not added up.
     """
 
     code: int
@@ -37,6 +40,18 @@ class Kind:
     rfc: str
     text: str
     has_culprit: bool = True
+    one: str = ""
+    total: str = ""
+
+    def amount(self, text: str) -> int | None:
+        """Return the number that a sentence of this kind was made with; None if it has none."""
+        if self.one and text == self.one:
+            return 1
+        begin, found, end = self.text.partition("{detail}")
+        if not found or not (text.startswith(begin) and text.endswith(end)):
+            return None
+        detail = text[len(begin) : len(text) - len(end)]
+        return int(detail) if detail.isascii() and detail.isdigit() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +81,8 @@ class Finding:
     @property
     def text(self) -> str:
         """The sentence, with its detail."""
+        if self.kind.one and self.detail in (1, "1"):
+            return self.kind.one
         return self.kind.text.replace("{detail}", str(self.detail))
 
 
@@ -73,9 +90,18 @@ KINDS: list[Kind] = []
 BY_ID: dict[str, Kind] = {}
 
 
-def kind_of(id_: str, severity: str, rfc: str, text: str, *, has_culprit: bool = True) -> Kind:
+def kind_of(
+    id_: str,
+    severity: str,
+    rfc: str,
+    text: str,
+    *,
+    has_culprit: bool = True,
+    one: str = "",
+    total: str = "",
+) -> Kind:
     """Declare a kind."""
-    kind = Kind(len(KINDS), id_, severity, rfc, text, has_culprit)
+    kind = Kind(len(KINDS), id_, severity, rfc, text, has_culprit, one, total)
     KINDS.append(kind)
     BY_ID[id_] = kind
     return kind

@@ -16,12 +16,25 @@ TCP_LOST = _kind(
     WARNING,
     "",
     "{detail} bytes were acknowledged by the receiver or skipped over, but never captured.",
+    one="A byte was acknowledged by the receiver or skipped over, but never captured.",
+    total="{detail} bytes {where} were acknowledged by the receiver or skipped over, but never "
+    "captured.",
 )
 TCP_ZERO_WINDOW = _kind(
-    "tcp-zero-window", WARNING, "RFC 9293 3.8.6", "The receiver closed its window ({detail} times)."
+    "tcp-zero-window",
+    WARNING,
+    "RFC 9293 3.8.6",
+    "The receiver closed its window {detail} times.",
+    one="The receiver closed its window once.",
+    total="Receivers closed their window {detail} times {where}.",
 )
 TCP_RETRANSMISSIONS = _kind(
-    "tcp-retransmissions", NOTE, "RFC 9293 3.8.1", "{detail} segments were sent again."
+    "tcp-retransmissions",
+    NOTE,
+    "RFC 9293 3.8.1",
+    "{detail} segments were sent again.",
+    one="A segment was sent again.",
+    total="{detail} segments {where} were sent again.",
 )
 TCP_RESET_IGNORED = _kind(
     "tcp-reset-ignored",
@@ -41,6 +54,8 @@ TCP_ONE_DIRECTION = _kind(
     WARNING,
     "",
     "No packet of one direction was captured; {detail} of its bytes were acknowledged.",
+    total="No packet of one direction was captured {where}; {detail} of its bytes were "
+    "acknowledged.",
 )
 TCP_HELD_LIMIT = _kind(
     "tcp-held-limit",
@@ -80,6 +95,7 @@ TCP_DATA_AFTER_FIN = _kind(
     WARNING,
     "RFC 9293 3.6",
     "Data beyond the sender's own FIN was ignored: {detail} bytes.",
+    total="Data beyond the sender's own FIN was ignored {where}: {detail} bytes.",
 )
 TCP_OUT_OF_WINDOW = _kind(
     "tcp-out-of-window",

@@ -91,6 +91,7 @@ WEBSOCKET_FRAME_CUT = _kind(
     WARNING,
     "",
     "The stream ends within a frame: {detail} bytes are missing.",
+    total="Streams end within a frame {where}: {detail} bytes are missing.",
 )
 WEBSOCKET_MESSAGE_UNFINISHED = _kind(
     "websocket-message-unfinished",
@@ -103,6 +104,7 @@ WEBSOCKET_PAYLOAD_LOST = _kind(
     WARNING,
     "",
     "{detail} bytes of a frame's payload were not captured.",
+    total="{detail} bytes of the payload of frames {where} were not captured.",
     has_culprit=False,
 )
 WEBSOCKET_FRAMING_LOST = _kind(
@@ -117,6 +119,7 @@ WEBSOCKET_RESYNCHRONISED = _kind(
     NOTE,
     "",
     "Frames were found again after {detail} bytes that could not be read.",
+    total="Frames were found again {where} after {detail} bytes that could not be read.",
     has_culprit=False,
 )
 WEBSOCKET_NOT_RESYNCHRONISED = _kind(
@@ -124,6 +127,7 @@ WEBSOCKET_NOT_RESYNCHRONISED = _kind(
     ERROR,
     "",
     "No frame boundary was found again; {detail} bytes were not read.",
+    total="No frame boundary was found again {where}; {detail} bytes were not read.",
     has_culprit=False,
 )
 WEBSOCKET_MID_STREAM = _kind(

@@ -19,7 +19,7 @@ Extension = tuple[str, tuple[tuple[str, str | None], ...]]
 """One element of Sec-WebSocket-Extensions: name and (parameter, value or None)."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Handshake:
     """One WebSocket upgrade attempt. Times are ns, NULL where not seen; sizes bytes.
 
@@ -101,7 +101,7 @@ class Handshake:
         return self.slot if self.carrier < 0 else self.carrier
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Exchange:
     """One plain HTTP request with its final response. Times ns, NULL if not seen."""
 
@@ -123,6 +123,8 @@ class Exchange:
     """With the heads of 1xx responses that came before it."""
     response_body_bytes: int = 0
     """As sent: with chunk sizes and trailers."""
+    content_bytes: int = NULL
+    """Of a response that was read as a whole: its content, with its coding undone."""
     wire_bytes: int = 0
     """Every packet of the TCP connection, both ways, from the first byte of the
     request until the next request begins or the connection leaves."""
@@ -180,7 +182,7 @@ class Exchange:
     """Last byte of the answer before in its group, if it had ended when this one began."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class HttpBatch:
     """What the http stage hands on.
 

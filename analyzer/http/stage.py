@@ -8,7 +8,7 @@ slots; what a message means is http.http1.conversation's matter. Called by pipel
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +20,11 @@ from analyzer.http.handover import DIRECTION, KIND, PACKET, START, Piece
 from analyzer.http.head import MAYBE, NEITHER, recognise
 from analyzer.http.http1.conversation import Conversation
 from analyzer.http.http1.whole_upgrade import NO_PAYLOAD, Opening, open_attempt, switch
-from analyzer.http.http2.connection import Http2Connection
 from analyzer.options import Options
 from analyzer.tcp.bytestream import DATA, GAP_CUT, StreamBatch
+
+if TYPE_CHECKING:
+    from analyzer.http.http2.connection import Http2Connection
 
 _SHORT = ("kind", "direction", "offset", "length", "span", "time", "wire")
 """What Conversation.passes has to know of a row: making a whole one costs more."""
@@ -152,7 +154,7 @@ class HttpStage:
             return True
         results.handover.at = index
         piece = Piece(row.item(), index, batch)
-        if isinstance(conversation, Http2Connection):
+        if conversation is not None and not isinstance(conversation, Conversation):
             conversation.row(piece, taken)
             self._account(slot, conversation, piece.row[PACKET])
             return True

@@ -8,7 +8,6 @@ can be expanded. Knows one connection's messages.
 from __future__ import annotations
 
 import re
-from html import unescape
 from typing import Final
 
 from analyzer.inside.item import (
@@ -52,6 +51,9 @@ class Xmpp(Decoder):
         if tag is None:
             return None
         name = tag[1].decode("ascii", "replace")
+        # Late: its table of names costs start-up time, and few captures have XMPP.
+        from html import unescape
+
         found = {
             key.decode("ascii", "replace"): unescape((one or other).decode("utf-8", "replace"))
             for key, one, other in _ATTRIBUTE.findall(tag[2])

@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Protocol
 
-from analyzer.capture.live import CaptureStats, LiveSource
+from analyzer.capture.live import LiveSource
 from analyzer.capture.records import RecordBatch
+from analyzer.capture.stats import CaptureStats
+from analyzer.live.guard import Guarded, first_failure, guarded
 from analyzer.options import Options
 from analyzer.pipeline import Pipeline
 from analyzer.report.output import Writer
@@ -72,32 +74,77 @@ class Until:
     packets: int | None = None
 
 
+class Hurried(BaseException):
+    """The end was asked for twice, in the middle of something that may be left out."""
+
+
 class Stop:
     """Whether someone asked for the end.
 
-    The first signal asks for it; a second interrupt ends at once, by KeyboardInterrupt.
+    The first signal asks for it. A second Ctrl-C or SIGTERM leaves the comparison with other
+    transports out. A third ends at once, by KeyboardInterrupt: a reader of events that neither
+    reads nor goes away would hold the run for ever.
+
+    Attributes:
+        asked: someone did.
+        hurried: twice.
+        optional: what is done now may be left out.
     """
 
     def __init__(self) -> None:
-        self.asked = False
+        self.asked = self.hurried = self.optional = False
 
     def __call__(self, number: int = 0, frame: FrameType | None = None) -> None:
-        """Take the signal."""
-        if self.asked:
+        """Take the signal.
+
+        Raises:
+            Hurried: The second, while something optional is done.
+            KeyboardInterrupt: The third.
+        """
+        if not self.asked:
+            self.asked = True
+        elif number == signal.SIGHUP:
+            return  # a terminal that closes tells it beside the signal that ended the run
+        elif self.hurried:
             raise KeyboardInterrupt
-        self.asked = True
+        else:
+            self.hurried = True
+            if self.optional:
+                raise Hurried
 
 
 @contextmanager
 def signals() -> Iterator[Stop]:
-    """Turn Ctrl-C and SIGTERM into a wish to end, while the body runs."""
+    """Turn Ctrl-C, SIGTERM and SIGHUP into a wish to end, while the body runs.
+
+    What is ignored stays so: nohup lets a run outlive its terminal.
+    """
     stop = Stop()
-    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
+    wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {each: signal.getsignal(each) for each in wanted}
+    taken = [each for each in wanted if before[each] != signal.SIG_IGN]
+    for each in taken:
+        signal.signal(each, stop)
     try:
         yield stop
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        for each in taken:
+            signal.signal(each, before[each])
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        summary: what the terminal report shows, of all that was seen.
+        failure: what ended it before its time; None: nothing did.
+        hurried: the end was asked for twice: there is no comparison with other transports.
+    """
+
+    summary: Summary
+    failure: Exception | None = None
+    hurried: bool = False
 
 
 def run(
@@ -111,7 +158,38 @@ def run(
     keeper: Keeper | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Summary:
+    """Analyse as `outcome_of` does; return the summary.
+
+    Raises:
+        Exception: What ended the run before its time, when all that was seen is written.
+        KeyboardInterrupt: Asked for the end twice.
+    """
+    outcome = outcome_of(
+        source, options, writers, observers, until=until, stop=stop, keeper=keeper, clock=clock
+    )
+    if outcome.failure is not None:
+        raise outcome.failure
+    if outcome.hurried:
+        raise KeyboardInterrupt
+    return outcome.summary
+
+
+def outcome_of(
+    source: LiveSource,
+    options: Options,
+    writers: Sequence[Writer] = (),
+    observers: Sequence[Observer] = (),
+    *,
+    until: Until | None = None,
+    stop: Stop | None = None,
+    keeper: Keeper | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Outcome:
     """Analyse what `source` gives until it ends, `until` holds, or `stop` is asked for.
+
+    Whatever ends it, writers are closed with the rows that were complete. After a fault of one
+    writer all others get the rows of a run that ended well; after a fault of a stage, those up
+    to it.
 
     Args:
         source: closed when all is done.
@@ -124,31 +202,74 @@ def run(
         clock: seconds, for tests.
 
     Returns:
-        What the terminal report shows, the same as of a file.
+        The summary, and what went wrong.
 
     Raises:
-        ReportError: A writer cannot go on.
-        KeyboardInterrupt: Asked for the end twice.
+        WsanalyzeError: It cannot begin; writers were aborted.
     """
-    everyone = [*writers, *observers]
+    guards = guarded([*writers, *observers])
     try:
-        pipeline = Pipeline(options, everyone)
-        loop = _Loop(source, pipeline, observers, keeper, until or Until(), stop or Stop(), clock)
-        try:
-            loop.run(options.live_pace_s)
-        finally:
-            if keeper is not None:
-                keeper.close()
-            source.close()
-        summary = pipeline.finish()
-        summary.capture.files = list(source.names)
-        for writer in everyone:
-            writer.close()
+        pipeline = Pipeline(options, guards)
     except BaseException:
-        for writer in everyone:
-            writer.abort()
+        for each in guards:
+            each.abort()
+        source.close()
         raise
-    return summary
+    stop = stop or Stop()
+    outcome = Outcome(pipeline.summary)
+    loop = _Loop(source, pipeline, guards, keeper, until or Until(), stop, clock)
+    try:
+        loop.run(options.live_pace_s)
+        _finish(pipeline, stop)
+    except (KeyboardInterrupt, Hurried):
+        outcome.hurried = True
+    except Exception as error:
+        outcome.failure = error
+        if not loop.broken:
+            # The source failed, not the stages: they can say what is open.
+            _settle(pipeline, outcome)
+    finally:
+        _close(source, keeper, guards, outcome)
+    outcome.summary.capture.files = list(source.names)
+    outcome.hurried = outcome.hurried or stop.hurried
+    outcome.failure = outcome.failure or first_failure(guards)
+    return outcome
+
+
+def _finish(pipeline: Pipeline, stop: Stop) -> None:
+    """Give the rows of what is open; of the comparison only if nobody is in a hurry."""
+    pipeline.settle()
+    made: list[TableRows] = []
+    if not stop.hurried:
+        try:
+            stop.optional = True
+            made = pipeline.compared()
+        except Hurried:
+            made = []
+        finally:
+            stop.optional = False
+    pipeline.deliver(made)
+    pipeline.diagnose()
+
+
+def _settle(pipeline: Pipeline, outcome: Outcome) -> None:
+    try:
+        _finish(pipeline, Stop())
+    except Exception as error:
+        outcome.failure = outcome.failure or error
+
+
+def _close(
+    source: LiveSource, keeper: Keeper | None, guards: Sequence[Guarded], outcome: Outcome
+) -> None:
+    """Close all, each whatever becomes of the others."""
+    actions = [*([] if keeper is None else [keeper.close]), source.close]
+    actions += [each.close for each in guards]
+    for action in actions:
+        try:
+            action()
+        except Exception as error:
+            outcome.failure = outcome.failure or error
 
 
 class _Loop:
@@ -156,7 +277,7 @@ class _Loop:
         self,
         source: LiveSource,
         pipeline: Pipeline,
-        observers: Sequence[Observer],
+        observers: Sequence[Guarded],
         keeper: Keeper | None,
         until: Until,
         stop: Stop,
@@ -169,6 +290,7 @@ class _Loop:
         self._until = until
         self._stop = stop
         self._clock = clock
+        self.broken = False  # a fault left the stages in the middle of a batch
         self._packets = 0
         self._fresh = False  # packets came since the last tick
         self._ticked = clock()
@@ -197,10 +319,12 @@ class _Loop:
 
     def _over(self) -> bool:
         late = self._end is not None and self._clock() >= self._end
-        return late or self._stop.asked
+        return late or self._stop.asked or first_failure(self._observers) is not None
 
     def _reached(self) -> bool:
-        return self._until.packets is not None and self._packets >= self._until.packets
+        """Say whether to end without what is there still."""
+        most = self._until.packets
+        return self._stop.hurried or (most is not None and self._packets >= most)
 
     def _timeout(self, now: float) -> float:
         until = self._ticked + TICK_S
@@ -222,14 +346,22 @@ class _Loop:
         if self._keeper is not None:
             # Before the analysis, which unmasks in place.
             self._keeper.keep(batch)
-        self._pipeline.push(batch)
+        self._push(batch)
         self._fresh = True
 
     def _tick(self, now: float) -> None:
         self._ticked = now
         stats = self._source.stats()
         if not self._fresh:
-            self._pipeline.tick()
+            self._push(None)
         self._fresh = False
         for observer in self._observers:
             observer.tick(time.time_ns(), stats)
+
+    def _push(self, batch: RecordBatch | None) -> None:
+        self.broken = True
+        if batch is None:
+            self._pipeline.tick()
+        else:
+            self._pipeline.push(batch)
+        self.broken = False

@@ -174,21 +174,31 @@ def _reports(request: WatchRequest) -> list[Observer]:
     most = 0 if request.rotate_size is None else bytes_of(request.rotate_size)
     out: list[Observer] = []
     if request.csv is not None:
-        from analyzer.report.csv import CsvWriter
+        from analyzer.report.csv import LastingCsvWriter
 
         folder = Path(request.csv)
         out.append(
             RotatingWriter(
-                folder, CsvWriter, every_s=every, max_bytes=most, keep=request.rotate_keep
+                folder,
+                LastingCsvWriter,
+                every_s=every,
+                max_bytes=most,
+                keep=request.rotate_keep,
+                kind="csv",
             )
         )
     if request.parquet is not None:
-        from analyzer.report.parquet import ParquetWriter
+        from analyzer.report.parquet import LastingParquetWriter
 
         folder = Path(request.parquet)
         out.append(
             RotatingWriter(
-                folder, ParquetWriter, every_s=every, max_bytes=most, keep=request.rotate_keep
+                folder,
+                LastingParquetWriter,
+                every_s=every,
+                max_bytes=most,
+                keep=request.rotate_keep,
+                kind="parquet",
             )
         )
     return out

@@ -80,10 +80,10 @@ class Tally:
         self.count += count
 
     def finding(self, kind: Kind, noun: str) -> list[Finding]:
-        """Return one finding for all of them, or none."""
+        """Return one finding for all of them, or none; noun: what was counted, in the plural."""
         if not self.count:
             return []
-        detail = f"{self.count} {noun}"
+        detail = f"1 {noun.removesuffix('s')}" if self.count == 1 else f"{self.count} {noun}"
         return [Finding(kind, packet=self.first, detail=detail, count=self.count)]
 
 

@@ -58,8 +58,10 @@ _SESSIONS = "with the headers of the same client's requests"
 """What the model of messages that came over plain HTTP has."""
 _LEGEND = (
     "app bytes: all above TCP, HTTP headers too; on wire: whole packets; "
-    "x: times WebSocket's; delay: how much later the server's messages arrive than over WebSocket"
+    "x: times WebSocket's; "
+    "delay: how much later the server's messages arrive than over WebSocket"
 )
+_CODED = "in gzip: on wire, with bodies compressed"
 _FLOOR = "request per message: a floor, since no client knows when to ask"
 _UNPLAYABLE = "request"
 """No client knows when to ask: a floor for bytes, no way to deliver."""
@@ -69,6 +71,8 @@ SHORTEST_BAR, LONGEST_BAR = 4, 24
 _DAY_S = 86_400
 _LONG_NS = 10_000_000_000
 """Shorter connections say little about a day."""
+_EXACT = 0.0005
+"""Errors below so small a share are not worth a word."""
 _EQUAL = 0.01
 """Ratios closer to one than this are said to be equal."""
 
@@ -90,7 +94,11 @@ def section(rows: Sequence[Row], console: Console) -> bool:
     for line in (*_rates(rows), *_break_evens(rows)):
         say(console, line)
     floor = f"; {_FLOOR}" if any(row["transport"] == _UNPLAYABLE for row in rows) else ""
-    say(console, Text(f"{_capital(_LEGEND)}{floor}.", "dim"))
+    shown = console.width >= WIDER and any(row["gzip_wire_bytes"] is not None for row in rows)
+    coded = f"; {_CODED}" if shown else ""
+    say(console, Text(f"{_capital(_LEGEND)}{coded}{floor}.", "dim"))
+    for line in _sampling(rows):
+        say(console, Text(_capital(line), "dim"))
     sources = {row["source"] for row in rows} - {"measured"}
     if "observed" in sources or "modelled" in sources:
         which = _SOURCES["observed" if "observed" in sources else "modelled"]
@@ -116,7 +124,9 @@ def _table(rows: Sequence[Row], console: Console) -> None:
     heads += [Head("packets")] if wide else []
     heads += [Head("app bytes"), Head("x"), Head("on wire"), Head("x"), Head("delay")]
     heads += [Head("95 %")] if wider else []
-    cells = [_cells(row, wide=wide, wider=wider) for row in rows]
+    coded = wider and any(row["gzip_wire_bytes"] is not None for row in rows)
+    heads += [Head("in gzip")] if coded else []
+    cells = [_cells(row, wide=wide, wider=wider, coded=coded) for row in rows]
     room = min(LONGEST_BAR, room_beside(console, heads, cells))
     if room >= SHORTEST_BAR:
         heads.append(Head("", "left"))
@@ -127,7 +137,7 @@ def _table(rows: Sequence[Row], console: Console) -> None:
     table(console, heads, cells)
 
 
-def _cells(row: Row, *, wide: bool, wider: bool) -> list[Text]:
+def _cells(row: Row, *, wide: bool, wider: bool, coded: bool) -> list[Text]:
     measured = row["source"] == "measured"
     name = name_of(row, _SHORT_NAMES) + (" (measured)" if measured and wide else "")
     cells = [number(row["requests"])]
@@ -136,6 +146,9 @@ def _cells(row: Row, *, wide: bool, wider: bool) -> list[Text]:
     cells += [size(row["wire_bytes"]), _ratio(row["ratio_wire"])]
     cells.append(_delay(row["added_latency_ms_mean"]))
     cells += [_delay(row["added_latency_ms_p95"])] if wider else []
+    if coded:
+        in_gzip = row["gzip_wire_bytes"]
+        cells.append("-" if in_gzip is None else size(in_gzip))
     return [Text(name, "bold" if measured else ""), *map(Text, cells)]
 
 
@@ -152,32 +165,79 @@ def _delay(milliseconds: float | None) -> str:
 
 
 def verdict(rows: Sequence[Row]) -> str:
-    """Return one sentence: which transport is cheapest on the wire, and by how much."""
-    real = [row for row in rows if row["transport"] != _UNPLAYABLE]
+    """Return which transport is cheapest on the wire, and by how much.
+
+    A WebSocket that compresses is compared with bodies in gzip, another one with plain bodies. The
+    other comparison stands behind.
+    """
     ours = next(row for row in rows if row["transport"] == "websocket")
-    best = min(real, key=lambda row: row["wire_bytes"])
-    if best["transport"] == "websocket":
-        others = [row for row in real if row["transport"] != "websocket"]
-        if not others:
-            return "WebSocket is the only one."
-        near = min(others, key=lambda row: row["wire_bytes"])
+    others = [row for row in rows if row["transport"] not in ("websocket", _UNPLAYABLE)]
+    if not others:
+        return "WebSocket is the only one."
+    coded = [row for row in others if row["gzip_wire_bytes"] is not None]
+    if not coded:
+        return _cheapest(ours, others, gzip=False)
+    if ours["compressed"]:
+        best = min(others, key=lambda row: row["wire_bytes"])
+        return (
+            f"{_cheapest(ours, others, gzip=True)} Messages were compressed here. Without gzip, "
+            f"{name_of(best)} takes {_times(best['ratio_wire'])} as much as WebSocket."
+        )
+    best = min(coded, key=lambda row: row["gzip_wire_bytes"])
+    return (
+        f"{_cheapest(ours, others, gzip=False)} With bodies in gzip, {name_of(best)} takes "
+        f"{_times(best['gzip_ratio_wire'])} as much as this WebSocket, which does not compress."
+    )
+
+
+def _cheapest(ours: Row, others: Sequence[Row], *, gzip: bool) -> str:
+    """Return one sentence on the cheapest, with bodies in gzip where they can be, or without."""
+
+    def cost(row: Row, name: str) -> Any:
+        coded = row[f"gzip_{name}"] if gzip else None
+        return row[name] if coded is None else coded
+
+    best = min(others, key=lambda row: cost(row, "wire_bytes"))
+    with_gzip = " with bodies in gzip" if gzip and best["gzip_wire_bytes"] is not None else ""
+    wire, application = cost(best, "ratio_wire"), cost(best, "ratio_application")
+    if ours["wire_bytes"] <= cost(best, "wire_bytes"):
         tense = "was" if ours["source"] == "measured" else "would have been"
         return (
             f"WebSocket {tense} cheapest on the wire: {size(ours['wire_bytes'])}; next is "
-            f"{name_of(near)} with {_times(near['ratio_wire'])} as much "
-            f"({_times(near['ratio_application'])} at application level)."
+            f"{name_of(best)}{with_gzip} with {_times(wire)} as much "
+            f"({_times(application)} at application level)."
         )
-    if best["ratio_wire"] is not None and best["ratio_wire"] > 1 - _EQUAL:
+    if wire is not None and wire > 1 - _EQUAL:
         return (
-            f"WebSocket and {name_of(best)}, the cheapest, cost the same on the wire within "
-            f"{100 * _EQUAL:.0f} %."
+            f"WebSocket and {name_of(best)}{with_gzip}, the cheapest, cost the same on the wire "
+            f"within {100 * _EQUAL:.0f} %."
         )
     tense = "was" if best["source"] == "measured" else "would have been"
     return (
-        f"{_capital(name_of(best))} {tense} cheapest on the wire: {size(best['wire_bytes'])}, "
-        f"{_times(best['ratio_wire'])} what WebSocket takes "
-        f"({_times(best['ratio_application'])} at application level){_price(best)}."
+        f"{_capital(name_of(best))}{with_gzip} {tense} cheapest on the wire: "
+        f"{size(cost(best, 'wire_bytes'))}, {_times(wire)} what WebSocket takes "
+        f"({_times(application)} at application level){_price(best)}."
     )
+
+
+def _sampling(rows: Sequence[Row]) -> list[str]:
+    """Return a sentence on what the figures in gzip rest on; nothing where there are none."""
+    coded = [row for row in rows if row["gzip_wire_bytes"] is not None]
+    if not coded:
+        return []
+    text = "gzip: each answer by itself, streams with one context; "
+    errors = [row["gzip_error_bytes"] for row in coded]
+    if any(error is None for error in errors):
+        return [f"{text}one answer alone was deflated, so how far that is off is not known."]
+    most = max(
+        error / max(row["gzip_wire_bytes"], 1) for error, row in zip(errors, coded, strict=True)
+    )
+    if most < _EXACT:
+        return [f"{text}all payload was deflated."]
+    return [
+        f"{text}a sample of the payload was deflated, so that bytes may be off by "
+        f"{max(100 * most, 0.1):.1f} %."
+    ]
 
 
 def _times(ratio: float | None) -> str:

@@ -17,6 +17,7 @@ from analyzer.columns import NULL
 from analyzer.errors import ReportError
 from analyzer.report.cells import Formatter
 from analyzer.report.output import PendingFolder, report_errors
+from analyzer.report.parts import PartFolder
 from analyzer.tables.schema import TABLES, Column, Table, TableRows, Values
 from analyzer.tables.values import unit_ns
 
@@ -30,6 +31,16 @@ def file_name(table: str) -> str:
     return f"{table}.csv"
 
 
+def file_names() -> list[str]:
+    """Return the names of all files of a folder."""
+    return [file_name(table.name) for table in TABLES]
+
+
+def header(table: Table) -> bytes:
+    """Return the first line of a table's file."""
+    return (",".join(column.name for column in table.columns) + "\n").encode()
+
+
 class CsvWriter:
     """Writes all tables; tables without rows have their header alone."""
 
@@ -39,11 +50,10 @@ class CsvWriter:
         Raises:
             ReportError: The folder cannot be written.
         """
-        self._output = PendingFolder(Path(folder), [file_name(table.name) for table in TABLES])
+        self._output = PendingFolder(Path(folder), file_names())
         self._formatters = {table.name: Formatter(table, "csv") for table in TABLES}
         for table in TABLES:
-            header = ",".join(column.name for column in table.columns) + "\n"
-            self._output.files[file_name(table.name)].file.write(header.encode())
+            self._output.files[file_name(table.name)].file.write(header(table))
 
     def write(self, rows: TableRows) -> None:
         """Append `rows` to their table's file."""
@@ -54,6 +64,43 @@ class CsvWriter:
 
     def close(self) -> None:
         """Put all files in place."""
+        self._output.commit()
+
+    def abort(self) -> None:
+        """Remove what was written."""
+        self._output.discard()
+
+
+class LastingCsvWriter:
+    """Writes all tables as CsvWriter does, to parts that outlive the run (report.parts)."""
+
+    def __init__(self, folder: str | Path) -> None:
+        """Open the parts.
+
+        Raises:
+            ReportError: The folder cannot be written, or another run writes there.
+        """
+        self._output = PartFolder(Path(folder), file_names())
+        self._formatters = {table.name: Formatter(table, "csv") for table in TABLES}
+        for table in TABLES:
+            self._output.files[file_name(table.name)].write(header(table))
+
+    def write(self, rows: TableRows) -> None:
+        """Append `rows` to their table's part.
+
+        Raises:
+            ReportError: The disk is full.
+        """
+        part = self._output.files[file_name(rows.table.name)]
+        for piece in self._formatters[rows.table.name].format(rows):
+            part.write(piece)
+
+    def flush(self) -> None:
+        """Write what waits to the parts (Lasting)."""
+        self._output.flush()
+
+    def close(self) -> None:
+        """Put all files in place, with the rows that could be written."""
         self._output.commit()
 
     def abort(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from analyzer.capture.live import CaptureStats
+from analyzer.capture.stats import CaptureStats
 from analyzer.report.wording import printable
 from analyzer.tables.schema import FINDINGS, TableRows
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-from analyzer.capture.live import CaptureStats as CaptureStats
+from analyzer.capture.stats import CaptureStats as CaptureStats
 from analyzer.tables.running import Snapshot
 from analyzer.tables.schema import TableRows
 

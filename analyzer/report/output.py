@@ -11,7 +11,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Protocol, runtime_checkable
 
 from analyzer.errors import ReportError
 from analyzer.tables.schema import TableRows
@@ -40,6 +40,30 @@ class Writer(Protocol):
 
     def abort(self) -> None:
         """Remove what was written; what stood there before stays."""
+
+
+@runtime_checkable
+class Lasting(Protocol):
+    """A writer whose rows stand on the disk before it is closed (report.parts).
+
+    After a failed `write` or `flush`, `close` still puts in place what was written.
+    """
+
+    def write(self, rows: TableRows) -> None:
+        """Take some complete rows of one table (Writer)."""
+
+    def flush(self) -> None:
+        """Write what waits.
+
+        Raises:
+            ReportError: It cannot be written.
+        """
+
+    def close(self) -> None:
+        """Finish the report (Writer)."""
+
+    def abort(self) -> None:
+        """Remove what was written (Writer)."""
 
 
 @contextlib.contextmanager

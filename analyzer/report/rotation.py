@@ -7,6 +7,7 @@ writers of report.csv and report.parquet know the tables. An Observer; made by a
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import sys
@@ -17,7 +18,8 @@ from typing import Final
 
 from analyzer.errors import OptionError, ReportError
 from analyzer.report.observer import CaptureStats
-from analyzer.report.output import Writer, report_errors
+from analyzer.report.output import Lasting, Writer, report_errors
+from analyzer.report.parts import LockFile
 from analyzer.tables.running import Snapshot
 from analyzer.tables.schema import TableRows
 
@@ -66,6 +68,7 @@ class RotatingWriter:
         every_s: a new part after so many seconds; 0: never.
         max_bytes: a new part when the files of one have as many bytes; 0: never.
         keep: parts that stay; the oldest of this run goes first. 0: all.
+        kind: of the report: each takes a lock of its own in the folder.
         say: told of what could not be written.
     """
 
@@ -77,20 +80,19 @@ class RotatingWriter:
         every_s: float = 0.0,
         max_bytes: int = 0,
         keep: int = 0,
+        kind: str = "",
         say: Callable[[str], None] | None = None,
     ) -> None:
-        """Check that the folder can be written.
+        """Check that the folder can be written, and that no other run writes there.
 
         Raises:
-            ReportError: It cannot.
+            ReportError: One of both is not so.
         """
         if folder.exists() and not folder.is_dir():
             raise ReportError(f"cannot write {folder}: it is a file, not a folder")
         with report_errors(folder):
             folder.mkdir(exist_ok=True)
-            probe = folder / ".partial"
-            probe.write_bytes(b"")
-            probe.unlink()
+        self._lock = LockFile(folder / f".{kind or 'wsanalyze'}.lock")
         self.lost_rows = 0
         self.parts: list[Path] = []
         self._folder = folder
@@ -134,10 +136,19 @@ class RotatingWriter:
         if late or (self._max_bytes and self._is_full(now_ns)):
             self._end()
 
+    def flush(self) -> None:
+        """Let the rows of the part in work reach the disk (Lasting)."""
+        if isinstance(self._writer, Lasting):
+            try:
+                self._writer.flush()
+            except ReportError as error:
+                self._give_up(error)
+
     def close(self) -> None:
         """End the last part."""
         self._end()
         self._over = True
+        self._lock.release()
 
     def abort(self) -> None:
         """Remove the part in work; those before it stay."""
@@ -145,6 +156,7 @@ class RotatingWriter:
         if writer is not None:
             writer.abort()
         self._over = True
+        self._lock.release()
 
     def _begin(self) -> bool:
         if self._retry and self._now < self._retry:
@@ -168,7 +180,8 @@ class RotatingWriter:
         try:
             writer.close()
         except ReportError as error:
-            writer.abort()
+            if not isinstance(writer, Lasting):
+                writer.abort()
             self._give_up(error)
             return
         if self.lost_rows:
@@ -181,7 +194,11 @@ class RotatingWriter:
 
     def _give_up(self, error: ReportError) -> None:
         writer, self._writer = self._writer, None
-        if writer is not None:
+        if isinstance(writer, Lasting):
+            # What was written before stays, in place or as parts.
+            with contextlib.suppress(ReportError):
+                writer.close()
+        elif writer is not None:
             writer.abort()
         self._retry = self._now + RETRY_NS
         self._say(f"{error}; rows are not written until a new part can be")

@@ -393,10 +393,10 @@ def _finding(console: Console, found: FindingCount) -> None:
     mark.append(" " * (10 - mark.cell_len))
     say(console, mark, Text(found.id, "bold"), "  ", Text(", ".join(facts), "dim"))
     rule = f" ({found.rfc})" if found.rfc else ""
-    if len(found.examples) > 1:
-        rule += f" One of {number(found.count)}, not all alike."
-    for example in found.examples[:1]:
-        say(console, traffic(example), Text(rule, "dim"), indent=12)
+    if found.others_differ:
+        rule += f" The first of {number(found.count)}, not all alike."
+    if found.sentence:
+        say(console, traffic(found.sentence), Text(rule, "dim"), indent=12)
 
 
 def _connections(summary: Summary, console: Console) -> None:

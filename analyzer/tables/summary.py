@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.columns import NULL
-from analyzer.findings import SEVERITIES
+from analyzer.findings import BY_ID, SEVERITIES
 from analyzer.tables import schema
 from analyzer.tables.declare import row_values as row_values
 from analyzer.tables.late import LateMessages
@@ -58,7 +58,7 @@ DEFLATE_SUMS = (
 )
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False, repr=False)
 class Capture:
     """What was read. Times are ns since 1970 UTC, sizes bytes on the wire."""
 
@@ -76,9 +76,15 @@ class Capture:
     """Connections that --where keeps, and of how many; None without it."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class FindingCount:
-    """One kind of finding: how often, and where first."""
+    """One kind of finding: how often, and where first.
+
+    Attributes:
+        examples: up to MAX_EXAMPLES sentences that differ.
+        amount: sum of what the sentences count; None where they count nothing.
+        streams: TCP connections with such a finding.
+    """
 
     id: str
     severity: str
@@ -87,9 +93,47 @@ class FindingCount:
     rows: int = 0
     first_packet: int = NULL
     examples: list[str] = field(default_factory=list)
+    amount: int | None = 0
+    streams: int = 0
+    last_stream: int | None = None
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Count a row of `findings`."""
+        self.count += row["count"] or 0
+        self.rows += 1
+        if row["packet"] is not None and (
+            self.first_packet == NULL or row["packet"] < self.first_packet
+        ):
+            self.first_packet = row["packet"]
+            # The sentence and the rule shown are those of the packet named beside them.
+            self.rfc = row["rfc"] or ""
+            others = [text for text in self.examples if text != row["text"]]
+            self.examples = [row["text"], *others][:MAX_EXAMPLES]
+        elif len(self.examples) < MAX_EXAMPLES and row["text"] not in self.examples:
+            self.examples.append(row["text"])
+        # What counts over a connection is told when that ends: its rows stand together.
+        self.streams += row["tcp_stream"] is not None and row["tcp_stream"] != self.last_stream
+        self.last_stream = row["tcp_stream"]
+        kind = BY_ID.get(self.id)
+        amount = kind.amount(row["text"]) if kind is not None and kind.total else None
+        self.amount = None if amount is None or self.amount is None else self.amount + amount
+
+    @property
+    def sentence(self) -> str:
+        """What is said of all of them; the first one's sentence where they are not added up."""
+        if self.rows > 1 and self.amount is not None and self.streams:
+            where = "on one connection" if self.streams == 1 else f"on {self.streams} connections"
+            total = BY_ID[self.id].total.replace("{detail}", str(self.amount))
+            return total.replace("{where}", where)
+        return self.examples[0] if self.examples else ""
+
+    @property
+    def others_differ(self) -> bool:
+        """The sentence is true of the first one, and not of all others."""
+        return len(self.examples) > 1 and self.sentence == self.examples[0]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class ConnectionLine:
     """One connection as the report lists it: values of its row, and its data payload."""
 
@@ -107,7 +151,7 @@ def _direction_counts() -> list[Counter[str]]:
     return [Counter(), Counter()]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Summary:
     """All that the report shows.
 
@@ -390,14 +434,7 @@ class Summary:
             if found is None:
                 found = FindingCount(row["id"], row["severity"], row["rfc"] or "")
                 self.findings[found.id] = found
-            found.count += row["count"] or 0
-            found.rows += 1
-            if row["packet"] is not None and (
-                found.first_packet == NULL or row["packet"] < found.first_packet
-            ):
-                found.first_packet = row["packet"]
-            if len(found.examples) < MAX_EXAMPLES and row["text"] not in found.examples:
-                found.examples.append(row["text"])
+            found.add(row)
 
     def _add_diagnoses(self, rows: TableRows) -> None:
         room = MAX_DIAGNOSES - len(self.diagnoses)

@@ -109,7 +109,7 @@ def transition_array() -> npt.NDArray[np.uint8]:
     return table
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Side:
     """What one side sent. Times ns, NULL where not seen; packets 0."""
 
@@ -152,7 +152,7 @@ class Side:
     ended_it: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Session:
     """One TLS session, from its first hello on. Times ns, NULL where not seen."""
 

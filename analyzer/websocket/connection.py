@@ -156,7 +156,7 @@ class End:
     shut: tuple[int, int] = (NULL, NULL)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class DirectionTotals:
     """What one endpoint sent over a connection's whole life."""
 
@@ -180,7 +180,7 @@ class DirectionTotals:
         self.unparsed_bytes = end.unparsed_bytes + end.header_read
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class WebSocketConnection:
     """A connection from its opening to its end.
 

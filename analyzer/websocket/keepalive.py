@@ -6,7 +6,6 @@ has such frames; read by websocket.stage when the connection ends.
 
 from __future__ import annotations
 
-from statistics import median_low
 from typing import Final
 
 from analyzer.columns import NULL
@@ -51,4 +50,4 @@ class Keepalive:
         This serves as a unidirectional heartbeat" (RFC 6455 5.5.3).
         """
         intervals = self._intervals[PING] or self._intervals[UNSOLICITED_PONG]
-        return median_low(intervals) if intervals else NULL
+        return sorted(intervals)[(len(intervals) - 1) // 2] if intervals else NULL

@@ -57,9 +57,10 @@ def weak_keys(keys: Keys, end: Ending, direction: int) -> list[Finding]:
     told = []
     if is_zero:
         told.append(f"{keys.zero} times a key of zero, which leaves the payload in the clear")
-    if keys.repeated or is_stepped:
-        told.append(f"{keys.repeated} times the key of the frame before")
-        told.append(f"{keys.stepped} times a constant step from it")
+    if keys.repeated:
+        told.append(f"{_times(keys.repeated)} the key of the frame before")
+    if is_stepped:
+        told.append(f"{keys.stepped} times a constant step from the key of the frame before")
     first = keys.repeat if keys.repeated else keys.zeroed if is_zero else keys.step
     packet, frame = first
     if end.mode == layout.PAYLOAD and frame == end.frame:
@@ -87,3 +88,7 @@ def thinned(rows: Rows, limit: int) -> tuple[Rows, list[int]]:
     places = order[chosen]
     again = np.argsort(places, kind="stable")
     return rows.take(places[again]), count[chosen][again].tolist()
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

@@ -139,12 +139,11 @@ class WebSocketStage:
 
     # --- while connections are open
 
-    def hear_no_more(self, slots: Sequence[int]) -> None:
-        """Keep less of connections to which nobody listens any more."""
-        for slot in slots:
-            for direction in (2 * slot, 2 * slot + 1):
-                self.hearing.close(direction)
-            self._keep_less([2 * slot, 2 * slot + 1])
+    def hear_no_more(self, directions: Sequence[int]) -> None:
+        """Keep less of directions to which nobody listens any more."""
+        for direction in directions:
+            self.hearing.close(direction)
+        self._keep_less(directions)
 
     def _keep_less(self, directions: Sequence[int]) -> None:
         """Keep the payload of directions only as far as somebody still wants it."""
@@ -262,7 +261,8 @@ class WebSocketStage:
             keep = layout.KEEP_ALL
         elif negotiation.deflate:
             keep = layout.KEEP_COMPRESSED
-        is_kept = self._is_estimated(connection, agreed) or self._options.inside
+        is_heard = self._options.inside or self._options.alternatives
+        is_kept = self._is_estimated(connection, agreed) or is_heard
         kept = layout.KEEP_ALL if is_kept else keep
         rules = (negotiation.rsv_allowed, int(negotiation.deflate), kept, int(agreed is None))
         stream = self._batch.http.stream
@@ -278,7 +278,7 @@ class WebSocketStage:
             if keep != layout.KEEP_NOTHING:
                 side = negotiation.client if sender == CLIENT else negotiation.server
                 self._payloads.open(direction, side if negotiation.deflate else None)
-            if self._options.inside:
+            if is_heard:
                 self.hearing.open(direction)
 
     def _is_estimated(self, connection: WebSocketConnection, agreed: Handshake | None) -> bool:

@@ -12,9 +12,9 @@ import pytest
 from oracle import captures
 
 from analyzer.capture.keep import PacketFiles
-from analyzer.capture.live import CaptureStats
 from analyzer.capture.merging import LiveBatch
 from analyzer.capture.source import open_capture
+from analyzer.capture.stats import CaptureStats
 from analyzer.errors import ReportError
 from analyzer.options import Options
 

@@ -20,8 +20,6 @@ from oracle import captures, namespaces
 
 from analyzer.capture.source import open_capture
 from analyzer.cli import main
-from analyzer.cli.live import seconds, size
-from analyzer.errors import OptionError
 from analyzer.tables.schema import TABLES
 
 ROOT = Path(__file__).parents[2]
@@ -314,18 +312,25 @@ def test_a_folder_that_the_user_may_not_write_to(
 
 
 @namespaces.needed
-def test_a_second_interrupt_ends_at_once(space: namespaces.Namespace, tmp_path: Path) -> None:
-    process = started(space, "lo", "--csv", tmp_path / "c", "--user", "root")
-    # All files of the report are open.
-    namespaces.wait_for(lambda: len(list(tmp_path.glob("c/.*"))) == len(TABLES))
+def test_a_second_interrupt_leaves_the_comparison_out(
+    space: namespaces.Namespace, tmp_path: Path
+) -> None:
+    folder = tmp_path / "c"
+    process = started(space, "lo", "-q", "--csv", folder, "--user", "root", "-f", "tcp")
+    namespaces.wait_for(lambda: (folder / "ledger.csv.part").exists())
+    space.run(sys.executable, "-c", TALK)
     time.sleep(0.5)
     process.send_signal(signal.SIGSTOP)  # both signals are there when it looks
     process.send_signal(signal.SIGTERM)
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGCONT)
-    out, _ = process.communicate(timeout=30)
-    assert (process.returncode, out) == (130, "")
-    assert list(tmp_path.iterdir()) == []
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "without the comparison" in err
+    found = tables(folder)
+    assert len(found["connections"]) == 1 + 4
+    assert len(found["alternatives"]) == 1
+    assert list(folder.glob("*.part")) == []
 
 
 @namespaces.needed
@@ -402,34 +407,6 @@ def test_an_interrupt_in_a_pipeline(tmp_path: Path) -> None:
 
 
 # --- arguments -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("500ms", 0.5), ("30s", 30), ("5m", 300), ("1.5h", 5400), (" 2D ", 172_800)],
-)
-def test_durations(text: str, expected: float) -> None:
-    assert seconds(text) == expected
-
-
-@pytest.mark.parametrize("text", ["", "5", "s", "-5s", "0s", "1e3s", "5 s", "nan", "5min"])
-def test_no_durations(text: str) -> None:
-    with pytest.raises(OptionError, match="no duration"):
-        seconds(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("5", 5), ("500kB", 500_000), ("100MB", 10**8), ("1.5 GiB", 3 * 2**29), ("10B", 10)],
-)
-def test_sizes(text: str, expected: int) -> None:
-    assert size(text) == expected
-
-
-@pytest.mark.parametrize("text", ["", "MB", "0MB", "-1MB", "5TB", "5k", "5i"])
-def test_no_sizes(text: str) -> None:
-    with pytest.raises(OptionError, match="no size"):
-        size(text)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from oracle import captures
 
 from analyzer import pipeline
 from analyzer.analysis import Collector
-from analyzer.capture.live import CaptureStats
 from analyzer.capture.records import RecordBatch
 from analyzer.capture.source import open_capture
+from analyzer.capture.stats import CaptureStats
 from analyzer.errors import ReportError
 from analyzer.live import run
 from analyzer.options import Options
@@ -143,6 +143,7 @@ def test_what_was_asked_for_ends_it_with_all_that_came():
     run.run(source, OPTIONS, [], [watcher, Asks()], stop=stop, clock=clock)
     assert source.stopped
     assert watcher.ended == ["closed"]
+    stop()
     with pytest.raises(KeyboardInterrupt):
         stop()
 
@@ -154,23 +155,129 @@ def test_signals(number):
         assert not stop.asked
         signal.raise_signal(number)
         assert stop.asked
+        assert not stop.hurried
+        signal.raise_signal(number)
+        assert stop.hurried
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(number)
     assert signal.getsignal(number) is before
 
 
-def test_an_error_aborts_all_and_closes_the_source():
+def test_a_terminal_that_closes_asks_once_however_often_it_says_so():
+    with run.signals() as stop:
+        signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(signal.SIGHUP)
+        assert (stop.asked, stop.hurried) == (True, False)
+
+
+def test_nohup_outlives_its_terminal():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with run.signals() as stop:
+            signal.raise_signal(signal.SIGHUP)
+            assert not stop.asked
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_what_is_optional_is_interrupted_by_the_second():
+    stop = run.Stop()
+    stop.optional = True
+    stop()
+    with pytest.raises(run.Hurried):
+        stop()
+
+
+def complete(name):
+    """All rows of a file but those of the comparison with other transports."""
+    collector = Collector()
+    pipeline.run(CAPTURES / name, Options(), [collector])
+    found = rows(collector)
+    return {table: found[table] for table in found if table not in ("alternatives", "scaling")}
+
+
+def test_a_second_wish_leaves_the_comparison_out_and_nothing_else():
+    clock, stop, watcher = Clock(), run.Stop(), Watcher()
+
+    class Twice(Watcher):
+        def write(self, rows):
+            # When what is open is settled, all has been read.
+            if rows.table.name == "ledger":
+                stop()
+                stop()
+
+    outcome = run.outcome_of(
+        Played("npm-ws-basic.pcap", clock), OPTIONS, [watcher, Twice()], stop=stop, clock=clock
+    )
+    assert (outcome.hurried, outcome.failure) == (True, None)
+    found = rows(watcher)
+    assert found.pop("alternatives") == found.pop("scaling") == []
+    assert found == complete("npm-ws-basic.pcap")
+    assert watcher.ended == ["closed"]
+
+
+def test_a_writer_that_fails_ends_the_run_and_costs_the_others_nothing():
     clock = Clock()
     source, watcher = Played("npm-ws-basic.pcap", clock), Watcher()
+    full = Watcher()
 
-    class Full(Watcher):
-        def write(self, rows):
-            raise ReportError("cannot write x: No space left on device")
+    def write(rows):
+        raise ReportError("cannot write x: No space left on device")
 
-    with pytest.raises(ReportError):
-        run.run(source, OPTIONS, [Full()], [watcher], clock=clock)
+    full.write = write
+    outcome = run.outcome_of(source, OPTIONS, [full], [watcher], clock=clock)
+    assert "No space left" in str(outcome.failure)
     assert source.closed
-    assert watcher.ended == ["aborted"]
+    assert source.stopped
+    assert watcher.ended == full.ended == ["closed"]
+    read = outcome.summary.capture.packets
+    assert 0 < read < len(captures.packets_of(open_capture(CAPTURES / "npm-ws-basic.pcap")))
+    # As of a file that ends there.
+    begin, again = Played("npm-ws-basic.pcap", clock), Watcher()
+    run.run(begin, OPTIONS, [again], until=run.Until(packets=read), clock=clock)
+    assert rows(watcher) == rows(again)
+    with pytest.raises(ReportError, match="No space left"):
+        run.run(Played("npm-ws-basic.pcap", clock), OPTIONS, [full], clock=clock)
+
+
+def test_a_fault_of_a_stage_leaves_the_rows_before_it(monkeypatch):
+    clock, watcher = Clock(), Watcher()
+    pushes = itertools.count()
+    push = pipeline.TableBuilder.push
+
+    def fails(self, *given):
+        if next(pushes) == 8:
+            raise AssertionError("a fault of our own")
+        return push(self, *given)
+
+    monkeypatch.setattr(pipeline.TableBuilder, "push", fails)
+    source = Played("npm-ws-basic.pcap", clock)
+    outcome = run.outcome_of(source, OPTIONS, [watcher], clock=clock)
+    assert isinstance(outcome.failure, AssertionError)
+    assert watcher.ended == ["closed"]
+    assert source.closed
+    seen, all_rows = rows(watcher)["messages"], complete("npm-ws-basic.pcap")["messages"]
+    assert seen
+    assert set(seen) <= set(all_rows)
+
+
+def test_a_source_that_fails_ends_it_as_its_end_would():
+    clock, watcher = Clock(), Watcher()
+
+    class Broken(Played):
+        def read(self, timeout_s):
+            batch = super().read(timeout_s)
+            if batch is None:
+                raise ReportError("the cable is out")
+            return batch
+
+    outcome = run.outcome_of(Broken("npm-ws-basic.pcap", clock), OPTIONS, [watcher], clock=clock)
+    assert str(outcome.failure) == "the cable is out"
+    found = rows(watcher)
+    assert {name: found[name] for name in complete("npm-ws-basic.pcap")} == complete(
+        "npm-ws-basic.pcap"
+    )
 
 
 def test_packets_are_kept_before_they_are_unmasked():

@@ -61,7 +61,7 @@ def heard(
         below = http.push(batch, last=last)
         inside.begin(below)
         heard = inside.push(stage.push(below), last=last)
-        stage.hear_no_more(inside.take_unheard())
+        stage.hear_no_more([2 * slot + side for slot in inside.take_unheard() for side in (0, 1)])
         for rows in builder.push(heard.websocket, None, heard):
             collector.write(rows)
             if writer is not None:

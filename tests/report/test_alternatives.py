@@ -196,6 +196,41 @@ def test_websocket_alone() -> None:
     assert verdict([OURS]) == "WebSocket is the only one."
 
 
+def in_gzip(transport: str, wire: int, coded: int, **more: Any) -> Row:
+    ratios = {"gzip_ratio_wire": coded / 10_000, "gzip_ratio_application": coded / 8000}
+    sizes = {"gzip_wire_bytes": coded, "gzip_application_bytes": coded // 2}
+    return row(transport, wire, content_encoding="gzip", **sizes, **ratios, **more)
+
+
+def test_a_websocket_that_compresses_is_compared_with_bodies_in_gzip():
+    """Plain bodies take 3.61 times as much, and 0.75 times in gzip: only that is alike."""
+    ours = {**OURS, "compressed": True}
+    text = verdict([ours, in_gzip("sse", 36_100, 7_500), in_gzip("stream", 40_000, 9_000)])
+    assert text.startswith("Server-sent events with bodies in gzip would have been cheapest")
+    assert "7.50 kB, 0.75 times what WebSocket takes" in text
+    assert "Without gzip, server-sent events takes 3.61 times as much as WebSocket." in text
+
+
+def test_a_websocket_that_does_not_compress_is_compared_with_plain_bodies():
+    ours = {**OURS, "compressed": False}
+    text = verdict([ours, in_gzip("sse", 36_100, 7_500), in_gzip("stream", 20_000, 9_000)])
+    assert text.startswith(f"{SENTENCE} HTTP streaming with 2.00 times as much")
+    assert text.endswith(
+        "With bodies in gzip, server-sent events takes 0.75 times as much as this WebSocket, "
+        "which does not compress."
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "words_of_it"),
+    [(0.0, "all payload was deflated"), (150.0, "off by 2.0 %"), (None, "is not known")],
+)
+def test_how_much_of_the_payload_was_deflated(error, words_of_it):
+    some = [OURS, in_gzip("sse", 36_100, 7_500, gzip_error_bytes=error)]
+    assert words_of_it in words(rendered(some))
+    assert "7.50 kB" in rendered(some, width=140)
+
+
 def test_sessions_of_plain_http() -> None:
     ours = {**OURS, "source": "modelled", "scope": "sessions"}
     polls = row("short-poll", 30_000, source="measured", break_even_per_s=None)

@@ -131,13 +131,31 @@ def test_who_closed_is_said_of_each_kind_and_of_each_connection() -> None:
         assert f"{ending}\n" in text, ending
 
 
-def test_example_is_called_one_only_where_others_differ() -> None:
-    for texts, said in ((["6 sent", "6 sent"], False), (["6 sent", "9 sent"], True)):
+def test_counts_of_several_connections_are_added_up() -> None:
+    sentence = "{} segments were sent again."
+    some = Summary()
+    rows = [
+        finding("tcp-retransmissions", "note", text=sentence.format(count), tcp_stream=stream)
+        for count, stream in ((6, 3), (2, 3), (9, 5))
+    ]
+    some.add(table_rows(FINDINGS, rows))
+    assert "17 segments on 2 connections were sent again." in rendered(some)
+    alone = Summary()
+    alone.add(table_rows(FINDINGS, rows[:2]))
+    assert "8 segments on one connection were sent again." in rendered(alone)
+
+
+def test_the_first_sentence_is_shown_where_others_differ() -> None:
+    def row(text: str, packet: int) -> dict[str, object]:
+        return finding("websocket-reserved-opcode", "error", text=text, packet=packet)
+
+    for texts, said in ((["7", "7"], False), (["7", "3"], True)):
         some = Summary()
-        some.add(
-            table_rows(FINDINGS, [finding("tcp-retransmissions", "note", text=t) for t in texts])
-        )
-        assert ("One of 2, not all alike." in " ".join(rendered(some).split())) == said
+        rows = [row(f"Opcode {text} is reserved.", 9 - n) for n, text in enumerate(texts)]
+        some.add(table_rows(FINDINGS, rows))
+        shown = " ".join(rendered(some).split())
+        assert f"first in packet 8 Opcode {texts[1]} is reserved." in shown
+        assert ("The first of 2, not all alike." in shown) == said
 
 
 def test_codes_that_are_not_listed_are_counted() -> None:

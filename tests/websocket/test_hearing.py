@@ -28,7 +28,7 @@ def heard(steps, places=(), options=DEFAULT, leave_after=None):
     for number, batch in enumerate(batches_of([steps], places)):
         stage.push(http.push(batch))
         if number == leave_after:
-            stage.hear_no_more([0])
+            stage.hear_no_more([0, 1])
     assert stage.held_bytes >= 0
     return found
 

@@ -333,7 +333,7 @@ class AnswerReader:
         if body is not None:
             self.digest = blake2b(body, digest_size=16).digest()
             found = self._found(body)
-            content = len(body)
+            content = self._exchange.content_bytes = len(body)
             if self._carrier is not None and self._target.transport == ENGINE_IO:
                 self._carrier.answer(body, self._time)
         if found is None:

@@ -7,7 +7,7 @@ base of http.http1.conversation, which goes on where this is decided.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from analyzer import findings
 from analyzer.http.collector import Results
@@ -15,11 +15,21 @@ from analyzer.http.handover import ACKED, DIRECTION, KIND, MAX_KEPT_ROWS, Piece
 from analyzer.http.head import MAYBE, NEITHER, REQUEST, proxy_header, recognise
 from analyzer.http.http1 import socks
 from analyzer.http.http1.reader_state import ROW_BYTES, SEEK, Side
-from analyzer.http.http2.connection import Http2Connection, begins_with_settings, may_be_preface
-from analyzer.http.http2.evidence import NO, YES, begins_with_frame, client_of, evidence
+from analyzer.http.http2.evidence import (
+    NO,
+    YES,
+    begins_with_frame,
+    begins_with_settings,
+    client_of,
+    evidence,
+    may_be_preface,
+)
 from analyzer.http.http2.frames import PREFACE
 from analyzer.http.pairing import Pairs
 from analyzer.tcp.bytestream import DATA, GAP_CUT
+
+if TYPE_CHECKING:
+    from analyzer.http.http2.connection import Http2Connection
 
 _MAY_BE_GET: Final = re.compile(rb"GET /[!-~]{4}[ -~]{4}")
 """A request line that a snap length cut, with as many bytes as the status line needs
@@ -147,6 +157,9 @@ class Beginning:
         return True
 
     def _go_on_as_http2(self, piece: Piece, *, whole: bool) -> None:
+        # Late: most captures have no HTTP/2, and its modules cost start-up time.
+        from analyzer.http.http2.connection import Http2Connection
+
         kept, self._kept = self._kept or [], None
         made = Http2Connection(self._results, self._slot, self._client, whole=whole)
         self.successor = made

@@ -13,7 +13,6 @@ from analyzer.http.handover import KIND, PACKET, Piece, end_row
 from analyzer.http.head import NEITHER, Head, recognise
 from analyzer.http.http1.messages import Messages
 from analyzer.http.http1.reader_state import HEAD, SEEK, Side
-from analyzer.http.http2.connection import Http2Connection
 from analyzer.http.pairing import Transaction
 from analyzer.http.upgrade import Checks, check_elsewhere, check_switch, has_token
 from analyzer.tcp.bytestream import GAP_CUT
@@ -73,7 +72,7 @@ class Switching(Messages):
             handshake = pairing.attempt_from(transaction, self._results, self._slot, self._client)
             handshake.first_in_connection = self._pairs.begun == (transaction is not None)
         is_plain = transaction is not None and transaction.handshake is None
-        if transaction is not None and is_plain and not (is_asked and handshake):
+        if transaction is not None and is_plain and handshake is None:
             pairing.answer(transaction, head, side.first_time, piece.row)
             transaction.complete = True
             pairing.emit(transaction, self._results)
@@ -127,6 +126,8 @@ class Switching(Messages):
 
     def _switch_to_http2(self, transaction: Transaction | None) -> None:
         """Go on with HTTP/2 (RFC 7540 3.2): the request that asked for it is its stream 1."""
+        from analyzer.http.http2.connection import Http2Connection
+
         self._stop_reading()
         self._pairs.settle()
         made = Http2Connection(self._results, self._slot, self._client, whole=True)

@@ -29,7 +29,6 @@ from analyzer.http.handover import (
 from analyzer.http.http2 import frames
 from analyzer.http.http2.frames import (
     HEADER_BYTES,
-    PREFACE,
     FrameHeader,
     fault_of,
     frame_name,
@@ -45,8 +44,6 @@ _MOST_FAULTS: Final = 16
 """Broken rules of one direction after which its frames are searched for anew."""
 _FLOOD_OF_EMPTY: Final = 1000
 """Empty DATA frames in a row (or CONTINUATIONs of one block) that are no accident."""
-_MOST_SETTINGS: Final = 6 * 32
-"""Bytes of the settings that any server begins with: there are fewer than 16."""
 
 
 class Http2Connection(FrameRows):
@@ -348,23 +345,3 @@ class Http2Connection(FrameRows):
         if header.flags & frames.END_HEADERS:
             session.blocks[number] = None
             session.head(block, number, row)
-
-
-def begins_with_settings(data: bytes | bytearray) -> bool:
-    """Say whether a stream's first bytes are a server's: "a potentially empty SETTINGS frame".
-
-    RFC 9113 3.4: it "MUST be the first frame the server sends".
-    """
-    if len(data) < HEADER_BYTES:
-        return False
-    header = read_header(data)
-    return (
-        header.kind == frames.SETTINGS
-        and header.flags == header.stream == 0
-        and not fault_of(header, _MOST_SETTINGS)
-    )
-
-
-def may_be_preface(data: bytes | bytearray) -> bool:
-    """Say whether a stream's first bytes are the client's preface, as far as they go."""
-    return bytes(data[: len(PREFACE)]) == PREFACE[: len(data)]

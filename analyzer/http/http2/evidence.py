@@ -11,11 +11,20 @@ from collections.abc import Sequence
 from typing import Final
 
 from analyzer.http.http2 import frames
-from analyzer.http.http2.frames import HEADER_BYTES, is_plausible, plausible_frames, read_header
+from analyzer.http.http2.frames import (
+    HEADER_BYTES,
+    PREFACE,
+    fault_of,
+    is_plausible,
+    plausible_frames,
+    read_header,
+)
 
 _NEEDED: Final = 3
 """Frames in a row of one side, with one at least of the other."""
 _OPCODES: Final = frozenset((0, 1, 2, 8, 9, 10))
+_MOST_SETTINGS: Final = 6 * 32
+"""Bytes of the settings that any server begins with: there are fewer than 16."""
 YES: Final = "yes"
 NO: Final = "no"
 MAYBE: Final = "maybe"
@@ -89,3 +98,23 @@ def may_be_websocket(content: bytes, *, is_client: bool) -> bool:
             size += wide
         at += size + length
     return at > 0
+
+
+def begins_with_settings(data: bytes | bytearray) -> bool:
+    """Say whether a stream's first bytes are a server's: "a potentially empty SETTINGS frame".
+
+    RFC 9113 3.4: it "MUST be the first frame the server sends".
+    """
+    if len(data) < HEADER_BYTES:
+        return False
+    header = read_header(data)
+    return (
+        header.kind == frames.SETTINGS
+        and header.flags == header.stream == 0
+        and not fault_of(header, _MOST_SETTINGS)
+    )
+
+
+def may_be_preface(data: bytes | bytearray) -> bool:
+    """Say whether a stream's first bytes are the client's preface, as far as they go."""
+    return bytes(data[: len(PREFACE)]) == PREFACE[: len(data)]

@@ -199,6 +199,10 @@ class Exchanges:
             return
         if not transaction.complete:
             self._plain.release(transaction, transaction.exchange)
+        if not stream.account.wire_bytes:
+            # Stream 1 of a connection that began as HTTP/1.1, where its request has a row
+            # already, and nothing came of it here.
+            return
         transaction.meter[0] = stream.account.wire_bytes
         pairing.emit(transaction, self._results)
 

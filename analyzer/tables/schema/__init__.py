@@ -35,6 +35,7 @@ from analyzer.tables.schema.inside import CALLS as CALLS
 from analyzer.tables.schema.inside import FANOUT as FANOUT
 from analyzer.tables.schema.inside import TOPICS as TOPICS
 from analyzer.tables.schema.labels import CLOSE_KINDS as CLOSE_KINDS
+from analyzer.tables.schema.labels import CODINGS as CODINGS
 from analyzer.tables.schema.labels import DIRECTIONS as DIRECTIONS
 from analyzer.tables.schema.labels import HTTP_KINDS as HTTP_KINDS
 from analyzer.tables.schema.labels import HTTP_TRANSPORTS as HTTP_TRANSPORTS

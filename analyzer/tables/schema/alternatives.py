@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analyzer.tables.declare import NEVER, Column, Table, boolean, enum, integer
-from analyzer.tables.schema.labels import SCOPES, SENDER, SOURCES, TRANSPORTS
+from analyzer.tables.schema.labels import CODINGS, SCOPES, SENDER, SOURCES, TRANSPORTS
 
 _ALTERNATIVE = (
     enum("transport", TRANSPORTS, NEVER, "Way to deliver; -h2: over HTTP/2."),
@@ -17,6 +17,7 @@ _ALTERNATIVE = (
     ),
 )
 
+_NO_CODING = "WebSocket, measured, no payload read, or the client does not accept gzip"
 _NO_PHASE = "not modelled short polling"
 
 ALTERNATIVES = Table(
@@ -96,6 +97,43 @@ ALTERNATIVES = Table(
         ),
         Column("wire_bytes_per_s", "ratio", "no time passes", "The same of wire_bytes."),
         Column("wire_bytes_per_message", "ratio", "no message", "wire_bytes / messages."),
+        enum(
+            "content_encoding",
+            CODINGS,
+            _NO_CODING,
+            "Coding of bodies that the gzip_ columns are about; all others are without.",
+        ),
+        integer(
+            "gzip_application_bytes",
+            _NO_CODING,
+            "application_bytes with bodies in gzip: each answer by itself, streams with one "
+            "context and a flush for each message. What would only grow stays plain.",
+        ),
+        integer("gzip_wire_bytes", _NO_CODING, "The same of wire_bytes."),
+        Column(
+            "gzip_ratio_application",
+            "ratio",
+            _NO_CODING,
+            "gzip_application_bytes to WebSocket's application_bytes, as it was sent.",
+        ),
+        Column(
+            "gzip_ratio_wire",
+            "ratio",
+            _NO_CODING,
+            "gzip_wire_bytes to WebSocket's wire_bytes, as it was sent.",
+        ),
+        Column(
+            "gzip_error_bytes",
+            "ratio",
+            f"{_NO_CODING}, or one answer alone was looked at",
+            "Bytes by which these may be off in 95 of 100 cases, since only a part of the payload "
+            "was deflated; 0: all was.",
+        ),
+        boolean(
+            "compressed",
+            "not measured, or no message read",
+            "Some messages were sent compressed.",
+        ),
     ),
 )
 

@@ -22,6 +22,7 @@ TRANSPORTS = (
     *("websocket", "request", "short-poll", "long-poll", "stream", "sse"),
     *("short-poll-h2", "long-poll-h2", "sse-h2"),
 )
+CODINGS = ("gzip",)
 SOURCES = ("measured", "observed", "modelled")
 SCOPES = ("connection", "session", "connections", "sessions")
 

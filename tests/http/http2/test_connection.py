@@ -15,7 +15,7 @@ from oracle.http2 import CLIENT, KEY, SERVER, Talk, capture, segments
 from oracle.whole import assert_ties_out, grave, said, tables_of
 
 from analyzer.http.http2 import rows as http2_rows
-from analyzer.http.http2.connection import begins_with_settings, may_be_preface
+from analyzer.http.http2.evidence import begins_with_settings, may_be_preface
 
 CAPTURES = Path(__file__).parents[3] / "captures"
 

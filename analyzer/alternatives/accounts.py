@@ -1,0 +1,202 @@
+"""Accounts: one transport's requests, answers and packets for many connections, added up.
+
+Knows headers and the packet model; all connections at once, one element of each array for
+each. Must not know how a transport delivers (alternatives.costs). Used by alternatives.costs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.alternatives import lanes as layout
+from analyzer.alternatives import sampling
+from analyzer.alternatives.coded import CODING_FIELD, CODING_H2
+from analyzer.alternatives.conversations import Conversations, Ints
+from analyzer.alternatives.heads import Heads, Pair
+from analyzer.alternatives.lanes import Answers, Floats
+from analyzer.alternatives.packets import Traffic, answer_segments
+from analyzer.alternatives.phases import Phases
+
+DATA_FRAME: Final = 9.0
+"""RFC 9113 4.1: the header of a DATA frame."""
+_H2_CLIENT: Final = 24.0 + 33.0 + 13.0 + 9.0
+"""RFC 9113 3.4: the client's preface of 24 bytes, SETTINGS with four parameters (9 + 4 * 6),
+WINDOW_UPDATE of the connection (13), and its ACK of the server's SETTINGS (9)."""
+_H2_SERVER: Final = 27.0 + 9.0
+"""The server's SETTINGS with three parameters (9 + 3 * 6) and its ACK (9)."""
+
+
+@dataclass(slots=True)
+class Cost:
+    """What one transport costs each connection; arrays as in Conversations.
+
+    Attributes:
+        transport: its name in the table.
+        interval: ns between polls, 0 for others.
+        sums: by the names of SUMS: in all, from SYN to the last packet.
+        steady: by the same names: per second, without what opens and closes a connection.
+        tcp_connections: in all.
+        empty_polls: answers without a message; of transports that do not poll 0.
+        per_message: wire bytes that a further message of the server adds.
+        observed: bool: headers of real exchanges were used.
+        has_delay: whether the transport has a delay at all (one request a message has none
+            to speak of: nobody knows when to ask).
+        delay: ns, summed over all messages of the server.
+        delays: how many waited, by class; None where none does.
+        delay_range: ns, of all classes together.
+        phases: what depends on when a client polls within the interval; None of other
+            transports.
+        gzip: application_bytes and wire_bytes with bodies in gzip, and the error of both; nan
+            where that is not known.
+        error: bytes by which a sample of the payload may mislead, in 95 of 100 cases.
+    """
+
+    transport: str
+    interval: int
+    sums: dict[str, Floats]
+    steady: dict[str, Floats]
+    tcp_connections: Floats
+    empty_polls: Floats
+    per_message: Floats
+    observed: npt.NDArray[np.bool_]
+    has_delay: bool = True
+    delay: Floats = field(default_factory=lambda: np.zeros(0))
+    delays: npt.NDArray[Any] | None = None
+    delay_range: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    phases: Phases | None = None
+    gzip: dict[str, Floats] = field(default_factory=dict)
+    error: Floats = field(default_factory=lambda: np.zeros(0))
+
+
+GZIP_SUMS: Final = ("application_bytes", "wire_bytes", "error")
+SUMS: Final = ("requests", "packets", "header_bytes", "application_bytes", "wire_bytes")
+
+
+class Account:
+    """Adds up one transport: a Traffic, and what of its bytes is head."""
+
+    def __init__(self, known: Conversations, *, http2: bool = False) -> None:
+        self.known = known
+        self.http2 = http2
+        self.traffic = Traffic(known.wire)
+        self.requests = np.zeros(len(known.heads))
+        self.payload = np.zeros(len(known.heads))
+        self.error = np.zeros(len(known.heads))
+
+    def head(self, pair: str, side: str) -> tuple[Floats, Floats]:
+        """Return the mean size of a repeated head, and what the first one has more."""
+
+        def pick(heads: Heads) -> Pair:
+            found: Pair = getattr(heads, pair)
+            return found
+
+        if not self.http2:
+            size = self.known.of_heads(lambda heads: getattr(pick(heads), side))
+            if side == "answer":
+                # Real answers that were coded say so; modelled ones are plain at first.
+                said = self.known.of_heads(lambda heads: heads.coded.get(pair, 0.0))
+                size = size - said * CODING_FIELD
+            return size, np.zeros(len(size))
+        first = self.known.of_heads(lambda heads: getattr(pick(heads), f"{side}_h2")[0])
+        later = self.known.of_heads(lambda heads: getattr(pick(heads), f"{side}_h2")[1])
+        return later, np.maximum(0.0, first - later)
+
+    def framed(self, body: Floats) -> Floats:
+        """Return what HTTP/2 frames add to bodies that are not empty."""
+        return np.where(body > 0, DATA_FRAME, 0.0) if self.http2 else np.zeros(len(body))
+
+    def posts(self) -> None:
+        """Add a request for each message of the client."""
+        known = self.known
+        posts = known.answers(layout.POSTS)
+        count = posts.answers
+        request, first = self.head("post", "request")
+        answer, answer_first = self.head("post", "answer")
+        body = known.of_heads(lambda heads: heads.post_body)
+        request = request + self.framed(np.ones(len(count)))
+        answer = answer + body + self.framed(body)
+        any_posts = count > 0
+        self.requests += count
+        self.payload += posts.payload_bytes
+        traffic = self.traffic
+        size = request + known.wire["record"]
+        packets = answer_segments(posts, size, known.wire)
+        traffic.client_bytes += count * size + posts.payload_bytes + any_posts * first
+        traffic.client_packets += packets
+        traffic.server_acks += (packets - count) * known.wire["bulk_acks"]
+        replies = known.answers(layout.REPLIES)
+        self._replies(replies)
+        traffic.answer(np.maximum(count - replies.answers, 0), answer)
+        traffic.server_bytes += any_posts * answer_first
+
+    def _replies(self, replies: Answers) -> None:
+        """Add the responses that bring a reply: 200 with a body, where others are 204."""
+        known, traffic = self.known, self.traffic
+        self.payload += replies.payload_bytes
+        head, _ = self.head("poll", "answer")
+        # A reply alone is no list.
+        replies, field = self.in_gzip(sampling.SINGLE, replies, -replies.answers - replies.messages)
+        beside = head + field + self.framed(np.ones(len(known.heads)))
+        packets = answer_segments(replies, beside + known.wire["record"], known.wire)
+        traffic.answer(replies.answers, beside + replies.mean_payload, packets)
+
+    def in_gzip(self, way: int, answers: Answers, extra: Floats) -> tuple[Answers, Floats]:
+        """Return answers as they are sent, and the mean size of their Content-Encoding.
+
+        Args:
+            way: of carrying them, see alternatives.sampling.
+            answers: plain.
+            extra: bytes that their bodies have besides those of a list, in sum.
+        """
+        coding = self.known.coding
+        if coding is None:
+            return answers, np.zeros(len(answers.answers))
+        coded = coding.answers(way, answers, extra)
+        self.error += coded.error
+        return coded.answers, coded.share * (CODING_H2 if self.http2 else CODING_FIELD)
+
+    def cost(self, transport: str, interval: int, connections: Floats, **more: Any) -> Cost:
+        """Close the account: TCP connections, totals, steady rates."""
+        traffic, known = self.traffic, self.known
+        opens_each = not known.keep_alive and transport in _REQUESTING
+        if opens_each:
+            connections = self.requests
+        running = self.totals()
+        traffic.connect(connections)
+        if self.http2:
+            traffic.client_bytes += connections * _H2_CLIENT
+            traffic.server_bytes += connections * _H2_SERVER
+            # The preface rides with the first request; the server's SETTINGS come alone.
+            traffic.server_packets += connections
+            traffic.client_acks += connections
+        totals = self.totals()
+        span = np.where(known.seconds > 0, known.seconds, np.nan)
+        again = totals if opens_each else running
+        return Cost(
+            transport,
+            interval,
+            totals,
+            {name: again[name] / span for name in SUMS},
+            connections,
+            error=self.error,
+            **more,
+        )
+
+    def totals(self) -> dict[str, Floats]:
+        """Return SUMS as they stand."""
+        application = self.traffic.client_bytes + self.traffic.server_bytes
+        return {
+            "requests": self.requests.copy(),
+            "packets": self.traffic.packets,
+            "application_bytes": application.copy(),
+            "header_bytes": application - self.payload,
+            "wire_bytes": self.traffic.wire_bytes,
+        }
+
+
+_REQUESTING = frozenset({"request", "short-poll", "long-poll", "stream", "sse"})
+"""What opens a connection for each request without keep-alive."""

@@ -1,0 +1,266 @@
+"""Sampling: how far the server's payload shrinks in gzip, as each transport would carry it.
+
+Deflates the first payload of some connections in the ways in which HTTP would send it: each
+answer by itself, or a stream with one context and a flush for each message. What is kept is
+sums and classes of sizes. Hears whole payloads (websocket.hearing). Must not know heads or costs.
+Called by alternatives.stage.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.alternatives.evidence import announced_mss, gaps_ns
+from analyzer.alternatives.lanes import SIZE_CLASSES
+from analyzer.columns import NULL
+from analyzer.http.exchanges import HttpBatch
+from analyzer.options import Options
+from analyzer.websocket.connection import WebSocketConnection
+from analyzer.websocket.frames import SERVER
+from analyzer.websocket.hearing import Said
+
+# The ways to carry payload; one for each polling interval stands after them.
+STREAM: Final = 0  # one context, flushed for each message
+SINGLE: Final = 1  # each message by itself, as the only one of a list
+LONG: Final = 2  # the answers of long polls
+POLLS: Final = 3
+"""The first interval of short polling."""
+
+LEVEL: Final = 6
+"""zlib's default, and aiohttp's. nginx takes 1, which makes bodies some percent larger."""
+_GZIP: Final = 31
+"""zlib's number for a window of 2^15 bytes with gzip's header and trailer (RFC 1952)."""
+GZIP_FRAME: Final = 18
+"""RFC 1952 2.3: a header of 10 bytes without optional fields, a trailer of 8."""
+
+SAMPLE: Final = np.dtype(
+    [
+        ("answers", "<i8"),
+        ("plain", "<i8"),  # bytes of their bodies
+        ("coded", "<i8"),  # of the same in gzip, where that is smaller
+        ("in_gzip", "<i8"),  # how many are smaller in gzip
+        ("full_segments", "<i8"),  # of the MSS each, in coded bodies
+        ("plain_squares", "<f8"),  # sums of squares and products, for the spread
+        ("coded_squares", "<f8"),
+        ("products", "<f8"),
+        ("sizes", "<i4", (SIZE_CLASSES,)),  # of coded bodies modulo the MSS, in classes
+    ],
+    align=True,
+)
+"""What one way of carrying a connection's payload made of it."""
+
+Samples = npt.NDArray[Any]
+
+
+def gzip_size(body: bytes) -> int:
+    """Return the size of a body by itself in gzip."""
+    return len(zlib.compress(body, LEVEL, _GZIP))
+
+
+class PayloadSample:
+    """One connection's payload of the server, as far as it is looked at.
+
+    Args:
+        intervals: ns between polls; each is taken in the middle of its phases.
+        origin: ns, when the first poll could come.
+        gap: ns between a long poll's answer and the next request.
+        mss: payload bytes of a full segment.
+        room: bytes that are looked at.
+    """
+
+    def __init__(
+        self, intervals: Sequence[int], origin: int, gap: int, mss: int, room: int
+    ) -> None:
+        self._intervals = [max(each, gap) for each in intervals]
+        self._origin, self._gap, self._mss = origin, max(gap, 1), max(mss, 1)
+        self._class = self._mss // SIZE_CLASSES + 1
+        self.room = room
+        self._rows = np.zeros(POLLS + len(intervals), SAMPLE)
+        self._context = zlib.compressobj(LEVEL, zlib.DEFLATED, -15)
+        self._time = 0
+        # The write and the answers that are being filled: when they go out, and what is in them.
+        self._write = (0, 0)
+        self._last_packet = NULL
+        self._open: list[list[bytes]] = [[] for _ in self._rows]
+        self._due = [0] * len(self._rows)
+
+    def take(self, time: int, payload: bytes, first: int, last: int) -> None:
+        """Take a message of the server, in order.
+
+        Args:
+            time: ns of its first byte; NULL counts as that of the one before.
+            payload: whole.
+            first: packet with its first byte.
+            last: packet with its last byte.
+        """
+        self.room -= len(payload)
+        if time != NULL:
+            self._time = max(self._time, time - self._origin)
+        joined = first == self._last_packet
+        self._last_packet = last
+        alone = self._body([payload])
+        self._add(SINGLE, *alone)
+        self._stream(payload, joined=joined)
+        self._answer(LONG, self._long_due(joined=joined), payload)
+        for place, interval in enumerate(self._intervals):
+            tick = (self._time - interval // 2 + interval - 1) // interval
+            self._answer(POLLS + place, tick, payload)
+
+    def finish(self) -> Samples:
+        """Close what is being filled; return SAMPLE rows, one for each way."""
+        for way, payloads in enumerate(self._open):
+            if payloads:
+                self._add(way, *self._body(payloads))
+                self._open[way] = []
+        if self._write[0]:
+            self._add(STREAM, *self._write)
+            self._write = (0, 0)
+        return self._rows
+
+    def _stream(self, payload: bytes, *, joined: bool) -> None:
+        piece = len(self._context.compress(payload + b"\n"))
+        piece += len(self._context.flush(zlib.Z_SYNC_FLUSH))
+        # RFC 9112 7.1: the chunk's size in hex, CRLF, the data, CRLF.
+        size = piece + len(f"{piece:x}") + 4
+        if self._write[0] and not joined:
+            self._add(STREAM, *self._write)
+            self._write = (0, 0)
+        self._write = (self._write[0] + len(payload) + 1, self._write[1] + size)
+
+    def _long_due(self, *, joined: bool) -> int:
+        """Return when the answer of a long poll goes out that brings a message of now."""
+        due = self._due[LONG]
+        if not self._open[LONG]:
+            return self._time if not due else max(self._time, due + self._gap)
+        if joined or self._time <= due:
+            return due
+        return max(self._time, due + self._gap)
+
+    def _answer(self, way: int, due: int, payload: bytes) -> None:
+        if self._open[way] and due != self._due[way]:
+            self._add(way, *self._body(self._open[way]))
+            self._open[way] = []
+        self._due[way] = due
+        self._open[way].append(payload)
+
+    def _body(self, payloads: list[bytes]) -> tuple[int, int]:
+        """Return the sizes of a list of messages, plain and as it is sent."""
+        body = b"[%b]" % b",".join(payloads)
+        return len(body), gzip_size(body)
+
+    def _add(self, way: int, plain: int, coded: int) -> None:
+        row = self._rows[way]
+        # A server need not compress what only grows; a stream it has begun to.
+        in_gzip = coded < plain or way == STREAM
+        sent = coded if in_gzip else plain
+        row["answers"] += 1
+        row["plain"] += plain
+        row["coded"] += sent
+        row["in_gzip"] += in_gzip
+        row["full_segments"] += sent // self._mss
+        row["sizes"][sent % self._mss // self._class] += 1
+        row["plain_squares"] += float(plain) * plain
+        row["coded_squares"] += float(sent) * sent
+        row["products"] += float(plain) * sent
+
+
+class Sampler:
+    """Samples of the first connections, as long as there is room.
+
+    Args:
+        options: limits.
+        intervals: ns between polls.
+        connections: open WebSocket connections by slot, as the websocket stage has them.
+        only: numbers of those that are compared; None: all.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        intervals: Sequence[int],
+        connections: Mapping[int, WebSocketConnection],
+        only: Collection[int] | None = None,
+    ) -> None:
+        self._options, self._intervals, self._only = options, intervals, only
+        self._connections = connections
+        self._room = options.max_gzip_bytes_total
+        self._places = options.max_gzip_connections
+        self._samples: dict[int, PayloadSample | None] = {}
+        self._http: HttpBatch | None = None
+        self.ways = POLLS + len(intervals)
+
+    def begin(self, http: HttpBatch) -> None:
+        """Take the batch of http, before the websocket stage walks it."""
+        self._http = http
+
+    def wants(self, slot: int) -> bool:
+        """Say whether more of a connection's payload is wanted."""
+        if self._room <= 0:
+            return False
+        sample = self._samples.get(slot, False)
+        if sample is False:
+            # Nothing of it was heard so far.
+            return self._places > 0
+        return isinstance(sample, PayloadSample) and sample.room > 0
+
+    def hear(self, said: Said) -> None:
+        """Take messages that were complete, in the order of their ends."""
+        if self._room <= 0:
+            return
+        slots = [direction >> 1 for direction in said.directions]
+        wanted = {slot for slot in set(slots) if self.wants(slot)}
+        if not wanted:
+            return
+        rows = said.rows
+        chosen = [at for at, slot in enumerate(slots) if slot in wanted and said.places[at] >= 0]
+        some = rows.take(chosen)
+        columns = (some[name].tolist() for name in _COLUMNS)
+        for at, sender, time, first, last in zip(chosen, *columns, strict=True):
+            payload = said.payloads[at]
+            if sender == SERVER and payload is not None and self._room > 0:
+                self._take(slots[at], time, payload, first, last)
+
+    def _take(self, slot: int, time: int, payload: bytes, first: int, last: int) -> None:
+        sample = self._samples.get(slot)
+        if slot not in self._samples:
+            sample = self._samples[slot] = self._begin(slot)
+        if sample is not None and sample.room > 0:
+            self._room -= len(payload)
+            sample.take(time, payload, first, last)
+
+    def _begin(self, slot: int) -> PayloadSample | None:
+        connection, http = self._connections.get(slot), self._http
+        if connection is None or http is None or not self._places:
+            return None
+        if self._only is not None and connection.connection not in self._only:
+            return None
+        if connection.negotiation.unknown_extensions:
+            # What they made of the payload is not what HTTP would carry.
+            return None
+        self._places -= 1
+        slots = np.array([slot])
+        gap = int(gaps_ns(http.stream.connections.take(slots))[0])
+        mss = int(announced_mss(http.stream.directions, slots)[0])
+        origin = max(connection.opened_at, 0)
+        return PayloadSample(self._intervals, origin, gap, mss, self._options.max_gzip_bytes)
+
+    def take(self, slots: Sequence[int]) -> Samples:
+        """Return the SAMPLE rows of connections that end, and forget them.
+
+        Returns:
+            Shape (slots, ways); zeros of connections that were not looked at.
+        """
+        out = np.zeros((len(slots), self.ways), SAMPLE)
+        for place, slot in enumerate(slots):
+            sample = self._samples.pop(slot, None)
+            if sample is not None:
+                out[place] = sample.finish()
+        return out
+
+
+_COLUMNS: Final = ("sender", "time_first", "packet_first", "packet_last")

@@ -1,0 +1,71 @@
+"""The audience of payloads: who listens, and when nobody listens to a connection any more.
+
+Knows which stages want whole payloads. Must not know what they do with them. Called by pipeline.
+"""
+
+from __future__ import annotations
+
+from analyzer.alternatives.sampling import Sampler
+from analyzer.http.exchanges import HttpBatch
+from analyzer.inside.stage import InsideStage
+from analyzer.websocket.frames import CLIENT
+from analyzer.websocket.hearing import Said
+from analyzer.websocket.stage import WebSocketBatch, WebSocketStage
+
+
+class Audience:
+    """Hands payloads on, and lets those pass that nobody wants.
+
+    Args:
+        websocket: whose messages are heard.
+        inside: reads what they say; None: nobody does.
+        sampler: deflates some of them; None: nobody does.
+    """
+
+    def __init__(
+        self, websocket: WebSocketStage, inside: InsideStage | None, sampler: Sampler | None
+    ) -> None:
+        self._websocket, self._inside, self._sampler = websocket, inside, sampler
+        # Slots that only the sampler listens to.
+        self._sampled: set[int] = set()
+        if inside is not None or sampler is not None:
+            websocket.hearing.listener = self._hear
+
+    def begin(self, http: HttpBatch) -> None:
+        """Take the batch of http, before the websocket stage walks it."""
+        if self._inside is not None:
+            self._inside.begin(http)
+        if self._sampler is not None:
+            self._sampler.begin(http)
+
+    def _hear(self, said: Said) -> None:
+        if self._inside is not None:
+            self._inside.hear(said)
+        if self._sampler is not None:
+            self._sampler.hear(said)
+
+    def settle(self, batch: WebSocketBatch) -> None:
+        """Let payload pass that nobody wants, from the next batch on.
+
+        Args:
+            batch: whose messages were heard.
+        """
+        if self._inside is not None:
+            unread = self._inside.take_unheard()
+        else:
+            unread = [each.slot for each in batch.opened]
+        for slot in unread:
+            connection = self._websocket.by_slot.get(slot)
+            if connection is not None and self._sampler is not None:
+                # Bodies of answers are what the server says.
+                self._websocket.hear_no_more([connection.direction(CLIENT)])
+                self._sampled.add(slot)
+            else:
+                self._websocket.hear_no_more([2 * slot, 2 * slot + 1])
+        # A slot may be another connection's with the next batch.
+        self._sampled.difference_update([each.slot for each in batch.ended])
+        if self._sampler is None or not self._sampled:
+            return
+        done = [slot for slot in self._sampled if not self._sampler.wants(slot)]
+        self._websocket.hear_no_more([2 * slot + side for slot in done for side in (0, 1)])
+        self._sampled.difference_update(done)

@@ -1,0 +1,100 @@
+"""Writers and observers whose faults end a run without taking the others with them.
+
+A full disk, a reader of events that went away, or a fault in one report must not cost the rows
+that others have seen. Knows the protocols alone. Called by live.run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
+
+from analyzer.capture.live import CaptureStats
+from analyzer.report.observer import Observer
+from analyzer.report.output import Lasting, Writer
+from analyzer.tables.running import Snapshot
+from analyzer.tables.schema import TableRows
+
+FLUSH_NS = 1_000_000_000
+"""What was seen stands on the disk at the latest after this time, whatever ends the run."""
+
+
+@runtime_checkable
+class Ticking(Protocol):
+    """A writer that is told of time (live.run.Observer)."""
+
+    def tick(self, now_ns: int, stats: CaptureStats) -> None:
+        """Look at the clock."""
+
+
+class Guarded:
+    """A writer that takes no more rows after its first fault, and keeps that.
+
+    Args:
+        writer: whom it stands for.
+    """
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer = writer
+        self.failure: Exception | None = None
+        self._flushed = 0
+
+    def write(self, rows: TableRows) -> None:
+        """Hand rows on (Writer)."""
+        self._do(lambda: self.writer.write(rows))
+
+    def tick(self, now_ns: int, stats: CaptureStats) -> None:
+        """Hand time on, and let rows reach the disk."""
+        if isinstance(self.writer, Ticking):
+            ticking = self.writer
+            self._do(lambda: ticking.tick(now_ns, stats))
+        if not self._flushed <= now_ns < self._flushed + FLUSH_NS:
+            self._flushed = now_ns
+            if isinstance(self.writer, Lasting):
+                self._do(self.writer.flush)
+
+    def close(self) -> None:
+        """Put in place what is whole, after a fault as well."""
+        before, self.failure = self.failure, None
+        self._do(self.writer.close)
+        self.failure = before or self.failure
+
+    def abort(self) -> None:
+        """Undo (Writer)."""
+        self._do(self.writer.abort)
+
+    def _do(self, action: Callable[[], None]) -> None:
+        if self.failure is not None:
+            return
+        try:
+            action()
+        except Exception as error:
+            self.failure = error
+
+
+class GuardedObserver(Guarded):
+    """The same of an observer (report.observer)."""
+
+    def __init__(self, observer: Observer) -> None:
+        super().__init__(observer)
+        self._observer = observer
+
+    def attach(self, snapshot: Callable[[], Snapshot]) -> None:
+        """Hand on what tells how the run stands (Observer)."""
+        self._do(lambda: self._observer.attach(snapshot))
+
+    def news(self, rows: TableRows) -> None:
+        """Hand on early rows (Observer)."""
+        self._do(lambda: self._observer.news(rows))
+
+
+def guarded(writers: Sequence[Writer]) -> list[Guarded]:
+    """Return writers with their guards."""
+    return [
+        GuardedObserver(each) if isinstance(each, Observer) else Guarded(each) for each in writers
+    ]
+
+
+def first_failure(guards: Sequence[Guarded]) -> Exception | None:
+    """Return the first fault; None where there is none."""
+    return next((each.failure for each in guards if each.failure is not None), None)

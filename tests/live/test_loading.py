@@ -1,0 +1,130 @@
+"""Nothing is loaded after rights are dropped: a process that may not open Python's files any more.
+
+From the moment at which rights are dropped, an audit hook refuses every import and every file
+of the interpreter and of its libraries, as for a user who may not read the folder they lie in.
+Recorded captures then reach the stages and reports that load late.
+"""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from analyzer.live import loading
+
+ROOT = Path(__file__).parents[2]
+CAPTURES = ROOT / "captures"
+
+NAMES = [
+    # JSON bodies, Engine.IO by polling, its binary packets, SockJS.
+    *("socket-io-polling", "socket-io-calls-polling", "socket-io-2", "sockjs-stomp-xhr-polling"),
+    *("sockjs-stomp-eventsource", "chat-long-poll", "chat-sse", "json-rpc"),
+    # HTTP/2, TLS with its keys, compression, closes.
+    *("http2-clear", "http2-awkward-tls", "npm-wss", "chromium-nginx-http2", "handshakes"),
+    *("npm-ws-deflate-takeover", "npm-ws-closes", "python-aiohttp-plain-http", "bridge-any"),
+    # Protocols inside.
+    *("mqtt-5", "phoenix", "signalr-messagepack", "jupyter-v1", "centrifugo", "pusher"),
+    *("ocpp-16", "sip", "rfb", "kubernetes-v4", "graphql-ws", "ddp", "home-assistant"),
+]  # fmt: skip
+
+SCRIPT = """
+import io, json, os, sys, threading, urllib.request
+from analyzer.capture import privileges
+from analyzer.cli import main
+from analyzer.live import watch
+
+denied, armed = [], False
+allowed = tuple(json.loads(sys.argv[1]))
+homes = tuple(map(os.path.realpath, (sys.prefix, sys.base_prefix, sys.argv[2])))
+
+def hook(event, given):
+    if not armed:
+        return
+    if event == "import":
+        denied.append(f"import {given[0]}")
+        raise ImportError(f"denied: {given[0]}")
+    if event == "open" and isinstance(given[0], (str, bytes)):
+        path = os.path.realpath(os.fsdecode(given[0]))
+        if path.startswith(homes) and not path.startswith(allowed):
+            denied.append(f"open {path}")
+            raise PermissionError(13, "denied", path)
+
+class Scraped(list):
+    def __init__(self, made):
+        super().__init__(made)
+        for each in made:
+            port = getattr(each, "port", None)
+            if port:
+                for kind in ("text/plain", "application/openmetrics-text"):
+                    asked = urllib.request.Request(
+                        f"http://127.0.0.1:{port}/metrics",
+                        headers={"Accept": kind, "Accept-Encoding": "gzip"},
+                    )
+                    opener.open(asked).read()
+
+def drop(user):
+    global armed
+    armed = True
+
+built = watch.build_observers
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+watch.build_observers = lambda request: Scraped(built(request))
+privileges.target = lambda asked: privileges.User("nobody", 65534, 65534)
+privileges.drop = drop
+sys.addaudithook(hook)
+real, folder = sys.stdin, sys.argv[3]
+outcome = {}
+for number, path in enumerate(sys.argv[4:]):
+    keys = path.rpartition(".")[0] + ".keys"
+    given = ["live", "--follow", path, "--count", "100000", "--for", "30ms"]
+    given += ["--keys", keys] if os.path.exists(keys) else []
+    place = f"{folder}/{number}"
+    given += ["--json", place + "j", "--payload", "full", "--events", "messages,findings,http"]
+    if number < 2:  # a third of a second each
+        given += ["--csv", place + "c", "--parquet", place + "p", "--write", place + "w.pcapng",
+                  "--metrics", ":0", "--metrics-labels", "host,path", "--fail-on", "error",
+                  "--rotate", "1s"][: -2 if number else None]
+    outcome[path] = main.main(given)
+sys.stderr.write("\\n" + json.dumps({"outcome": outcome, "denied": sorted(set(denied))}))
+"""
+
+
+def test_nothing_is_loaded_after_rights_are_dropped(tmp_path):
+    pytest.importorskip("prometheus_client")
+    paths = [str(next(CAPTURES.glob(f"{name}.pcap*"))) for name in NAMES]
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, json.dumps([str(CAPTURES)]), ROOT, tmp_path, *paths],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+    told = json.loads(done.stderr.rpartition("\n")[2])
+    assert told["denied"] == []
+    assert set(told["outcome"].values()) <= {0, 1}
+    assert len(told["outcome"]) == len(NAMES)
+
+
+def test_all_codecs_that_the_program_names_are_looked_up():
+    asked = {
+        "encode",
+        "decode",
+        "lookup",
+        "getincrementaldecoder",
+        "getincrementalencoder",
+        "getdecoder",
+    }
+    named = set()
+    for path in (ROOT / "analyzer").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+            first = [*node.args[:1], *(k.value for k in node.keywords if k.arg == "encoding")]
+            named |= {
+                each.value
+                for each in first
+                if isinstance(each, ast.Constant) and isinstance(each.value, str) and name in asked
+            }
+    assert "utf-8-sig" in named
+    assert named <= set(loading.CODECS)
