@@ -392,29 +392,23 @@ class Options:
     """Of them, where the handshake does not say why: fewer are checks of a port, or users who
     left."""
     slow_reader_s: float = 1.0
-    """A window closed for as long in all is worth a word if that is a tenth of the connection's
-    life, or of the sender's silence: a program that reads empties a full buffer in milliseconds."""
+    """A closed window counts from here on: who reads empties a full buffer in milliseconds."""
     stall_s: float = 0.2
-    """A server that answers nobody for as long is blocked, or the path is; from here on TCP
-    would have sent again if it were the path (RFC 6298 2.4 and Linux: 0.2 s at least)."""
+    """A server that answers nobody for as long is blocked: a path would show TCP's repetitions."""
     stall_connections: int = 3
     """Connections that must wait at once: two calls that end together are chance."""
     stall_together_s: float = 0.025
-    """Answers that come within this, or a fifth of the wait, come at once: a loop that was blocked
-    works off what waits. Who asked within this of each other may have asked for the same."""
+    """Answers within this, or a fifth of the wait, come together; so do questions within this."""
     stall_prompt_share: float = 0.7
-    """Share of messages that the server answers within a quarter of stall_s: where it answers
-    late as a rule, or what follows is no answer, a wait proves nothing."""
+    """Share of answers within a quarter of stall_s; below it, what follows may be no answer."""
     max_stall_sends: int = 262_144
-    """Times of servers' messages kept until it is judged whether a server fell silent; 12 bytes
-    each."""
+    """Times of servers' messages kept until silences are judged; 16 bytes each."""
     max_stall_waits: int = 16_384
-    """Answers that took long, kept for the same; the oldest goes first. 100 bytes each."""
+    """Slow answers kept for the same; the oldest goes first. 100 bytes each."""
     max_stalls: int = 1024
     """Stalls of servers that are remembered; the shortest goes first. 1 kB each."""
     chatty_us: float = 10_000.0
-    """Messages closer together than this could go together: nobody notices 10 ms, and what is
-    sent to a screen or by a person comes less often."""
+    """Messages as close could go together: what a person sends or sees comes less often."""
     chatty_messages: int = 100
     """Such messages of one side of a connection before it is a habit."""
     chatty_bytes: int = 64 * KIB

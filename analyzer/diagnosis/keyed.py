@@ -32,7 +32,9 @@ class Keyed:
         """Return where the values of keys stand; negative where they were forgotten."""
         if len(keys):
             self._reach(int(keys.max()))
-        return keys - self.base
+        # Compared before it is subtracted: a null would wrap around.
+        is_known = (keys >= self.base) & (keys < self.base + self.values.shape[1])
+        return np.where(is_known, keys - self.base, -1)
 
     def at(self, key: int) -> list[int]:
         """Return the values of a key."""

@@ -28,3 +28,11 @@ def test_a_key_far_above_all_others() -> None:
     assert kept.at(1 << 40) == [9]
     assert kept.at(1) == [0]
     assert len(kept.places(np.zeros(0, np.int64))) == 0
+
+
+def test_keys_of_nulls_are_nowhere() -> None:
+    kept = Keyed(1, 1024, 0)
+    lowest = np.iinfo(np.int64).min
+    assert kept.places(np.array([3, lowest, lowest + 1, -1])).tolist() == [3, -1, -1, -1]
+    kept.places(np.array([5000]))
+    assert kept.places(np.array([lowest])).tolist() == [-1]
