@@ -2,7 +2,8 @@
 
 Runs over all sample captures (on which nothing false is accepted), the cases under tests/cases,
 and variants that captures/make/causes.py generates. SEEDS are how many variants of each maker and
-group, 4 by default: those from 0 on were looked at while rules were written, those from UNSEEN on were not.
+group, 4 by default: those from 0 on were looked at while rules were written, those from UNSEEN on
+were not.
 """
 
 from __future__ import annotations
