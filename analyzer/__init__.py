@@ -4,6 +4,7 @@
     >>> analysis = analyzer.analyze("capture.pcapng")
     >>> analysis.messages            # a pandas DataFrame
     >>> analyzer.read_csv("reports") # the same tables from a --csv folder
+    >>> analysis.to_html("report.html")  # and to_csv, to_parquet, to_json, to_har
     >>> analyzer.compare("before.pcap", "after.pcap")  # figures of both, difference, ratio
 
 Names are imported when first used, so that the command line starts without pandas.
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 from analyzer.version import __version__
 
 if TYPE_CHECKING:
-    from analyzer.analysis import Analysis, Tables, analyze, compare, read_csv
+    from analyzer.analysis import Analysis, Tables, analyze, compare, read_csv, read_parquet
     from analyzer.errors import (
         CaptureAccessError,
         CaptureError,
@@ -34,6 +35,7 @@ _HOMES = {
     "analyze": "analysis",
     "compare": "analysis",
     "read_csv": "analysis",
+    "read_parquet": "analysis",
     "CaptureAccessError": "errors",
     "CaptureError": "errors",
     "NotACaptureError": "errors",
@@ -58,6 +60,7 @@ __all__ = [
     "analyze",
     "compare",
     "read_csv",
+    "read_parquet",
 ]
 
 

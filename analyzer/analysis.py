@@ -13,20 +13,17 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-import numpy as np
-
-from analyzer.columns import NULL
 from analyzer.errors import OptionError
 from analyzer.options import Options
 from analyzer.report.output import Writer
-from analyzer.selection import Condition
+from analyzer.selection import Selected as Selected
+from analyzer.selection import Selection as Selection
+from analyzer.selection import select as select
 from analyzer.selection import to_frame as to_frame
 from analyzer.tables import schema
-from analyzer.tables.declare import take_rows
 from analyzer.tables.figures import Figures
 from analyzer.tables.schema import Table, TableRows
 from analyzer.tables.summary import Summary
@@ -144,6 +141,56 @@ class Tables:
         """One row for each cause that the other tables show, the most costly first."""
         return self._table(schema.DIAGNOSES)
 
+    @property
+    def series(self) -> pd.DataFrame:
+        """One row for each second, or Options.series_every_s: rates and delays over time."""
+        return self._table(schema.SERIES)
+
+    def to_csv(self, folder: StrPath) -> None:
+        """Write all tables as CSV, as --csv does.
+
+        Raises:
+            ReportError: The folder cannot be written.
+        """
+        self._write(folder, "csv")
+
+    def to_parquet(self, folder: StrPath) -> None:
+        """Write all tables as Parquet, as --parquet does.
+
+        Raises:
+            ReportError: The folder cannot be written.
+        """
+        self._write(folder, "parquet")
+
+    def to_json(self, file: StrPath) -> None:
+        """Write all tables as one JSON document, as --json does.
+
+        Raises:
+            ReportError: The file cannot be written.
+        """
+        self._write(file, "json")
+
+    def to_html(self, file: StrPath) -> None:
+        """Write a page with charts and tables, as --html does.
+
+        Raises:
+            ReportError: The file cannot be written.
+        """
+        self._write(file, "html")
+
+    def to_har(self, file: StrPath) -> None:
+        """Write a HAR file, as --har does; it has data where payload="full" was asked for.
+
+        Raises:
+            ReportError: The file cannot be written.
+        """
+        self._write(file, "har")
+
+    def _write(self, target: StrPath, form: str) -> None:
+        from analyzer.report import api
+
+        api.write(self._load, Path(target), form, getattr(self, "summary", None))
+
     def _table(self, table: Table) -> pd.DataFrame:
         if table.name not in self._made:
             self._made[table.name] = to_frame(self._load(table))
@@ -161,6 +208,26 @@ class Analysis(Tables):
         """Take the rows that `collector` holds."""
         super().__init__(collector.rows)
         self.summary = summary
+
+    def __repr__(self) -> str:
+        from analyzer.report import api
+
+        return api.text(self.summary)
+
+    def _repr_html_(self) -> str:
+        from analyzer.report import api
+
+        return api.html(self.summary)
+
+    def __getstate__(self) -> dict[str, Any]:
+        from analyzer.report import api
+
+        return {"summary": self.summary, "rows": api.frozen(self._load)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        rows = state["rows"]
+        Tables.__init__(self, lambda table: TableRows(table, *rows[table.name]))
+        self.summary = state["summary"]
 
 
 class Collector:
@@ -304,76 +371,15 @@ def read_csv(folder: StrPath) -> Tables:
     return Tables(lambda table: read_rows(Path(folder), table))
 
 
-# --- --where -----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Selected:
-    """What --where selects: numbers of connections, and their TCP connections."""
-
-    connections: frozenset[int]
-    tcp_streams: frozenset[int]
-
-
-class Selection:
-    """A Writer that hands on the rows of selected connections.
-
-    Rows that belong to no WebSocket connection (refused handshakes, plain HTTP
-    exchanges, findings) are kept if their TCP connection carries a selected one.
-    Findings about the capture itself are kept: they say what may be missing.
-    """
-
-    def __init__(self, writer: Writer, selected: Selected) -> None:
-        """Hand on to `writer`."""
-        self._writer = writer
-        self._connections = np.array(sorted(selected.connections), np.int64)
-        self._tcp_streams = np.array(sorted(selected.tcp_streams), np.int64)
-
-    def write(self, rows: TableRows) -> None:
-        """Hand on the rows that are selected."""
-        kept = np.flatnonzero(self._mask(rows))
-        if len(kept):
-            self._writer.write(take_rows(rows, kept.tolist()))
-
-    def close(self) -> None:
-        """Close the writer."""
-        self._writer.close()
-
-    def abort(self) -> None:
-        """Abort the writer."""
-        self._writer.abort()
-
-    def _mask(self, rows: TableRows) -> Any:
-        mask = np.zeros(rows.count, bool)
-        loose = np.ones(rows.count, bool)
-        if "connection" in rows.values:
-            connections = np.asarray(rows.values["connection"])
-            mask |= np.isin(connections, self._connections)
-            loose = connections == NULL
-        if "tcp_stream" in rows.values:
-            streams = np.asarray(rows.values["tcp_stream"])
-            mask |= loose & np.isin(streams, self._tcp_streams)
-            if rows.table.name == "findings":
-                mask |= loose & (streams == NULL)
-        if "scope" in rows.values:
-            # Totals of the connections that were compared: the selected ones.
-            total = schema.SCOPES.index("connections")
-            mask |= loose & (np.asarray(rows.values["scope"]) == total)
-        if rows.table.name == "diagnoses":
-            # Made of the selected connections alone.
-            mask[:] = True
-        return mask
-
-
-def select(connections: pd.DataFrame, where: str) -> Selected:
-    """Return the connections for which the expression `where` is true.
+def read_parquet(folder: StrPath) -> Tables:
+    """Return the tables of a folder that --parquet wrote, with the dtypes of analyze().
 
     Raises:
-        OptionError: It cannot be evaluated, or is neither true nor false.
+        ReportError: A table's file is missing or is not one that --parquet wrote.
     """
-    condition = Condition(where, [schema.CONNECTIONS], one="connection", whole=True)
-    chosen = connections[condition.holds(connections)]
-    return Selected(frozenset(chosen["connection"]), frozenset(chosen["tcp_stream"]))
+    from analyzer.report.parquet_reading import read_rows
+
+    return Tables(lambda table: read_rows(Path(folder), table))
 
 
 def run(

@@ -106,12 +106,15 @@ class Options:
     live_buffer_bytes: int = 64 * MIB
     """The kernel's ring of captured packets, of each interface: what it holds while a batch
     is analysed. At 100 MB/s, a busy gigabit link, 0.6 s. A full ring drops, and counts."""
-    live_block_bytes: int = 512 * KIB
+    live_block_bytes: int = 128 * KIB
     """The ring's unit. A block is handed over when it is full or live_block_ms old, however
-    little is in it, so that 128 of them bridge 2.5 s of a quiet link; one must hold the
-    largest packet of 256 KiB."""
-    live_block_ms: int = 20
+    little is in it, so that 512 of them bridge 12.8 s in which the process stands still. One must
+    hold the largest packet: 64 KiB, as segmentation offload makes them; what is longer is cut."""
+    live_block_ms: int = 25
     """A packet waits no longer for its block to fill."""
+    live_queue_bytes: int = 64 * MIB
+    """Packets of each interface that a thread took out of the ring while the analysis was busy:
+    10 s of 5,000 packets a second of 200 bytes are 15 MB. A full queue leaves them in the ring."""
     live_pace_s: float = 0.04
     """From batch to batch while packets are few: a batch costs a millisecond however small,
     so that 25 a second are 3 % of a processor, and a message is out within 0.1 s."""
@@ -449,6 +452,13 @@ class Options:
     """Rows of `diagnoses`; those that cost least go first."""
 
     # --- tables
+    series_every_s: float = 1.0
+    """Length of an interval of `series`."""
+    max_series_rows: int = 100_000
+    """Intervals of `series`: a day and a bit in seconds; over a longer time they become longer,
+    twice, four times as long and so on. Up to 1 kB each."""
+    max_series_delays: int = 1 << 20
+    """Delays kept for the medians of `series`; of more, counts in classes of 1.1 % are. 8 MiB."""
     findings_per_connection: int = 10
     """Rows of one kind of finding per connection; further ones are counted."""
     max_http_groups: int = 4096
@@ -468,6 +478,7 @@ class Options:
         """
         _check("--interval (poll_intervals_s)", self.poll_intervals_s)
         _check("--hold (long_poll_hold_s)", (self.long_poll_hold_s,))
+        _check("--every (series_every_s)", (self.series_every_s,))
         if self.max_idle_s is not None and not 0 < self.max_idle_s <= LONGEST_IDLE_S:
             raise OptionError(
                 f"--idle (max_idle_s) takes seconds up to {LONGEST_IDLE_S:.0f}, "

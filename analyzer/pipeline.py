@@ -29,7 +29,7 @@ from analyzer.options import Options
 from analyzer.packets.decode import PacketDecoder
 from analyzer.packets.segments import SegmentBatch
 from analyzer.report.observer import Observer
-from analyzer.report.output import Writer
+from analyzer.report.output import WantsCapture, Writer
 from analyzer.tables.build import TableBuilder
 from analyzer.tables.figures import Figures
 from analyzer.tables.news import News
@@ -84,6 +84,12 @@ class Pipeline:
             self._alternatives = AlternativesStage(options, only, left_out, by_slot)
         sampler = self._alternatives.sampler if self._alternatives is not None else None
         self._audience = Audience(self._websocket, self._inside, sampler)
+        # Only reports have it, so that the summary alone does not pay for it.
+        self._series = None
+        if writers:
+            from analyzer.tables.series import Series
+
+            self._series = Series(options, only, left_out)
         self._diagnosis = DiagnosisStage(options, only) if options.diagnosis else None
         self._observers = [writer for writer in writers if isinstance(writer, Observer)]
         self._news = News(options, self._websocket, self._inside) if self._observers else None
@@ -166,6 +172,8 @@ class Pipeline:
         """Give the rows of diagnoses, after `settle`."""
         if self._diagnosis is not None:
             self.deliver(self._diagnosis.finish())
+        if self._series is not None:
+            self.deliver([self._series.rows()])
 
     def _take_segments(self, segments: SegmentBatch) -> None:
         capture = self.summary.capture
@@ -221,6 +229,8 @@ class Pipeline:
         """Hand rows to all writers."""
         for rows in tables:
             self.summary.add(rows)
+            if self._series is not None:
+                self._series.add(rows)
             for writer in self._writers:
                 writer.write(rows)
 
@@ -261,6 +271,8 @@ def run(
         summary = pipeline.finish()
         summary.capture.files = [str(name) for name in source.names]
         for writer in writers:
+            if isinstance(writer, WantsCapture):
+                writer.captured(summary.capture)
             writer.close()
     except BaseException:
         for writer in writers:

@@ -17,10 +17,11 @@ import numpy.typing as npt
 
 from analyzer.columns import NULL
 from analyzer.errors import OptionError
-from analyzer.report.output import Writer
+from analyzer.report.output import WantsCapture, Writer
 from analyzer.tables.declare import take_rows
 from analyzer.tables.late import held_up
-from analyzer.tables.schema import CONNECTIONS, DIRECTIONS, MESSAGES, Table, TableRows
+from analyzer.tables.schema import CONNECTIONS, DIRECTIONS, MESSAGES, SCOPES, Table, TableRows
+from analyzer.tables.summary import Capture
 from analyzer.tables.values import to_series
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ ORDER = {
     "topics": ["inner", "topic", "messages", "deliveries"],
     "fanout": ["topic", "publish_connection", "publish_message", "connection", "message"],
     "diagnoses": ["diagnosis"],
+    "series": ["second"],
 }
 """By what each DataFrame is sorted: rows leave the analysis as they are complete. The
 comparison's have an order of their own."""
@@ -252,6 +254,12 @@ class MessageFilter:
             for writer in self._writers:
                 writer.write(rows)
 
+    def captured(self, capture: Capture) -> None:
+        """Hand on what was read."""
+        for writer in self._writers:
+            if isinstance(writer, WantsCapture):
+                writer.captured(capture)
+
     def close(self) -> None:
         """Close the writers."""
         for writer in self._writers:
@@ -324,3 +332,80 @@ def searched(pattern: str) -> Any:
     except (re.error, OverflowError, RecursionError):
         return lambda payload: plain in payload
     return lambda payload: plain in payload or search(payload) is not None
+
+
+# --- connections ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """What --where selects: numbers of connections, and their TCP connections."""
+
+    connections: frozenset[int]
+    tcp_streams: frozenset[int]
+
+
+class Selection:
+    """A Writer that hands on the rows of selected connections.
+
+    Rows that belong to no WebSocket connection (refused handshakes, plain HTTP
+    exchanges, findings) are kept if their TCP connection carries a selected one.
+    Findings about the capture itself are kept: they say what may be missing.
+    """
+
+    def __init__(self, writer: Writer, selected: Selected) -> None:
+        """Hand on to `writer`."""
+        self._writer = writer
+        self._connections = np.array(sorted(selected.connections), np.int64)
+        self._tcp_streams = np.array(sorted(selected.tcp_streams), np.int64)
+
+    def write(self, rows: TableRows) -> None:
+        """Hand on the rows that are selected."""
+        kept = np.flatnonzero(self._mask(rows))
+        if len(kept):
+            self._writer.write(take_rows(rows, kept.tolist()))
+
+    def captured(self, capture: Capture) -> None:
+        """Hand on what was read."""
+        if isinstance(self._writer, WantsCapture):
+            self._writer.captured(capture)
+
+    def close(self) -> None:
+        """Close the writer."""
+        self._writer.close()
+
+    def abort(self) -> None:
+        """Abort the writer."""
+        self._writer.abort()
+
+    def _mask(self, rows: TableRows) -> Any:
+        mask = np.zeros(rows.count, bool)
+        loose = np.ones(rows.count, bool)
+        if "connection" in rows.values:
+            connections = np.asarray(rows.values["connection"])
+            mask |= np.isin(connections, self._connections)
+            loose = connections == NULL
+        if "tcp_stream" in rows.values:
+            streams = np.asarray(rows.values["tcp_stream"])
+            mask |= loose & np.isin(streams, self._tcp_streams)
+            if rows.table.name == "findings":
+                mask |= loose & (streams == NULL)
+        if "scope" in rows.values:
+            # Totals of the connections that were compared: the selected ones.
+            total = SCOPES.index("connections")
+            mask |= loose & (np.asarray(rows.values["scope"]) == total)
+        if rows.table.name in ("diagnoses", "series"):
+            # Made of the selected connections alone.
+            mask[:] = True
+        return mask
+
+
+def select(connections: pd.DataFrame, where: str) -> Selected:
+    """Return the connections for which the expression `where` is true.
+
+    Raises:
+        OptionError: It cannot be evaluated, or is neither true nor false.
+    """
+    condition = Condition(where, [CONNECTIONS], one="connection", whole=True)
+    chosen = connections[condition.holds(connections)]
+    return Selected(frozenset(chosen["connection"]), frozenset(chosen["tcp_stream"]))

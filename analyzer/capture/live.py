@@ -17,6 +17,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from analyzer.capture import interfaces
+from analyzer.capture.draining import Drained, Handle
 from analyzer.capture.filters import DEFAULT_FILTER
 from analyzer.capture.interfaces import ANY, Interface
 from analyzer.capture.merging import LiveBatch, Merger
@@ -76,35 +77,6 @@ class LiveSource(Protocol):
 
     def close(self) -> None:
         """Let go of interfaces and files."""
-
-
-class Handle(Protocol):
-    """One open interface, whoever captures on it (ring.Ring, sockets)."""
-
-    interface: Interface
-    up: bool
-    more: bool
-
-    def fileno(self) -> int:
-        """Return what to poll."""
-
-    def read(self, packets: int) -> RecordBatch:
-        """Return what has come, numbered from `packets` + 1; never wait."""
-
-    def counters(self) -> tuple[int, int]:
-        """Return packets that passed the filter so far, and how many of them were dropped."""
-
-    def failed(self) -> None:
-        """Look whether the interface is down, after poll told an error."""
-
-    def retry(self) -> bool:
-        """Capture again if the interface is back; return whether it is."""
-
-    def silence(self) -> None:
-        """Let no further packet in."""
-
-    def close(self) -> None:
-        """Let go of the interface."""
 
 
 @dataclass(slots=True)
@@ -294,7 +266,8 @@ def open_live(
     handles: list[Handle] = []
     try:
         for name in dict.fromkeys(names):
-            handles.append(_opened(name, options, expression, promiscuous, backend))  # noqa: PERF401
+            handle = _opened(name, options, expression, promiscuous, backend)
+            handles.append(Drained(handle, options.live_queue_bytes, options.batch_bytes))
     except BaseException:
         for each in handles:
             each.close()

@@ -5,7 +5,8 @@ Must not know what packets mean. Opened by live; blocks are walked by the kernel
 
 The kernel fills one block after the other, and hands each over when it is full or
 `live_block_ms` old. A block is copied once and given back at once; when none is free, the
-kernel drops packets and counts them. So a slow analysis costs packets, never memory.
+kernel drops packets and counts them. A thread (draining) reads while the analysis is busy.
+So a slow analysis costs packets, never memory beyond that thread's queue.
 """
 
 from __future__ import annotations

@@ -30,6 +30,10 @@ _ETH_P_ALL = 3
 _AT_ONCE = 4096
 """Packets of one batch: each is a call, 2 microseconds."""
 
+_BLOCK_TIMES = 2
+"""libpcap makes 256 blocks of the buffer, half as many as the ring has: with twice the time for
+each, it bridges as long a stall."""
+
 _LINK_TYPES = {12: 101, 14: 101}
 """DLT_ values that differ from their LINKTYPE_."""
 
@@ -212,7 +216,7 @@ class PcapySocket:
             self._pcap: Any = pcapy.create(interface.name)
             self._pcap.set_snaplen(filters.SNAP_BYTES)
             self._pcap.set_promisc(int(promiscuous))
-            self._pcap.set_timeout(options.live_block_ms)
+            self._pcap.set_timeout(_BLOCK_TIMES * options.live_block_ms)
             self._pcap.set_buffer_size(options.live_buffer_bytes)
             self._pcap.activate()
         except pcapy.PcapError as error:

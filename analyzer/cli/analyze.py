@@ -7,7 +7,9 @@ a small capture takes no longer than its analysis. Called by cli.main.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -16,8 +18,11 @@ import typer
 from analyzer.cli.arguments import (
     Clients,
     CsvFolder,
+    Every,
     FailOn,
+    HarFile,
     Hold,
+    HtmlFile,
     Interval,
     JsonFile,
     KeptPayload,
@@ -34,6 +39,7 @@ from analyzer.cli.arguments import (
     made,
     numbers,
     reports,
+    shared_files,
 )
 from analyzer.cli.shared import (
     SELECTION,
@@ -52,6 +58,7 @@ if TYPE_CHECKING:
 
     from analyzer.report.connection import ConnectionReport
     from analyzer.report.handshake import HandshakeReport
+    from analyzer.report.output import Writer
     from analyzer.tables.summary import Summary
 
 OK, FOUND = 0, 1
@@ -65,7 +72,10 @@ class Request:
     csv: Path | None
     parquet: Path | None
     json: str | None
+    har: Path | None
+    html: Path | None
     payload: Payload
+    every: float
     keys: list[Path]
     where: str | None
     connection: int | None
@@ -178,7 +188,10 @@ def analyze(
     csv: CsvFolder = None,
     parquet: ParquetFolder = None,
     json: JsonFile = None,
+    har: HarFile = None,
+    html: HtmlFile = None,
     payload: KeptPayload = "preview",
+    every: Every = 1.0,
     show_secrets: ShowSecrets = False,
     keys: Keys = [],  # noqa: B006
     where: Where = None,
@@ -225,7 +238,8 @@ def run(request: Request) -> int:
     from analyzer.options import Options
 
     options = Options(
-        payload=request.payload,
+        payload=_payload(request),
+        series_every_s=request.every,
         show_secrets=request.show_secrets,
         keys=tuple(map(str, request.keys)),
         poll_intervals_s=numbers("--interval", request.interval, float),
@@ -239,7 +253,7 @@ def run(request: Request) -> int:
     console = _console(request)
     single = _single(request, console)
     watched = conditions(request.fail_on)
-    writers = made(reports(request.csv, request.parquet, request.json))
+    writers = made(_makers(request))
     try:
         with progress(request.files, wanted=not request.no_progress) as on_progress:
             summary = analyse(
@@ -291,6 +305,26 @@ def _single(request: Request, console: Console | None) -> ConnectionReport | Han
 
         return ConnectionReport(request.connection)
     return None
+
+
+def _payload(request: Request) -> Payload:
+    """Return how much of payloads is kept: all for a HAR file, unless none is asked for."""
+    return "full" if request.har is not None and request.payload == "preview" else request.payload
+
+
+def _makers(request: Request) -> Iterator[Callable[[], Writer]]:
+    for make in reports(request.csv, request.parquet, request.json):
+        if _payload(request) == request.payload:
+            yield make
+        else:
+            yield partial(_without_payload, make)
+    yield from shared_files(request.har, request.html, request.payload)
+
+
+def _without_payload(make: Callable[[], Writer]) -> Writer:
+    from analyzer.report.output import WithoutPayload
+
+    return WithoutPayload(make())
 
 
 def _print(

@@ -42,6 +42,24 @@ JsonFile = Annotated[
         rich_help_panel=REPORTS,
     ),
 ]
+HarFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--har",
+        metavar="FILE",
+        help="Write handshakes, whole messages and HTTP exchanges as HAR 1.2, for browsers' tools.",
+        rich_help_panel=REPORTS,
+    ),
+]
+HtmlFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--html",
+        metavar="FILE",
+        help="Write one page with charts and tables that opens without a network.",
+        rich_help_panel=REPORTS,
+    ),
+]
 KeptPayload = Annotated[
     Payload, typer.Option(help="How much of each message to keep.", rich_help_panel=REPORTS)
 ]
@@ -103,6 +121,12 @@ NoInside = Annotated[
         "--no-inside",
         help="Do not read what messages say: protocols inside WebSocket.",
         rich_help_panel=REPORTS,
+    ),
+]
+Every = Annotated[
+    float,
+    typer.Option(
+        metavar="S", help="Length of an interval of the table series.", rich_help_panel=REPORTS
     ),
 ]
 FailOn = Annotated[
@@ -227,3 +251,25 @@ def reports(
 
         target: Any = sys.stdout.buffer if json == STDOUT else json
         yield lambda: JsonWriter(target, lasting=lasting)
+
+
+def shared_files(
+    har: Path | None, html: Path | None, payload: Payload
+) -> Iterator[Callable[[], Writer]]:
+    """Yield what makes the files that are made to be sent to others.
+
+    Args:
+        har: a HAR file; it has whole payloads, unless `payload` is none.
+        html: a page.
+        payload: what was asked of payloads.
+    """
+    if har is not None:
+        from analyzer.report.har import HarWriter
+
+        archive = har
+        yield lambda: HarWriter(archive, payload=payload != "none")
+    if html is not None:
+        from analyzer.report.html.writer import HtmlWriter
+
+        page = html
+        yield lambda: HtmlWriter(page)

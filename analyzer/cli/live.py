@@ -26,7 +26,6 @@ from analyzer.cli.arguments import (
     Hold,
     Interval,
     JsonFile,
-    KeptPayload,
     Keys,
     NoAlternatives,
     NoInside,
@@ -46,6 +45,7 @@ from analyzer.cli.live_arguments import (
     Follow,
     For,
     Interfaces,
+    LivePayload,
     LiveRequest,
     Promiscuous,
     UserName,
@@ -68,10 +68,11 @@ from analyzer.cli.watch_arguments import (
     RotateSize,
     watch_request,
 )
-from analyzer.errors import OptionError, ReportError
+from analyzer.errors import KeyLogError, OptionError, ReportError, WsanalyzeError
 
 if TYPE_CHECKING:
     from analyzer.capture.live import LiveSource
+    from analyzer.live.ready import Readiness
     from analyzer.live.run import Keeper, Observer, Outcome
     from analyzer.options import Options
     from analyzer.report.output import Writer
@@ -115,7 +116,7 @@ def live(
     metrics_labels: MetricsLabels = "",
     max_metric_labels: MaxMetricLabels = 100,
     idle: Idle = None,
-    payload: KeptPayload = "preview",
+    payload: LivePayload = None,
     show_secrets: ShowSecrets = False,
     keys: Keys = [],  # noqa: B006
     fail_on: FailOn = [],  # noqa: B006
@@ -149,16 +150,20 @@ def _start(given: dict[str, Any]) -> int:
     same: tuple[str, ...] = ("filter", "promiscuous", "backend", "follow", "user", "count")
     same += ("write", "write_files", "csv", "parquet", "json", "fail_on", "quiet")
     duration, most = given["duration"], given["write_size"]
+    # A pipe, a log file or a journal gets no payload unless somebody asked for it.
+    hides = given["payload"] is None and not sys.stdout.isatty()
     request = LiveRequest(
         interfaces=named,
         duration=None if duration is None else seconds(duration),
         write_size=None if most is None else size(most),
-        watch=watch_request(given, source, screen=free),
+        watch=watch_request(given, source, screen=free, hides_payload=hides),
+        hides_payload=hides,
+        keys=given["keys"],
         **{name: given[name] for name in same},
     )
     shape = given["interval"], given["clients"], given["hold"]
     options = Options(
-        payload=given["payload"],
+        payload=given["payload"] or "preview",
         show_secrets=given["show_secrets"],
         keys=tuple(map(str, given["keys"])),
         follow_keys=bool(given["keys"]),
@@ -188,12 +193,17 @@ def run(request: LiveRequest, options: Options) -> int:
         writers: list[Writer] = []
         try:
             who = give_up_rights(request)
+            _say_missing_keys(request)
             try:
                 csv, parquet = request.csv, request.parquet
                 if request.watch.rotates:
                     csv = parquet = None
                 say_left_behind(request)
                 writers = made(reports(csv, parquet, request.json, lasting=True))
+                if request.json == STDOUT and request.hides_payload:
+                    from analyzer.report.hiding import Hiding
+
+                    writers[-1] = Hiding(writers[-1])
                 writers += [] if watched is None else [watched]
                 keeper = _keeper(request, source)
                 watchers = observers(request)
@@ -205,9 +215,13 @@ def run(request: LiveRequest, options: Options) -> int:
             source.close()
             raise
         until = loop.Until(seconds=request.duration, packets=request.count)
-        outcome = loop.outcome_of(
-            source, options, writers, watchers, until=until, stop=stop, keeper=keeper
-        )
+        ready = _tell_ready(request)
+        try:
+            outcome = loop.outcome_of(
+                source, options, writers, [*watchers, ready], until=until, stop=stop, keeper=keeper
+            )
+        except KeyLogError as error:
+            raise _as_whom(error, who) from error
     return _answer(request, outcome, watched)
 
 
@@ -242,6 +256,33 @@ def _say(text: str) -> None:
     with contextlib.suppress(OSError):  # a terminal that was closed
         sys.stderr.write(printable(f"wsanalyze: {text}") + "\n")
         sys.stderr.flush()
+
+
+def _tell_ready(request: LiveRequest) -> Readiness:
+    """Say that packets are captured, to who waits for it: a person, a script, systemd."""
+    from analyzer.live.ready import Readiness
+
+    if request.follow is not None:
+        text = f"following {request.follow}"
+    elif request.interfaces == [STDIN]:
+        text = "reading standard input"
+    else:
+        chosen = request.backend or "ring"
+        what = f"filter {request.filter!r}" if request.filter else "no filter"
+        text = f"capturing on {', '.join(request.interfaces)}, {what}, by {chosen}"
+    if not request.watch.has_screen:
+        _say(text)
+    return Readiness(text)
+
+
+def _say_missing_keys(request: LiveRequest) -> None:
+    for path in request.keys:
+        try:
+            path.lstat()
+        except FileNotFoundError:
+            _say(f"--keys {path} is not there yet: it is read when it appears")
+        except OSError:
+            continue  # is said where it is read
 
 
 def say_left_behind(request: LiveRequest) -> None:
@@ -311,9 +352,12 @@ def _load_all(request: LiveRequest) -> None:
     load_all(modules(request.watch), tables=request.csv is not None or request.parquet is not None)
 
 
-def _as_whom(error: ReportError, who: str | None) -> ReportError:
+def _as_whom(error: WsanalyzeError, who: str | None) -> WsanalyzeError:
     if who is None:
         return error
+    if isinstance(error, KeyLogError):
+        hint = f"let {who} read it, or --user NAME; --user root stays root"
+        return KeyLogError(f"{error} (as user {who})", hint=hint)
     return ReportError(
         f"{error} (as user {who})",
         hint=f"name a place that {who} may write to, or --user NAME; --user root stays root",

@@ -7,12 +7,14 @@ parameters have these types.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from analyzer.cli.arguments import Payload
+from analyzer.cli.shared import REPORTS
 from analyzer.errors import OptionError
 from analyzer.live.watch import WatchRequest
 
@@ -73,6 +75,8 @@ class LiveRequest:
     fail_on: list[str]
     quiet: bool
     watch: WatchRequest
+    keys: list[Path] = field(default_factory=list)
+    hides_payload: bool = False
 
 
 Interfaces = Annotated[
@@ -98,6 +102,14 @@ For = Annotated[
     str | None,
     typer.Option(
         "--for", metavar="TIME", help="End after 500ms, 30s, 5m, 1h.", rich_help_panel=_CAPTURE
+    ),
+]
+LivePayload = Annotated[
+    Payload | None,
+    typer.Option(
+        help="How much of each message to keep; default preview, and none in what goes to "
+        "standard output where that is no terminal.",
+        rich_help_panel=REPORTS,
     ),
 ]
 Count = Annotated[

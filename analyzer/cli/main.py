@@ -59,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _drop_stdout()
         return BROKEN_PIPE
     except Exception as error:
+        if type(error).__name__ == "Abort":  # what typer makes of Ctrl-C
+            return INTERRUPTED
         # typer keeps its own copy of click in some versions, so that the class of
         # usage errors has no name that holds for all.
         if hasattr(error, "format_message"):

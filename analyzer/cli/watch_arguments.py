@@ -75,13 +75,17 @@ _TAKEN = (
 )
 
 
-def watch_request(given: Mapping[str, Any], source: str, *, screen: bool) -> WatchRequest:
+def watch_request(
+    given: Mapping[str, Any], source: str, *, screen: bool, hides_payload: bool = False
+) -> WatchRequest:
     """Return what is asked for.
 
     Args:
         given: parameters of the verb by name, such as its `locals()`; others are left alone.
         source: what is watched, for the screen.
         screen: whether a screen may be shown: standard output is free, and not --quiet.
+        hides_payload: whether events say nothing of what messages hold.
     """
     taken = {name: given[name] for name in _TAKEN}
-    return WatchRequest(source=source, screen=screen and not given["no_screen"], **taken)
+    wanted = screen and not given["no_screen"]
+    return WatchRequest(source=source, screen=wanted, hides_payload=hides_payload, **taken)

@@ -51,6 +51,7 @@ class WatchRequest:
         rotate_size: a new part at this size, such as 100MB.
         rotate_keep: parts that stay; 0: all.
         interval_s: of the short polling that the screen models.
+        hides_payload: events say nothing of what messages hold.
     """
 
     source: str = ""
@@ -66,6 +67,7 @@ class WatchRequest:
     rotate_size: str | None = None
     rotate_keep: int = 0
     interval_s: float = 1.0
+    hides_payload: bool = False
 
     @property
     def has_screen(self) -> bool:
@@ -157,9 +159,11 @@ def _build(request: WatchRequest, made: list[Observer]) -> None:
         made.append(LiveView(sys.stdout, request.source, request.interval_s))
     elif request.events is not None or request.screen:
         from analyzer.report.event_lines import EventWriter, kinds
+        from analyzer.report.hiding import HidingObserver
 
         stream = request.events_stream or sys.stdout.buffer
-        made.append(EventWriter(stream, kinds(request.events or "")))
+        events = EventWriter(stream, kinds(request.events or ""))
+        made.append(HidingObserver(events) if request.hides_payload else events)
 
 
 def _reports(request: WatchRequest) -> list[Observer]:

@@ -19,6 +19,7 @@ from analyzer.columns import NULL
 from analyzer.errors import OptionError, ReportError
 from analyzer.findings import SEVERITIES
 from analyzer.inside.calls import OK
+from analyzer.report.metrics_server import Health, Server
 from analyzer.report.observer import CaptureStats
 from analyzer.tables.running import Snapshot
 from analyzer.tables.schema import (
@@ -107,7 +108,8 @@ class MetricsServer:
             import prometheus_client
         except ImportError as error:
             raise ReportError(
-                "--metrics needs prometheus_client", hint="pip install 'wsanalyze[metrics]'"
+                "--metrics needs prometheus_client, which the extra `metrics` brings",
+                hint="pip install '.[metrics]' where wsanalyze was installed from",
             ) from error
         # When each series began would double their number, and Prometheus does not ask.
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -122,14 +124,8 @@ class MetricsServer:
         self._before: dict[Any, int] = {}
         self._make()
         self._make_calls()
-        try:
-            self._server, self._thread = prometheus_client.start_http_server(
-                address[1], address[0], self.registry
-            )
-        except OSError as error:
-            raise ReportError(
-                f"cannot serve metrics at {address[0]}:{address[1]}: {error.strerror or error}"
-            ) from error
+        self._health = Health()
+        self._server = Server(address, self.registry, self._health)
         self.port = int(self._server.server_port)
 
     def _make(self) -> None:
@@ -242,6 +238,7 @@ class MetricsServer:
         self._raise_to(self._dropped, "dropped", stats.dropped)
         self._raise_to(self._analysed, "analysed", stats.analysed)
         self._up.set(int(stats.interface_up))
+        self._health.look(stats.received, stats.dropped, is_up=stats.interface_up)
         if self._snapshot is None or self._looked <= now_ns < self._looked + _NS:
             return
         self._looked = now_ns
@@ -262,8 +259,7 @@ class MetricsServer:
 
     def close(self) -> None:
         """Serve no more."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.end()
 
     def abort(self) -> None:
         """Serve no more."""

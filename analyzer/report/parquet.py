@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from analyzer.errors import ReportError
 from analyzer.report.output import PendingFile, PendingFolder, report_errors
 from analyzer.report.parts import Part, PartFolder
 from analyzer.tables.schema import TABLES, Table, TableRows
 from analyzer.tables.values import arrow_field, to_arrow
+from analyzer.version import __version__
 
 FLUSH_ROWS = 4096
 FLUSH_S = 5.0
@@ -242,7 +244,39 @@ def _schema(table: Table) -> Any:
     """Return the Arrow schema of a table."""
     import pyarrow as pa
 
-    return pa.schema([arrow_field(c) for c in table.columns], {"description": table.text})
+    about = {"description": table.text, "pandas": json.dumps(_for_pandas(table))}
+    return pa.schema([arrow_field(c) for c in table.columns], about)
+
+
+def _for_pandas(table: Table) -> dict[str, Any]:
+    """Return what tells pandas.read_parquet the dtypes of docs/tables.md.
+
+    Without it, numbers with nulls would become floats. The form is that of pandas' developer
+    documentation, "Storing pandas DataFrame objects in Apache Parquet format".
+    """
+    columns = [
+        {
+            "name": column.name,
+            "field_name": column.name,
+            "pandas_type": _DTYPES[column.type].lower(),
+            "numpy_type": _DTYPES[column.type],
+            "metadata": None,
+        }
+        for column in table.columns
+        if column.type in _DTYPES
+    ]
+    creator = {"library": "wsanalyze", "version": __version__}
+    return {
+        "index_columns": [],
+        "column_indexes": [],
+        "columns": columns,
+        "creator": creator,
+        "pandas_version": "2.2.0",
+    }
+
+
+_DTYPES: Final = {"int": "Int64", "bool": "boolean", "text": "string", "key": "string"}
+"""Dtypes that pandas would not take by itself, by type of column."""
 
 
 class _TableFile:

@@ -116,7 +116,11 @@ class KeyLogFollower:
         self._files = [_Followed(name) for name in names]
         self._ring = ring
         for name in names:
-            if Path(name).is_file() or Path(name).is_dir():
+            try:
+                is_plain = Path(name).is_file() or Path(name).is_dir()
+            except OSError as error:  # a folder above it that may not be looked into
+                raise KeyLogError(f"cannot read the key log {name}: {error.strerror}") from None
+            if is_plain:
                 with _opened(name) as file:
                     _refuse(file.read(_PIECE), name)
             elif os.path.exists(name):

@@ -98,10 +98,19 @@ def started(space: namespaces.Namespace, *arguments: object) -> subprocess.Popen
     return process
 
 
+READY = re.compile(r"wsanalyze: (capturing on|following|reading) .*\n")
+
+
+def outputs(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Wait for the end; return what it wrote, without the line that says it captures."""
+    out, err = process.communicate(timeout=180)
+    return out, READY.sub("", err, count=1)
+
+
 def ended(process: subprocess.Popen[str], *numbers: int) -> tuple[str, str]:
     for number in numbers or (signal.SIGINT,):
         process.send_signal(number)
-    return process.communicate(timeout=60)
+    return outputs(process)
 
 
 def catches_up(theirs: Path, own: Path) -> None:
@@ -207,7 +216,7 @@ def test_same_answer_for_a_capture_replayed_onto_a_veth(
 
     thread = threading.Thread(target=replay)
     thread.start()
-    out, err = process.communicate(timeout=180)
+    out, err = outputs(process)
     thread.join()
     assert (process.returncode, out, err) == (0, "", "")
     file = without_times(analysed(source, tmp_path / "file"))
@@ -253,7 +262,7 @@ def test_both_ends_of_a_veth_pair(space: namespaces.Namespace, tmp_path: Path) -
     frames = [b"frame number %04d, long enough for a header" % number for number in range(12)]
     with space.entered():
         namespaces.send("out0", frames)
-    out, err = process.communicate(timeout=180)
+    out, err = outputs(process)
     assert (process.returncode, out, err) == (0, "", "")
     found = captures.packets_of(open_capture(kept))
     assert len(found) == 21
@@ -275,6 +284,16 @@ def test_report_of_what_came_until_the_interrupt(space: namespaces.Namespace) ->
     assert out.splitlines()[0] == "lo"
     assert "4 WebSocket connections" in out
     assert "Findings" in out
+
+
+@namespaces.needed
+def test_one_line_says_that_packets_are_captured(space: namespaces.Namespace) -> None:
+    process = started(space, "lo", "-q", "-f", "tcp port 9010", "--no-screen")
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    assert line == "wsanalyze: capturing on lo, filter 'tcp port 9010', by ring\n"
+    assert sniffs(process)
+    assert ended(process) == ("", "")
 
 
 @namespaces.needed
@@ -303,7 +322,7 @@ def test_a_folder_that_the_user_may_not_write_to(
 ) -> None:
     for asked in (["--csv", tmp_path / "x"], ["--write", tmp_path / "x"]):
         process = started(space, "lo", *asked)
-        out, err = process.communicate(timeout=30)
+        out, err = outputs(process)
         assert (process.returncode, out) == (2, "")
         (line,) = err.splitlines()
         assert "Permission denied (as user nobody)" in line
@@ -324,7 +343,7 @@ def test_a_second_interrupt_leaves_the_comparison_out(
     process.send_signal(signal.SIGTERM)
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGCONT)
-    _, err = process.communicate(timeout=60)
+    _, err = outputs(process)
     assert process.returncode == 130
     assert "without the comparison" in err
     found = tables(folder)
@@ -338,7 +357,7 @@ def test_time_and_interfaces_that_go(space: namespaces.Namespace) -> None:
     space.veth()
     process = started(space, "in0", "--for", "1500ms", "--json", "-")
     space.ip("link", "set", "in0", "down")
-    out, err = process.communicate(timeout=30)
+    out, err = outputs(process)
     assert process.returncode == 0
     assert err.startswith("wsanalyze: The interface went down or away")
     found = [row["id"] for row in json.loads(out)["findings"]]
@@ -379,6 +398,49 @@ def test_a_pipe_and_a_followed_file_give_the_tables_of_the_file(tmp_path: Path, 
                   tmp_path / "followed", "--user", "root")  # fmt: skip
     subprocess.run(run, check=True, cwd=ROOT)
     assert tables(tmp_path / "followed") == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_shown"), [((), False), (("--payload", "preview"), True), (("--json", "-"), False)]
+)
+def test_payload_goes_to_a_pipe_only_if_it_was_asked_for(
+    tmp_path: Path, asked: tuple[str, ...], is_shown: bool
+) -> None:
+    source = CAPTURES / "tomcat-chat.pcap"
+    run = command("live", "-", "--user", "root", "--csv", tmp_path / "c", *asked)
+    done = subprocess.run(run, input=source.read_bytes(), check=True, cwd=ROOT, capture_output=True)
+    with (tmp_path / "c" / "messages.csv").open(encoding="utf-8", newline="") as file:
+        previews = {row["payload_preview"] for row in csv.DictReader(file)} - {""}
+    assert previews  # a file of the operator's own
+    if "--json" in asked:
+        rows = json.loads(done.stdout)["messages"]
+    else:
+        rows = [
+            row for row in map(json.loads, done.stdout.splitlines()) if row["event"] == "message"
+        ]
+    assert rows
+    assert {row["payload_preview"] for row in rows} - {""} == (previews if is_shown else {None})
+
+
+def test_a_key_log_that_is_not_there_yet_is_said(tmp_path: Path) -> None:
+    run = command("live", "-", "-q", "--user", "root", "--keys", tmp_path / "later.keys")
+    content = (CAPTURES / "npm-ws-basic.pcap").read_bytes()
+    done = subprocess.run(run, input=content, check=True, cwd=ROOT, capture_output=True)
+    assert f"--keys {tmp_path / 'later.keys'} is not there yet".encode() in done.stderr
+
+
+@namespaces.needed
+def test_a_key_log_that_the_new_user_may_not_read(
+    space: namespaces.Namespace, tmp_path: Path
+) -> None:
+    keys = tmp_path / "own.keys"
+    keys.write_text("# none yet\n")
+    keys.chmod(0o600)
+    process = started(space, "lo", "-q", "--keys", keys)
+    _, err = outputs(process)
+    assert process.returncode == 2
+    assert "(as user nobody)" in err
+    assert "--user root" in err
 
 
 def test_what_is_kept_of_a_pipe(tmp_path: Path) -> None:

@@ -48,12 +48,13 @@ from analyzer.tables.schema.labels import SCOPES as SCOPES
 from analyzer.tables.schema.labels import SOURCES as SOURCES
 from analyzer.tables.schema.labels import TRANSPORTS as TRANSPORTS
 from analyzer.tables.schema.ledger import LEDGER as LEDGER
+from analyzer.tables.schema.series import SERIES as SERIES
 from analyzer.tables.schema.tls import TLS_SESSIONS as TLS_SESSIONS
 
 TABLES = (
     *(CONNECTIONS, HANDSHAKES, FRAMES, MESSAGES, PINGS, HTTP, LEDGER, FINDINGS),
     *(COMPRESSION, ALTERNATIVES, SCALING, HTTP_GROUPS, TLS_SESSIONS),
-    *(CALLS, TOPICS, FANOUT, HOPS, DIAGNOSES),
+    *(CALLS, TOPICS, FANOUT, HOPS, DIAGNOSES, SERIES),
 )
 """All tables, in the order of the reports."""
 

@@ -60,6 +60,9 @@ CONTRACT = {
     "transit_us_p95 transit_us_max",
     "diagnoses": "diagnosis id severity connections connection packet seconds bytes text evidence "
     "advice",
+    "series": "second connections_open handshakes client_messages server_messages "
+    "client_payload_bytes server_payload_bytes client_wire_bytes server_wire_bytes "
+    "delivery_us_median delivery_us_p95",
 }
 """Columns by which scripts read the tables; others may only be added behind them."""
 

@@ -1,0 +1,94 @@
+"""What the sections say, from rows made by hand."""
+
+from __future__ import annotations
+
+from oracle.rows import Row, table_rows
+
+from analyzer.report.html import sections
+from analyzer.report.html.data import Kept
+from analyzer.tables import schema
+from analyzer.tables.summary import Summary
+
+START = 1_767_323_045_000_000_000
+MS = 1_000_000
+
+
+def kept(name: str, rows: list[Row]) -> Kept:
+    made = Kept(schema.BY_NAME[name], 1000)
+    made.add(table_rows(schema.BY_NAME[name], rows))
+    return made
+
+
+CONNECTION: Row = {
+    **{"connection": 7, "path": "/<b>", "opened_at": START + 100 * MS, "wire_bytes": 9},
+    **{"closed_at": START + 600 * MS, "close_kind": "reset", "client_messages": 1},
+    "server_messages": 2,
+}
+MESSAGES: list[Row] = [
+    {"connection": 7, "direction": "client", "time_first": START + 200 * MS, "payload_bytes": 0},
+    {"connection": 7, "direction": "server", "time_first": START + 310 * MS, "payload_bytes": 5,
+     "stall_us": 30 * MS, "delivery_us": 40 * MS},
+    {"connection": 7, "direction": "server", "time_first": START + 311 * MS, "payload_bytes": 7,
+     "delivery_us": 10 * MS},
+]  # fmt: skip
+
+
+def test_timeline() -> None:
+    section = sections.timeline(
+        kept("connections", [CONNECTION]),
+        kept("messages", MESSAGES),
+        kept("pings", [{"connection": 7, "sent_at": START + 400 * MS}]),
+        (START, START + 1000 * MS),
+    )
+    (line,) = section.charts[0].rows or ()
+    assert 'x="10.000%" y="6.00" width="50.000%"' in line.svg
+    for name in ("client", "server", "stall", "ping", "mark line bad"):
+        assert line.svg.count(f'"{name}"') == 1, name
+    assert line.value == "3 messages"
+    assert line.label == "7  /<b>"  # the template escapes it
+
+
+def test_waterfall_adds_up() -> None:
+    phases = {"tcp_us": 10 * MS, "idle_us": 5 * MS, "upgrade_us": 25 * MS, "first_message_us": 0}
+    rows: list[Row] = [
+        {"handshake": 0, "connection": 0, "outcome": "accepted", **phases},
+        {"handshake": 1, "outcome": "refused", "status": 403, "upgrade_us": 80 * MS},
+    ]
+    slow, fast = sections.handshakes(kept("handshakes", rows)).charts[0].rows or ()
+    assert (slow.value, fast.value) == ("80.0 ms", "40.0 ms")
+    assert slow.label.endswith("refused 403")
+    assert "TCP 10.0 ms; client idle 5.00 ms; request to answer 25.0 ms" in fast.svg
+    assert 'x="18.750%"' in fast.svg  # 15 of 80 ms before the request
+
+
+def test_delays_have_curves_only_of_what_was_timed() -> None:
+    section = sections.delays(
+        kept("messages", MESSAGES),
+        kept("pings", [{"direction": "client", "rtt_us": None}]),
+        kept("calls", [{"name": "add", "reply_us": 3 * MS}, {"name": "add"}]),
+    )
+    assert [chart.title.partition(":")[0] for chart in section.charts] == ["Delivery", "Calls"]
+    assert "from server: 2, median 10.0 ms" in section.charts[0].legend[0].text
+    assert "add: 1, median 3.00 ms" in section.charts[1].legend[0].text
+
+
+def test_sizes_by_powers_of_two() -> None:
+    rows = sections.sizes(kept("messages", MESSAGES)).charts[0].rows or ()
+    assert [(row.label, row.value) for row in rows] == [
+        ("empty", "1 up, 0 down"),
+        ("1 B", "0 up, 0 down"),
+        ("2 B to 3 B", "0 up, 0 down"),
+        ("4 B to 7 B", "0 up, 2 down"),
+    ]
+
+
+def test_nothing_to_draw() -> None:
+    none = [kept(name, []) for name in ("connections", "messages", "pings", "handshakes", "calls")]
+    connections, messages, pings, handshakes, calls = none
+    assert sections.timeline(connections, messages, pings, (0, 0)).lines
+    assert sections.handshakes(handshakes).lines
+    assert sections.delays(messages, pings, calls).lines
+    assert sections.sizes(messages).lines
+    assert sections.ledger(Summary()).lines
+    assert sections.alternatives(Summary()) is None
+    assert sections.outstanding(Summary()).cards == []
