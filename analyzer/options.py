@@ -368,32 +368,25 @@ class Options:
     idle_timeout_min_s: float = 2.0
     """Shorter silences and lives prove no timer: programs that are done pause as long."""
     same_time_share: float = 0.02
-    """Silences count as equal within this share of them, or same_time_s: timers of proxies
-    are checked once a second or less often."""
+    """Silences count as equal within this share, or same_time_s: proxies check timers rarely."""
     same_time_s: float = 0.05
     """The same for short ones: a busy event loop runs its timers as late."""
     same_moment_s: float = 0.1
-    """Ends closer together than this are one event: a server that stops needs as long to end a
-    thousand connections."""
+    """Ends closer together are one event: a server that stops ends a thousand in that time."""
     max_chance: float = 0.02
-    """Equal silences are a timer only where they would be equal by chance less often than
-    this; docs/diagnosis.md has the formula."""
+    """Silences that are equal by chance more often prove no timer; see docs/diagnosis.md."""
     long_silence_s: float = 25.0
-    """A RST behind a shorter silence tells of no forgotten flow: the shortest idle times of
-    firewalls and NATs are 30 s."""
+    """Behind a shorter silence no flow was forgotten: firewalls and NATs take 30 s at least."""
     slow_handshake_s: float = 0.5
     """Handshakes that took as long are explained: people notice."""
     ping_wait_min_s: float = 1.0
-    """A Ping that waited less long when its sender ended the connection proves nothing; the
-    time-outs of libraries begin at 5 s."""
+    """A Ping that waited less long proves nothing: time-outs of libraries begin at 5 s."""
     nagle_messages: int = 3
-    """Messages of one sender held up by delayed ACKs before it is a pattern: TCP's own start
-    and end give one or two."""
+    """Messages held up by delayed ACKs before it is a pattern: any connection has one or two."""
     unused_life_s: float = 1.0
     """A connection without a frame that lasted longer had time for one: it ended otherwise."""
     unused_connections: int = 3
-    """Of them, where the handshake does not say why: fewer are checks of a port, or users who
-    left."""
+    """Of them, where the handshake does not say why: fewer are port checks, or users who left."""
     slow_reader_s: float = 1.0
     """A closed window counts from here on: who reads empties a full buffer in milliseconds."""
     stall_s: float = 0.2
@@ -431,23 +424,19 @@ class Options:
     waste_messages: int = 20
     """Messages made larger before it is a habit."""
     missed_share: float = 0.2
-    """Part of the payload that compression must save before its lack is talked of: it costs
-    processor time and 256 KiB a connection."""
+    """Part of payload that compression must save: it costs time and 256 KiB a connection."""
     slow_reply_s: float = 1.0
     """A reply that takes as long is slow: people lose their train of thought."""
     slow_reply_times: float = 10.0
-    """The worst reply must take so many times the median of its name: what is always slow is
-    how that call is."""
+    """The worst reply must take so many medians of its name: some calls are always slow."""
     slow_reply_calls: int = 10
     """Replies to calls of a name before one of them is unusual."""
     max_reply_names: int = 512
     """Names of calls whose replies are compared; those of further names are not. 33 kB each."""
     max_diagnosed_connections: int = 32_768
-    """Ended connections that rules look at, and open ones of which something was said; the
-    oldest goes first. About 1 kB each."""
+    """Ended and noted open connections that rules look at, the last ones. About 1 kB each."""
     max_diagnosed_attempts: int = 4096
-    """Handshakes that failed or took long, findings of no connection, and rows of small
-    tables that rules look at; the oldest goes first. 2 kB each."""
+    """Odd handshakes, loose findings, rows of small tables that rules look at. 2 kB each."""
     max_diagnoses: int = 100
     """Rows of `diagnoses`; those that cost least go first."""
 

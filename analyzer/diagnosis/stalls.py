@@ -212,16 +212,25 @@ class Stalls:
             if len({wait.connection for wait in some}) < least:
                 continue
             own = _times_of(server, servers, times, owner)
-            for together in self._together(sorted(some)):
+            for together in self._together(sorted(some), own):
                 stall = self._stall(server, together, own)
                 if stall is not None:
                     yield stall
 
-    def _together(self, waits: Sequence[Wait]) -> Iterator[list[Wait]]:
-        """Yield waits that end together, of each connection the longest."""
+    def _together(self, waits: Sequence[Wait], sends: Numbers) -> Iterator[list[Wait]]:
+        """Yield waits that end together behind a silence of the server's."""
         apart = round(self._options.stall_together_s * 1e9)
+        # Found in arrays, since few servers are ever silent for so long while they are asked.
+        ends = np.array([wait.end for wait in waits], np.int64)
+        before = np.searchsorted(sends, ends, "left")
+        silent = np.ones(len(ends), np.bool_)
+        some = before > 0
+        silent[some] = ends[some] - sends[before[some] - 1] >= self._bar
         at = 0
         while at < len(waits):
+            if not silent[at]:
+                at += 1
+                continue
             first = waits[at]
             longest: dict[int, Wait] = {}
             bar = max(apart, (first.end - first.begin) // _FIFTH)

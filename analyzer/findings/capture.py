@@ -13,7 +13,7 @@ CAPTURE_SKIPPED = _kind(
     "capture-skipped",
     WARNING,
     "",
-    "Records of the capture contradict themselves and were skipped: {detail}.",
+    "Records of the capture are inconsistent and were skipped: {detail}.",
 )
 CAPTURE_UNREADABLE = _kind(
     "capture-unreadable", ERROR, "", "One of the files was not read: {detail}."
@@ -32,27 +32,28 @@ CAPTURE_INTERFACE_DOWN = _kind(
     "The interface went down or away; nothing is captured until it is back: {detail}.",
 )
 CAPTURE_INTERFACE_UP = _kind(
-    "capture-interface-up", NOTE, "", "The interface is back, and captured on again: {detail}."
+    "capture-interface-up", NOTE, "", "The interface is back, and the capture continues: {detail}."
 )
 CAPTURE_CLOCK = _kind(
-    "capture-clock", WARNING, "", "The clock of the packets' times stepped back: {detail}."
+    "capture-clock", WARNING, "", "The clock of the packet times stepped back: {detail}."
 )
 CAPTURE_NOT_KEPT = _kind(
     "capture-not-kept",
     ERROR,
     "",
-    "From here on packets are analysed, but not kept in files: {detail}.",
+    "From here on, packets are analysed but no longer written to files: {detail}.",
 )
 CAPTURE_SEEN_TWICE = _kind(
     "capture-seen-twice",
     NOTE,
     "",
-    "Packets were captured more than once, at several places or interfaces: {detail} are copies. "
-    "They do not count as sent again, nor in what a connection costs.",
+    "Packets were captured more than once, at several places or interfaces: "
+    "{detail} are copies. They do not count as retransmissions or in the cost of a "
+    "connection.",
 )
 CAPTURE_REPLACED = _kind(
     "capture-replaced",
     NOTE,
     "",
-    "The file that is followed was replaced or cut; reading goes on with the new one: {detail}.",
+    "The followed file was replaced or truncated; reading continues with the new one: {detail}.",
 )

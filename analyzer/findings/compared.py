@@ -9,5 +9,5 @@ COMPARED_LIMIT = _kind(
     "compared-limit",
     INFO,
     "",
-    "Not all was compared with other transports to its full: {detail}.",
+    "The comparison with other transports is not complete: {detail}.",
 )

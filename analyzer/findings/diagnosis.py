@@ -6,5 +6,5 @@ from analyzer.findings.kinds import INFO
 from analyzer.findings.kinds import kind_of as _kind
 
 DIAGNOSIS_LIMIT = _kind(
-    "diagnosis-limit", INFO, "", "Causes were looked for in less than all of it: {detail}."
+    "diagnosis-limit", INFO, "", "The search for causes did not cover everything: {detail}."
 )

@@ -90,7 +90,7 @@ HANDSHAKE_BODY_IN_101 = _kind(
     "handshake-body-in-101",
     ERROR,
     "RFC 9110 8.6",
-    "The 101 has a field of messages with a body: {detail}.",
+    "The 101 has a field that describes a body: {detail}.",
 )
 HANDSHAKE_BAD_SUBPROTOCOL = _kind(
     "handshake-bad-subprotocol",
@@ -102,8 +102,8 @@ HANDSHAKE_NO_SUBPROTOCOL = _kind(
     "handshake-no-subprotocol",
     NOTE,
     "RFC 6455 4.2.2",
-    "The server chose none of the subprotocols offered, and browsers then fail the connection: "
-    "{detail}.",
+    "The server chose none of the offered subprotocols; browsers then fail the "
+    "connection: {detail}.",
 )
 HANDSHAKE_UNOFFERED_SUBPROTOCOL = _kind(
     "handshake-unoffered-subprotocol",

@@ -6,13 +6,16 @@ from analyzer.findings.kinds import INFO, NOTE, WARNING
 from analyzer.findings.kinds import kind_of as _kind
 
 HTTP_MALFORMED = _kind(
-    "http-malformed", WARNING, "RFC 9112 2.2", "A message head is malformed: {detail}."
+    "http-malformed",
+    WARNING,
+    "RFC 9112 2.2",
+    "A start line or header field is malformed: {detail}.",
 )
 HTTP_HEAD_LIMIT = _kind(
     "http-head-limit",
     WARNING,
     "RFC 9112 2.3",
-    "A message head is longer than max_head_bytes: {detail}.",
+    "The headers of a message are longer than max_head_bytes: {detail}.",
 )
 HTTP_PIPELINE_LIMIT = _kind(
     "http-pipeline-limit", WARNING, "", "More requests wait for a response than max_pipelined."
@@ -30,12 +33,13 @@ HTTP_GROUP_LIMIT = _kind(
     "http-group-limit",
     NOTE,
     "",
-    "More plain HTTP is in progress than {detail}: its kinds are told from less than all of it.",
+    "More plain HTTP is in progress than {detail}: its kinds are derived from only a part of it.",
 )
 HTTP_GROUPS_LIMIT = _kind(
     "http-groups-limit",
     NOTE,
     "",
-    "More groups of deliveries are counted than max_http_groups: rows of old ones left early.",
+    "There are more groups of deliveries than max_http_groups: rows of old groups "
+    "were written early.",
 )
 HTTP_LOST = _kind("http-lost", WARNING, "", "Bytes of an HTTP message were not captured: {detail}.")

@@ -21,8 +21,8 @@ PACKETS_CAPTURED_TOO_LONG = _kind(
     "packets-captured-too-long",
     WARNING,
     "",
-    "Packets are stored with more bytes than they had by their original length, which counts: "
-    "{detail}.",
+    "Packets are stored with more bytes than their original length, which is the "
+    "one used: {detail}.",
 )
 PACKETS_WLAN_UNREAD = _kind(
     "packets-wlan-unread", WARNING, "", "Data in 802.11 frames was not read: {detail}."
@@ -31,7 +31,7 @@ PACKETS_SNAPLEN = _kind(
     "packets-snaplen", WARNING, "", "Packets were cut by the capture's snap length: {detail}."
 )
 PACKETS_MALFORMED = _kind(
-    "packets-malformed", NOTE, "", "Packets whose headers contradict themselves: {detail}."
+    "packets-malformed", NOTE, "", "Packets with inconsistent headers: {detail}."
 )
 PACKETS_FRAGMENT_LOST = _kind(
     "packets-fragment-lost", WARNING, "RFC 791 3.2", "IP datagrams never completed: {detail}."
@@ -43,7 +43,7 @@ PACKETS_FRAGMENT_LIMIT = _kind(
     "packets-fragment-limit",
     WARNING,
     "",
-    "Datagrams given up by max_fragmented_datagrams or max_fragments: {detail}.",
+    "Datagrams dropped because of max_fragmented_datagrams or max_fragments: {detail}.",
 )
 PACKETS_TUNNEL_DEPTH = _kind(
     "packets-tunnel-depth", WARNING, "", "Tunnels nested deeper than max_tunnel_depth: {detail}."

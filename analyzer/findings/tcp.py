@@ -47,7 +47,7 @@ TCP_RESET_FOREIGN = _kind(
     "tcp-reset-foreign",
     WARNING,
     "RFC 9293 3.5.2",
-    "A RST was hardly sent by who it says: {detail}.",
+    "A RST was probably not sent by its apparent sender: {detail}.",
 )
 TCP_ONE_DIRECTION = _kind(
     "tcp-one-direction",
@@ -61,19 +61,19 @@ TCP_HELD_LIMIT = _kind(
     "tcp-held-limit",
     WARNING,
     "",
-    "Out-of-order bytes reached max_held_bytes; the hole before them was given up: {detail} bytes.",
+    "Out-of-order bytes reached max_held_bytes; the gap before them was given up: {detail} bytes.",
 )
 TCP_CONNECTION_LIMIT = _kind(
     "tcp-connection-limit",
     WARNING,
     "",
-    "Connections let go because max_connections were open: {detail}.",
+    "Connections dropped because max_connections were open: {detail}.",
 )
 TCP_IDLE = _kind(
     "tcp-idle",
     NOTE,
     "",
-    "The connection was silent for longer than max_idle_s and was let go: {detail}.",
+    "The connection was silent for longer than max_idle_s and was dropped: {detail}.",
 )
 TCP_CONNECT_REFUSED = _kind(
     "tcp-connect-refused", WARNING, "RFC 9293 3.5.2", "A connect was refused by {detail}."
@@ -85,10 +85,13 @@ TCP_CONNECT_LIMIT = _kind(
     "tcp-connect-limit",
     WARNING,
     "",
-    "Failed connects beyond max_failed_connects were not looked at: {detail}.",
+    "Failed connects beyond max_failed_connects were not examined: {detail}.",
 )
 TCP_LATE = _kind(
-    "tcp-late", NOTE, "", "Packets came after their connection's rows had left: {detail}."
+    "tcp-late",
+    NOTE,
+    "",
+    "Packets arrived after the rows of their connection had been written: {detail}.",
 )
 TCP_DATA_AFTER_FIN = _kind(
     "tcp-data-after-fin",
@@ -101,5 +104,5 @@ TCP_OUT_OF_WINDOW = _kind(
     "tcp-out-of-window",
     NOTE,
     "RFC 9293 3.4",
-    "Bytes lie {detail} beyond what was expected, further than any window; they were ignored.",
+    "Bytes are {detail} beyond the expected position, further than any window; they were ignored.",
 )

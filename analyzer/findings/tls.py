@@ -9,11 +9,11 @@ TLS_NO_KEYS = _kind(
     "tls-no-keys",
     NOTE,
     "",
-    "Guessed to be a WebSocket over TLS ({detail}): only its handshake and sizes show. Keys would "
-    "show the frames (--keys FILE): SSLKEYLOGFILE=FILE in the environment of Firefox, Chrome or "
-    "curl; node --tls-keylog=FILE; "
-    "ssl.SSLContext.keylog_filename in Python; tls.Config.KeyLogWriter in Go; the agents "
-    "jSSLKeyLog or extract-tls-secrets (java -javaagent:) in Java.",
+    "Guessed to be a WebSocket over TLS ({detail}): only its handshake and sizes "
+    "are visible. Keys make the frames visible (--keys FILE): SSLKEYLOGFILE=FILE "
+    "in the environment of Firefox, Chrome or curl; node --tls-keylog=FILE; "
+    "ssl.SSLContext.keylog_filename in Python; tls.Config.KeyLogWriter in Go; the "
+    "agents jSSLKeyLog or extract-tls-secrets (java -javaagent:) in Java.",
 )
 TLS_WRONG_KEYS = _kind(
     "tls-wrong-keys",
@@ -40,15 +40,15 @@ TLS_RECORDS_LOST = _kind(
     "tls-records-lost",
     NOTE,
     "RFC 8446 5.1",
-    "Record boundaries were lost behind bytes that were not captured; records between are not "
-    "counted.",
+    "Record boundaries were lost after bytes that were not captured; the records "
+    "in between are not counted.",
 )
 TLS_RECORDS_MISSING = _kind(
     "tls-records-missing",
     WARNING,
     "RFC 8446 5.1",
-    "Records were lost with bytes that were not captured ({detail}); decryption went on behind "
-    "them where a tag proved the place.",
+    "Records were lost with bytes that were not captured ({detail}); decryption "
+    "continued after them where a tag proved the position.",
 )
 TLS_UNREADABLE = _kind(
     "tls-unreadable",
@@ -60,13 +60,13 @@ TLS_KEYS_INCOMPLETE = _kind(
     "tls-keys-incomplete",
     NOTE,
     "",
-    "The key log has some keys of this session, not those of {detail}.",
+    "The key log has some keys of this session, but not those for {detail}.",
 )
 TLS_CANNOT_DECRYPT = _kind(
     "tls-cannot-decrypt", WARNING, "", "No key log can decrypt this session: {detail}."
 )
 TLS_INNER_ALERT = _kind(
-    "tls-inner-alert", NOTE, "RFC 8446 6", "An alert was sent, encrypted: {detail}."
+    "tls-inner-alert", NOTE, "RFC 8446 6", "An encrypted alert was sent: {detail}."
 )
 TLS_KEY_LOG_LINES = _kind(
     "tls-key-log-lines", NOTE, "", "Lines of key logs that cannot be used: {detail}."

@@ -111,7 +111,7 @@ WEBSOCKET_FRAMING_LOST = _kind(
     "websocket-framing-lost",
     WARNING,
     "",
-    "The frame boundary was lost behind a gap or a fault; frames are searched for again.",
+    "The frame boundary was lost after a gap or an error; the search for frames starts again.",
     has_culprit=False,
 )
 WEBSOCKET_RESYNCHRONISED = _kind(
@@ -141,7 +141,7 @@ WEBSOCKET_UNKNOWN_EXTENSION = _kind(
     "websocket-unknown-extension",
     NOTE,
     "RFC 6455 9.1",
-    "An accepted extension is not decoded, so that payload is taken as sent: {detail}.",
+    "An accepted extension is not decoded, so payload is shown as sent: {detail}.",
     has_culprit=False,
 )
 WEBSOCKET_CLOSE_ABNORMAL = _kind(
@@ -176,7 +176,7 @@ WEBSOCKET_NOT_FRAMES = _kind(
     "websocket-not-frames",
     ERROR,
     "RFC 6455 5.2",
-    "Bytes that are no frames stand where a frame must begin: {detail}.",
+    "Bytes that are not a frame appear where a frame must begin: {detail}.",
 )
 WEBSOCKET_TORN_WRITE = _kind(
     "websocket-torn-write",
@@ -195,5 +195,5 @@ WEBSOCKET_OLD_DRAFT = _kind(
     "websocket-old-draft",
     WARNING,
     "",
-    "An older draft of WebSocket is spoken, which is not decoded: {detail}.",
+    "The connection uses an older draft of WebSocket, which is not decoded: {detail}.",
 )

@@ -279,7 +279,7 @@ class Session(Control):
         is_known = not isinstance(fields, str)
         if not is_known or not is_whole(fields):
             who = "client" if side == self.client else "server"
-            why = fields if isinstance(fields, str) else "they lean on heads that were not seen"
+            why = fields if isinstance(fields, str) else "they refer to headers that were not seen"
             text = f"of the {who}: {why}"
             self.find_once(findings.HTTP2_HEADS_UNKNOWN, packet, text, side)
         head, pseudo = head_of(fields if is_known else (), block.size)

@@ -6,14 +6,19 @@ from analyzer.tables.declare import NEVER, Column, Table, boolean, enum, integer
 from analyzer.tables.schema.labels import CODINGS, SCOPES, SENDER, SOURCES, TRANSPORTS
 
 _ALTERNATIVE = (
-    enum("transport", TRANSPORTS, NEVER, "Way to deliver; -h2: over HTTP/2."),
-    Column("interval_s", "seconds", "does not poll", "Start of a poll to start of the next."),
+    enum("transport", TRANSPORTS, NEVER, "Transport; -h2: over HTTP/2."),
+    Column(
+        "interval_s",
+        "seconds",
+        "does not poll",
+        "From the start of a poll to the start of the next.",
+    ),
     enum(
         "source",
         SOURCES,
         NEVER,
-        "measured: in this capture; observed: modelled with headers of real exchanges with "
-        "the host; modelled: with headers made from the opening handshake.",
+        "measured: in this capture; observed: modelled with headers of real exchanges "
+        "with the host; modelled: with headers derived from the opening handshake.",
     ),
 )
 
@@ -22,25 +27,30 @@ _NO_PHASE = "not modelled short polling"
 
 ALTERNATIVES = Table(
     "alternatives",
-    "What the same messages at the same times cost over each transport: one row for each "
-    "connection and transport, and one for all connections. alternatives.md has the rules.",
+    "What the same messages at the same times cost over each transport: one row "
+    "for each connection and transport, and one for all connections. See "
+    "alternatives.md for the rules.",
     (
         integer("connection", "session, or a total", "WebSocket connection."),
         *_ALTERNATIVE,
-        integer("requests", NEVER, "HTTP requests, the upgrade among them."),
-        integer("packets", NEVER, "Packets both ways, SYN to last."),
-        integer("header_bytes", NEVER, "Application bytes that are no payload of a message."),
-        integer("application_bytes", NEVER, "All bytes above TCP, both ways."),
-        integer("wire_bytes", NEVER, "All packets' bytes, both ways."),
+        integer("requests", NEVER, "HTTP requests, including the upgrade."),
+        integer("packets", NEVER, "Packets in both directions, from the SYN to the last."),
+        integer("header_bytes", NEVER, "Application bytes that are not message payload."),
+        integer("application_bytes", NEVER, "All bytes above TCP, in both directions."),
+        integer("wire_bytes", NEVER, "Bytes of all packets, in both directions."),
         Column(
-            "ratio_application", "ratio", "no WebSocket bytes", "application_bytes to WebSocket's."
+            "ratio_application",
+            "ratio",
+            "no WebSocket bytes",
+            "application_bytes divided by WebSocket's.",
         ),
-        Column("ratio_wire", "ratio", "no WebSocket bytes", "wire_bytes to WebSocket's."),
+        Column("ratio_wire", "ratio", "no WebSocket bytes", "wire_bytes divided by WebSocket's."),
         Column(
             "added_latency_ms_mean",
             "ratio",
             "no message of the server, or not defined",
-            "Milliseconds that a message of the server waits longer than over WebSocket.",
+            "Milliseconds by which a message of the server arrives later than over "
+            "WebSocket, mean.",
         ),
         Column(
             "added_latency_ms_p95",
@@ -48,7 +58,7 @@ ALTERNATIVES = Table(
             "no message of the server, or not defined",
             "The same, 95th percentile.",
         ),
-        integer("empty_polls", "does not poll", "Answers that bring no message."),
+        integer("empty_polls", "does not poll", "Answers without a message."),
         enum(
             "scope",
             SCOPES,
@@ -58,29 +68,29 @@ ALTERNATIVES = Table(
         ),
         integer("session", "not a session", "Session of plain HTTP: its group in http_groups."),
         integer("tcp_connections", NEVER, "TCP connections."),
-        integer("messages", NEVER, "Messages delivered, both ways."),
-        integer("payload_bytes", NEVER, "Their payload as the application sees it."),
-        Column("duration_s", "seconds", "not known", "Time that all this goes over."),
-        Column("requests_per_s", "ratio", "no time passes", "Requests that the server gets."),
+        integer("messages", NEVER, "Messages delivered, in both directions."),
+        integer("payload_bytes", NEVER, "Their payload, as the application sees it."),
+        Column("duration_s", "seconds", "not known", "Time that the row covers."),
+        Column("requests_per_s", "ratio", "no time passes", "Requests that the server receives."),
         Column(
             "break_even_per_s",
             "ratio",
-            "one of the two is cheaper at every rate",
-            "Messages of the server a second at which it costs as much on the wire as WebSocket.",
+            "one of the two is cheaper at any rate",
+            "Server messages per second at which it costs as much on the wire as WebSocket.",
         ),
         integer(
             "requests_p5",
             _NO_PHASE,
-            "requests where the client polls in its luckiest phases: the 5th percentile over all "
-            "phases; requests is their mean.",
+            "requests if the client polls in a favourable phase: the 5th percentile over "
+            "all phases. requests is their mean.",
         ),
         integer("requests_p95", _NO_PHASE, "The same, 95th percentile."),
         Column(
             "added_latency_ms_phase_p5",
             "ratio",
             f"{_NO_PHASE}, or no message of the server",
-            "Mean delay of the messages by the client's phase, the 5th percentile over all "
-            "phases; added_latency_ms_mean is their mean.",
+            "Mean delay of the messages, depending on the client's phase: the 5th "
+            "percentile over all phases. added_latency_ms_mean is their mean.",
         ),
         Column(
             "added_latency_ms_phase_p95",
@@ -92,42 +102,43 @@ ALTERNATIVES = Table(
             "application_bytes_per_s",
             "ratio",
             "no time passes",
-            "application_bytes a second while the connection lasts; of a total, of one "
-            "connection in the mean.",
+            "application_bytes per second while the connection lasts; in totals, the mean "
+            "per connection.",
         ),
-        Column("wire_bytes_per_s", "ratio", "no time passes", "The same of wire_bytes."),
+        Column("wire_bytes_per_s", "ratio", "no time passes", "The same for wire_bytes."),
         Column("wire_bytes_per_message", "ratio", "no message", "wire_bytes / messages."),
         enum(
             "content_encoding",
             CODINGS,
             _NO_CODING,
-            "Coding of bodies that the gzip_ columns are about; all others are without.",
+            "Coding of bodies in the gzip_ columns; all other columns are without coding.",
         ),
         integer(
             "gzip_application_bytes",
             _NO_CODING,
-            "application_bytes with bodies in gzip: each answer by itself, streams with one "
-            "context and a flush for each message. What would only grow stays plain.",
+            "application_bytes with bodies in gzip: each answer separately, streams with "
+            "one context and a flush for each message. Bodies that would grow stay "
+            "uncompressed.",
         ),
-        integer("gzip_wire_bytes", _NO_CODING, "The same of wire_bytes."),
+        integer("gzip_wire_bytes", _NO_CODING, "The same for wire_bytes."),
         Column(
             "gzip_ratio_application",
             "ratio",
             _NO_CODING,
-            "gzip_application_bytes to WebSocket's application_bytes, as it was sent.",
+            "gzip_application_bytes divided by WebSocket's application_bytes, as sent.",
         ),
         Column(
             "gzip_ratio_wire",
             "ratio",
             _NO_CODING,
-            "gzip_wire_bytes to WebSocket's wire_bytes, as it was sent.",
+            "gzip_wire_bytes divided by WebSocket's wire_bytes, as sent.",
         ),
         Column(
             "gzip_error_bytes",
             "ratio",
             f"{_NO_CODING}, or one answer alone was looked at",
-            "Bytes by which these may be off in 95 of 100 cases, since only a part of the payload "
-            "was deflated; 0: all was.",
+            "Error bound in bytes in 95 of 100 cases, because only a part of the payload "
+            "was deflated; 0: all of it was.",
         ),
         boolean(
             "compressed",
@@ -139,22 +150,22 @@ ALTERNATIVES = Table(
 
 SCALING = Table(
     "scaling",
-    "Rates of a transport for so many clients, each like the mean connection (--clients).",
+    "Rates of a transport for a number of clients, each like the mean connection (--clients).",
     (
         enum("scope", SCOPES, NEVER, "connections: WebSocket; sessions: plain HTTP."),
         *_ALTERNATIVE,
-        integer("clients", NEVER, "How many clients at once."),
-        Column("requests_per_s", "ratio", "no time passes", "Requests that the server gets."),
-        Column("packets_per_s", "ratio", "no time passes", "Packets both ways."),
+        integer("clients", NEVER, "Number of simultaneous clients."),
+        Column("requests_per_s", "ratio", "no time passes", "Requests that the server receives."),
+        Column("packets_per_s", "ratio", "no time passes", "Packets in both directions."),
         Column(
             "header_bits_per_s",
             "ratio",
             "no time passes",
-            "Application bits that are no payload, without what opens and closes connections.",
+            "Application bits that are not payload, without opening and closing of connections.",
         ),
         Column("application_bits_per_s", "ratio", "no time passes", "All bits above TCP."),
         Column("wire_bits_per_s", "ratio", "no time passes", "All bits on the wire."),
-        Column("wire_mb_per_day", "ratio", "no time passes", "The same in 10^6 bytes a day."),
+        Column("wire_mb_per_day", "ratio", "no time passes", "The same in 10^6 bytes per day."),
     ),
 )
 
@@ -162,29 +173,34 @@ _NO_DEFLATE = "not negotiated, handshake not captured, or all connections"
 
 COMPRESSION = Table(
     "compression",
-    "What permessage-deflate saved, or would have: one row for each direction of connections "
-    "that offered or used it, and one for each direction of all of these together.",
+    "What permessage-deflate saved, or would have saved: one row for each "
+    "direction of each connection that offered or used it, and one for each "
+    "direction of all of these together.",
     (
         integer("connection", "all connections", "WebSocket connection."),
         SENDER,
         boolean("offered", "request not captured", "The client offered permessage-deflate."),
         boolean("negotiated", "handshake not captured", "The server accepted it."),
-        boolean("context_takeover", _NO_DEFLATE, "Messages may refer to those before them."),
+        boolean("context_takeover", _NO_DEFLATE, "Whether messages may refer to earlier ones."),
         integer(
             "window_bits", _NO_DEFLATE, "Largest window of the sender: 8 to 15, of 2^bits bytes."
         ),
         integer("messages", NEVER, "All messages, compressed or not."),
         integer("compressed_messages", NEVER, "Messages sent compressed."),
         integer("inflated_messages", NEVER, "Those of them that could be inflated."),
-        integer("payload_bytes", NEVER, "Payload of these as the application sees it."),
-        integer("transfer_bytes", NEVER, "Payload of the same as sent."),
+        integer("payload_bytes", NEVER, "Payload of these, as the application sees it."),
+        integer("transfer_bytes", NEVER, "Payload of these, as sent."),
         integer("saved_bytes", NEVER, "payload_bytes - transfer_bytes."),
         Column("saved_ratio", "ratio", "no payload inflated", "saved_bytes / payload_bytes."),
         integer("grown_messages", NEVER, "Messages that compression made larger."),
-        integer("grown_bytes", NEVER, "By how much, in sum."),
+        integer("grown_bytes", NEVER, "By how much they grew, in total."),
         integer("estimated_messages", NEVER, "Messages with a deflate_estimate_bytes."),
         integer("estimated_payload_bytes", NEVER, "Payload of these."),
-        integer("estimated_saved_bytes", NEVER, "What permessage-deflate would have saved of it."),
+        integer(
+            "estimated_saved_bytes",
+            NEVER,
+            "What permessage-deflate would have saved of this payload.",
+        ),
         Column(
             "estimated_ratio",
             "ratio",

@@ -8,13 +8,13 @@ from analyzer.tables.schema.labels import DIRECTIONS
 
 FINDINGS = Table(
     "findings",
-    "One row for each oddity; what they mean stands in findings.md.",
+    "One row for each oddity. See findings.md for their meaning.",
     (
         text("id", NEVER, "Stable name of the kind of finding."),
         enum("severity", SEVERITIES, NEVER, "How serious it is."),
         integer("connection", "concerns none", "WebSocket connection."),
         integer("tcp_stream", "concerns none", "TCP connection, as tcp.stream in Wireshark."),
-        integer("packet", "no packet to blame", "Packet at which it showed."),
+        integer("packet", "no packet to blame", "Packet at which it was detected."),
         integer("frame", "no frame to blame", "Frame of the connection."),
         text("rfc", "breaks no rule", "Document and section of the rule."),
         text("text", NEVER, "A sentence."),

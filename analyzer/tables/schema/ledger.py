@@ -15,24 +15,32 @@ LEDGER = Table(
         integer(
             "wire_bytes", NEVER, "Original lengths of all packets: the sum up to unparsed_bytes."
         ),
-        integer("link_bytes", NEVER, "All below the innermost IP header, tunnels and padding too."),
+        integer(
+            "link_bytes",
+            NEVER,
+            "Everything below the innermost IP header, including tunnels and padding.",
+        ),
         integer("ip_bytes", NEVER, "IP headers."),
         integer("tcp_bytes", NEVER, "TCP headers with options."),
-        integer("duplicate_bytes", NEVER, "Packets that the capture holds twice, whole."),
-        integer("retransmitted_bytes", NEVER, "Payload sent again."),
+        integer("duplicate_bytes", NEVER, "Packets that the capture holds twice, counted whole."),
+        integer("retransmitted_bytes", NEVER, "Retransmitted payload."),
         integer("tls_bytes", NEVER, "TLS handshake, record headers, tags and padding."),
         integer(
             "http_bytes",
             NEVER,
-            "HTTP headers and bodies, the upgrade included; HTTP/2's framing.",
+            "HTTP headers and bodies, including the upgrade; HTTP/2 framing.",
         ),
         integer("ws_header_bytes", NEVER, "WebSocket frame headers."),
         integer("ws_control_bytes", NEVER, "Payload of Ping, Pong and Close."),
         integer("transfer_bytes", NEVER, "Payload of data frames as sent."),
-        integer("unparsed_bytes", NEVER, "Payload not understood: after a gap, cut, encrypted."),
+        integer(
+            "unparsed_bytes",
+            NEVER,
+            "Payload that was not interpreted: after a gap, cut off, encrypted.",
+        ),
         integer("packets", NEVER, "Packets; a count, not part of the sum."),
         integer("pure_acks", NEVER, "Packets that only acknowledge."),
         integer("pure_ack_bytes", NEVER, "Original lengths of those packets."),
-        integer("lost_bytes", NEVER, "Proven by sequence numbers, never captured."),
+        integer("lost_bytes", NEVER, "Bytes proven by sequence numbers but never captured."),
     ),
 )
