@@ -355,6 +355,9 @@ class Options:
     max_session_messages: int = 16_384
     """Messages of plain HTTP kept until the capture ends, of one session and direction;
     100 bytes each. As many requests wait for their client to become known for a session."""
+    max_calls_compared: int = 65_536
+    """Plain requests that ask and are answered, kept until the capture ends to be compared with one
+    WebSocket for each client; 200 bytes each."""
     max_session_connections: int = 16_384
     """Ended TCP connections with HTTP whose counts are kept; the oldest goes first. 3 kB
     each."""

@@ -29,6 +29,10 @@ WORKLOADS = {
     "chat-delay": "the chat over a path of 40 ms",
     "feed": "held out: the feed over loopback",
     "feed-delay": "held out: the feed over a path of 40 ms",
+    "board": "held out: a board in gzip over loopback",
+    "board-delay": "held out: a board in gzip over a path of 40 ms",
+    "calls": "calls over loopback",
+    "calls-delay": "calls over a path of 40 ms",
 }
 TRANSPORTS = ("short-poll", "long-poll", "stream", "sse")
 BARS = {"requests": 2.0, "application_bytes": 2.0, "packets": 10.0, "wire_bytes": 5.0}
@@ -111,7 +115,48 @@ def total(files: tuple[str, ...], scope: str, interval_s: float, hold_s: float) 
 
 
 def predictions(workload: str) -> Iterator[Prediction]:
-    """Yield every figure that is compared, both ways."""
+    """Yield every figure that is compared, both ways where the model goes both ways."""
+    if workload.startswith("calls"):
+        yield from calls(workload)
+    elif workload.startswith("board"):
+        yield from in_gzip(workload)
+    else:
+        yield from transports(workload)
+
+
+def calls(workload: str) -> Iterator[Prediction]:
+    """Yield what is predicted of requests that only ask, and are answered."""
+    ours, other = f"{workload}-websocket", f"{workload}-ajax"
+    for files, scope, source, target, name in (
+        ((ours, other), "connections", "websocket", "request", other),
+        ((other,), "services", "request", "websocket", ours),
+    ):
+        row = total(files, scope, 1.0, 30.0)[target]
+        for figure in BARS:
+            yield Prediction(workload, source, target, figure, row[figure], real(name)[figure])
+
+
+def in_gzip(workload: str) -> Iterator[Prediction]:
+    """Yield what is predicted of bodies in gzip, from a WebSocket with permessage-deflate."""
+    ours = f"{workload}-websocket"
+    for transport in TRANSPORTS:
+        other = f"{workload}-{transport}"
+        facts = real(other)
+        settings = (facts["interval_s"], facts["hold_s"])
+        row = total((ours, other), "connections", *settings)[transport]
+        for figure, column in (
+            ("requests", "requests"),
+            ("application_bytes", "gzip_application_bytes"),
+            ("wire_bytes", "gzip_wire_bytes"),
+        ):
+            yield Prediction(workload, "websocket", transport, figure, row[column], facts[figure])
+        later = facts["latency_ms"] - real(ours)["latency_ms"]
+        late = row["added_latency_ms_mean"]
+        yield Prediction(workload, "websocket", transport, "delay_ms", late, later)
+
+
+def transports(workload: str) -> Iterator[Prediction]:
+    """Yield what is predicted of a chat or a feed over each transport."""
     ours = f"{workload}-websocket"
     for transport in TRANSPORTS:
         other = f"{workload}-{transport}"

@@ -11,7 +11,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SCRIPT: dict[str, Any] = runpy.run_path(str(ROOT / "docs" / "predictions.py"))
 
-KNOWN_MISSES: set[tuple[str, str, str, str]] = set()
+KNOWN_MISSES: set[tuple[str, str, str, str]] = {
+    ("board-delay", "websocket", each, "delay_ms") for each in ("long-poll", "stream", "sse")
+}
 """Bars that are missed; docs/alternatives.md names the cause of each."""
 
 
@@ -20,7 +22,8 @@ KNOWN_MISSES: set[tuple[str, str, str, str]] = set()
 def test_predictions_are_within_their_bars(workload: str) -> None:
     found = list(SCRIPT["predictions"](workload))
     # Four transports: five figures of each from WebSocket, four from each to WebSocket.
-    assert len(found) == 4 * 5 + 4 * 4
+    count = {"board": 4 * 4, "calls": 2 * 4}.get(workload.partition("-")[0], 4 * 5 + 4 * 4)
+    assert len(found) == count
     missed = {(one.workload, one.source, one.target, one.figure) for one in found if not one.met}
     assert missed == {known for known in KNOWN_MISSES if known[0] == workload}
 

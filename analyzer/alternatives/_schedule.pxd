@@ -30,10 +30,23 @@ ctypedef struct Conversation:
     int asked
     int by_ids
 
+ctypedef struct Kind:
+    long long kind
+    long long time
+    long long length
+    long long used
+
+ctypedef struct Latest:
+    double messages
+    double payload_bytes
+    double delay
+
 cdef class Schedule:
     cdef public object _arrays
     cdef Lane[::1] lanes
     cdef Conversation[::1] conversations
+    cdef Kind[::1] kinds
+    cdef Latest[::1] latest
     cdef int[:, ::1] sizes
     cdef int[:, ::1] delays
     cdef long long[::1] intervals
@@ -41,7 +54,9 @@ cdef class Schedule:
     cdef Py_ssize_t _count
     cdef int _answer(self, Py_ssize_t c, Py_ssize_t lane, long long payload, long long messages)
     cdef int _delay(self, Py_ssize_t lane, long long wait, long long most)
-    cdef int _push(self, Py_ssize_t c, long long time, long long size, bint joined)
+    cdef int _push(self, Py_ssize_t c, long long time, long long size, bint joined, long long kind)
+    cdef int _supersede(self, Py_ssize_t c, long long time, long long size, long long kind)
+    cdef int _settle(self, Py_ssize_t c, Py_ssize_t place, long long until)
     cdef int _follow(self, Py_ssize_t c, long long size)
     cdef int _client(self, Py_ssize_t c, long long size)
     cdef int _write(self, Py_ssize_t c, long long size, long long first, long long last)

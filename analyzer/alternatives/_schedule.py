@@ -31,6 +31,7 @@ _PHASES = cython.declare(cython.int, layout.PHASES)
 _SHORT_POLL = cython.declare(cython.int, layout.SHORT_POLL)
 _SIZE_CLASSES = cython.declare(cython.int, layout.SIZE_CLASSES)
 _DELAY_CLASSES = cython.declare(cython.int, layout.DELAY_CLASSES)
+_KINDS = cython.declare(cython.int, layout.KINDS)
 _SOON = cython.declare(cython.longlong, ACK_DELAY_NS)
 
 
@@ -56,6 +57,8 @@ class Schedule:
             arrays["lanes"] = np.zeros(0, layout.LANE)
             arrays["sizes"] = np.zeros((0, _SIZE_CLASSES), np.int32)
             arrays["delays"] = np.zeros((0, _DELAY_CLASSES), np.int32)
+            arrays["kinds"] = np.zeros(0, layout.KIND)
+            arrays["latest"] = np.zeros(0, layout.LATEST)
         arrays["conversations"] = grown(arrays["conversations"], count)
         self._count = len(arrays["conversations"])
         rows = self._count * self.width
@@ -64,6 +67,11 @@ class Schedule:
             bigger = np.zeros((rows, width), np.int32)
             bigger[: len(arrays[name])] = arrays[name]
             arrays[name] = bigger
+        for name, width in (("kinds", _KINDS), ("latest", len(self.intervals))):
+            known = arrays[name]
+            arrays[name] = grown(known, self._count * width)[: self._count * width]
+        self.kinds = record_view(arrays["kinds"])
+        self.latest = record_view(arrays["latest"])
         self.conversations = record_view(arrays["conversations"])
         self.lanes = record_view(arrays["lanes"])
         self.sizes = arrays["sizes"]
@@ -87,6 +95,9 @@ class Schedule:
         for name in ("lanes", "sizes", "delays"):
             self._by_connection(name)[numbers] = 0
         self._by_connection("lanes")["last_answer"][numbers] = NULL
+        for name in ("kinds", "latest"):
+            rows = self._arrays[name].reshape(self._count, -1)
+            rows[numbers] = np.zeros(1, rows.dtype)
         begun = np.zeros(len(numbers), layout.CONVERSATION)
         begun["origin"] = origins
         begun["gap"] = np.maximum(gaps, 1)
@@ -103,6 +114,12 @@ class Schedule:
         """Return "lanes", "sizes" or "delays" of connections: shape (numbers, lanes, ...)."""
         return self._by_connection(name).take(numbers, axis=0)
 
+    def latest_of(self, numbers: Any) -> Any:
+        """Return the LATEST rows of connections: shape (numbers, intervals)."""
+        return (
+            self._arrays["latest"].reshape(self._count, len(self.intervals)).take(numbers, axis=0)
+        )
+
     def conversations_of(self, numbers: Any) -> Any:
         """Return the CONVERSATION rows of connections."""
         return self._arrays["conversations"].take(numbers)
@@ -116,6 +133,7 @@ class Schedule:
         firsts: cython.longlong[::1],
         lasts: cython.longlong[::1],
         replies: cython.uchar[::1],
+        kinds: cython.longlong[::1],
     ) -> None:
         """Take messages; those of one direction in order of time.
 
@@ -127,6 +145,7 @@ class Schedule:
             firsts: packet with its first byte.
             lasts: packet with its last byte.
             replies: 1 where the server answers a message of the client, known by its id.
+            kinds: equal of messages that supersede each other.
         """
         i: cython.Py_ssize_t
         c: cython.Py_ssize_t
@@ -153,7 +172,7 @@ class Schedule:
                 self.conversations[c].asked = 0
                 self._answer(c, c * self.width + _REPLIES, size, 1)
             else:
-                self._push(c, time, size, self._write(c, size, firsts[i], lasts[i]))
+                self._push(c, time, size, self._write(c, size, firsts[i], lasts[i]), kinds[i])
 
     def finish(self, numbers: cython.longlong[::1]) -> None:
         """Close the answers of connections that are being filled."""
@@ -168,6 +187,10 @@ class Schedule:
                         c, lane, self.lanes[lane].open_bytes, self.lanes[lane].open_messages
                     )
                     self.lanes[lane].open_bytes = self.lanes[lane].open_messages = 0
+            for lane in range(c * _KINDS, (c + 1) * _KINDS):
+                if self.kinds[lane].used:
+                    self._settle(c, lane, _NULL)
+                    self.kinds[lane].used = 0
 
     @cython.cfunc
     def _answer(
@@ -218,6 +241,7 @@ class Schedule:
         time: cython.longlong,
         size: cython.longlong,
         joined: cython.bint,
+        kind: cython.longlong,
     ) -> cython.int:
         """Deliver a message of the server in each way."""
         k: cython.Py_ssize_t
@@ -227,6 +251,7 @@ class Schedule:
         self._follow(c, size)
         self._answer(c, base + _PUSHES, size, 1)
         self._long_poll(c, time, size, joined)
+        self._supersede(c, time, size, kind)
         for k in range(len(self.intervals) * _PHASES):
             self._short_poll(
                 c,
@@ -237,6 +262,61 @@ class Schedule:
                 before,
                 size,
             )
+        return 0
+
+    @cython.cfunc
+    def _supersede(
+        self,
+        c: cython.Py_ssize_t,
+        time: cython.longlong,
+        size: cython.longlong,
+        kind: cython.longlong,
+    ) -> cython.int:
+        """Put a message in the place of the one before of its kind."""
+        i: cython.Py_ssize_t
+        place: cython.Py_ssize_t = c * _KINDS
+        for i in range(c * _KINDS, (c + 1) * _KINDS):
+            if not self.kinds[i].used or self.kinds[i].kind == kind:
+                # They are taken in order: behind the first free one none is used.
+                place = i
+                break
+            if self.kinds[i].time < self.kinds[place].time:
+                place = i
+        if self.kinds[place].used:
+            # One that is forgotten for want of room is taken to be its kind's last.
+            self._settle(c, place, time if self.kinds[place].kind == kind else _NULL)
+        self.kinds[place].kind = kind
+        self.kinds[place].time = time
+        self.kinds[place].length = size
+        self.kinds[place].used = 1
+        return 0
+
+    @cython.cfunc
+    def _settle(
+        self, c: cython.Py_ssize_t, place: cython.Py_ssize_t, until: cython.longlong
+    ) -> cython.int:
+        """Count a message that is superseded at `until` (NULL: never), for each interval.
+
+        Of all phases alike, a poll finds it with the probability d / interval, where d is the time
+        until it is superseded, at most the interval; it has waited d / 2 then.
+        """
+        k: cython.Py_ssize_t
+        apart: cython.longlong
+        interval: cython.longlong
+        share: cython.double
+        row: cython.Py_ssize_t
+        for k in range(len(self.intervals)):
+            interval = self.intervals[k]
+            if interval < self.conversations[c].gap:
+                interval = self.conversations[c].gap
+            apart = interval
+            if until != _NULL and until - self.kinds[place].time < interval:
+                apart = until - self.kinds[place].time
+            share = cython.cast(cython.double, apart) / interval
+            row = c * len(self.intervals) + k
+            self.latest[row].messages += share
+            self.latest[row].payload_bytes += share * self.kinds[place].length
+            self.latest[row].delay += share * apart / 2
         return 0
 
     @cython.cfunc

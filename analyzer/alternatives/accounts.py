@@ -16,10 +16,11 @@ from analyzer.alternatives import lanes as layout
 from analyzer.alternatives import sampling
 from analyzer.alternatives.coded import CODING_FIELD, CODING_H2
 from analyzer.alternatives.conversations import Conversations, Ints
-from analyzer.alternatives.heads import Heads, Pair
+from analyzer.alternatives.heads import Heads
 from analyzer.alternatives.lanes import Answers, Floats
 from analyzer.alternatives.packets import Traffic, answer_segments
 from analyzer.alternatives.phases import Phases
+from analyzer.alternatives.roles import Pair
 
 DATA_FRAME: Final = 9.0
 """RFC 9113 4.1: the header of a DATA frame."""
@@ -52,6 +53,7 @@ class Cost:
             transports.
         gzip: application_bytes and wire_bytes with bodies in gzip, and the error of both; nan
             where that is not known.
+        superseded: messages of the server that are not delivered at all, and their payload.
         error: bytes by which a sample of the payload may mislead, in 95 of 100 cases.
     """
 
@@ -70,6 +72,7 @@ class Cost:
     phases: Phases | None = None
     gzip: dict[str, Floats] = field(default_factory=dict)
     error: Floats = field(default_factory=lambda: np.zeros(0))
+    superseded: tuple[Floats, Floats] | None = None
 
 
 GZIP_SUMS: Final = ("application_bytes", "wire_bytes", "error")
@@ -124,7 +127,10 @@ class Account:
         self.payload += posts.payload_bytes
         traffic = self.traffic
         size = request + known.wire["record"]
-        packets = answer_segments(posts, size, known.wire)
+        # Who writes head and body apart sends small ones in two packets. Over HTTP/2, where
+        # frames are gathered, that is not known.
+        apart = known.of_heads(lambda heads: heads.post_writes - 1)
+        packets = answer_segments(posts, size, known.wire) + (0 if self.http2 else count * apart)
         traffic.client_bytes += count * size + posts.payload_bytes + any_posts * first
         traffic.client_packets += packets
         traffic.server_acks += (packets - count) * known.wire["bulk_acks"]
@@ -137,7 +143,7 @@ class Account:
         """Add the responses that bring a reply: 200 with a body, where others are 204."""
         known, traffic = self.known, self.traffic
         self.payload += replies.payload_bytes
-        head, _ = self.head("poll", "answer")
+        head, _ = self.head("reply", "answer")
         # A reply alone is no list.
         replies, field = self.in_gzip(sampling.SINGLE, replies, -replies.answers - replies.messages)
         beside = head + field + self.framed(np.ones(len(known.heads)))

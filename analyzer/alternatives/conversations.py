@@ -41,6 +41,7 @@ class Conversations:
         heads: of each connection.
         keep_alive: one TCP connection for many requests, else one for each.
         coding: what gzip makes of bodies; None: they are plain.
+        latest: LATEST rows, shape (connections, intervals).
     """
 
     duration: Ints
@@ -52,6 +53,7 @@ class Conversations:
     heads: Sequence[Heads]
     keep_alive: bool = True
     coding: Coding | None = None
+    latest: npt.NDArray[Any] = field(default_factory=lambda: np.zeros((0, 0), layout.LATEST))
     _different: list[Heads] = field(default_factory=list, init=False)
     _which: Ints = field(default_factory=lambda: np.zeros(0, np.int64), init=False)
 
@@ -110,7 +112,10 @@ class Conversations:
             lanes[only_answers, number] = 0
             sizes[only_answers, number] = 0
             delays[only_answers, number] = 0
-        return replace(self, lanes=lanes, sizes=sizes, delays=delays)
+        latest = self.latest.copy()
+        if latest.size:
+            latest[only_answers] = np.zeros(1, latest.dtype)
+        return replace(self, lanes=lanes, sizes=sizes, delays=delays, latest=latest)
 
     @property
     def gap(self) -> Ints:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,11 @@ from analyzer.alternatives import sampling
 from analyzer.alternatives.accounts import DATA_FRAME, GZIP_SUMS, SUMS, Account, Cost
 from analyzer.alternatives.coded import CODING_FIELD, CODING_H2
 from analyzer.alternatives.conversations import Conversations
-from analyzer.alternatives.heads import Envelope, Heads
+from analyzer.alternatives.heads import Heads
 from analyzer.alternatives.lanes import Answers, Floats
 from analyzer.alternatives.packets import Traffic, answer_segments
 from analyzer.alternatives.phases import phases_of
+from analyzer.alternatives.roles import Envelope
 
 _CLOSE_CLIENT: Final = 8.0
 _CLOSE_SERVER: Final = 4.0
@@ -64,6 +65,8 @@ def _each_cost(known: Conversations, intervals: Sequence[int]) -> list[Cost]:
     costs += [long_poll(known), stream(known), server_sent_events(known)]
     costs += [short_poll(known, k, each, http2=True) for k, each in enumerate(intervals)]
     costs += [long_poll(known, http2=True), server_sent_events(known, http2=True)]
+    if known.latest.size:
+        costs += [short_poll_latest(known, k, each) for k, each in enumerate(intervals)]
     return costs
 
 
@@ -154,11 +157,7 @@ def short_poll(known: Conversations, place: int, interval: int, *, http2: bool =
     account.posts()
     brought = layout.polled(known.lanes, known.sizes, place)
     paced = np.maximum(known.gap, interval)
-    # Over all phases: duration / interval polls, and one more as often as no poll comes between
-    # the last message and the end.
-    last = known.duration - known.shared["last_push"]
-    more = np.where(brought.messages > 0, np.clip(1 - last / paced, 0, None), 0.0)
-    polls = np.maximum(known.duration / paced + more, brought.answers)
+    polls = _polls(known, brought, paced)
     _answers(account, _SHORT, brought, polls, 0.0, sampling.POLLS + place)
     each = known.of_heads(lambda heads: heads.body.each)
     full = known.wire["server_header"] + known.wire["client_ack"] * known.wire["bulk_acks"]
@@ -184,6 +183,59 @@ def short_poll(known: Conversations, place: int, interval: int, *, http2: bool =
         exact = cost.steady[name] * known.seconds * share
         cost.steady[name] = np.where(posts & (known.seconds > 0), exact, cost.steady[name])
     return cost
+
+
+def _polls(known: Conversations, brought: Answers, paced: Floats) -> Floats:
+    """Return how many polls there are in the mean over all phases.
+
+    That is duration / interval, and one more as often as no poll comes between the last message
+    and the end.
+    """
+    last = known.duration - known.shared["last_push"]
+    more = np.where(brought.messages > 0, np.clip(1 - last / paced, 0, None), 0.0)
+    return np.maximum(known.duration / paced + more, brought.answers)
+
+
+def short_poll_latest(known: Conversations, place: int, interval: int) -> Cost:
+    """A request each `interval` ns that brings only the latest message of each kind."""
+    account = Account(known)
+    account.posts()
+    polled = layout.polled(known.lanes, known.sizes, place)
+    latest = known.latest[:, place]
+    paced = np.maximum(known.gap, interval)
+    polls = _polls(known, polled, paced)
+    brought = _mean_answers(polled.answers, latest, known.wire["mss"])
+    _answers(account, _SHORT, brought, polls, 0.0, sampling.POLLS + place)
+    pushes = polled.messages
+    each = known.of_heads(lambda heads: heads.body.each)
+    grows = (latest["payload_bytes"] + each * latest["messages"]) / np.maximum(pushes, 1)
+    # The mean is over what is delivered; the table divides by all messages of the server.
+    waited = latest["delay"] * pushes / np.maximum(latest["messages"], 1e-9)
+    return account.cost(
+        "short-poll-latest",
+        interval,
+        np.ones(len(known.heads)),
+        empty_polls=polls - polled.answers,
+        per_message=grows,
+        observed=_observed(known, "poll"),
+        delay=np.where(pushes > 0, waited, 0.0),
+        delay_range=paced,
+        superseded=(
+            pushes - latest["messages"],
+            polled.payload_bytes - latest["payload_bytes"],
+        ),
+    )
+
+
+def _mean_answers(answers: Floats, latest: npt.NDArray[Any], mss: Floats) -> Answers:
+    """Return answers that are all of mean size: states of one thing are about equally large."""
+    count = np.maximum(answers, 1)
+    body = (latest["payload_bytes"] + latest["messages"]) / count
+    sizes = np.zeros((len(answers), layout.SIZE_CLASSES))
+    within = np.floor(body % mss / (np.floor(mss / layout.SIZE_CLASSES) + 1)).astype(np.int64)
+    sizes[np.arange(len(answers)), np.minimum(within, layout.SIZE_CLASSES - 1)] = answers
+    full = answers * np.floor(body / mss)
+    return Answers(answers, latest["messages"], latest["payload_bytes"], full, sizes)
 
 
 def long_poll(known: Conversations, *, http2: bool = False) -> Cost:

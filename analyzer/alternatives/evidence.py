@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.alternatives.heads import Heads
+from analyzer.alternatives.lanes import LATEST
 from analyzer.alternatives.packets import BULK_ACKS, SYN_OPTIONS, WIRE
 from analyzer.columns import NULL, Rows, row_dtype
 from analyzer.http.exchanges import HttpBatch
@@ -72,6 +73,8 @@ class Ended:
         delay: float64, ns, estimated, that the server's messages of sessions waited in sum.
         samples: SAMPLE rows, shape (count, ways); what gzip makes of the payload.
         compressed: bool: some of the messages or bodies went compressed.
+        latest: LATEST rows, shape (count, intervals).
+        named: bool: a protocol inside names kinds of messages.
     """
 
     connection: Ints
@@ -92,6 +95,8 @@ class Ended:
     delay: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     samples: npt.NDArray[Any] = field(default_factory=lambda: np.zeros((0, 0)))
     compressed: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    latest: npt.NDArray[Any] = field(default_factory=lambda: np.zeros((0, 0), LATEST))
+    named: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
 
     def __len__(self) -> int:
         return len(self.connection)

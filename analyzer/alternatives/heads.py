@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from analyzer.alternatives.http2 import DATE, Fields, HeadSizes, answer_fields, request_fields
-from analyzer.columns import NULL
+from analyzer.alternatives.roles import JSON_LIST, Envelope, Pair, Role
 from analyzer.http.exchanges import Exchange, Handshake
 from analyzer.options import Options
 
@@ -39,32 +39,6 @@ UNKNOWN: Final[Fields] = (
 
 
 @dataclass(slots=True)
-class Pair:
-    """Mean sizes of a request's and its answer's head.
-
-    Attributes:
-        request: HTTP/1.1.
-        answer: HTTP/1.1.
-        request_h2: HEADERS frames in HTTP/2, of the first request and of a later one.
-        answer_h2: the same of answers.
-    """
-
-    request: float
-    answer: float
-    request_h2: tuple[float, float]
-    answer_h2: tuple[float, float]
-
-
-@dataclass(slots=True)
-class Envelope:
-    """What a body has besides messages: `opening + messages * each`; `empty` without any."""
-
-    opening: float
-    each: float
-    empty: float
-
-
-@dataclass(slots=True)
 class Heads:
     """What the transports of one connection would carry.
 
@@ -77,6 +51,8 @@ class Heads:
         observed: roles of which real exchanges were seen.
         gzip: the client takes bodies in gzip.
         coded: share of real answers whose bodies were in gzip, by the name of their headers.
+        post_writes: packets in which a client sends a small POST: some write its head and its
+            body apart.
     """
 
     poll: Pair
@@ -93,10 +69,14 @@ class Heads:
     observed: frozenset[str]
     gzip: bool = True
     coded: dict[str, float] = field(default_factory=dict)
+    post_writes: float = 1.0
+
+    @property
+    def reply(self) -> Pair:
+        """Headers of an answer that brings a reply: those of real POSTs, if they had bodies."""
+        return self.post if "post" in self.observed and self.post_body > 0 else self.poll
 
 
-# RFC 8259: a list is "[", values with "," between them, "]".
-JSON_LIST: Final = Envelope(1.0, 1.0, 2.0)
 CHUNK_LINE: Final = 7.0
 """A line in a chunk (RFC 9112 7.1): size in hex (two digits), CRLF, LF of the line, CRLF."""
 EVENT_CHUNK: Final = 14.0
@@ -104,85 +84,6 @@ EVENT_CHUNK: Final = 14.0
 
 
 # --- one host's real exchanges ------------------------------------------------------
-
-
-@dataclass(slots=True)
-class _Role:
-    """Real exchanges of one kind with one host."""
-
-    requests: list[Fields] = field(default_factory=list)
-    answers: list[Fields] = field(default_factory=list)
-    count: int = 0
-    request: int = 0
-    answer: int = 0
-    # Sums for the envelope: answers with messages, and empty ones.
-    full: int = 0
-    messages: int = 0
-    squares: int = 0
-    extra: int = 0
-    products: int = 0
-    empty: int = 0
-    empty_bytes: int = 0
-    body: int = 0
-    coded: int = 0
-    accepting: int = 0
-
-    def add(self, exchange: Exchange) -> None:
-        """Count an exchange."""
-        self.count += 1
-        coded = "gzip" in _value(exchange.response_header, "content-encoding")
-        self.coded += coded
-        self.accepting += coded or "gzip" in _value(exchange.request_header, "accept-encoding")
-        self.request += exchange.request_header_bytes
-        self.answer += exchange.response_header_bytes
-        self.body += exchange.response_body_bytes
-        content = exchange.response_body_bytes
-        if coded:
-            if exchange.content_bytes == NULL:
-                return
-            # As it was before it was compressed.
-            content = exchange.content_bytes
-        if exchange.messages:
-            extra = content - exchange.message_bytes
-            self.full += 1
-            self.messages += exchange.messages
-            self.squares += exchange.messages**2
-            self.extra += extra
-            self.products += exchange.messages * extra
-        else:
-            self.empty += 1
-            self.empty_bytes += content
-
-    def pair(self, sizes: HeadSizes) -> Pair:
-        """Return the mean heads."""
-        request, answer = self.request / self.count, self.answer / self.count
-        return Pair(
-            request,
-            answer,
-            sizes.in_sequence(self.requests, request),
-            sizes.in_sequence(self.answers, answer),
-        )
-
-    def envelope(self, other: Envelope) -> Envelope:
-        """Return the line of least squares through (messages, bytes besides them)."""
-        empty = self.empty_bytes / self.empty if self.empty else other.empty
-        if not self.full:
-            return Envelope(other.opening, other.each, empty)
-        spread = self.full * self.squares - self.messages**2
-        if spread > 0:
-            each = (self.full * self.products - self.messages * self.extra) / spread
-            opening = (self.extra - each * self.messages) / self.full
-            if each >= 0 and opening >= 0:
-                return Envelope(opening, each, empty)
-        # Compressed bodies are smaller than the messages in them.
-        opening = max(0.0, min(other.opening, self.extra / self.full))
-        each = max(0.0, (self.extra - opening * self.full) / self.messages)
-        return Envelope(opening, each, empty)
-
-    def beside(self, other: float) -> float:
-        """Return the bytes besides each message of a stream."""
-        return max(0.0, self.extra / self.messages) if self.messages else other
-
 
 _PLAIN_TYPES = ("application/json", "text/plain", "application/x-ndjson")
 
@@ -193,7 +94,7 @@ class Observed:
     def __init__(self, options: Options, sizes: HeadSizes) -> None:
         self._options = options
         self._sizes = sizes
-        self._hosts: dict[str, dict[str, _Role]] = {}
+        self._hosts: dict[str, dict[str, Role]] = {}
         self._merged: dict[tuple[str | None, int], tuple[Heads, Heads]] = {}
         self._kept_bytes = 0
         self._cut = self._unkept = 0
@@ -210,12 +111,12 @@ class Observed:
                 self._cut += 1
                 return
             roles = self._hosts[host] = {}
-        role = roles.setdefault(name, _Role())
+        role = roles.setdefault(name, Role())
         role.add(exchange)
         if len(role.requests) < _MAX_SAMPLES:
             self._keep(role, exchange)
 
-    def _keep(self, role: _Role, exchange: Exchange) -> None:
+    def _keep(self, role: Role, exchange: Exchange) -> None:
         """Keep its headers as an example, if there is room."""
         size = exchange.request_header_bytes + exchange.response_header_bytes
         if self._kept_bytes + size > self._options.max_observed_head_bytes:
@@ -242,11 +143,6 @@ class Observed:
         if known is None or known[0] is not own:
             known = self._merged[host, id(own)] = (own, _merged(own, roles, self._sizes))
         return known[1]
-
-
-def _value(fields: Fields, wanted: str) -> str:
-    """Return a field's value in lower case, "" without one."""
-    return ", ".join(value.lower() for name, value in fields if name.lower() == wanted)
 
 
 def role_of(exchange: Exchange) -> str | None:
@@ -276,8 +172,8 @@ _PAIRS = {name: name.replace("-", "_") for name in _INSTEAD}
 """Fields of Heads."""
 
 
-def _merged(own: Heads, roles: dict[str, _Role], sizes: HeadSizes) -> Heads:
-    found: dict[str, _Role] = {}
+def _merged(own: Heads, roles: dict[str, Role], sizes: HeadSizes) -> Heads:
+    found: dict[str, Role] = {}
     for wanted, candidates in _INSTEAD.items():
         for name in candidates:
             if name in roles:
@@ -305,6 +201,7 @@ def _merged(own: Heads, roles: dict[str, _Role], sizes: HeadSizes) -> Heads:
         upgrade=own.upgrade,
         observed=frozenset(found),
         gzip=any(role.accepting for role in found.values()),
+        post_writes=post.writes if post is not None else own.post_writes,
         coded={_PAIRS[name]: role.coded / role.count for name, role in found.items()},
     )
 

@@ -74,6 +74,25 @@ CONVERSATION = row_dtype(
 """What the lanes of one connection share."""
 
 
+KINDS: Final = 16
+"""Kinds of messages that are told apart on a connection; of more the one that was silent for
+longest is forgotten. A kind's next message supersedes the one before."""
+
+KIND = row_dtype(
+    [
+        ("kind", "<i8"),
+        ("time", "<i8"),  # ns since the origin, of its latest message
+        ("length", "<i8"),  # of its payload
+        ("used", "<i8"),  # 1: there is one
+    ]
+)
+"""The latest message of one kind."""
+
+LATEST = row_dtype([("messages", "<f8"), ("payload_bytes", "<f8"), ("delay", "<f8")])
+"""What polls at one interval bring that fetch only the latest message of each kind: messages, their
+payload, and ns of all waits; the mean over all phases."""
+
+
 class Answers(NamedTuple):
     """The answers of a lane, or the mean of several; one element for each connection.
 

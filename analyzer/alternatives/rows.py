@@ -41,7 +41,14 @@ from analyzer.tables.timing import columns_of
 _DAY_S: Final = 86_400
 _MOST: Final = 2**62  # of what stands in a column
 
-_CONNECTION, _SESSION, _CONNECTIONS, _SESSIONS = range(len(SCOPES))
+_CONNECTION, _SESSION, _SERVICE = map(SCOPES.index, ("connection", "session", "service"))
+_TOTALS: Final = {
+    _CONNECTION: SCOPES.index("connections"),
+    _SESSION: SCOPES.index("sessions"),
+    _SERVICE: SCOPES.index("services"),
+}
+_CALLS: Final = "request"
+"""What a service really did."""
 _MEASURED, _OBSERVED, _MODELLED = range(len(SOURCES))
 
 
@@ -63,10 +70,20 @@ class _Line:
     delay_range: Floats
     phases: Phases | None = None
     gzip: dict[str, Floats] = field(default_factory=dict)
+    superseded: tuple[Floats, Floats] | None = None
+    kinds_known: npt.NDArray[np.int8] = field(init=False)
     compressed: npt.NDArray[np.int8] = field(init=False)
 
     def __post_init__(self) -> None:
         self.compressed = np.full(len(self.interval), -1, np.int8)
+        self.kinds_known = np.full(len(self.interval), -1, np.int8)
+
+    def delivered(self, messages: Ints, payload: Ints) -> tuple[Ints, Ints]:
+        """Return messages and payload that it brings, of all that there are."""
+        if self.superseded is None:
+            return messages, payload
+        missed = [np.rint(each).astype(np.int64) for each in self.superseded]
+        return messages - missed[0], payload - missed[1]
 
 
 @dataclass(slots=True)
@@ -98,6 +115,7 @@ class _Sum:
     phases: TotalPhases = field(default_factory=TotalPhases)
     gzip: GzipSum = field(default_factory=GzipSum)
     compressed: int = -1
+    kinds_known: int = -1
 
 
 class RowMaker:
@@ -106,25 +124,32 @@ class RowMaker:
     def __init__(self, options: Options, intervals: Sequence[int]) -> None:
         self._options = options
         self._intervals = intervals
-        self._totals: dict[int, dict[tuple[str, int], _Sum]] = {_CONNECTION: {}, _SESSION: {}}
+        self._totals: dict[int, dict[tuple[str, int], _Sum]] = {scope: {} for scope in _TOTALS}
         self._pool: Samples | None = None
 
     def rows(self, ended: Ended) -> list[TableRows]:
         """Return the rows of connections, or of sessions of one kind."""
-        scope = _SESSION if ended.kind else _CONNECTION
+        scope = _CONNECTION
+        if ended.kind:
+            scope = _SERVICE if ended.kind == _CALLS else _SESSION
         known = _conversations(ended, keep_alive=self._options.keep_alive)
         known.coding = self._coding(ended)
         answered = ended.answered if ended.kind else np.zeros(len(ended), np.int64)
         modelled = websocket(known, answered.astype(np.float64))
         if scope == _CONNECTION:
             known = known.with_replies()
-        costs = [modelled, *all_costs(known, self._intervals)]
+        # What only asks has nothing to poll for.
+        others = all_costs(known, self._intervals) if scope != _SERVICE else []
+        costs = [modelled, *others]
         lines = [_modelled_line(cost) for cost in costs]
         if scope == _CONNECTION:
             _measure(lines[0], ended, known)
         else:
             lines = [line for line in lines if line.transport != ended.kind or _polls(line)]
             lines.insert(1, _session_line(ended, known))
+        for line in lines:
+            if line.superseded is not None and len(ended.named):
+                line.kinds_known[:] = ended.named
         self._add(scope, lines, known)
         return [_table_rows(scope, ended, known, lines)]
 
@@ -139,7 +164,7 @@ class RowMaker:
 
     def _add(self, scope: int, lines: Sequence[_Line], known: Conversations) -> None:
         pushes, answered = known.lane(layout.PUSHES)["messages"], known.server_messages
-        messages, payload = (int(counts.sum()) for counts in _delivered(known))
+        delivered = _delivered(known)
         timed = known.duration > 0
         for line in lines:
             # Real polls have an interval each, modelled ones the same.
@@ -152,6 +177,7 @@ class RowMaker:
                 one.ours[name] += float(np.maximum(lines[0].sums[name], 0).sum())
                 one.steady[name] += float(np.maximum(line.steady[name][timed], 0).sum())
             one.steady_count += int(np.count_nonzero(timed))
+            messages, payload = (int(counts.sum()) for counts in line.delivered(*delivered))
             one.messages += messages
             one.pushes += int(pushes.sum())
             one.server_messages += int(answered.sum())
@@ -164,6 +190,7 @@ class RowMaker:
             one.weighted += float((line.per_message * pushes).sum())
             one.ours_weighted += float((lines[0].per_message * pushes).sum())
             one.source = max(one.source, int(line.source.max()))
+            one.kinds_known = max(one.kinds_known, int(line.kinds_known.max()))
             one.compressed = max(one.compressed, int(line.compressed.max()))
             one.has_delay &= line.has_delay
             # Of real polls only the mean is known.
@@ -179,9 +206,9 @@ class RowMaker:
         out = []
         for scope, totals in self._totals.items():
             if totals:
-                out.append(_total_rows(scope + 2, totals))
+                out.append(_total_rows(_TOTALS[scope], totals))
                 if self._options.clients:
-                    out.append(_scaling_rows(scope + 2, totals, self._options.clients))
+                    out.append(_scaling_rows(_TOTALS[scope], totals, self._options.clients))
         return out
 
 
@@ -203,6 +230,7 @@ def _conversations(ended: Ended, *, keep_alive: bool) -> Conversations:
         delays=ended.delays,
         wire=ended.wire,
         heads=ended.heads,
+        latest=ended.latest,
         keep_alive=keep_alive,
     )
 
@@ -229,6 +257,7 @@ def _modelled_line(cost: Cost) -> _Line:
         cost.delay_range.astype(np.float64) if len(cost.delay_range) else zeros,
         cost.phases,
         cost.gzip,
+        cost.superseded,
     )
 
 
@@ -333,6 +362,10 @@ def _table_rows(
         _append_phases(columns, line, served)
         append_gzip(columns, line.gzip, ours.sums)
         columns["compressed"].append(line.compressed)
+        columns["kinds_known"].append(line.kinds_known)
+        brought = line.delivered(messages, payload)
+        columns["messages"].append(brought[0])
+        columns["payload_bytes"].append(brought[1])
         empty = line.empty_polls
         columns["empty_polls"].append(
             np.full(count, NULL, np.int64) if empty is None else _rounded(empty)
@@ -342,7 +375,7 @@ def _table_rows(
         columns["application_bytes_per_s"].append(line.sums["application_bytes"] / span)
         columns["wire_bytes_per_s"].append(line.sums["wire_bytes"] / span)
         columns["wire_bytes_per_message"].append(
-            _ratio(line.sums["wire_bytes"], messages.astype(np.float64))
+            _ratio(line.sums["wire_bytes"], line.delivered(messages, payload)[0].astype(np.float64))
         )
         comparable = line is not ours and (line.source[0] != _MEASURED)
         columns["break_even_per_s"].append(
@@ -351,8 +384,6 @@ def _table_rows(
     ids = {
         "connection": ended.connection,
         "session": ended.session,
-        "messages": messages,
-        "payload_bytes": payload,
         "duration_s": known.duration,
     }
     for name, values in ids.items():
@@ -423,6 +454,7 @@ def _total_row(scope: int, transport: str, interval: int, line: _Sum) -> dict[st
         **line.phases.columns(line.server_messages),
         **line.gzip.columns(line.ours),
         "compressed": line.compressed,
+        "kinds_known": line.kinds_known,
     }
 
 

@@ -1,8 +1,9 @@
 """Sessions: messages that a client got over plain HTTP, for the comparison the other way round.
 
 A session is one group of exchanges that deliver (http.patterns): a poller with its polls, a
-client with its stream. What the same client posts belongs to its first session. Knows
-exchanges and TCP's counts. Must not know costs. Used by alternatives.stage.
+client with its stream. What the same client posts belongs to its first session. A client that
+only asks and is answered has a service instead. Knows exchanges and TCP's counts. Must not know
+costs. Used by alternatives.stage.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from analyzer.alternatives.evidence import (
     joined,
     wire_rows,
 )
-from analyzer.alternatives.heads import HeadMaker
+from analyzer.alternatives.heads import HeadMaker, role_of
+from analyzer.alternatives.kinds import kinds_by_size
 from analyzer.alternatives.packets import ACK_DELAY_NS
 from analyzer.columns import NULL, empty
 from analyzer.http.exchanges import Exchange, HttpBatch
@@ -35,7 +37,10 @@ KIND_TRANSPORTS: Final = {
     "long-poll": "long-poll",
     "stream": "stream",
     "sse": "sse",
+    "call": "request",
 }
+_FEWEST_CALLS: Final = 3
+"""Fewer calls of a client are no service that a WebSocket would stand in for."""
 _NS: Final = 1_000_000_000
 assert DIRECTION.names is not None
 _COUNTS: Final = DIRECTION.names
@@ -98,6 +103,8 @@ class Sessions:
         self._wire: dict[int, int] = {}
         self._cut_sessions = self._cut_messages = self._cut_streams = 0
         self._early_messages = self._cut_early = 0
+        self._services: dict[int, _Session] = {}
+        self._calls = self._cut_calls = 0
 
     def push(self, http: HttpBatch, websockets: Mapping[int, bool]) -> None:
         """Take a batch's exchanges and ended TCP connections.
@@ -114,8 +121,11 @@ class Sessions:
             _add_to(self._wire, stream, exchange.wire_bytes, most)
             if exchange.group >= 0 and exchange.kind in KIND_TRANSPORTS:
                 self._add(exchange)
-            elif exchange.sent:
-                self._post(exchange)
+            else:
+                if is_call(exchange):
+                    self._call(exchange)
+                if exchange.sent:
+                    self._post(exchange)
         for slot in http.ended:
             if websockets.get(slot, True) and http.http_bytes[2 * slot : 2 * slot + 2].any():
                 self._keep(http, slot, is_websocket=slot in websockets)
@@ -184,6 +194,27 @@ class Sessions:
         small = replace(exchange, request_header=(), response_header=(), deliveries=[])
         self._early.setdefault(exchange.client_key, []).append(small)
 
+    def _call(self, exchange: Exchange) -> None:
+        """Count a request that asks for what its answer brings."""
+        if self._calls >= self._options.max_calls_compared:
+            self._cut_calls += 1
+            return
+        service = self._services.get(exchange.client_key)
+        if service is None:
+            if len(self._services) >= self._options.max_sessions:
+                self._cut_calls += 1
+                return
+            service = _Session(len(self._services), exchange, "call")
+            self._services[exchange.client_key] = service
+        self._calls += 1
+        _count(service, exchange, self._options.max_session_connections)
+        asked, given = _call_sizes(exchange)
+        service.posts.append((exchange.request_last_time, asked))
+        service.payload_bytes += asked + given - exchange.message_bytes
+        if given:
+            service.pushes.append((exchange.response_last_time, given))
+            service.arrivals.append(exchange.response_first_time)
+
     def cut(self) -> Iterator[str]:
         """Yield a sentence for each limit that was reached."""
         if self._cut_sessions:
@@ -195,6 +226,8 @@ class Sessions:
                 f"{self._cut_early} messages of clients lie above max_session_messages and were "
                 "sent before a poll of theirs was known"
             )
+        if self._cut_calls:
+            yield f"{self._cut_calls} requests lie above max_calls_compared or max_sessions"
         if self._cut_streams:
             yield (
                 f"{self._cut_streams} TCP connections with HTTP above max_session_connections "
@@ -206,6 +239,12 @@ class Sessions:
         kinds: dict[str, list[Ended]] = {}
         for session in self._sessions.values():
             kinds.setdefault(session.kind, []).append(self._ended(session, latest))
+        number = 0
+        for client, service in self._services.items():
+            # What a client posts that polls as well belongs to its session.
+            if client not in self._by_client and service.requests >= _FEWEST_CALLS:
+                service.number, number = number, number + 1
+                kinds.setdefault(service.kind, []).append(self._ended(service, latest))
         return [joined(blocks) for blocks in kinds.values()]
 
     def _ended(self, session: _Session, latest: int) -> Ended:
@@ -236,6 +275,8 @@ class Sessions:
             lanes=schedule.lanes_of("lanes", one),
             sizes=schedule.lanes_of("sizes", one),
             delays=schedule.lanes_of("delays", one),
+            latest=schedule.latest_of(one),
+            named=np.zeros(1, bool),
             wire=wire,
             measured=measured,
             kind=KIND_TRANSPORTS[session.kind],
@@ -299,6 +340,33 @@ def _add_to(counts: dict[int, int], key: int, count: int, most: int) -> None:
     counts[key] = counts.pop(key, 0) + count
     if len(counts) > most:
         del counts[next(iter(counts))]
+
+
+_MARKUP: Final = ("text/html", "application/xhtml")
+
+
+def is_call(exchange: Exchange) -> bool:
+    """Say whether an exchange asks an application and is answered: no page, no part of one."""
+    if exchange.kind != "plain" or exchange.transport or role_of(exchange) not in _CALL_ROLES:
+        return False
+    return not (exchange.content_type or "").lower().startswith(_MARKUP)
+
+
+_CALL_ROLES: Final = ("post", "plain")
+
+
+def _call_sizes(exchange: Exchange) -> tuple[int, int]:
+    """Return the sizes of the messages that would ask and answer the same.
+
+    What a request without a body asks for stands in its target. A body in gzip counts as it was
+    sent: over WebSocket it would be compressed too.
+    """
+    asked = exchange.request_body_bytes or len(exchange.path or "")
+    given = exchange.response_body_bytes
+    if exchange.content_bytes != NULL and exchange.piecemeal:
+        # Without chunk framing.
+        given = min(given, exchange.content_bytes)
+    return asked, given
 
 
 def _stream_of(exchange: Exchange) -> int:
@@ -386,6 +454,7 @@ def _fill(schedule: Schedule, session: _Session) -> None:
             packets,
             packets,
             np.zeros(count, np.uint8),
+            kinds_by_size(np.array([size for _, size in messages], np.int64)),
         )
 
 

@@ -17,12 +17,14 @@ from analyzer.alternatives._schedule import Schedule
 from analyzer.alternatives.evidence import Ended, announced_mss, evidence, gaps_ns, joined, note_tls
 from analyzer.alternatives.heads import HeadMaker, Observed
 from analyzer.alternatives.http2 import HeadSizes
+from analyzer.alternatives.kinds import Kinds
 from analyzer.alternatives.rows import RowMaker
 from analyzer.alternatives.sampling import Sampler
 from analyzer.alternatives.sessions import Sessions
 from analyzer.columns import NULL, Rows
 from analyzer.findings import Finding
 from analyzer.http.exchanges import HttpBatch
+from analyzer.inside.labels import Says
 from analyzer.inside.stage import InsideBatch
 from analyzer.options import Options
 from analyzer.tables.finding_log import FindingLog
@@ -62,6 +64,8 @@ class AlternativesStage:
         self.sampler = Sampler(options, self._intervals, connections, only)
         self._is_open = np.zeros(0, bool)
         self._is_compressed = np.zeros(0, bool)
+        self._is_named = np.zeros(0, bool)
+        self._kinds = Kinds()
         self._sizes = HeadSizes(options.max_hpack_bytes)
         self._heads = HeadMaker(self._sizes)
         self._observed = Observed(options, self._sizes)
@@ -97,9 +101,9 @@ class AlternativesStage:
         self._reserve(len(http.stream.connections))
         self._open([each for each in batch.opened if self._is_compared(each)], http)
         if inside is None:
-            self._add_messages(batch.messages, np.zeros(len(batch.messages), np.uint8))
+            self._add_messages(batch.messages, np.zeros(len(batch.messages), np.uint8), None)
         else:
-            self._add_messages(inside.messages, inside.says.replies())
+            self._add_messages(inside.messages, inside.says.replies(), inside.says)
         ended = [each for each in batch.ended if self._is_open[each.slot]]
         out: list[TableRows] = []
         most = self._options.max_compared_connections
@@ -154,7 +158,7 @@ class AlternativesStage:
     def _reserve(self, slots: int) -> None:
         if slots > len(self._is_open):
             size = max(slots, 2 * len(self._is_open))
-            for name in ("_is_open", "_is_compressed"):
+            for name in ("_is_open", "_is_compressed", "_is_named"):
                 bigger, known = np.zeros(size, bool), getattr(self, name)
                 bigger[: len(known)] = known
                 setattr(self, name, bigger)
@@ -164,7 +168,7 @@ class AlternativesStage:
             return
         slots = np.array([each.slot for each in opened], np.int64)
         self._is_open[slots] = True
-        self._is_compressed[slots] = False
+        self._is_compressed[slots] = self._is_named[slots] = False
         tcp = http.stream.connections.take(slots)
         self._schedule.open(
             slots,
@@ -174,14 +178,18 @@ class AlternativesStage:
             announced_mss(http.stream.directions, slots),
         )
 
-    def _add_messages(self, messages: Rows, replies: npt.NDArray[np.uint8]) -> None:
+    def _add_messages(
+        self, messages: Rows, replies: npt.NDArray[np.uint8], says: Says | None
+    ) -> None:
         if not len(messages):
             return
+        kinds, named = self._kinds.of(messages, says)
+        self._is_named[(messages["direction"] >> 1)[named]] = True
         lasts = messages["packet_last"]
         if (lasts[1:] < lasts[:-1]).any():
             # Rows that waited until it was clear what they say come behind later ones.
             order = np.argsort(lasts, kind="stable")
-            messages, replies = messages.take(order), replies.take(order)
+            messages, replies, kinds = (each.take(order) for each in (messages, replies, kinds))
         slots = messages["direction"] >> 1
         self._is_compressed[slots[messages["compressed"] != 0]] = True
         known = messages["payload_bytes"]
@@ -195,6 +203,7 @@ class AlternativesStage:
             np.ascontiguousarray(messages["packet_last"]),
             # What the client answers is a message of its own, in a request of its own.
             replies * (messages["sender"] == SERVER).astype(np.uint8),
+            kinds,
         )
 
     def _end(
@@ -225,6 +234,8 @@ class AlternativesStage:
             lanes=self._schedule.lanes_of("lanes", slots),
             sizes=self._schedule.lanes_of("sizes", slots),
             delays=self._schedule.lanes_of("delays", slots),
+            latest=self._schedule.latest_of(slots),
+            named=self._is_named[slots],
             wire=wire,
             measured=measured,
             samples=self.sampler.take(slots.tolist()),

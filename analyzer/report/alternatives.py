@@ -38,6 +38,7 @@ NAMES = {
     "short-poll-h2": "short polling over HTTP/2",
     "long-poll-h2": "long polling over HTTP/2",
     "sse-h2": "server-sent events over HTTP/2",
+    "short-poll-latest": "short polling for the latest alone",
 }
 _SHORT_NAMES = NAMES | {
     "request": "request per message",
@@ -48,6 +49,7 @@ _SHORT_NAMES = NAMES | {
     "long-poll": "long poll",
     "short-poll-h2": "short poll h2",
     "long-poll-h2": "long poll h2",
+    "short-poll-latest": "short poll latest",
 }
 """In tables, whose bars need room."""
 _SOURCES = {
@@ -63,6 +65,9 @@ _LEGEND = (
 )
 _CODED = "in gzip: on wire, with bodies compressed"
 _FLOOR = "request per message: a floor, since no client knows when to ask"
+_LATEST = "short-poll-latest"
+_SUPERSEDED = 0.5
+"""Polls for the latest are shown where they leave out at least half of the messages."""
 _UNPLAYABLE = "request"
 """No client knows when to ask: a floor for bytes, no way to deliver."""
 _RATES = ("Mbit/s", "Gbit/s", "Tbit/s")
@@ -87,13 +92,14 @@ def section(rows: Sequence[Row], console: Console) -> bool:
     if ours is None or not ours["messages"]:
         return False
     over_http = ours["source"] != "measured"
+    rows = [row for row in rows if row["transport"] != _LATEST or _supersedes(row, ours)]
     note = f"the same {plural(ours['messages'], 'message')} at the same times"
     heading(console, "Against WebSocket" if over_http else "Against plain HTTP", note)
     _table(sorted(rows, key=lambda row: row["wire_bytes"]), console)
     say(console, Text(verdict(rows)))
-    for line in (*_rates(rows), *_break_evens(rows)):
+    for line in (*_latest(rows), *_rates(rows), *_break_evens(rows)):
         say(console, line)
-    floor = f"; {_FLOOR}" if any(row["transport"] == _UNPLAYABLE for row in rows) else ""
+    floor = f"; {_FLOOR}" if any(map(_is_floor, rows)) else ""
     shown = console.width >= WIDER and any(row["gzip_wire_bytes"] is not None for row in rows)
     coded = f"; {_CODED}" if shown else ""
     say(console, Text(f"{_capital(_LEGEND)}{coded}{floor}.", "dim"))
@@ -171,7 +177,8 @@ def verdict(rows: Sequence[Row]) -> str:
     other comparison stands behind.
     """
     ours = next(row for row in rows if row["transport"] == "websocket")
-    others = [row for row in rows if row["transport"] not in ("websocket", _UNPLAYABLE)]
+    left_out = ("websocket", _LATEST)
+    others = [row for row in rows if row["transport"] not in left_out and not _is_floor(row)]
     if not others:
         return "WebSocket is the only one."
     coded = [row for row in others if row["gzip_wire_bytes"] is not None]
@@ -188,6 +195,32 @@ def verdict(rows: Sequence[Row]) -> str:
         f"{_cheapest(ours, others, gzip=False)} With bodies in gzip, {name_of(best)} takes "
         f"{_times(best['gzip_ratio_wire'])} as much as this WebSocket, which does not compress."
     )
+
+
+def _supersedes(row: Row, ours: Row) -> bool:
+    """Say whether polls for the latest leave out so much that messages look like states."""
+    return bool(row["messages"] <= _SUPERSEDED * ours["messages"])
+
+
+def _latest(rows: Sequence[Row]) -> list[str]:
+    """Return a sentence on polls that fetch only the latest message of each kind."""
+    lines = []
+    for row in rows:
+        if row["transport"] != _LATEST:
+            continue
+        how = "by names in them" if row["kinds_known"] else "a guess, by type and size"
+        lines.append(
+            f"If a message replaces the one before of its kind ({how}), "
+            f"{name_of(row)} takes {_times(row['ratio_wire'])} as much as WebSocket "
+            f"({_times(row['ratio_application'])} at application level), and brings "
+            f"{plural(row['messages'], 'message')}."
+        )
+    return lines
+
+
+def _is_floor(row: Row) -> bool:
+    """Say whether a row is no way to deliver; what clients really did is one."""
+    return bool(row["transport"] == _UNPLAYABLE and row["source"] != "measured")
 
 
 def _cheapest(ours: Row, others: Sequence[Row], *, gzip: bool) -> str:

@@ -94,7 +94,7 @@ def render(summary: Summary, console: Console) -> None:
     inside.section(summary.inside, wire, console)
     _ledger(summary, console)
     http_groups.section(summary, console)
-    for scope in ("connections", "sessions"):
+    for scope in ("connections", "sessions", "services"):
         if alternatives.section(summary.alternatives.get(scope, []), console):
             alternatives.scaling(summary.scaling.get(scope, []), console)
     _closes(summary, console)

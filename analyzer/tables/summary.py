@@ -442,7 +442,9 @@ class Summary:
 
     def _add_alternatives(self, rows: TableRows) -> None:
         kept = self.alternatives if rows.table.name == "alternatives" else self.scaling
-        totals = _codes(rows, "scope") >= schema.SCOPES.index("connections")
+        # Those of the sum of all are plurals.
+        sums = [scope.endswith("s") for scope in schema.SCOPES]
+        totals = np.array(sums)[_codes(rows, "scope")]
         for place in np.flatnonzero(totals).tolist():
             row = row_values(rows, place)
             kept.setdefault(row["scope"], []).append(row)

@@ -13,6 +13,7 @@ import contextlib
 import json
 import sys
 import time
+import zlib
 from typing import Any
 
 import aiohttp
@@ -113,7 +114,10 @@ class Room:
     def _list(self, request: web.Request, event: recording.Event) -> web.Response:
         body = "[" + ",".join(self.deliver(request, int(request.query["after"]))) + "]"
         event["body_bytes"] = len(body.encode())
-        return web.Response(text=body, content_type="application/json")
+        response = web.Response(text=body, content_type="application/json")
+        if self.workload.gzip and body != "[]":
+            response.enable_compression(web.ContentCoding.gzip)
+        return response
 
     async def short_poll(self, request: web.Request) -> web.Response:
         return self._list(request, self.exchange(request, 200, "poll"))
@@ -130,6 +134,10 @@ class Room:
         """Goes on until the client leaves."""
         event = self.exchange(request, 200, kind)
         response = web.StreamResponse(headers={"Cache-Control": "no-cache"})
+        coder = zlib.compressobj(wbits=31) if self.workload.gzip else None
+        if coder is not None:
+            # aiohttp's own compression does not flush for each event.
+            response.headers["Content-Encoding"] = "gzip"
         response.content_type = "text/event-stream" if kind == "sse" else "application/x-ndjson"
         response.enable_chunked_encoding()
         await response.prepare(request)
@@ -140,6 +148,8 @@ class Room:
                 part = (form % text).encode()
                 event["body_bytes"] += len(part)
                 sent += 1
+                if coder is not None:
+                    part = coder.compress(part) + coder.flush(zlib.Z_SYNC_FLUSH)
                 await response.write(part)
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
@@ -149,7 +159,7 @@ class Room:
         return await self._parts(request, "sse", "data: %s\n\n")
 
     async def websocket(self, request: web.Request) -> web.WebSocketResponse:
-        end = web.WebSocketResponse(compress=False)
+        end = web.WebSocketResponse(compress=self.workload.gzip)
         await end.prepare(request)
         port = _port(request)
         sending = asyncio.create_task(self._send(request, end))
@@ -241,7 +251,8 @@ class Member:
             response.close()
 
     async def websocket(self, path: str, end: float) -> None:
-        self.socket = await self.session.ws_connect(path, compress=0)
+        compress = 15 if self.workload.gzip else 0
+        self.socket = await self.session.ws_connect(path, compress=compress)
         port = self.socket.get_extra_info("sockname")[1]
         self.log.add(port, "client", "open", path=path)
         reading = asyncio.create_task(self._read_websocket(self.socket, port))

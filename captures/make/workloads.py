@@ -63,6 +63,8 @@ class Workload:
     page: str
     cookie: str
     """With %s for what differs between the members."""
+    gzip: bool = False
+    """Answers and streams in gzip, and permessage-deflate over WebSocket."""
 
     def session(self, member: int) -> str:
         return f"{random.Random(f'{self.seed} {member}').getrandbits(96):024x}"
@@ -186,4 +188,38 @@ FEED = Workload(
     cookie="sid=%s.f27c1de98ab04351b2c6; locale=en-GB; layout=wide; seen=2026-02-11T08:14:55Z",
 )
 
-WORKLOADS = {workload.name: workload for workload in (CHAT, FEED)}
+BOARD = Workload(
+    name="board",
+    seed=1402,
+    port=9020,
+    members=("ida", "tom"),
+    end=24.0,
+    interval=0.4,
+    hold=3.0,
+    sizes=(300, 6000),
+    member_share=0.25,
+    burst=4,
+    pauses=(0.3, 1.6),
+    paths={
+        "short-poll": "/board/news",
+        "long-poll": "/board/next",
+        "stream": "/board/live",
+        "sse": "/board/events",
+        "websocket": "/board/socket",
+        "say": "/board/notes",
+    },
+    browser={
+        "User-Agent": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15"
+        " (KHTML, like Gecko) Version/17.5 Safari/605.1.15",
+        "Accept-Encoding": "gzip, deflate",
+        "Accept-Language": "fr-CH",
+        "Sec-Fetch-Dest": "empty",
+        "Sec-Fetch-Mode": "cors",
+        "Sec-Fetch-Site": "same-origin",
+    },
+    page="/board/",
+    cookie="sid=%s; view=compact",
+    gzip=True,
+)
+
+WORKLOADS = {workload.name: workload for workload in (CHAT, FEED, BOARD)}

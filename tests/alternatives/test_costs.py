@@ -12,7 +12,7 @@ from oracle.compared import CLIENT, HEADS, MS, SAID, SERVER, heads, known, wire_
 from analyzer.alternatives import costs
 from analyzer.alternatives.conversations import Conversations
 from analyzer.alternatives.costs import all_costs, websocket
-from analyzer.alternatives.heads import Envelope, Pair
+from analyzer.alternatives.roles import Envelope, Pair
 
 S = 1000 * MS
 
@@ -38,6 +38,7 @@ def test_order_of_the_table():
         *(("long-poll", 0), ("stream", 0), ("sse", 0)),
         *(("short-poll-h2", 1), ("short-poll-h2", 2)),
         *(("long-poll-h2", 0), ("sse-h2", 0)),
+        *(("short-poll-latest", 1), ("short-poll-latest", 2)),
     ]
 
 
@@ -317,7 +318,7 @@ def test_the_body_of_a_post_s_answer():
 @pytest.mark.parametrize(
     ("role", "transports"),
     [
-        ("poll", {"request", "short-poll", "short-poll-h2"}),
+        ("poll", {"request", "short-poll", "short-poll-h2", "short-poll-latest"}),
         ("long-poll", {"long-poll", "long-poll-h2"}),
         ("stream", {"stream"}),
         ("sse", {"sse", "sse-h2"}),

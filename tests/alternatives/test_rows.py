@@ -9,7 +9,7 @@ from oracle import alternatives as oracle
 from oracle.compared import CLIENT, HEADS, MS, SAID, SERVER, ended, heads, wire_row
 
 from analyzer.alternatives.evidence import MEASURED, joined
-from analyzer.alternatives.heads import Envelope, Pair
+from analyzer.alternatives.roles import Envelope, Pair
 from analyzer.alternatives.rows import RowMaker
 from analyzer.analysis import to_frame
 from analyzer.columns import NULL

@@ -1,5 +1,6 @@
 """The schedule against its plain twin, whatever the messages and however they are cut."""
 
+import random
 from itertools import pairwise
 
 import numpy as np
@@ -42,7 +43,7 @@ def messages(draw):
     return found
 
 
-def add(schedule, rows, replies=()):
+def add(schedule, rows, replies=(), kinds=None):
     """Feed (number, sender, time, size, first, last) rows; `replies` are places of them."""
     columns = list(zip(*rows, strict=True)) or [()] * 6
     flags = np.zeros(len(rows), np.uint8)
@@ -53,6 +54,7 @@ def add(schedule, rows, replies=()):
         np.array(columns[1], np.uint8),
         *(np.array(each, np.int64) for each in (times, columns[3], columns[4], columns[5])),
         flags,
+        np.array(kinds if kinds is not None else [0] * len(rows), np.int64),
     )
 
 
@@ -253,3 +255,60 @@ def test_a_long_poll_is_held_and_asked_again():
         lane = taken(schedule)[0][layout.LONG_POLL]
         assert (lane["timeouts"], lane["last_answer"]) == (timeouts, answered * MS)
         assert lane["delay"] == delay * MS
+
+
+# --- the latest of each kind
+
+
+def polled_in_each_phase(said, kinds, interval, phases=400):
+    """Return messages, payload and ns of waits that polls bring, the mean over phases."""
+    sums = np.zeros(3)
+    for phase in range(phases):
+        first = interval * (2 * phase + 1) // (2 * phases)
+        answers = {}
+        for (_, time, size, _, _), kind in zip(said, kinds, strict=True):
+            at = time - ORIGIN
+            tick = -((first - at) // interval)
+            # What comes later takes its place in the same answer.
+            answers[tick, kind] = (size, first + tick * interval - at)
+        for size, wait in answers.values():
+            sums += (1, size, wait)
+    return sums / phases
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_polls_for_the_latest_are_the_mean_over_all_phases(seed):
+    randomness = random.Random(seed)
+    time, said, kinds = ORIGIN, [], []
+    for packet in range(1, 60):
+        time += randomness.choice([0, 40, 300, 300, 900, 2500]) * MS
+        said.append((SERVER, time, randomness.randrange(500), packet, packet))
+        kinds.append(randomness.randrange(5))
+    intervals = [1000 * MS, 250 * MS]
+    schedule = opened(intervals)
+    add(schedule, [(0, *each) for each in said], kinds=kinds)
+    taken(schedule)
+    for interval, found in zip(intervals, schedule.latest_of(np.zeros(1, int))[0], strict=True):
+        want = polled_in_each_phase(said, kinds, interval)
+        assert found.tolist() == pytest.approx(want, rel=0.01)
+
+
+def test_a_kind_that_is_forgotten_counts_as_delivered():
+    """Twice as many kinds as there is room for: none supersedes another."""
+    said = [(SERVER, ORIGIN + n * MS, 10, n + 1, n + 1) for n in range(2 * layout.KINDS)]
+    schedule = opened([1000 * MS])
+    add(schedule, [(0, *each) for each in said], kinds=range(len(said)))
+    taken(schedule)
+    assert schedule.latest_of(np.zeros(1, int))["messages"][0, 0] == 2 * layout.KINDS
+
+
+def test_messages_of_one_kind_at_one_time_supersede_each_other():
+    said = [(SERVER, ORIGIN + 5 * MS, 10 * n, n + 1, n + 1) for n in range(1, 5)]
+    schedule = opened([1000 * MS])
+    add(schedule, [(0, *each) for each in said])
+    taken(schedule)
+    (found,) = schedule.latest_of(np.zeros(1, int))[0].tolist()
+    assert found == (1, 40, 500 * MS)
+    # The next connection in its place begins anew.
+    opened([1000 * MS], schedule=schedule)
+    assert schedule.latest_of(np.zeros(1, int))["messages"][0, 0] == 0

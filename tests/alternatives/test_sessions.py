@@ -421,3 +421,78 @@ def test_connections_of_one_poller_are_bounded():
     sessions = pushed(polls, max_session_connections=8, max_connections=4)
     assert list(sessions._sessions[0].wire) == list(range(92, 100))
     assert len(sessions._wire) == 12
+
+
+# --- services: requests that only ask and are answered
+
+
+def call(at, **more):
+    """A POST of 10 bytes that is answered with 40 bytes of JSON."""
+    body = {"response_body_bytes": 40, "content_bytes": 40, "content_type": "application/json"}
+    body |= {"kind": "plain", "sent": (10,), "method": "POST"}
+    return exchange(at, -1, **{**body, **more})
+
+
+def service(*exchanges, **options):
+    (block,) = sessions(batch(exchanges, ended=[0]), **options).finish(START)
+    return block
+
+
+def test_calls_over_one_websocket():
+    """100 calls, 100 ms apart: each costs a frame of 6 + 10 bytes, and one of 2 + 40."""
+    block = service(*(call(100 * n) for n in range(100)))
+    maker = RowMaker(Options(), [S])
+    (rows,) = [to_frame(table) for table in maker.rows(block)]
+    assert rows["transport"].astype(str).tolist() == ["websocket", "request"]
+    assert (rows["scope"] == "service").all()
+    ours, real = rows.to_dict("records")
+    assert (real["source"], real["requests"], real["messages"]) == ("measured", 100, 200)
+    assert real["application_bytes"] == 100 * (300 + 10 + 150 + 40)
+    assert real["header_bytes"] == 100 * (300 + 150)
+    assert (ours["source"], ours["requests"], ours["tcp_connections"]) == ("modelled", 1, 1)
+    upgrade = sum(block.heads[0].upgrade)
+    assert ours["application_bytes"] == upgrade + 100 * (6 + 10 + 2 + 40) + 8 + 4
+    (total, _) = maker.totals()[0].values["scope"][:2].tolist()
+    assert total == 5
+
+
+def test_a_request_without_a_body_asks_by_its_target():
+    ask = {"method": "GET", "path": "/prices?item=7", "sent": (), "request_body_bytes": 0}
+    block = service(*(call(100 * n, **ask) for n in range(3)))
+    assert block.lanes["payload_bytes"][0, [POSTS, PUSHES]].tolist() == [3 * 14, 3 * 40]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"status": 404},
+        {"complete": False},
+        {"content_type": "text/html; charset=utf-8"},
+        {"method": "GET", "content_type": "image/png"},
+        {"kind": "sse"},
+        {"transport": "engine.io"},
+    ],
+)
+def test_what_is_no_call(other):
+    made = sessions(batch([call(100 * n, **other) for n in range(5)], ended=[0]))
+    assert [block.kind for block in made.finish(START)] == []
+
+
+def test_two_calls_are_no_service():
+    made = sessions(batch([call(0), call(100)], ended=[0]))
+    assert made.finish(START) == []
+
+
+def test_calls_of_a_client_that_polls_belong_to_its_session():
+    polls = [exchange(1000 * n, news=(5,)) for n in range(4)]
+    made = sessions(batch([*(call(100 * n) for n in range(5)), *polls], ended=[0]))
+    (block,) = made.finish(START)
+    assert block.kind == "short-poll"
+    assert block.lanes["messages"][0, POSTS] == 5
+
+
+def test_calls_above_the_limit_are_told():
+    made = sessions(batch([call(n) for n in range(9)], ended=[0]), max_calls_compared=5)
+    (block,) = made.finish(START)
+    assert block.measured["requests"][0] == 5
+    assert list(made.cut()) == ["4 requests lie above max_calls_compared or max_sessions"]

@@ -17,7 +17,7 @@ import analyzer as wsanalyze
 
 TRANSPORTS = [
     *("websocket", "request", "short-poll", "long-poll", "stream", "sse"),
-    *("short-poll-h2", "long-poll-h2", "sse-h2"),
+    *("short-poll-h2", "long-poll-h2", "sse-h2", "short-poll-latest"),
 ]
 
 
@@ -87,7 +87,7 @@ def test_what_was_measured_is_what_the_other_tables_say():
 def test_rows_and_their_order():
     found = rows(captured(chat(said=SAID, end=9_000), chat(40_001, 100, SAID)))
     assert found["transport"].tolist() == 2 * TRANSPORTS
-    assert found["connection"].tolist() == 9 * [0] + 9 * [1]
+    assert found["connection"].tolist() == 10 * [0] + 10 * [1]
     assert found["session"].isna().all()
 
 
@@ -146,7 +146,7 @@ def test_totals_are_sums():
     found["interval_s"] = found["interval_s"].fillna(0)
     each, totals = (found[found["scope"] == scope] for scope in ("connection", "connections"))
     keys = ["transport", "interval_s"]
-    assert len(totals) == len(each[keys].drop_duplicates()) == 11
+    assert len(totals) == len(each[keys].drop_duplicates()) == 13
     exact = ["messages", "payload_bytes"]
     rounded = ["requests", "packets", "header_bytes", "application_bytes", "wire_bytes"]
     sums = each.groupby(keys, observed=True)[exact + rounded].sum()
@@ -221,7 +221,7 @@ def test_without_a_handshake():
     found = rows(data)
     assert found["transport"].tolist() == TRANSPORTS
     assert one(data, "websocket")["requests"] == 0
-    assert (found["source"].tolist()) == ["measured"] + 8 * ["modelled"]
+    assert (found["source"].tolist()) == ["measured"] + 9 * ["modelled"]
     # Heads of a browser, some hundred bytes a poll.
     poll = one(data, "short-poll")
     assert 200 < poll["header_bytes"] / poll["requests"] < 1000
@@ -293,7 +293,7 @@ def test_more_connections_than_are_kept():
     data = captured(*talks, plain(50_000, 20_000))
     found = rows(data, max_compared_connections=3)
     # Three and three leave when the next ends, with the heads of their own handshakes.
-    assert found["connection"].value_counts().to_dict() == dict.fromkeys(range(7), 9)
+    assert found["connection"].value_counts().to_dict() == dict.fromkeys(range(7), 10)
     polls = found[found["transport"] == "short-poll"]
     assert polls["source"].tolist() == 6 * ["modelled"] + ["observed"]
     findings = tables_of(data, max_compared_connections=3)["findings"]

@@ -7,8 +7,9 @@ import numpy as np
 from analyzer.alternatives._schedule import Schedule
 from analyzer.alternatives.conversations import Conversations
 from analyzer.alternatives.evidence import MEASURED, Ended
-from analyzer.alternatives.heads import Envelope, Heads, Pair
+from analyzer.alternatives.heads import Heads
 from analyzer.alternatives.packets import WIRE
+from analyzer.alternatives.roles import Envelope, Pair
 from analyzer.columns import NULL
 
 MS = 1_000_000
@@ -57,6 +58,7 @@ def ended(
     hold=30_000,
     wire=None,
     replies=None,
+    kinds=None,
     **changes,
 ):
     """One connection that ended. Times in ms; `changes` are fields of Ended."""
@@ -74,6 +76,7 @@ def ended(
         packets,
         packets,
         np.array(replies if replies is not None else [0] * len(said), np.uint8),
+        np.array(kinds if kinds is not None else [0] * len(said), np.int64),
     )
     schedule.finish(one)
     shared = schedule.conversations_of(one)
@@ -87,6 +90,7 @@ def ended(
         lanes=schedule.lanes_of("lanes", one),
         sizes=schedule.lanes_of("sizes", one),
         delays=schedule.lanes_of("delays", one),
+        latest=schedule.latest_of(one),
         wire=wire,
         measured=np.zeros(1, MEASURED),
     )
@@ -104,5 +108,6 @@ def known(*, keep_alive=True, **arguments):
         delays=one.delays,
         wire=one.wire,
         heads=one.heads,
+        latest=one.latest,
         keep_alive=keep_alive,
     )

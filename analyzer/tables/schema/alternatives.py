@@ -6,7 +6,12 @@ from analyzer.tables.declare import NEVER, Column, Table, boolean, enum, integer
 from analyzer.tables.schema.labels import CODINGS, SCOPES, SENDER, SOURCES, TRANSPORTS
 
 _ALTERNATIVE = (
-    enum("transport", TRANSPORTS, NEVER, "Transport; -h2: over HTTP/2."),
+    enum(
+        "transport",
+        TRANSPORTS,
+        NEVER,
+        "Transport; -h2: over HTTP/2; -latest: only the last message of each kind.",
+    ),
     Column(
         "interval_s",
         "seconds",
@@ -63,10 +68,14 @@ ALTERNATIVES = Table(
             "scope",
             SCOPES,
             NEVER,
-            "connection: WebSocket; session: a client's messages over plain HTTP; connections, "
-            "sessions: the sum of all.",
+            "connection: WebSocket; session: a client's messages over plain HTTP; service: a "
+            "client's requests that only ask and are answered; the plurals: the sum of all.",
         ),
-        integer("session", "not a session", "Session of plain HTTP: its group in http_groups."),
+        integer(
+            "session",
+            "no session or service",
+            "Session of plain HTTP: its group in http_groups; of a service its number, from 0.",
+        ),
         integer("tcp_connections", NEVER, "TCP connections."),
         integer("messages", NEVER, "Messages delivered, in both directions."),
         integer("payload_bytes", NEVER, "Their payload, as the application sees it."),
@@ -145,6 +154,12 @@ ALTERNATIVES = Table(
             "not measured, or no message read",
             "Some messages were sent compressed.",
         ),
+        boolean(
+            "kinds_known",
+            "not short-poll-latest",
+            "A protocol inside names kinds of messages; false: which message supersedes which is a "
+            "guess, by type and size.",
+        ),
     ),
 )
 
@@ -152,7 +167,12 @@ SCALING = Table(
     "scaling",
     "Rates of a transport for a number of clients, each like the mean connection (--clients).",
     (
-        enum("scope", SCOPES, NEVER, "connections: WebSocket; sessions: plain HTTP."),
+        enum(
+            "scope",
+            SCOPES,
+            NEVER,
+            "connections: WebSocket; sessions: plain HTTP; services: requests that only ask.",
+        ),
         *_ALTERNATIVE,
         integer("clients", NEVER, "Number of simultaneous clients."),
         Column("requests_per_s", "ratio", "no time passes", "Requests that the server receives."),

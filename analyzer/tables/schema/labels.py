@@ -20,11 +20,11 @@ HTTP_KINDS = ("plain", "poll", "long-poll", "stream", "sse")
 HTTP_TRANSPORTS = ("engine.io", "sockjs")
 TRANSPORTS = (
     *("websocket", "request", "short-poll", "long-poll", "stream", "sse"),
-    *("short-poll-h2", "long-poll-h2", "sse-h2"),
+    *("short-poll-h2", "long-poll-h2", "sse-h2", "short-poll-latest"),
 )
 CODINGS = ("gzip",)
 SOURCES = ("measured", "observed", "modelled")
-SCOPES = ("connection", "session", "connections", "sessions")
+SCOPES = ("connection", "session", "connections", "sessions", "service", "services")
 
 # --- null rules that many columns share -------------------------------------------
 NO_HANDSHAKE = "handshake not captured"
