@@ -58,7 +58,10 @@ from analyzer.cli.live_arguments import (
 from analyzer.cli.shared import Quiet, pipes
 from analyzer.cli.watch_arguments import (
     Events,
+    Exec,
+    ExecEvents,
     Idle,
+    Keep,
     MaxMetricLabels,
     Metrics,
     MetricsLabels,
@@ -66,6 +69,7 @@ from analyzer.cli.watch_arguments import (
     Rotate,
     RotateKeep,
     RotateSize,
+    UntilFound,
     watch_request,
 )
 from analyzer.errors import KeyLogError, OptionError, ReportError, WsanalyzeError
@@ -110,11 +114,15 @@ def live(
     rotate: Rotate = None,
     rotate_size: RotateSize = None,
     rotate_keep: RotateKeep = 0,
+    keep: Keep = [],  # noqa: B006
     events: Events = None,
     no_screen: NoScreen = False,
     metrics: Metrics = None,
     metrics_labels: MetricsLabels = "",
     max_metric_labels: MaxMetricLabels = 100,
+    until: UntilFound = [],  # noqa: B006
+    exec: Exec = None,
+    exec_events: ExecEvents = "findings,diagnoses",
     idle: Idle = None,
     payload: LivePayload = None,
     show_secrets: ShowSecrets = False,
@@ -148,7 +156,7 @@ def _start(given: dict[str, Any]) -> int:
     source = str(follow) if follow is not None else ", ".join(named)
     free = not given["quiet"] and given["json"] != STDOUT
     same: tuple[str, ...] = ("filter", "promiscuous", "backend", "follow", "user", "count")
-    same += ("write", "write_files", "csv", "parquet", "json", "fail_on", "quiet")
+    same += ("write", "write_files", "csv", "parquet", "json", "fail_on", "until", "quiet")
     duration, most = given["duration"], given["write_size"]
     # A pipe, a log file or a journal gets no payload unless somebody asked for it.
     hides = given["payload"] is None and not sys.stdout.isatty()
@@ -185,7 +193,7 @@ def run(request: LiveRequest, options: Options) -> int:
     from analyzer.live import run as loop
 
     _check(request)
-    watched = conditions(request.fail_on)
+    watched, awaited = conditions(request.fail_on), _awaited(request.until)
     with loop.signals() as stop:
         source = opened(request, options)
         keeper: Keeper | None = None
@@ -205,6 +213,8 @@ def run(request: LiveRequest, options: Options) -> int:
 
                     writers[-1] = Hiding(writers[-1])
                 writers += [] if watched is None else [watched]
+                if awaited is not None:
+                    writers.append(loop.UntilFound(awaited, stop))
                 keeper = _keeper(request, source)
                 watchers = observers(request)
             except ReportError as error:
@@ -222,10 +232,27 @@ def run(request: LiveRequest, options: Options) -> int:
             )
         except KeyLogError as error:
             raise _as_whom(error, who) from error
-    return _answer(request, outcome, watched)
+    return _answer(request, outcome, watched, awaited)
 
 
-def _answer(request: LiveRequest, outcome: Outcome, watched: Conditions | None) -> int:
+def _awaited(given: Sequence[str]) -> Conditions | None:
+    """Return what watches for --until.
+
+    Raises:
+        OptionError: One is neither a severity nor an id.
+    """
+    for text in given:
+        if "(" in text:
+            raise OptionError(f"--until takes an id or a severity, not {text!r}")
+    return conditions(given)
+
+
+def _answer(
+    request: LiveRequest,
+    outcome: Outcome,
+    watched: Conditions | None,
+    awaited: Conditions | None,
+) -> int:
     """Print the report, say what ended the run before its time, and return the exit status.
 
     Raises:
@@ -247,7 +274,10 @@ def _answer(request: LiveRequest, outcome: Outcome, watched: Conditions | None) 
     if outcome.hurried:
         _say("asked twice to end: written without the comparison with other transports")
         return INTERRUPTED
-    return FOUND if failed(watched) else OK
+    for reason in [] if awaited is None else awaited.reasons():
+        _say(f"--until {reason}")
+    found = awaited is not None and bool(awaited.reasons())
+    return FOUND if failed(watched) or found else OK
 
 
 def _say(text: str) -> None:

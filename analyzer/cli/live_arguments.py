@@ -73,6 +73,7 @@ class LiveRequest:
     parquet: Path | None
     json: str | None
     fail_on: list[str]
+    until: list[str]
     quiet: bool
     watch: WatchRequest
     keys: list[Path] = field(default_factory=list)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -228,7 +229,7 @@ def run(request: Request) -> int:
     wide = not request.no_progress and (request.save is not None or request.quiet)
     with (
         progress(request.files, wanted=wide) as on_progress,
-        analysis.read_twice(request.files) as stdin,
+        _stdin(request, wanted) as stdin,
     ):
         connections = _connections(request, options, wanted, stdin)
         whole = made(reports(request.csv, request.parquet, request.json))
@@ -300,6 +301,19 @@ def _console(request: Request) -> Console | None:
     from analyzer.report.layout import make_console
 
     return make_console(sys.stdout)
+
+
+def _stdin(request: Request, wanted: Wanted) -> AbstractContextManager[Callable[[], Any]]:
+    """Return what gives standard input; kept for a second reading only where there is one.
+
+    Else a pipe is listed while it is written.
+    """
+    from analyzer.analysis import read_twice
+    from analyzer.selection import connection_columns
+
+    if connection_columns(wanted.condition()):
+        return read_twice(request.files)
+    return nullcontext(lambda: None)
 
 
 def _connections(

@@ -60,6 +60,37 @@ RotateKeep = Annotated[
         metavar="N", min=0, help="Keep the last N folders; 0: all.", rich_help_panel=REPORTS
     ),
 ]
+Keep = Annotated[
+    list[str],
+    typer.Option(
+        metavar="LIMIT",
+        help="With --rotate: remove the oldest folders above 10GB in all, or older than 7d; also "
+        "those of runs before. May be given twice.",
+        rich_help_panel=REPORTS,
+    ),
+]
+UntilFound = Annotated[
+    list[str],
+    typer.Option(
+        "--until",
+        metavar="FINDING",
+        help="End at the first finding or diagnosis of this id or severity, with exit status 1.",
+        rich_help_panel=WATCH,
+    ),
+]
+Exec = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CMD",
+        help="Run a command for findings and diagnoses, with the event as JSON on its standard "
+        "input; at most one a second.",
+        rich_help_panel=WATCH,
+    ),
+]
+ExecEvents = Annotated[
+    str,
+    typer.Option(metavar="KINDS", help="For these events, as --events.", rich_help_panel=WATCH),
+]
 Idle = Annotated[
     str | None,
     typer.Option(
@@ -72,6 +103,7 @@ Idle = Annotated[
 _TAKEN = (
     *("events", "metrics", "metrics_labels", "max_metric_labels"),
     *("csv", "parquet", "rotate", "rotate_size", "rotate_keep"),
+    *("keep", "exec", "exec_events"),
 )
 
 

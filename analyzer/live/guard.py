@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
-from analyzer.capture.live import CaptureStats
+from analyzer.capture.stats import CaptureStats
 from analyzer.report.observer import Observer
 from analyzer.report.output import Lasting, Writer
 from analyzer.tables.running import Snapshot

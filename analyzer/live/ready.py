@@ -11,7 +11,7 @@ import os
 import socket
 from collections.abc import Mapping
 
-from analyzer.capture.live import CaptureStats
+from analyzer.capture.stats import CaptureStats
 from analyzer.tables.schema import TableRows
 
 _NS_OF_US = 1000

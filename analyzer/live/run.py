@@ -74,6 +74,38 @@ class Until:
     packets: int | None = None
 
 
+class Seeks(Writer, Protocol):
+    """Looks for something in rows (tables.conditions)."""
+
+    def reasons(self) -> list[str]:
+        """Return what was found, one sentence each."""
+
+
+class UntilFound:
+    """Asks for the end when something is found (Writer).
+
+    Args:
+        seeks: looks for it.
+        stop: how to ask.
+    """
+
+    def __init__(self, seeks: Seeks, stop: Stop) -> None:
+        self._seeks = seeks
+        self._stop = stop
+
+    def write(self, rows: TableRows) -> None:
+        """Look at rows."""
+        self._seeks.write(rows)
+        if rows.table.name in ("findings", "diagnoses") and self._seeks.reasons():
+            self._stop.asked = True
+
+    def close(self) -> None:
+        """Do nothing (Writer)."""
+
+    def abort(self) -> None:
+        """Do nothing (Writer)."""
+
+
 class Hurried(BaseException):
     """The end was asked for twice, in the middle of something that may be left out."""
 

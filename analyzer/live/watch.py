@@ -7,6 +7,7 @@ rights are given up: a port may need them, and so may nothing else here.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -51,6 +52,9 @@ class WatchRequest:
         rotate_size: a new part at this size, such as 100MB.
         rotate_keep: parts that stay; 0: all.
         interval_s: of the short polling that the screen models.
+        keep: what of all parts stays, such as 10GB or 7d.
+        exec: a command that is run for events.
+        exec_events: kinds of these.
         hides_payload: events say nothing of what messages hold.
     """
 
@@ -68,6 +72,9 @@ class WatchRequest:
     rotate_keep: int = 0
     interval_s: float = 1.0
     hides_payload: bool = False
+    keep: Sequence[str] = ()
+    exec: str | None = None
+    exec_events: str = "findings,diagnoses"
 
     @property
     def has_screen(self) -> bool:
@@ -153,6 +160,12 @@ def _build(request: WatchRequest, made: list[Observer]) -> None:
     elif request.metrics_labels:
         raise OptionError("--metrics-labels needs --metrics")
     made += _reports(request)
+    if request.exec is not None:
+        from analyzer.live.hooks import Commands
+        from analyzer.report.event_lines import CommandEvents, kinds
+
+        commands = Commands(request.exec, _say)
+        made.append(CommandEvents(commands, kinds(request.exec_events)))
     if request.has_screen:
         from analyzer.report.live_view import LiveView
 
@@ -166,16 +179,23 @@ def _build(request: WatchRequest, made: list[Observer]) -> None:
         made.append(HidingObserver(events) if request.hides_payload else events)
 
 
+def _say(text: str) -> None:
+    print(f"wsanalyze: {text}", file=sys.stderr)
+
+
 def _reports(request: WatchRequest) -> list[Observer]:
     """Return rotating reports; without --rotate the verb's own writers write one part."""
     if not request.rotates:
+        if request.keep:
+            raise OptionError("--keep needs --rotate or --rotate-size")
         return []
     if request.csv is None and request.parquet is None:
         raise OptionError("--rotate and --rotate-size need --csv or --parquet")
-    from analyzer.report.rotation import RotatingWriter, bytes_of, seconds_of
+    from analyzer.report.rotation import RotatingWriter, bytes_of, keep_of, seconds_of
 
     every = 0.0 if request.rotate is None else seconds_of(request.rotate)
     most = 0 if request.rotate_size is None else bytes_of(request.rotate_size)
+    limits = keep_of(request.keep)
     out: list[Observer] = []
     if request.csv is not None:
         from analyzer.report.csv import LastingCsvWriter
@@ -188,6 +208,7 @@ def _reports(request: WatchRequest) -> list[Observer]:
                 every_s=every,
                 max_bytes=most,
                 keep=request.rotate_keep,
+                limits=limits,
                 kind="csv",
             )
         )
@@ -202,6 +223,7 @@ def _reports(request: WatchRequest) -> list[Observer]:
                 every_s=every,
                 max_bytes=most,
                 keep=request.rotate_keep,
+                limits=limits,
                 kind="parquet",
             )
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping
-from typing import IO, Final
+from typing import Final, Protocol
 
 from analyzer.errors import OptionError
 from analyzer.report.cells import Formatter
@@ -56,13 +56,30 @@ def kinds(text: str) -> tuple[str, ...]:
     return asked or DEFAULT
 
 
+class LineStream(Protocol):
+    """Takes lines: standard output, or what runs a command for each."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take some lines."""
+
+    def flush(self) -> None:
+        """Let them out."""
+
+
+class Ending(LineStream, Protocol):
+    """One that must be told of the end."""
+
+    def end(self) -> None:
+        """Let out what waits."""
+
+
 class EventWriter:
     """Writes events; each batch of them is flushed as a whole.
 
     A reader that is slow holds up the run: the capture side drops packets then, and counts.
     """
 
-    def __init__(self, stream: IO[bytes], wanted: Collection[str] = DEFAULT) -> None:
+    def __init__(self, stream: LineStream, wanted: Collection[str] = DEFAULT) -> None:
         """Write `wanted` kinds of events to a binary stream such as standard output."""
         self._stream = stream
         self._news = {table: event for name, (event, table) in NEWS.items() if name in wanted}
@@ -109,3 +126,19 @@ class EventWriter:
             out = [begin + line[1:-1] + b"\n" for line in lines if line]
             self._stream.write(b"".join(out))
         self._stream.flush()
+
+
+class CommandEvents(EventWriter):
+    """The same for a stream that must be told of the end."""
+
+    def __init__(self, stream: Ending, wanted: Collection[str]) -> None:
+        super().__init__(stream, wanted)
+        self._ending = stream
+
+    def close(self) -> None:
+        """Let out what waits."""
+        self._ending.end()
+
+    def abort(self) -> None:
+        """Let out what waits."""
+        self._ending.end()

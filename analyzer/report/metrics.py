@@ -19,6 +19,7 @@ from analyzer.columns import NULL
 from analyzer.errors import OptionError, ReportError
 from analyzer.findings import SEVERITIES
 from analyzer.inside.calls import OK
+from analyzer.report.label_values import MostFrequent, Templates
 from analyzer.report.metrics_server import Health, Server
 from analyzer.report.observer import CaptureStats
 from analyzer.tables.running import Snapshot
@@ -38,8 +39,12 @@ MAX_LABELS: Final = 100
 """Combinations of such labels; further ones count as OTHER. Each is some 40 time series."""
 OTHER: Final = "other"
 KNOWN_CODES: Final = (*range(1000, 1004), *range(1007, 1016))
-"""Close codes with a label of their own: the registry's (RFC 6455 11.7 and IANA); what an
-endpoint chose itself counts as OTHER."""
+"""Close codes with a label of their own: the registry's (RFC 6455 11.7 and IANA)."""
+APPLICATION_CODES: Final = range(3000, 5000)
+"""Codes of libraries and applications (RFC 6455 7.4.2)."""
+MAX_CODES: Final = 50
+"""Of these, so many have a label of their own, the most frequent; others count as OTHER. An
+application has a handful."""
 SECONDS: Final = (
     0.001,
     0.0025,
@@ -117,7 +122,9 @@ class MetricsServer:
         prometheus_client.ProcessCollector(registry=self.registry)
         self._labels = tuple(labels)
         self._max_labels = max_labels
-        self._seen: set[tuple[str, ...]] = set()
+        self._frequent = MostFrequent[tuple[str, ...]](max_labels)
+        self._codes = MostFrequent[int](MAX_CODES)
+        self._templates = Templates()
         self._chosen: dict[int, tuple[str, ...]] = {}
         self._snapshot: Callable[[], Snapshot] | None = None
         self._looked = NULL
@@ -238,6 +245,8 @@ class MetricsServer:
         self._raise_to(self._dropped, "dropped", stats.dropped)
         self._raise_to(self._analysed, "analysed", stats.analysed)
         self._up.set(int(stats.interface_up))
+        self._frequent.tick(now_ns)
+        self._codes.tick(now_ns)
         self._health.look(stats.received, stats.dropped, is_up=stats.interface_up)
         if self._snapshot is None or self._looked <= now_ns < self._looked + _NS:
             return
@@ -275,16 +284,9 @@ class MetricsServer:
     # --- rows
 
     def _choice(self, host: str | None, path: str | None) -> tuple[str, ...]:
-        """Return the values of the labels that were asked for."""
-        if not self._labels:
-            return ()
-        values = {"host": host or "", "path": (path or "").partition("?")[0]}
-        chosen = tuple(values[name] for name in self._labels)
-        if chosen not in self._seen:
-            if len(self._seen) >= self._max_labels:
-                return (OTHER,) * len(self._labels)
-            self._seen.add(chosen)
-        return chosen
+        """Return the values of the labels that were asked for, whether they are frequent or not."""
+        values = {"host": host or "", "path": self._templates.of(path or "")}
+        return tuple(values[name] for name in self._labels)
 
     def _choices(self, rows: TableRows) -> list[tuple[str, ...]]:
         if not self._labels:
@@ -292,6 +294,30 @@ class MetricsServer:
         hosts: Any = rows.values["host"]
         paths: Any = rows.values["path"]
         return [self._choice(host, path) for host, path in zip(hosts, paths, strict=True)]
+
+    def _label(self, chosen: tuple[str, ...], count: int) -> tuple[str, ...]:
+        """Count values of labels; return them, or OTHER where they are not frequent."""
+        if not chosen:
+            return chosen
+        has_label, lost = self._frequent.take(chosen, count)
+        if lost is not None:
+            metrics = (self._handshakes, self._times, self._messages, self._payload, self._closes)
+            for metric in metrics:
+                _forget(metric, lambda key: key[-len(lost) :] == lost)
+        return chosen if has_label else (OTHER,) * len(chosen)
+
+    def _code(self, code: int) -> str:
+        """Return the label of a close code."""
+        if code == NULL:
+            return "none"
+        if code in KNOWN_CODES:
+            return str(code)
+        if code not in APPLICATION_CODES:
+            return OTHER
+        has_label, lost = self._codes.take(code)
+        if lost is not None:
+            _forget(self._closes, lambda key: key[1] == str(lost))
+        return str(code) if has_label else OTHER
 
     def _add_opened(self, rows: TableRows) -> None:
         if self._labels:
@@ -301,7 +327,8 @@ class MetricsServer:
     def _add_handshakes(self, rows: TableRows) -> None:
         outcomes = _numbers(rows, "outcome").tolist()
         totals = _numbers(rows, "total_us").tolist()
-        for outcome, total, more in zip(outcomes, totals, self._choices(rows), strict=True):
+        for outcome, total, chosen in zip(outcomes, totals, self._choices(rows), strict=True):
+            more = self._label(chosen, 1)
             self._handshakes.labels(OUTCOMES[outcome], *more).inc()
             if total != NULL:
                 self._times.labels(OUTCOMES[outcome], *more).observe(total / _NS)
@@ -317,8 +344,9 @@ class MetricsServer:
         unknown = (OTHER,) * len(self._labels)
         numbers = _numbers(rows, "connection").tolist()
         owners = [self._chosen.get(number, unknown) for number in numbers]
-        for more in dict.fromkeys(owners):
-            mine = np.array([owner == more for owner in owners])
+        for chosen in dict.fromkeys(owners):
+            mine = np.array([owner == chosen for owner in owners])
+            more = self._label(chosen, int(mine.sum())) if chosen != unknown else unknown
             self._count_messages(directions[mine], payload[mine], more)
 
     def _count_messages(
@@ -345,8 +373,9 @@ class MetricsServer:
         codes = _numbers(rows, "close_code").tolist()
         numbers = _numbers(rows, "connection").tolist()
         chosen = self._choices(rows)
-        for kind, code, number, more in zip(kinds, codes, numbers, chosen, strict=True):
-            self._closes.labels(CLOSE_KINDS[kind], _code(code), *more).inc()
+        for kind, code, number, own in zip(kinds, codes, numbers, chosen, strict=True):
+            more = own if self._frequent.has_label(own) else (OTHER,) * len(own)
+            self._closes.labels(CLOSE_KINDS[kind], self._code(code), *more).inc()
             self._chosen.pop(number, None)
 
     def _add_calls(self, rows: TableRows) -> None:
@@ -389,10 +418,10 @@ class MetricsServer:
             self._raise_to(metric, ("diagnosed", name), size)
 
 
-def _code(code: int) -> str:
-    if code == NULL:
-        return "none"
-    return str(code) if code in KNOWN_CODES else OTHER
+def _forget(metric: Any, is_gone: Callable[[tuple[str, ...]], bool]) -> None:
+    """Remove series whose values of labels are not frequent any more."""
+    for key in [key for key in metric._metrics if is_gone(key)]:
+        metric.remove(*key)
 
 
 def _numbers(rows: TableRows, name: str) -> npt.NDArray[np.int64]:

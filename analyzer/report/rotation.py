@@ -11,7 +11,8 @@ import contextlib
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -30,6 +31,11 @@ _LOOK_EVERY_NS: Final = _NS
 """How often the size of a part is looked at."""
 RETRY_NS: Final = 60 * _NS
 """When a new part is tried after one could not be written."""
+
+
+CLEAR_NS: Final = 60 * _NS
+"""How often parts are looked at that may have become too old."""
+_NAME = re.compile(r"\d{8}T\d{6}Z-\d{4,}")
 
 
 def seconds_of(text: str) -> float:
@@ -56,6 +62,37 @@ def bytes_of(text: str) -> int:
     return round(float(found[1]) * _SIZES[found[2]])
 
 
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """What of all parts of a folder stays, also of runs before.
+
+    Attributes:
+        bytes: of all together; 0: no limit.
+        seconds: since a part began; 0: no limit.
+    """
+
+    bytes: int = 0
+    seconds: float = 0.0
+
+
+def keep_of(texts: Sequence[str]) -> Keep:
+    """Return what "10GB" and "7d" say.
+
+    Raises:
+        OptionError: One is neither a size nor a time.
+    """
+    found = Keep()
+    for text in texts:
+        try:
+            if text.strip().lower().endswith("b"):
+                found = replace(found, bytes=bytes_of(text))
+            else:
+                found = replace(found, seconds=seconds_of(text))
+        except OptionError as error:
+            raise OptionError(f"--keep takes 10GB or 7d, not {text!r}") from error
+    return found
+
+
 class RotatingWriter:
     """Writes parts, one after the other.
 
@@ -68,6 +105,7 @@ class RotatingWriter:
         every_s: a new part after so many seconds; 0: never.
         max_bytes: a new part when the files of one have as many bytes; 0: never.
         keep: parts that stay; the oldest of this run goes first. 0: all.
+        limits: of all parts in the folder.
         kind: of the report: each takes a lock of its own in the folder.
         say: told of what could not be written.
     """
@@ -80,6 +118,7 @@ class RotatingWriter:
         every_s: float = 0.0,
         max_bytes: int = 0,
         keep: int = 0,
+        limits: Keep = Keep(),
         kind: str = "",
         say: Callable[[str], None] | None = None,
     ) -> None:
@@ -100,11 +139,12 @@ class RotatingWriter:
         self._every = round(every_s * _NS)
         self._max_bytes = max_bytes
         self._keep = keep
+        self._limits = limits
         self._say = say or (lambda text: print(f"wsanalyze: {text}", file=sys.stderr))
         self._writer: Writer | None = None
         self._path = folder
         self._count = 0
-        self._now = self._begun = self._looked = self._retry = 0
+        self._now = self._begun = self._looked = self._retry = self._cleared = 0
         self._over = False
 
     def attach(self, snapshot: Callable[[], Snapshot]) -> None:
@@ -128,6 +168,9 @@ class RotatingWriter:
     def tick(self, now_ns: int, stats: CaptureStats) -> None:
         """End the part if it is time (Observer)."""
         self._now = now_ns
+        if not self._cleared <= now_ns < self._cleared + CLEAR_NS:
+            self._cleared = now_ns
+            self._clear()
         if self._writer is None:
             return
         if not self._begun:
@@ -191,6 +234,26 @@ class RotatingWriter:
         while self._keep and len(self.parts) > self._keep:
             shutil.rmtree(self.parts.pop(0), ignore_errors=True)
         del self.parts[:-10_000]
+        self._clear()
+
+    def _clear(self) -> None:
+        """Remove the oldest parts above the limits, but the one in work and the last before it."""
+        if not (self._limits.bytes or self._limits.seconds):
+            return
+        parts = sorted(each for each in self._folder.iterdir() if _NAME.fullmatch(each.name))
+        sizes = {part: _bytes_below(part) for part in parts}
+        total = sum(sizes.values())
+        for part in parts[: -2 if self._writer is not None else -1]:
+            too_many = self._limits.bytes and total > self._limits.bytes
+            if not (too_many or self._is_old(part)):
+                break
+            shutil.rmtree(part, ignore_errors=True)
+            total -= sizes[part]
+
+    def _is_old(self, part: Path) -> bool:
+        begun = datetime.strptime(part.name[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        age_ns = self._now - int(begun.timestamp()) * _NS
+        return bool(self._limits.seconds) and age_ns > self._limits.seconds * _NS
 
     def _give_up(self, error: ReportError) -> None:
         writer, self._writer = self._writer, None
@@ -212,3 +275,12 @@ class RotatingWriter:
         except OSError:
             return False
         return sum(sizes) >= self._max_bytes
+
+
+def _bytes_below(folder: Path) -> int:
+    """Return the size of a part; files may go meanwhile."""
+    total = 0
+    with contextlib.suppress(OSError):
+        for file in folder.iterdir():
+            total += file.stat().st_size
+    return total

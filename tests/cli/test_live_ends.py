@@ -232,3 +232,38 @@ def test_a_fault_of_our_own(tmp_path: Path, debug: str) -> None:
     assert b"a fault of wsanalyze itself: AssertionError: our own" in done.stderr
     assert (b"Traceback" in done.stderr) == bool(debug)
     assert messages(tmp_path / "c")
+
+
+def test_it_ends_at_the_first_finding_that_is_asked_for(tmp_path: Path) -> None:
+    capture = ROOT / "captures" / "npm-ws-closes.pcap"
+    found = tmp_path / "found"
+    script = tmp_path / "note"
+    script.write_text(f"#!/bin/sh\ncat >> {found}\n")
+    script.chmod(0o755)
+    run = command("live", "-", "--user", "root", "--until", "note", "--events", "findings",
+                  "--exec", script, "--exec-events", "findings")  # fmt: skip
+    with subprocess.Popen(
+        run, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write(capture.read_bytes())
+        process.stdin.flush()  # and the pipe stays open
+        assert process.wait(60) == 1
+        assert process.stdout is not None
+        assert process.stderr is not None
+        events, err = process.stdout.read().splitlines(), process.stderr.read().decode()
+    assert "wsanalyze: --until note websocket-close-error" in err
+    assert events
+    assert [json.loads(line) for line in found.read_bytes().splitlines()] == [
+        json.loads(line) for line in events[: len(found.read_bytes().splitlines())]
+    ]
+    assert found.read_bytes()
+
+
+def test_until_takes_ids_and_severities_only() -> None:
+    for text in ("count(messages) > 5", "no-such-finding"):
+        done = subprocess.run(
+            command("live", "-", "--until", text), stdin=subprocess.DEVNULL, check=False,
+            capture_output=True, cwd=ROOT,
+        )  # fmt: skip
+        assert done.returncode == 2

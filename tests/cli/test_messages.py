@@ -5,11 +5,13 @@ Expected numbers of captures/socket-io-room.pcap are those of its manifest and i
 
 from __future__ import annotations
 
+import contextlib
 import csv
 from pathlib import Path
 
 import pytest
 
+from analyzer import analysis
 from analyzer.cli import main, messages
 
 CAPTURE = str(Path(__file__).parents[2] / "captures" / "socket-io-room.pcap")
@@ -109,3 +111,20 @@ def test_reports_hold_the_messages_that_match(tmp_path: Path, capsys: Captured) 
 )
 def test_sizes(text: str, expected: int) -> None:
     assert messages._bytes(text) == expected
+
+
+def test_standard_input_is_kept_only_for_a_second_reading(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipe from tcpdump is listed while it grows."""
+    kept: list[object] = []
+
+    def read_twice(paths: object) -> contextlib.AbstractContextManager[object]:
+        kept.append(paths)
+        return contextlib.nullcontext(lambda: None)
+
+    monkeypatch.setattr(analysis, "read_twice", read_twice)
+    told(capsys, "messages", CAPTURE, "--where", "payload_bytes > 1")
+    assert kept == []
+    told(capsys, "messages", CAPTURE, "--where", "server_port > 1")
+    assert len(kept) == 1

@@ -28,6 +28,9 @@ def verb(
     rotate: options.Rotate = None,
     rotate_size: options.RotateSize = None,
     rotate_keep: options.RotateKeep = 0,
+    keep: options.Keep = [],  # noqa: B006
+    exec: options.Exec = None,
+    exec_events: options.ExecEvents = "findings,diagnoses",
     idle: options.Idle = None,
 ) -> None:
     made.append(watch_request(locals(), "eth0", screen=True))
@@ -39,13 +42,14 @@ def parsed(*arguments: str) -> WatchRequest:
 
 
 def test_nothing_is_a_screen_alone():
-    assert parsed() == WatchRequest(source="eth0", screen=True)
+    assert parsed() == WatchRequest(source="eth0", screen=True, keep=[])
     assert not parsed("--no-screen").screen
 
 
 def test_all_of_them():
     given = "--events a,b --metrics :1 --metrics-labels host --max-metric-labels 7 --csv x"
-    given += " --parquet y --rotate 1h --rotate-size 1GB --rotate-keep 3 --idle 5m"
+    given += " --parquet y --rotate 1h --rotate-size 1GB --rotate-keep 3 --keep 1GB"
+    given += " --keep 7d --exec page --exec-events closes --idle 5m"
     assert parsed(*given.split()) == WatchRequest(
         source="eth0",
         screen=True,
@@ -58,6 +62,9 @@ def test_all_of_them():
         rotate="1h",
         rotate_size="1GB",
         rotate_keep=3,
+        keep=["1GB", "7d"],
+        exec="page",
+        exec_events="closes",
     )
 
 

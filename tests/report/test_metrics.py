@@ -29,7 +29,7 @@ from analyzer.errors import OptionError, ReportError
 from analyzer.inside.calls import LOST, OK, Call, Moment
 from analyzer.inside.stage import DoneCall
 from analyzer.options import Options
-from analyzer.report.metrics import MetricsServer, address_of, labels_of
+from analyzer.report.metrics import MAX_CODES, MetricsServer, address_of, labels_of
 from analyzer.report.observer import CaptureStats
 from analyzer.tables.inside import call_rows
 from analyzer.tables.schema import CONNECTIONS, HANDSHAKES, MESSAGES
@@ -134,7 +134,8 @@ def test_codes_are_bounded(server):
     rows = [connection(code, close_code=code) for code in range(1000, 5000)]
     server.write(table_rows(CONNECTIONS, [*rows, connection(1, close_code=None)]))
     codes = sums_of(server, "wsanalyze_closes_total", "code")
-    assert len(codes) < 20
+    assert len(codes) < 20 + MAX_CODES
+    assert sum(code.isdigit() and int(code) >= 3000 for code in codes) == MAX_CODES
     assert codes["none"] == 1
     assert codes["1006" if "1006" in codes else "other"] > 3900
     assert sum(codes.values()) == 4001
@@ -144,12 +145,12 @@ def test_host_and_path_are_bounded_and_only_on_request():
     server = MetricsServer(("127.0.0.1", 0), ("host", "path"), max_labels=3)
     try:
         for number in range(10):
-            path = f"/room/{number}?token=***"
+            path = f"/{'abcdefghij'[number]}?token=***"
             server.news(table_rows(CONNECTIONS, [connection(number, path=path)]))
             server.news(table_rows(HANDSHAKES, [handshake(number, number, path=path)]))
             server.news(table_rows(MESSAGES, [message(0, "client", connection=number)] * 2))
         paths = sums_of(server, "wsanalyze_messages_total", "path")
-        assert paths == {"/room/0": 2, "/room/1": 2, "/room/2": 2, "other": 14}
+        assert paths == {"/a": 2, "/b": 2, "/c": 2, "other": 14}
         assert sums_of(server, "wsanalyze_handshakes_total", "path")["other"] == 7
         assert set(sums_of(server, "wsanalyze_messages_total", "host")) == {
             "chat.example.com",
@@ -159,6 +160,91 @@ def test_host_and_path_are_bounded_and_only_on_request():
         assert server._chosen == {}
     finally:
         server.close()
+
+
+def test_paths_are_templates_and_the_busiest_have_labels():
+    server = MetricsServer(("127.0.0.1", 0), ("path",), max_labels=2)
+    try:
+        paths = ["/room/1", "/room/2", "/quiet", "/busy"]
+        for number, path in enumerate(paths):
+            server.news(table_rows(CONNECTIONS, [connection(number, path=path)]))
+            server.news(table_rows(HANDSHAKES, [handshake(number, number, path=path)]))
+        for number, count in ((0, 3), (1, 4), (2, 1), (3, 50)):
+            rows = [message(0, "client", connection=number)] * count
+            server.news(table_rows(MESSAGES, rows))
+        counts = sums_of(server, "wsanalyze_messages_total", "path")
+        # /quiet was there first, and lost its label to who is twice as busy.
+        assert counts == {"/room/*": 7, "/busy": 50}
+        assert sums_of(server, "wsanalyze_handshakes_total", "path") == {"/room/*": 2, "other": 1}
+    finally:
+        server.close()
+
+
+def test_a_frequent_code_takes_the_label_of_a_rare_one(server):
+    rare = [connection(code, close_code=code) for code in range(3000, 3000 + MAX_CODES)]
+    server.write(table_rows(CONNECTIONS, rare))
+    server.write(table_rows(CONNECTIONS, [connection(n, close_code=4999) for n in range(9)]))
+    codes = sums_of(server, "wsanalyze_closes_total", "code")
+    assert codes["4999"] == 7  # two were counted as others before
+    assert codes["other"] == 2
+    assert "3000" not in codes
+    assert len(codes) == MAX_CODES + 1
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool (Debian: prometheus)")
+def test_alert_rules_are_valid_and_fire(tmp_path):
+    rules = DOCS.parent / "contrib" / "alerts.yml"
+    fires = tmp_path / "test.yml"
+    fires.write_text(ALERTS.format(rules=rules))
+    for words in (["check", "rules", rules], ["test", "rules", fires]):
+        done = subprocess.run(
+            ["promtool", *words], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+ALERTS = """
+rule_files: [{rules}]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - series: wsanalyze_packets_dropped_total{{instance="a"}}
+        values: 0+60x30
+      - series: wsanalyze_packets_dropped_total{{instance="b"}}
+        values: 5+0x30
+      - series: wsanalyze_handshakes_total{{instance="a",outcome="refused"}}
+        values: 0+10x30
+      - series: wsanalyze_handshakes_total{{instance="a",outcome="accepted"}}
+        values: 0+90x30
+      - series: wsanalyze_closes_total{{instance="a",kind="reset",code="none"}}
+        values: 0+30x30
+      - series: wsanalyze_closes_total{{instance="a",kind="clean",code="1000"}}
+        values: 0+70x30
+    alert_rule_test:
+      - eval_time: 25m
+        alertname: WsanalyzeLosesPackets
+        exp_alerts:
+          - exp_labels: {{severity: warning, instance: a}}
+            exp_annotations:
+              summary: The capture on a loses 1 packets/s
+              description: What is said of connections is not whole. A narrower filter helps.
+      - eval_time: 25m
+        alertname: WebSocketHandshakesRefused
+        exp_alerts:
+          - exp_labels: {{severity: warning, instance: a}}
+            exp_annotations:
+              summary: More than one in twenty WebSocket handshakes is refused
+      - eval_time: 25m
+        alertname: WebSocketAbnormalCloses
+        exp_alerts:
+          - exp_labels: {{severity: warning, instance: a}}
+            exp_annotations:
+              summary: More than a fifth of WebSocket connections end without Close frames both ways
+      - eval_time: 25m
+        alertname: WebSocketPingsSlow
+        exp_alerts: []
+"""
 
 
 def test_names_of_calls_are_bounded():

@@ -13,7 +13,7 @@ from analyzer.errors import OptionError, ReportError
 from analyzer.report import csv
 from analyzer.report.csv import CsvWriter
 from analyzer.report.parquet import ParquetWriter
-from analyzer.report.rotation import RETRY_NS, RotatingWriter, bytes_of, seconds_of
+from analyzer.report.rotation import RETRY_NS, Keep, RotatingWriter, bytes_of, keep_of, seconds_of
 from analyzer.tables.schema import MESSAGES
 
 S = 1_000_000_000
@@ -167,3 +167,54 @@ def test_nonsense(text):
     if text != "1w":
         with pytest.raises(OptionError):
             bytes_of(text)
+
+
+def parts_of(folder):
+    return sorted(each.name for each in folder.iterdir() if each.is_dir())
+
+
+def test_the_oldest_parts_go_by_age_also_those_of_runs_before(tmp_path):
+    for name in ("20250101T000000Z-0001", "20260102T025000Z-0001", "kept-by-hand"):
+        (tmp_path / name).mkdir()
+    writer = RotatingWriter(tmp_path, CsvWriter, every_s=60, limits=keep_of(["1h"]))
+    writer.tick(T, STATS)
+    for second in range(0, 300, 10):
+        writer.write(rows(second))
+        writer.tick(T + second * S, STATS)
+    assert "20250101T000000Z-0001" not in parts_of(tmp_path)
+    assert {"20260102T025000Z-0001", "kept-by-hand"} < set(parts_of(tmp_path))
+    # An hour later without traffic; the part in work and the last before it stay.
+    writer.tick(T + 4000 * S, STATS)
+    assert "20260102T025000Z-0001" not in parts_of(tmp_path)
+    assert "kept-by-hand" in parts_of(tmp_path)
+    writer.close()
+
+
+def test_the_oldest_parts_go_by_size(tmp_path):
+    old = tmp_path / "20250101T000000Z-0001"
+    old.mkdir()
+    (old / "x").write_bytes(bytes(100_000))
+    one = RotatingWriter(tmp_path / "r", CsvWriter, every_s=60)
+    one.write(rows(1))
+    one.close()
+    size = sum(file.stat().st_size for file in one.parts[0].iterdir())
+    writer = RotatingWriter(tmp_path, CsvWriter, every_s=60, limits=Keep(bytes=int(3.5 * size)))
+    for second in range(0, 600, 60):
+        writer.tick(T + second * S, STATS)
+        writer.write(rows(second))
+    writer.close()
+    assert not old.exists()
+    assert len([name for name in parts_of(tmp_path) if name != "r"]) == 3
+
+
+@pytest.mark.parametrize("text", ["", "10", "GB", "7 weeks", "-1d"])
+def test_no_limits(text):
+    if text == "10":
+        assert keep_of([text]) == Keep(seconds=10.0)
+        return
+    with pytest.raises(OptionError, match="--keep takes"):
+        keep_of([text])
+
+
+def test_limits():
+    assert keep_of(["10GB", "7d"]) == Keep(bytes=10**10, seconds=7 * 86400.0)
