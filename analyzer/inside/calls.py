@@ -10,6 +10,10 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
 from analyzer.columns import NULL
 from analyzer.inside.item import (
     ASK,
@@ -23,6 +27,7 @@ from analyzer.inside.item import (
     STREAM_ERROR,
     Item,
 )
+from analyzer.inside.labels import Labels
 
 OK, ERROR, CANCELLED, UNANSWERED, LOST = range(5)
 OUTCOMES: Final = ("ok", "error", "cancelled", "unanswered", "lost")
@@ -46,8 +51,7 @@ class Moment(NamedTuple):
     time_last: int
 
 
-@dataclass(slots=True)
-class Call:
+class Call(msgspec.Struct):
     """One call.
 
     Attributes:
@@ -79,6 +83,36 @@ class Call:
         return self.answered.time_last - self.asked.time_first
 
 
+class DoneCall(NamedTuple):
+    """A call that is over, and where it was made.
+
+    Attributes:
+        connection: of WebSocket, that asked or answered; NULL over plain HTTP alone.
+        session: group in http_groups, where plain HTTP asked or answered; else NULL.
+        inner: protocol.
+    """
+
+    connection: int
+    session: int
+    inner: str
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class PlainCalls:
+    """Calls that were over by the quick way.
+
+    Attributes:
+        rows: int64 by inside._quick.DONE_COLUMNS.
+        others: numbers of the other calls of the batch among all, in order.
+        labels: of the run.
+    """
+
+    rows: npt.NDArray[np.int64]
+    others: npt.NDArray[np.int64]
+    labels: Labels
+
+
 class Numbers:
     """Numbers calls in the order of their requests.
 
@@ -100,22 +134,26 @@ class Book:
     """The calls of one conversation that wait for answers.
 
     Attributes:
+        numbers: of all calls of the run.
+        most: that may wait.
+        open: those that wait, by caller and key.
+        turn: how many messages there were.
         done: calls that are over; who takes them empties it.
     """
 
-    __slots__ = ("_most", "_numbers", "_open", "done", "gaps", "turn")
+    __slots__ = ("done", "gaps", "most", "numbers", "open", "turn")
 
     def __init__(self, numbers: Numbers, most: int) -> None:
-        self._numbers = numbers
-        self._most = most
-        self._open: dict[tuple[int, Hashable], Call] = {}
+        self.numbers = numbers
+        self.most = most
+        self.open: dict[tuple[int, Hashable], Call] = {}
         self.gaps = [-1, -1]
         """Turn at which bytes of each side were lost last."""
         self.turn = 0
         self.done: list[Call] = []
 
     def __len__(self) -> int:
-        return len(self._open)
+        return len(self.open)
 
     def take(self, role: int, key: Hashable, item: Item, moment: Moment) -> Call | None:
         """Take an item's part in a call; return the call that it answers."""
@@ -127,7 +165,7 @@ class Book:
             self._cancel((sender, key), item, ends=role == CANCEL_END)
             return None
         place = (1 - sender, key)
-        call = self._open.get(place)
+        call = self.open.get(place)
         if call is None:
             return None
         if item.name is None:
@@ -139,25 +177,25 @@ class Book:
                 return None
             call.answered = moment
             return call
-        del self._open[place]
+        del self.open[place]
         was_answered = call.answered is not None
         self._answer(call, role, moment)
         return None if was_answered else call
 
     def _cancel(self, place: tuple[int, Hashable], item: Item, *, ends: bool) -> None:
-        call = self._open.get(place)
+        call = self.open.get(place)
         if call is None:
             return
         call.cancelled = True
         if item.name is None:
             item.name = call.name
         if ends:
-            del self._open[place]
-            self._give_up(call)
+            del self.open[place]
+            self.give_up(call)
 
     def _answer(self, call: Call, role: int, moment: Moment) -> None:
         if call.number < 0:
-            call.number = self._numbers.take()
+            call.number = self.numbers.take()
         if call.answered is None:
             call.answered = moment
         failed = role == REPLY_ERROR or call.refused
@@ -167,22 +205,27 @@ class Book:
         self.done.append(call)
 
     def _ask(self, role: int, place: tuple[int, Hashable], item: Item, moment: Moment) -> None:
-        before = self._open.pop(place, None)
+        before = self.open.pop(place, None)
         if before is not None:
             # Its id is used again: no answer to the first will come.
-            self._give_up(before)
-        elif role == ASK_MAYBE and (1 - place[0], place[1]) in self._open:
+            self.give_up(before)
+        elif role == ASK_MAYBE and (1 - place[0], place[1]) in self.open:
             # The other side's id, come back: an answer.
             return
-        number = self._numbers.take() if role == ASK else -1
-        self._open[place] = Call(number, item.kind, item.name, moment.sender, moment, self.turn)
-        if len(self._open) > self._most:
-            oldest = self._open.pop(next(iter(self._open)))
-            if oldest.number >= 0:
-                self._numbers.limited = True
-            self._give_up(oldest)
+        number = self.numbers.take() if role == ASK else -1
+        self.open[place] = Call(number, item.kind, item.name, moment.sender, moment, self.turn)
+        if len(self.open) > self.most:
+            self.overflow()
 
-    def _give_up(self, call: Call) -> None:
+    def overflow(self) -> None:
+        """Give up the oldest call: too many wait."""
+        oldest = self.open.pop(next(iter(self.open)))
+        if oldest.number >= 0:
+            self.numbers.limited = True
+        self.give_up(oldest)
+
+    def give_up(self, call: Call) -> None:
+        """Settle a call that gets no answer, or none any more."""
         if call.number < 0:
             return
         if call.cancelled:
@@ -193,9 +236,13 @@ class Book:
             call.outcome = LOST
         self.done.append(call)
 
+    def has(self, caller: int, key: Hashable) -> bool:
+        """Say whether a call waits."""
+        return (caller, key) in self.open
+
     def answers(self, sender: int, key: Hashable) -> bool:
         """Say whether the other side waits for an answer with this key."""
-        return (1 - sender, key) in self._open
+        return (1 - sender, key) in self.open
 
     def lost(self, sender: int) -> None:
         """Note that something that a side sent was lost, or could not be read."""
@@ -203,6 +250,6 @@ class Book:
 
     def finish(self) -> None:
         """Settle what waits: no answer will come."""
-        for call in self._open.values():
-            self._give_up(call)
-        self._open = {}
+        for call in self.open.values():
+            self.give_up(call)
+        self.open = {}

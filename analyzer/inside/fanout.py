@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Final, NamedTuple
 
+import msgspec
 import numpy as np
 
 from analyzer.columns import NULL
@@ -20,6 +20,8 @@ from analyzer.options import Options
 
 _WAITING_NS: Final = 60_000_000_000
 """A publication is remembered for so long: a delivery later than that is that of a queue."""
+_MORE: Final = 64
+"""So many times fewer publications than the limit are let go together: one by one costs more."""
 _SAMPLES: Final = 4096
 """Times kept of a topic for median and 95 %; of more, every second, fourth, ..."""
 
@@ -65,12 +67,33 @@ class Topic:
         return round(float(np.quantile(self.times, share))) if self.times else NULL
 
 
-@dataclass(slots=True)
-class _Published:
+class Published(msgspec.Struct):
+    """A publication whose deliveries may still come.
+
+    Attributes:
+        member: who published; stands: connection and message; time: ns of its first byte.
+        counted: it is sure to be one.
+    """
+
     member: int
     stands: tuple[int, int]
     time: int
     counted: bool
+
+
+TopicKey = tuple[Server, str, str]
+"""Server, inner protocol, topic."""
+Mark = tuple[TopicKey, int, int]
+"""Topic, hash and length of a body."""
+
+
+def mark_of(key: TopicKey, body: bytes) -> Mark:
+    """Return what a publication and its deliveries have in common.
+
+    Python keys its hash of bytes at random in each process, so that nobody can make two bodies
+    that are alike by it; and two that are by chance would have to have the same length.
+    """
+    return key, hash(body), len(body)
 
 
 class Spreading:
@@ -79,6 +102,8 @@ class Spreading:
     Attributes:
         deliveries: matched; who takes them empties it.
         limited: name of the limit that was reached; "".
+        waiting: publications whose deliveries may still come; order: their marks.
+        trim_at: how many there are when some are forgotten.
     """
 
     def __init__(self, options: Options) -> None:
@@ -86,9 +111,10 @@ class Spreading:
         self._most_waiting = options.max_inside_publications
         self._most_members = options.max_inside_subscriptions
         self._topics: dict[tuple[Server, str, str], Topic] = {}
-        self._waiting: dict[tuple[Server, str, str, bytes], deque[_Published]] = {}
-        self._order: deque[tuple[int, tuple[Server, str, str, bytes]]] = deque()
-        self._had: dict[tuple[int, tuple[Server, str, str, bytes]], int] = {}
+        self.waiting: dict[Mark, Published | deque[Published]] = {}
+        self.order: deque[Mark] = deque()
+        self.trim_at = self._most_waiting + self._most_waiting // _MORE + 1
+        self._had: dict[tuple[int, Mark], int] = {}
         self._members = 0
         self.deliveries: list[Delivery] = []
         self.limited = ""
@@ -123,14 +149,12 @@ class Spreading:
             if spread == PUBLISH:
                 self._published(key, member)
             if body is not None:
-                digest = blake2b(body, digest_size=12).digest()
-                published = _Published(member, stands, time, spread == PUBLISH)
-                self._remember((*key, digest), published)
+                published = Published(member, stands, time, spread == PUBLISH)
+                self.remember(mark_of(key, body), published)
         else:
             found = None
             if body is not None:
-                digest = blake2b(body, digest_size=12).digest()
-                found = self._match((*key, digest), member, since, time)
+                found = self._match(mark_of(key, body), member, since, time)
             if spread == DELIVER or found is not None:
                 self._delivered(key, member, stands, found, time)
 
@@ -171,7 +195,7 @@ class Spreading:
         key: tuple[Server, str, str],
         member: int,
         stands: tuple[int, int],
-        published: _Published | None,
+        published: Published | None,
         time: int,
     ) -> None:
         topic = self._topic(key)
@@ -195,29 +219,39 @@ class Spreading:
 
     # --- publications
 
-    def _remember(self, key: tuple[Server, str, str, bytes], published: _Published) -> None:
-        self._waiting.setdefault(key, deque()).append(published)
-        self._order.append((published.time, key))
-        while self._order and (
-            len(self._order) > self._most_waiting
-            or self._order[0][0] + _WAITING_NS < published.time
-        ):
-            _, oldest = self._order.popleft()
-            waiting = self._waiting[oldest]
-            waiting.popleft()
-            if not waiting:
-                del self._waiting[oldest]
+    def remember(self, mark: Mark, published: Published) -> None:
+        """Keep a publication until its deliveries have come."""
+        same = self.waiting.setdefault(mark, published)
+        if isinstance(same, deque):
+            same.append(published)
+        elif same is not published:
+            # Mostly there is one: a queue of its own costs as much as all the rest.
+            self.waiting[mark] = deque((same, published))
+        self.order.append(mark)
+        if len(self.order) >= self.trim_at:
+            self.trim()
 
-    def _match(
-        self, key: tuple[Server, str, str, bytes], member: int, since: int, time: int
-    ) -> _Published | None:
+    def trim(self) -> None:
+        """Forget publications beyond the limit, the oldest first."""
+        while len(self.order) > self._most_waiting:
+            oldest = self.order.popleft()
+            queue = self.waiting[oldest]
+            if isinstance(queue, Published) or len(queue) == 1:
+                del self.waiting[oldest]
+            else:
+                queue.popleft()
+
+    def _match(self, mark: Mark, member: int, since: int, time: int) -> Published | None:
         """Return the publication that is delivered."""
-        mark = (member, key)
-        after = max(self._had.get(mark, NULL), since - 1)
-        for published in self._waiting.get(key, ()):
-            if after < published.time <= time:
-                self._had.pop(mark, None)
-                self._had[mark] = published.time
+        waiting = self.waiting.get(mark)
+        if waiting is None:
+            return None
+        had = (member, mark)
+        after = max(self._had.get(had, NULL), since - 1)
+        for published in (waiting,) if isinstance(waiting, Published) else waiting:
+            if after < published.time <= time <= published.time + _WAITING_NS:
+                self._had.pop(had, None)
+                self._had[had] = published.time
                 if len(self._had) > self._most_waiting:
                     del self._had[next(iter(self._had))]
                 return published

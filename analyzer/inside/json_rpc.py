@@ -28,7 +28,7 @@ class Head(msgspec.Struct, gc=False):
     result: Raw = NOTHING
 
 
-_ONE: Final = msgspec.json.Decoder(Head)
+HEADS: Final = msgspec.json.Decoder(Head)
 _BATCH: Final = msgspec.json.Decoder(list[Head])
 _VERSION: Final = b'"2.0"'
 
@@ -41,7 +41,7 @@ class JsonRpc(Decoder):
     def take(self, payload: bytes, sender: int, is_text: bool) -> list[Item] | None:
         """Read a message: one call, or a batch (section 6)."""
         if payload[:1] == b"{":
-            head = decoded(_ONE, payload)
+            head = decoded(HEADS, payload)
             if head is None:
                 return None
             if not bytes(head.jsonrpc):

@@ -75,6 +75,34 @@ class Labels:
         return number
 
 
+ASKS: Final = 1
+ANSWERS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """What rows that went the quick way have for themselves, beside their labels.
+
+    Attributes:
+        flags: int8: ASKS, ANSWERS, or 0: nothing.
+        ids: int64: of the call.
+        replies: int64: ns from its request to its answer; NULL where that is not known.
+    """
+
+    flags: npt.NDArray[np.int8]
+    ids: npt.NDArray[np.int64]
+    replies: npt.NDArray[np.int64]
+
+    def longer(self, count: int) -> Plain:
+        """Return it with so many rows behind, of which there is nothing."""
+        more = np.zeros(count, np.int64)
+        return Plain(
+            np.concatenate([self.flags, more.astype(np.int8)]),
+            np.concatenate([self.ids, more]),
+            np.concatenate([self.replies, more]),
+        )
+
+
 @dataclass(slots=True)
 class Says:
     """What message rows say.
@@ -83,11 +111,13 @@ class Says:
         codes: label of each row.
         details: by row, where there is more to tell than its label.
         labels: the run's.
+        plain: the same as details, of rows that went the quick way.
     """
 
     codes: Codes = field(default_factory=lambda: np.zeros(0, np.int32))
     details: Mapping[int, Detail] = field(default_factory=dict)
     labels: Labels = field(default_factory=lambda: Labels(0))
+    plain: Plain | None = None
 
     def column(self, name: str) -> list[str | None]:
         """Return a column of Label."""
@@ -102,6 +132,11 @@ class Says:
     def texts(self, name: str) -> list[str | None]:
         """Return the column id or reply_to."""
         values: list[str | None] = [None] * len(self.codes)
+        if self.plain is not None:
+            wanted = np.flatnonzero(self.plain.flags == (ASKS if name == "id" else ANSWERS))
+            ids = self.plain.ids[wanted].tolist()
+            for row, number in zip(wanted.tolist(), ids, strict=True):
+                values[row] = str(number)
         for row, detail in self.details.items():
             values[row] = detail.id if name == "id" else detail.reply_to
         return values
@@ -120,6 +155,8 @@ class Says:
     def replies(self) -> npt.NDArray[np.uint8]:
         """Return 1 for each message that answers another one by its id, else 0."""
         values = np.zeros(len(self.codes), np.uint8)
+        if self.plain is not None:
+            values[self.plain.flags == ANSWERS] = 1
         for row, detail in self.details.items():
             values[row] = detail.reply_to is not None
         return values
@@ -127,6 +164,9 @@ class Says:
     def reply_ns(self) -> npt.NDArray[np.int64]:
         """Return the time of the call that each message answers; NULL where it answers none."""
         values = np.full(len(self.codes), NULL, np.int64)
+        if self.plain is not None:
+            answers = self.plain.flags == ANSWERS
+            values[answers] = self.plain.replies[answers]
         for row, detail in self.details.items():
             values[row] = detail.reply_ns
         return values

@@ -19,10 +19,13 @@ from analyzer.columns import NULL, Rows
 from analyzer.findings import Finding, Kind
 from analyzer.http.delivery.carried import LOST, READ, Carried
 from analyzer.http.exchanges import HttpBatch
-from analyzer.inside.calls import Call, Moment
+from analyzer.inside._quick import Quick
+from analyzer.inside.calls import DoneCall, Moment, PlainCalls
+from analyzer.inside.engine_io import SOCKET, EngineIo
 from analyzer.inside.fanout import Delivery, Topic
 from analyzer.inside.item import Setting
-from analyzer.inside.labels import Codes, Detail, Says
+from analyzer.inside.json_rpc import HEADS, JsonRpc
+from analyzer.inside.labels import Codes, Detail, Plain, Says
 from analyzer.inside.recognition import Recogniser
 from analyzer.inside.registry import GENERIC, PROTOCOLS
 from analyzer.inside.sessions import Sessions, server_of
@@ -35,22 +38,13 @@ from analyzer.websocket.hearing import Said
 from analyzer.websocket.stage import WebSocketBatch
 
 _MOMENT = ("sender", "message", "packet_first", "packet_last", "time_first", "time_last")
+_PACKET_LAST = _MOMENT.index("packet_last")
 _TEXT = 1  # opcode (RFC 6455 5.2)
 _OVER_HTTP = -1
 """Place of what has no row: a message over plain HTTP."""
 _FLUSH_BYTES = 8 << 20
 """Payload over plain HTTP that is kept until the messages of WebSocket before it are read: a
 batch of a MiB can inflate to far more."""
-
-
-@dataclass(frozen=True, slots=True)
-class DoneCall:
-    """A call that is over, and where it was made."""
-
-    connection: int
-    session: int
-    inner: str
-    call: Call
 
 
 @dataclass(slots=True)
@@ -63,7 +57,7 @@ class InsideBatch:
             and with what waited.
         previews: of each; empty where none are kept.
         says: what each says.
-        calls: that are over.
+        calls: that are over; plain_calls: those of the quick way.
         deliveries: with the inner protocol of each.
         topics: all, at the end of the capture.
         inner: protocol of each connection that ended, by its number.
@@ -75,6 +69,7 @@ class InsideBatch:
     previews: Sequence[bytes | None]
     says: Says
     calls: list[DoneCall] = field(default_factory=list)
+    plain_calls: PlainCalls | None = None
     deliveries: list[Delivery] = field(default_factory=list)
     topics: list[Topic] = field(default_factory=list)
     inner: dict[int, str | None] = field(default_factory=dict)
@@ -98,9 +93,11 @@ class InsideStage:
         self._waiting = 0
         self._waiting_bytes = 0
         self._rows = WaitingRows()
+        shared = self._shared
+        self._quick = Quick(shared.numbers, shared.labels, shared.spreading)
         self._codes: Codes = np.zeros(0, np.int32)
         self._details: dict[int, Detail] = {}
-        self._calls: list[DoneCall] = []
+        self._calls: list[tuple[int, DoneCall]] = []
         self._findings: list[Finding] = []
         self._unheard: list[int] = []
         self._told: set[str] = set()
@@ -129,51 +126,62 @@ class InsideStage:
 
     def hear(self, said: Said) -> None:
         """Take messages that were complete."""
-        rows = said.rows
-        talks = self._talks
-        columns = (rows[name].tolist() for name in _MOMENT)
-        moments = list(map(Moment._make, zip(*columns, strict=True)))
-        texts = (rows["opcode"] == _TEXT).tolist()
-        places: list[int] = []
-        codes: list[int] = []
-        for at, (place, direction, payload) in enumerate(
-            zip(said.places, said.directions, said.payloads, strict=True)
-        ):
-            if self._carried and place >= 0:
-                self._read_carried(moments[at].packet_last)
-            slot = direction >> 1
-            talk = talks.get(slot)
-            if talk is None:
-                talk = self._open(slot)
-                if talk is None:
-                    continue
-            if talk.state > SPEAKS:
-                continue
-            if payload is None or talk.state == UNDECIDED:
-                if place < 0:
-                    self._lost(talk, slot, direction)
-                    continue
-                message = Waiting(place, payload, texts[at], moments[at])
-                self._unusual(talk, slot, message, at in said.too_long)
-                continue
-            moment = moments[at]
-            result = talk.read(payload, texts[at], moment)
+        columns = np.array([said.rows[name] for name in _MOMENT], np.int64)
+        places = np.array(said.places, np.int64)
+        slots = np.array(said.directions, np.int64) >> 1
+        texts = (said.rows["opcode"] == _TEXT).astype(np.uint8)
+        self._reserve(int(places.max(initial=-1)) + 1)
+        self._quick.begin(columns)
+        at, count = 0, len(places)
+        while at < count:
+            if self._carried:
+                if places[at] >= 0:
+                    self._read_carried(int(columns[_PACKET_LAST, at]))
+            elif self._quick.goes(slots[at]):
+                at = self._quick.run(at, said.payloads, places, slots, texts, self._codes)
+                if at >= count:
+                    break
+            moment = Moment._make(columns[:, at].tolist())
+            message = Waiting(said.places[at], said.payloads[at], bool(texts[at]), moment)
+            self._hear_one(said.directions[at], message, at in said.too_long)
+            at += 1
+
+    def _hear_one(self, direction: int, message: Waiting, too_long: bool) -> None:
+        """Take one message that does not go the quick way, or that bytes were lost."""
+        slot, place = direction >> 1, message.place
+        self._quick.settle(slot)
+        talk = self._talks.get(slot) or self._open(slot)
+        if talk is None or talk.state > SPEAKS:
+            return
+        if message.payload is None or talk.state == UNDECIDED:
+            if place < 0:
+                self._lost(talk, slot, direction)
+            else:
+                self._unusual(talk, slot, message, too_long)
+        else:
+            result = talk.read(message.payload, message.is_text, message.moment)
             if result is None:
-                self._failed(talk, slot, moment)
-                continue
-            code, detail = result
-            if detail is not None:
-                self._details[place] = detail
-                code = -code - 1
-            places.append(place)
-            codes.append(code)
-            if talk.book.done:
-                self._take_calls(talk)
-        if places:
-            self._reserve(max(places) + 1)
-            self._codes[places] = codes
+                self._failed(talk, slot, message.moment)
+            else:
+                code, detail = result
+                if detail is not None:
+                    self._details[place] = detail
+                    code = -code - 1
+                self._codes[place] = code
+                if talk.book.done:
+                    self._take_calls(talk)
+        if talk.state == SPEAKS:
+            self._go_quick(talk, slot)
+
+    def _go_quick(self, talk: Talk, slot: int) -> None:
+        """Let a conversation go the quick way, if there is one for its protocol."""
+        if isinstance(talk.decoder, JsonRpc):
+            self._quick.enter(slot, talk, 2, HEADS)
+        elif isinstance(talk.decoder, EngineIo) and talk.inner == SOCKET:
+            self._quick.enter(slot, talk, 1, None)
 
     def _reserve(self, places: int) -> None:
+        self._quick.reserve(places)
         if places > len(self._codes):
             more = np.zeros(max(places, 2 * len(self._codes), 256), np.int32)
             more[: len(self._codes)] = self._codes
@@ -293,6 +301,7 @@ class InsideStage:
         inner = talk.decoder.inner
         self._find(findings.INSIDE_UNPARSED, slot, moment.packet_last, inner)
         if talk.state == GIVEN_UP:
+            self._quick.leave(slot)
             self._find(findings.INSIDE_GIVEN_UP, slot, moment.packet_last, inner)
             talk.book.finish()
             self._take_calls(talk)
@@ -300,12 +309,8 @@ class InsideStage:
 
     def _take_calls(self, talk: Talk) -> None:
         done, talk.book.done = talk.book.done, []
-        inner = talk.decoder.inner if talk.decoder is not None else ""
-        for call in done:
-            ends = [each.message for each in (call.asked, call.answered) if each is not None]
-            session = talk.session if NULL in ends else NULL
-            connection = talk.connection if max(ends) != NULL else NULL
-            self._calls.append(DoneCall(connection, session, inner, call))
+        # Those that are over by the quick way are numbered with them.
+        self._calls += [(self._quick.next_sequence(), talk.done(call)) for call in done]
 
     def _find(self, kind: Kind, slot: int, packet: int, detail: str = "") -> None:
         self._findings.append(Finding(kind, max(slot, -1), packet, -1, detail))
@@ -340,6 +345,9 @@ class InsideStage:
         """Read one message over plain HTTP."""
         if talk.state > SPEAKS or one.state not in (READ, LOST):
             return
+        for slot in self._slots_of(talk):
+            # The connection that it goes on with may have calls under way.
+            self._quick.leave(slot)
         moment = Moment(
             one.sender, NULL, one.packet_first, one.packet_last, one.time_first, one.time_last
         )
@@ -356,6 +364,12 @@ class InsideStage:
             self._failed(talk, one.slot, moment)
         if talk.book.done:
             self._take_calls(talk)
+
+    def _slots_of(self, talk: Talk) -> list[int]:
+        """Return the slot of the connection that a session goes on with, if there is one."""
+        if talk.connection < 0:
+            return []
+        return [slot for slot, each in self._talks.items() if each is talk]
 
     def _end_session(self, talk: Talk) -> None:
         """Settle a conversation of which nothing more comes over plain HTTP."""
@@ -381,17 +395,23 @@ class InsideStage:
         out_inner: dict[int, str | None] = {}
         for ended in batch.ended:
             talk = self._talks.pop(ended.slot, None)
+            self._quick.leave(ended.slot)
             if talk is not None:
                 self._end(talk, ended, out_inner)
         for talk in self._sessions.finish() if last else ():
             self._end_session(talk)
         self._note_limits(batch)
         messages, previews, says = self._leave(batch)
-        calls, self._calls = self._calls, []
+        numbered, self._calls = self._calls, []
+        calls = [call for _, call in numbered]
+        numbers = np.array([number for number, _ in numbered], np.int64)
+        plain = PlainCalls(self._quick.take_done(), numbers, self._shared.labels)
         found, self._findings = self._findings, []
         spreading = self._shared.spreading
         deliveries, spreading.deliveries = spreading.deliveries, []
-        return InsideBatch(batch, messages, previews, says, calls, deliveries, [], out_inner, found)
+        return InsideBatch(
+            batch, messages, previews, says, calls, plain, deliveries, [], out_inner, found
+        )
 
     def finish(self) -> list[Topic]:
         """Return all topics: the capture has ended."""
@@ -407,7 +427,8 @@ class InsideStage:
                 details[at] = self._details[place]
                 code = -code - 1
             codes[at] = code
-        return Says(codes, details, self._shared.labels)
+        plain = Plain(*self._quick.plain_of(np.array(places, np.int64)))
+        return Says(codes, details, self._shared.labels, plain)
 
     def _end(self, talk: Talk, ended: WebSocketConnection, inner: dict[int, str | None]) -> None:
         if talk.state == UNDECIDED:
@@ -442,8 +463,9 @@ class InsideStage:
             rows, places = rows.take(kept), places.take(kept)
             previews = Chosen(previews, kept.tolist()) if has_previews else previews
         codes, details = self._codes_of(places)
+        plain = Plain(*self._quick.take_plain(places)) if len(self._codes) else None
         if not ready:
-            return rows, previews, Says(codes, details, labels)
+            return rows, previews, Says(codes, details, labels, plain)
         for at, each in enumerate(ready, len(rows)):
             if each.detail is not None:
                 details[at] = each.detail
@@ -451,7 +473,8 @@ class InsideStage:
         if self._options.payload != "none":
             begun = [each.preview for each in ready]
             previews = Chosen(previews, range(len(rows)), begun)
-        return joined(rows, ready), previews, Says(codes, details, labels)
+        plain = None if plain is None else plain.longer(len(ready))
+        return joined(rows, ready), previews, Says(codes, details, labels, plain)
 
     def _codes_of(self, places: Codes) -> tuple[Codes, dict[int, Detail]]:
         """Return the labels of rows that leave, and forget what their places held."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from analyzer.columns import NULL
-from analyzer.inside.calls import Book, Moment, Numbers
+from analyzer.inside.calls import Book, Call, DoneCall, Moment, Numbers
 from analyzer.inside.fanout import Server, Spreading
 from analyzer.inside.item import PUBLISH, PUBLISH_MAYBE, Decoder, Item, Protocol, Setting
 from analyzer.inside.labels import Detail, Label, Labels
@@ -225,6 +225,17 @@ class Talk:
         if id_ is None and reply_to is None and reply == NULL and count < 2:
             return number, None
         return number, Detail(id_, reply_to, count, reply)
+
+    def number(self, kind: str, name: str | None, topic: str | None) -> int:
+        """Return the number of a label of this protocol; -1 where there is no room for it."""
+        return self.shared.labels.number(Label(self.inner, kind, name, topic))
+
+    def done(self, call: Call) -> DoneCall:
+        """Return a call that is over, and where it was made."""
+        inner = self.decoder.inner if self.decoder is not None else ""
+        ends = [each.message for each in (call.asked, call.answered) if each is not None]
+        session = self.session if NULL in ends else NULL
+        return DoneCall(self.connection if max(ends) != NULL else NULL, session, inner, call)
 
     def unread(self, sender: int) -> None:
         """Note a message that cannot be read, or that bytes of a side were lost."""

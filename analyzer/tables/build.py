@@ -141,7 +141,7 @@ class TableBuilder:
         if inside is None:
             return []
         self._inner.update(inside.inner)
-        calls = call_rows(inside.calls, self._options)
+        calls = call_rows(inside.calls, self._options, inside.plain_calls)
         return [calls, fanout_rows(inside.deliveries, self._options)]
 
     def _forget(self, http: HttpBatch) -> None:

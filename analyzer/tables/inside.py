@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from analyzer.columns import NULL
+from analyzer.inside._open_calls import DONE_COLUMNS
+from analyzer.inside.calls import OK, DoneCall, PlainCalls
 from analyzer.inside.fanout import Delivery, Topic
 from analyzer.inside.labels import Codes, Label, Says
-from analyzer.inside.stage import DoneCall
 from analyzer.options import Options
 from analyzer.tables.schema import CALLS, FANOUT, TOPICS, TableRows, Values
 from analyzer.tables.secrets import hide
-from analyzer.tables.timing import columns_of
+from analyzer.tables.timing import columns_of, turned
 
 
 def shown(text: str | None, options: Options) -> str | None:
@@ -72,30 +73,69 @@ def message_columns(
     return makers
 
 
-def call_rows(calls: Sequence[DoneCall], options: Options) -> TableRows:
-    """Return rows of `calls`."""
-    rows = [
-        (
-            call.number,
-            done.connection,
-            done.session,
-            done.inner,
-            # Of a request without a name (STOMP's DISCONNECT) its kind.
-            shown(call.name or call.kind, options),
-            call.caller,
-            call.asked.message,
-            NULL if call.answered is None else call.answered.message,
-            call.asked.packet_first,
-            NULL if call.answered is None else call.answered.packet_last,
-            call.asked.time_first,
-            call.reply_ns,
-            call.outcome,
-            call.items,
+def call_rows(
+    calls: Sequence[DoneCall], options: Options, plain: PlainCalls | None = None
+) -> TableRows:
+    """Return rows of `calls`, in the order in which they were over."""
+    if plain is None or not len(plain.rows):
+        return TableRows(CALLS, turned(CALLS.columns, _cells(calls, options)), len(calls))
+    cells = _plain_cells(plain, options)
+    count = len(plain.rows)
+    if calls:
+        numbers = np.concatenate([plain.rows[:, 0], plain.others])
+        order = np.argsort(numbers, kind="stable").tolist()
+        both = (
+            [*mine, *others] for mine, others in zip(cells, _cells(calls, options), strict=True)
         )
-        for done in calls
-        for call in (done.call,)
+        cells = [[column[place] for place in order] for column in both]
+        count += len(calls)
+    return TableRows(CALLS, turned(CALLS.columns, cells), count)
+
+
+def _cells(calls: Sequence[DoneCall], options: Options) -> list[Sequence[Any]]:
+    """Return the columns of `calls`."""
+    made = [done.call for done in calls]
+    asked = [call.asked for call in made]
+    answered = [call.answered for call in made]
+    # Few names, many calls.
+    names = {name: shown(name, options) for name in {call.name or call.kind for call in made}}
+    return [
+        [call.number for call in made],
+        [done.connection for done in calls],
+        [done.session for done in calls],
+        [done.inner for done in calls],
+        # Of a request without a name (STOMP's DISCONNECT) its kind.
+        [names[call.name or call.kind] for call in made],
+        [call.caller for call in made],
+        [each.message for each in asked],
+        [NULL if each is None else each.message for each in answered],
+        [each.packet_first for each in asked],
+        [NULL if each is None else each.packet_last for each in answered],
+        [each.time_first for each in asked],
+        [call.reply_ns for call in made],
+        [call.outcome for call in made],
+        [call.items for call in made],
     ]
-    return TableRows(CALLS, columns_of(CALLS.columns, rows), len(rows))
+
+
+def _plain_cells(plain: PlainCalls, options: Options) -> list[Sequence[Any]]:
+    """Return the same of calls that went the quick way."""
+    rows = dict(zip(DONE_COLUMNS, plain.rows.T, strict=True))
+    labels = rows["label"].tolist()
+    used = {number: plain.labels.known[number] for number in set(labels)}
+    names = {number: shown(label.name or label.kind, options) for number, label in used.items()}
+    zero = np.zeros(len(labels), np.int64)
+    return [
+        rows["number"],
+        rows["connection"],
+        zero + NULL,
+        [used[number].inner for number in labels],
+        [names[number] for number in labels],
+        *(rows[name] for name in ("caller", "request", "reply", "request_packet")),
+        *(rows[name] for name in ("reply_packet", "requested_at", "reply_ns")),
+        zero + OK,
+        zero,
+    ]
 
 
 def topic_rows(topics: Sequence[Topic], options: Options) -> TableRows:

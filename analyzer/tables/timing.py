@@ -302,10 +302,14 @@ _DTYPES: dict[str, type[np.generic]] = {
 
 def columns_of(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> dict[str, Values]:
     """Turn rows of cells, in the order of `columns`, into columns."""
-    turned = list(zip(*rows, strict=True)) if rows else [() for _ in columns]
+    return turned(columns, list(zip(*rows, strict=True)) if rows else [() for _ in columns])
+
+
+def turned(columns: Sequence[Column], cells: Sequence[Sequence[object]]) -> dict[str, Values]:
+    """Return columns of which the cells are known, in the order of `columns`."""
     return {
-        column.name: list(cells)
+        column.name: list(each)
         if column.type in ("text", "payload")
-        else np.asarray(cells, dtype=_DTYPES[column.type])
-        for column, cells in zip(columns, turned, strict=True)
+        else np.asarray(each, dtype=_DTYPES[column.type])
+        for column, each in zip(columns, cells, strict=True)
     }

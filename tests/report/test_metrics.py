@@ -26,8 +26,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from analyzer.columns import NULL
 from analyzer.errors import OptionError, ReportError
-from analyzer.inside.calls import LOST, OK, Call, Moment
-from analyzer.inside.stage import DoneCall
+from analyzer.inside.calls import LOST, OK, Call, DoneCall, Moment
 from analyzer.options import Options
 from analyzer.report.metrics import MAX_CODES, MetricsServer, address_of, labels_of
 from analyzer.report.observer import CaptureStats

@@ -4,9 +4,8 @@ from oracle.spoken import heard, said, upgrade
 from oracle.stages import TEXT, client, server
 
 from analyzer.columns import NULL
-from analyzer.inside.calls import Call, Moment
+from analyzer.inside.calls import Call, DoneCall, Moment
 from analyzer.inside.fanout import Delivery, Topic
-from analyzer.inside.stage import DoneCall
 from analyzer.options import Options
 from analyzer.tables.inside import call_rows, fanout_rows, message_columns, shown, topic_rows
 from analyzer.tables.summary import row_values

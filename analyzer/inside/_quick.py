@@ -1,0 +1,250 @@
+"""The quick way: events of Socket.IO and calls of JSON-RPC, without objects for each message.
+
+Takes messages one after the other as long as they are plain: text, one item, an id that is a whole
+number, of a conversation whose protocol is clear. At the first that is anything else it stops, and
+the stage reads that one with the protocol's decoder, which has to see the calls that wait here.
+What both ways say of a message is the same; tests compare them. Knows the packets of Socket.IO (a
+digit of Engine.IO, a digit, digits of an id, an array) and the members of JSON-RPC; must not know
+rows of tables. Used by inside.stage.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cython
+
+from analyzer.inside.fanout import Published
+from analyzer.inside.item import DELIVER_MAYBE
+
+if cython.compiled:
+    from cython.cimports.analyzer.inside._open_calls import OpenCalls
+else:
+    from analyzer.inside._open_calls import OpenCalls
+
+_NULL = cython.declare(cython.longlong, -(2**63))
+_SOCKET_IO = cython.declare(cython.int, 1)
+_MAX_DIGITS = cython.declare(cython.Py_ssize_t, 18)
+"""Longer ids are none of a counter, and would not fit into 64 bits."""
+_MAX_NAME = cython.declare(cython.Py_ssize_t, 250)
+"""Decoders shorten longer ones."""
+
+# Columns of lanes, as in _open_calls.
+_PROTOCOL = cython.declare(cython.int, 0)
+_TURNS = cython.declare(cython.int, 2)
+_BEAT = cython.declare(cython.int, 7)
+
+
+@cython.cclass
+class Quick(OpenCalls):
+    """Reads the messages of a run that are plain.
+
+    Args:
+        numbers: of calls.
+        labels: of the run.
+        spreading: topics of the run.
+    """
+
+    def __init__(self, numbers: Any, labels: Any, spreading: Any) -> None:
+        OpenCalls.__init__(self, numbers, labels)
+        self.spreading = spreading
+        self.waiting = spreading.waiting
+        self.order = spreading.order
+        self.note = self.order.append
+        self.trim_at = spreading.trim_at
+
+    def run(
+        self,
+        at: cython.Py_ssize_t,
+        payloads: list[Any],
+        places: cython.longlong[::1],
+        slots: cython.longlong[::1],
+        texts: cython.uchar[::1],
+        codes: cython.int[::1],
+    ) -> cython.Py_ssize_t:
+        """Read messages from `at` on; return the first that is not plain.
+
+        Args:
+            at: index of a message.
+            payloads: of the batch's messages; None where it is not known.
+            places: of their rows; negative where bytes were lost.
+            slots: of their connections.
+            texts: which are text.
+            codes: labels, by place.
+        """
+        count: cython.Py_ssize_t = len(places)
+        known: cython.Py_ssize_t = len(self.slots)
+        code: cython.int
+        lane: cython.Py_ssize_t
+        self.next_number = self.numbers.next
+        while at < count:
+            if places[at] < 0 or slots[at] >= known or not texts[at]:
+                break
+            lane = self.slots[slots[at]]
+            payload = payloads[at]
+            if lane < 0 or payload is None:
+                break
+            if self.lanes[lane, _PROTOCOL] == _SOCKET_IO:
+                code = self._socket_io(lane, at, places[at], payload)
+            else:
+                code = self._json_rpc(lane, at, places[at], payload)
+            if code <= 0:
+                break
+            codes[places[at]] = code
+            self.lanes[lane, _TURNS] += 1
+            at += 1
+        self.numbers.next = int(self.next_number)
+        return at
+
+    # --- Socket.IO
+
+    @cython.cfunc
+    def _socket_io(
+        self,
+        lane: cython.Py_ssize_t,
+        at: cython.Py_ssize_t,
+        place: cython.Py_ssize_t,
+        payload: bytes,
+    ) -> cython.int:
+        """Read a heartbeat, an event or an ack; 0 if it is not plain."""
+        size: cython.Py_ssize_t = len(payload)
+        data: cython.p_uchar = payload
+        if size == 1 and (data[0] == 0x32 or data[0] == 0x33):
+            return int(self.lanes[lane, _BEAT])
+        if size < 5 or data[0] != 0x34 or data[size - 1] != 0x5D:
+            return 0
+        if data[1] != 0x32 and data[1] != 0x33:
+            return 0
+        begin: cython.Py_ssize_t = 2
+        number: cython.longlong = -1
+        # A namespace stands before the digits: that is for the decoder.
+        while begin < size and 0x30 <= data[begin] <= 0x39:
+            if begin > _MAX_DIGITS or number == 0:
+                return 0
+            number = (0 if number < 0 else number) * 10 + data[begin] - 0x30
+            begin += 1
+        if begin + 1 >= size or data[begin] != 0x5B:
+            return 0
+        if data[1] == 0x33:
+            return self._answer(lane, at, place, number) if number >= 0 else 0
+        if data[begin + 1] != 0x22:
+            return 0
+        end: cython.Py_ssize_t = begin + 2
+        while end < size and data[end] != 0x22:
+            if data[end] == 0x5C or data[end] >= 0x80 or end - begin > _MAX_NAME:
+                return 0
+            end += 1
+        if end >= size:
+            return 0
+        known = self._name(lane, payload[begin + 2 : end], "event")
+        if known is None:
+            return 0
+        label: cython.longlong = known[0]
+        if number >= 0 and not self._ask(lane, at, place, number, label):
+            return 0
+        self._spread(lane, at, known, payload[begin:])
+        return label
+
+    @cython.cfunc
+    def _spread(
+        self, lane: cython.Py_ssize_t, at: cython.Py_ssize_t, known: tuple[Any, ...], body: bytes
+    ) -> cython.int:
+        """Note an event that may be a publication, or the delivery of one."""
+        mark = (known[2], hash(body), len(body))  # as mark_of has it
+        time: cython.longlong
+        if self.moments[0, at]:
+            time = self.moments[5, at]
+            if time == _NULL or mark not in self.waiting:
+                return 0
+            talk = self.talks[lane]
+            where = (talk.server, known[2][1], talk.member, talk.since)
+            stands = (talk.connection, int(self.moments[1, at]))
+            self.spreading.take(DELIVER_MAYBE, where, stands, known[1], body, int(time))
+            return 0
+        time = self.moments[4, at]
+        if time != _NULL:
+            talk = self.talks[lane]
+            stands = (talk.connection, int(self.moments[1, at]))
+            published = Published(talk.member, stands, int(time), False)
+            if self.waiting.setdefault(mark, published) is published:
+                # As `remember` has it, without its call.
+                self.note(mark)
+                if len(self.order) >= self.trim_at:
+                    self.spreading.trim()
+            else:
+                self.spreading.remember(mark, published)
+        return 0
+
+    # --- JSON-RPC
+
+    @cython.cfunc
+    def _json_rpc(
+        self,
+        lane: cython.Py_ssize_t,
+        at: cython.Py_ssize_t,
+        place: cython.Py_ssize_t,
+        payload: bytes,
+    ) -> cython.int:
+        """Read a request, a notification or a response; 0 if it is not plain."""
+        if payload[:1] != b"{":
+            return 0
+        try:
+            head = self.decoders[lane].decode(payload)
+        except Exception:
+            # The decoder says what is wrong.
+            return 0
+        if bytes(head.jsonrpc) != b'"2.0"':
+            return 0
+        token: bytes = bytes(head.id)
+        number: cython.longlong = -1
+        if token:
+            number = _whole(token)
+            if number < 0:
+                return 0
+        method = head.method
+        if method is None:
+            if number < 0 or bytes(head.error) or not bytes(head.result):
+                return 0
+            return self._answer(lane, at, place, number)
+        known = self._name(lane, method, "request" if number >= 0 else "notification")
+        if known is None:
+            return 0
+        label: cython.longlong = known[0]
+        if number >= 0 and not self._ask(lane, at, place, number, label):
+            return 0
+        return label
+
+    # --- what both do
+
+    @cython.cfunc
+    def _name(self, lane: cython.Py_ssize_t, name: Any, kind: str) -> Any:
+        """Return label, name and key of the topic of a name; None: there is no room for it."""
+        names: dict[Any, Any] = self.names[lane]
+        key = name if kind == "event" else (name, kind)
+        known = names.get(key)
+        if known is None:
+            text = name.decode("ascii") if isinstance(name, bytes) else name
+            if len(text) > _MAX_NAME:
+                return None
+            talk = self.talks[lane]
+            label = talk.number(kind, text, "/" if kind == "event" else None)
+            if label < 0:
+                return None
+            known = names[key] = (label, text, (talk.server, talk.inner, text))
+        return known
+
+
+@cython.cfunc
+def _whole(token: bytes) -> cython.longlong:
+    """Return a whole number from 0 as JSON writes it; -1 if it is anything else."""
+    size: cython.Py_ssize_t = len(token)
+    data: cython.p_uchar = token
+    value: cython.longlong = 0
+    i: cython.Py_ssize_t
+    if size > _MAX_DIGITS or (size > 1 and data[0] == 0x30):
+        return -1
+    for i in range(size):
+        if data[i] < 0x30 or data[i] > 0x39:
+            return -1
+        value = value * 10 + data[i] - 0x30
+    return value
