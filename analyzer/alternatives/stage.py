@@ -189,7 +189,8 @@ class AlternativesStage:
         if (lasts[1:] < lasts[:-1]).any():
             # Rows that waited until it was clear what they say come behind later ones.
             order = np.argsort(lasts, kind="stable")
-            messages, replies, kinds = (each.take(order) for each in (messages, replies, kinds))
+            messages, replies = messages.take(order), replies.take(order)
+            kinds = kinds.take(order)
         slots = messages["direction"] >> 1
         self._is_compressed[slots[messages["compressed"] != 0]] = True
         known = messages["payload_bytes"]
