@@ -359,15 +359,13 @@ class Options:
     """Plain requests that ask and are answered, kept until the capture ends to be compared with one
     WebSocket for each client; 200 bytes each."""
     max_session_connections: int = 16_384
-    """Ended TCP connections with HTTP whose counts are kept; the oldest goes first. 3 kB
-    each."""
+    """Ended connections with HTTP whose counts are kept, the last ones. 3 kB each."""
 
     # --- diagnosis
     diagnosis: bool = True
     """Whether causes are looked for at all."""
     late_us: float = 20_000.0
-    """A message that loss, a closed window or a delayed ACK held up for as long is late: a
-    frame of a screen is 17 ms, and voice and games notice 20."""
+    """A message held up for as long is late: a frame of a screen is 17 ms, voice notices 20."""
     idle_timeout_min_s: float = 2.0
     """Shorter silences and lives prove no timer: programs that are done pause as long."""
     same_time_share: float = 0.02
@@ -404,8 +402,6 @@ class Options:
     """Times of servers' messages kept until silences are judged; 16 bytes each."""
     max_stall_waits: int = 16_384
     """Slow answers kept for the same; the oldest goes first. 100 bytes each."""
-    max_stalls: int = 1024
-    """Stalls of servers that are remembered; the shortest goes first. 1 kB each."""
     chatty_us: float = 10_000.0
     """Messages as close could go together: what a person sends or sees comes less often."""
     chatty_messages: int = 100
@@ -457,8 +453,7 @@ class Options:
     """Groups of deliveries counted at once, for `http_groups`; the row of the one that got an
     exchange longest ago leaves first. At most 30 kB each."""
     max_samples: int = 262_144
-    """Values kept for each median of the summary; of more, every second, fourth, ... 8 bytes
-    each."""
+    """Values kept for each median of the summary; of more, every second, fourth. 8 bytes each."""
     max_failed_connects: int = 65_536
     """Failed TCP connects remembered for the handshake table."""
 

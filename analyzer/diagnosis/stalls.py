@@ -179,7 +179,7 @@ class Stalls:
         old = [wait for wait in self._waits if wait.end < middle]
         self._stalls += self._found(old, self._servers, times, owner)
         longest = sorted(self._stalls, key=lambda each: (-each.length, each.end, each.server))
-        self._stalls = longest[: self._options.max_stalls]
+        self._stalls = longest[: self._options.max_diagnosed_attempts]
         young = [wait for wait in self._waits if wait.end >= middle]
         self._waits = deque(young, maxlen=self._waits.maxlen)
         kept = times >= middle
