@@ -363,44 +363,59 @@ class Options:
     """Plain requests that ask and are answered, kept until the capture ends to be compared with one
     WebSocket for each client; 200 bytes each."""
     max_session_connections: int = 16_384
-    """Ended TCP connections with HTTP whose counts are kept; the oldest goes first. 3 kB
-    each."""
+    """Ended connections with HTTP whose counts are kept, the last ones. 3 kB each."""
 
     # --- diagnosis
     diagnosis: bool = True
     """Whether causes are looked for at all."""
     late_us: float = 20_000.0
-    """A message that loss, a closed window or a delayed ACK held up for as long is late: a
-    frame of a screen is 17 ms, and voice and games notice 20."""
+    """A message held up for as long is late: a frame of a screen is 17 ms, voice notices 20."""
     idle_timeout_min_s: float = 2.0
     """Shorter silences and lives prove no timer: programs that are done pause as long."""
     same_time_share: float = 0.02
-    """Silences count as equal within this share of them, or same_time_s: timers of proxies
-    are checked once a second or less often."""
+    """Silences count as equal within this share, or same_time_s: proxies check timers rarely."""
     same_time_s: float = 0.05
     """The same for short ones: a busy event loop runs its timers as late."""
     same_moment_s: float = 0.1
-    """Ends closer together than this are one event: a server that stops needs as long to end a
-    thousand connections."""
+    """Ends closer together are one event: a server that stops ends a thousand in that time."""
     max_chance: float = 0.02
-    """Equal silences are a timer only where they would be equal by chance less often than
-    this; docs/diagnosis.md has the formula."""
+    """Silences that are equal by chance more often prove no timer; see docs/diagnosis.md."""
     long_silence_s: float = 25.0
-    """A RST behind a shorter silence tells of no forgotten flow: the shortest idle times of
-    firewalls and NATs are 30 s."""
+    """Behind a shorter silence no flow was forgotten: firewalls and NATs take 30 s at least."""
     slow_handshake_s: float = 0.5
     """Handshakes that took as long are explained: people notice."""
     ping_wait_min_s: float = 1.0
-    """A Ping that waited less long when its sender ended the connection proves nothing; the
-    time-outs of libraries begin at 5 s."""
+    """A Ping that waited less long proves nothing: time-outs of libraries begin at 5 s."""
     nagle_messages: int = 3
-    """Messages of one sender held up by delayed ACKs before it is a pattern: TCP's own start
-    and end give one or two."""
+    """Messages held up by delayed ACKs before it is a pattern: any connection has one or two."""
     unused_life_s: float = 1.0
     """A connection without a frame that lasted longer had time for one: it ended otherwise."""
     unused_connections: int = 3
-    """Of them, where the handshake does not say why: fewer are checks of a port, or users who
-    left."""
+    """Of them, where the handshake does not say why: fewer are port checks, or users who left."""
+    slow_reader_s: float = 1.0
+    """A closed window counts from here on: who reads empties a full buffer in milliseconds."""
+    stall_s: float = 0.2
+    """A server that answers nobody for as long is blocked: a path would show TCP's repetitions."""
+    stall_connections: int = 3
+    """Connections that must wait at once: two calls that end together are chance."""
+    stall_together_s: float = 0.025
+    """Answers within this, or a fifth of the wait, come together; so do questions within this."""
+    stall_prompt_share: float = 0.7
+    """Share of answers within a quarter of stall_s; below it, what follows may be no answer."""
+    max_stall_sends: int = 262_144
+    """Times of servers' messages kept until silences are judged; 16 bytes each."""
+    max_stall_waits: int = 16_384
+    """Slow answers kept for the same; the oldest goes first. 100 bytes each."""
+    chatty_us: float = 10_000.0
+    """Messages as close could go together: what a person sends or sees comes less often."""
+    chatty_messages: int = 100
+    """Such messages of one side of a connection before it is a habit."""
+    chatty_bytes: int = 64 * KIB
+    """Bytes of headers that going together would save before it is talked of."""
+    buffered_messages: int = 10
+    """Messages that a hop let go together with a later one before it is a habit."""
+    buffered_share: float = 0.5
+    """Their share of the messages of that direction: a hop that is busy does it now and then."""
     storm_connections: int = 5
     """Times that a client is thrown out in a row before it is a storm."""
     storm_life_s: float = 30.0
@@ -412,23 +427,19 @@ class Options:
     waste_messages: int = 20
     """Messages made larger before it is a habit."""
     missed_share: float = 0.2
-    """Part of the payload that compression must save before its lack is talked of: it costs
-    processor time and 256 KiB a connection."""
+    """Part of payload that compression must save: it costs time and 256 KiB a connection."""
     slow_reply_s: float = 1.0
     """A reply that takes as long is slow: people lose their train of thought."""
     slow_reply_times: float = 10.0
-    """The worst reply must take so many times the median of its name: what is always slow is
-    how that call is."""
+    """The worst reply must take so many medians of its name: some calls are always slow."""
     slow_reply_calls: int = 10
     """Replies to calls of a name before one of them is unusual."""
     max_reply_names: int = 512
     """Names of calls whose replies are compared; those of further names are not. 33 kB each."""
     max_diagnosed_connections: int = 32_768
-    """Ended connections that rules look at, and open ones of which something was said; the
-    oldest goes first. About 1 kB each."""
+    """Ended and noted open connections that rules look at, the last ones. About 1 kB each."""
     max_diagnosed_attempts: int = 4096
-    """Handshakes that failed or took long, findings of no connection, and rows of small
-    tables that rules look at; the oldest goes first. 2 kB each."""
+    """Odd handshakes, loose findings, rows of small tables that rules look at. 2 kB each."""
     max_diagnoses: int = 100
     """Rows of `diagnoses`; those that cost least go first."""
 
@@ -446,8 +457,7 @@ class Options:
     """Groups of deliveries counted at once, for `http_groups`; the row of the one that got an
     exchange longest ago leaves first. At most 30 kB each."""
     max_samples: int = 262_144
-    """Values kept for each median of the summary; of more, every second, fourth, ... 8 bytes
-    each."""
+    """Values kept for each median of the summary; of more, every second, fourth. 8 bytes each."""
     max_failed_connects: int = 65_536
     """Failed TCP connects remembered for the handshake table."""
 

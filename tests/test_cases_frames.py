@@ -55,6 +55,7 @@ UTF8 = "websocket-bad-utf8"
 LONG = "websocket-control-too-long"
 KEY = "websocket-repeated-key"
 NOT_FRAMES = "websocket-not-frames"
+TORN_WRITE = "websocket-torn-write"
 WINDOW = "deflate-window-exceeded"
 UNFINISHED = ("websocket-message-unfinished",)
 PING_200 = ("websocket-rsv", LONG, "websocket-control-fragmented")
@@ -154,10 +155,10 @@ CASES = {
         texts={NOT_FRAMES: ("server", "HTML", "76 bytes", "<html>")},
     ),
     "torn_two_writers": Case(
-        ((NOT_FRAMES, 18, None, "C"),),
+        ((TORN_WRITE, 18, None, "C"),),
         ("fin", 1002, "S"),
         tuple(("C", b'{"n":%d}' % n) for n in (0, 1, 2, 3, 4, 6, 7, 8, 9)),
-        texts={NOT_FRAMES: ("client", "ping and text", '{"n":5,"text":"the torn one"}')},
+        texts={TORN_WRITE: ("client", "ping and text", '{"n":5,"text":"the torn one"}')},
     ),
     "torn_unfinished": Case(
         (("websocket-interrupted-message", 10, 1, "S"),),

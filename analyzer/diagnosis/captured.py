@@ -11,9 +11,10 @@ from analyzer.columns import NULL
 from analyzer.diagnosis import causes
 from analyzer.diagnosis.case import Case
 from analyzer.diagnosis.causes import Cause, Diagnosis
-from analyzer.diagnosis.evidence import MOST, packets
+from analyzer.diagnosis.evidence import MOST, packets, side_name
 from analyzer.diagnosis.facts import Found
-from analyzer.wording import duration, plural
+from analyzer.tables.schema import DIRECTIONS
+from analyzer.wording import duration, number, plural
 
 _OF_FINDING: dict[str, Cause] = {
     "capture-seen-twice": causes.SEEN_TWICE,
@@ -57,7 +58,12 @@ def two_legs(case: Case) -> Iterator[Diagnosis]:
     rows = list(case.kept["hops"])
     if not rows:
         return
-    hops = {row["hop"] for row in rows}
+    # Legs of one conversation hang together: three of them have two hops.
+    group: dict[int, int] = {}
+    for row in rows:
+        a, b = (group.setdefault(row[name], row[name]) for name in ("connection_a", "connection_b"))
+        group.update({leg: min(a, b) for leg, its in group.items() if its in (a, b)})
+    conversations = len(set(group.values()))
     legs = sorted({row[name] for row in rows for name in ("connection_a", "connection_b")})
     transit = {
         side: sorted(
@@ -72,8 +78,8 @@ def two_legs(case: Case) -> Iterator[Diagnosis]:
     took = f": the hop between takes {' and '.join(times)}" if times else ""
     yield Diagnosis(
         cause=causes.TWO_LEGS,
-        text=f"{plural(len(hops), 'conversation')} {'is' if len(hops) == 1 else 'are'} in the "
-        f"capture on both sides of a proxy, as {plural(len(legs), 'connection')}{took}.",
+        text=f"{plural(conversations, 'conversation')} {'is' if conversations == 1 else 'are'} in "
+        f"the capture on both sides of a proxy, as {plural(len(legs), 'connection')}{took}.",
         connections=len(legs),
         connection=legs[0],
         evidence={
@@ -83,3 +89,43 @@ def two_legs(case: Case) -> Iterator[Diagnosis]:
             "messages": sum(row["messages"] for row in rows),
         },
     )
+
+
+# --- a hop that collects
+
+
+def buffers(case: Case) -> Iterator[Diagnosis]:
+    """Yield one for each direction in which hops collect messages and let them go together."""
+    options = case.options
+    for side, who in enumerate(DIRECTIONS):
+        rows = [
+            row
+            for row in case.kept["hops"]
+            if row["direction"] == who
+            and row["held_messages"] >= options.buffered_messages
+            and row["held_messages"] >= options.buffered_share * row["messages"]
+        ]
+        if not rows:
+            continue
+        held = sum(row["held_messages"] for row in rows)
+        worst = max(rows, key=lambda row: row["held_us_max"])
+        legs = sorted({row[name] for row in rows for name in ("connection_a", "connection_b")})
+        yield Diagnosis(
+            cause=causes.PROXY_BUFFERS,
+            text=f"The hop between connections {worst['connection_a']} and "
+            f"{worst['connection_b']} collects messages of {side_name(side)}: "
+            f"{number(held)} of {number(sum(row['messages'] for row in rows))} waited there for "
+            f"later ones and left together with them, the longest "
+            f"{duration(worst['held_us_max'])}.",
+            connections=len(legs),
+            connection=worst["connection_a"],
+            seconds=sum(row["held_messages"] * (row["transit_us_median"] or 0) for row in rows),
+            evidence={
+                "connections": legs[:MOST],
+                "pairs": [[row["connection_a"], row["connection_b"]] for row in rows[:MOST]],
+                "sent_by": who,
+                "held_messages": held,
+                "longest_s": worst["held_us_max"] / 1e9,
+                "transit_median_s": (worst["transit_us_median"] or 0) / 1e9,
+            },
+        )

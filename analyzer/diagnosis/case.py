@@ -14,8 +14,11 @@ from typing import Any
 import numpy as np
 
 from analyzer.columns import NULL
+from analyzer.diagnosis.chatter import Chatter
 from analyzer.diagnosis.facts import Ended, Facts, Found, Gatherer, codes, ended, numbers
 from analyzer.diagnosis.replies import Replies
+from analyzer.diagnosis.runs import Runs
+from analyzer.diagnosis.stalls import Stalls
 from analyzer.diagnosis.waste import CompressionSums
 from analyzer.options import Options
 from analyzer.tables.declare import row_values
@@ -23,6 +26,12 @@ from analyzer.tables.schema import OUTCOMES, TableRows
 
 _ACCEPTED = OUTCOMES.index("accepted")
 _ENCRYPTED = OUTCOMES.index("encrypted")
+
+_OF_ATTEMPTS = frozenset(
+    {"handshake-missing-upgrade", "handshake-bad-connection", "handshake-other-versions"}
+)
+"""Findings that belong to an attempt. Where a later one on the same TCP connection was accepted,
+they have its connection."""
 
 _KEPT_WHOLE = ("hops", "http_groups")
 """Tables whose rows are kept as they are: few, or one for each connection at most."""
@@ -41,8 +50,11 @@ class Case:
         outcomes: attempts by outcome.
         compression: sums over rows of `compression`.
         replies: how long calls took, by name.
-        loose: findings of no connection, by (id, tcp_stream, packet).
+        chatter: small messages close to each other.
+        stalls: answers that took long, and when servers sent.
+        loose: findings of no connection, or of a refused attempt, by (id, tcp_stream, packet).
         kept: rows of _KEPT_WHOLE, by table.
+        refused_early: TCP connections whose server refused early data (RFC 8446 4.2.10).
         cut: what the limits cut, by its name.
     """
 
@@ -55,10 +67,14 @@ class Case:
         self.outcomes: Counter[str] = Counter()
         self.compression = CompressionSums(options)
         self.replies = Replies(options)
+        self.chatter = Chatter(options)
+        self.stalls = Stalls(options)
+        self._runs = Runs()
         self.loose: dict[tuple[str, int, int], Found] = {}
         self.kept: dict[str, deque[dict[str, Any]]] = {
             name: deque(maxlen=options.max_diagnosed_attempts) for name in _KEPT_WHOLE
         }
+        self.refused_early: deque[int] = deque(maxlen=options.max_diagnosed_attempts)
         self.cut: Counter[str] = Counter()
         self._slow = round(options.slow_handshake_s * 1e9)
 
@@ -82,6 +98,9 @@ class Case:
             self.compression.add(rows)
         elif name == "calls":
             self.replies.add(rows)
+            self.stalls.add_calls(rows)
+        elif name == "tls_sessions":
+            self._tls_sessions(rows)
         elif name in self.kept:
             kept = self.kept[name]
             for place in range(rows.count):
@@ -89,6 +108,12 @@ class Case:
         else:
             if name == "findings":
                 self._findings(rows)
+            elif name == "pings":
+                self.stalls.add_pings(rows)
+            elif name == "messages":
+                run = self._runs.follow(rows)
+                self.chatter.add(rows, run)
+                self.stalls.add_messages(rows, run)
             self.gatherer.take(rows)
 
     def end(self, rows: TableRows) -> None:
@@ -97,6 +122,7 @@ class Case:
             self._append(self._ends, (each, self.gatherer.ended(each)), "connections")
 
     def _handshakes(self, rows: TableRows) -> None:
+        self.stalls.add_handshakes(rows)
         outcomes = codes(rows, "outcome")
         counts = np.bincount(outcomes[outcomes >= 0], minlength=len(OUTCOMES)).tolist()
         self.outcomes.update(dict(zip(OUTCOMES, counts, strict=True)))
@@ -113,8 +139,15 @@ class Case:
                 if row["connection"] is not None:
                     self.gatherer.of(row["connection"]).attempt = row
 
+    def _tls_sessions(self, rows: TableRows) -> None:
+        refused = np.flatnonzero(codes(rows, "early_data") == 0)
+        for stream in numbers(rows, "tcp_stream")[refused].tolist():
+            self._append(self.refused_early, stream, "TLS sessions")
+
     def _findings(self, rows: TableRows) -> None:
-        loose = np.flatnonzero(numbers(rows, "connection") == NULL)
+        ids: Any = rows.values["id"]
+        of_attempts = np.fromiter((id_ in _OF_ATTEMPTS for id_ in ids), np.bool_, rows.count)
+        loose = np.flatnonzero((numbers(rows, "connection") == NULL) | of_attempts)
         for place in loose.tolist():
             row = row_values(rows, place)
             key = (row["id"], _or_null(row["tcp_stream"]), _or_null(row["packet"]))
@@ -136,7 +169,7 @@ def _or_null(value: int | None) -> int:
 
 
 def loose_of(case: Case, id_: str) -> Mapping[tuple[int, int], Found]:
-    """Return the findings of a kind that concern no WebSocket connection."""
+    """Return the findings of a kind that concern no WebSocket connection, or an attempt."""
     return {
         (stream, packet): found
         for (id__, stream, packet), found in case.loose.items()

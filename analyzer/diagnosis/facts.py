@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.columns import NULL
+from analyzer.diagnosis.keyed import Keyed
 from analyzer.options import Options
 from analyzer.tables.late import LATE_COLUMNS, held_up
 from analyzer.tables.schema import CLOSE_KINDS, DIRECTIONS, OPCODES, TableRows
@@ -56,6 +57,10 @@ class Ended(NamedTuple):
     end_packet: int
     client_logs: int
     server_logs: int
+    client_last_at: int
+    server_last_at: int
+    client_shut: int
+    server_shut: int
 
     @property
     def kind(self) -> str:
@@ -76,6 +81,18 @@ class Ended(NamedTuple):
         """Silence of a side before the end, in ns; NULL where not known."""
         return self.server_idle if side else self.client_idle
 
+    def shut(self, side: int) -> int:
+        """For how long a side's window was closed, in ns."""
+        return max(self.server_shut if side else self.client_shut, 0)
+
+    @property
+    def life(self) -> int:
+        """How long it lasted, in ns, if it is still open up to its last packet; NULL."""
+        if self.duration != NULL or self.opened_at == NULL:
+            return self.duration
+        last = max(self.client_last_at, self.server_last_at)
+        return NULL if last == NULL else max(last - self.opened_at, 0)
+
     def logs(self, side: int) -> int:
         """Close code that the library of a side reports; NULL where not known."""
         return self.server_logs if side else self.client_logs
@@ -87,6 +104,7 @@ _COLUMNS = (
     *("client_frames", "server_frames", "client_messages", "server_messages"),
     *("close_kind", "close_code", "close_reason", "closed_by", "lost_bytes"),
     *("client_idle_s", "server_idle_s", "end_packet", "client_logs", "server_logs"),
+    *("client_last_at", "server_last_at", "client_window_closed_s", "server_window_closed_s"),
 )
 """Columns of `connections`, in the order of the fields of Ended."""
 
@@ -132,48 +150,24 @@ class Seen:
 class LastFrames:
     """Packet and time of the last frame of each connection and side.
 
-    In arrays by number of the connection, since frames come in millions. Where the numbers of
-    open connections spread over more than `span`, the lowest are forgotten.
+    Where the numbers of open connections spread over more than `span`, the lowest are forgotten.
     """
 
     def __init__(self, span: int) -> None:
-        self._span = 2 * span
-        self._base = 0
-        self._seen = np.full((2, min(1024, self._span)), NULL, np.int64)
+        self._seen = Keyed(2, 2 * span, NULL)
 
     def add(self, rows: TableRows) -> None:
         """Take rows of `frames`: of each side in order."""
-        if not rows.count:
-            return
-        key = 2 * numbers(rows, "connection") + codes(rows, "direction")
-        self._reach(int(key.max()))
-        key = key - self._base
-        known = key >= 0
+        places = self._seen.places(2 * numbers(rows, "connection") + codes(rows, "direction"))
+        known = places >= 0
         # Of several values for one place the last stays.
-        for place, name in enumerate(("packet_last", "time_last")):
-            self._seen[place, key[known]] = numbers(rows, name)[known]
+        for column, name in enumerate(("packet_last", "time_last")):
+            self._seen.values[column, places[known]] = numbers(rows, name)[known]
 
     def of(self, connection: int) -> tuple[Seen, Seen]:
         """Return the last frames of a connection."""
-        place = 2 * connection - self._base
-        if not 0 <= place < self._seen.shape[1]:
-            return Seen(), Seen()
-        client, server = self._seen[:, place : place + 2].T.tolist()
+        client, server = (self._seen.at(2 * connection + side) for side in (CLIENT, SERVER))
         return Seen(*client), Seen(*server)
-
-    def _reach(self, key: int) -> None:
-        """Make room for a key."""
-        if key - self._base >= self._span:
-            base = (key - self._span // 2) & ~1
-            kept = self._seen[:, base - self._base :]
-            self._seen = np.full((2, self._span), NULL, np.int64)
-            self._seen[:, : kept.shape[1]] = kept
-            self._base = base
-        size = self._seen.shape[1]
-        if key - self._base >= size:
-            bigger = min(self._span, max(2 * size, key - self._base + 1))
-            more = np.full((2, bigger - size), NULL, np.int64)
-            self._seen = np.hstack((self._seen, more))
 
 
 @dataclass(slots=True, repr=False)

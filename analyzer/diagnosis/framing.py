@@ -16,33 +16,46 @@ from analyzer.diagnosis.evidence import MOST, packets
 from analyzer.diagnosis.facts import Found
 from analyzer.wording import plural
 
+_NOT_FRAMES = "websocket-not-frames"
 _OF_FINDING: dict[str, Cause] = {
-    "websocket-not-frames": causes.NOT_FRAMES,
+    _NOT_FRAMES: causes.NOT_FRAMES,
+    "websocket-torn-write": causes.TORN_WRITE,
     "websocket-old-draft": causes.OLD_DRAFT,
     "deflate-window-exceeded": causes.WINDOW_EXCEEDED,
 }
 """Findings that are a cause by themselves."""
 
-_MIXED = "the writes of two frames"
-"""Words of websocket-not-frames where both headers came before both payloads."""
-
 
 def bytes_that_are_no_frames(case: Case) -> Iterator[Diagnosis]:
     """Yield one for each such finding, over all connections."""
     found: dict[str, list[tuple[int, Found]]] = defaultdict(list)
+    again = _asked_again(case)
     for connection, facts in case.facts:
         for id_ in facts.found.keys() & _OF_FINDING.keys():
-            one = facts.found[id_]
-            found[_cause(id_, one).id].append((connection, one))
+            if id_ == _NOT_FRAMES and connection in again:
+                continue
+            found[id_].append((connection, facts.found[id_]))
     for (id_, _, _), one in case.loose.items():
         if id_ in _OF_FINDING:
-            found[_cause(id_, one).id].append((NULL, one))
+            found[id_].append((NULL, one))
     for id_, some in sorted(found.items()):
-        yield _diagnosis(causes.CAUSES[id_], some)
+        yield _diagnosis(_OF_FINDING[id_], some)
 
 
-def _cause(id_: str, one: Found) -> Cause:
-    return causes.TORN_WRITE if _MIXED in one.text else _OF_FINDING[id_]
+def _asked_again(case: Case) -> set[int]:
+    """Return connections whose request is there twice, since the server refused early data.
+
+    RFC 8446 4.2.10: the server skips what it refuses, and the client sends it again. With keys,
+    both can be read.
+    """
+    streams = set(case.refused_early)
+    if not streams:
+        return set()
+    return {
+        end.number
+        for end, facts in case.ends
+        if end.tcp_stream in streams and "handshake-early-data" in facts.found
+    }
 
 
 def _diagnosis(cause: Cause, found: list[tuple[int, Found]]) -> Diagnosis:

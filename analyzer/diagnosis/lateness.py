@@ -1,6 +1,7 @@
-"""Late messages, by what held them up: loss, a closed window, Nagle against delayed ACKs.
+"""Late messages, by what held them up: loss, Nagle against delayed ACKs.
 
-Knows facts of connections. Called by the stage through rules.RULES.
+Those of a closed window are in reading.py, beside the windows. Knows facts of connections. Called
+by the stage through rules.RULES.
 """
 
 from __future__ import annotations
@@ -50,23 +51,28 @@ class _Sum:
 def by_cause(case: Case) -> Iterator[Diagnosis]:
     """Yield one for each cause and sender of late messages."""
     sums: dict[tuple[str, int], _Sum] = defaultdict(_Sum)
+    # What nobody ever acknowledged was not late but lost: the peer vanished.
+    lost = {end.number for end, _ in case.ends if end.kind == "timeout"}
     for connection, facts in case.facts:
         for (side, column), late in _that_count(facts, case):
+            if column == "resent_us" and connection in lost:
+                continue
             sums[CAUSE_OF[column].id, side].add(connection, column, late)
     for (_, side), found in sums.items():
         yield _late(found, side)
 
 
 def _that_count(facts: Facts, case: Case) -> Iterator[tuple[tuple[int, str], Late]]:
-    """Yield late messages that a cause explains: one delayed ACK is no pattern."""
+    """Yield late messages that are said here: one delayed ACK is no pattern."""
     for (side, column), late in sorted(facts.late.items()):
+        if column == "window_us":
+            continue
         if column != "nagle_us" or late.messages >= case.options.nagle_messages:
             yield (side, column), late
 
 
 _HOW = {
     causes.LATE_BY_LOSS.id: "for lost packets",
-    causes.SLOW_READER.id: "while {receiver}'s window was closed",
     causes.NAGLE_DELAYED_ACK.id: "for delayed ACKs of {receiver} (Nagle)",
 }
 

@@ -97,25 +97,21 @@ _TAKEN = {
 def stripped(case: Case) -> Iterator[Diagnosis]:
     """Yield one for each server: the key is there, and the fields beside it are not."""
     taken = {id_: loose_of(case, id_) for id_ in _TAKEN}
+    about_versions = loose_of(case, "handshake-other-versions")
     groups: dict[str, list[tuple[Row, frozenset[str]]]] = defaultdict(list)
     for row in case.attempts:
         if not row["key"]:
             continue
         place = (row["tcp_stream"], row["request_packet"])
         missing = frozenset(field for id_, field in _TAKEN.items() if place in taken[id_])
-        if missing or _asks_for_upgrade(row):
+        # "Upgrade Required" (RFC 9110 15.5.22) to a client that did upgrade: the server did not
+        # see it. With Sec-WebSocket-Version the 426 is about versions (RFC 6455 4.4).
+        unseen = row["status"] == _UPGRADE_REQUIRED
+        unseen &= (row["tcp_stream"], row["response_packet"]) not in about_versions
+        if missing or unseen:
             groups[_server(row)].append((row, missing))
     for server, found in groups.items():
         yield _stripped(server, found)
-
-
-def _asks_for_upgrade(row: Row) -> bool:
-    """Say whether a 426 without a version answers a request that has all it needs.
-
-    "Upgrade Required" (RFC 9110 15.5.22) to a client that did upgrade: the server did not see
-    it. With Sec-WebSocket-Version the 426 is about versions (RFC 6455 4.4).
-    """
-    return row["status"] == _UPGRADE_REQUIRED and "version" not in (row["outcome_reason"] or "")
 
 
 _UPGRADE_REQUIRED = 426

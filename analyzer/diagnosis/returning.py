@@ -95,7 +95,11 @@ class _Visit:
 def storms(case: Case) -> Iterator[Diagnosis]:
     """Yield one for each client that comes again and again, and is thrown out each time."""
     visits: dict[tuple[str, tuple[str, int], str | None], list[_Visit]] = defaultdict(list)
+    idle = round(case.options.idle_timeout_min_s * 1e9)
     for end, facts in case.ends:
+        # Who was silent before the end was not thrown out: that is idle-timeout's matter.
+        if min(end.client_idle, end.server_idle) >= idle:
+            continue
         if end.opened_at != NULL and end.closed_at != NULL:
             key = (end.client_ip, end.server, _target(end.path))
             closes = [each.packet for each in facts.closes if each is not None]

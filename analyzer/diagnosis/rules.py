@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from analyzer.diagnosis import captured, endings, framing, lateness, opening, returning, silences
+from analyzer.diagnosis import (
+    captured,
+    endings,
+    framing,
+    lateness,
+    opening,
+    reading,
+    returning,
+    silences,
+)
 from analyzer.diagnosis.case import Case
 from analyzer.diagnosis.causes import Diagnosis
 
@@ -24,13 +33,17 @@ RULES: tuple[Rule, ...] = (
     returning.unused,
     returning.storms,
     lateness.by_cause,
+    reading.slow_readers,
     opening.slow,
     opening.stripped,
     opening.refused,
     framing.bytes_that_are_no_frames,
     captured.from_findings,
     captured.two_legs,
+    captured.buffers,
     lambda case: case.compression.diagnoses(),
     lambda case: case.replies.diagnoses(),
+    lambda case: case.chatter.diagnoses(),
+    lambda case: case.stalls.diagnoses({end.number: end.server for end, _ in case.ends}),
 )
 """In no particular order: diagnoses are ranked by what they cost."""

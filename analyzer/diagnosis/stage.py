@@ -87,6 +87,8 @@ class DiagnosisStage:
         cut = [
             f"{count} {name} beyond what is remembered" for name, count in self._case.cut.items()
         ]
+        if self._case.stalls.cut:
+            cut.append(f"{self._case.stalls.cut} slow answers above max_stall_waits")
         if self._case.gatherer.cut:
             cut.append(f"facts of {self._case.gatherer.cut} open connections were given up")
         if len(made) > most:

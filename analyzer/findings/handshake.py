@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analyzer.findings.kinds import ERROR, NOTE, WARNING
+from analyzer.findings.kinds import ERROR, INFO, NOTE, WARNING
 from analyzer.findings.kinds import kind_of as _kind
 
 HANDSHAKE_REFUSED = _kind(
@@ -31,6 +31,12 @@ HANDSHAKE_KEY_REUSED = _kind(
     WARNING,
     "RFC 6455 4.1",
     "Sec-WebSocket-Key was used before; it must be random for each connection: {detail}.",
+)
+HANDSHAKE_OTHER_VERSIONS = _kind(
+    "handshake-other-versions",
+    INFO,
+    "RFC 6455 4.4",
+    "The server refused and named the versions that it speaks: {detail}.",
 )
 HANDSHAKE_BAD_VERSION = _kind(
     "handshake-bad-version", ERROR, "RFC 6455 4.1", "Sec-WebSocket-Version is not 13: {detail}."

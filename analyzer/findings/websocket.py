@@ -178,6 +178,12 @@ WEBSOCKET_NOT_FRAMES = _kind(
     "RFC 6455 5.2",
     "Bytes that are not a frame appear where a frame must begin: {detail}.",
 )
+WEBSOCKET_TORN_WRITE = _kind(
+    "websocket-torn-write",
+    ERROR,
+    "RFC 6455 5.2",
+    "Two frames were written into each other: {detail}.",
+)
 WEBSOCKET_MAYBE = _kind(
     "websocket-maybe",
     NOTE,

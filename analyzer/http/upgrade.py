@@ -446,6 +446,7 @@ def refuse(handshake: Handshake, head: Head, checks: Checks) -> None:
             f"the server wants another protocol version ({status}); "
             f"the server offers version {versions}"
         )
+        checks.note(findings.HANDSHAKE_OTHER_VERSIONS, versions[:60])
     elif status == 426:
         reason = _refusal_of_426(handshake, values.get("upgrade"))
     elif 300 <= status < 400:

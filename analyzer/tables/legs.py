@@ -32,8 +32,40 @@ _BY_KEY = 0
 _SAMPLES = 4_096
 """Transit times kept of a direction, for its median."""
 
-_Seen = tuple[int, bytes | None, int]
-"""Payload bytes, how the payload begins, and time of the last byte (ns) of a message."""
+_TOGETHER_NS = 1_000_000
+"""Messages that leave a hop within this leave together: one write, or one wake of its loop."""
+_APART_NS = 20_000_000
+"""What reaches a hop as far apart, and leaves it together, was collected: a frame of a screen."""
+
+_Seen = tuple[int, bytes | None, int, bool]
+"""Payload bytes, how the payload begins, and time of the last byte (ns) of a message; whether
+loss, a closed window or a delayed ACK held it up."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """Messages that a hop let go together with a later one.
+
+    Attributes:
+        count: of such messages.
+        longest: how much earlier the first of a group came than its last (ns); 0 without.
+    """
+
+    count: int = 0
+    longest: int = 0
+    _came: int = NULL
+    _left: int = NULL
+    _first: int = NULL
+
+    def take(self, came: int, left: int, *, hindered: bool) -> None:
+        """Take a message: when it came to the hop, and left it."""
+        together = self._left != NULL and 0 <= left - self._left <= _TOGETHER_NS and not hindered
+        if not together:
+            self._first = came
+        elif came - self._came >= _APART_NS:
+            self.count += 1
+            self.longest = max(self.longest, came - self._first)
+        self._came, self._left = came, NULL if hindered else left
 
 
 @dataclass(slots=True)
@@ -42,6 +74,7 @@ class _Way:
 
     waiting: tuple[deque[_Seen], deque[_Seen]]
     transit: Samples = field(default_factory=lambda: Samples(_SAMPLES))
+    held: _Held = field(default_factory=_Held)
 
     def take(self, leg: int, seen: _Seen, order: int) -> None:
         """Match a message with the first alike that waits on the other leg.
@@ -59,6 +92,8 @@ class _Way:
             if NULL not in (there[2], here[2]):
                 value = order * (here[2] - there[2])
                 self.transit.add(np.array([value], np.int64), np.zeros(1, np.int64))
+                came, left = (there, here) if order > 0 else (here, there)
+                self.held.take(came[2], left[2], hindered=came[3] or left[3])
             return
         self.waiting[leg].append(seen)
 
@@ -159,14 +194,15 @@ class Legs:
             row = rows[place]
             connection, sender = int(row["connection"]), int(row["sender"])
             begin = previews[place] if len(previews) else None
-            seen = int(row["payload_bytes"]), begin, int(row["time_last"])
+            hindered = bool(max(int(row[name]) for name in ("stall", "window", "nagle", "resent")))
+            seen = int(row["payload_bytes"]), begin, int(row["time_last"]), hindered
             for hop in self._hops[connection]:
                 leg = 0 if connection == hop.near else 1
                 hop.ways[sender].take(leg, seen, 1 if sender == 0 else -1)
 
 
 def _cells(hop: _Hop, direction: int) -> tuple[object, ...]:
-    transit = hop.ways[direction].transit
+    transit, held = hop.ways[direction].transit, hop.ways[direction].held
     some = transit.count > 0
     return (
         hop.number,
@@ -178,6 +214,8 @@ def _cells(hop: _Hop, direction: int) -> tuple[object, ...]:
         round(transit.median) if some else NULL,
         round(transit.quantile(0.95)) if some else NULL,
         transit.worst if some else NULL,
+        held.count,
+        held.longest if held.count else NULL,
     )
 
 

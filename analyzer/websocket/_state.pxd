@@ -47,6 +47,8 @@ ctypedef struct Walk:
     long long watched
     long long shut_since
     long long shut_total
+    long long shut_from
+    long long shut_until
     long long round_trip
     long long ack_delay
     long long acked_time

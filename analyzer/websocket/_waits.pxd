@@ -7,6 +7,8 @@ cdef class Waits(Silence):
     cdef long long _closed_for(self, Py_ssize_t d, long long time)
     cdef int _begin_waits(self, Py_ssize_t d, Py_ssize_t m)
     cdef int _end_waits(self, Py_ssize_t d, Py_ssize_t m)
+    cdef long long _held_back(self, Py_ssize_t d, long long time)
+    cdef long long _at_once(self, Py_ssize_t d)
     cdef int _all_acked(self, Py_ssize_t i, Py_ssize_t d)
     cdef int _goes_on(self, Py_ssize_t i, Py_ssize_t d)
     cdef int _waited_to_send_again(self, Py_ssize_t i, Py_ssize_t d, Py_ssize_t m, long long low)

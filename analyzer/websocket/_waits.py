@@ -3,8 +3,11 @@
 Knows TCP's windows, ACKs and repetitions as rows tell of them. Must not know frames. The third
 of the kernels that make the frame walk (see _state).
 
-A window is closed from the packet that announces 0 to the sender's next packet with another. A
-sender waits for a delayed ACK where Nagle's algorithm holds a small segment back until all that
+A window is closed from the packet that announces 0 to the sender's next packet with another. What
+leaves as soon as it opens had waited for that, and at most since it closed or, if that is later,
+since the receiver's last bytes: it may answer them.
+
+A sender waits for a delayed ACK where Nagle's algorithm holds a small segment back until all that
 it has sent is acknowledged (RFC 9293 3.7.4), and the receiver delays that ACK in the hope of
 data to send with it (3.8.6.3). Of that a capture shows: bytes of a message; nothing more of its
 direction; an ACK of all of it, later than the receiver answers otherwise; and behind it at once
@@ -61,6 +64,8 @@ class Waits(Silence):
         elif self.walks[d].shut_since != _NULL:
             if time > self.walks[d].shut_since:
                 self.walks[d].shut_total += time - self.walks[d].shut_since
+            self.walks[d].shut_from = self.walks[d].shut_since
+            self.walks[d].shut_until = time
             self.walks[d].shut_since = _NULL
         return 0
 
@@ -75,7 +80,8 @@ class Waits(Silence):
     @cython.cfunc
     def _begin_waits(self, d: cython.Py_ssize_t, m: cython.Py_ssize_t) -> cython.int:
         """Message `m` of direction `d` begins."""
-        self.pool[m].nagle = self.pool[m].resent = self.pool[m].window = 0
+        self.pool[m].nagle = self.pool[m].resent = 0
+        self.pool[m].window = self._held_back(d, self.pool[m].time_first)
         self.pool[m].resent_until = _NULL
         self.pool[m].shut_before = self._closed_for(d ^ 1, self.pool[m].time_first)
         return 0
@@ -85,8 +91,34 @@ class Waits(Silence):
         """Message `m` of direction `d` is complete."""
         shut: cython.longlong = self._closed_for(d ^ 1, self.pool[m].time_last)
         if shut > self.pool[m].shut_before:
-            self.pool[m].window = shut - self.pool[m].shut_before
+            self.pool[m].window += shut - self.pool[m].shut_before
         return 0
+
+    @cython.cfunc
+    def _held_back(self, d: cython.Py_ssize_t, time: cython.longlong) -> cython.longlong:
+        """Return for how long a closed window held back what direction `d` begins at `time`."""
+        receiver: cython.Py_ssize_t = d ^ 1
+        since: cython.longlong = self.walks[receiver].shut_from
+        until: cython.longlong = self.walks[receiver].shut_until
+        if until == _NULL or time == _NULL or self.walks[receiver].shut_since != _NULL:
+            return 0
+        if time < until or time - until > self._at_once(d):
+            return 0
+        if self.walks[receiver].heard_time > since:
+            since = self.walks[receiver].heard_time
+        return until - since if until > since else 0
+
+    @cython.cfunc
+    def _at_once(self, d: cython.Py_ssize_t) -> cython.longlong:
+        """Return how long after a packet to it the sender of `d` is seen to answer at once, in ns.
+
+        At the receiver, the packet has the way to the sender before it, and the answer the way
+        back.
+        """
+        back: cython.longlong = self.walks[d ^ 1].round_trip
+        if back == _NULL:
+            return _AT_ONCE
+        return _AT_ONCE + back + back // 4
 
     @cython.cfunc
     def _all_acked(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
@@ -114,14 +146,10 @@ class Waits(Silence):
         behind: cython.longlong = time - self.walks[d].acked_time
         mss: cython.int = self.walks[d].mss if self.walks[d].mss else _SMALL
         m: cython.Py_ssize_t = self.walks[d].message
-        at_once: cython.longlong = _AT_ONCE
         self.walks[d].ack_delay = _NULL
         if m < 0 or delay < _SHORTEST or delay > _LONGEST or time == _NULL:
             return 0
-        # At the receiver, the ACK has the way to the sender before it, and the bytes back.
-        if self.walks[d ^ 1].round_trip != _NULL:
-            at_once += self.walks[d ^ 1].round_trip + self.walks[d ^ 1].round_trip // 4
-        if behind < 0 or behind > at_once or self.chunks[i].payload + _OPTIONS >= mss:
+        if behind < 0 or behind > self._at_once(d) or self.chunks[i].payload + _OPTIONS >= mss:
             return 0
         self.pool[m].nagle += time - self.walks[d].heard_time
         return 0

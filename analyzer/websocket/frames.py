@@ -117,6 +117,8 @@ WALK = row_dtype(
         ("watched", "<i8"),  # stream offset up to which ACKs are told of
         ("shut_since", "<i8"),  # ns: when its sender's window closed; NULL: it is open
         ("shut_total", "<i8"),  # ns for which it was closed before
+        ("shut_from", "<i8"),  # ns: when it closed the last time that it opened again; NULL
+        ("shut_until", "<i8"),  # ns: when it opened then
         ("round_trip", "<i8"),  # ns from its bytes to their ACK, where that came at once; NULL
         ("ack_delay", "<i8"),  # ns more than that until all of it was acknowledged; NULL
         ("acked_time", "<i8"),  # ns: when; good where ack_delay is

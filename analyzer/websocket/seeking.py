@@ -224,13 +224,15 @@ class Seeker:
         sender = ("client", "server")[int(walk.rows("walks")[direction]["sender"])]
         show = self._options.payload != "none"
         opcode, eaten = doubt.before
+        kind = nature.kind
         mixed = foreign.mixed_writes(opcode, eaten, data, doubt.shape)
         if mixed is not None:
+            kind = findings.WEBSOCKET_TORN_WRITE
             detail = foreign.described_mix(mixed, len(eaten) + len(data), sender, show=show)
         else:
             detail = foreign.described(data, nature, len(data), sender, show=show)
         self._found.append(
-            Finding(nature.kind, direction >> 1, doubt.packet, -1, detail, direction=direction)
+            Finding(kind, direction >> 1, doubt.packet, -1, detail, direction=direction)
         )
         self._foreign.add(direction)
         walk.leave_place(direction)

@@ -24,7 +24,8 @@ HTTP/2, its group `tshark` says so.
 
 As root on Debian 12, each generator by itself, such as `python captures/make/npm_ws.py`:
 
-- Debian packages: tcpdump, tshark, iproute2, nodejs, npm; nginx for `nginx_proxy.py`;
+- Debian packages: tcpdump, tshark, iproute2, nodejs, npm; nginx for `nginx_proxy.py` and
+  `why.py`;
   tomcat10, tomcat10-examples and chromium for `tomcat_chat.py`; tinyproxy for
   `connect_proxy.py`; nginx, nghttp2-proxy and curl for `http2_clear.py`; openssl for
   `python_wss.py`, `openssl_tls.py` and all others with TLS; chromium, nginx and curl for
@@ -52,6 +53,9 @@ log and manifest entry together, and stops where tshark and the programs disagre
   transports, each over loopback and over a path with a round trip of 40 ms. Their `delivery` in
   the manifest has requests, deliveries and delays as the programs logged them. The feed is held
   out: it is for proving what was found with the chat, not for finding.
+- `make/why.py` records causes that diagnosis must say, and controls near them (`why-*.pcap`);
+  it needs nginx, and runs the scenarios that it is given, or all. Their `cause` in the manifest
+  has the ids that are right, and what the programs were told to do.
 - `make/openssl_tls.py` reaches TLS's rare cases through OpenSSL's libssl (`make/libssl.py`);
   it runs the scenarios that it is given, or all. Its logs say for each session what libssl
   says of it (events `tls`).

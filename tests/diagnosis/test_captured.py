@@ -34,7 +34,7 @@ def test_other_findings_say_nothing_of_it() -> None:
 def test_both_legs_of_a_proxy() -> None:
     rows = [
         {"hop": hop, "connection_a": 2 * hop, "connection_b": 2 * hop + 1, "direction": side,
-         "matched_by": "key", "messages": 4, "transit_us_median": transit}
+         "matched_by": "key", "messages": 4, "transit_us_median": transit, "held_messages": 0}
         for hop in range(3)
         for side, transit in (("client", 4_200_000), ("server", 500_000))
     ]  # fmt: skip
@@ -43,3 +43,27 @@ def test_both_legs_of_a_proxy() -> None:
     assert "3 conversations are" in found.text
     assert "4.20 ms from the client and 500 µs from the server" in found.text
     assert diagnoses(hops=[]) == {}
+
+
+def hop(number: int, near: int, far: int, side: str, **more: object) -> Row:
+    row = {"hop": number, "connection_a": near, "connection_b": far, "direction": side}
+    row |= {"matched_by": "key", "messages": 40, "transit_us_median": 90_000_000}
+    return {**row, "held_messages": 0, "held_us_max": None, **more}
+
+
+def test_two_hops_of_one_conversation_are_one_conversation() -> None:
+    rows = [hop(0, 1, 0, "client"), hop(1, 2, 1, "client"), hop(2, 5, 4, "client")]
+    assert "2 conversations are" in diagnoses(hops=rows)["two-legs"].text
+
+
+def test_a_hop_that_collects() -> None:
+    held = {"held_messages": 32, "held_us_max": 133_000_000}
+    rows = [hop(0, 1, 0, "client"), hop(0, 1, 0, "server", **held)]
+    found = diagnoses(hops=rows)["proxy-buffers"]
+    assert (found.connections, found.connection, found.seconds) == (2, 1, 32 * 90_000_000)
+    assert "between connections 1 and 0 collects messages of the server: 32 of 40" in found.text
+    assert "the longest 133 ms" in found.text
+    # Now and then is no habit.
+    for few in (9, 19):
+        rows = [hop(0, 1, 0, "server", held_messages=few, held_us_max=50_000_000)]
+        assert "proxy-buffers" not in diagnoses(hops=rows)

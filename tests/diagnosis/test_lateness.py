@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oracle.diagnosed import MS, S, diagnoses
+from oracle.diagnosed import MS, S, connection, diagnoses
 from oracle.rows import Row
 
 from analyzer.diagnosis import causes
@@ -43,6 +43,13 @@ def test_nagle_is_a_pattern_only_if_repeated() -> None:
 def test_what_is_not_late() -> None:
     rows = [message(n, stall_us=19 * MS, window_us=0, nagle_us=0, resent_us=0) for n in range(9)]
     assert diagnoses(messages=rows) == {}
+
+
+def test_what_was_never_acknowledged_was_not_late() -> None:
+    rows = [message(1, resent_us=900 * MS)]
+    assert "late-by-loss" in diagnoses(messages=rows, connections=[connection(0)])
+    gone = connection(0, close_kind="timeout", closed_by=None)
+    assert "late-by-loss" not in diagnoses(messages=rows, connections=[gone])
 
 
 def test_senders_and_connections_apart() -> None:

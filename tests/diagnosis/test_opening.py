@@ -71,9 +71,15 @@ def test_426_to_a_complete_request() -> None:
 
 def test_requests_that_no_hop_changed() -> None:
     # About versions (RFC 6455 4.4).
-    about = {"outcome_reason": "the server wants another protocol version (426): 8"}
-    rows = [attempt(0, outcome="refused", status=426, **about)]
-    assert "proxy-stripped" not in diagnoses(handshakes=rows)
+    rows = [attempt(0, outcome="refused", status=426)]
+    versions = [lacks("handshake-other-versions", 0, 6)]
+    assert "proxy-stripped" not in diagnoses(handshakes=rows, findings=versions)
+    # Where the next attempt on the connection was accepted, the finding is of that.
+    later = [{**versions[0], "connection": 0}]
+    assert "proxy-stripped" not in diagnoses(handshakes=rows, findings=later)
+    # That another connection was refused for its version says nothing of this one.
+    versions = [lacks("handshake-other-versions", 9, 6)]
+    assert "proxy-stripped" in diagnoses(handshakes=rows, findings=versions)
     # A plain GET, or a test without a key.
     plain = [attempt(0, outcome="refused", status=426, key=None)]
     findings = [lacks("handshake-missing-upgrade", 0, 4)]

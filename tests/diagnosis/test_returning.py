@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from oracle.diagnosed import START, S, connection, diagnoses
+from oracle.diagnosed import MS, START, S, connection, diagnoses
 from oracle.rows import Row
 
 UNUSED = {"client_frames": 0, "server_frames": 0, "closed_by": "client", "end_packet": 9}
@@ -69,6 +69,15 @@ def test_refused_again_and_again() -> None:
     found = diagnoses(handshakes=rows)["reconnect-storm"]
     assert found.connections == 8
     assert "answer 403" in found.text
+
+
+def test_who_was_silent_before_the_end_was_not_thrown_out() -> None:
+    idle = {"close_kind": "fin", "life": 3.5, "client_idle_s": 3 * S, "server_idle_s": 3 * S}
+    rows = [connection(n, opened=5.0 * n, **idle) for n in range(8)]  # type: ignore[arg-type]
+    assert "reconnect-storm" not in diagnoses(connections=rows)
+    for row in rows:
+        row["client_idle_s"] = 10 * MS
+    assert "reconnect-storm" in diagnoses(connections=rows)
 
 
 def test_no_storm() -> None:

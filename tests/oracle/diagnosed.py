@@ -10,7 +10,7 @@ from analyzer.diagnosis.case import Case
 from analyzer.diagnosis.causes import Diagnosis
 from analyzer.diagnosis.rules import RULES
 from analyzer.options import Options
-from analyzer.tables.declare import Table, enum, integer, text, us
+from analyzer.tables.declare import Table, enum, text, us
 from analyzer.tables.late import LATE_COLUMNS
 from analyzer.tables.schema import BY_NAME
 
@@ -31,18 +31,7 @@ HANDSHAKES = with_columns(
     *(text(name, "-", "-") for name in ("server", "refusal_preview")),
 )
 FINDINGS = with_columns(BY_NAME["findings"], enum("direction", ("client", "server"), "-", "-"))
-HOPS = Table(
-    "hops",
-    "-",
-    (
-        *(integer(name, "-", "-") for name in ("hop", "connection_a", "connection_b", "messages")),
-        enum("direction", ("client", "server"), "-", "-"),
-        enum("matched_by", ("key", "payload"), "-", "-"),
-        us("transit_us_median", "-", "-"),
-    ),
-)
 TABLES = {
-    "hops": HOPS,
     **BY_NAME,
     "messages": MESSAGES,
     "handshakes": HANDSHAKES,

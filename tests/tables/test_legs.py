@@ -37,7 +37,7 @@ class Capture:
         for slot in range(8):
             self.table[slot]["low1"], self.table[slot]["port1"] = 100 + slot, 80
 
-    def push(self, opened=(), messages=(), ended=()):
+    def push(self, opened=(), messages=(), ended=(), hindered=""):
         stream = StreamBatch(RecordBatch(), connections=self.table)
         batch = WebSocketBatch(HttpBatch(stream), opened=list(opened), ended=list(ended))
         rows = empty(MESSAGE, len(messages))
@@ -46,6 +46,8 @@ class Capture:
             rows[place]["connection"], rows[place]["sender"] = number, sender
             rows[place]["payload_bytes"], rows[place]["time_last"] = len(text), time
             previews.append(text)
+        if hindered:
+            rows[hindered] = 1
         batch.messages, batch.previews = rows, previews
         self.legs.push(batch)
         return [
@@ -164,3 +166,33 @@ def test_of_one_key_the_last_connections_are_looked_at(between, is_leg):
     others = [connection(n, 100 * n, 100 * n + 5) for n in range(1, 1 + between)]
     capture.push(opened=[far, *others, near])
     assert (capture.legs.leg(7) == 0) == is_leg
+
+
+def held(arrivals, departures, **fields):
+    """Messages of the server that reach the hop and leave it at these times, in ms."""
+    capture = Capture()
+    far, near = far_and_near()
+    capture.push(opened=[far, near])
+    messages = [(0, SERVER, b"%d" % n, int(at * 1e6)) for n, at in enumerate(arrivals)]
+    messages += [(1, SERVER, b"%d" % n, int(at * 1e6)) for n, at in enumerate(departures)]
+    messages.sort(key=lambda each: each[3])
+    capture.push(messages=messages, **fields)
+    _, way = capture.push(ended=[far, near])
+    return way["held_messages"], way["held_us_max"]
+
+
+def test_messages_that_a_hop_collects():
+    # 0, 30 and 60 ms wait for 90, 150 for 190: six came through, four for later ones.
+    came, left = (0, 30, 60, 90, 150, 190), (100, 100.2, 100.4, 100.5, 200, 200.1)
+    assert held(came, left) == (4, 90_000_000)
+
+
+def test_messages_that_came_together_were_not_collected():
+    assert held((0, 10, 19, 19.5), (100, 100.1, 100.2, 100.3)) == (0, NULL)
+    # Each leaves by itself.
+    assert held((0, 30, 60), (50, 80, 110)) == (0, NULL)
+
+
+@pytest.mark.parametrize("name", ["stall", "window", "nagle", "resent"])
+def test_what_held_both_up_is_no_collecting(name):
+    assert held((0, 30, 60), (100, 100.1, 100.2), hindered=name) == (0, NULL)

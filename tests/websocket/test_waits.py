@@ -83,15 +83,40 @@ def test_a_window_closed_in_the_middle_of_a_message():
     assert only(wire)["window"] == 300 * MS
 
 
-def test_a_window_that_was_closed_before_holds_up_what_begins_behind_it_no_more():
+def test_what_leaves_as_soon_as_the_window_opens_had_waited_for_that():
     wire = Wire()
     wire.ack(0, 0, WINDOW_CLOSED)
     wire.ack(300, 0)
     wire.at(301, SERVER, content=TEXT)
-    messages, (client, server) = walked(wire)
-    assert messages[0]["window"] == 0
+    assert only(wire)["window"] == 300 * MS
+    _, (client, server) = walked(wire)
     assert (client.shut_total, client.shut_since) == (300 * MS, NULL)
     assert (server.shut_total, server.shut_since) == (0, NULL)
+
+
+def test_what_begins_later_had_not_waited_for_the_window():
+    wire = Wire()
+    wire.ack(0, 0, WINDOW_CLOSED)
+    wire.ack(300, 0)
+    wire.at(303, SERVER, content=TEXT)
+    assert only(wire)["window"] == 0
+    # Where the way to the sender and back takes 4 ms, it is at once.
+    walk = opened(round_trip=NULL)
+    walk.rows("walks")[CLIENT]["round_trip"] = 4 * MS
+    (message,) = run(walk, wire).messages
+    assert message["window"] == 300 * MS
+
+
+@pytest.mark.parametrize(("asked", "waited"), [(200, 100), (300, 0)])
+def test_an_answer_waited_at_most_since_it_was_asked_for(asked, waited):
+    wire = Wire()
+    wire.ack(0, 0, WINDOW_CLOSED)
+    question = frame(1, b"question", mask=b"abcd")
+    # At 300 ms the program had read, and asks with the packet that opens the window.
+    wire.at(asked, CLIENT, content=question, window=WINDOW_OPEN if asked == 300 else WINDOW_CLOSED)
+    wire.ack(300, 0)
+    wire.at(301, SERVER, content=TEXT)
+    assert [int(each["window"]) for each in walked(wire)[0]] == [0, waited * MS]
 
 
 def test_a_window_that_never_opened_again():

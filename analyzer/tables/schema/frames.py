@@ -94,7 +94,8 @@ MESSAGES = Table(
         us(
             "window_us",
             NEVER,
-            "Part of delivery_us in which the receiver's window was closed.",
+            "Part of delivery_us in which the receiver's window was closed; and before it, where "
+            "the message left as soon as the window opened, how long it may have waited for that.",
         ),
         us("nagle_us", NEVER, "Part of delivery_us in which the sender waited for a delayed ACK."),
         us("resent_us", NEVER, "How long the sender waited before it sent bytes of it again."),

@@ -21,5 +21,11 @@ HOPS = Table(
         us("transit_us_median", "no such messages", "End on one side to end on the other."),
         us("transit_us_p95", "no such messages", "95 % took no longer."),
         us("transit_us_max", "no such messages", "The longest."),
+        integer(
+            "held_messages",
+            NEVER,
+            "Messages that came 20 ms or more before the next, and left the hop together with it.",
+        ),
+        us("held_us_max", "held_messages is 0", "The longest that one waited for others so."),
     ),
 )
