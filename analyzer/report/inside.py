@@ -6,8 +6,9 @@ report.terminal and report.connection.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.text import Text
@@ -176,6 +177,27 @@ def _outcome(row: dict[str, Any]) -> Text:
 
 def _place(value: int | None) -> str:
     return "-" if value is None else str(value)
+
+
+_ENVELOPES: Final = {
+    "stomp": re.compile(r"[A-Z]+\\n(?:(?!\\n\\n).)*\\n\\n(.*)"),
+    "socket.io": re.compile(r'4[25][^\[{"]*\["(?:[^"\\]|\\.)*",?(.*?)\]?$|4[36][^\[]*(\[.*)'),
+    "json-rpc": re.compile(r'\{.*?"(?:params|result|error)"\s*:\s*(.*)'),
+    "cdp": re.compile(r'\{.*?"(?:params|result|error)"\s*:\s*(.*)'),
+}
+"""How previews begin, up to what the application itself has put in: what stands before it is
+said by kind, name and id already."""
+
+
+def content_of(row: dict[str, Any]) -> str:
+    """Return how the payload proper begins; all of the preview where that is not known."""
+    preview: str = row["payload_preview"] or ""
+    pattern = _ENVELOPES.get(row["inner"] or "")
+    # Of several items the first alone has been named.
+    if pattern is None or row["kind"] is None or (row["inner_items"] or 0) > 1:
+        return preview
+    found = pattern.match(preview)
+    return preview if found is None else found[found.lastindex or 1]
 
 
 def said(row: dict[str, Any]) -> Text:

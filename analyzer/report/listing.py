@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from analyzer.inside.item import HEARTBEAT
-from analyzer.report.inside import said
+from analyzer.report.inside import content_of, said
 from analyzer.report.layout import Head, arrow, print_row, traffic
 from analyzer.report.terminal import code_name
 from analyzer.report.wording import clock, duration, size
@@ -101,7 +101,7 @@ class MessageListing:
             kind.append(" z", "dim")
         preview = said(row)
         if row["kind"] != HEARTBEAT:
-            preview.append(traffic(row["payload_preview"] or ""))
+            preview.append(traffic(content_of(row)))
         held = waited(row)
         cells = {
             "message": Text(f"{row['connection']}:{row['message']}"),

@@ -243,7 +243,7 @@ class Summary:
             "http": self._add_http,
             "http_groups": self._add_http_groups,
             "diagnoses": self._add_diagnoses,
-            "calls": self.inside.add_calls,
+            "calls": self._add_calls,
             "topics": self._add_topics,
             "tls_sessions": self._add_tls_sessions,
         }
@@ -328,6 +328,10 @@ class Summary:
         directions, opcodes = _codes(rows, "direction"), _codes(rows, "opcode")
         for side in (0, 1):
             self.opcodes[side].update(_labelled(opcodes[directions == side], schema.OPCODES))
+
+    def _add_calls(self, rows: TableRows) -> None:
+        # A call that is seen on both sides of a proxy is one.
+        self.inside.add_calls(without(rows, self.left_out) if self.left_out else rows)
 
     def _add_messages(self, rows: TableRows) -> None:
         if self.left_out:

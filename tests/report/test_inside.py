@@ -7,7 +7,7 @@ from oracle.spoken import heard, upgrade
 from oracle.stages import TEXT, client, server
 
 from analyzer.report.connection import ConnectionReport
-from analyzer.report.inside import of_connection, said, section
+from analyzer.report.inside import content_of, of_connection, said, section
 from analyzer.report.layout import make_console
 from analyzer.report.listing import MessageListing
 from analyzer.tables.summary import Summary
@@ -67,7 +67,7 @@ def test_list_of_messages(page):
     listing = MessageListing(console)
     heard([TALK], writer=listing)
     listing.close()
-    assert "SEND /topic/b #2  SEND\\n" in text()
+    assert "SEND /topic/b #2  hi" in text()
     assert "RECEIPT /topic/b to #2" in text()
     assert text().splitlines()[-1].endswith("heartbeat")
 
@@ -76,3 +76,27 @@ def test_said():
     row = {"kind": "request", "name": "add", "id": "17", "reply_to": None, "inner_items": 3}
     assert said(row).plain == "request add #17 and 2 more  "
     assert said({**row, "kind": None}).plain == ""
+
+
+@pytest.mark.parametrize(
+    ("inner", "preview", "content"),
+    [
+        ("stomp", r"SEND\ndestination:/topic/a\n\nhi\x00", r"hi\x00"),
+        # The headers go on behind the preview.
+        ("stomp", r"MESSAGE\nsubscription:sub-0\nmess", r"MESSAGE\nsubscription:sub-0\nmess"),
+        ("socket.io", '4217["chat",{"a":[1]}]', '{"a":[1]}'),
+        ("socket.io", '42/admin,17["ch\\"at","x"]', '"x"'),
+        ("socket.io", '4317[{"ok":true}]', '[{"ok":true}]'),
+        ("socket.io", '42["chat"]', ""),
+        ("json-rpc", '{"jsonrpc":"2.0","method":"add","params":[1,2],"id":1}', '[1,2],"id":1}'),
+        ("json-rpc", '{"method":"add","id":1}', '{"method":"add","id":1}'),
+        ("mqtt", "0\\x0c", "0\\x0c"),
+        (None, "hello", "hello"),
+    ],
+)
+def test_content(inner, preview, content):
+    row = {"inner": inner, "kind": "x", "inner_items": 1, "payload_preview": preview}
+    assert content_of(row) == content
+    several = {**row, "inner_items": 2}
+    assert content_of(several) == preview
+    assert content_of({**row, "payload_preview": None}) == ""

@@ -13,8 +13,11 @@ from oracle.sample import connection, finding, ledger, message, summary
 
 import analyzer
 from analyzer.columns import NULL
+from analyzer.inside.calls import Call, DoneCall, Moment
+from analyzer.options import Options
 from analyzer.tables import samples
 from analyzer.tables import summary as module
+from analyzer.tables.inside import call_rows
 from analyzer.tables.samples import Samples
 from analyzer.tables.schema import (
     COMPRESSION,
@@ -183,3 +186,12 @@ def test_only_the_dearest_groups_are_kept():
     summary.add(TableRows(HTTP_GROUPS, values, count))
     kept = [group["wire_bytes"] for group in summary.http_groups]
     assert kept == list(range(count - 1, 49, -1))
+
+
+def test_calls_of_another_leg_do_not_count_again():
+    call = Call(0, "request", "add", 0, Moment(0, 0, 1, 1, 10, 10), 1)
+    rows = call_rows([DoneCall(each, NULL, "json-rpc", call) for each in (0, 1)], Options())
+    summary = Summary()
+    summary.left_out = {1}
+    summary.add(rows)
+    assert summary.inside.calls["json-rpc", "add"].count == 1
