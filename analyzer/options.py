@@ -6,59 +6,15 @@ becomes a finding; nothing is dropped in silence.
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, fields
-from dataclasses import dataclass as _dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Literal
 
 from analyzer.errors import OptionError
 
 if TYPE_CHECKING:
     from dataclasses import dataclass
 else:
-
-    def dataclass(**_flags):
-        """Declare fields as `dataclasses.dataclass` does, with methods that fit any fields.
-
-        Its own methods are generated for the fields at hand; for more than 100 of them that
-        takes longer than reading a small capture.
-        """
-
-        def made(cls):
-            for method in (__init__, __setattr__, __delattr__, __repr__, __eq__, __hash__):
-                setattr(cls, method.__name__, method)
-            return _dataclass(init=False, repr=False, eq=False)(cls)
-
-        return made
-
-    def __init__(self, **changes):
-        unknown = sorted(changes.keys() - type(self).__dataclass_fields__.keys())
-        if unknown:
-            raise TypeError(f"Options has no field {unknown[0]!r}")
-        # What is not changed is read from the class, where the defaults stand.
-        self.__dict__.update(changes)
-        self.__post_init__()
-
-    def __setattr__(self, name, value) -> NoReturn:
-        raise FrozenInstanceError(f"cannot assign to field {name!r}")
-
-    def __delattr__(self, name) -> NoReturn:
-        raise FrozenInstanceError(f"cannot delete field {name!r}")
-
-    def _values(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, field.name) for field in fields(self))
-
-    def __repr__(self):
-        return f"Options({', '.join(f'{name}={value!r}' for name, value in self.__dict__.items())})"
-
-    def __eq__(self, other):
-        if type(other) is not type(self):
-            return NotImplemented
-        return _values(self) == _values(other)
-
-    def __hash__(self):
-        return hash(_values(self))
-
+    from analyzer.frozen import dataclass
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -352,8 +308,13 @@ class Options:
     max_gzip_bytes: int = 64 * 1024
     """Payload of the server that is deflated of each; zlib's window is half of that. The message
     that passes the limit is taken whole."""
-    max_gzip_bytes_total: int = 4 * MIB
+    max_gzip_bytes_total: int = 2 * MIB
     """The same of all. Deflated three to four times over, at about 50 MB/s."""
+    max_gzip_messages: int = 512
+    """The same in messages of each connection, and `max_gzip_messages_total` of all: a short
+    message takes 60 us for all ways to carry it."""
+    max_gzip_messages_total: int = 2048
+    """A tenth of a second."""
     max_sessions: int = 1024
     """Sessions of plain HTTP that are compared; later ones are not."""
     max_session_messages: int = 16_384

@@ -3,7 +3,6 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
-import pickle
 
 import pytest
 
@@ -76,19 +75,3 @@ def test_too_many_values_are_refused_in_a_short_line() -> None:
 def test_values_at_the_edge_are_taken() -> None:
     assert Options(poll_intervals_s=(0.001, 86_400), long_poll_hold_s=0.001, clients=(1, 10**8))
     assert Options(poll_intervals_s=(), clients=())
-
-
-def test_options_are_a_frozen_dataclass():
-    changed = Options(max_connections=7)
-    assert changed == dataclasses.replace(DEFAULT, max_connections=7) != DEFAULT
-    assert hash(changed) == hash(Options(max_connections=7))
-    assert pickle.loads(pickle.dumps(changed)) == changed
-    assert repr(changed) == "Options(max_connections=7)"
-    assert dataclasses.asdict(changed)["max_connections"] == 7
-    assert dataclasses.replace(changed, preview_bytes=1).max_connections == 7
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        changed.max_connections = 8
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        del changed.max_connections
-    with pytest.raises(TypeError, match="max_conections"):
-        Options(max_conections=7)

@@ -54,6 +54,8 @@ SAMPLE: Final = np.dtype(
 )
 """What one way of carrying a connection's payload made of it."""
 
+_SUMS: Final = tuple(name for name in SAMPLE.names or () if name != "sizes")
+
 Samples = npt.NDArray[Any]
 
 
@@ -71,23 +73,31 @@ class PayloadSample:
         gap: ns between a long poll's answer and the next request.
         mss: payload bytes of a full segment.
         room: bytes that are looked at.
+        most: messages that are looked at.
     """
 
     def __init__(
-        self, intervals: Sequence[int], origin: int, gap: int, mss: int, room: int
+        self, intervals: Sequence[int], origin: int, gap: int, mss: int, room: int, most: int
     ) -> None:
         self._intervals = [max(each, gap) for each in intervals]
         self._origin, self._gap, self._mss = origin, max(gap, 1), max(mss, 1)
         self._class = self._mss // SIZE_CLASSES + 1
-        self.room = room
-        self._rows = np.zeros(POLLS + len(intervals), SAMPLE)
+        self._room, self._most = room, most
+        # Plain lists: a field of a numpy row takes longer to add to than a short body to deflate.
+        self._sums: list[list[float]] = [[0] * len(_SUMS) for _ in range(POLLS + len(intervals))]
+        self._sizes = [[0] * SIZE_CLASSES for _ in self._sums]
         self._context = zlib.compressobj(LEVEL, zlib.DEFLATED, -15)
         self._time = 0
         # The write and the answers that are being filled: when they go out, and what is in them.
         self._write = (0, 0)
         self._last_packet = NULL
-        self._open: list[list[bytes]] = [[] for _ in self._rows]
-        self._due = [0] * len(self._rows)
+        self._open: list[list[bytes]] = [[] for _ in self._sums]
+        self._due = [0] * len(self._sums)
+
+    @property
+    def has_room(self) -> bool:
+        """More messages are wanted."""
+        return self._room > 0 and self._most > 0
 
     def take(self, time: int, payload: bytes, first: int, last: int) -> None:
         """Take a message of the server, in order.
@@ -98,7 +108,8 @@ class PayloadSample:
             first: packet with its first byte.
             last: packet with its last byte.
         """
-        self.room -= len(payload)
+        self._room -= len(payload)
+        self._most -= 1
         if time != NULL:
             self._time = max(self._time, time - self._origin)
         joined = first == self._last_packet
@@ -120,7 +131,11 @@ class PayloadSample:
         if self._write[0]:
             self._add(STREAM, *self._write)
             self._write = (0, 0)
-        return self._rows
+        rows = np.zeros(len(self._sums), SAMPLE)
+        for place, name in enumerate(_SUMS):
+            rows[name] = [sums[place] for sums in self._sums]
+        rows["sizes"] = self._sizes
+        return rows
 
     def _stream(self, payload: bytes, *, joined: bool) -> None:
         piece = len(self._context.compress(payload + b"\n"))
@@ -154,19 +169,19 @@ class PayloadSample:
         return len(body), gzip_size(body)
 
     def _add(self, way: int, plain: int, coded: int) -> None:
-        row = self._rows[way]
         # A server need not compress what only grows; a stream it has begun to.
         in_gzip = coded < plain or way == STREAM
         sent = coded if in_gzip else plain
-        row["answers"] += 1
-        row["plain"] += plain
-        row["coded"] += sent
-        row["in_gzip"] += in_gzip
-        row["full_segments"] += sent // self._mss
-        row["sizes"][sent % self._mss // self._class] += 1
-        row["plain_squares"] += float(plain) * plain
-        row["coded_squares"] += float(sent) * sent
-        row["products"] += float(plain) * sent
+        sums = self._sums[way]
+        sums[0] += 1
+        sums[1] += plain
+        sums[2] += sent
+        sums[3] += in_gzip
+        sums[4] += sent // self._mss
+        sums[5] += plain * plain
+        sums[6] += sent * sent
+        sums[7] += plain * sent
+        self._sizes[way][sent % self._mss // self._class] += 1
 
 
 class Sampler:
@@ -188,7 +203,7 @@ class Sampler:
     ) -> None:
         self._options, self._intervals, self._only = options, intervals, only
         self._connections = connections
-        self._room = options.max_gzip_bytes_total
+        self._room, self._most = options.max_gzip_bytes_total, options.max_gzip_messages_total
         self._places = options.max_gzip_connections
         self._samples: dict[int, PayloadSample | None] = {}
         self._http: HttpBatch | None = None
@@ -200,17 +215,21 @@ class Sampler:
 
     def wants(self, slot: int) -> bool:
         """Say whether more of a connection's payload is wanted."""
-        if self._room <= 0:
+        if not self._has_room:
             return False
         sample = self._samples.get(slot, False)
         if sample is False:
             # Nothing of it was heard so far.
             return self._places > 0
-        return isinstance(sample, PayloadSample) and sample.room > 0
+        return isinstance(sample, PayloadSample) and sample.has_room
+
+    @property
+    def _has_room(self) -> bool:
+        return self._room > 0 and self._most > 0
 
     def hear(self, said: Said) -> None:
         """Take messages that were complete, in the order of their ends."""
-        if self._room <= 0:
+        if not self._has_room:
             return
         slots = [direction >> 1 for direction in said.directions]
         wanted = {slot for slot in set(slots) if self.wants(slot)}
@@ -222,15 +241,16 @@ class Sampler:
         columns = (some[name].tolist() for name in _COLUMNS)
         for at, sender, time, first, last in zip(chosen, *columns, strict=True):
             payload = said.payloads[at]
-            if sender == SERVER and payload is not None and self._room > 0:
+            if sender == SERVER and payload is not None and self._has_room:
                 self._take(slots[at], time, payload, first, last)
 
     def _take(self, slot: int, time: int, payload: bytes, first: int, last: int) -> None:
         sample = self._samples.get(slot)
         if slot not in self._samples:
             sample = self._samples[slot] = self._begin(slot)
-        if sample is not None and sample.room > 0:
+        if sample is not None and sample.has_room:
             self._room -= len(payload)
+            self._most -= 1
             sample.take(time, payload, first, last)
 
     def _begin(self, slot: int) -> PayloadSample | None:
@@ -247,7 +267,8 @@ class Sampler:
         gap = int(gaps_ns(http.stream.connections.take(slots))[0])
         mss = int(announced_mss(http.stream.directions, slots)[0])
         origin = max(connection.opened_at, 0)
-        return PayloadSample(self._intervals, origin, gap, mss, self._options.max_gzip_bytes)
+        limits = self._options.max_gzip_bytes, self._options.max_gzip_messages
+        return PayloadSample(self._intervals, origin, gap, mss, *limits)
 
     def take(self, slots: Sequence[int]) -> Samples:
         """Return the SAMPLE rows of connections that end, and forget them.

@@ -26,9 +26,9 @@ def plain(*messages: bytes) -> int:
     return sum(map(len, messages)) + len(messages) + 1
 
 
-def sample_of(said, *, intervals=(1000,), gap=10, mss=1448, room=1 << 20):
+def sample_of(said, *, intervals=(1000,), gap=10, mss=1448, room=1 << 20, most=1 << 20):
     """Messages as (ms, payload), or (ms, payload, packet)."""
-    made = PayloadSample([each * MS for each in intervals], 0, gap * MS, mss, room)
+    made = PayloadSample([each * MS for each in intervals], 0, gap * MS, mss, room, most)
     for number, (time, payload, *packet) in enumerate(said):
         at = packet[0] if packet else 10 + number
         made.take(time * MS, payload, at, at)
@@ -124,7 +124,15 @@ def test_limits_and_others_that_take_the_mean():
     assert none["content_encoding"].isna().all()
 
 
-@pytest.mark.parametrize("limits", [{"max_gzip_bytes": 1}, {"max_gzip_bytes_total": 1}])
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"max_gzip_bytes": 1},
+        {"max_gzip_bytes_total": 1},
+        {"max_gzip_messages": 1},
+        {"max_gzip_messages_total": 1},
+    ],
+)
 def test_a_part_of_the_payload_stands_for_the_rest(limits):
     long = [(100 * n, "server", TEXTS[n % 2]) for n in range(60)]
     whole, part = (
