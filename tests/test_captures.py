@@ -252,6 +252,10 @@ def test_http_bodies_are_as_long_as_programs_logged(name):
     exchanges = [e for events in by_port(name, "exchange").values() for e in events]
     rows = over_http1(name)
     for event, size in zip(exchanges, rows["response_body_bytes"], strict=True):
+        if name.startswith("board-") and event["body_bytes"] >= 200:
+            # Its server logs a body before gzip; shorter ones may grow by it.
+            assert 20 < size < event["body_bytes"]
+            continue
         assert size == event["body_bytes"] or size >= event["body_bytes"] + 5
 
 

@@ -19,7 +19,7 @@ Extension = tuple[str, tuple[tuple[str, str | None], ...]]
 """One element of Sec-WebSocket-Extensions: name and (parameter, value or None)."""
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@dataclass(slots=True, repr=False)
 class Handshake:
     """One WebSocket upgrade attempt. Times are ns, NULL where not seen; sizes bytes.
 
@@ -101,7 +101,7 @@ class Handshake:
         return self.slot if self.carrier < 0 else self.carrier
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@dataclass(slots=True, repr=False)
 class Exchange:
     """One plain HTTP request with its final response. Times ns, NULL if not seen."""
 
@@ -182,7 +182,7 @@ class Exchange:
     """Last byte of the answer before in its group, if it had ended when this one began."""
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@dataclass(slots=True, repr=False)
 class HttpBatch:
     """What the http stage hands on.
 
