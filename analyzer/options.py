@@ -231,6 +231,21 @@ class Options:
     max_leg_messages: int = 1024
     """Messages of a direction that wait for their like on the other leg of a conversation, the
     last ones: a hop hands a message on within its round trips."""
+    leg_connect_s: float = 5.0
+    """How long after the request before it a proxy opens the leg behind, at most: it connects when
+    it is asked, or with the first message."""
+    max_leg_candidates: int = 4
+    """Connections that a new one is compared with by payload, those that opened next to it: a
+    proxy opens the leg behind within milliseconds."""
+    max_leg_pairs: int = 1_024
+    """Pairs of connections that are compared so at one time: 30 kB each at most, as long as
+    nobody knows whether they are legs."""
+    max_early_legs: int = 1_024
+    """Connections that opened lately among which the other leg of a new one is looked for."""
+    max_early_messages: int = 16_384
+    """Messages of those that are kept until the other leg opens, 250 bytes each."""
+    max_undecided_messages: int = 16_384
+    """Messages that are not counted yet, since it is not known whether another leg counts them."""
     max_handshakes_per_key: int = 8
     """Open connections of one Sec-WebSocket-Key among which the other leg of a new one is looked
     for, the last ones. A key is meant for one handshake, which passes few hops; a client that

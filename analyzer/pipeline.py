@@ -37,6 +37,7 @@ from analyzer.tables.running import Snapshot, ledger_so_far
 from analyzer.tables.schema import TableRows
 from analyzer.tables.summary import Summary
 from analyzer.tables.tls_sessions import note_secured
+from analyzer.tables.undecided import Undecided
 from analyzer.tcp.bytestream import StreamBatch
 from analyzer.tcp.reassembly import Reassembler
 from analyzer.tls.keylog import KeyRing
@@ -75,9 +76,10 @@ class Pipeline:
             self._http.carry_to(self._inside.carry)
         self._tables = TableBuilder(options)
         self.summary.left_out = left_out = self._tables.legs.left_out
-        for writer in writers:
-            if isinstance(writer, Figures):
-                writer.left_out = left_out
+        self._undecided = Undecided(self._tables.legs, options.max_undecided_messages)
+        self._figures = [writer for writer in writers if isinstance(writer, Figures)]
+        for figures in self._figures:
+            figures.left_out = left_out
         self._alternatives = None
         if options.alternatives:
             by_slot = self._websocket.by_slot
@@ -223,16 +225,26 @@ class Pipeline:
     def _deliver_tables(self, tables: Sequence[TableRows]) -> None:
         if self._diagnosis is not None:
             self._diagnosis.push(tables)
+        for rows in self._undecided.released():
+            self._count(rows)
         self.deliver(tables)
 
     def deliver(self, tables: Sequence[TableRows]) -> None:
         """Hand rows to all writers."""
         for rows in tables:
-            self.summary.add(rows)
-            if self._series is not None:
-                self._series.add(rows)
+            for some in self._undecided.take(rows):
+                self._count(some)
             for writer in self._writers:
-                writer.write(rows)
+                if writer not in self._figures:
+                    writer.write(rows)
+
+    def _count(self, rows: TableRows) -> None:
+        """Let rows be added up."""
+        self.summary.add(rows)
+        if self._series is not None:
+            self._series.add(rows)
+        for figures in self._figures:
+            figures.write(rows)
 
 
 def run(

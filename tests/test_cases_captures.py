@@ -6,14 +6,17 @@ server (30), and a clean close with code 1000 by the client.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
 from oracle.whole import assert_ties_out, tables_of
 
+import analyzer
 from analyzer.cli import main
 
 CASES = Path(__file__).parent / "cases"
+CAPTURES = Path(__file__).parents[1] / "captures"
 LINKS = [
     "link_chdlc",
     "link_frelay",
@@ -175,3 +178,39 @@ def test_what_is_no_capture_is_named(name, words, capsys):
     assert err.count("\n") == 1
     assert words in err
     assert "; " in err
+
+
+@cache
+def whole_of(name):
+    return tables_of((CAPTURES / f"{name}.pcap").read_bytes())
+
+
+def test_legs_whose_keys_differ():
+    # A proxy with handshakes of its own: three conversations of ten questions and answers each,
+    # compressed on its front alone. Two of them it connects when it has answered the client.
+    found = whole_of("why-own-handshakes")
+    hops = found["hops"]
+    assert list(hops["matched_by"]) == ["payload"] * 6
+    assert list(hops["messages"]) == [10] * 6
+    ports = found["connections"].set_index("connection")["server_port"]
+    assert {ports[number] for number in hops["connection_b"]} == {9109}
+    assert {ports[number] for number in hops["connection_a"]} == {9107, 9108}
+    assert sorted(found["connections"]["leg"]) == [0, 0, 1, 1, 2, 2]
+    summary = analyzer.analyze(CAPTURES / "why-own-handshakes.pcap").summary
+    assert [each["messages"] for each in summary.messages] == [30, 30]
+    compared = found["alternatives"]
+    assert compared[compared["scope"] == "connection"]["connection"].nunique() == 3
+
+
+def test_those_who_hear_one_broadcast_are_no_legs():
+    found = whole_of("why-broadcast-nodes")
+    assert len(found["hops"]) == 0
+    assert found["connections"]["leg"].isna().all()
+
+
+@pytest.mark.parametrize("size", [1, 7 * 1024])
+def test_legs_by_payload_however_the_input_is_cut(size):
+    data = (CAPTURES / "why-own-handshakes.pcap").read_bytes()
+    cut, at_once = tables_of(data, batch_bytes=size), whole_of("why-own-handshakes")
+    for name in ("hops", "connections"):
+        assert cut[name].equals(at_once[name])

@@ -50,7 +50,7 @@ class AlternativesStage:
     ) -> None:
         """Compare all connections, or `only` those of these numbers.
 
-        None of those in `left_out` when they open: another leg of theirs counts. `by_slot` has
+        None of those in `left_out`: another leg of theirs counts. `by_slot` has
         the open connections, as the websocket stage has them.
         """
         self._left_out = left_out
@@ -104,7 +104,7 @@ class AlternativesStage:
             self._add_messages(batch.messages, np.zeros(len(batch.messages), np.uint8), None)
         else:
             self._add_messages(inside.messages, inside.says.replies(), inside.says)
-        ended = [each for each in batch.ended if self._is_open[each.slot]]
+        ended = self._ended(batch)
         out: list[TableRows] = []
         most = self._options.max_compared_connections
         while ended:
@@ -154,6 +154,17 @@ class AlternativesStage:
         if connection.connection in self._left_out:
             return False
         return self._only is None or connection.connection in self._only
+
+    def _ended(self, batch: WebSocketBatch) -> list[WebSocketConnection]:
+        """Return what ended, without legs of which it became known after they opened."""
+        ended = [each for each in batch.ended if self._is_open[each.slot]]
+        late = [each.slot for each in ended if each.connection in self._left_out]
+        if late:
+            slots = np.array(late, np.int64)
+            self._is_open[slots] = False
+            self._schedule.finish(slots)
+            self.sampler.take(late)
+        return [each for each in ended if self._is_open[each.slot]]
 
     def _reserve(self, slots: int) -> None:
         if slots > len(self._is_open):

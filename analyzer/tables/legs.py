@@ -2,8 +2,8 @@
 
 A reverse proxy, a balancer or NAT makes two connections of one, and a capture on it holds both.
 They are matched by Sec-WebSocket-Key, which such hops hand on, and by the order of their
-handshakes. Knows connections and messages. Used by tables.build, and by the pipeline for what
-counts once.
+handshakes; where the hop makes a handshake of its own, by what is said (tables.leg_pairs). Knows
+connections and messages. Used by tables.build, and by the pipeline for what counts once.
 
 A hop passes the request on before it answers, so that the handshake of the leg behind lies within
 that of the leg before. That tells legs from clients that use one key again and again, which is
@@ -13,100 +13,24 @@ another matter (finding handshake-key-reused).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from analyzer.columns import NULL, Rows
 from analyzer.options import Options
-from analyzer.tables.samples import Samples
+from analyzer.tables.leg_pairs import FAR, NEAR, Candidates, Leg, Pair
 from analyzer.tables.schema import DIRECTIONS, HOPS, TableRows
 from analyzer.tables.timing import columns_of
+from analyzer.tables.ways import Seen
 from analyzer.tcp.bytestream import Connection
 from analyzer.websocket.connection import WebSocketConnection
 from analyzer.websocket.stage import WebSocketBatch
 
-_BY_KEY = 0
-_SAMPLES = 4_096
-"""Transit times kept of a direction, for its median."""
-
-_TOGETHER_NS = 1_000_000
-"""Messages that leave a hop within this leave together: one write, or one wake of its loop."""
-_APART_NS = 20_000_000
-"""What reaches a hop as far apart, and leaves it together, was collected: a frame of a screen."""
-
-_Seen = tuple[int, bytes | None, int, bool]
-"""Payload bytes, how the payload begins, and time of the last byte (ns) of a message; whether
-loss, a closed window or a delayed ACK held it up."""
-
-
-@dataclass(slots=True)
-class _Held:
-    """Messages that a hop let go together with a later one.
-
-    Attributes:
-        count: of such messages.
-        longest: how much earlier the first of a group came than its last (ns); 0 without.
-    """
-
-    count: int = 0
-    longest: int = 0
-    _came: int = NULL
-    _left: int = NULL
-    _first: int = NULL
-
-    def take(self, came: int, left: int, *, hindered: bool) -> None:
-        """Take a message: when it came to the hop, and left it."""
-        together = self._left != NULL and 0 <= left - self._left <= _TOGETHER_NS and not hindered
-        if not together:
-            self._first = came
-        elif came - self._came >= _APART_NS:
-            self.count += 1
-            self.longest = max(self.longest, came - self._first)
-        self._came, self._left = came, NULL if hindered else left
-
-
-@dataclass(slots=True)
-class _Way:
-    """One direction between two legs: messages that wait for their match, by leg."""
-
-    waiting: tuple[deque[_Seen], deque[_Seen]]
-    transit: Samples = field(default_factory=lambda: Samples(_SAMPLES))
-    held: _Held = field(default_factory=_Held)
-
-    def take(self, leg: int, seen: _Seen, order: int) -> None:
-        """Match a message with the first alike that waits on the other leg.
-
-        What waits before that one never came through, or was not captured. `order` is 1
-        where messages come through leg 0 first, else -1.
-        """
-        others = self.waiting[1 - leg]
-        for place, other in enumerate(others):
-            if other[:2] != seen[:2]:
-                continue
-            for _ in range(place + 1):
-                others.popleft()
-            there, here = (other, seen) if leg else (seen, other)
-            if NULL not in (there[2], here[2]):
-                value = order * (here[2] - there[2])
-                self.transit.add(np.array([value], np.int64), np.zeros(1, np.int64))
-                came, left = (there, here) if order > 0 else (here, there)
-                self.held.take(came[2], left[2], hindered=came[3] or left[3])
-            return
-        self.waiting[leg].append(seen)
-
-
-@dataclass(slots=True)
-class _Hop:
-    """Two legs: `near` is the client's side of the hop, `far` the server's."""
-
-    number: int
-    near: int
-    far: int
-    ways: tuple[_Way, _Way]
-    open: int = 2
+_BY_KEY, _BY_PAYLOAD = 0, 1
+_HELD_UP = ("stall", "window", "nagle", "resent")
 
 
 class Legs:
@@ -114,18 +38,24 @@ class Legs:
 
     Attributes:
         left_out: open connections whose conversation is counted by a leg that opened first.
+        undecided: open connections that may have to be left out.
 
     Args:
-        options: max_leg_messages, max_handshakes_per_key.
+        options: max_leg_messages, max_handshakes_per_key, and those of tables.leg_pairs.
     """
 
     def __init__(self, options: Options) -> None:
         self.left_out: set[int] = set()
+        self.undecided: set[int] = set()
         self._limit = options.max_leg_messages
         self._per_key = options.max_handshakes_per_key
+        self._most_pairs = options.max_leg_pairs
         self._keys: dict[str, list[tuple[WebSocketConnection, Connection]]] = {}
         self._legs: dict[int, int] = {}
-        self._hops: dict[int, list[_Hop]] = {}
+        self._pairs: dict[int, list[Pair]] = {}
+        self._pair_count = 0
+        self._candidates = Candidates(options)
+        self._early = EarlyMessages(options.max_early_messages)
         self._count = self._hop_count = 0
         self._gone: list[WebSocketConnection] = []
 
@@ -140,11 +70,27 @@ class Legs:
             self._legs.pop(gone.connection, None)
         self._gone = list(batch.ended)
         for opened in batch.opened:
+            tcp = batch.http.stream.connection(opened.slot)
             key = None if opened.handshake is None else opened.handshake.key
             if key:
-                self._open(opened, key, batch.http.stream.connection(opened.slot))
-        if self._hops and len(batch.messages):
-            self._messages(batch.messages, batch.previews)
+                self._open(opened, key, tcp)
+            self._look_for(Leg.of(opened, tcp))
+        rows = batch.messages
+        if len(rows):
+            if self._pairs:
+                self._messages(rows)
+            self._early.add(rows, self._candidates.oldest(int(rows["time_last"].max())))
+        if batch.ended:
+            self._candidates.ended({each.connection for each in batch.ended})
+            if self._pairs:
+                self._settle(batch)
+
+    def give_up(self, connections: Iterable[int]) -> None:
+        """Take connections for no legs, unless it is certain by now."""
+        for connection in connections:
+            for pair in [*self._pairs.get(connection, ())]:
+                if pair.hop == NULL:
+                    self._drop(pair)
 
     def hops(self, ended: Sequence[WebSocketConnection]) -> list[TableRows]:
         """Return the rows of hops whose legs have both ended, and forget the ended ones."""
@@ -155,61 +101,210 @@ class Legs:
             held[:] = [each for each in held if each[0] is not connection]
             if handshake and handshake.key and not held:
                 self._keys.pop(handshake.key, None)
-            for hop in self._hops.pop(connection.connection, []):
-                hop.open -= 1
-                if hop.open == 0:
-                    rows += [_cells(hop, direction) for direction in range(len(DIRECTIONS))]
+            for pair in self._pairs.pop(connection.connection, []):
+                pair.open -= 1
+                if pair.open == 0:
+                    self._pair_count -= 1
+                    rows += [_cells(pair, direction) for direction in range(len(DIRECTIONS))]
         return [TableRows(HOPS, columns_of(HOPS.columns, rows), len(rows))] if rows else []
+
+    # --- matched by key
 
     def _open(self, opened: WebSocketConnection, key: str, tcp: Connection) -> None:
         held = self._keys.setdefault(key, [])
         for other, their in reversed(held):
             if _is_within(other, opened) and _ends(their) != _ends(tcp):
-                self._pair(near=opened, far=other)
+                pair = Pair.of(Leg.of(opened, tcp), Leg.of(other, their), self._limit)
+                pair.by_key = True
+                self._add(pair)
+                self._confirm(pair)
+                self._take_early(pair)
                 break
         held.append((opened, tcp))
         if len(held) > self._per_key:
             del held[0]
 
-    def _pair(self, near: WebSocketConnection, far: WebSocketConnection) -> None:
-        if far.connection not in self._legs:
-            self._legs[far.connection] = self._count
-            self._count += 1
-        self._legs[near.connection] = self._legs[far.connection]
-        # The far leg's 101 came first, and so did its number.
-        self.left_out.add(near.connection)
+    # --- matched by payload
 
-        def queue() -> deque[_Seen]:
-            return deque(maxlen=self._limit)
+    def _look_for(self, leg: Leg) -> None:
+        """Note the pairs that a new connection may make, with what was said before."""
+        for pair in self._candidates.pairs(leg):
+            if self._pair_count >= self._most_pairs or self._is_taken(pair):
+                continue
+            self._add(pair)
+            self._take_early(pair)
 
-        ways = _Way((queue(), queue())), _Way((queue(), queue()))
-        hop = _Hop(self._hop_count, near.connection, far.connection, ways)
+    def _take_early(self, pair: Pair) -> None:
+        """Show a pair what its legs said before it was known."""
+        numbers = [leg.number for leg in pair.legs]
+        for connection, sender, seen in self._early.of(numbers):
+            if not self._take(pair, connection, sender, seen):
+                return
+
+    def _take(self, pair: Pair, connection: int, sender: int, seen: Seen) -> bool:
+        """Show a pair a message; return whether it is still one."""
+        if pair.take(connection, sender, seen):
+            self._judge(pair, seen.packet)
+        if pair.hop == NULL and pair.is_refuted:
+            self._drop(pair)
+            return False
+        return True
+
+    def _add(self, pair: Pair) -> None:
+        self._pair_count += 1
+        for leg in pair.legs:
+            self._pairs.setdefault(leg.number, []).append(pair)
+        self.undecided.add(_second(pair))
+
+    def _is_taken(self, pair: Pair) -> bool:
+        """Say whether a leg has its other one already, on the same side."""
+        return any(
+            other.hop != NULL and other.legs[side] == pair.legs[side]
+            for side in (NEAR, FAR)
+            for other in self._pairs.get(pair.legs[side].number, ())
+        )
+
+    def _judge(self, pair: Pair, packet: int) -> None:
+        """Confirm a pair that is proven, and that no other one rivals."""
+        if pair.hop != NULL or not pair.is_proven or self._is_taken(pair):
+            return
+        rivals = [
+            other
+            for side in (NEAR, FAR)
+            for other in self._pairs[pair.legs[side].number]
+            if other is not pair and other.legs[side] == pair.legs[side]
+        ]
+        if any(other.rank >= pair.rank and 2 * other.evidence >= pair.evidence for other in rivals):
+            return
+        pair.packet = packet
+        self._confirm(pair)
+        for other in rivals:
+            self._drop(other)
+
+    def _confirm(self, pair: Pair) -> None:
+        near, far = (leg.number for leg in pair.legs)
+        number = self._legs.get(far, self._legs.get(near, self._count))
+        self._count += number == self._count
+        merged = self._legs.get(near, number)
+        for leg, its in self._legs.items():
+            if its == merged:
+                self._legs[leg] = number
+        self._legs[near] = self._legs[far] = number
+        pair.hop = self._hop_count
         self._hop_count += 1
-        for connection in (near, far):
-            self._hops.setdefault(connection.connection, []).append(hop)
+        for way in pair.ways:
+            way.widen(self._limit)
+        self.left_out.add(_second(pair))
+        self._decide(_second(pair))
 
-    def _messages(self, rows: Rows, previews: Sequence[bytes | None]) -> None:
-        wanted = np.isin(rows["connection"], np.fromiter(self._hops, np.int64))
-        for place in np.flatnonzero(wanted).tolist():
-            row = rows[place]
-            connection, sender = int(row["connection"]), int(row["sender"])
-            begin = previews[place] if len(previews) else None
-            hindered = bool(max(int(row[name]) for name in ("stall", "window", "nagle", "resent")))
-            seen = int(row["payload_bytes"]), begin, int(row["time_last"]), hindered
-            for hop in self._hops[connection]:
-                leg = 0 if connection == hop.near else 1
-                hop.ways[sender].take(leg, seen, 1 if sender == 0 else -1)
+    def _drop(self, pair: Pair) -> None:
+        for leg in pair.legs:
+            kept = [each for each in self._pairs.get(leg.number, ()) if each is not pair]
+            if kept:
+                self._pairs[leg.number] = kept
+            else:
+                self._pairs.pop(leg.number, None)
+        self._pair_count -= 1
+        self._decide(_second(pair))
+
+    def _decide(self, connection: int) -> None:
+        """Note that a connection is left out or not, where no pair leaves that open."""
+        pairs = self._pairs.get(connection, ())
+        if not any(each.hop == NULL and _second(each) == connection for each in pairs):
+            self.undecided.discard(connection)
+
+    def _settle(self, batch: WebSocketBatch) -> None:
+        """Drop the pairs of ended connections that are not certain.
+
+        What came behind a connection's last packet would be known or not by how the input is
+        cut into batches.
+        """
+        for ended in batch.ended:
+            pairs = self._pairs.get(ended.connection)
+            if not pairs:
+                continue
+            last = batch.http.stream.connection(ended.slot).last_packet
+            for pair in [*pairs]:
+                if pair.hop != NULL and pair.packet > last and pair.open == len(pair.legs):
+                    self._retract(pair)
+                elif pair.hop == NULL:
+                    self._drop(pair)
+
+    def _retract(self, pair: Pair) -> None:
+        pair.hop = NULL
+        self._drop(pair)
+        self.left_out.discard(_second(pair))
+        for leg in pair.legs:
+            if leg.number not in self._pairs:
+                self._legs.pop(leg.number, None)
+
+    def _messages(self, rows: Rows) -> None:
+        wanted = np.isin(rows["connection"], np.fromiter(self._pairs, np.int64))
+        for connection, sender, seen in _seen(rows.take(np.flatnonzero(wanted))):
+            for pair in [*self._pairs.get(connection, ())]:
+                self._take(pair, connection, sender, seen)
 
 
-def _cells(hop: _Hop, direction: int) -> tuple[object, ...]:
-    transit, held = hop.ways[direction].transit, hop.ways[direction].held
+class EarlyMessages:
+    """Messages of connections that opened lately, for the leg that opens a little later.
+
+    Args:
+        most: messages that are kept, the last ones.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: deque[Rows] = deque()
+        self._count = 0
+
+    def add(self, rows: Rows, oldest: int | None) -> None:
+        """Take a batch's messages; keep those of connections from `oldest` on; None: of none."""
+        if oldest is None:
+            self._kept.clear()
+            self._count = 0
+            return
+        some = rows.take(np.flatnonzero(rows["connection"] >= oldest)[-self._most :])
+        if len(some):
+            self._kept.append(some)
+            self._count += len(some)
+        while self._count > self._most:
+            self._count -= len(self._kept.popleft())
+
+    def of(self, connections: Sequence[int]) -> Iterable[tuple[int, int, Seen]]:
+        """Yield the messages of some connections, in order."""
+        for rows in self._kept:
+            places = np.flatnonzero(np.isin(rows["connection"], connections))
+            if len(places):
+                yield from _seen(rows.take(places))
+
+
+def _seen(rows: Rows) -> Iterable[tuple[int, int, Seen]]:
+    """Yield connection and sender of each message, and what is compared."""
+    hindered = np.zeros(len(rows), bool)
+    for name in _HELD_UP:
+        hindered |= rows[name] > 0
+    names = ("connection", "sender", "digest", "payload_bytes", "time_last", "packet_last")
+    columns = (rows[name].tolist() for name in names)
+    for connection, sender, *rest in zip(*columns, hindered.tolist(), strict=True):
+        yield connection, sender, Seen(*rest)
+
+
+def _second(pair: Pair) -> int:
+    """Return the leg that opened later: the other one counts."""
+    near, far = pair.legs
+    opened = (near.opened, near.number), (far.opened, far.number)
+    return near.number if opened[NEAR] > opened[FAR] else far.number
+
+
+def _cells(pair: Pair, direction: int) -> tuple[object, ...]:
+    way = pair.ways[direction]
+    transit, held = way.transit, way.held
     some = transit.count > 0
     return (
-        hop.number,
-        hop.near,
-        hop.far,
+        pair.hop,
+        *(leg.number for leg in pair.legs),
         direction,
-        _BY_KEY,
+        _BY_KEY if pair.by_key else _BY_PAYLOAD,
         transit.count,
         round(transit.median) if some else NULL,
         round(transit.quantile(0.95)) if some else NULL,
@@ -238,12 +333,21 @@ def _ends(tcp: Connection) -> tuple[int, ...]:
 
 def without(rows: TableRows, connections: Collection[int]) -> TableRows:
     """Return the rows of all connections but some."""
-    numbers: Any = rows.values["connection"]
-    out = np.isin(np.asarray(numbers, np.int64), np.fromiter(connections, np.int64))
-    if not out.any():
-        return rows
-    places = np.flatnonzero(~out)
+    out = _owned(rows, connections)
+    return _chosen(rows, np.flatnonzero(~out)) if out.any() else rows
 
+
+def only(rows: TableRows, connections: Collection[int]) -> TableRows:
+    """Return the rows of some connections."""
+    return _chosen(rows, np.flatnonzero(_owned(rows, connections)))
+
+
+def _owned(rows: TableRows, connections: Collection[int]) -> npt.NDArray[np.bool_]:
+    numbers: Any = rows.values["connection"]
+    return np.isin(np.asarray(numbers, np.int64), np.fromiter(connections, np.int64))
+
+
+def _chosen(rows: TableRows, places: npt.NDArray[np.intp]) -> TableRows:
     def taken(values: Any) -> Any:
         if isinstance(values, np.ndarray):
             return values[places]

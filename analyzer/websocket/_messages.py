@@ -92,7 +92,8 @@ class Messages(Payload):
         self.pool[m].estimate = _NULL
         self.pool[m].frames = 0
         self.pool[m].direction = d
-        self.pool[m].preview_bytes = 0
+        self.pool[m].preview_bytes = self.pool[m].digested = 0
+        self.pool[m].digest = self.pool[m].word = 0
         self.pool[m].next = -1
         self.pool[m].sender = self.walks[d].sender
         self.pool[m].opcode = self.walks[d].opcode
@@ -169,6 +170,7 @@ class Messages(Payload):
             self.walks[d].bad_text = 1
         self.pool[m].payload_bytes = self.pool[m].transfer_bytes
         self.pool[m].end = end
+        self._end_digest(m)
         if self.pool[m].message == self.numbers[d >> 1, 1] - 1:
             self.numbers[d >> 1, 2] = self.pool[m].time_last
         self._end_waits(d, m)

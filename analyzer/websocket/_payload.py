@@ -27,6 +27,59 @@ _CLOSE = cython.declare(cython.int, 8)
 _BINARY = cython.declare(cython.int, 2)
 _BAD_UTF8 = cython.declare(cython.int, findings.WEBSOCKET_BAD_UTF8.code)
 _UTF8_BAD = cython.declare(cython.int, -1)
+_DIGESTED = cython.declare(cython.int, layout.DIGESTED)
+_MASK64 = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
+_FACTOR = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)  # 2^64 / golden ratio, odd
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def _mixed(digest: cython.ulonglong, word: cython.ulonglong) -> cython.ulonglong:
+    """Take 8 bytes into a digest: a multiplication carries up, the shift brings that down."""
+    digest = ((digest ^ word) * _FACTOR) & _MASK64
+    return digest ^ (digest >> 32)
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _word(data: cython.uchar[::1], p: cython.Py_ssize_t, n: cython.Py_ssize_t) -> cython.ulonglong:
+    """Return `n` bytes, 8 at most, as a little-endian number; a loop becomes one load."""
+    word: cython.ulonglong = 0
+    byte: cython.ulonglong
+    j: cython.Py_ssize_t
+    for j in range(n):
+        byte = cython.cast(cython.ulonglong, data[p + j])
+        word |= byte << (8 * j)
+    return word
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _closed(
+    digest: cython.ulonglong, word: cython.ulonglong, length: cython.ulonglong
+) -> cython.ulonglong:
+    """Return a digest with its last bytes and the length; never 0, which means not known."""
+    digest = _mixed(_mixed(digest, word), length)
+    return digest if digest else 1
+
+
+def digest_of(payload: bytes) -> int:
+    """Return the digest of a message's payload, as the walk makes it piece by piece."""
+    data: cython.const[cython.uchar][::1] = payload
+    size: cython.Py_ssize_t = len(payload)
+    count: cython.Py_ssize_t = size if size < _DIGESTED else _DIGESTED
+    digest: cython.ulonglong = 0
+    word: cython.ulonglong = 0
+    byte: cython.ulonglong
+    i: cython.Py_ssize_t
+    for i in range(count):
+        byte = data[i]
+        word |= byte << (8 * (i & 7))
+        if i & 7 == 7:
+            digest = _mixed(digest, word)
+            word = 0
+    return int(_closed(digest, word, size))
 
 
 @cython.cfunc
@@ -134,6 +187,8 @@ class Payload(Costs):
                     if self.walks[d].keep:
                         self._fragment(i, d, p, n)
                 else:
+                    if self.pool[m].digested < _DIGESTED:
+                        self._digest(m, p, n)
                     self._preview(m, p, n)
                     if self.walks[d].keep == _KEEP_ALL:
                         self._fragment(i, d, p, n)
@@ -173,6 +228,49 @@ class Payload(Costs):
         else:
             self.previews[m, have : have + n] = self.data[p : p + n]
         self.pool[m].preview_bytes = have + n
+        return 0
+
+    @cython.cfunc
+    def _digest(
+        self, m: cython.Py_ssize_t, p: cython.Py_ssize_t, n: cython.Py_ssize_t
+    ) -> cython.int:
+        """Take payload into the digest by which messages of two connections are compared."""
+        have: cython.int = self.pool[m].digested
+        digest: cython.ulonglong = cython.cast(cython.ulonglong, self.pool[m].digest)
+        word: cython.ulonglong = cython.cast(cython.ulonglong, self.pool[m].word)
+        byte: cython.ulonglong
+        if n > _DIGESTED - have:
+            n = _DIGESTED - have
+        self.pool[m].digested = have + n
+        while n > 0:
+            if n >= 8 and have & 7 == 0:
+                digest = _mixed(digest, _word(self.data, p, 8))
+                p += 8
+                n -= 8
+                continue
+            byte = cython.cast(cython.ulonglong, self.data[p])
+            word |= byte << (8 * (have & 7))
+            have += 1
+            p += 1
+            n -= 1
+            if have & 7 == 0:
+                digest = _mixed(digest, word)
+                word = 0
+        self.pool[m].digest = digest
+        self.pool[m].word = word
+        return 0
+
+    @cython.cfunc
+    def _end_digest(self, m: cython.Py_ssize_t) -> cython.int:
+        """Finish the digest of a message; it is not known of a damaged or compressed one."""
+        if self.pool[m].damaged or self.pool[m].compressed:
+            self.pool[m].digest = 0
+        else:
+            self.pool[m].digest = _closed(
+                cython.cast(cython.ulonglong, self.pool[m].digest),
+                cython.cast(cython.ulonglong, self.pool[m].word),
+                cython.cast(cython.ulonglong, self.pool[m].transfer_bytes),
+            )
         return 0
 
     @cython.cfunc

@@ -131,9 +131,12 @@ ctypedef struct Message:
     long long resent
     long long resent_until
     long long estimate
+    unsigned long long digest
+    unsigned long long word
     int frames
     int direction
     int preview_bytes
+    int digested
     int next
     unsigned char sender
     unsigned char opcode

@@ -59,9 +59,12 @@ MESSAGE = row_dtype(
         ("resent", "<i8"),  # ns until bytes of it were sent again
         ("resent_until", "<i8"),  # ns: end of the wait counted last
         ("estimate", "<i8"),  # bytes that permessage-deflate would have saved; NULL
+        ("digest", "<u8"),  # over its length and first DIGESTED bytes; 0: not known
+        ("word", "<u8"),  # of the digest: bytes that make no whole word yet
         ("frames", "<i4"),
         ("direction", "<i4"),
         ("preview_bytes", "<i4"),
+        ("digested", "<i4"),  # bytes in the digest so far
         ("next", "<i4"),  # in its direction's queue of messages that wait for an ACK
         ("sender", "u1"),
         ("opcode", "u1"),
@@ -282,6 +285,9 @@ host's queue. A program that itself waits meets that moment by chance only."""
 SMALL_SEGMENT = 1_220
 """Segments below this are taken for small where no SYN told the maximum: what IPv6's least
 MTU of 1,280 leaves (RFC 8200 5)."""
+
+DIGESTED = 256
+"""Payload bytes of a message in its digest: messages that differ only behind them are rare."""
 
 MAX_CONTROL = 125
 """RFC 6455 5.5: all control frames MUST have a payload length of 125 bytes or less."""

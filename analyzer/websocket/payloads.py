@@ -19,6 +19,7 @@ from analyzer.columns import NULL, Bytes, Rows
 from analyzer.findings import Finding, Kind
 from analyzer.options import Options
 from analyzer.websocket._distances import Distances
+from analyzer.websocket._payload import digest_of
 from analyzer.websocket.hearing import Hearing
 from analyzer.websocket.negotiation import MAX_WINDOW_BITS, Side
 from analyzer.websocket.permessage_deflate import Inflater, Status
@@ -69,6 +70,7 @@ class PayloadStage:
         self._distances = Distances()
         self._found: list[Finding] = []
         self._index = 0  # of the FRAGMENT row in work
+        self._digest = 0  # of the message inflated last; 0: it could not be
         whole, none = options.max_inflated_bytes, 0
         self._keep_bytes = {"none": none, "preview": options.preview_bytes, "full": whole}[
             options.payload
@@ -117,7 +119,7 @@ class PayloadStage:
         Args:
             rows: dtype FRAGMENT, in order.
             data: the batch's buffer, payload unmasked.
-            pool: dtype MESSAGE by pool index; `payload_bytes` and `damaged` of
+            pool: dtype MESSAGE by pool index; `payload_bytes` and `digest` of
                 compressed messages are set here.
         """
         chosen = self._wanted(rows)
@@ -126,6 +128,7 @@ class PayloadStage:
         view = data.data
         indices: list[int] = []
         sizes: list[int] = []
+        digests: list[int] = []
         limit = self._options.max_message_bytes
         joined_by = self._joined
         for index, row in zip(chosen.tolist(), rows.take(chosen).tolist(), strict=True):
@@ -149,6 +152,7 @@ class PayloadStage:
                     payload = bytes(view[start : start + length])
                     indices.append(message)
                     sizes.append(self._inflate(payload, direction, message, text, packet, frame))
+                    digests.append(self._digest)
                     continue
                 joined = joined_by[direction] = _Joined(message, bool(compressed))
             if start < 0:
@@ -166,8 +170,10 @@ class PayloadStage:
                 if compressed:
                     indices.append(message)
                     sizes.append(size)
+                    digests.append(self._digest)
         if indices:
             pool["payload_bytes"][indices] = sizes
+            pool["digest"][indices] = np.array(digests, np.uint64)
         return self.take_findings()
 
     def _wanted(self, rows: Rows) -> npt.NDArray[np.intp]:
@@ -211,6 +217,7 @@ class PayloadStage:
 
     def _finish(self, joined: _Joined, direction: int, text: int, packet: int, frame: int) -> int:
         """End a message that came in pieces; return its size, NULL if not known."""
+        self._digest = 0
         payload = b"".join(joined.pieces)
         if joined.compressed and not (joined.damaged or joined.too_long):
             return self._inflate(payload, direction, joined.message, text, packet, frame)
@@ -229,6 +236,7 @@ class PayloadStage:
         self, payload: bytes, direction: int, message: int, text: int, packet: int, frame: int
     ) -> int:
         """Inflate one message; return its size, NULL where it cannot be known."""
+        self._digest = 0
         inflater = self._inflaters.get(direction)
         if inflater is None:
             return NULL
@@ -242,6 +250,7 @@ class PayloadStage:
         if direction in self._windows:
             self._check_window(sent, size, direction, packet, frame)
         self._hearing.inflated(self._index, message, direction, payload)
+        self._digest = digest_of(payload)
         # ASCII is asked first: it is the common case, and cheap.
         if text and not payload.isascii() and not _is_utf8(payload):
             self._found.append(_at(findings.WEBSOCKET_BAD_UTF8, direction, packet, frame))

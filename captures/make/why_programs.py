@@ -59,7 +59,8 @@ def run(work: Callable[[], Awaitable[None]]) -> None:
 def serve(handler: Any, port: int = BACK, **more: Any) -> Any:
     from websockets.asyncio.server import serve
 
-    return serve(handler, HOST, port, ping_interval=None, compression=None, **more)
+    options = {"ping_interval": None, "compression": None} | more
+    return serve(handler, HOST, port, **options)
 
 
 def connect(port: int, path: str = "/ws", **more: Any) -> Any:

@@ -11,6 +11,7 @@ from analyzer.http.exchanges import Handshake, HttpBatch
 from analyzer.options import Options
 from analyzer.tables.legs import Legs
 from analyzer.tcp.bytestream import CONNECTION, StreamBatch
+from analyzer.websocket._payload import digest_of
 from analyzer.websocket.connection import WebSocketConnection
 from analyzer.websocket.frames import MESSAGE
 from analyzer.websocket.negotiation import Negotiation
@@ -41,14 +42,13 @@ class Capture:
         stream = StreamBatch(RecordBatch(), connections=self.table)
         batch = WebSocketBatch(HttpBatch(stream), opened=list(opened), ended=list(ended))
         rows = empty(MESSAGE, len(messages))
-        previews = []
         for place, (number, sender, text, time) in enumerate(messages):
             rows[place]["connection"], rows[place]["sender"] = number, sender
             rows[place]["payload_bytes"], rows[place]["time_last"] = len(text), time
-            previews.append(text)
+            rows[place]["digest"] = digest_of(text)
         if hindered:
             rows[hindered] = 1
-        batch.messages, batch.previews = rows, previews
+        batch.messages = rows
         self.legs.push(batch)
         return [
             {name: np.asarray(table.values[name])[row] for name in table.values}
