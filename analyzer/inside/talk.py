@@ -55,6 +55,7 @@ class Talk:
     Attributes:
         connection: its number; negative for a session of plain HTTP, of which none goes on
             over WebSocket (yet).
+        slot: of the connection with which a session goes on over WebSocket; -1 without one.
         member: who speaks and hears in topics: its first number.
         session: group in http_groups; NULL where there is none, or it is not known.
         server: address and port of the server: topics are those of one server.
@@ -79,6 +80,7 @@ class Talk:
     weight: int = 0
     session: int = NULL
     member: int = NULL
+    slot: int = -1
     outer: Protocol | None = None
     within: Recogniser | None = None
     _numbers: dict[tuple[str | None, ...], int] = field(default_factory=dict)
