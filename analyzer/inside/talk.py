@@ -29,6 +29,10 @@ _WITHIN: Final = 32
 """Messages of a protocol that carries another, heartbeats too, before rows wait no longer."""
 
 
+_MAX_NUMBERS: Final = 256
+"""Labels that a conversation knows without asking for them: few have more."""
+
+
 class Waiting(NamedTuple):
     """A message that waits for its protocol to become clear."""
 
@@ -223,7 +227,8 @@ class Talk:
                 label = Label(*key)
                 number = self.shared.labels.number(Label(key[0]), force=True)
                 return number, Detail(id_, reply_to, count, reply, label)
-            self._numbers[key] = number
+            if len(self._numbers) < _MAX_NUMBERS:
+                self._numbers[key] = number
         if id_ is None and reply_to is None and reply == NULL and count < 2:
             return number, None
         return number, Detail(id_, reply_to, count, reply)
