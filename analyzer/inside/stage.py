@@ -116,8 +116,9 @@ class InsideStage:
     @property
     def held_bytes(self) -> int:
         """Bytes of payload that wait, and of what decoders keep."""
-        decoders = (talk.decoder for talk in self._talks.values())
-        # Each talk once: one of a session may go on over WebSocket.
+        # A session that goes on over WebSocket has a slot: each talk counts once.
+        talks = [*self._talks.values(), *(each for each in self._sessions if each.slot < 0)]
+        decoders = (talk.decoder for talk in talks)
         return self._waiting_bytes + sum(each.held_bytes for each in decoders if each is not None)
 
     def take_unheard(self) -> list[int]:

@@ -1,6 +1,7 @@
 """Sessions over plain HTTP: asked by POST, answered in a poll; and those that go on elsewhere."""
 
 import base64
+import json
 
 import numpy as np
 import pytest
@@ -292,3 +293,17 @@ def test_short_messages_do_not_wait_by_the_million(monkeypatch):
         inside.carry(Carried(READ, *where, b"h", True, packet, packet, packet, packet))
         most = max(most, len(inside._carried))
     assert 1 < most < 50
+
+
+def test_what_sessions_hold_is_counted():
+    """A STOMP frame without its end (STOMP 1.2, "STOMP Frames") waits in its session."""
+    inside = stage.InsideStage(Options(), {})
+    tcp = Connection(*np.zeros(1, CONNECTION).tolist()[0])
+    news = b"MESSAGE\ndestination:/topic/prices\n"
+    frames = [b"CONNECTED\nversion:1.2\n\n\0", news + b"\n\0", news + b"\n\0", news]
+    for packet, frame in enumerate(frames, 1):
+        where = ("sockjs", "ada", "/chat/123/ada/xhr", 0, tcp, 0, -1, SERVER)
+        payload = b"a" + json.dumps([frame.decode()]).encode()
+        inside.carry(Carried(READ, *where, payload, True, packet, packet, packet, packet))
+    inside._read_carried()
+    assert inside.held_bytes == len(news)
