@@ -1,6 +1,6 @@
 """A frozen dataclass for very many fields, whose class is made quickly.
 
-`dataclasses.dataclass` generates methods for the fields at hand. For the more than 100 of Options
+`dataclasses.dataclass` generates methods for the given fields. For the more than 100 of Options
 that takes longer than reading a small capture; these methods fit any fields. Used by options.
 """
 

@@ -32,7 +32,7 @@ MOST_VALUES = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What an analysis may be told. Sizes are bytes, times are seconds."""
+    """Settings and limits of an analysis. Sizes are bytes, times are seconds."""
 
     # --- what to keep
     payload: PayloadPolicy = "preview"
@@ -185,7 +185,7 @@ class Options:
     for a WebSocket."""
     max_http2_frame_bytes: int = 64 * KIB
     """Payload kept of one HTTP/2 frame that is no DATA; a longer one is not read. Senders
-    keep to 16 KiB unless they were told that they may send more."""
+    keep to 16 KiB unless the peer allows more."""
     max_http2_control_frames: int = 1000
     """SETTINGS, PING, RST_STREAM or PRIORITY frames of one sender within a second, before they
     are called a flood."""

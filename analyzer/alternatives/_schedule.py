@@ -272,7 +272,7 @@ class Schedule:
         size: cython.longlong,
         kind: cython.longlong,
     ) -> cython.int:
-        """Put a message in the place of the one before of its kind."""
+        """Replace the previous message of its kind with this one."""
         i: cython.Py_ssize_t
         place: cython.Py_ssize_t = c * _KINDS
         for i in range(c * _KINDS, (c + 1) * _KINDS):
@@ -283,7 +283,7 @@ class Schedule:
             if self.kinds[i].time < self.kinds[place].time:
                 place = i
         if self.kinds[place].used:
-            # One that is forgotten for want of room is taken to be its kind's last.
+            # A kind that is dropped because the table is full counts as having no later message.
             self._settle(c, place, time if self.kinds[place].kind == kind else _NULL)
         self.kinds[place].kind = kind
         self.kinds[place].time = time

@@ -156,7 +156,7 @@ class Account:
         Args:
             way: of carrying them, see alternatives.sampling.
             answers: plain.
-            extra: bytes that their bodies have besides those of a list, in sum.
+            extra: bytes that their bodies have besides those of a list, in total.
         """
         coding = self.known.coding
         if coding is None:

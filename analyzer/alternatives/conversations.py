@@ -90,7 +90,7 @@ class Conversations:
         return total
 
     def with_replies(self) -> Conversations:
-        """Return the same, with replies in the place of pushes where the server only answers.
+        """Return the same, with replies instead of pushes where the server only answers.
 
         By the ids of the inner protocol replies stand in a lane of their own already. Without
         ids a connection as a whole asks and answers, or it does not.

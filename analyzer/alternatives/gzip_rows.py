@@ -44,7 +44,7 @@ def append_gzip(
 
 
 class GzipSum:
-    """What bodies in gzip cost a transport in sum; those of which nothing is known stay plain."""
+    """What bodies in gzip cost a transport in total; those of which nothing is known stay plain."""
 
     def __init__(self) -> None:
         self._sums = dict.fromkeys(_NAMES, 0.0)

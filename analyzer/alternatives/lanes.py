@@ -42,7 +42,7 @@ LANE = row_dtype(
         ("messages", "<i8"),
         ("payload_bytes", "<i8"),
         ("full_segments", "<i8"),  # of the MSS each, in the answers' payloads
-        ("delay", "<f8"),  # ns, of all messages together: days of waits pass 2^63 in sum
+        ("delay", "<f8"),  # ns, of all messages together: days of waits pass 2^63 in total
         ("expected", "<f8"),  # answers that carry messages, the mean over all phases
         ("prompt", "<i8"),  # answers that a request does not wait for
         ("timeouts", "<i8"),  # empty answers of long polls
@@ -75,7 +75,7 @@ CONVERSATION = row_dtype(
 
 
 KINDS: Final = 16
-"""Kinds of messages that are told apart on a connection; of more the one that was silent for
+"""Kinds of messages that are kept apart on a connection; of more the one that was silent for
 longest is forgotten. A kind's next message supersedes the one before."""
 
 KIND = row_dtype(

@@ -96,7 +96,7 @@ def spread(figures: Floats) -> Spread:
 class TotalSpread:
     """The spread of a sum over connections, whose clients poll in phases of their own.
 
-    Of one connection it is exact. The sum of several has their means and variances in sum; its
+    Of one connection it is exact. The sum of several has their means and variances in total; its
     percentiles are those of a normal distribution, within what the phases allow at all.
     """
 

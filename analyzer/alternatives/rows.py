@@ -182,7 +182,7 @@ class RowMaker:
             one.pushes += int(pushes.sum())
             one.server_messages += int(answered.sum())
             one.payload += payload
-            # Python's integers: clocks that jump give more than 2^63 ns in sum.
+            # Python's integers: clocks that jump give more than 2^63 ns in total.
             one.duration += sum(known.duration.tolist())
             one.tcp_connections += float(line.tcp_connections.sum())
             if line.empty_polls is not None:
@@ -262,7 +262,7 @@ def _modelled_line(cost: Cost) -> _Line:
 
 
 def _measure(line: _Line, ended: Ended, known: Conversations) -> None:
-    """Put what was measured in the place of what was modelled."""
+    """Replace modelled figures with measured ones."""
     measured = ended.measured
     span = np.where(known.duration > 0, known.seconds, np.nan)
     line.source[:] = _MEASURED

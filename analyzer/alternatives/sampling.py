@@ -214,7 +214,7 @@ class Sampler:
         self._http = http
 
     def wants(self, slot: int) -> bool:
-        """Say whether more of a connection's payload is wanted."""
+        """Return whether more of a connection's payload is wanted."""
         if not self._has_room:
             return False
         sample = self._samples.get(slot, False)

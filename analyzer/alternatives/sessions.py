@@ -283,7 +283,7 @@ class Sessions:
             interval=one + (interval or NULL),
             answered=one + _answered(session),
             empty_polls=one + session.empty,
-            # Python's integers until here: clocks that jump give more than 2^63 ns in sum.
+            # Python's integers until here: clocks that jump give more than 2^63 ns in total.
             delay=np.full(1, float(session.delay)),
         )
 
@@ -346,7 +346,7 @@ _MARKUP: Final = ("text/html", "application/xhtml")
 
 
 def is_call(exchange: Exchange) -> bool:
-    """Say whether an exchange asks an application and is answered: no page, no part of one."""
+    """Return whether an exchange asks an application and is answered: no page, no part of one."""
     if exchange.kind != "plain" or exchange.transport or role_of(exchange) not in _CALL_ROLES:
         return False
     return not (exchange.content_type or "").lower().startswith(_MARKUP)

@@ -245,6 +245,6 @@ class AlternativesStage:
 
 
 def _is_reused(connection: WebSocketConnection) -> bool:
-    """Say whether other exchanges went before the upgrade on its TCP connection."""
+    """Return whether other exchanges went before the upgrade on its TCP connection."""
     handshake = connection.handshake
     return handshake is not None and not handshake.first_in_connection

@@ -129,13 +129,13 @@ class Piped(_Source):
             return self._taken(self._reader.filled(count))
         last = self._ended()
         if last is not None and self._stream.fault is not None:
-            # The reader's complaint would be the same cut, told a second time.
+            # The reader would report the same cut a second time.
             last.findings = [f for f in last.findings if f.kind not in (CAPTURE_CUT, CAPTURE_EMPTY)]
             last.findings.insert(0, replace(self._stream.fault, packet=self._packets + 1))
         return last
 
     def close(self) -> None:
-        """Let go of what decompresses; standard input stays open (LiveSource)."""
+        """Release the decompressor; standard input stays open (LiveSource)."""
         self._stream.close()
 
     def _begin(self) -> None:
@@ -248,7 +248,7 @@ class Followed(_Source):
         return self._taken(self._reader.push(self._head))
 
     def _replaced(self) -> RecordBatch | None:
-        """Go on with a new file if there is one; return what the old one's end tells."""
+        """Go on with a new file if there is one; return the findings at the old one's end."""
         now = os.fstat(self._file.fileno())
         try:
             there = os.stat(self._path)

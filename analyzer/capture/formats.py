@@ -71,7 +71,7 @@ _REFUSED: Final = (
 
 
 def sniff(head: bytes) -> str:
-    """Return the format whose magic `head` begins with, or "" if we read none such."""
+    """Return the format whose magic `head` begins with, or "" if no supported format does."""
     for magic, name in _READ:
         if head.startswith(magic):
             return name

@@ -1,4 +1,4 @@
-"""Rights: how to get those that capturing needs, and how to be rid of them.
+"""Rights: how to get those that capturing needs, and how to drop them.
 
 Knows users and capabilities of Linux. Must not know captures. Used by live, and by the
 command line as soon as the sockets are open.

@@ -92,7 +92,7 @@ class Reader(ABC):
         return self.filled(len(view))
 
     def finish(self) -> RecordBatch:
-        """Return the findings that only the end of the file can tell."""
+        """Return the findings that are known only at the end of the file."""
         if not self.stopped:
             self._end()
         if not self._findings and not self.stopped and self.packets < self._first_packet:

@@ -134,7 +134,7 @@ class Ring:
         return self._received, self._dropped
 
     def failed(self) -> None:
-        """Take note of an error that poll tells: the interface went down or away."""
+        """Note an error that poll reported: the interface went down or away."""
         error = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if error in (errno.ENETDOWN, errno.ENODEV, errno.ENXIO):
             self.up = False
@@ -216,7 +216,7 @@ class Ring:
             index = socket.if_nametoindex(name)
             membership = struct.pack("=iHH8x", index, _PROMISCUOUS, 0)
             self._socket.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, membership)
-        # Of an interface that is down the kernel tells by the socket's error.
+        # The kernel reports an interface that is down as the socket's error.
         self.failed()
 
 

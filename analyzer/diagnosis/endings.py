@@ -219,7 +219,7 @@ def closes_lost(case: Case) -> Iterator[Diagnosis]:
             close = facts.closes[side]
             if close is None or facts.closes[1 - side] is not None or end.lost_bytes:
                 continue
-            # Null where it cannot be told.
+            # Null where it is not known.
             if end.logs(1 - side) == ABNORMAL and end.kind != "open":
                 groups[end.server, side, close.code].append((end, close))
     for (_, side, code), found in groups.items():

@@ -1,7 +1,7 @@
 """Ends after a silence or at an age: idle time-outs, limits of lifetime, forgotten flows.
 
-Only what several connections share proves a timer; how that is told from chance stands in
-docs/diagnosis.md. Knows ended connections. Called by the stage through rules.RULES.
+Only what several connections share proves a timer; docs/diagnosis.md explains how that is
+distinguished from chance. Knows ended connections. Called by the stage through rules.RULES.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ def _groups(case: Case) -> dict[tuple[tuple[str, int], int], list[Ended]]:
 
 
 def _may_be_timer(end: Ended, facts: Facts) -> bool:
-    """Say whether an end could be that of a timer, which knows nothing of purposes or pings."""
+    """Return whether an end could be that of a timer, which knows nothing of purposes or pings."""
     if end.kind not in ("clean", "fin", "reset"):
         return False
     if end.close_code == _NORMAL and not _names_timer(end):
@@ -269,7 +269,7 @@ def _spread_of_lives(ends: Sequence[Ended]) -> int:
 
 
 def _moments(ends: Sequence[Ended], spread: int, options: Options) -> int:
-    """Return at how many moments connections ended that tell of different things.
+    """Return the number of independent moments at which connections ended.
 
     A server that stops ends all its connections at one moment; where it last sent to all of
     them at one moment too, their silences are equal, and no timer ran. So ends count apart only
@@ -301,7 +301,7 @@ def _chance(count: int, of: int, spread: float) -> float:
 
 _RANGE = math.log(400 / 3)
 _RESOLUTION = 0.0005
-"""Timers are no more exact than this; values closer than it prove no more."""
+"""Timers are not more exact than this; values closer together prove nothing more."""
 
 
 # --- forgotten flows

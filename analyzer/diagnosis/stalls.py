@@ -1,7 +1,7 @@
 """Servers that answered nobody for a while, and then all at once.
 
-What tells a blocked server from one slow call: several connections wait; they began to wait at
-different moments and get their answers together; the server sends nothing to anybody meanwhile,
+What distinguishes a blocked server from one slow call: several connections wait; they began to wait
+at different moments and get their answers together; the server sends nothing to anybody meanwhile,
 and answers at once as a rule. Knows rows of `messages`, `pings` and `calls`. Called by the stage
 through rules.RULES.
 """

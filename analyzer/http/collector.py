@@ -110,7 +110,7 @@ class Results:
         return self._handshakes - 1
 
     def note_key(self, key: str, checks: Checks) -> None:
-        """Remember a key; say so if an earlier handshake used it.
+        """Remember a key; return whether an earlier handshake used it.
 
         RFC 6455 4.1: "The nonce MUST be selected randomly for each connection." The
         same key in a handshake that is still unanswered is the same request, passed

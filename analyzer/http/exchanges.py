@@ -55,7 +55,7 @@ class Handshake:
     outcome: str = "no-answer"
     """accepted, refused, bad-accept, bad-response, reset, no-answer, cut."""
     outcome_reason: str | None = None
-    """One sentence: why not accepted, or what is wrong all the same."""
+    """One sentence: why it was not accepted, or what is wrong although it was."""
     old_draft: str = ""
     """Draft before RFC 6455 that it is of; "" if of none."""
     doubts: list[Finding] = field(default_factory=list, compare=False, repr=False)

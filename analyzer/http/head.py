@@ -31,7 +31,7 @@ NEITHER: Final = "neither"
 
 
 class Fault(NamedTuple):
-    """What is wrong with a head that can be read all the same.
+    """What is wrong with a header section that can still be read.
 
     Attributes:
         text: in words.
@@ -110,7 +110,7 @@ def proxy_header(data: bytes | bytearray) -> int:
     versions 1, a line, and 2, binary), to say where the connection comes from.
 
     Returns:
-        0 if there is none; -1 if more bytes are needed to tell.
+        0 if there is none; -1 if more bytes are needed.
     """
     if data[:6] == _PROXY_1[: len(data)]:
         end = data.find(b"\r\n", 0, _MAX_PROXY_1)
@@ -342,7 +342,7 @@ def _has_control(line: bytes) -> bool:
 
 
 def is_token(text: str) -> bool:
-    """Say whether it is a token (RFC 9110 5.6.2)."""
+    """Return whether it is a token (RFC 9110 5.6.2)."""
     return bool(text) and _TOKEN.issuperset(text)
 
 

@@ -237,11 +237,11 @@ class Book:
         self.done.append(call)
 
     def has(self, caller: int, key: Hashable) -> bool:
-        """Say whether a call waits."""
+        """Return whether a call waits."""
         return (caller, key) in self.open
 
     def answers(self, sender: int, key: Hashable) -> bool:
-        """Say whether the other side waits for an answer with this key."""
+        """Return whether the other side waits for an answer with this key."""
         return (1 - sender, key) in self.open
 
     def lost(self, sender: int) -> None:

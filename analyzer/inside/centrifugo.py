@@ -292,7 +292,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message may be one, where path or subprotocol name the protocol."""
+    """Return whether a message may be one, where path or subprotocol name the protocol."""
     if not is_text:
         return _packed(payload, sender) is not None
     return payload[:1] == b"{" and _read(payload.split(b"\n", 1)[0], sender) is not None

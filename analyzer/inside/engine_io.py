@@ -139,12 +139,12 @@ def _namespace(space: bytes | None) -> str | None:
 
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message is one of Engine.IO's that nothing else looks like."""
+    """Return whether a message is one of Engine.IO's that nothing else looks like."""
     return is_text and _SHOWN.match(payload) is not None
 
 
 def looks_named(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message may be Engine.IO's, where the path names it."""
+    """Return whether a message may be Engine.IO's, where the path names it."""
     return not is_text or payload[:1] in (b"0", b"1", b"2", b"3", b"4", b"5", b"6")
 
 

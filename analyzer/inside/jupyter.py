@@ -130,7 +130,7 @@ def _item(channel: str | None, header: _Header, parent_header: Raw, body: Raw) -
 
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message may be one, where path or subprotocol name the protocol."""
+    """Return whether a message may be one, where path or subprotocol name the protocol."""
     items = _whole(payload) if is_text else _with_buffers(payload)
     return items is not None
 

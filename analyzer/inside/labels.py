@@ -109,7 +109,7 @@ class Says:
 
     Attributes:
         codes: label of each row.
-        details: by row, where there is more to tell than its label.
+        details: by row, where there is more than its label.
         labels: the run's.
         plain: the same as details, of rows that went the quick way.
     """

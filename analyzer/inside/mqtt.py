@@ -3,7 +3,7 @@
 Sources: MQTT Version 3.1.1 and Version 5.0 (OASIS): sections 2 (packet format), 3 (packets),
 4.3 (quality of service), 6 (WebSocket). "A single WebSocket data frame can contain multiple
 or partial MQTT Control Packets" (6): each direction is a stream of bytes. A packet's item is
-told where it is whole, that of a long publication where its head is. Knows one connection's
+emitted when it is complete, that of a long publication when its header is. Knows one connection's
 messages.
 """
 
@@ -246,7 +246,7 @@ class Mqtt(Decoder):
         return short(text.decode("utf-8", "replace"))
 
     def _failed(self, kind: int, body: bytes) -> bool:
-        """Say whether an acknowledgement refuses."""
+        """Return whether an acknowledgement refuses."""
         if kind in (_SUBACK, _UNSUBACK):
             at = 2
             if self._version >= 5:
@@ -351,7 +351,7 @@ def _properties(data: bytes, at: int, end: int) -> _Properties:
 
 
 def _begins_packet(payload: bytes, sender: int) -> bool:
-    """Say whether a message is packets from its first byte to its last."""
+    """Return whether a message is packets from its first byte to its last."""
     try:
         trial, at = Mqtt(Setting()), 0
         trial._version = 4
@@ -373,7 +373,7 @@ _FIRST: Final = re.compile(
 
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message is MQTT's CONNECT, or the CONNACK that answers it."""
+    """Return whether a message is MQTT's CONNECT, or the CONNACK that answers it."""
     if is_text:
         return False
     if sender == SERVER:

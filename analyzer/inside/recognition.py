@@ -49,7 +49,7 @@ class Recogniser:
         self.exhausted = False
 
     def again(self) -> Recogniser:
-        """Return another for what a protocol carries, which neither path nor name tell."""
+        """Return another for what a protocol carries, which neither path nor name identify."""
         return Recogniser(Setting(), self._protocols, self._first_generic)
 
     def see(self, payload: bytes, sender: int, is_text: bool) -> Protocol | None:

@@ -77,7 +77,7 @@ class WaitingRows:
     def split(
         self, rows: Rows, previews: Sequence[bytes | None]
     ) -> tuple[npt.NDArray[np.intp] | None, list[Held]]:
-        """Keep what must wait; return the places of the other rows, and rows that wait no more.
+        """Keep what must wait; return the places of the other rows, and rows that no longer wait.
 
         Args:
             rows: dtype MESSAGE, that leave the websocket stage.

@@ -212,7 +212,7 @@ _HELLO: Final = re.compile(
 
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message opens a session of WAMP in JSON (HELLO, WELCOME)."""
+    """Return whether a message opens a session of WAMP in JSON (HELLO, WELCOME)."""
     return _HELLO.match(payload) is not None
 
 

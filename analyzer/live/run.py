@@ -31,7 +31,7 @@ TICK_S = 0.1
 
 
 class Observer(Protocol):
-    """A writer (report.output.Writer) that is also told that time passes."""
+    """A writer (report.output.Writer) that is also called as time passes."""
 
     def tick(self, now_ns: int, stats: CaptureStats) -> None:
         """Look at the clock: called after each batch, and each TICK_S without packets.
@@ -115,7 +115,7 @@ class Stop:
 
     The first signal asks for it. A second Ctrl-C or SIGTERM leaves the comparison with other
     transports out. A third ends at once, by KeyboardInterrupt: a reader of events that neither
-    reads nor goes away would hold the run for ever.
+    reads nor goes away would hold the run forever.
 
     Attributes:
         asked: someone did.
@@ -136,7 +136,7 @@ class Stop:
         if not self.asked:
             self.asked = True
         elif number == signal.SIGHUP:
-            return  # a terminal that closes tells it beside the signal that ended the run
+            return  # a terminal that closes raises this besides the signal that ended the run
         elif self.hurried:
             raise KeyboardInterrupt
         else:
@@ -354,7 +354,7 @@ class _Loop:
         return late or self._stop.asked or first_failure(self._observers) is not None
 
     def _reached(self) -> bool:
-        """Say whether to end without what is there still."""
+        """Return whether to end without what is there still."""
         most = self._until.packets
         return self._stop.hurried or (most is not None and self._packets >= most)
 

@@ -93,7 +93,7 @@ class PacketState:
 
     @cython.cfunc
     def _through(self, key: cython.ulonglong) -> cython.long:
-        """Note the VLAN or tunnel, told by `key`, that the packet came through."""
+        """Note the VLAN or tunnel, identified by `key`, that the packet came through."""
         self.way = mixed(self.way, key)
         return 0
 

@@ -95,7 +95,7 @@ class PrefixedLinks(Wireless):
 
         An attribute is a length, which counts its four bytes of head, and a type, in the byte
         order of the machine that captured; 9 is the packet. All have small types, so the
-        first type's bytes tell the order.
+        first type's bytes show the order.
         """
         if lacks(self, 8):
             return self._short(8)

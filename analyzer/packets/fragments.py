@@ -288,7 +288,7 @@ class Joiner:
         self._forget(datagram)
 
     def _settle(self, datagram: _Datagram) -> None:
-        """Let go of its bytes, but keep it to swallow its further fragments."""
+        """Release its bytes, but keep it to swallow its further fragments."""
         datagram.is_settled = True
         datagram.starts.clear()
         datagram.pieces.clear()

@@ -95,7 +95,7 @@ class Cells:
     """Formats rows of one table.
 
     Every `_method(at, ...)` writes at `at` in the buffer and returns where it ended: a
-    C function that returns a number tells of an exception by -1, while one that
+    C function that returns a number signals an exception by -1, while one that
     returns nothing would have to ask the interpreter each time.
 
     Attributes:

@@ -198,7 +198,7 @@ def verdict(rows: Sequence[Row]) -> str:
 
 
 def _supersedes(row: Row, ours: Row) -> bool:
-    """Say whether polls for the latest leave out so much that messages look like states."""
+    """Return whether polls for the latest leave out so much that messages look like states."""
     return bool(row["messages"] <= _SUPERSEDED * ours["messages"])
 
 
@@ -219,7 +219,7 @@ def _latest(rows: Sequence[Row]) -> list[str]:
 
 
 def _is_floor(row: Row) -> bool:
-    """Say whether a row is no way to deliver; what clients really did is one."""
+    """Return whether a row is no way to deliver; what clients really did is one."""
     return bool(row["transport"] == _UNPLAYABLE and row["source"] != "measured")
 
 

@@ -47,7 +47,7 @@ class HandshakeReport:
                         self._findings.append(found)
 
     def _concerns(self, found: dict[str, Any]) -> bool:
-        """Say whether a finding is about the attempt: on its connection, within its packets."""
+        """Return whether a finding is about the attempt: on its connection, within its packets."""
         row = self._row
         assert row is not None
         if found["tcp_stream"] != row["tcp_stream"] or found["packet"] is None:

@@ -54,7 +54,7 @@ class HidingObserver(Hiding):
         self._observer = observer
 
     def attach(self, snapshot: Callable[[], Snapshot]) -> None:
-        """Hand on what tells how the run stands (Observer)."""
+        """Hand on the state of the run (Observer)."""
         self._observer.attach(snapshot)
 
     def news(self, rows: TableRows) -> None:

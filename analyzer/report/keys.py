@@ -59,7 +59,7 @@ class Keyboard:
             termios.tcsetattr(self._file, termios.TCSADRAIN, before)
 
     def close(self) -> None:
-        """Stop, and read no more."""
+        """Stop reading."""
         self.stop()
         if self._own and self._file is not None:
             os.close(self._file)

@@ -62,7 +62,7 @@ class LiveView:
         self._handlers: dict[int, Any] = {}
 
     def attach(self, snapshot: Callable[[], Snapshot]) -> None:
-        """Take what tells how the run stands (Observer)."""
+        """Take the state of the run (Observer)."""
         self._snapshot = snapshot
 
     def news(self, rows: TableRows) -> None:

@@ -213,7 +213,7 @@ class MetricsServer:
     # --- observer
 
     def attach(self, snapshot: Callable[[], Snapshot]) -> None:
-        """Take what tells how the run stands (Observer)."""
+        """Take the state of the run (Observer)."""
         self._snapshot = snapshot
 
     def news(self, rows: TableRows) -> None:
@@ -267,11 +267,11 @@ class MetricsServer:
                 self._raise_to(metric.labels(direction), key, counts[f"{name}_bytes"])
 
     def close(self) -> None:
-        """Serve no more."""
+        """Stop serving."""
         self._server.end()
 
     def abort(self) -> None:
-        """Serve no more."""
+        """Stop serving."""
         self.close()
 
     def _raise_to(self, metric: Any, key: object, value: int) -> None:

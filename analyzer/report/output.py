@@ -48,7 +48,7 @@ class Writer(Protocol):
 
 @runtime_checkable
 class WantsCapture(Protocol):
-    """A Writer that is told what was read, before it is closed."""
+    """A Writer that gets the facts about the input before it is closed."""
 
     def captured(self, capture: Capture) -> None:
         """Take files, packets and times."""

@@ -249,7 +249,7 @@ def _schema(table: Table) -> Any:
 
 
 def _for_pandas(table: Table) -> dict[str, Any]:
-    """Return what tells pandas.read_parquet the dtypes of docs/tables.md.
+    """Return the metadata from which pandas.read_parquet makes the dtypes of docs/tables.md.
 
     Without it, numbers with nulls would become floats. The form is that of pandas' developer
     documentation, "Storing pandas DataFrame objects in Apache Parquet format".

@@ -107,7 +107,7 @@ class RotatingWriter:
         keep: parts that stay; the oldest of this run goes first. 0: all.
         limits: of all parts in the folder.
         kind: of the report: each takes a lock of its own in the folder.
-        say: told of what could not be written.
+        say: called with what could not be written.
     """
 
     def __init__(

@@ -419,7 +419,7 @@ def _connections(summary: Summary, console: Console) -> None:
 def common_host(lines: Sequence[ConnectionLine]) -> str | None:
     """Return the host of all connections; None if there are several, or one connection.
 
-    In every line it would leave no room for what tells them apart.
+    Repeated in every line it would leave no room for what differs.
     """
     hosts = {line.values["host"] for line in lines}
     return hosts.pop() if len(hosts) == 1 and len(lines) > 1 else None

@@ -1,7 +1,7 @@
 """What went before a connect: the look-up of its name, and attempts at other addresses.
 
 Knows look-ups (names.stage), and the SYNs of all TCP connections. Used by tables.build, which
-tells it of both and asks it about each handshake.
+passes it both and asks it about each handshake.
 
 Two addresses are one name's by the answers of DNS, or if both are loopback and the port is the
 same: `localhost` is ::1 first and 127.0.0.1 then, and no resolver is asked. All is judged by packet

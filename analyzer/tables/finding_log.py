@@ -114,7 +114,7 @@ class FindingLog:
             else:
                 self._write(finding, place, _amount(finding))
             return
-        # Whatever is not told one by one still counts in the total.
+        # Findings that are not listed one by one still count in the total.
         place.more_amounts[code] = place.more_amounts.get(code, 0) + max(_amount(finding), 0)
         if code in place.more:
             place.more[code] = replace(

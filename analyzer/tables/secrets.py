@@ -229,7 +229,7 @@ def _hide_parameters(text: str, *, is_target: bool) -> str:
 
 
 def _is_secret(name: str, value: str, *, is_member: bool = False) -> bool:
-    """Say whether the value of a name is to be hidden; `is_member`: in JSON or the like."""
+    """Return whether the value of a name is to be hidden; `is_member`: in JSON or the like."""
     lowered = name.lower()
     if lowered == "id":
         return len(value) >= _RANDOM_ID and not value.isdigit()

@@ -1,7 +1,7 @@
 """The assembly of TCP streams: segments in, rows of readable bytes out, one pass.
 
 Finds each segment's connection, numbers new ones as Wireshark does, orders payload,
-tells copies from retransmissions, and accounts for every byte of every packet. Knows
+distinguishes copies from retransmissions, and accounts for every byte of every packet. Knows
 RFC 9293 and the limits; must not know what the bytes mean. Called by tcp.reassembly,
 which owns it. The common case, the next bytes of an open connection or a pure ACK,
 stays in C; holes, overlaps, opening and closing may use Python objects.
@@ -340,7 +340,7 @@ class Assembler(Doubts):
     def _is_unproven(
         self, s: cython.Py_ssize_t, d: cython.Py_ssize_t, length: cython.int
     ) -> cython.bint:
-        """Say whether a segment answers a SYN without being its SYN-ACK.
+        """Return whether a segment answers a SYN without being its SYN-ACK.
 
         RFC 9293 3.10.7.3: one who has sent a SYN takes nothing from the other side before
         that. Payload is believed: then the SYN-ACK was not captured.
@@ -399,7 +399,7 @@ class Assembler(Doubts):
 
     @cython.cfunc
     def _unheard(self, o: cython.Py_ssize_t, ack: cython.longlong) -> cython.int:
-        """Count what is acknowledged of a direction of which nothing was captured yet."""
+        """Count what is acknowledged of a direction without captured packets so far."""
         if self.rares[o].unheard == 0:
             self.rares[o].unheard = 1
             self.tracks[o].origin = ack

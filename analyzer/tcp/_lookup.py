@@ -117,7 +117,7 @@ class Lookup(Ordering):
 
     @cython.cfunc
     def _is_between(self, i: cython.Py_ssize_t, s: cython.Py_ssize_t) -> cython.bint:
-        """Say whether segment `i` has the ends of connection `s`; sets side."""
+        """Return whether segment `i` has the ends of connection `s`; sets side."""
         high: cython.bint = (self.segments[i].source_high | self.segments[i].destination_high) != 0
         if self.segments[i].version != self.slots[s].version or high != self.slots[s].high:
             return False

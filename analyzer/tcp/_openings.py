@@ -149,13 +149,13 @@ class Openings(Lifecycle):
 
     @cython.cfunc
     def _is_strange(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.bint:
-        """Say whether a SYN-ACK has not the number that its sender is known to begin with."""
+        """Return whether a SYN-ACK has not the number that its sender is known to begin with."""
         base: cython.longlong = (wide(self.segments[i].seq) + 1) & _SEQ_MASK
         return self.tracks[d].confirmed != 0 and self.tracks[d].origin != base
 
     @cython.cfunc
     def _only_asked(self, s: cython.Py_ssize_t) -> cython.bint:
-        """Say whether of a connection only SYNs of side 0 count so far.
+        """Return whether of a connection only SYNs of side 0 count so far.
 
         It may have been refused since: a SYN-ACK that is acknowledged proves that it was not.
         And a SYN-ACK that is not acknowledged may be another one's.
@@ -192,7 +192,7 @@ class Openings(Lifecycle):
     def _is_refused(
         self, i: cython.Py_ssize_t, s: cython.Py_ssize_t, d: cython.Py_ssize_t, flags: cython.int
     ) -> cython.bint:
-        """Say whether its receiver must ignore a RST, and note it.
+        """Return whether its receiver must ignore a RST, and note it.
 
         RFC 9293 3.10.7.3: to a SYN it must acknowledge this; 3.10.7.4 and RFC 5961 3.2: else it
         must lie within the window. Where the window's scale was not seen, the largest counts.

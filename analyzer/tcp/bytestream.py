@@ -26,7 +26,7 @@ DUPLICATE = 7  # a packet that the capture holds twice, whole
 FRAMING = 8  # span bytes that only a protocol below speaks of: a TLS handshake, a ticket
 
 WINDOW_UNTOLD, WINDOW_OPEN, WINDOW_CLOSED = 0, 1, 2
-"""A row that had to wait tells nothing: its packet's window is out of date."""
+"""A row that had to wait says nothing: its packet's window is out of date."""
 
 CHUNK = row_dtype(
     [

@@ -107,7 +107,7 @@ RARE = row_dtype(
         ("fin_flags", "u1"),
         ("scale", "i1"),  # of its windows, by its SYN; -1: unknown
         ("ttl_copy", "u1"),  # of a copy of one of its packets, seen elsewhere; 0 if none
-        ("foreign", "u1"),  # a RST that it did not send was told
+        ("foreign", "u1"),  # a RST that it did not send was reported
         ("unheard", "u1"),  # origin and acked are those of ACKs alone
         ("other_base", "<i8"),  # where the SYN-ACK before began its stream; -1
         ("reset_packet", "<i8"),  # its first RST; 0 if none
@@ -140,7 +140,7 @@ CHAIN = 8
 again, and the steps taken in one place of the index."""
 
 REPEATS = 2
-"""Packets in a row with one IPv4 identification, after which it tells nothing: a stack that
+"""Packets in a row with one IPv4 identification, after which it is not used: a stack that
 gives all packets the same one, or two in turn. RFC 6864 4.1 lets it."""
 
 RECENTS = 131_072
@@ -163,7 +163,7 @@ for a while loses about as much as flowed before; another connection on the same
 anywhere."""
 
 MAX_DOUBTFUL = 8
-"""SYNs that wait for an answer to tell whether they begin another connection."""
+"""SYNs that wait for an answer, which shows whether they begin another connection."""
 
 BLOCK = 32
 """Segments whose state is asked for before the first of them is worked on: enough for a

@@ -166,7 +166,7 @@ class RecordCut:
 
     @cython.cfunc
     def _plain(self, i: cython.Py_ssize_t, record: cython.int) -> cython.int:
-        """Let a row pass, or (record -2) no more than that it was there."""
+        """Pass a row on, or (record -2) only the fact that it was there."""
         k: cython.Py_ssize_t = self._cuts
         if k >= self.cuts.shape[0]:
             self._grow("cuts", k + 1)

@@ -100,7 +100,7 @@ class RecordWalk:
         return (state != _OTHER) & ((state != _START) | (walks["have"] > 0))
 
     def is_done(self, direction: int) -> bool:
-        """Say whether handshake messages of a direction are wanted no more."""
+        """Return whether handshake messages of a direction are no longer wanted."""
         return bool(self.walks[direction].done)
 
     def set_done(self, direction: int) -> None:
@@ -353,7 +353,7 @@ class RecordWalk:
 
     @cython.cfunc
     def _may_begin(self, at: cython.Py_ssize_t) -> cython.bint:
-        """Say whether a record may begin at the begin of a segment."""
+        """Return whether a record may begin at the begin of a segment."""
         kind: cython.int = self.data[at]
         minor: cython.int = self.data[at + 2]
         length: cython.int = cython.cast(

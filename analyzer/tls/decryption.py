@@ -130,7 +130,7 @@ class Decryptor:
             direction.reader.lose()
 
     def is_encrypted(self, side: int) -> bool:
-        """Say whether keys of a side are in use, and proven."""
+        """Return whether keys of a side are in use, and proven."""
         return self._directions[side].protection is not None
 
     # --- records
@@ -193,7 +193,7 @@ class Decryptor:
         return opened
 
     def _is_clear(self, direction: Direction, kind: int) -> bool:
-        """Say whether a record of a type is not encrypted."""
+        """Return whether a record of a type is not encrypted."""
         if kind == APPLICATION_DATA:
             return False
         if self._is_tls13:

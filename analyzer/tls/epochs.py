@@ -26,7 +26,7 @@ _FREE_SEARCHES: Final = 16
 """Whole searches behind gaps that a direction may fail from the start."""
 _TRIES_PER_RECORD: Final = 64
 """Numbers that it may try more for each record that could be read: so that records that fit
-nowhere cost little, and long sessions with many gaps are read all the same."""
+nowhere cost little, and long sessions with many gaps can still be read."""
 
 
 class Stage(IntEnum):
@@ -68,7 +68,7 @@ class Direction:
         """Records proven to be lost."""
         self.waits = False
         self.tried = 0
-        """Numbers tried in vain or behind gaps."""
+        """Numbers tried without success or after gaps."""
         # TLS 1.3
         self.stage = Stage.HANDSHAKE
         self.generation = 0

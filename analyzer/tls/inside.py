@@ -1,4 +1,4 @@
-"""What keys tell of a session: when its steps ended, what was read, what was lost.
+"""What keys reveal about a session: when its steps ended, what was read, what was lost.
 
 Filled in by tls.unwrapping; used by tls.session, tls.stage and tables.
 """

@@ -58,7 +58,7 @@ _MAX_BAD_LINES: Final = 16
 class Secrets:
     """The secrets of one client random: for each label those that were logged, in order.
 
-    Of several one belongs to this session; only trying tells which.
+    Of several one belongs to this session; only trying shows which.
     """
 
     __slots__ = ("_by_label",)

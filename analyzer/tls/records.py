@@ -104,7 +104,7 @@ WALK = row_dtype(
         ("fault_packet", "<i8"),  # the same, if a header cannot be one
         ("heard_packet", "<i8"),  # its last packet with bytes; 0 before any
         ("heard_time", "<i8"),  # ns; NULL: bytes behind it were lost
-        ("record_packet", "<i8"),  # first byte of the record at hand, or of the last one
+        ("record_packet", "<i8"),  # first byte of the current record, or of the last one
         ("record_time", "<i8"),
         ("before_packet", "<i8"),  # the last byte before that one
         ("before_time", "<i8"),
@@ -112,14 +112,14 @@ WALK = row_dtype(
         ("end_time", "<i8"),
         ("quiet_packet", "<i8"),  # its last packet with bytes before that
         ("quiet_time", "<i8"),  # ns; NULL: not known
-        ("left", "<i4"),  # bytes of the record at hand still to come
+        ("left", "<i4"),  # bytes of the current record still to come
         ("length", "<i4"),  # of that record
         ("kept", "<i4"),  # bytes of handshake messages handed out
         ("version", "<u2"),  # of that record
         ("state", "u1"),  # tls.session.State
         ("type", "u1"),  # of that record
         ("have", "u1"),  # bytes of its header read
-        ("done", "u1"),  # 1: handshake messages are wanted no more
+        ("done", "u1"),  # 1: handshake messages are no longer wanted
         ("alert", "u1"),  # description in the first readable alert
         ("last_alert", "u1"),  # last byte of the last alert, readable or not
         ("ended_it", "u1"),  # 1: end_packet is of this direction

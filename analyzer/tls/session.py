@@ -66,7 +66,7 @@ def _row(state: State, **changes: State) -> dict[tuple[State, Event], State]:
 
 TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
     # A stream that begins with anything else is not TLS, or is seen from its middle on,
-    # where no hello tells what it is.
+    # where no hello shows the version.
     **_row(
         _S.START,
         CHANGE_CIPHER_SPEC=_S.OTHER,
@@ -176,7 +176,7 @@ class Session:
     sides: tuple[Side, Side] = field(default_factory=lambda: (Side(), Side()))
     """Client, server; filled in when the connection leaves."""
     inside: Unwrapped | None = None
-    """What keys told, where there are any."""
+    """What keys revealed, where there are any."""
 
     @property
     def is_decrypted(self) -> bool:
@@ -185,7 +185,7 @@ class Session:
 
     @property
     def alpn(self) -> str | None:
-        """The protocol that the server chose; in TLS 1.3 only keys tell."""
+        """The protocol that the server chose; in TLS 1.3 known only with keys."""
         if self.server is not None and self.server.alpn is not None:
             return self.server.alpn
         return None if self.inside is None else self.inside.decryptor.alpn
@@ -204,7 +204,7 @@ class Session:
 
     @property
     def resumed(self) -> bool | None:
-        """Whether keys of an earlier session were used again; None if it cannot be told.
+        """Whether keys of an earlier session were used again; None if not known.
 
         TLS 1.3: the server chose a pre-shared key (RFC 8446 4.2.11). Before: it echoed the
         client's session id (RFC 5246 7.4.1.3), or sent its Finished before the client's, as

@@ -250,7 +250,7 @@ class Unwrapper:
         return parts
 
     def _close(self, slot: int) -> None:
-        """Read no more of a session."""
+        """Stop reading a session."""
         self._closed.add(slot)
         self._modes[2 * slot : 2 * slot + 2] = CLOSED
         self._openers.pop(2 * slot, None)
@@ -335,7 +335,7 @@ class Unwrapper:
         Args:
             head: direction, type, version, fate.
             index: of the record.
-            opened: what the decryptor said of it; False if it was not asked.
+            opened: the decryptor's verdict; False if it was not asked.
             found: all records.
             rows: of the stream.
             data: their buffer.
@@ -404,7 +404,7 @@ class Unwrapper:
         return layout.SHUT_RECORD, 0, 0
 
     def _is_early(self, slot: int) -> bool:
-        """Say whether the other side's hello, which tells what keys fit, may still come."""
+        """Return whether the other side's hello, which shows what keys fit, may still come."""
         session = self._sessions.get(slot)
         if session is None:
             return False

@@ -1,6 +1,6 @@
 """How far back compressed bytes refer: the distances of a DEFLATE stream (RFC 1951).
 
-zlib does not tell: it inflates with the window that it was given, and more of what it has just
+zlib does not report it: it inflates with the window that it was given, and more of what it has just
 written. So a sender whose window is larger than agreed (RFC 7692 7.1.2) is found by reading the
 codes. Nothing is written, no history is kept: blocks say themselves how far they refer.
 Must not know messages. Used by websocket.payloads where a window below 15 bits was agreed.

@@ -163,7 +163,7 @@ class Messages(Payload):
     def _end_message(
         self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, m: cython.Py_ssize_t, end: cython.longlong
     ) -> cython.int:
-        # Bytes that cannot be UTF-8 were told when they came; this is a character cut off.
+        # Bytes that cannot be UTF-8 were reported when they came; this is a character cut off.
         if self.walks[d].utf8_need > 0:
             self._oddity(i, d, _BAD_UTF8, 0)
             self.walks[d].bad_text = 1

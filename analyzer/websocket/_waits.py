@@ -1,6 +1,6 @@
 """What a message waited for beside lost packets: a window, an ACK, a time-out of its sender.
 
-Knows TCP's windows, ACKs and repetitions as rows tell of them. Must not know frames. The third
+Knows TCP's windows, ACKs and retransmissions as rows report them. Must not know frames. The third
 of the kernels that make the frame walk (see _state).
 
 A window is closed from the packet that announces 0 to the sender's next packet with another. What

@@ -247,7 +247,7 @@ class WebSocketConnection:
             if close is not None:
                 event = Event.CLIENT_CLOSE if sender == 0 else Event.SERVER_CLOSE
                 events.append((close.time, event, sender))
-        # A Close that was sent again later stands before its sender's FIN all the same.
+        # A Close that was sent again later still stands before its sender's FIN.
         events = [
             (max(time, close.time), event, sender)
             if event == Event.FIN and sender is not None and (close := self.closes[sender])

@@ -20,7 +20,7 @@ from analyzer.websocket.frames import CLIENT, SERVER, Ending
 
 
 def _is_stream(connection: WebSocketConnection) -> bool:
-    """Say whether a connection is a stream of HTTP/2."""
+    """Return whether a connection is a stream of HTTP/2."""
     return connection.handshake is not None and connection.handshake.http2_stream is not None
 
 
@@ -35,8 +35,8 @@ def close(
 
     Its `ending` is known already.
 
-    Of a direction of which nothing was captured (not `both_heard`) nobody knows whether it sent
-    Close: then a Close of the other one is nothing odd.
+    If nothing of a direction was captured (not `both_heard`), it is not known whether it
+    sent Close: then a Close of the other one is nothing odd.
     """
     events: list[tuple[int, Event, int | None]] = []
     for side, time, event in (

@@ -21,7 +21,7 @@ from analyzer.websocket.recognition import (
 )
 
 LOOKED_AT: Final = 64
-"""Bytes from which it is told what they are."""
+"""Bytes from which their kind is detected."""
 LEAST_TEXT: Final = 8
 """Printable characters that are no chance: 8 bytes of compressed or masked payload are
 printable once in 1,700 cases, and the header before them must be doubtful as well."""
@@ -132,7 +132,7 @@ def judged(data: bytes, shape: Shape, *, is_final: bool = False) -> Judgement:
     if len(data) >= LEAST_TEXT and _is_text(data[:LOOKED_AT]):
         return Judgement(False, Nature(findings.WEBSOCKET_NOT_FRAMES, "text", True))
     if end < 0 or _has_top_bit(data):
-        # A length of 64 bits with its top bit set ends nowhere: the walk tells of it.
+        # A length of 64 bits with its top bit set ends nowhere: the walk reports it.
         is_frame = end >= 0 and faults(data, shape) <= MAX_FAULTS
         return Judgement(is_frame, None if is_frame else BINARY)
     if end < len(data):

@@ -114,7 +114,7 @@ WALK = row_dtype(
         ("quiet_time", "<i8"),  # ns; NULL: not known
         ("life_packet", "<i8"),  # its last packet of any kind
         ("life_time", "<i8"),
-        ("watched", "<i8"),  # stream offset up to which ACKs are told of
+        ("watched", "<i8"),  # stream offset up to which ACKs are reported
         ("shut_since", "<i8"),  # ns: when its sender's window closed; NULL: it is open
         ("shut_total", "<i8"),  # ns for which it was closed before
         ("shut_from", "<i8"),  # ns: when it closed the last time that it opened again; NULL
@@ -147,7 +147,7 @@ WALK = row_dtype(
         ("compressed", "u1"),  # the current message is
         ("framed", "u1"),  # its rows stand for more than their bytes
         ("ended_by_close", "u1"),  # end_packet is a Close
-        ("quiet_known", "u1"),  # 0: bytes were lost, or nobody can tell
+        ("quiet_known", "u1"),  # 0: bytes were lost, or it is not known
         ("bad_text", "u1"),  # a text of this direction was not UTF-8
         ("zero_keys", "<i8"),  # masking keys of zero
         ("repeat_packet", "<i8"),  # of the first key that repeats; 0 before any
@@ -280,7 +280,7 @@ AT_ONCE_NS = 2_000_000
 """A segment that was held back leaves with the ACK: within the time of an interrupt, and of a busy
 host's queue. A program that itself waits meets that moment by chance only."""
 SMALL_SEGMENT = 1_220
-"""Segments below this are taken for small where no SYN told the maximum: what IPv6's least
+"""Segments below this count as small where no SYN announced the maximum: what IPv6's least
 MTU of 1,280 leaves (RFC 8200 5)."""
 
 MAX_CONTROL = 125

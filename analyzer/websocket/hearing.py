@@ -86,13 +86,13 @@ class Hearing:
         self._heard[direction] = True
 
     def close(self, direction: int) -> None:
-        """Listen to it no more."""
+        """Stop listening to it."""
         if direction < len(self._heard):
             self._heard[direction] = False
         self._joined.pop(direction, None)
 
     def hears(self, direction: int) -> bool:
-        """Say whether a direction is listened to."""
+        """Return whether a direction is listened to."""
         return direction < len(self._heard) and bool(self._heard[direction])
 
     @property

@@ -288,7 +288,7 @@ def _mismatch(accepted: Parameters, offer: Parameters) -> list[str]:
 
 
 def names_websocket(handshake: Handshake) -> bool:
-    """Say whether the captured part of an upgrade tells that it is one to WebSocket."""
+    """Return whether the captured part of an upgrade shows that it is one to WebSocket."""
     fields = (*handshake.request_header, *handshake.response_header)
     names = [name.lower() for name, _ in fields]
     return any(name == "upgrade" or name.startswith("sec-websocket-") for name in names)

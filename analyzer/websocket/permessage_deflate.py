@@ -1,12 +1,12 @@
 """Inflates compressed messages of one direction, and says when it cannot.
 
 Knows RFC 7692 section 7.2 and zlib. Must not know frames, UTF-8 or findings: the
-caller hands it the unmasked payload of compressed messages, in order, and tells it
-where bytes were lost. Called by the websocket stage.
+caller hands it the unmasked payload of compressed messages, in order, and reports where
+bytes were lost. Called by the websocket stage.
 
 A message is never guessed. Where earlier messages were lost, the window is empty and
 zlib refuses every reference to bytes that it has not seen: what inflates did not need
-them, and what needs them is told as CONTEXT_LOST.
+them, and what needs them is reported as CONTEXT_LOST.
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ class Inflater:
         self._lose_window()
 
     def close(self) -> None:
-        """Let go of all memory; a later message counts as after a loss."""
+        """Release all memory; a later message counts as after a loss."""
         self.lose_context()
 
     def _inflate_alone(self, payload: bytes) -> Inflated:
@@ -252,7 +252,7 @@ class Inflater:
         """Inflate a message with the context kept, which its sender had agreed to drop.
 
         RFC 7692 7.1.1.1, 7.1.1.2: with no_context_takeover the endpoint "MUST NOT use the LZ77
-        sliding window" of earlier messages. Some keep theirs all the same.
+        sliding window" of earlier messages. Some keep theirs nevertheless.
         """
         context = zlib.decompressobj(_RAW, zdict=earlier)
         try:

@@ -125,7 +125,7 @@ class Chain:
 
     Attributes:
         start: where the first of them begins.
-        at: where the next header is expected; it may lie behind the bytes at hand.
+        at: where the next header is expected; it may lie after the bytes that are there.
         evidence: what they prove, as evidence() counts it.
         frames: how many were read.
         in_message: a fragmented message is open; None where not known.
@@ -173,7 +173,7 @@ def grow(
 
     Returns:
         True if it was added, None if there cannot be a frame, NEED_MORE if more
-        bytes are needed to tell.
+        bytes are needed.
     """
     at, end = chain.at, len(data)
     guess = plausible_header(data, at, end, masked=masked, rsv_allowed=rsv_allowed)
@@ -293,7 +293,7 @@ def evidence(chain: Chain, guess: HeaderGuess) -> int:
 
     Odds for random bytes at one place, without RSV bits: a header passes with 8/256 for
     the opcode and, where the mask is demanded, 1/2: 1 in 64. Three in a row are 1 in
-    260,000. A single frame that ends exactly with the bytes at hand: 1 in 64 * 128.
+    260,000. A single frame that ends exactly where the bytes end: 1 in 64 * 128.
     """
     if opcodes.is_control(guess.opcode):
         return 1

@@ -193,7 +193,7 @@ class WebSocketStage:
 
     @property
     def held_bytes(self) -> int:
-        """Bytes of state, of payload that waits, and of what was searched in vain so far."""
+        """Bytes of state, of payload that waits, and of what the search keeps."""
         held = self._payloads.held_bytes + self._seeker.held_bytes + self.hearing.held_bytes
         return held + int(self._walk.held_bytes())
 
@@ -282,7 +282,7 @@ class WebSocketStage:
                 self.hearing.open(direction)
 
     def _is_estimated(self, connection: WebSocketConnection, agreed: Handshake | None) -> bool:
-        """Say whether to estimate what compression would save, offered and not accepted.
+        """Return whether to estimate what compression would save, offered and not accepted.
 
         An extension that is not decoded may have changed the payload.
         """

@@ -1,4 +1,4 @@
-"""Callers: who asks, for what: the marks that tell clients and resources apart.
+"""Callers: who asks, for what: the marks that distinguish clients and resources.
 
 Knows request targets, the fields that name a client, and the paths of Engine.IO and SockJS.
 Must not know times or packets. Called by http.delivery.groups.
@@ -67,7 +67,7 @@ class Target:
     """What a request asks for.
 
     Attributes:
-        resource: path, and the parameters that tell clients or resources apart: whatever
+        resource: path, and the parameters that distinguish clients or resources: whatever
             does not look like a cursor.
         state: path and query without what only keeps caches away: equal answers to equal
             ones are a state that did not change.
@@ -142,7 +142,7 @@ Marks = tuple[str, ...]
 
 
 def marks_of(values: Mapping[str, str], target: Target) -> Marks:
-    """Return what tells a client from others: Host, and session or what it says of itself.
+    """Return what identifies a client: Host, and session or what it says of itself.
 
     Args:
         values: fields of the request, by name in lower case.

@@ -80,7 +80,7 @@ def _messages(text: str, begin: int) -> Found | None:
 
 
 def _is_idle(members: dict[str, Any]) -> bool:
-    """Say whether an object has an empty list, and nothing in any list or object."""
+    """Return whether an object has an empty list, and nothing in any list or object."""
     inner = [each for each in members.values() if isinstance(each, list | dict)]
     return not any(inner) and any(isinstance(each, list) for each in inner)
 

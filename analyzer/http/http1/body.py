@@ -56,7 +56,7 @@ class Body:
         return True
 
     def in_chunk(self) -> bool:
-        """Say whether more of a chunk must follow: a pause here is none of the sender's."""
+        """Return whether more of a chunk must follow: a pause here is none of the sender's."""
         return False
 
     def skip(self, lost: int) -> bool:
@@ -125,7 +125,7 @@ class ChunkedBody(Body):
         return True
 
     def in_chunk(self) -> bool:
-        """Say whether bytes of a chunk's data are still to come."""
+        """Return whether bytes of a chunk's data are still to come."""
         return self._left > 0
 
     def skip(self, lost: int) -> bool:

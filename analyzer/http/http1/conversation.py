@@ -52,7 +52,7 @@ class Conversation(Switching):
     """Both sides of one connection, and the transactions in progress.
 
     Attributes:
-        handed_on: the connection is HTTP no more; its rows leave.
+        handed_on: the connection is no longer HTTP; its rows leave.
     """
 
     __slots__ = ("_resets", "_waited")
@@ -261,7 +261,7 @@ class Conversation(Switching):
             self._request_done(side)
 
     def _must_wait(self, piece: Piece) -> bool:
-        """Say whether the request is still to come.
+        """Return whether the request is still to come.
 
         Captures on several queues swap packets: a response that acknowledges bytes of
         the client that were not seen yet waits for them, for as many rows as tcp waits

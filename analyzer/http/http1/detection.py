@@ -40,7 +40,7 @@ class Beginning:
     """Both sides of one connection, and the rows kept until it is clear what they are.
 
     Attributes:
-        handed_on: the connection is HTTP no more; its rows leave.
+        handed_on: the connection is no longer HTTP; its rows leave.
         successor: the connection is HTTP/2: this one has its rows from now on.
     """
 

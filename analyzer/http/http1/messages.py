@@ -168,7 +168,7 @@ class Messages(Beginning):
             side.mode = SEEK
 
     def _stop_reading(self) -> None:
-        """Let go what is kept of bodies whose ends will not be seen."""
+        """Release what is kept of bodies whose ends will not be seen."""
         for side in self._sides:
             reader, side.reader = side.reader, None
             if reader is not None:
@@ -180,7 +180,7 @@ class Messages(Beginning):
 
 
 def _closes(head: Head) -> bool:
-    """Say whether a message is the last on its connection (RFC 9112 9.3)."""
+    """Return whether a message is the last on its connection (RFC 9112 9.3)."""
     connection = head.values.get("connection", "")
     if head.version < "1.1":
         return not has_token(connection, "keep-alive")

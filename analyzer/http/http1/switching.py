@@ -58,7 +58,7 @@ class Switching(Messages):
         self._replay(self._sides[self._client])
 
     def _switch(self, side: Side, head: Head, piece: Piece) -> None:
-        """Take a 101: the connection is HTTP no more, unless it says otherwise."""
+        """Take a 101: the connection is no longer HTTP, unless it says otherwise."""
         upgrade = head.values.get("upgrade", "")
         names_websocket = has_token(upgrade, "websocket")
         if names_websocket:

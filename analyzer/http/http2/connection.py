@@ -87,7 +87,7 @@ class Http2Connection(FrameRows):
         return kept + self._session.early_bytes
 
     def give_up(self, packet: int) -> None:
-        """Let go what is kept, because all connections together keep too much."""
+        """Release what is kept, because all connections together keep too much."""
         limit = self._results.options.max_held_head_bytes_total
         detail = f"all connections hold over {limit} bytes (max_held_head_bytes_total)"
         self._results.find(findings.HTTP_HEAD_LIMIT, self._slot, packet, detail)

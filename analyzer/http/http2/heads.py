@@ -96,7 +96,7 @@ class HeadDecoder:
 
 
 def is_whole(fields: Sequence[Field]) -> bool:
-    """Say whether all fields of a block are known."""
+    """Return whether all fields of a block are known."""
     return all(name for name, _ in fields)
 
 

@@ -305,7 +305,7 @@ class FrameRows:
         side.search = FrameSearch(needed, options.max_probe_bytes)
 
     def _give_up_search(self, search: FrameSearch, number: int, row: Row) -> None:
-        """Attribute what was searched in vain to no one."""
+        """Attribute bytes in which the search found nothing to no stream."""
         for earlier, begin, end in search.given_up():
             self._path.load(earlier)
             self._path.attribute(self._link, number, begin, end, None)
