@@ -78,7 +78,7 @@ class Schedule:
         self.delays = arrays["delays"]
 
     def open(self, numbers: Any, origins: Any, gaps: Any, hold: int, mss: Any) -> None:
-        """Begin connections anew.
+        """Begin connections again.
 
         Args:
             numbers: int64, the small number of each.
@@ -277,7 +277,7 @@ class Schedule:
         place: cython.Py_ssize_t = c * _KINDS
         for i in range(c * _KINDS, (c + 1) * _KINDS):
             if not self.kinds[i].used or self.kinds[i].kind == kind:
-                # They are taken in order: behind the first free one none is used.
+                # They are taken in order: after the first free one none is used.
                 place = i
                 break
             if self.kinds[i].time < self.kinds[place].time:

@@ -80,7 +80,7 @@ SUMS: Final = ("requests", "packets", "header_bytes", "application_bytes", "wire
 
 
 class Account:
-    """Adds up one transport: a Traffic, and what of its bytes is head."""
+    """Adds up one transport: a Traffic, and how many of its bytes are headers."""
 
     def __init__(self, known: Conversations, *, http2: bool = False) -> None:
         self.known = known
@@ -91,7 +91,7 @@ class Account:
         self.error = np.zeros(len(known.heads))
 
     def head(self, pair: str, side: str) -> tuple[Floats, Floats]:
-        """Return the mean size of a repeated head, and what the first one has more."""
+        """Return the mean size of repeated headers, and the extra bytes of the first ones."""
 
         def pick(heads: Heads) -> Pair:
             found: Pair = getattr(heads, pair)
@@ -127,8 +127,8 @@ class Account:
         self.payload += posts.payload_bytes
         traffic = self.traffic
         size = request + known.wire["record"]
-        # Who writes head and body apart sends small ones in two packets. Over HTTP/2, where
-        # frames are gathered, that is not known.
+        # A client that writes headers and body separately sends small ones in two packets. Over
+        # HTTP/2, where frames are gathered, that is not known.
         apart = known.of_heads(lambda heads: heads.post_writes - 1)
         packets = answer_segments(posts, size, known.wire) + (0 if self.http2 else count * apart)
         traffic.client_bytes += count * size + posts.payload_bytes + any_posts * first

@@ -1,6 +1,6 @@
 """Coded answers: what samples of payload say of all answers of a connection.
 
-Knows samples and lanes. Must not know heads or packets. Used by alternatives.costs and rows.
+Knows samples and lanes. Must not know headers or packets. Used by alternatives.costs and rows.
 """
 
 from __future__ import annotations

@@ -283,7 +283,7 @@ def stream(known: Conversations) -> Cost:
 def server_sent_events(known: Conversations, *, http2: bool = False) -> Cost:
     """One response of type text/event-stream, each message an event."""
     if http2:
-        # Chunk framing gives way to a DATA frame for each event.
+        # A DATA frame for each event replaces chunk framing.
         event = _EVENT_LINES + DATA_FRAME
         return _pushed(known, "sse", lambda heads: event, http2=True)
     return _pushed(known, "sse", lambda heads: heads.event, http2=False)

@@ -1,4 +1,4 @@
-"""Heads: what requests and answers of other transports would carry besides messages.
+"""Headers: what requests and answers of other transports would carry besides messages.
 
 HTTP is stateless: each request repeats its fields. Headers come from real exchanges with the
 same host where the capture holds some, else from the opening handshake without its upgrade
@@ -47,12 +47,12 @@ class Heads:
         body: of polls; chunk: of a message in a stream, its chunk framing too; event: of
             one in server-sent events, with chunk framing; in HTTP/2 without it.
         post_body: mean body of the answer to a POST.
-        upgrade: request and answer of an opening handshake with these heads.
+        upgrade: request and answer of an opening handshake with these headers.
         observed: roles of which real exchanges were seen.
         gzip: the client takes bodies in gzip.
         coded: share of real answers whose bodies were in gzip, by the name of their headers.
-        post_writes: packets in which a client sends a small POST: some write its head and its
-            body apart.
+        post_writes: packets in which a client sends a small POST: some write its headers and its
+            body separately.
     """
 
     poll: Pair

@@ -1,6 +1,6 @@
 """Rows of `alternatives` and `scaling`, and the totals that they sum up to.
 
-Knows costs and the schema. Must not know how costs come about (alternatives.costs). Used by
+Knows costs and the schema. Must not know how costs are computed (alternatives.costs). Used by
 alternatives.stage.
 """
 

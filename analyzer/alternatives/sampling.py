@@ -2,7 +2,7 @@
 
 Deflates the first payload of some connections in the ways in which HTTP would send it: each
 answer by itself, or a stream with one context and a flush for each message. What is kept is
-sums and classes of sizes. Hears whole payloads (websocket.hearing). Must not know heads or costs.
+sums and classes of sizes. Hears whole payloads (websocket.hearing). Must not know headers or costs.
 Called by alternatives.stage.
 """
 

@@ -187,7 +187,7 @@ class AlternativesStage:
         self._is_named[(messages["direction"] >> 1)[named]] = True
         lasts = messages["packet_last"]
         if (lasts[1:] < lasts[:-1]).any():
-            # Rows that waited until it was clear what they say come behind later ones.
+            # Rows that waited until it was clear what they say come after later ones.
             order = np.argsort(lasts, kind="stable")
             messages, replies = messages.take(order), replies.take(order)
             kinds = kinds.take(order)

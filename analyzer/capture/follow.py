@@ -112,7 +112,7 @@ class Piped(_Source):
             batch = self._read()
             if batch is None or len(batch.rows) or batch.findings:
                 return batch
-            # The file's head, or part of a packet: its rest may be there too.
+            # The file's header, or part of a packet: its rest may be there too.
             timeout_s = 0.0
         return self._ended() if self._stopped is not None else RecordBatch()
 
@@ -161,7 +161,7 @@ class Piped(_Source):
 class Followed(_Source):
     """A file that another program is writing: waits at its end, until asked to stop.
 
-    When another file takes its name (rotation), or it is cut and written anew, that is read
+    When another file takes its name (rotation), or it is cut and written again, that is read
     next; packet numbers run on.
 
     Args:
@@ -222,7 +222,7 @@ class Followed(_Source):
         return self._taken(self._reader.filled(count)) if count else None
 
     def _begin(self) -> RecordBatch | None:
-        """Make a reader when the file has a head."""
+        """Make a reader when the file has a header."""
         if self._given_up:
             return None
         while len(self._head) < HEAD_BYTES:

@@ -16,7 +16,7 @@ GZIP: Final = "gzip"
 ZSTD: Final = "zstd"
 
 HEAD_BYTES = 24
-"""Enough of a file's head to name its format."""
+"""Enough of a file's header to name its format."""
 
 PCAP_MAGICS: Final = {
     # As stored: big-endian?, nanoseconds in one unit of the fraction.

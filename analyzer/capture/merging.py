@@ -74,7 +74,7 @@ class Merger:
 
 
 def merged(made: Sequence[Numbered], packets: int) -> LiveBatch:
-    """Return batches as one with a buffer of its own, in the order of time, numbered anew."""
+    """Return batches as one with a buffer of its own, in the order of time, numbered again."""
     if not made:
         return LiveBatch()
     # Of each, from its first row's bytes to its last's: some of a batch may be held back.

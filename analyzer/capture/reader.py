@@ -74,7 +74,7 @@ class Reader(ABC):
             The records completed by them.
 
         Raises:
-            NotACaptureError: the file's head is not of this format.
+            NotACaptureError: the file's header is not of this format.
         """
         self._used += count
         if self.stopped:

@@ -39,7 +39,7 @@ _FRAME_BYTES = 2048  # says nothing in version 3, but must divide the block
 _ROOM_BEFORE = 32  # for a VLAN tag and a cooked header
 _USER = 1  # TP_STATUS_USER: the block is ours
 _WORD = 4
-_STATUS, _PACKETS, _LENGTH = 2, 3, 5  # words of a block's head
+_STATUS, _PACKETS, _LENGTH = 2, 3, 5  # words of a block's header
 _LEAST_PACKET = 68
 
 

@@ -266,7 +266,7 @@ class PcapySocket:
         """Note an error that poll reported: the next read shows which."""
 
     def retry(self) -> bool:
-        """Return False: libpcap must open it anew, for which the rights are gone."""
+        """Return False: libpcap must open it again, for which the rights are gone."""
         return False
 
     def silence(self) -> None:

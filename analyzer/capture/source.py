@@ -127,7 +127,7 @@ class Source:
                     break
                 yield self._counted(one, reader, reader.filled(count))
         except NotACaptureError as error:
-            # The head itself was found good when the file was opened, what follows
+            # The header itself was found good when the file was opened, what follows
             # it was not. With one file nothing has been handed on yet.
             if len(self._inputs) == 1 and not self._skipped:
                 raise
@@ -289,7 +289,7 @@ def _open(one: _Input, stdin: BinaryIO | None = None) -> tuple[FileStream, Strea
 
 
 def _first_time(stream: Stream, reader: Reader) -> int | None:
-    """Return the time of the first packet in ns; None if there is none near the head."""
+    """Return the time of the first packet in ns; None if there is none near the start."""
     looked = 0
     while looked < _LOOK_LIMIT and not reader.stopped:
         count = stream.readinto(reader.room(_LOOK_BYTES))

@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def asks_for_messages(given: Sequence[str]) -> bool:
-    """Return whether the short form of the verb messages is meant: no file behind `--`."""
+    """Return whether the short form of the verb messages is meant: no file after `--`."""
     return MESSAGES in (given[: given.index("--")] if "--" in given else given)
 
 

@@ -117,7 +117,7 @@ class Case:
             self.gatherer.take(rows)
 
     def end(self, rows: TableRows) -> None:
-        """Take rows of `connections`, behind all others of the same moment."""
+        """Take rows of `connections`, after all others of the same moment."""
         for each in ended(rows):
             self._append(self._ends, (each, self.gatherer.ended(each)), "connections")
 

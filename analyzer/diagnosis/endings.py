@@ -84,7 +84,7 @@ def _caller(end: Ended) -> _Caller:
 
 
 def _back(openings: Sequence[tuple[int, int]], last: int) -> tuple[int, int] | None:
-    """Return the client's first connection behind its last sign of life, and how long after."""
+    """Return the client's first connection after its last sign of life, and how long after."""
     later = [each for each in openings if last != NULL and each[0] > last]
     if not later:
         return None
@@ -149,7 +149,7 @@ def pings(case: Case) -> Iterator[Diagnosis]:
 
 
 def _outstanding(facts: Facts) -> list[Unanswered]:
-    """Return Pings behind the last one that was answered.
+    """Return Pings after the last one that was answered.
 
     A Pong may answer "only the most recently processed Ping" (RFC 6455 5.5.3): earlier ones
     are no fault.

@@ -205,7 +205,7 @@ class Facts:
         pongs: last frame number of a side's Ping that was answered.
         unanswered: Pings without a Pong.
         late: by (sender, column of LATE_COLUMNS).
-        gap: the last message behind a long silence of both sides: its number, silence in ns,
+        gap: the last message after a long silence of both sides: its number, silence in ns,
             time, packet, sender.
         attempt: the handshake's row, where it is odd.
         last: the last frame of each side, where the connection fell silent.

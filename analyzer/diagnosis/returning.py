@@ -26,7 +26,7 @@ _NORMAL = 1000
 
 
 def unused(case: Case) -> Iterator[Diagnosis]:
-    """Yield one for each server and reason: ended right behind the 101, with no frame."""
+    """Yield one for each server and reason: ended right after the 101, with no frame."""
     most = round(case.options.unused_life_s * 1e9)
     groups: dict[tuple[tuple[str, int], int, str], list[Ended]] = defaultdict(list)
     for end, facts in case.ends:

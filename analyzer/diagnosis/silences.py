@@ -341,4 +341,4 @@ def entries_lost(case: Case) -> Iterator[Diagnosis]:
 
 
 _ANSWER_NS = 5_000_000_000
-"""A RST later than this behind the data is no answer to it: round trips stay far below."""
+"""A RST later than this after the data is no answer to it: round trips stay far below."""

@@ -1,6 +1,6 @@
 """The stage: takes rows of all tables, gives rows of `diagnoses`.
 
-Knows the rules only as a list. Must not know packets. Called by the pipeline, behind the tables
+Knows the rules only as a list. Must not know packets. Called by the pipeline, after the tables
 and the alternatives, and before the reports. All rules look at the same case when the capture
 ends, so that neither the order of rows nor how the input was cut into batches changes a
 diagnosis; observers of a live run hear of it early.

@@ -218,7 +218,7 @@ class Stalls:
                     yield stall
 
     def _together(self, waits: Sequence[Wait], sends: Numbers) -> Iterator[list[Wait]]:
-        """Yield waits that end together behind a silence of the server's."""
+        """Yield waits that end together after a silence of the server's."""
         apart = round(self._options.stall_together_s * 1e9)
         # Found in arrays, since few servers are ever silent for so long while they are asked.
         ends = np.array([wait.end for wait in waits], np.int64)

@@ -126,13 +126,13 @@ def proxy_header(data: bytes | bytearray) -> int:
 
 
 def head_end(data: bytes | bytearray, begin: int) -> int:
-    """Return the offset behind the empty line that ends the head; -1 if not there.
+    """Return the offset after the empty line that ends the head; -1 if not there.
 
     A lone LF ends a line as well (RFC 9112 2.2: "a recipient MAY recognize a single LF").
 
     Args:
         data: bytes of the head and perhaps more.
-        begin: where to search, at or behind the start line.
+        begin: where to search, at or after the start line.
     """
     crlf = data.find(b"\n\r\n", begin)
     lone = data.find(b"\n\n", begin, crlf + 2 if crlf >= 0 else len(data))

@@ -180,7 +180,7 @@ def settle_draft(results: Results, handshake: Handshake, head: Head | None, row:
 
 
 def say_old_draft(handshake: Handshake) -> None:
-    """Note that the frames behind a 101 are not those of RFC 6455."""
+    """Note that the frames after a 101 are not those of RFC 6455."""
     handshake.outcome = "bad-response"
     handshake.outcome_reason = (
         f"The handshake is that of draft {handshake.old_draft}, which is not decoded."

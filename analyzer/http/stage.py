@@ -136,7 +136,7 @@ class HttpStage:
             if conversation is None or not conversation.passes(*shorts[at]):
                 index = begin + where[at]
                 if not self._row(batch, index, slot, payload[at], chosen[at], taken):
-                    # Rows behind it pass by a mask that is no longer true.
+                    # Rows after it pass by a mask that is no longer true.
                     return index + 1
             at += 1
         return end

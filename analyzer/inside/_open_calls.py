@@ -213,7 +213,7 @@ class OpenCalls:
         self.replies = np.concatenate([self.replies, more])
 
     def plain_of(self, places: Any) -> tuple[Any, Any, Any]:
-        """Return what is known of messages beside their labels.
+        """Return what is known of messages besides their labels.
 
         Args:
             places: int64; none beyond what was reserved is known.

@@ -1,7 +1,7 @@
 """Centrifugo and Centrifuge, client protocol 2 (and 1), in JSON and Protobuf.
 
 Source: centrifugal/protocol, definitions/client.proto. Commands and replies are objects, several
-in a message with line feeds between; in Protobuf each behind its length. A command's name is
+in a message with line feeds between; in Protobuf each after its length. A command's name is
 the member that it has; an empty command or reply is a ping or pong. Knows one connection's
 messages.
 """

@@ -4,7 +4,7 @@ Sources: engine.io-protocol, revisions 3 and 4 ("Packet"); socket.io-protocol, r
 ("Packet encoding"). A text message of WebSocket is one packet of Engine.IO: a digit for its
 type, then content. A `4` carries a packet of Socket.IO: type, number of attachments and `-`,
 namespace and `,`, acknowledgement id, JSON. Attachments follow as binary messages, in revision
-3 of Engine.IO behind a byte 4. Knows one connection's messages.
+3 of Engine.IO after a byte 4. Knows one connection's messages.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class EngineIo(Decoder):
 
 
 def _namespace(space: bytes | None) -> str | None:
-    """Return a namespace without the query that clients before version 3 put behind it."""
+    """Return a namespace without the query that clients before version 3 put after it."""
     if space is None:
         return "/"
     return short(space.partition(b"?")[0].decode("utf-8", "replace"))

@@ -145,7 +145,7 @@ class Mqtt(Decoder):
         return items
 
     def _packet(self, stream: _Stream, data: bytes, at: int, sender: int) -> tuple[Item, int]:
-        """Read the packet at `at`; return its item and where it ends, perhaps behind data.
+        """Read the packet at `at`; return its item and where it ends, perhaps after data.
 
         Raises:
             _Short: its head is not whole.

@@ -60,7 +60,7 @@ class Talk:
         server: address and port of the server: topics are those of one server.
         state: UNDECIDED to GIVEN_UP.
         since: ns from which it is known to get all that is sent to it.
-        failed: messages that were not of the protocol, one behind the other.
+        failed: messages that were not of the protocol, one after the other.
         waiting: what came before the protocol was clear; weight: its bytes.
         outer: protocol that carries another, which is not clear yet; within: recognises it.
     """

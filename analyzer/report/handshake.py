@@ -19,7 +19,7 @@ from analyzer.tables.schema import TableRows
 from analyzer.tables.summary import row_values
 
 KEPT = 10_000
-"""Findings of heads that are kept until it is known whose they are."""
+"""Findings about headers that are kept until it is known whose they are."""
 _OF_HEADS = ("handshake-", "http-", "http2-", "websocket-old-draft")
 
 

@@ -23,7 +23,7 @@ from analyzer.packets.segments import address_text
 from analyzer.tcp.bytestream import Connection, StreamBatch
 
 USED_NS = 1_000_000_000
-"""A look-up counts for connects that begin this soon behind its answer: later ones had the
+"""A look-up counts for connects that begin this soon after its answer: later ones had the
 addresses from a cache."""
 TRIED_NS = 150_000_000_000
 """How far back attempts are looked for: Linux gives a connect up after 127 s."""

@@ -24,7 +24,7 @@ AMOUNT: Final = "amount"
 """Name among a batch's values of what each sentence counts: int64, NULL if nothing."""
 
 _FROM_HEADS: Final = ("handshake-", "http-", "http2-", "websocket-")
-"""How ids begin whose details may quote heads, or bytes that may be heads."""
+"""Prefixes of ids whose details may quote headers, or bytes that may be headers."""
 
 
 @dataclass(slots=True)

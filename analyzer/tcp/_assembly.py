@@ -18,7 +18,7 @@ What rows promise (tests hold all of it):
 - An early FIN without payload leaves its costs on a PURE row, and its FIN row comes when
   the stream gets there.
 - Payload that has no place in the stream is a RETRANSMISSION row: old bytes, bytes
-  behind the FIN, bytes of a RST (RFC 9293 3.5.3), bytes far outside any window.
+  after the FIN, bytes of a RST (RFC 9293 3.5.3), bytes far outside any window.
 """
 
 from __future__ import annotations
@@ -320,7 +320,7 @@ class Assembler(Doubts):
     ) -> cython.int:
         """See what a segment says of a connection that is not, or no longer, open."""
         if self.slots[s].state == _RESET_STATE:
-            # A RST takes the number behind all that its sender sent (RFC 9293 3.5.2).
+            # A RST takes the number after all that its sender sent (RFC 9293 3.5.2).
             if (
                 length
                 and self.rares[d].reset_packet

@@ -197,7 +197,7 @@ class Lookup(Ordering):
 
     @cython.cfunc
     def _unmap(self, s: cython.Py_ssize_t) -> cython.int:
-        """Take slot `s` out of the table; entries behind it move up."""
+        """Take slot `s` out of the table; entries after it move up."""
         mask: cython.Py_ssize_t = self.table.shape[0] - 1
         hole: cython.Py_ssize_t = wide(self.slots[s].hash) & mask
         at: cython.Py_ssize_t
@@ -207,7 +207,7 @@ class Lookup(Ordering):
         at = (hole + 1) & mask
         while self.table[at].slot != 0:
             home = wide(self.table[at].hash) & mask
-            # An entry may move into the hole unless its home lies behind the hole.
+            # An entry may move into the hole unless its home lies after the hole.
             if ((at - home) & mask) >= ((at - hole) & mask):
                 self.table[hole] = self.table[at]
                 hole = at

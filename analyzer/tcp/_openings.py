@@ -106,7 +106,7 @@ class Openings(Lifecycle):
 
     @cython.cfunc
     def _fin(self, s: cython.Py_ssize_t, d: cython.Py_ssize_t, at: cython.longlong) -> cython.int:
-        """Take a FIN that stands behind the byte before stream offset `at`."""
+        """Take a FIN that stands after the byte before stream offset `at`."""
         side: cython.int = d & 1
         believed: cython.bint = (
             self.tracks[d].fin < 0

@@ -1,4 +1,4 @@
-"""What the tcp stage keeps per connection and direction beside what it hands on.
+"""What the tcp stage keeps per connection and direction besides what it hands on.
 
 Knows layouts and limits; has no code that runs per packet. Used by the kernels of this
 folder, which repeat the layouts as C structs (_state.pxd), and by tcp.reassembly.

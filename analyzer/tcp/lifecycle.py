@@ -74,7 +74,7 @@ def _table() -> dict[tuple[State, Event], State]:
         table[state, Event.FIN_0] = State.FIN_BOTH if state is State.FIN_1 else State.FIN_0
         table[state, Event.FIN_1] = State.FIN_BOTH if state is State.FIN_0 else State.FIN_1
     for state in opening:
-        # Packets between them were not captured, or the capture began behind them.
+        # Packets between them were not captured, or the capture began after them.
         table[state, Event.ACK_0] = table[state, Event.ACK_1] = State.ESTABLISHED
     for state in (State.NEW, State.SYN_SENT, State.SYN_CROSSED):
         table[state, Event.SYNACK_0] = table[state, Event.SYNACK_1] = State.SYN_RECEIVED

@@ -334,7 +334,7 @@ class RecordCut:
             if self.sides[d].left == 0 and count == length:
                 return self._close(d, i, _BROKEN)
             if count < length:
-                # The record that is broken, and an unknown number behind it.
+                # The record that is broken, and an unknown number after it.
                 self._extend(d, i, count, length - count)
                 self._lose(d)
             return 0

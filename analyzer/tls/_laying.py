@@ -68,7 +68,7 @@ class RecordLay(RecordCut):
 
     @cython.cfunc
     def _is_stopped(self, i: cython.Py_ssize_t) -> cython.bint:
-        """Return whether a row comes behind a record that waits."""
+        """Return whether a row comes after a record that waits."""
         stop: cython.int = self.sides[self.rows[i].direction].stop
         return 0 < stop <= i + 1
 

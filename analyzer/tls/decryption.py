@@ -200,7 +200,7 @@ class Decryptor:
             return True
         if direction.protection is not None or direction.changed:
             return False
-        # Behind a gap the ChangeCipherSpec may have been lost.
+        # After a gap the ChangeCipherSpec may have been lost.
         return not direction.lost or self.server is None
 
     @property

@@ -26,7 +26,7 @@ class Unwrapped:
         first_data: ns, end of the first record of application data; NULL.
         records: of application data that were opened.
         content: bytes in them.
-        framing: bytes of these records beside their content.
+        framing: bytes of these records besides their content.
     """
 
     client_side: int

@@ -22,7 +22,7 @@ RSA: Final = "RSA"
 EARLY: Final = "CLIENT_EARLY_TRAFFIC_SECRET"
 HANDSHAKE: Final = ("CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET")
 TRAFFIC: Final = ("CLIENT_TRAFFIC_SECRET_", "SERVER_TRAFFIC_SECRET_")
-"""With a number behind: how many KeyUpdates came before. Client, server."""
+"""With a number appended: how many KeyUpdates came before. Client, server."""
 
 RSA_ID_BYTES: Final = 8
 """Of the encrypted pre-master secret, by which lines with RSA say what they belong to."""

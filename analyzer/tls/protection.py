@@ -104,7 +104,7 @@ class Tls13(Protection):
         self.sequence += 1
         if inner:
             return inner, 0, content[:-1]
-        # RFC 8446 5.4: zeros behind the content type are padding. Nothing but zeros must not
+        # RFC 8446 5.4: zeros after the content type are padding. Nothing but zeros must not
         # be sent: it has no content type, and counts as one that means nothing.
         content = content.rstrip(b"\0")
         return (content[-1], 0, content[:-1]) if content else (0, 0, b"")

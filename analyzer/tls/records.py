@@ -40,7 +40,7 @@ class Answer(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecordHeader:
-    """Content type, (major, minor) version and bytes of the record behind it."""
+    """Content type, (major, minor) version and bytes of the record after it."""
 
     type: int
     version: tuple[int, int]
@@ -92,7 +92,7 @@ WALK = row_dtype(
         ("record_bytes", "<i8"),  # what their headers say
         ("begun_time", "<i8"),  # ns, packet of the first byte; set with the first record
         ("changed_time", "<i8"),  # ns, end of the first ChangeCipherSpec
-        ("finished_time", "<i8"),  # ns, end of the first handshake record behind it
+        ("finished_time", "<i8"),  # ns, end of the first handshake record after it
         ("first_time", "<i8"),  # ns, end of the first record of application data
         ("second_time", "<i8"),  # ns, end of the second
         ("last_time", "<i8"),  # ns, beginning of the last
@@ -103,7 +103,7 @@ WALK = row_dtype(
         ("lost_packet", "<i8"),  # where record boundaries were first lost; 0: never
         ("fault_packet", "<i8"),  # the same, if a header cannot be one
         ("heard_packet", "<i8"),  # its last packet with bytes; 0 before any
-        ("heard_time", "<i8"),  # ns; NULL: bytes behind it were lost
+        ("heard_time", "<i8"),  # ns; NULL: bytes after it were lost
         ("record_packet", "<i8"),  # first byte of the current record, or of the last one
         ("record_time", "<i8"),
         ("before_packet", "<i8"),  # the last byte before that one
@@ -135,7 +135,7 @@ PIECE = row_dtype(
         ("start", "<i8"),  # in the batch's data
         ("direction", "<i4"),
         ("length", "<i4"),
-        ("behind", "<i4"),  # 1: behind a ChangeCipherSpec, and so mostly encrypted
+        ("behind", "<i4"),  # 1: after a ChangeCipherSpec, and so mostly encrypted
     ]
 )
 """Bytes of handshake messages in one row of the stream."""

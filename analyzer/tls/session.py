@@ -37,7 +37,7 @@ class State(IntEnum):
     START = 0  # nothing seen
     CLEAR = 1  # handshake in the clear
     CHANGED = 2  # ChangeCipherSpec sent
-    SECURED = 3  # a handshake record behind it: Finished, in TLS 1.2
+    SECURED = 3  # a handshake record after it: Finished, in TLS 1.2
     DATA = 4  # application data
     LOST = 5  # where the next record begins is not known
     OTHER = 6  # not TLS, or from its middle
@@ -224,7 +224,7 @@ class Session:
     def client_finished_time(self) -> int:
         """End of the record that holds the client's Finished.
 
-        TLS 1.2: its first handshake record behind its ChangeCipherSpec. TLS 1.3: its first
+        TLS 1.2: its first handshake record after its ChangeCipherSpec. TLS 1.3: its first
         record of application data, unless it offered early data, which looks the same.
         """
         side = self.sides[CLIENT]

@@ -1,7 +1,7 @@
 """The tls stage: byte streams -> sessions, and the rows of what is inside them.
 
 Recognises TLS where a stream begins with a hello, on any port. Where there are keys, rows of
-records become rows of their plaintext (tls.unwrapping), and the stages behind do not know;
+records become rows of their plaintext (tls.unwrapping), and later stages do not know;
 without, rows pass as they came. Holds the record walk, and one Session per open connection
 that is TLS. Called by pipeline.
 """
@@ -83,7 +83,7 @@ class _Reader:
         self.messages = Messages(_WANTED, limit)
         self.fed = 0
         self.behind = False
-        """Whether messages behind a ChangeCipherSpec are still in the clear."""
+        """Whether messages after a ChangeCipherSpec are still in the clear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class TlsStage:
         """Take one batch; return what became complete with it."""
         self._walk.reserve(2 * len(batch.connections))
         data = batch.records.data
-        # The walk learns only behind a batch that enough was read, so that how much comes
+        # The walk learns only after a batch that enough was read, so that how much comes
         # here hangs on the batch; what is made of it does not.
         for packet, time, begun, start, direction, length, behind in self._walk.walk(
             batch.rows, data

@@ -185,7 +185,7 @@ class Unwrapper:
         """Return by direction (row, byte) of the first record that waits."""
         stops: dict[int, tuple[int, int]] = {}
         for direction, index in self._unsettled.items():
-            # What a hole held is known with the first record behind it.
+            # What a hole held is known with the first record after it.
             found["fate"][index] = layout.WAITING_RECORD
             self._cut.go_back(direction)
         self._unsettled = {}

@@ -94,7 +94,7 @@ class Distances:
 
     @cython.cfunc
     def _bits(self, count: cython.int) -> cython.int:
-        """Return the next `count` bits (at most 16), the first lowest; _END behind the last."""
+        """Return the next `count` bits (at most 16), the first lowest; _END after the last."""
         value: cython.uint
         while self.held_bits < count:
             if self.at >= self.end:

@@ -280,7 +280,7 @@ class FrameWalk(Rules):
     def _end_frame(
         self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, end: cython.longlong
     ) -> cython.int:
-        """The frame is complete; `end` is the stream offset behind it."""
+        """The frame is complete; `end` is the stream offset after it."""
         opcode: cython.int = self.walks[d].opcode
         m: cython.Py_ssize_t = self.walks[d].message
         f: cython.Py_ssize_t = self.frame_count

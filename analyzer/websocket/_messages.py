@@ -120,7 +120,7 @@ class Messages(Payload):
     def _touch(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
         """Note that the current frame has bytes in row `i`.
 
-        Bytes that waited behind a hole, or for the rest of their record, were complete only
+        Bytes that waited after a hole, or for the rest of their record, were complete only
         with the packet that brought it: that one is the frame's last, as in Wireshark.
         """
         if self.chunks[i].packet < self.walks[d].packet_first:

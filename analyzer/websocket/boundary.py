@@ -17,7 +17,7 @@ _KNOWN_OPCODES = (0, 1, 2, 8, 9, 10)
 
 
 class BoundarySearch:
-    """Finds where frames begin behind a gap.
+    """Finds where frames begin after a gap.
 
     The rule: a place is a boundary if `frames_needed` worth of evidence follows from it
     without a fault. The start of a segment, the likeliest place, may have less, down to

@@ -66,7 +66,7 @@ def close(
 
 
 def _fin_time(connection: WebSocketConnection, sender: int, time: int, acks: ControlAcks) -> int:
-    """Return when a FIN counts: behind a Close of the other side that its sender had before it."""
+    """Return when a FIN counts: after a Close of the other side that its sender had before it."""
     other = connection.closes[1 - sender]
     if _is_stream(connection):
         # END_STREAM ends one direction only (RFC 9113 5.1, half-closed): its sender still

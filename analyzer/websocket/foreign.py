@@ -241,7 +241,7 @@ def mixed_writes(outer: int, eaten: bytes, rest: bytes, shape: Shape) -> Mixed |
     Args:
         outer: opcode of the frame before the bytes that are no frame.
         eaten: its payload as it stands on the wire, masked or not.
-        rest: the bytes behind it, to the end of the segment.
+        rest: the bytes after it, to the end of the segment.
         shape: of frames in this direction.
 
     Returns:
@@ -295,7 +295,7 @@ def described_mix(mixed: Mixed, size: int, sender: str, *, show: bool) -> str:
 def _shown(data: bytes, nature: Nature, *, show: bool) -> str:
     if nature.what.startswith("an HTTP"):
         line = data.splitlines()[0][:LOOKED_AT].decode("latin-1")
-        # What stands behind these may be a secret.
+        # What stands after these may be a secret.
         line = re.sub(r"[?;#]\S*", "?…", line)
         return f", beginning {_quoted(line[:_SHOWN])}"
     if not show:

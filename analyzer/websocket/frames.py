@@ -50,7 +50,7 @@ MESSAGE = row_dtype(
         ("time_last", "<i8"),
         ("stall", "<i8"),  # ns of waiting for a hole to fill
         ("stall_until", "<i8"),  # ns: end of the wait counted last
-        ("begin", "<i8"),  # stream offsets of its first byte and behind its last
+        ("begin", "<i8"),  # stream offsets of its first byte and after its last
         ("end", "<i8"),  # NULL while it is not complete
         ("before", "<i8"),  # ns: end of the message before it; NULL: none; NOT_OVER
         ("shut_before", "<i8"),  # ns for which the receiver's window had been closed
@@ -87,7 +87,7 @@ WALK = row_dtype(
         ("ack_share", "<i8"),  # pure ACK bytes of the same
         ("tls_share", "<i8"),  # TLS and HTTP/2 framing of the same
         ("http_share", "<i8"),
-        ("seen", "<i8"),  # stream offset behind the last row
+        ("seen", "<i8"),  # stream offset after the last row
         ("acked", "<i8"),  # stream offset acknowledged by the peer; NULL before any
         ("frames", "<i8"),
         ("messages", "<i8"),
@@ -105,7 +105,7 @@ WALK = row_dtype(
         ("stepped_keys", "<i8"),
         ("ready_packet", "<i8"),  # that made the latest bytes readable
         ("heard_packet", "<i8"),  # its last packet with bytes above TCP; 0 before any
-        ("heard_time", "<i8"),  # ns; NULL: bytes behind it were lost
+        ("heard_time", "<i8"),  # ns; NULL: bytes after it were lost
         ("before_packet", "<i8"),  # the same, before the first byte of the frame
         ("before_time", "<i8"),
         ("end_packet", "<i8"),  # first Close, FIN or RST of either direction; 0 before
@@ -212,7 +212,7 @@ CONTROL = row_dtype(
         ("start", "<i4"),  # of its payload, in the batch's control bytes
         ("length", "<i4"),  # of the payload kept (at most 125)
         ("complete", "<i4"),  # 0: bytes were lost
-        ("end", "<i8"),  # stream offset behind the frame
+        ("end", "<i8"),  # stream offset after the frame
     ]
 )
 """One control frame with its payload, unmasked."""

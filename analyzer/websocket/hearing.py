@@ -26,7 +26,7 @@ _LOST = -1
 
 @dataclass(slots=True)
 class Said:
-    """Messages that were complete, one behind the other; or that bytes were lost.
+    """Messages that were complete, one after the other; or that bytes were lost.
 
     Attributes:
         rows: dtype MESSAGE, of each; of no meaning where bytes were lost.

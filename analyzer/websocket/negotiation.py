@@ -236,7 +236,7 @@ def _offer_faults(accepted: Parameters, offered: tuple[Extension, ...]) -> list[
     RFC 7692 7.1: a server "MUST decline" an offer with parameters that are unknown, repeated
     or invalid, so that it can only have accepted one of the others; where there is none, what
     it should have declined is the fault. That such an offer was made is none (5.2: a client
-    may offer what a server does not know, and something else behind it).
+    may offer what a server does not know, and something else after it).
     """
     reasons: list[str] | None = None
     declined: list[str] = []

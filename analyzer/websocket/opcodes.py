@@ -66,7 +66,7 @@ class CloseBody(NamedTuple):
 
     Attributes:
         code: status code; None where the body has none.
-        reason: text behind the code, bad UTF-8 replaced; None where the body has no code.
+        reason: text after the code, bad UTF-8 replaced; None where the body has no code.
         faults: kinds of findings for the rules that it breaks.
     """
 

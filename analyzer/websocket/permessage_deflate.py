@@ -78,7 +78,7 @@ class Inflater:
     """The receiving half of permessage-deflate for one direction.
 
     A message is given whole to `inflate`, or in pieces to `start`, `push` and
-    `finish`. The zlib context (40 kB, and as much for the bytes behind it) is
+    `finish`. The zlib context (40 kB, and as much for the bytes after it) is
     made at the first message that needs one, and let go by `close`.
 
     Args:
@@ -116,7 +116,7 @@ class Inflater:
         self._rest = max(1, limit + 1 - self._first)
         self._keep = keep_bytes
         self._context: _Decompress | None = None
-        # Output that a stream behind a final block may refer to.
+        # Output that a stream after a final block may refer to.
         self._recent: list[bytes] = []
         self._recent_bytes = 0
         # Bytes of the window that were never seen: the peer may refer to them.
@@ -125,7 +125,7 @@ class Inflater:
         self._kept_bytes = 0
         self._size = 0
         self._last_byte = -1
-        # A final block was read, and nothing behind it.
+        # A final block was read, and nothing after it.
         self._is_fresh = False
         self._in_doubt = False
         self._failure: Inflated | None = None
@@ -292,7 +292,7 @@ class Inflater:
         return self._after(context, self._taken(output), context.unused_data)
 
     def _after(self, context: _Decompress, output: bytes, rest: bytes) -> bytes:
-        """Go on with `rest` behind a final block; return `output` and what follows.
+        """Go on with `rest` after a final block; return `output` and what follows.
 
         RFC 7692 7.2.3.4 lets a message have a block with BFINAL set. What follows is
         a new DEFLATE stream to zlib, but its window stays what it was.

@@ -1,7 +1,7 @@
 """Judges whether bytes look like WebSocket frames.
 
 Knows what RFC 6455 5.2 lets a frame header be, and how likely other bytes look so.
-Must not know the walk, packets or findings. `grow` serves the search behind a gap
+Must not know the walk, packets or findings. `grow` serves the search after a gap
 (websocket.boundary), and connections whose handshake was not captured (websocket.recogniser).
 Both are for the rare case, and bounded by options.max_probe_bytes.
 
@@ -169,7 +169,7 @@ def grow(
             whose text is known not to be.
         doubting: nobody knows yet whether this is WebSocket: masking keys that are small
             numbers or repeat prove nothing, and RSV1 marks what can be inflated.
-        cut: bytes behind `data` that were not captured; a frame may reach into them.
+        cut: bytes after `data` that were not captured; a frame may reach into them.
 
     Returns:
         True if it was added, None if there cannot be a frame, NEED_MORE if more

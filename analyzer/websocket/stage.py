@@ -63,7 +63,7 @@ class WebSocketBatch:
     Attributes:
         http: the batch below.
         opened: connections that opened; the same objects stand in `ended` later.
-        unopened: handshakes with a wrong 101, behind which no frames followed.
+        unopened: handshakes with a wrong 101, after which no frames followed.
         ended: connections that leave; all their rows have been handed on.
         frames: dtype FRAME, complete frames in order of their ends.
         messages: dtype MESSAGE, complete messages whose costs are known.

@@ -93,7 +93,7 @@ def target_of(method: str, target: str) -> Target:
     """Return what a request line asks for."""
     if len(target) <= _LONG:
         return _short_target(method, target)
-    # What is remembered of each lane must not be as long as a head may be.
+    # What is remembered of each lane must not be as long as headers may be.
     long = _target(method, target)
     return replace(long, resource=_digest(long.resource), state=_digest(long.state))
 

@@ -132,7 +132,7 @@ class Carrier:
             begun = time if self._begun == NULL else self._begun
             packet = self._packet or self._carrying.packet
             self._give(READ, SERVER, text, True, self._target.session, (packet, begun), time)
-        # Of what stands behind it in this piece all bytes are of this packet.
+        # Of what stands after it in this piece all bytes are of this packet.
         self.begins(time)
 
     def answer(self, body: bytes, time: int) -> None:

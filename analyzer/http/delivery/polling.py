@@ -30,7 +30,7 @@ TRIPS: Final = 1.5
 _CLEARLY_HELD_NS: Final = 250 * _MS
 """Few services work so long at an answer, so that one of a series must."""
 GAP_NS: Final = 25 * _MS
-"""Time that a client takes between an answer and its next request "at once", beside the way
+"""Time that a client takes between an answer and its next request "at once", besides the way
 to it and back."""
 _HELD_SHARE: Final = 0.6
 _AT_ONCE_SHARE: Final = 0.8

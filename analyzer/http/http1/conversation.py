@@ -167,7 +167,7 @@ class Conversation(Switching):
             self.successor.row(piece.kept(at))
 
     def _head(self, side: Side, piece: Piece, at: int) -> int:
-        """Read on in a head; return the offset behind what was taken."""
+        """Read on in a head; return the offset after what was taken."""
         before = 0
         if side.pending is not None:
             before = len(side.pending)
@@ -320,7 +320,7 @@ class Conversation(Switching):
     # --- gaps and ends
 
     def _gap(self, side: Side, piece: Piece) -> None:
-        """Go on behind bytes that were not captured."""
+        """Go on after bytes that were not captured."""
         if side.mode == SEEK:
             return
         lost = piece.length

@@ -162,7 +162,7 @@ class Messages(Beginning):
         self._pairs.answered(transaction)
 
     def _message_lost(self, side: Side) -> None:
-        """Go on behind a message whose end is not known."""
+        """Go on after a message whose end is not known."""
         self._message_done(side, whole=False)
         if side.mode == HEAD:
             side.mode = SEEK

@@ -1,7 +1,7 @@
 """Evidence of HTTP/2 in the middle of a connection: whether it is, and which side asks.
 
 Where a capture begins late, no preface says what the bytes are. Knows frame headers, the first
-bytes of heads, and the look of WebSocket frames. Must not know rows. Used by
+bytes of header sections, and the form of WebSocket frames. Must not know rows. Used by
 http.http1.detection and http.http2.rows.
 """
 

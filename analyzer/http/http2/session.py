@@ -1,6 +1,6 @@
 """A session of HTTP/2: what the frames of one connection say.
 
-Keeps the streams, the settings and the windows, and turns heads and content into exchanges,
+Keeps the streams, the settings and the windows, and turns headers and content into exchanges,
 attempts and tunnels. Knows RFC 9113 and RFC 8441; must not know where frames begin in the
 rows of TCP. Used by http.http2.connection, which walks them.
 """

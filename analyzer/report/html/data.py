@@ -148,6 +148,6 @@ def _packed_numbers(column: Column, numbers: npt.NDArray[Any]) -> tuple[str, byt
 
 
 def shortened(text: str, most: int) -> str:
-    """Return text from traffic made harmless, with an ellipsis behind `most` characters."""
+    """Return text from traffic made harmless, with an ellipsis after `most` characters."""
     shown = printable(text[: most + 1])
     return shown if len(text) <= most else shown[:most] + "…"
