@@ -31,7 +31,7 @@ def __init__(self: Any, **changes: Any) -> None:
     unknown = sorted(changes.keys() - type(self).__dataclass_fields__.keys())
     if unknown:
         raise TypeError(f"{type(self).__name__} has no field {unknown[0]!r}")
-    # What is not changed is read from the class, where the defaults stand.
+    # What is not changed is read from the class, which has the defaults.
     self.__dict__.update(changes)
     self.__post_init__()
 

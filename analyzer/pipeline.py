@@ -127,7 +127,7 @@ class Pipeline:
             self._take_stream(self._tcp.tick(now), now=now)
 
     def snapshot(self) -> Snapshot:
-        """Return how the run stands, for those who watch it."""
+        """Return the state of the run, for observers."""
         held = {
             "packets": self._packets.held_bytes,
             "tcp": self._tcp.held_bytes,

@@ -1,7 +1,7 @@
 """Kernel: when and in which answers other transports would have delivered messages.
 
-One pass over the messages of a batch, whatever connections they belong to; the rules and
-their reasons stand in docs/alternatives.md. Knows times and sizes. Must not know headers or
+One pass over the messages of a batch, whatever connections they belong to; docs/alternatives.md has
+the rules and their reasons. Knows times and sizes. Must not know headers or
 packets' headers: these come later (alternatives.costs). Called by alternatives.stage;
 tests/oracle/alternatives.py is its plain twin.
 """
@@ -215,7 +215,8 @@ class Schedule:
     def _delay(
         self, lane: cython.Py_ssize_t, wait: cython.longlong, most: cython.longlong
     ) -> cython.int:
-        """Count how long a message waited, of `most` that it could; who does not, in no class."""
+        """Count how long a message waited, of `most` that it could; one that did not wait is in no
+        class."""
         if wait <= 0:
             return 0
         place: cython.longlong = wait // (most // _DELAY_CLASSES + 1)
@@ -367,7 +368,7 @@ class Schedule:
         Polls of a phase reach it at first, first + interval and so on. Over all phases, two
         messages that lie d apart are in different answers with the probability d / interval.
         """
-        # Who polls waits for an answer before the next poll: a round trip at least.
+        # A client waits for an answer before the next poll: a round trip at least.
         if interval < self.conversations[c].gap:
             interval = self.conversations[c].gap
         first: cython.longlong = interval // (2 * _PHASES) * (2 * phase + 1)
@@ -411,7 +412,7 @@ class Schedule:
             self._answer(c, lane, self.lanes[lane].open_bytes, self.lanes[lane].open_messages)
         ready = answer + gap if begun else 0
         if time > ready + hold:
-            # Requests that nobody answered in time: each is held, answered empty, asked again.
+            # Requests that were not answered in time: each is held, answered empty, asked again.
             self.lanes[lane].timeouts += (time - ready) // (hold + gap)
             phase = (time - ready) % (hold + gap)
             ready = time - phase

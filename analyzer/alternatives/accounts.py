@@ -45,7 +45,7 @@ class Cost:
         per_message: wire bytes that a further message of the server adds.
         observed: bool: headers of real exchanges were used.
         has_delay: whether the transport has a delay at all (one request a message has none
-            to speak of: nobody knows when to ask).
+            to speak of: the client cannot know when to ask).
         delay: ns, summed over all messages of the server.
         delays: how many waited, by class; None where none does.
         delay_range: ns, of all classes together.
@@ -193,7 +193,7 @@ class Account:
         )
 
     def totals(self) -> dict[str, Floats]:
-        """Return SUMS as they stand."""
+        """Return the current SUMS."""
         application = self.traffic.client_bytes + self.traffic.server_bytes
         return {
             "requests": self.requests.copy(),

@@ -43,7 +43,7 @@ def p95_ms(line: Delays, pushes: Floats) -> Floats:
         # Nothing waits; or, of real polls, only the mean is known.
         return np.where((pushes > 0) & (line.delay == 0), 0.0, np.nan)
     counts = line.delays
-    # Messages that do not wait stand in no class, before all others.
+    # Messages that do not wait are in no class; they come before all others.
     at_once = pushes - counts.sum(axis=1)
     wanted = _P95 * pushes - at_once
     reached = np.cumsum(counts, axis=1)

@@ -15,7 +15,7 @@ from analyzer.alternatives.lanes import Floats
 from analyzer.columns import NULL
 from analyzer.tables.schema import CODINGS
 
-_MOST: Final = 2**62  # of what stands in a column
+_MOST: Final = 2**62  # of a column's value
 _NAMES: Final = ("application", "wire")
 _GZIP: Final = CODINGS.index("gzip")
 

@@ -165,7 +165,7 @@ _INSTEAD: dict[str, tuple[str, ...]] = {
     "sse": ("sse",),
     "post": ("post",),
 }
-"""Which real exchanges stand for which, the best first."""
+"""Which real exchanges can replace which, the best first."""
 
 
 _PAIRS = {name: name.replace("-", "_") for name in _INSTEAD}

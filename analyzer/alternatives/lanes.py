@@ -17,7 +17,7 @@ from analyzer.columns import Rows, row_dtype
 
 Floats = npt.NDArray[np.float64]
 
-# The lanes of a connection, in order; PHASES for each polling interval stand after them.
+# The lanes of a connection, in order; PHASES for each polling interval follow.
 POSTS: Final = 0  # each message of the client, in a request of its own
 PUSHES: Final = 1  # each message of the server, by itself
 WRITES: Final = 2  # messages of the server that left in one packet, together

@@ -1,6 +1,6 @@
 """The packet model: bytes of requests, answers and frames as packets, with their ACKs.
 
-Every rule stands in docs/alternatives.md with its reason. All functions work on arrays,
+docs/alternatives.md has every rule with its reason. All functions work on arrays,
 one element for each connection. Knows sizes and counts. Must not know headers or times.
 Used by alternatives.costs.
 """

@@ -18,7 +18,7 @@ from analyzer.columns import NULL
 
 _GRID: Final = 64
 """Phases that the spread over all phases is taken from."""
-_MOST: Final = 2**62  # of what stands in a column
+_MOST: Final = 2**62  # of a column's value
 _NORMAL_P95: Final = 1.645
 """Standard deviations from the mean to the 95th percentile of a normal distribution."""
 

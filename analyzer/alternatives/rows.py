@@ -39,7 +39,7 @@ from analyzer.tables.schema import (
 from analyzer.tables.timing import columns_of
 
 _DAY_S: Final = 86_400
-_MOST: Final = 2**62  # of what stands in a column
+_MOST: Final = 2**62  # of a column's value
 
 _CONNECTION, _SESSION, _SERVICE = map(SCOPES.index, ("connection", "session", "service"))
 _TOTALS: Final = {

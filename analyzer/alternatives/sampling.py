@@ -24,7 +24,7 @@ from analyzer.websocket.connection import WebSocketConnection
 from analyzer.websocket.frames import SERVER
 from analyzer.websocket.hearing import Said
 
-# The ways to carry payload; one for each polling interval stands after them.
+# The ways to carry payload; one for each polling interval follows.
 STREAM: Final = 0  # one context, flushed for each message
 SINGLE: Final = 1  # each message by itself, as the only one of a list
 LONG: Final = 2  # the answers of long polls

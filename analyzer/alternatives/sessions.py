@@ -40,7 +40,7 @@ KIND_TRANSPORTS: Final = {
     "call": "request",
 }
 _FEWEST_CALLS: Final = 3
-"""Fewer calls of a client are no service that a WebSocket would stand in for."""
+"""A client with fewer calls is not compared: there is no service that a WebSocket would replace."""
 _NS: Final = 1_000_000_000
 assert DIRECTION.names is not None
 _COUNTS: Final = DIRECTION.names
@@ -358,7 +358,7 @@ _CALL_ROLES: Final = ("post", "plain")
 def _call_sizes(exchange: Exchange) -> tuple[int, int]:
     """Return the sizes of the messages that would ask and answer the same.
 
-    What a request without a body asks for stands in its target. A body in gzip counts as it was
+    What a request without a body asks for is in its target. A body in gzip counts as it was
     sent: over WebSocket it would be compressed too.
     """
     asked = exchange.request_body_bytes or len(exchange.path or "")

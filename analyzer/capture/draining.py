@@ -28,7 +28,7 @@ _LOOK_MS = 200
 
 
 class Handle(Protocol):
-    """One open interface, whoever captures on it (ring.Ring, sockets)."""
+    """One open interface, by any backend (ring.Ring, sockets)."""
 
     interface: Interface
 

@@ -81,7 +81,7 @@ class _Source:
 class Piped(_Source):
     """A capture that comes through a pipe: `tcpdump -w - | wsanalyze live -`.
 
-    What is there is taken, however little. Compressed it may be, but then the source waits
+    Whatever is there is taken at once. Compressed it may be, but then the source waits
     for its writer without looking at the time.
 
     Args:

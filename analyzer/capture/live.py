@@ -2,7 +2,7 @@
 
 Knows sources that never end: it waits, counts what the kernel dropped, and lives through
 interfaces that go away and come back. Must not know what packets mean. Used by analyzer.live.run,
-the run loop; sources that are files or pipes stand in follow.
+the run loop; sources that are files or pipes are in follow.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ class Merger:
         held: list[Numbered] = []
         for number, batch in (*self._held, *made):
             times = batch.rows["time"]
-            # Of a clock that was set back: packets of the future wait for nobody.
+            # Of a clock that was set back: packets from the future do not wait.
             waits = (times > now - self._hold_ns) & (times <= now)
             if last or not waits.any():
                 ready.append((number, batch))

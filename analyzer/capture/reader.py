@@ -1,7 +1,7 @@
 """What the readers of all formats share: a buffer that is filled and walked.
 
 Knows how bytes come in and batches go out. Must not know any format. Base class of
-pcap.PcapReader and pcapng.PcapngReader; driven by source, or by whoever has bytes.
+pcap.PcapReader and pcapng.PcapngReader; driven by source, or by any caller that has bytes.
 """
 
 from __future__ import annotations

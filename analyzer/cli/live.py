@@ -289,7 +289,7 @@ def _say(text: str) -> None:
 
 
 def _tell_ready(request: LiveRequest) -> Readiness:
-    """Say that packets are captured, to who waits for it: a person, a script, systemd."""
+    """Report that packets are captured: a person, a script, systemd."""
     from analyzer.live.ready import Readiness
 
     if request.follow is not None:
@@ -329,7 +329,7 @@ def say_left_behind(request: LiveRequest) -> None:
 
 
 def observers(request: LiveRequest) -> list[Observer]:
-    """Return who watches while it runs: what is asked for, and words on standard error."""
+    """Return the observers of the run: what is asked for, and words on standard error."""
     from analyzer.live.watch import build_observers
     from analyzer.report.notices import Notices
 
@@ -368,7 +368,7 @@ def give_up_rights(request: LiveRequest) -> str | None:
     if user is None:
         privileges.give_up_capabilities()
         return None
-    # A user may not be able to read the folder that this program lies in.
+    # The user may not be allowed to read the folder that this program is in.
     _load_all(request)
     privileges.drop(user)
     return user.name

@@ -1,6 +1,6 @@
 """The entry of the command line: finds the verb, runs it, and answers errors for all verbs alike.
 
-Knows exit statuses. Must not know what a verb does. Verbs stand in cli.verbs; without one,
+Knows exit statuses. Must not know what a verb does. The verbs are in cli.verbs; without one,
 cli.analyze takes the arguments.
 """
 

@@ -198,7 +198,7 @@ def messages(
     quiet: Quiet = False,
     no_progress: NoProgress = False,
 ) -> int:
-    """List messages; find, show and save them. Control frames stand between them.
+    """List messages; find, show and save them. Control frames are listed between them.
 
     Reports (--csv and the like) hold all tables, of messages only those that match.
     """

@@ -1,4 +1,4 @@
-"""The case: all that the rules look at, as it stands when they are asked.
+"""The case: all that the rules look at, in its current state.
 
 Keeps ended connections with their facts, attempts that failed or took long, findings of no
 connection, and rows of the tables that few captures fill. Bounded by named limits; the oldest

@@ -71,7 +71,7 @@ def _gone_side(end: Ended, facts: Facts) -> int | None:
         return 1 - waiting.pop()
     if facts.last is None or facts.last[CLIENT].time == facts.last[SERVER].time:
         return None
-    # Who gave the last sign of life is who still waited.
+    # The side with the last sign of life is the one that still waited.
     return CLIENT if facts.last[CLIENT].time < facts.last[SERVER].time else SERVER
 
 
@@ -123,7 +123,7 @@ def _vanished(gone: Sequence[_Gone], side: int) -> Diagnosis:
     )
 
 
-# --- a ping that nobody answered
+# --- a ping without an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +247,7 @@ def closes_lost(case: Case) -> Iterator[Diagnosis]:
         )
 
 
-# --- a reset that nobody sent
+# --- a reset that neither side sent
 
 
 def injected(case: Case) -> Iterator[Diagnosis]:

@@ -82,7 +82,8 @@ class _Cluster:
 def timers(case: Case) -> Iterator[Diagnosis]:
     """Yield one for each side of a server that ends connections after equal silences, or lives."""
     least = round(case.options.idle_timeout_min_s * 1e9)
-    # Nor was busy who paused for a large part of its life; or the capture's clock stepped.
+    # A side that paused for a large part of its life was not busy either; or the capture's clock
+    # stepped.
     paused = {
         end.number
         for end, facts in case.ends
@@ -97,7 +98,7 @@ def timers(case: Case) -> Iterator[Diagnosis]:
             yield _idle(cluster, side, len(group))
             gone = {end.number for end in cluster.ends}
             left = [end for end in left if end.number not in gone]
-        # What an idle time-out explains needs no other; who was silent for most of its life
+        # What an idle time-out explains needs no other; a side that was silent for most of its life
         # may have met one.
         busy = [end for end in left if _was_busy(end) and end.number not in paused]
         aged = _best(busy, (_LIFE,), least, case.options)
@@ -142,7 +143,7 @@ def _defaults(T: int) -> str:
 
 
 _BUSY = 4
-"""Who was silent for a quarter of its life at a stretch was not busy."""
+"""A side that was silent for a quarter of its life at a stretch was not busy."""
 
 
 def _was_busy(end: Ended) -> bool:

@@ -90,7 +90,7 @@ class Results:
         direction: int = -1,
         rfc: str = "",
     ) -> None:
-        """Note an oddity, and the direction of who is to blame; arguments as of Finding."""
+        """Note an oddity, and the direction that is at fault; arguments as of Finding."""
         self.findings.append(Finding(kind, slot, packet, -1, detail, direction=direction, rfc=rfc))
 
     def leave(self, slot: int, *, search: bool) -> None:

@@ -289,8 +289,8 @@ def _unfold(
 ) -> None:
     """Join a folded line to the field before it.
 
-    RFC 9112 5.2: "A sender MUST NOT generate a message that includes line folding"; who
-    reads one replaces "each received obs-fold with one or more SP octets".
+    RFC 9112 5.2: "A sender MUST NOT generate a message that includes line folding"; a
+    recipient replaces "each received obs-fold with one or more SP octets".
     """
     if not fields:
         # RFC 9112 2.2: "A sender MUST NOT send whitespace between the start-line and the

@@ -145,7 +145,7 @@ class Checks:
         out: takes them.
         slot: of the connection.
         packet: where they show.
-        direction: of who sent what is checked, and is to blame.
+        direction: of the sender that is checked, and is at fault.
     """
 
     __slots__ = ("_direction", "_out", "_packet", "_slot", "kinds")
@@ -162,7 +162,7 @@ class Checks:
         self._add(kind, detail, self._direction, rfc)
 
     def note(self, kind: Kind, detail: str | int = "") -> None:
-        """Note something for which nobody is to blame."""
+        """Note something that is neither side's fault."""
         self._add(kind, detail, -1, "")
 
     def _add(self, kind: Kind, detail: str | int, direction: int, rfc: str) -> None:

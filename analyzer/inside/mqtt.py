@@ -185,7 +185,7 @@ class Mqtt(Decoder):
         if self._version >= 5:
             found = _properties(data, at, end)
         elif not self._version and not topic:
-            self._version = 5  # an empty topic stands for an alias (5.0, 3.3.2.3.4)
+            self._version = 5  # an empty topic refers to an alias (5.0, 3.3.2.3.4)
             found = _properties(data, at, end)
         text: str | None = topic.decode("utf-8", "replace")
         if found.alias:
@@ -259,7 +259,8 @@ class Mqtt(Decoder):
 
 
 def _correlate(item: Item, found: _Properties) -> None:
-    """Note a call by correlation data: who gives a response topic asks (5.0, 4.10)."""
+    """Note a call by correlation data: a publication with a response topic is a request (5.0,
+    4.10)."""
     assert found.correlation is not None
     shown = short(found.correlation.decode("utf-8", "backslashreplace"))
     role = ASK if found.response_topic else REPLY

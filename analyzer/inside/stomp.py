@@ -152,7 +152,7 @@ class Stomp(Decoder):
         else:
             end = data.find(b"\0", body)
             whole = data[body:end] if end >= 0 else None
-        # After a body of known length stands a NUL as well.
+        # A NUL follows a body of known length as well.
         stream.to_nul = True
         return self._item(command.decode(), headers, whole, sender), body
 

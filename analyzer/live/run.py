@@ -269,7 +269,7 @@ def outcome_of(
 
 
 def _finish(pipeline: Pipeline, stop: Stop) -> None:
-    """Give the rows of what is open; of the comparison only if nobody is in a hurry."""
+    """Give the rows of what is open; of the comparison, unless the end is hurried."""
     pipeline.settle()
     made: list[TableRows] = []
     if not stop.hurried:

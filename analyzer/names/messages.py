@@ -1,6 +1,6 @@
 """DNS messages: the question, and the addresses of an answer (RFC 1035 4).
 
-Knows the format alone. Must not know who asks. Used by names.stage.
+Knows the format alone. Must not know connections. Used by names.stage.
 """
 
 from __future__ import annotations

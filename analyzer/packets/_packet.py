@@ -27,10 +27,10 @@ class PacketState:
     """A packet, and the counts of all packets.
 
     Args:
-        max_depth: IP headers and tunnels that may stand below the innermost one.
+        max_depth: IP headers and tunnels that may be below the innermost one.
         counts: packets per outcome, dtype int64, OUTCOMES long.
         firsts: number of the first packet per outcome, the same; 0 where none.
-        others: count per (kind, value) of what has no outcome of its own.
+        others: count per (kind, value) of packets without their own outcome.
     """
 
     def __init__(

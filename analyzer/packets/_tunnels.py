@@ -138,7 +138,7 @@ class Tunnels(NetworkLayers):
 
     @cython.cfunc
     def _lookup(self, source: cython.long, destination: cython.long) -> cython.long:
-        """Keep where a DNS message lies, for the names stage (RFC 1035 4.2.1)."""
+        """Keep where a DNS message is, for the names stage (RFC 1035 4.2.1)."""
         end: cython.Py_ssize_t = self.at + be16(self, self.at + 4)
         if end > self.captured_end:
             end = self.captured_end

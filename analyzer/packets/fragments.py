@@ -54,7 +54,7 @@ class Joined(NamedTuple):
     Attributes:
         version: 4 or 6.
         content: IP header and payload, up to the first byte not captured.
-        length: bytes on the wire that content stands for.
+        length: bytes on the wire that the content represents.
         depth: tunnels below it.
         original: lengths of all its packets.
     """

@@ -1,6 +1,6 @@
 """The CSV report: a folder with one file for each table, written as rows come.
 
-What cells look like stands in docs/tables.md. Knows no values: report.cells formats
+docs/tables.md describes the cells. Knows no values: report.cells formats
 them. Made by the command line, called by the pipeline; analyzer.read_csv reads it back.
 """
 

@@ -206,7 +206,7 @@ _LAST_DATA: Final = 2
 
 
 def spool_file() -> IO[bytes]:
-    """Return a temporary file that nobody else sees."""
+    """Return a temporary file without a name."""
     return tempfile.TemporaryFile(prefix="wsanalyze-")
 
 

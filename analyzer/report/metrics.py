@@ -1,7 +1,7 @@
 """Metrics for Prometheus: a live run's counts, served over HTTP.
 
-Counts rows as they pass and reads the run's snapshot once a second; a thread of its own serves
-them, so that a scrape never waits for the analysis nor the analysis for it. Label values are
+Counts rows as they pass and reads the run's snapshot once a second; a separate thread serves them,
+so neither a scrape nor the analysis waits for the other. Label values are
 bounded. Knows prometheus_client, which is imported when this is made. docs/prometheus.md has
 the names. An Observer; made by analyzer.live.watch.
 """

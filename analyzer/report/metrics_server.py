@@ -20,7 +20,7 @@ from analyzer.errors import ReportError
 STALLED_S: Final = 10.0
 """A run that did not look at the clock for so long is not alive: it does so each 0.1 s."""
 _REQUEST_S: Final = 10.0
-"""Who connects and asks nothing holds a thread no longer."""
+"""A client that connects and asks nothing holds a thread no longer."""
 
 
 class Health:
@@ -60,7 +60,7 @@ class Health:
 
 
 class Server(ThreadingHTTPServer):
-    """Serves a registry and the health of a run, from a thread of its own."""
+    """Serves a registry and the health of a run, from a separate thread."""
 
     daemon_threads = True
     request_queue_size = 64

@@ -87,7 +87,7 @@ class WithoutPayload:
 
 @runtime_checkable
 class Lasting(Protocol):
-    """A writer whose rows stand on the disk before it is closed (report.parts).
+    """A writer whose rows are on the disk before it is closed (report.parts).
 
     After a failed `write` or `flush`, `close` still puts in place what was written.
     """

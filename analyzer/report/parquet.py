@@ -23,8 +23,8 @@ from analyzer.version import __version__
 
 FLUSH_ROWS = 4096
 FLUSH_S = 5.0
-"""Rows of a lasting report wait until there are so many, or for so long: a batch takes some kB
-for itself, however few rows are in it."""
+"""Rows of a lasting report wait until there are so many, or for so long: a batch has some kB
+of overhead, however few rows are in it."""
 ROW_GROUP = 65_536
 """Rows that a reader must decode at once; fewer would cost compression."""
 

@@ -27,7 +27,7 @@ _BUFFER: Final = 1 << 20
 
 
 def path_of(target: Path) -> Path:
-    """Return where the rows of a target stand until it is complete."""
+    """Return where the rows of a target are until it is complete."""
     return target.with_name(target.name + SUFFIX)
 
 
@@ -161,7 +161,7 @@ class Part:
             self.leave()
 
     def leave(self) -> None:
-        """Close the file and let it stand, for `wsanalyze recover`."""
+        """Close the file and keep it, for `wsanalyze recover`."""
         if self._open:
             self._open = False
             os.close(self._descriptor)
@@ -226,7 +226,7 @@ class PartFolder:
             raise first
 
     def leave(self) -> None:
-        """Let all stand as they are, for `wsanalyze recover`."""
+        """Keep all files as they are, for `wsanalyze recover`."""
         self._over = True
         for part in self.files.values():
             with contextlib.suppress(ReportError):
@@ -295,7 +295,7 @@ def set_aside(folder: Path, names: Iterable[str]) -> Path | None:
 
 
 def whole_lines(file: IO[bytes]) -> int:
-    """Cut off a last line that is not whole; return the lines, and stand at the end.
+    """Cut off a last line that is not whole; return the lines; the position is the end.
 
     Cells hold no line feed of their own (report.cells), so that each ends a row.
     """

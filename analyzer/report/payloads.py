@@ -19,7 +19,7 @@ from analyzer.tables.schema import MESSAGES, TableRows
 
 INDEX: Final = "index.csv"
 MAX_FILES: Final = 100_000
-"""Files written; further messages stand in the index without one. Folders of more are slow to
+"""Files written; further messages are in the index without one. Folders of more are slow to
 list, and most file systems give each file 4 KiB."""
 
 _COLUMNS: Final = (
@@ -37,7 +37,7 @@ SAVED: Final = Table(
 
 
 class PayloadFolder:
-    """Writes the payload of each message to a file of its own.
+    """Writes the payload of each message to a separate file.
 
     Attributes:
         saved: files written.

@@ -86,7 +86,7 @@ def left_behind(
         csv_folder: of the new run.
         parquet_folder: of the new run.
         document: of the new run, of JSON.
-        rotates: whether the new run writes into folders of its own below these.
+        rotates: whether the new run writes into its own folders below these.
 
     Raises:
         ReportError: It cannot be put aside.
@@ -107,7 +107,7 @@ def left_behind(
 
 
 def _is_folder(path: Path) -> bool:
-    """Return whether there is such a folder; who may not look says so when it is written."""
+    """Return whether there is such a folder; missing rights are reported when it is written."""
     try:
         return path.is_dir()
     except PermissionError:

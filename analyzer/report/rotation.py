@@ -106,7 +106,7 @@ class RotatingWriter:
         max_bytes: a new part when the files of one have as many bytes; 0: never.
         keep: parts that stay; the oldest of this run goes first. 0: all.
         limits: of all parts in the folder.
-        kind: of the report: each takes a lock of its own in the folder.
+        kind: of the report: each takes its own lock in the folder.
         say: called with what could not be written.
     """
 

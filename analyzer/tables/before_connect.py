@@ -211,7 +211,7 @@ def _looked_up(lookups: Sequence[Lookup], client: str, packet: int, first: int) 
 
     Args:
         lookups: of the name.
-        client: address of who connects.
+        client: address of the client.
         packet: SYN of the first connect.
         first: time of that, in ns.
     """

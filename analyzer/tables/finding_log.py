@@ -160,7 +160,7 @@ class FindingLog:
         )
 
     def _culprit(self, finding: Finding) -> int:
-        """Return 0 for the client, 1 for the server, -1 for nobody."""
+        """Return 0 for the client, 1 for the server, -1 for neither."""
         if finding.direction < 0 or not finding.kind.has_culprit:
             return -1
         return (finding.direction & 1) ^ self._client_sides.get(finding.direction >> 1, 0)

@@ -41,7 +41,7 @@ def ledger_rows(
 
     Args:
         batch: of the http stage, with the final counts of the slots in `ended`.
-        client_sides: side of the client by slot; 0 where nobody knows better.
+        client_sides: side of the client by slot; 0 where it is not known.
         connections: WebSocket connections by slot, of those that were any.
         sessions: TLS sessions by slot, of those that were any.
 

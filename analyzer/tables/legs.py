@@ -1,4 +1,4 @@
-"""Legs: connections that carry one conversation, and what lies between them.
+"""Legs: connections that carry one conversation, and what is between them.
 
 A reverse proxy, a balancer or NAT makes two connections of one, and a capture on it holds both.
 They are matched by Sec-WebSocket-Key, which such hops hand on, and by the order of their

@@ -43,7 +43,7 @@ _STRONG_SEGMENTS: Final = frozenset(
         *("pw", "sig", "signature", "ticket", "sid", "sessionid", "otp"),
     }
 )
-"""Segments of a path after which a secret stands; of other secret names only what looks
+"""Segments of a path that a secret follows; of other secret names only what looks
 random is hidden, since /auth/login and /session/list are places."""
 
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -53,7 +53,7 @@ _JWT: Final = re.compile(r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-
 have been cut before its first dot."""
 
 _USERINFO: Final = re.compile(r"(?<=://)[^/?#\s\"'<>]*@")
-"""RFC 3986 3.2.1; a token may stand where the user does."""
+"""RFC 3986 3.2.1; a token may be in the place of the user."""
 
 _NAME: Final = r"[^\s=&;?#/,\"'<>(){}|:@\\]{1,128}"
 _PARAMETER: Final = re.compile(rf"({_NAME})(?:=|%3[Dd])")
@@ -241,7 +241,7 @@ def _is_secret(name: str, value: str, *, is_member: bool = False) -> bool:
 
 
 def _hide_segments(text: str) -> str:
-    """Hide what stands after a segment such as /token/ in a path."""
+    """Hide what follows a segment such as /token/ in a path."""
     out: list[str] = []
     at = 0
     while (found := _SEGMENT.search(text, at)) is not None:

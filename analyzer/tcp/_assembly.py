@@ -342,7 +342,7 @@ class Assembler(Doubts):
     ) -> cython.bint:
         """Return whether a segment answers a SYN without being its SYN-ACK.
 
-        RFC 9293 3.10.7.3: one who has sent a SYN takes nothing from the other side before
+        RFC 9293 3.10.7.3: an endpoint in SYN-SENT takes nothing from the other side before
         that. Payload is believed: then the SYN-ACK was not captured.
         """
         return d & 1 and length == 0 and self._only_asked(s)

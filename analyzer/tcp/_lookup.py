@@ -207,7 +207,7 @@ class Lookup(Ordering):
         at = (hole + 1) & mask
         while self.table[at].slot != 0:
             home = wide(self.table[at].hash) & mask
-            # An entry may move into the hole unless its home lies after the hole.
+            # An entry may move into the hole unless its home is after the hole.
             if ((at - home) & mask) >= ((at - hole) & mask):
                 self.table[hole] = self.table[at]
                 hole = at

@@ -1,6 +1,6 @@
 """How connections open and close: SYN, SYN-ACK, FIN, RST, and which of them to believe.
 
-Knows RFC 9293 3.10.7 and RFC 5961 as one who listens can apply them. Must not know payload. The
+Knows RFC 9293 3.10.7 and RFC 5961 as an observer can apply them. Must not know payload. The
 eighth of the kernels that make the assembly (see _state).
 """
 
@@ -78,7 +78,7 @@ class Openings(Lifecycle):
         )
         if self.tracks[d].based and not untouched and self.tracks[d].origin != base:
             return 0  # RFC 9293 3.10.7.4: in an open connection it is not acceptable
-        # Another SYN-ACK may replace one that nobody has acknowledged yet.
+        # Another SYN-ACK may replace one that is not acknowledged yet.
         if (
             self.tracks[d].based
             and flags & _ACK
@@ -175,8 +175,8 @@ class Openings(Lifecycle):
     def _revive(self, s: cython.Py_ssize_t) -> cython.int:
         """Take back what seemed to refuse a SYN before its SYN-ACK came.
 
-        RFC 9293 3.10.7.3: one who has sent a SYN answers an ACK that is not acceptable with
-        a RST, and goes on waiting.
+        RFC 9293 3.10.7.3: an endpoint in SYN-SENT answers an unacceptable ACK with a RST, and goes
+        on waiting.
         """
         if self.slots[s].state < _RESET_STATE or not self._only_asked(s):
             return 0
@@ -216,7 +216,7 @@ class Openings(Lifecycle):
 
     @cython.cfunc
     def _foreign(self, s: cython.Py_ssize_t, d: cython.Py_ssize_t, why: Any) -> cython.int:
-        """Note that the first RST of a direction was not sent by who it says."""
+        """Note that the first RST of a direction was not sent by its source address."""
         self.rares[d].foreign = 1
         self.found.append(
             Finding(

@@ -28,7 +28,7 @@ ENTRY = row_dtype([("hash", "<u4"), ("slot", "<i4")])
 SLOT = row_dtype(
     [
         # the ends, as in bytestream.CONNECTION; where `high` is set, the upper halves
-        # of the addresses stand there
+        # of the addresses are there
         ("low0", "<u8"),
         ("low1", "<u8"),
         ("segments", "<i8"),  # seen, copies not counted
@@ -63,7 +63,7 @@ TRACK = row_dtype(
         ("name", "<u2"),  # IPv4 identification of its last packet
         ("repeats", "u1"),  # packets in a row that had the identification of the one before
         ("ttl", "u1"),  # of its last packet; 0 before the first
-        ("heard", "u1"),  # a packet of its own was seen, so its window is known
+        ("heard", "u1"),  # one of its packets was seen, so its window is known
         ("confirmed", "u1"),  # the peer acknowledged where it begins
         ("spare", "<u2"),
         ("piece", "<i8"),  # the same in the ring PIECE

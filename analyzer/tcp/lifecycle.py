@@ -1,4 +1,4 @@
-"""The life of a TCP connection as one who listens on the wire sees it.
+"""The life of a TCP connection as an observer on the wire sees it.
 
 RFC 9293 3.3.2 has the state machine of each end. A listener sees both ends' segments
 but not their states, may come late, and must never stop: so there is one machine for

@@ -117,7 +117,7 @@ class RecordCut:
         Args:
             rows: dtype CHUNK.
             data: what they point into.
-            taken: uint8 by direction: PASSED, TAKEN, or CLOSED: nobody will read it.
+            taken: uint8 by direction: PASSED, TAKEN, or CLOSED: it will not be read.
 
         Returns:
             dtype RECORD, a view: in order of the rows that made them whole. `lay` reads what

@@ -140,7 +140,7 @@ class RecordWalk:
                 if kind == _GAP_CUT:
                     self._heard(d, i)
                 else:
-                    # Bytes were sent, and nobody knows when.
+                    # Bytes were sent at an unknown time.
                     self.walks[d].heard_time = self.walks[d].quiet_time = _NULL
         return self._arrays["pieces"][: self._count].copy()
 
@@ -340,7 +340,7 @@ class RecordWalk:
 
     @cython.cfunc
     def _lose(self, d: cython.Py_ssize_t, i: cython.Py_ssize_t, event: cython.int) -> cython.int:
-        """Note that the next record begins nobody knows where."""
+        """Note that it is not known where the next record begins."""
         self.walks[d].state = self.transitions[self.walks[d].state, event]
         self.walks[d].have = 0
         self.walks[d].left = 0

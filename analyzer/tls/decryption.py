@@ -124,7 +124,7 @@ class Decryptor:
         return self._transcript.held + sum(each.reader.held for each in self._directions)
 
     def let_go(self) -> None:
-        """Keep none of them: nobody will read this session."""
+        """Keep none of them: this session will not be read."""
         self._transcript.drop()
         for direction in self._directions:
             direction.reader.lose()

@@ -18,7 +18,7 @@ _CLOSE_NOTIFY: Final = 0
 _CLOSING_NS: Final = 1_000_000_000
 """A record of TLS 1.3 that may be a close_notify is taken for one if TCP ends this soon after
 it: a program shuts TLS down and the socket in one go, or when the peer has answered, a round trip
-later. One that ends by a timer of its own does so seconds later."""
+later. A peer that ends by its own timer does so seconds later."""
 
 
 @dataclass(frozen=True, slots=True)

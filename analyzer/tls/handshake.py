@@ -54,7 +54,7 @@ class Transcript:
         self._held, self._running = bytearray(), []
 
     def drop(self) -> None:
-        """Stop hashing: something is missing, or nobody asks for it."""
+        """Stop hashing: something is missing, or it is not needed."""
         self._held, self._running = None, []
 
     def add(self, data: bytes) -> None:

@@ -126,7 +126,7 @@ class _Cursor:
         return int.from_bytes(self.take(size), "big")
 
     def vector(self, size: int, least: int = 0) -> _Cursor:
-        """Return the vector whose length stands in `size` bytes."""
+        """Return the vector whose length is in `size` bytes."""
         content = self.take(self.number(size))
         if len(content) < least:
             raise _Malformed

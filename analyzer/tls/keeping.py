@@ -42,7 +42,7 @@ def in_turn(sides: Sequence[Rows]) -> Rows:
     """Return rows of several directions in the order of their packets.
 
     Each direction stays in the order of its stream, in which a packet that came too early
-    stands after those that it waited for.
+    comes after those that it waited for.
     """
     rows = joined(sides)
     if len(rows) < 2:

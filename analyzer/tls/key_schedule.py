@@ -2,7 +2,7 @@
 
 Knows RFC 8446 7.1 to 7.3, RFC 5246 5, 6.3 and 8.1, RFC 4346 5 and RFC 7627 4. All hashing is
 done by the package cryptography. Must not know records or where secrets come from. Called by
-tls.decryption and what stands beside it.
+tls.decryption and its neighbours.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ TRAFFIC: Final = ("CLIENT_TRAFFIC_SECRET_", "SERVER_TRAFFIC_SECRET_")
 """With a number appended: how many KeyUpdates came before. Client, server."""
 
 RSA_ID_BYTES: Final = 8
-"""Of the encrypted pre-master secret, by which lines with RSA say what they belong to."""
+"""Of the encrypted pre-master secret, by which lines with RSA are matched."""
 
 _HASHED: Final = (64, 96, 128)
 """Hexadecimal digits of a secret as long as a hash: SHA-256, SHA-384, SHA-512."""
@@ -141,7 +141,7 @@ class KeyRing:
         self._sources: dict[str, _Source] = {}
         self._count = 0
         self.generation = 0
-        """Grows with each secret that is kept: whoever waits for one may look again."""
+        """Grows with each secret that is kept: sessions that wait for one may look again."""
         self.lines = 0
         """Lines that held a secret, known ones too."""
         self.unknown = 0

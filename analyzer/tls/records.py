@@ -145,7 +145,7 @@ RECORD = row_dtype(
         ("start", "<i8"),  # of its body in the batch's data; -1: not in one piece
         ("done_packet", "<i8"),  # the last of its packets
         ("done_time", "<i8"),  # ns: when it was whole
-        ("wire", "<i8"),  # bytes of TCP's stream that it stands for
+        ("wire", "<i8"),  # bytes of TCP's stream that it represents
         ("content", "<i8"),  # plaintext bytes, once that is known; of a hole the ones missing
         ("direction", "<i4"),
         ("length", "<i4"),  # of its body
@@ -169,7 +169,7 @@ HOLE: Final = 2  # bytes whose records are not known, up to the next header that
 OPENED_RECORD: Final = 3  # application data; content is what it holds
 FRAMING_RECORD: Final = 4  # handshake, alert, ticket: nothing for the stream above
 SHUT_RECORD: Final = 5  # application data that stays unread; content is its size, or UNKNOWN,
-# or 0 where nobody will read what follows either
+# or 0 where what follows will not be read either
 WAITING_RECORD: Final = 6  # for keys
 
 UNKNOWN: Final = -1
@@ -188,7 +188,7 @@ CUT = row_dtype(
         ("count", "<i4"),  # bytes of both
     ]
 )
-"""What a row of the cut stands for."""
+"""What a row of the cut represents."""
 
 LINK = row_dtype(
     [

@@ -314,7 +314,7 @@ class Session:
 
     @property
     def without_forward_secrecy(self) -> str | None:
-        """The suite's name, if whoever gets the server's key can read the session later."""
+        """The suite's name, if a holder of the server's key can read the session later."""
         if self.server is None or self.version is None or self.version >= TLS_1_3:
             return None
         name = suite_name(self.server.cipher_suite)

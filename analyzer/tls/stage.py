@@ -65,7 +65,7 @@ class TlsBatch:
         ended: sessions of slots that leave with it.
         findings: oddities of TLS; `Finding.slot` says where.
         by_stream: decrypted sessions that were there, by number of their TCP connection: with
-            HTTP/2 a WebSocket has a slot of its own.
+            HTTP/2 a WebSocket has its own slot.
     """
 
     stream: StreamBatch

@@ -243,7 +243,7 @@ class Unwrapper:
         slot = direction >> 1
         parts = self._flush(slot, records)
         packet = int(parts[0]["packet"][0]) if parts else 0
-        if self._ring:  # else nobody has any keys
+        if self._ring:  # else there are no keys
             limit = f"max_held_tls_bytes ({self._options.max_held_tls_bytes} bytes)"
             self._findings.append(Finding(findings.TLS_HELD_LIMIT, slot, packet, -1, limit))
         self._close(slot)
@@ -257,7 +257,7 @@ class Unwrapper:
         self._openers.pop(2 * slot + 1, None)
 
     def _flush(self, slot: int, records: RecordBatch) -> list[Rows]:
-        """Return what is kept of a connection, as rows that nobody reads."""
+        """Return what is kept of a connection, as rows that are not read."""
         sides: list[Rows] = []
         for direction in (2 * slot, 2 * slot + 1):
             kept: list[Kept] = []

@@ -189,7 +189,7 @@ class Messages(Payload):
         m: cython.Py_ssize_t = self.walks[d].message
         self.pool[m].opcode = _VOID
         if self.pool[m].message == self.numbers[d >> 1, 1] - 1:
-            self.numbers[d >> 1, 2] = _NULL  # when it would have ended, nobody knows
+            self.numbers[d >> 1, 2] = _NULL  # when it would have ended is not known
         self.pool[m].end = self.walks[d].begin
         self.walks[d].message = -1
         self.walks[d].compressed = 0

@@ -1,6 +1,6 @@
 """How a connection ended: its lifecycle, the silence before, and what each end reports.
 
-Knows TCP's end, Close frames and how the frame walk stands. Must not know bytes. Used by
+Knows TCP's end, Close frames and the state of the frame walk. Must not know bytes. Used by
 websocket.stage, once for each connection that leaves.
 """
 
@@ -92,7 +92,7 @@ def reported(
         connection: that ends.
         stream: the batch with whose rows it does.
         tcp: its CONNECTION row.
-        ends: how the client's and the server's direction stand.
+        ends: the state of the client's and the server's direction.
         acks: when their Closes were acknowledged.
     """
     codes: list[int | None] = []
@@ -120,7 +120,7 @@ def reported(
 
 
 def ending(ends: Sequence[Ending]) -> End:
-    """Return the first of Close, FIN and RST, from how both directions stand."""
+    """Return the first of Close, FIN and RST, from the state of both directions."""
     client, server = ends
     return End(
         packet=client.end_packet,

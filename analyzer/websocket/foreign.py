@@ -60,7 +60,7 @@ class Judgement(NamedTuple):
     Attributes:
         is_frame: True, False; None while it is not known.
         nature: what the bytes are, where they are no frame.
-        end: where the frame would end, in the bytes judged; -1 where nobody can say.
+        end: where the frame would end, in the bytes judged; -1 where it is not known.
     """
 
     is_frame: bool | None
@@ -240,7 +240,7 @@ def mixed_writes(outer: int, eaten: bytes, rest: bytes, shape: Shape) -> Mixed |
 
     Args:
         outer: opcode of the frame before the bytes that are no frame.
-        eaten: its payload as it stands on the wire, masked or not.
+        eaten: its payload as it is on the wire, masked or not.
         rest: the bytes after it, to the end of the segment.
         shape: of frames in this direction.
 
@@ -295,7 +295,7 @@ def described_mix(mixed: Mixed, size: int, sender: str, *, show: bool) -> str:
 def _shown(data: bytes, nature: Nature, *, show: bool) -> str:
     if nature.what.startswith("an HTTP"):
         line = data.splitlines()[0][:LOOKED_AT].decode("latin-1")
-        # What stands after these may be a secret.
+        # What follows these may be a secret.
         line = re.sub(r"[?;#]\S*", "?…", line)
         return f", beginning {_quoted(line[:_SHOWN])}"
     if not show:

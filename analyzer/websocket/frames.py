@@ -145,7 +145,7 @@ WALK = row_dtype(
         ("tolerant", "u1"),  # a message may be joined in its middle
         ("deflate", "u1"),  # permessage-deflate was negotiated
         ("compressed", "u1"),  # the current message is
-        ("framed", "u1"),  # its rows stand for more than their bytes
+        ("framed", "u1"),  # its rows represent more than their bytes
         ("ended_by_close", "u1"),  # end_packet is a Close
         ("quiet_known", "u1"),  # 0: bytes were lost, or it is not known
         ("bad_text", "u1"),  # a text of this direction was not UTF-8
@@ -174,7 +174,7 @@ class Keys(NamedTuple):
 
 
 class Ending(NamedTuple):
-    """How a direction stands when its connection ends; from its WALK row."""
+    """The state of a direction when its connection ends; from its WALK row."""
 
     mode: int
     header_read: int
@@ -267,7 +267,7 @@ KEEP_NOTHING, KEEP_COMPRESSED, KEEP_ALL = 0, 1, 2
 """Which payload becomes FRAGMENT rows."""
 
 FREE, NOT_TOLD, TOLD = 0, 1, 2
-"""Whether a message that waits for an ACK was announced to who watches a live run."""
+"""Whether a message that waits for an ACK was announced to observers of a live run."""
 
 NOT_OVER = 2**63 - 1
 """In place of the end of a message that was still on its way when the next one began."""

@@ -1,7 +1,7 @@
 """Hearing: whole payloads of messages, handed on in the order in which they were complete.
 
 Takes the FRAGMENT rows of the walk, of directions that somebody listens to, and what the
-payload stage inflates. Must not know what payloads mean. Used by websocket.stage; who listens
+payload stage inflates. Must not know what payloads mean. Used by websocket.stage; the listener
 is the inside stage.
 """
 
@@ -19,7 +19,7 @@ from analyzer.options import Options
 
 _FLUSH_BYTES = 8 << 20
 """Inflated payload that is kept together before it is handed on: a batch of a MiB can hold a
-GiB of it. Where it is cut changes nothing: who listens takes one message after the other."""
+GiB of it. Where it is cut changes nothing: the listener takes one message after the other."""
 
 _LOST = -1
 

@@ -29,7 +29,7 @@ class Kept:
 
     @property
     def length(self) -> int:
-        """Bytes of the stream that it stands for."""
+        """Bytes of the stream that it represents."""
         return int(self.row["length"])
 
     @property

@@ -211,7 +211,7 @@ def _read_deflate(
             faults.append(f"{source} {name} is unknown")
         elif value is None:
             # RFC 7692 7.1.2.2: only client_max_window_bits, and only in an offer,
-            # may stand without a value.
+            # may be without a value.
             if (source, lowered) != (_OFFERED, "client_max_window_bits"):
                 faults.append(f"{source} {lowered} has no value")
             parameters[lowered] = None

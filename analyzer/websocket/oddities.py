@@ -20,7 +20,7 @@ _BITS = {4: "RSV1", 2: "RSV2", 1: "RSV3"}
 
 
 def oddity(kind: Kind, packet: int, frame: int, detail: int, direction: int, count: int) -> Finding:
-    """Return the finding of one ODDITY row, which may stand for several."""
+    """Return the finding of one ODDITY row, which may represent several."""
     text: str | int = detail
     rfc = ""
     if kind is findings.WEBSOCKET_RSV:
@@ -74,7 +74,7 @@ def thinned(rows: Rows, limit: int) -> tuple[Rows, list[int]]:
 
     `limit` of them stay; the next bears the count of all that follow. A flood (each
     frame unmasked) must not cost a Python object per frame. The first that has no row
-    of its own stands for the rest, not the last, which is another in another batch.
+    represents the rest; the last one would differ with the batches.
     """
     keys = rows["direction"].astype(np.int64) * len(KINDS) + rows["kind"]
     order = np.argsort(keys, kind="stable")

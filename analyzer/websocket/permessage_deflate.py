@@ -28,7 +28,7 @@ TAIL: Final = b"\x00\x00\xff\xff"
 """RFC 7692 7.2.2: "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload"."""
 
 LAST_BLOCK: Final = b"\x01\x00\x00\xff\xff"
-"""An empty stored block with BFINAL: it ends a stream that stands between two blocks."""
+"""An empty stored block with BFINAL: it ends a stream that is between two blocks."""
 
 FIRST_BYTES: Final = 4096
 """Output asked for at first: most messages are smaller."""

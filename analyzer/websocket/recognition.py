@@ -167,7 +167,7 @@ def grow(
         rsv_allowed: as in plausible_header.
         texts: text must be UTF-8, and proves something where it is; False for a sender
             whose text is known not to be.
-        doubting: nobody knows yet whether this is WebSocket: masking keys that are small
+        doubting: it is not known yet whether this is WebSocket: masking keys that are small
             numbers or repeat prove nothing, and RSV1 marks what can be inflated.
         cut: bytes after `data` that were not captured; a frame may reach into them.
 
@@ -299,7 +299,7 @@ def evidence(chain: Chain, guess: HeaderGuess) -> int:
         return 1
     if not guess.payload_bytes:
         return 0
-    # 0x00 and a length below 126 is also what stands before a message of DNS over TCP.
+    # 0x00 and a length below 126 also comes before a message of DNS over TCP.
     if guess.opcode == opcodes.CONTINUATION and not (guess.masked or chain.is_begun):
         return 0
     is_text = guess.opcode == opcodes.TEXT and not guess.rsv

@@ -179,7 +179,7 @@ class Seeker:
     # --- is this a header?
 
     def is_frame(self, walk: Any, row: Any, at: int, had: int, records: Any) -> bool:
-        """Judge a header that breaks rules; the walk stands after it.
+        """Judge a header that breaks rules; the walk is after it.
 
         Args:
             walk: the FrameWalk.
@@ -189,7 +189,7 @@ class Seeker:
             records: the batch.
 
         Returns:
-            True if it is one. If not, or if nobody knows yet, the row's bytes from `at` on
+            True if it is one. If not, or if it is not known yet, the row's bytes from `at` on
             are to be shown next.
         """
         direction = int(row["direction"])

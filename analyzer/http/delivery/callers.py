@@ -156,7 +156,7 @@ def marks_of(values: Mapping[str, str], target: Target) -> Marks:
 
 
 def identity(ends: tuple[int, ...], marks: Marks) -> bytes:
-    """Return a digest of who asks whom.
+    """Return a digest of client and server.
 
     Args:
         ends: addresses of client and server, and the server's port.

@@ -1,6 +1,6 @@
-"""Carried: messages of Engine.IO and SockJS over plain HTTP, handed to who reads them.
+"""Carried: messages of Engine.IO and SockJS over plain HTTP, handed to their readers.
 
-Knows which request or answer a message stands in, and when it came. Splits only: what a packet
+Knows which request or answer a message is in, and when it came. Splits only: what a packet
 or a frame says is the matter of the listener, the inside stage. Used by
 http.delivery.deliveries; the caller that reads bodies says of which packet they are.
 """

@@ -226,7 +226,7 @@ class AnswerReader:
         for piece in self._inflater.take(data):
             self._take(piece, time)
             if not self.reading:
-                # The rest of a bomb is not inflated for nobody.
+                # The rest of a decompression bomb is not inflated.
                 return
         if self._inflater.failed:
             self._stop()

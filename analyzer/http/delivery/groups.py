@@ -39,7 +39,7 @@ _CALLER_LANES: Final = 64
 
 _CALLERS: Final = 64
 """Connections that one client has open at the same time, at most: browsers have 6 to a host.
-Without a bound, a flood of requests that nobody answers took the square of its time."""
+Without a bound, a flood of unanswered requests took quadratic time."""
 _MESSAGES_OF_ONE: Final = 64
 _HEADS_OF_ONE: Final = 4096
 """Messages, and bytes of headers, that count as one more exchange held: about as much memory."""
@@ -174,7 +174,7 @@ class Groups:
     """All lanes, and the exchanges that wait for their kinds.
 
     Attributes:
-        released: exchanges whose kind is known; who takes them empties it.
+        released: exchanges whose kind is known; the caller empties it.
         limited: lanes were decided early, because there was too much.
     """
 

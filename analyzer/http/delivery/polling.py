@@ -1,8 +1,8 @@
 """Polling: how a series of requests for the same delivers, detected from their times.
 
 Knows exchanges of one group. Must not know how groups are made. Called by http.delivery.groups, and
-by tables for the wait of messages. docs/numbers.md states the rules; who changes one changes
-them there.
+by tables for the wait of messages. docs/numbers.md states the rules; change them
+there.
 """
 
 from __future__ import annotations

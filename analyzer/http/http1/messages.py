@@ -1,6 +1,6 @@
 """Messages: the requests and answers of a conversation, from head to end of body.
 
-Knows whose bytes a body's are, and who wants to read them. Must not know how heads are
+Knows whose bytes a body's are, and which reader wants them. Must not know how heads are
 found. The base of http.http1.conversation, which finds them.
 """
 

@@ -69,7 +69,7 @@ class Control:
             kind: what it is.
             packet: where it shows.
             detail: of its sentence.
-            side: who is to blame; -1 where nobody is.
+            side: the side at fault; -1 where neither is.
             rfc: of the rule, where it is another than the kind's.
         """
         direction = 2 * self.slot + side if side >= 0 else -1

@@ -1,7 +1,7 @@
 """Headers over HTTP/2: header blocks (HPACK) to the Head objects that the rest of http uses.
 
 One decoder per direction, fed every block in the wire's order. Where blocks are missing its
-table is filled with entries that stand for "not known", so that later blocks still move
+table is filled with entries that mean "not known", so that later blocks still move
 it as the sender's moves, and a field that comes from such an entry is left out, never guessed.
 Knows RFC 7541 and RFC 9113 section 8. Must not know frames. Used by http.http2.connection.
 """

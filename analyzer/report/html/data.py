@@ -52,7 +52,7 @@ class Kept:
         self.seen = self.count = 0
 
     def add(self, rows: TableRows) -> None:
-        """Keep `rows` as far as there is room."""
+        """Keep `rows` while there is room."""
         self.seen += rows.count
         room = min(rows.count, self._most - self.count)
         if room > 0:

@@ -48,7 +48,7 @@ class Chart:
 
 
 def svg(shapes: Iterable[Markup], title: str, height: int = HEIGHT) -> Markup:
-    """Return a drawing as wide as its place, with a title for those who do not see it."""
+    """Return a drawing as wide as its place, with a title for screen readers."""
     return Markup('<svg height="{}" role="img"><title>{}</title>{}</svg>').format(
         height, title, Markup("").join(shapes)
     )
