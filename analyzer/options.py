@@ -113,9 +113,9 @@ class Options:
     they lie this close together; a true retransmission takes at least a round trip
     and carries another IP identification or TCP timestamp."""
     max_idle_s: float | None = None
-    """How long a TCP connection may be silent before it is let go, the oldest first; None:
-    as long as the capture lasts. For live runs, an hour: half-open connections would stay for
-    ever, while what lives sends pings or keep-alives every few minutes."""
+    """How long a TCP connection may be silent before it is dropped, the oldest first; None:
+    as long as the capture lasts. For live runs, an hour: half-open connections would stay
+    forever, while what lives sends pings or keep-alives every few minutes."""
     closed_linger_s: float = 10.0
     """How long a finished connection waits for late packets before its rows leave."""
 

@@ -215,8 +215,7 @@ class Schedule:
     def _delay(
         self, lane: cython.Py_ssize_t, wait: cython.longlong, most: cython.longlong
     ) -> cython.int:
-        """Count how long a message waited, of `most` that it could; one that did not wait is in no
-        class."""
+        """Count how long a message waited, of `most` that it could; no wait has no class."""
         if wait <= 0:
             return 0
         place: cython.longlong = wait // (most // _DELAY_CLASSES + 1)

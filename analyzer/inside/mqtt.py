@@ -259,8 +259,7 @@ class Mqtt(Decoder):
 
 
 def _correlate(item: Item, found: _Properties) -> None:
-    """Note a call by correlation data: a publication with a response topic is a request (5.0,
-    4.10)."""
+    """Note a call by correlation data: a response topic makes a request (5.0, 4.10)."""
     assert found.correlation is not None
     shown = short(found.correlation.decode("utf-8", "backslashreplace"))
     role = ASK if found.response_topic else REPLY

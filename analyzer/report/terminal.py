@@ -357,8 +357,7 @@ def _closes(summary: Summary, console: Console) -> None:
 
 
 def _closers(summary: Summary, kind: str) -> str:
-    """Return which side closed the connections that ended this way: client, server, or how many
-    each."""
+    """Return which side closed the connections of a kind: client, server, or how many each."""
     counts = {who: summary.closers[kind, who] for who in ("client", "server")}
     known = {who: count for who, count in counts.items() if count}
     if len(known) == 1:
@@ -477,8 +476,7 @@ def target(row: dict[str, Any]) -> str:
 
 
 def ending(row: dict[str, Any], console: Console) -> str:
-    """Return how a connection ended, in one or two words, and an arrow for the side that ended
-    it."""
+    """Return how a connection ended, in one or two words, and an arrow for the side."""
     words = [row["close_kind"] or "-"]
     if row["close_code"] is not None:
         words.append(str(row["close_code"]))
