@@ -23,6 +23,7 @@ from analyzer.live.guard import Guarded, first_failure, guarded
 from analyzer.options import Options
 from analyzer.pipeline import Pipeline
 from analyzer.report.output import Writer
+from analyzer.tables.running import Snapshot
 from analyzer.tables.schema import TableRows
 from analyzer.tables.summary import Summary
 
@@ -82,7 +83,9 @@ class Seeks(Writer, Protocol):
 
 
 class UntilFound:
-    """Asks for the end when something is found (Writer).
+    """Asks for the end when something is found (report.observer.Observer).
+
+    Diagnoses are rows only when the run ends: until then they are news.
 
     Args:
         seeks: looks for it.
@@ -93,8 +96,19 @@ class UntilFound:
         self._seeks = seeks
         self._stop = stop
 
+    def attach(self, snapshot: Callable[[], Snapshot]) -> None:
+        """Do nothing (Observer)."""
+
+    def news(self, rows: TableRows) -> None:
+        """Look at early rows (Observer)."""
+        if rows.table.name == "diagnoses":
+            self.write(rows)
+
+    def tick(self, now_ns: int, stats: CaptureStats) -> None:
+        """Do nothing (Observer)."""
+
     def write(self, rows: TableRows) -> None:
-        """Look at rows."""
+        """Look at rows (Writer)."""
         self._seeks.write(rows)
         if rows.table.name in ("findings", "diagnoses") and self._seeks.reasons():
             self._stop.asked = True

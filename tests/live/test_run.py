@@ -16,6 +16,7 @@ from analyzer.capture.stats import CaptureStats
 from analyzer.errors import ReportError
 from analyzer.live import run
 from analyzer.options import Options
+from analyzer.tables.conditions import Conditions
 from analyzer.tables.schema import TABLES
 
 CAPTURES = Path(__file__).parents[2] / "captures"
@@ -215,6 +216,26 @@ def test_a_second_wish_leaves_the_comparison_out_and_nothing_else():
     assert found.pop("alternatives") == found.pop("scaling") == []
     assert found == complete("npm-ws-basic.pcap")
     assert watcher.ended == ["closed"]
+
+
+@pytest.mark.parametrize(
+    ("name", "awaited"),
+    [("why-hung-peer.pcap", "ping-unanswered"), ("npm-ws-closes.pcap", "websocket-close-error")],
+)
+def test_the_first_finding_or_diagnosis_that_is_awaited_ends_it(name, awaited):
+    class Passing(Clock):
+        def __call__(self):
+            self.now += 1e-6
+            return self.now
+
+    clock, stop = Passing(), run.Stop()
+    source = Played(name, clock, endless=True)
+    seeks = Conditions([awaited], {awaited})
+    until = run.Until(seconds=60.0)
+    run.run(source, OPTIONS, [run.UntilFound(seeks, stop)], until=until, stop=stop, clock=clock)
+    assert clock.now < 1050.0  # and not when the time was over
+    assert len(seeks.reasons()) == 1
+    assert awaited in seeks.reasons()[0]
 
 
 def test_a_writer_that_fails_ends_the_run_and_costs_the_others_nothing():
