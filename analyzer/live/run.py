@@ -229,6 +229,7 @@ def outcome_of(
     until: Until | None = None,
     stop: Stop | None = None,
     keeper: Keeper | None = None,
+    ending: Callable[[], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Outcome:
     """Analyse what `source` gives until it ends, `until` holds, or `stop` is asked for.
@@ -245,6 +246,8 @@ def outcome_of(
         until: when to end by itself.
         stop: how others ask for the end.
         keeper: keeps the packets.
+        ending: called when no packet is read any more, before what is open is settled: observers
+            hear nothing of time from then on.
         clock: seconds, for tests.
 
     Returns:
@@ -254,18 +257,16 @@ def outcome_of(
         WsanalyzeError: It cannot begin; writers were aborted.
     """
     guards = guarded([*writers, *observers])
-    try:
-        pipeline = Pipeline(options, guards)
-    except BaseException:
-        for each in guards:
-            each.abort()
-        source.close()
-        raise
+    pipeline = _begun(options, guards, source)
     stop = stop or Stop()
     outcome = Outcome(pipeline.summary)
     loop = _Loop(source, pipeline, guards, keeper, until or Until(), stop, clock)
     try:
-        loop.run(options.live_pace_s)
+        try:
+            loop.run(options.live_pace_s)
+        finally:
+            if ending is not None:
+                ending()
         _finish(pipeline, stop)
     except (KeyboardInterrupt, Hurried):
         outcome.hurried = True
@@ -280,6 +281,16 @@ def outcome_of(
     outcome.hurried = outcome.hurried or stop.hurried
     outcome.failure = outcome.failure or first_failure(guards)
     return outcome
+
+
+def _begun(options: Options, guards: Sequence[Guarded], source: LiveSource) -> Pipeline:
+    try:
+        return Pipeline(options, guards)
+    except BaseException:
+        for each in guards:
+            each.abort()
+        source.close()
+        raise
 
 
 def _finish(pipeline: Pipeline, stop: Stop) -> None:
