@@ -43,16 +43,6 @@ class Kind:
     one: str = ""
     total: str = ""
 
-    def amount(self, text: str) -> int | None:
-        """Return the number that a sentence of this kind was made with; None if it has none."""
-        if self.one and text == self.one:
-            return 1
-        begin, found, end = self.text.partition("{detail}")
-        if not found or not (text.startswith(begin) and text.endswith(end)):
-            return None
-        detail = text[len(begin) : len(text) - len(end)]
-        return int(detail) if detail.isascii() and detail.isdigit() else None
-
 
 @dataclass(frozen=True, slots=True)
 class Finding:
