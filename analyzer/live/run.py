@@ -262,11 +262,7 @@ def outcome_of(
     outcome = Outcome(pipeline.summary)
     loop = _Loop(source, pipeline, guards, keeper, until or Until(), stop, clock)
     try:
-        try:
-            loop.run(options.live_pace_s)
-        finally:
-            if ending is not None:
-                ending()
+        _read(loop, options.live_pace_s, ending)
         _finish(pipeline, stop)
     except (KeyboardInterrupt, Hurried):
         outcome.hurried = True
@@ -291,6 +287,14 @@ def _begun(options: Options, guards: Sequence[Guarded], source: LiveSource) -> P
             each.abort()
         source.close()
         raise
+
+
+def _read(loop: _Loop, pace_s: float, ending: Callable[[], None] | None) -> None:
+    try:
+        loop.run(pace_s)
+    finally:
+        if ending is not None:
+            ending()
 
 
 def _finish(pipeline: Pipeline, stop: Stop) -> None:
