@@ -228,7 +228,14 @@ def run(request: LiveRequest, options: Options) -> int:
         ready = _tell_ready(request)
         try:
             outcome = loop.outcome_of(
-                source, options, writers, [*watchers, ready], until=until, stop=stop, keeper=keeper
+                source,
+                options,
+                writers,
+                [*watchers, ready],
+                until=until,
+                stop=stop,
+                keeper=keeper,
+                ending=ready.stopping,
             )
         except KeyLogError as error:
             raise _as_whom(error, who) from error

@@ -23,6 +23,7 @@ from analyzer.live.guard import Guarded, first_failure, guarded
 from analyzer.options import Options
 from analyzer.pipeline import Pipeline
 from analyzer.report.output import Writer
+from analyzer.tables.running import Snapshot
 from analyzer.tables.schema import TableRows
 from analyzer.tables.summary import Summary
 
@@ -82,7 +83,9 @@ class Seeks(Writer, Protocol):
 
 
 class UntilFound:
-    """Asks for the end when something is found (Writer).
+    """Asks for the end when something is found (report.observer.Observer).
+
+    Diagnoses are rows only when the run ends: until then they are news.
 
     Args:
         seeks: looks for it.
@@ -93,8 +96,19 @@ class UntilFound:
         self._seeks = seeks
         self._stop = stop
 
+    def attach(self, snapshot: Callable[[], Snapshot]) -> None:
+        """Do nothing (Observer)."""
+
+    def news(self, rows: TableRows) -> None:
+        """Look at early rows (Observer)."""
+        if rows.table.name == "diagnoses":
+            self.write(rows)
+
+    def tick(self, now_ns: int, stats: CaptureStats) -> None:
+        """Do nothing (Observer)."""
+
     def write(self, rows: TableRows) -> None:
-        """Look at rows."""
+        """Look at rows (Writer)."""
         self._seeks.write(rows)
         if rows.table.name in ("findings", "diagnoses") and self._seeks.reasons():
             self._stop.asked = True
@@ -215,6 +229,7 @@ def outcome_of(
     until: Until | None = None,
     stop: Stop | None = None,
     keeper: Keeper | None = None,
+    ending: Callable[[], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Outcome:
     """Analyse what `source` gives until it ends, `until` holds, or `stop` is asked for.
@@ -231,6 +246,8 @@ def outcome_of(
         until: when to end by itself.
         stop: how others ask for the end.
         keeper: keeps the packets.
+        ending: called when no packet is read any more, before what is open is settled: observers
+            hear nothing of time from then on.
         clock: seconds, for tests.
 
     Returns:
@@ -240,18 +257,12 @@ def outcome_of(
         WsanalyzeError: It cannot begin; writers were aborted.
     """
     guards = guarded([*writers, *observers])
-    try:
-        pipeline = Pipeline(options, guards)
-    except BaseException:
-        for each in guards:
-            each.abort()
-        source.close()
-        raise
+    pipeline = _begun(options, guards, source)
     stop = stop or Stop()
     outcome = Outcome(pipeline.summary)
     loop = _Loop(source, pipeline, guards, keeper, until or Until(), stop, clock)
     try:
-        loop.run(options.live_pace_s)
+        _read(loop, options.live_pace_s, ending)
         _finish(pipeline, stop)
     except (KeyboardInterrupt, Hurried):
         outcome.hurried = True
@@ -266,6 +277,24 @@ def outcome_of(
     outcome.hurried = outcome.hurried or stop.hurried
     outcome.failure = outcome.failure or first_failure(guards)
     return outcome
+
+
+def _begun(options: Options, guards: Sequence[Guarded], source: LiveSource) -> Pipeline:
+    try:
+        return Pipeline(options, guards)
+    except BaseException:
+        for each in guards:
+            each.abort()
+        source.close()
+        raise
+
+
+def _read(loop: _Loop, pace_s: float, ending: Callable[[], None] | None) -> None:
+    try:
+        loop.run(pace_s)
+    finally:
+        if ending is not None:
+            ending()
 
 
 def _finish(pipeline: Pipeline, stop: Stop) -> None:

@@ -1,7 +1,7 @@
 """The observers of a live run: what was asked for on the command line, made into observers.
 
-Knows the observers and the terminal. Must not know captures. Called by the verb `live`, before
-rights are given up: a port may need them, and so may nothing else here.
+Knows the observers and the terminal. Must not know captures. Called by the verb `live` after
+rights are given up: threads that are started here must have none, and files belong to who writes.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ class MetricsServer:
     def __init__(
         self, address: tuple[str, int], labels: Sequence[str] = (), max_labels: int = MAX_LABELS
     ) -> None:
-        """Listen; before rights are given up, since the port may need them.
+        """Listen.
 
         Raises:
             ReportError: Nothing can listen there, or prometheus_client is not installed.

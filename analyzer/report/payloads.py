@@ -60,7 +60,7 @@ class PayloadFolder:
                 )
             self._made = not folder.exists()
             folder.mkdir(exist_ok=True)
-            self._index = (folder / INDEX).open("wb")
+            self._index = (folder / INDEX).open("xb")
             header = ",".join(column.name for column in SAVED.columns) + "\n"
             self._index.write(header.encode())
         self._formatter = Formatter(SAVED, "csv")
@@ -81,7 +81,9 @@ class PayloadFolder:
             self.left_out += 1
             return None
         name = f"{row['connection']:05d}-{row['message']:06d}{_suffix(payload, row['type'])}"
-        (self.folder / name).write_bytes(payload)
+        # New: no link that somebody has put there meanwhile is followed.
+        with (self.folder / name).open("xb") as file:
+            file.write(payload)
         self.saved += 1
         return name
 
