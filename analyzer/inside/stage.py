@@ -370,7 +370,7 @@ class InsideStage:
             self._take_calls(talk)
 
     def _end_session(self, talk: Talk) -> None:
-        """Settle a conversation of which nothing more comes over plain HTTP."""
+        """Close a conversation over plain HTTP that has ended."""
         if talk.connection >= 0:
             # It goes on over WebSocket, and ends with that.
             return
