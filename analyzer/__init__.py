@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from analyzer.version import __version__
 
 if TYPE_CHECKING:
-    from analyzer.analysis import Analysis, Tables, analyze, compare, read_csv, read_parquet
+    from analyzer.analysis import Analysis, Tables, analyze, compare, paths, read_csv, read_parquet
     from analyzer.errors import (
         CaptureAccessError,
         CaptureError,
@@ -34,6 +34,7 @@ _HOMES = {
     "Tables": "analysis",
     "analyze": "analysis",
     "compare": "analysis",
+    "paths": "analysis",
     "read_csv": "analysis",
     "read_parquet": "analysis",
     "CaptureAccessError": "errors",
@@ -59,6 +60,7 @@ __all__ = [
     "__version__",
     "analyze",
     "compare",
+    "paths",
     "read_csv",
     "read_parquet",
 ]

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from analyzer.pipeline import Progress
     from analyzer.tables.comparison import Comparison
+    from analyzer.tables.talks import Talks
 
 StrPath = str | os.PathLike[str]
 
@@ -307,6 +308,35 @@ def compare(
     return to_frame(made.rows())
 
 
+def paths(
+    client: StrPath | Sequence[StrPath],
+    server: StrPath | Sequence[StrPath],
+    *,
+    where: str | None = None,
+    **options: Any,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Lay two captures of the same connections, made at their two ends, beside each other.
+
+    Args:
+        client: the capture of the client's end; as in compare().
+        server: the capture of the server's end.
+        where: keep only connections for which this holds, in both; see analyze().
+        **options: fields of analyzer.Options.
+
+    Returns:
+        The tables `paths` (one-way times in us, messages lost, the clocks' offset) and
+        `changes` (what is different at the two ends); empty where no connection is in both.
+
+    Raises:
+        CaptureError: One of the two cannot be read at all.
+        OptionError: `where` cannot be evaluated, or both are standard input.
+        TypeError: There is no such option.
+    """
+    made = compared(_several(client), _several(server), Options(**options), where=where)
+    ways, changes = made.between_rows()
+    return to_frame(ways), to_frame(changes)
+
+
 def compared(
     a: Sequence[Path],
     b: Sequence[Path],
@@ -324,17 +354,22 @@ def compared(
     """
     # Late: only comparisons need it.
     from analyzer.tables.comparison import Comparison, Side
+    from analyzer.tables.paths import Between
+    from analyzer.tables.talks import Talks
 
     if all(any(str(path) == STDIN for path in paths) for paths in (a, b)):
         raise OptionError("only one of the two captures can be standard input")
     for paths in (a, b):
         _check(paths, options)
-    sides = []
+    sides, heard = [], []
     for paths in (a, b):
-        figures = Figures()
-        made = run(paths, options, [figures], where=where, on_progress=on_progress, stdin=stdin)
+        figures, talks = Figures(), Talks(options)
+        made = run(paths, options, [figures], where, on_progress, stdin, talks)
+        talks.settle()
         sides.append(Side(made, figures))
-    return Comparison(*sides)
+        heard.append(talks)
+    spans = [(side.summary.capture.first_time, side.summary.capture.last_time) for side in sides]
+    return Comparison(sides[0], sides[1], Between(heard[0], heard[1], (spans[0], spans[1])))
 
 
 def _check(paths: Sequence[Path], options: Options) -> None:
@@ -386,10 +421,10 @@ def run(
     paths: Sequence[Path],
     options: Options,
     writers: Sequence[Writer],
-    *,
     where: str | None = None,
     on_progress: Progress | None = None,
     stdin: BinaryIO | None = None,
+    listener: Talks | None = None,
 ) -> Summary:
     """Run the pipeline; with `where` twice, first to see the connections.
 
@@ -400,7 +435,7 @@ def run(
     from analyzer import pipeline
 
     if where is None:
-        return pipeline.run(paths, options, writers, on_progress=on_progress, stdin=stdin)
+        return pipeline.run(paths, options, writers, on_progress, stdin, listener=listener)
     with read_twice(paths, stdin) as rewound:
         collector = Collector([schema.CONNECTIONS])
         pipeline.run(paths, options, [collector], on_progress=on_progress, stdin=rewound())
@@ -415,7 +450,10 @@ def run(
             on_progress=on_progress,
             stdin=rewound(),
             only=selected.connections,
+            listener=listener,
         )
+        if listener is not None:
+            listener.only = selected.connections
         summary.capture = whole.capture
         summary.capture.selected = (len(selected.connections), rows.count)
         return summary

@@ -247,6 +247,10 @@ class Options:
     """Messages of those that are kept until the other leg opens, 250 bytes each."""
     max_undecided_messages: int = 16_384
     """Messages that are not counted yet, since it is not known whether another leg counts them."""
+    max_path_connections: int = 16_384
+    """Connections of a capture that are looked for in the other one, with their heads: 100 MB."""
+    max_path_messages: int = 1_000_000
+    """Messages of a capture that are looked for in the other one, the first ones: 250 MB."""
     max_handshakes_per_key: int = 8
     """Open connections of one Sec-WebSocket-Key among which the other leg of a new one is looked
     for, the last ones. A key is meant for one handshake, which passes few hops; a client that

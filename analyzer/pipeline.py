@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 from os import PathLike
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from analyzer.alternatives.polls import PollHeads
 from analyzer.alternatives.stage import AlternativesStage
@@ -42,11 +42,18 @@ from analyzer.tcp.bytestream import StreamBatch
 from analyzer.tcp.reassembly import Reassembler
 from analyzer.tls.keylog import KeyRing
 from analyzer.tls.stage import TlsStage
-from analyzer.websocket.stage import WebSocketStage
+from analyzer.websocket.stage import WebSocketBatch, WebSocketStage
 
 Path = str | PathLike[str]
 Progress = Callable[[int, int | None], None]
 """Told how many bytes of the input were read, and of how many (None for a pipe)."""
+
+
+class Listener(Protocol):
+    """What hears the batches of the websocket stage, besides the tables."""
+
+    def hear(self, batch: WebSocketBatch) -> None:
+        """Take a batch."""
 
 
 class Pipeline:
@@ -57,12 +64,18 @@ class Pipeline:
         writers: what takes the rows, as they become complete.
         only: WebSocket connections that are compared with other transports and diagnosed;
             None: all.
+        listener: what hears connections and messages below the tables.
     """
 
     def __init__(
-        self, options: Options, writers: Sequence[Writer], only: Collection[int] | None = None
+        self,
+        options: Options,
+        writers: Sequence[Writer],
+        only: Collection[int] | None = None,
+        listener: Listener | None = None,
     ) -> None:
         self._writers = writers
+        self._listener = listener
         self.summary = Summary(max_samples=options.max_samples, late_us=options.late_us)
         self._packets = PacketDecoder(options)
         self._names = NamesStage(options)
@@ -203,6 +216,8 @@ class Pipeline:
         note_secured(http, tls)
         self._audience.begin(http)
         websocket = self._websocket.push(http)
+        if self._listener is not None:
+            self._listener.hear(websocket)
         if self._news is not None:
             now = self.summary.capture.last_time if now is None else now
             for rows in self._news.push(websocket, tls, now):
@@ -254,6 +269,7 @@ def run(
     on_progress: Progress | None = None,
     stdin: BinaryIO | None = None,
     only: Collection[int] | None = None,
+    listener: Listener | None = None,
 ) -> Summary:
     """Analyse captures as one, and hand the tables' rows to `writers`.
 
@@ -265,6 +281,7 @@ def run(
         stdin: what "-" reads; default the process's own.
         only: WebSocket connections that are compared with other transports and diagnosed;
             None: all.
+        listener: what hears connections and messages below the tables.
 
     Returns:
         What the terminal report shows.
@@ -275,7 +292,7 @@ def run(
     """
     try:
         source = open_capture(paths, options, stdin=stdin)
-        pipeline = Pipeline(options, writers, only)
+        pipeline = Pipeline(options, writers, only, listener)
         for records in source:
             pipeline.push(records)
             if on_progress is not None:

@@ -1,4 +1,6 @@
-"""`wsanalyze compare A B`: two captures side by side, the same figures of both.
+"""`wsanalyze compare A B`: two captures side by side, and what lies between them.
+
+Where both hold one connection, captured at its two ends, that is shown first.
 
 Knows arguments and the report. Errors are answered by cli.main. Called through cli.verbs.
 """
@@ -43,6 +45,24 @@ JsonFile = Annotated[
         rich_help_panel=REPORTS,
     ),
 ]
+PathsFile = Annotated[
+    str | None,
+    typer.Option(
+        "--paths",
+        metavar="FILE",
+        help="Write how long messages took from one capture to the other, as CSV (or .json).",
+        rich_help_panel=REPORTS,
+    ),
+]
+ChangesFile = Annotated[
+    str | None,
+    typer.Option(
+        "--changes",
+        metavar="FILE",
+        help="Write what was changed between the captures, as CSV (or .json).",
+        rich_help_panel=REPORTS,
+    ),
+]
 
 
 @_compare.command()
@@ -51,6 +71,8 @@ def compare(
     b: CaptureB,
     csv: CsvFile = None,
     json: JsonFile = None,
+    paths_file: PathsFile = None,
+    changes_file: ChangesFile = None,
     keys: Keys = [],  # noqa: B006  typer copies it
     where: Where = None,
     quiet: Quiet = False,
@@ -61,23 +83,28 @@ def compare(
     Handshake timings, bytes of a message, overhead, delay, and how connections ended.
     B is called better or worse only where less is better and both rest on enough samples.
 
+    Connections that both captures hold, made at the client and at the server, come first:
+    how the clocks differ, one-way times, what was lost between, and what was changed.
+
     Exit status: 0 compared, 2 cannot be done.
     """
     from analyzer.analysis import compared
     from analyzer.options import Options
 
-    if STDOUT == csv == json:
+    targets = (csv, json, paths_file, changes_file)
+    if targets.count(STDOUT) > 1:
         raise OptionError(
-            "--csv - and --json - both want standard output", hint="give one a file name"
+            "two of --csv, --json, --paths and --changes want standard output",
+            hint="give all but one a file name",
         )
-    with pipes(), _tables(csv, json) as write:
+    with pipes(), _tables(*targets) as write:
         say_if_slow([a, b])
         with progress([a, b], wanted=not no_progress) as on_progress:
             # Payload is never shown here.
             options = Options(payload="none", keys=tuple(map(str, keys)))
             made = compared([a], [b], options, where=where, on_progress=on_progress)
-        write(made.rows())
-        if not quiet and STDOUT not in (csv, json):
+        write([made.rows(), *made.between_rows()])
+        if not quiet and STDOUT not in targets:
             from analyzer.report.comparison import render
             from analyzer.report.layout import make_console
 
@@ -87,29 +114,39 @@ def compare(
 
 
 @contextlib.contextmanager
-def _tables(csv: str | None, json: str | None) -> Iterator[Callable[[Any], None]]:
-    """Open the files that are asked for; yield what writes rows to all of them."""
+def _tables(
+    csv: str | None, json: str | None, paths: str | None, changes: str | None
+) -> Iterator[Callable[[Sequence[Any]], None]]:
+    """Open the files that are asked for; yield what writes each table to those that hold it."""
     from analyzer.report.cells import Dialect
     from analyzer.report.single import SingleTable
-    from analyzer.tables.schema import COMPARISON
+    from analyzer.tables.schema import CHANGES, COMPARISON, PATHS, Table
 
-    made: list[SingleTable] = []
+    made: list[tuple[SingleTable, Table]] = []
 
-    def write(rows: Any) -> None:
-        for each in made:
-            each.write(rows)
-        for each in made:
+    def dialect(name: str) -> Dialect:
+        return "json" if name.endswith(".json") else "csv"
+
+    def write(tables: Sequence[Any]) -> None:
+        for each, table in made:
+            each.write(next(rows for rows in tables if rows.table is table))
+        for each, _ in made:
             each.close()
 
     try:
-        dialects: tuple[Dialect, ...] = ("csv", "json")
-        for name, dialect in zip((csv, json), dialects, strict=True):
+        wanted: list[tuple[str | None, Table, Dialect]] = [
+            (csv, COMPARISON, "csv"),
+            (json, COMPARISON, "json"),
+            (paths, PATHS, dialect(paths or "")),
+            (changes, CHANGES, dialect(changes or "")),
+        ]
+        for name, table, kind in wanted:
             if name is not None:
                 target: Any = sys.stdout.buffer if name == STDOUT else name
-                made.append(SingleTable(target, COMPARISON, dialect))
+                made.append((SingleTable(target, table, kind), table))
         yield write
     except BaseException:
-        for each in made:
+        for each, _ in made:
             each.abort()
         raise
 

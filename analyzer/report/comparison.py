@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from analyzer.report.layout import WIDE, Cell, Head, heading, say, table
+from analyzer.report.paths import render_paths
 from analyzer.report.wording import duration, number, printable, share, size
 from analyzer.tables.comparison import FEW, NOTABLE, Compared, Comparison
 
@@ -54,6 +55,8 @@ def render(
         say(console, f"Only connections for which {printable(where)}")
     console.print()
     say(console, " ".join(sentences(comparison)))
+    if comparison.between is not None and comparison.between.paths:
+        render_paths(comparison.between, console)
     for group, title in TITLES.items():
         lines = [line for line in comparison.lines if line.metric.group == group]
         telling = [line for line in lines if _tells(line)]

@@ -17,6 +17,7 @@ from analyzer.columns import NULL
 from analyzer.findings import SEVERITIES
 from analyzer.tables import schema
 from analyzer.tables.figures import Figures
+from analyzer.tables.paths import Between
 from analyzer.tables.samples import Samples
 from analyzer.tables.schema import COMPARISON, COMPARISON_GROUPS, LEDGER_PARTS, TableRows
 from analyzer.tables.summary import Summary
@@ -112,10 +113,12 @@ class Comparison:
 
     Attributes:
         lines: one for each of METRICS, in their order; by_name: by name of the metric.
+        between: connections that are in both; None: not looked for.
     """
 
-    def __init__(self, a: Side, b: Side) -> None:
+    def __init__(self, a: Side, b: Side, between: Between | None = None) -> None:
         self.sides = (a, b)
+        self.between = between
         self.lines = [
             Compared(metric, left[0], right[0], left[1], right[1])
             for metric in METRICS
@@ -130,6 +133,12 @@ class Comparison:
         if line.metric.like and self.by_name[line.metric.like].notable:
             return None
         return "better" if (line.difference or 0) < 0 else "worse"
+
+    def between_rows(self) -> list[TableRows]:
+        """Return the rows of `paths` and `changes`."""
+        return (
+            [] if self.between is None else [self.between.paths_rows(), self.between.changes_rows()]
+        )
 
     def rows(self) -> TableRows:
         """Return the rows of the table `comparison`."""

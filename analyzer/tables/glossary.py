@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from analyzer.tables.comparison import METRICS, Metric
-from analyzer.tables.schema import COMPARISON, TABLES, Column, Table, Type
+from analyzer.tables.schema import CHANGES, COMPARISON, PATHS, TABLES, Column, Table, Type
 from analyzer.tables.values import UNITS
 
 _READS: dict[Type, str] = {
@@ -62,7 +62,7 @@ as well, so that `analyzer.read_csv` restores every cell exactly. Nothing else i
 
 def markdown() -> str:
     """Return docs/tables.md: the introduction, and every table's columns."""
-    tables = [_section(table) for table in (*TABLES, COMPARISON)]
+    tables = [_section(table) for table in (*TABLES, PATHS, CHANGES, COMPARISON)]
     return "\n".join([_INTRODUCTION, *tables, _metrics()])
 
 

@@ -49,7 +49,9 @@ def _word(data: cython.uchar[::1], p: cython.Py_ssize_t, n: cython.Py_ssize_t) -
     byte: cython.ulonglong
     j: cython.Py_ssize_t
     for j in range(n):
-        byte = cython.cast(cython.ulonglong, data[p + j])
+        byte = data[p + j]
+        if not cython.compiled:
+            byte = int(byte)
         word |= byte << (8 * j)
     return word
 
@@ -60,6 +62,8 @@ def _closed(
     digest: cython.ulonglong, word: cython.ulonglong, length: cython.ulonglong
 ) -> cython.ulonglong:
     """Return a digest with its last bytes and the length; never 0, which means not known."""
+    if not cython.compiled:
+        length = int(length)
     digest = _mixed(_mixed(digest, word), length)
     return digest if digest else 1
 
@@ -236,9 +240,11 @@ class Payload(Costs):
     ) -> cython.int:
         """Take payload into the digest by which messages of two connections are compared."""
         have: cython.int = self.pool[m].digested
-        digest: cython.ulonglong = cython.cast(cython.ulonglong, self.pool[m].digest)
-        word: cython.ulonglong = cython.cast(cython.ulonglong, self.pool[m].word)
+        digest: cython.ulonglong = self.pool[m].digest
+        word: cython.ulonglong = self.pool[m].word
         byte: cython.ulonglong
+        if not cython.compiled:
+            digest, word = int(digest), int(word)
         if n > _DIGESTED - have:
             n = _DIGESTED - have
         self.pool[m].digested = have + n
@@ -248,7 +254,9 @@ class Payload(Costs):
                 p += 8
                 n -= 8
                 continue
-            byte = cython.cast(cython.ulonglong, self.data[p])
+            byte = self.data[p]
+            if not cython.compiled:
+                byte = int(byte)
             word |= byte << (8 * (have & 7))
             have += 1
             p += 1
@@ -263,14 +271,15 @@ class Payload(Costs):
     @cython.cfunc
     def _end_digest(self, m: cython.Py_ssize_t) -> cython.int:
         """Finish the digest of a message; it is not known of a damaged or compressed one."""
+        digest: cython.ulonglong = self.pool[m].digest
+        word: cython.ulonglong = self.pool[m].word
+        if not cython.compiled:
+            digest, word = int(digest), int(word)
         if self.pool[m].damaged or self.pool[m].compressed:
-            self.pool[m].digest = 0
+            digest = 0
         else:
-            self.pool[m].digest = _closed(
-                cython.cast(cython.ulonglong, self.pool[m].digest),
-                cython.cast(cython.ulonglong, self.pool[m].word),
-                cython.cast(cython.ulonglong, self.pool[m].transfer_bytes),
-            )
+            digest = _closed(digest, word, self.pool[m].transfer_bytes)
+        self.pool[m].digest = digest
         return 0
 
     @cython.cfunc

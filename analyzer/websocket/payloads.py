@@ -126,9 +126,7 @@ class PayloadStage:
         if not len(chosen):
             return self.take_findings()
         view = data.data
-        indices: list[int] = []
-        sizes: list[int] = []
-        digests: list[int] = []
+        sizes: dict[int, tuple[int, int]] = {}
         limit = self._options.max_message_bytes
         joined_by = self._joined
         for index, row in zip(chosen.tolist(), rows.take(chosen).tolist(), strict=True):
@@ -150,9 +148,8 @@ class PayloadStage:
                 if last and compressed and start >= 0 and length <= limit:
                     # The common case: a message in one piece.
                     payload = bytes(view[start : start + length])
-                    indices.append(message)
-                    sizes.append(self._inflate(payload, direction, message, text, packet, frame))
-                    digests.append(self._digest)
+                    size = self._inflate(payload, direction, message, text, packet, frame)
+                    sizes[message] = size, self._digest
                     continue
                 joined = joined_by[direction] = _Joined(message, bool(compressed))
             if start < 0:
@@ -168,12 +165,11 @@ class PayloadStage:
                 joined_by[direction] = _NOTHING
                 size = self._finish(joined, direction, text, packet, frame)
                 if compressed:
-                    indices.append(message)
-                    sizes.append(size)
-                    digests.append(self._digest)
-        if indices:
-            pool["payload_bytes"][indices] = sizes
-            pool["digest"][indices] = np.array(digests, np.uint64)
+                    sizes[message] = size, self._digest
+        if sizes:
+            places = list(sizes)
+            pool["payload_bytes"][places] = [size for size, _ in sizes.values()]
+            pool["digest"][places] = np.array([each for _, each in sizes.values()], np.uint64)
         return self.take_findings()
 
     def _wanted(self, rows: Rows) -> npt.NDArray[np.intp]:

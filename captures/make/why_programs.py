@@ -35,6 +35,21 @@ UPGRADES = """proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;
 proxy_set_header Connection "upgrade"; proxy_set_header Host $http_host; """
 
 
+Scenario = Callable[[Path], None]
+SCENARIOS: dict[str, tuple[Scenario, str, list[str], dict[str, Any]]] = {}
+
+
+def scenario(name: str, right: list[str], **facts: Any) -> Callable[[Scenario], Scenario]:
+    """Enter a scenario: its capture, the ids that are right, and what was asked of the programs."""
+
+    def enter(run: Scenario) -> Scenario:
+        assert run.__doc__
+        SCENARIOS[name] = (run, run.__doc__.splitlines()[0], right, facts)
+        return run
+
+    return enter
+
+
 @contextlib.contextmanager
 def nginx(*servers: str) -> Iterator[None]:
     """Run nginx with some servers."""

@@ -48,6 +48,9 @@ from analyzer.tables.schema.labels import SCOPES as SCOPES
 from analyzer.tables.schema.labels import SOURCES as SOURCES
 from analyzer.tables.schema.labels import TRANSPORTS as TRANSPORTS
 from analyzer.tables.schema.ledger import LEDGER as LEDGER
+from analyzer.tables.schema.paths import CHANGE_KINDS as CHANGE_KINDS
+from analyzer.tables.schema.paths import CHANGES as CHANGES
+from analyzer.tables.schema.paths import PATHS as PATHS
 from analyzer.tables.schema.series import SERIES as SERIES
 from analyzer.tables.schema.tls import TLS_SESSIONS as TLS_SESSIONS
 
