@@ -244,7 +244,7 @@ class Payload(Costs):
         word: cython.ulonglong = self.pool[m].word
         byte: cython.ulonglong
         if not cython.compiled:
-            digest, word = int(digest), int(word)
+            have, digest, word = int(have), int(digest), int(word)
         if n > _DIGESTED - have:
             n = _DIGESTED - have
         self.pool[m].digested = have + n
