@@ -72,11 +72,13 @@ class _Line:
     gzip: dict[str, Floats] = field(default_factory=dict)
     superseded: tuple[Floats, Floats] | None = None
     kinds_known: npt.NDArray[np.int8] = field(init=False)
+    client: npt.NDArray[np.int8] = field(init=False)
     compressed: npt.NDArray[np.int8] = field(init=False)
 
     def __post_init__(self) -> None:
         self.compressed = np.full(len(self.interval), -1, np.int8)
         self.kinds_known = np.full(len(self.interval), -1, np.int8)
+        self.client = np.full(len(self.interval), -1, np.int8)
 
     def delivered(self, messages: Ints, payload: Ints) -> tuple[Ints, Ints]:
         """Return messages and payload that it brings, of all that there are."""
@@ -116,6 +118,7 @@ class _Sum:
     gzip: GzipSum = field(default_factory=GzipSum)
     compressed: int = -1
     kinds_known: int = -1
+    clients: set[int] = field(default_factory=set)
 
 
 class RowMaker:
@@ -150,6 +153,8 @@ class RowMaker:
         for line in lines:
             if line.superseded is not None and len(ended.named):
                 line.kinds_known[:] = ended.named
+            if line.transport != "websocket":
+                line.client = np.where(line.source == _MODELLED, known.clients, -1).astype(np.int8)
         self._add(scope, lines, known)
         return [_table_rows(scope, ended, known, lines)]
 
@@ -192,6 +197,7 @@ class RowMaker:
             one.source = max(one.source, int(line.source.max()))
             one.kinds_known = max(one.kinds_known, int(line.kinds_known.max()))
             one.compressed = max(one.compressed, int(line.compressed.max()))
+            one.clients.update(np.unique(line.client).tolist())
             one.has_delay &= line.has_delay
             # Of real polls only the mean is known.
             one.has_p95 &= line.delays is not None or not line.delay.any()
@@ -363,6 +369,7 @@ def _table_rows(
         append_gzip(columns, line.gzip, ours.sums)
         columns["compressed"].append(line.compressed)
         columns["kinds_known"].append(line.kinds_known)
+        columns["client"].append(line.client)
         brought = line.delivered(messages, payload)
         columns["messages"].append(brought[0])
         columns["payload_bytes"].append(brought[1])
@@ -455,6 +462,8 @@ def _total_row(scope: int, transport: str, interval: int, line: _Sum) -> dict[st
         **line.gzip.columns(line.ours),
         "compressed": line.compressed,
         "kinds_known": line.kinds_known,
+        # One for all, or none.
+        "client": next(iter(line.clients)) if len(line.clients) == 1 else -1,
     }
 
 
