@@ -1,8 +1,8 @@
-"""Heads: what requests and answers of other transports would carry besides messages.
+"""Headers: what requests and answers of other transports would carry besides messages.
 
 HTTP is stateless: each request repeats its fields. Headers come from real exchanges with the
 same host where the capture holds some, else from the opening handshake: as a known client
-would ask (alternatives.clients), or the handshake less what makes it one. Sizes are bytes; for
+would ask (alternatives.clients), or the handshake without its upgrade fields. Sizes are bytes; for
 HTTP/2 the package hpack encodes the fields in sequence (RFC 7541). Knows fields. Must not know
 packets. Used by alternatives.stage.
 """
@@ -49,13 +49,13 @@ class Heads:
         body: of polls; chunk: of a message in a stream, its chunk framing too; event: of
             one in server-sent events, with chunk framing; in HTTP/2 without it.
         post_body: mean body of the answer to a POST.
-        upgrade: request and answer of an opening handshake with these heads.
+        upgrade: request and answer of an opening handshake with these headers.
         observed: roles of which real exchanges were seen.
         gzip: the client takes bodies in gzip.
         coded: share of real answers whose bodies were in gzip, by the name of their headers.
-        post_writes: packets in which a client sends a small POST: some write its head and its
-            body apart.
-        client: whose requests modelled headers are taken from; "" where it is none that is known.
+        post_writes: packets in which a client sends a small POST: some write its headers and its
+            body separately.
+        client: whose requests modelled headers are taken from; "" where none is known.
     """
 
     poll: Pair
@@ -169,7 +169,7 @@ _INSTEAD: dict[str, tuple[str, ...]] = {
     "sse": ("sse",),
     "post": ("post",),
 }
-"""Which real exchanges stand for which, the best first."""
+"""Which real exchanges can replace which, the best first."""
 
 
 _PAIRS = {name: name.replace("-", "_") for name in _INSTEAD}
@@ -229,7 +229,7 @@ _MAX_MADE: Final = 4096
 
 
 class HeadMaker:
-    """Makes headers where no real exchange is at hand; one for an analysis."""
+    """Makes headers where no real exchange was captured; one for an analysis."""
 
     def __init__(self, sizes: HeadSizes) -> None:
         self._sizes = sizes
@@ -341,7 +341,7 @@ def _repeated(asked: Fields) -> Requests:
     """Return requests of a client that is not known: the fields of its handshake again."""
     names = {name.lower() for name, _ in asked}
     if "connection" not in names:
-        # RFC 9112 9.3: persistent by default; browsers say so all the same.
+        # RFC 9112 9.3: persistent by default; browsers still send the field.
         asked = (*asked, ("Connection", "keep-alive"))
     any_type = asked if "accept" in names else (*asked, ("Accept", "*/*"))
     events = tuple(f for f in asked if f[0].lower() != "accept")

@@ -185,7 +185,7 @@ _ENVELOPES: Final = {
     "json-rpc": re.compile(r'\{.*?"(?:params|result|error)"\s*:\s*(.*)'),
     "cdp": re.compile(r'\{.*?"(?:params|result|error)"\s*:\s*(.*)'),
 }
-"""How previews begin, up to what the application itself has put in: what stands before it is
+"""How previews begin, up to what the application itself has put in: what comes before it is
 said by kind, name and id already."""
 
 
