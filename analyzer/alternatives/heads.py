@@ -56,6 +56,7 @@ class Heads:
         post_writes: packets in which a client sends a small POST: some write its headers and its
             body separately.
         client: whose requests modelled headers are taken from; "" where none is known.
+        acks: packets that only acknowledge, of a small real exchange, by the name of its headers.
     """
 
     poll: Pair
@@ -74,6 +75,7 @@ class Heads:
     coded: dict[str, float] = field(default_factory=dict)
     post_writes: float = 1.0
     client: str = ""
+    acks: dict[str, float] = field(default_factory=dict)
 
     @property
     def reply(self) -> Pair:
@@ -207,6 +209,12 @@ def _merged(own: Heads, roles: dict[str, Role], sizes: HeadSizes) -> Heads:
         gzip=any(role.accepting for role in found.values()),
         post_writes=post.writes if post is not None else own.post_writes,
         client=own.client,
+        acks={
+            _PAIRS[name]: role.pure_acks
+            for name, role in found.items()
+            # A poll that is answered at once says nothing of one that is held.
+            if role is roles.get(name) and role.pure_acks is not None
+        },
         coded={_PAIRS[name]: role.coded / role.count for name, role in found.items()},
     )
 
