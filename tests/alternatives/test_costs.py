@@ -122,7 +122,7 @@ def test_long_polls_that_find_news_waiting_are_not_acknowledged_by_themselves():
 
 
 def test_answers_that_no_request_follows_on_their_connection():
-    """Without keep-alive, and with a client that takes the other connection for its next request."""
+    """Without keep-alive, and with a client that takes its other connection for the next one."""
     packets = 5 + 4 + 4 + 4
     assert cost_of("long-poll", keep_alive=False).sums["packets"] == packets + 5 * 6
     rotating = heads(client="aiohttp")
