@@ -52,6 +52,10 @@ user_pref("browser.startup.homepage_override.mstone", "ignore");
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
+LEAVES = "httpx"
+"""httpx-ws closes its TCP connection behind its Close, without waiting for the server's."""
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     """Serves one exchange after the other, and logs it with the size of its request's head."""
 
@@ -67,8 +71,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         head += sum(len(name) + len(value) + 4 for name, value in self.headers.items())
         self.events.append({
             "port": self.client_address[1], "who": "server", "event": "exchange",
-            "method": self.command, "path": self.path, "status": status, "kind": kind,
-            "body_bytes": body, "head_bytes": head,
+            "method": self.command, "path": self.path.partition("?")[0], "status": status,
+            "kind": kind, "body_bytes": body, "head_bytes": head,
         })  # fmt: skip
 
     def answer(self, status: int, content_type: str, body: bytes, kind: str = "plain") -> None:
@@ -147,7 +151,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         masked = self.rfile.read(head[1] & 0x7F)
         payload = bytes(byte ^ head[2 + n % 4] for n, byte in enumerate(masked))
         code = int.from_bytes(payload[:2], "big") if len(payload) > 1 else 1005
-        self.events.append({"port": port, "who": "client", "event": "closing", "how": "close",
+        how = "fin" if LEAVES in self.headers.get("User-Agent", "") else "close"
+        self.events.append({"port": port, "who": "client", "event": "closing", "how": how,
                             "code": code, "reason": payload[2:].decode()})  # fmt: skip
         self.wfile.write(bytes((0x88, len(payload))) + payload)
         self.close_connection = True
@@ -204,11 +209,14 @@ def run_curl(site: str) -> None:
     upgrade = [part for each in fields for part in ("-H", each)]
     close = bytes((0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE8))
     # It sends no frame of its own: what it uploads as a body of unknown length goes for one.
-    subprocess.run(
-        [*common, "--max-time", "2", "--http1.1", *upgrade, "-H", "Transfer-Encoding:",
-         "-T", "-", "-X", "GET", "-H", "Expect:", f"{site}/api/socket"],
-        input=close, check=False, timeout=20,
-    )  # fmt: skip
+    command = [*common, "--max-time", "3", "--http1.1", *upgrade, "-H", "Transfer-Encoding:",
+               "-T", "-", "-X", "GET", "-H", "Expect:", f"{site}/api/socket"]  # fmt: skip
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        # Not before the 101 is there.
+        time.sleep(1)
+        process.stdin.write(close)
+        process.stdin.close()
     asks = ["--output", "/dev/null", *(f"{site}/api/news?after={n}" for n in (0, 1))]
     posts = ["-H", "Content-Type: application/json", "-d", json.dumps({"text": "hello"})]
     subprocess.run([*common, *asks], check=True, timeout=20)
