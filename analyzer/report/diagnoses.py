@@ -30,7 +30,7 @@ def section(summary: Summary, console: Console) -> None:
     found = summary.diagnoses
     heading(console, "What stands out")
     if not found:
-        say(console, "nothing: none of the causes that are looked for shows")
+        say(console, "nothing: no known cause was found")
         return
     for row in found[:SHOWN]:
         for line in two_lines(console, row):
@@ -60,7 +60,7 @@ def why(summary: Summary, console: Console) -> None:
     """Print all diagnoses with evidence and advice."""
     heading(console, "Why")
     if not summary.diagnoses:
-        say(console, "nothing: none of the causes that are looked for shows")
+        say(console, "nothing: no known cause was found")
     for row in summary.diagnoses:
         mark = severity(console, row["severity"])
         mark.append(" " * (10 - mark.cell_len))

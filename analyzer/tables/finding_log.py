@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+import numpy as np
+
 from analyzer.columns import NULL
 from analyzer.findings import SEVERITIES, TCP_CONNECTION_LIMIT, Finding
 from analyzer.options import Options
@@ -18,8 +20,11 @@ from analyzer.tables.timing import columns_of
 
 _Row = tuple[object, ...]
 
+AMOUNT: Final = "amount"
+"""Name among a batch's values of what each sentence counts: int64, NULL if nothing."""
+
 _FROM_HEADS: Final = ("handshake-", "http-", "http2-", "websocket-")
-"""How ids begin whose details may quote heads, or bytes that may be heads."""
+"""Prefixes of ids whose details may quote headers, or bytes that may be headers."""
 
 
 @dataclass(slots=True)
@@ -30,6 +35,7 @@ class _Place:
     connection: int = NULL
     counts: dict[int, int] = field(default_factory=dict)
     more: dict[int, Finding] = field(default_factory=dict)
+    more_amounts: dict[int, int] = field(default_factory=dict)
     waiting: list[Finding] = field(default_factory=list)
 
 
@@ -52,6 +58,7 @@ class FindingLog:
         self._connections: dict[int, int] = {}
         self._nowhere = _Place(NULL)
         self._rows: list[_Row] = []
+        self._amounts: list[int] = []
 
     def add(self, found: Sequence[Finding], stream_of: dict[int, int]) -> None:
         """Take findings; `stream_of` gives the tcp_stream of each of their slots."""
@@ -92,7 +99,10 @@ class FindingLog:
     def take(self) -> TableRows:
         """Return the rows that are ready."""
         rows, self._rows = self._rows, []
-        return TableRows(FINDINGS, columns_of(FINDINGS.columns, rows), len(rows))
+        amounts, self._amounts = self._amounts, []
+        values = columns_of(FINDINGS.columns, rows)
+        # No column: what the summary adds up over connections, where the kind counts something.
+        return TableRows(FINDINGS, values | {AMOUNT: np.array(amounts, np.int64)}, len(rows))
 
     def _count(self, place: _Place, finding: Finding) -> None:
         code = finding.kind.code
@@ -102,8 +112,11 @@ class FindingLog:
             if place.connection == NULL and finding.slot >= 0:
                 place.waiting.append(finding)
             else:
-                self._rows.append(self._row(finding, place))
-        elif code in place.more:
+                self._write(finding, place, _amount(finding))
+            return
+        # Findings that are not listed one by one still count in the total.
+        place.more_amounts[code] = place.more_amounts.get(code, 0) + max(_amount(finding), 0)
+        if code in place.more:
             place.more[code] = replace(
                 place.more[code], count=place.more[code].count + finding.count
             )
@@ -111,12 +124,19 @@ class FindingLog:
             place.more[code] = finding
 
     def _release(self, place: _Place) -> None:
-        self._rows += [self._row(finding, place) for finding in place.waiting]
+        for finding in place.waiting:
+            self._write(finding, place, _amount(finding))
         place.waiting.clear()
 
     def _finish(self, place: _Place) -> None:
         self._release(place)
-        self._rows += [self._row(finding, place) for finding in place.more.values()]
+        for code, finding in place.more.items():
+            has_amount = _amount(finding) != NULL
+            self._write(finding, place, place.more_amounts[code] if has_amount else NULL)
+
+    def _write(self, finding: Finding, place: _Place, amount: int) -> None:
+        self._rows.append(self._row(finding, place))
+        self._amounts.append(amount)
 
     def _row(self, finding: Finding, place: _Place) -> _Row:
         if not self._show_secrets and finding.kind.id.startswith(_FROM_HEADS):
@@ -140,7 +160,13 @@ class FindingLog:
         )
 
     def _culprit(self, finding: Finding) -> int:
-        """Return 0 for the client, 1 for the server, -1 for nobody."""
+        """Return 0 for the client, 1 for the server, -1 for neither."""
         if finding.direction < 0 or not finding.kind.has_culprit:
             return -1
         return (finding.direction & 1) ^ self._client_sides.get(finding.direction >> 1, 0)
+
+
+def _amount(finding: Finding) -> int:
+    """Return what a finding's sentence counts; NULL if details of its kind are not added up."""
+    detail = str(finding.detail)
+    return int(detail) if finding.kind.total and detail.isascii() and detail.isdigit() else NULL

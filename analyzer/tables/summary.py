@@ -20,6 +20,7 @@ from analyzer.columns import NULL
 from analyzer.findings import BY_ID, SEVERITIES
 from analyzer.tables import schema
 from analyzer.tables.declare import row_values as row_values
+from analyzer.tables.finding_log import AMOUNT
 from analyzer.tables.late import LateMessages
 from analyzer.tables.legs import without
 from analyzer.tables.samples import MAX_SAMPLES, Samples
@@ -97,8 +98,8 @@ class FindingCount:
     streams: int = 0
     last_stream: int | None = None
 
-    def add(self, row: dict[str, Any]) -> None:
-        """Count a row of `findings`."""
+    def add(self, row: dict[str, Any], amount: int) -> None:
+        """Count a row of `findings`; amount: what its sentence counts, NULL if nothing."""
         self.count += row["count"] or 0
         self.rows += 1
         if row["packet"] is not None and (
@@ -111,12 +112,10 @@ class FindingCount:
             self.examples = [row["text"], *others][:MAX_EXAMPLES]
         elif len(self.examples) < MAX_EXAMPLES and row["text"] not in self.examples:
             self.examples.append(row["text"])
-        # What counts over a connection is told when that ends: its rows stand together.
+        # Findings that count over a connection are reported when it ends: its rows are adjacent.
         self.streams += row["tcp_stream"] is not None and row["tcp_stream"] != self.last_stream
         self.last_stream = row["tcp_stream"]
-        kind = BY_ID.get(self.id)
-        amount = kind.amount(row["text"]) if kind is not None and kind.total else None
-        self.amount = None if amount is None or self.amount is None else self.amount + amount
+        self.amount = None if amount == NULL or self.amount is None else self.amount + amount
 
     @property
     def sentence(self) -> str:
@@ -432,13 +431,14 @@ class Summary:
             self.inside.add_topic(row_values(rows, place))
 
     def _add_findings(self, rows: TableRows) -> None:
+        amounts: Any = rows.values.get(AMOUNT, np.full(rows.count, NULL))
         for place in range(rows.count):
             row = row_values(rows, place)
             found = self.findings.get(row["id"])
             if found is None:
                 found = FindingCount(row["id"], row["severity"], row["rfc"] or "")
                 self.findings[found.id] = found
-            found.add(row)
+            found.add(row, int(amounts[place]))
 
     def _add_diagnoses(self, rows: TableRows) -> None:
         room = MAX_DIAGNOSES - len(self.diagnoses)

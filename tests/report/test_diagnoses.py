@@ -37,7 +37,7 @@ def shown(rows: list[Row], what=section, width: int = 100) -> list[str]:  # type
 def test_nothing_is_one_line() -> None:
     assert shown([])[1:] == [
         "What stands out",
-        "  nothing: none of the causes that are looked for shows",
+        "  nothing: no known cause was found",
     ]
 
 

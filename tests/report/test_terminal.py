@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 import pytest
 from oracle.rows import table_rows
 from oracle.sample import connection, finding, summary
@@ -11,12 +12,14 @@ from rich.console import Console
 
 from analyzer.report.layout import make_console
 from analyzer.report.terminal import render
+from analyzer.tables.finding_log import AMOUNT
 from analyzer.tables.schema import (
     COMPRESSION,
     CONNECTIONS,
     FINDINGS,
     HANDSHAKES,
     TLS_SESSIONS,
+    TableRows,
 )
 from analyzer.tables.summary import Summary
 
@@ -132,17 +135,19 @@ def test_who_closed_is_said_of_each_kind_and_of_each_connection() -> None:
 
 
 def test_counts_of_several_connections_are_added_up() -> None:
-    sentence = "{} segments were sent again."
-    some = Summary()
-    rows = [
-        finding("tcp-retransmissions", "note", text=sentence.format(count), tcp_stream=stream)
-        for count, stream in ((6, 3), (2, 3), (9, 5))
-    ]
-    some.add(table_rows(FINDINGS, rows))
-    assert "17 segments on 2 connections were sent again." in rendered(some)
-    alone = Summary()
-    alone.add(table_rows(FINDINGS, rows[:2]))
-    assert "8 segments on one connection were sent again." in rendered(alone)
+    def shown(*told: tuple[int, int]) -> str:
+        rows = [
+            finding("tcp-retransmissions", "note", text=f"{count} sent", tcp_stream=stream)
+            for count, stream in told
+        ]
+        made = table_rows(FINDINGS, rows)
+        values = {**made.values, AMOUNT: np.array([count for count, _ in told])}
+        some = Summary()
+        some.add(TableRows(FINDINGS, values, made.count))
+        return rendered(some)
+
+    assert "17 segments on 2 connections were sent again." in shown((6, 3), (2, 3), (9, 5))
+    assert "8 segments on one connection were sent again." in shown((6, 3), (2, 3))
 
 
 def test_the_first_sentence_is_shown_where_others_differ() -> None:

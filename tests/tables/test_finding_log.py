@@ -4,7 +4,7 @@ from analyzer import findings
 from analyzer.columns import NULL
 from analyzer.findings import SEVERITIES, Finding
 from analyzer.options import Options
-from analyzer.tables.finding_log import FindingLog
+from analyzer.tables.finding_log import AMOUNT, FindingLog
 
 STREAMS = {3: 30, 4: 40}
 KIND = findings.WEBSOCKET_UNMASKED_CLIENT_FRAME
@@ -98,3 +98,12 @@ def test_flood_of_evicted_connections_stays_small():
     rows = taken(log)
     assert len(rows) == limit + 1
     assert sum(count for *_, count in rows) == 1000
+
+
+def test_amounts_of_all_are_handed_on_also_of_those_without_a_row():
+    log = FindingLog(Options(findings_per_connection=2))
+    log.opened(3, 0)
+    log.add([Finding(OTHER, 3, 1, detail=detail) for detail in (5, "70", 600, 8000)], STREAMS)
+    log.add([Finding(KIND, 3, 2)], STREAMS)
+    log.ended(3)
+    assert list(log.take().values[AMOUNT]) == [5, 70, NULL, 8600]
