@@ -56,6 +56,15 @@ class Unwrapped:
         made = self.decryptor
         return made.client is not None, made.server is not None, made.asks
 
+    def may_be_told(self, side: int) -> bool:
+        """Return whether a side's keys may be known by what the other side has yet to say.
+
+        That is its hello, or the server's answer to early data. Where the server's own records
+        cannot be read, its answer never will be.
+        """
+        has_client, has_server, asks = self.known
+        return has_client != has_server or (asks and side == self.client_side)
+
 
 def client_side_of(side: int, kind: int, body: bytes) -> int:
     """Return which side of a connection is the client, by its first record and who sent that."""

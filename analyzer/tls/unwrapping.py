@@ -419,21 +419,13 @@ class Unwrapper:
     def _keyless(self, direction: int) -> tuple[int, int, int]:
         """Decide on a record without a key; return fate, content, skip."""
         slot = direction >> 1
-        if self.may_grow or self._is_early(direction):
+        session = self._sessions.get(slot)
+        if self.may_grow or (session is not None and session.may_be_told(direction & 1)):
             self._waiting[direction] = Waiting([], self._known(slot))
             self._openers.pop(direction, None)
             return layout.WAITING_RECORD, 0, 0
         self._close(slot)
         return layout.SHUT_RECORD, 0, 0
-
-    def _is_early(self, direction: int) -> bool:
-        """Return whether the other side's hello, or its answer to early data, may still come."""
-        session = self._sessions.get(direction >> 1)
-        if session is None:
-            return False
-        has_client, has_server, asks = session.known
-        # Where the server's own records cannot be read, its answer never will be.
-        return has_client != has_server or (asks and direction & 1 == session.client_side)
 
     # --- holes
 
