@@ -49,7 +49,7 @@ class Piped:
     def end(self, *numbers: int) -> tuple[int, str, str]:
         for number in numbers:
             self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=60)
+        out, err = self.process.communicate(timeout=180)
         return self.process.returncode, (out or b"").decode(), err.decode()
 
 
@@ -248,7 +248,7 @@ def test_it_ends_at_the_first_finding_that_is_asked_for(tmp_path: Path) -> None:
         assert process.stdin is not None
         process.stdin.write(capture.read_bytes())
         process.stdin.flush()  # and the pipe stays open
-        assert process.wait(60) == 1
+        assert process.wait(300) == 1
         assert process.stdout is not None
         assert process.stderr is not None
         events, err = process.stdout.read().splitlines(), process.stderr.read().decode()
