@@ -319,7 +319,7 @@ def tshark_saw(name: str) -> Seen:
     names = ("tcp.stream", "frame.len", "tcp.srcport", "tcp.analysis.initial_rtt")
     names += ("http.response.code", "http.time", *tshark.FRAME_FIELDS)
     seen = Seen({}, {}, {}, {}, {}, [])
-    rows = tshark.fields_at_end(CAPTURES / name, "tcp", *names)
+    rows = tshark.fields(CAPTURES / name, "tcp", *names)
     for listed, size, port, rtt, codes, seconds, *frames in rows:
         stream = int(listed)
         seen.packets[stream] = seen.packets.get(stream, 0) + 1
