@@ -145,7 +145,7 @@ def without_times(folder: Path) -> dict[str, list[list[str]]]:
 
 
 def analysed(path: Path, folder: Path) -> Path:
-    subprocess.run(command(path, "-q", "--csv", folder), check=True, cwd=ROOT)
+    assert main.main([str(path), "-q", "--csv", str(folder)]) == 0
     return folder
 
 

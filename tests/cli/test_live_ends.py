@@ -14,6 +14,7 @@ import pytest
 from oracle import namespaces
 
 import analyzer
+from analyzer.cli import main
 from analyzer.tables.schema import TABLES
 
 ROOT = Path(__file__).parents[2]
@@ -66,7 +67,7 @@ def messages(folder: Path) -> list[Any]:
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("file")
-    subprocess.run(command(CAPTURE, "-q", "--csv", folder), check=True, cwd=ROOT)
+    assert main.main([str(CAPTURE), "-q", "--csv", str(folder)]) == 0
     return folder
 
 
