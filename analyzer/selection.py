@@ -168,7 +168,7 @@ class Wanted:
         sent_by: "client" or "server".
         larger_than: payload bytes, as the application sees them; unknown is not larger.
         late_us: held up for as long (loss, a closed window, a delayed ACK).
-        grep: found in the payload: as it stands, or as a regular expression over bytes.
+        grep: found in the payload: literally, or as a regular expression over bytes.
         where: see condition().
     """
 
@@ -322,9 +322,9 @@ def _indexed(rows: TableRows | None, names: Sequence[str]) -> pd.DataFrame | Non
 
 
 def searched(pattern: str) -> Any:
-    """Return what says whether bytes hold `pattern`: as it stands, or as a regular expression.
+    """Return what says whether bytes hold `pattern`: literally, or as a regular expression.
 
-    What is no regular expression (an opening bracket of JSON) is sought as it stands.
+    An invalid regular expression (an opening bracket of JSON) is searched literally.
     """
     plain = pattern.encode("utf-8", "surrogateescape")
     try:

@@ -167,7 +167,7 @@ def short_poll(known: Conversations, place: int, interval: int, *, http2: bool =
         interval,
         np.ones(len(known.heads)),
         empty_polls=polls - brought.answers,
-        # A further message makes the next answer longer, no more.
+        # A further message only makes the next answer longer.
         per_message=payload * (1 + full / known.wire["mss"]),
         observed=_observed(known, "poll"),
         # Each message waits for any part of the interval alike.
@@ -246,7 +246,8 @@ def long_poll(known: Conversations, *, http2: bool = False) -> Cost:
     lane = known.lane(number)
     brought = known.answers(number)
     full = brought.answers
-    # What is left behind the last answer: held in vain, and one that is never answered.
+    # What is left behind the last answer: requests held until the timeout, and one that is never
+    # answered.
     # The first request arrives at 0, a later one the gap after the answer before.
     asked = np.where(full > 0, lane["last_answer"], -known.gap)
     left = np.maximum(0, known.duration - asked)
@@ -282,7 +283,7 @@ def stream(known: Conversations) -> Cost:
 def server_sent_events(known: Conversations, *, http2: bool = False) -> Cost:
     """One response of type text/event-stream, each message an event."""
     if http2:
-        # Chunk framing gives way to a DATA frame for each event.
+        # A DATA frame for each event replaces chunk framing.
         event = _EVENT_LINES + DATA_FRAME
         return _pushed(known, "sse", lambda heads: event, http2=True)
     return _pushed(known, "sse", lambda heads: heads.event, http2=False)

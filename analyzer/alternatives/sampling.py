@@ -2,7 +2,7 @@
 
 Deflates the first payload of some connections in the ways in which HTTP would send it: each
 answer by itself, or a stream with one context and a flush for each message. What is kept is
-sums and classes of sizes. Hears whole payloads (websocket.hearing). Must not know heads or costs.
+sums and classes of sizes. Hears whole payloads (websocket.hearing). Must not know headers or costs.
 Called by alternatives.stage.
 """
 
@@ -24,7 +24,7 @@ from analyzer.websocket.connection import WebSocketConnection
 from analyzer.websocket.frames import SERVER
 from analyzer.websocket.hearing import Said
 
-# The ways to carry payload; one for each polling interval stands after them.
+# The ways to carry payload; one for each polling interval follows.
 STREAM: Final = 0  # one context, flushed for each message
 SINGLE: Final = 1  # each message by itself, as the only one of a list
 LONG: Final = 2  # the answers of long polls
@@ -214,7 +214,7 @@ class Sampler:
         self._http = http
 
     def wants(self, slot: int) -> bool:
-        """Say whether more of a connection's payload is wanted."""
+        """Return whether more of a connection's payload is wanted."""
         if not self._has_room:
             return False
         sample = self._samples.get(slot, False)

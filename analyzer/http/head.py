@@ -31,7 +31,7 @@ NEITHER: Final = "neither"
 
 
 class Fault(NamedTuple):
-    """What is wrong with a head that can be read all the same.
+    """What is wrong with a header section that can still be read.
 
     Attributes:
         text: in words.
@@ -110,7 +110,7 @@ def proxy_header(data: bytes | bytearray) -> int:
     versions 1, a line, and 2, binary), to say where the connection comes from.
 
     Returns:
-        0 if there is none; -1 if more bytes are needed to tell.
+        0 if there is none; -1 if more bytes are needed.
     """
     if data[:6] == _PROXY_1[: len(data)]:
         end = data.find(b"\r\n", 0, _MAX_PROXY_1)
@@ -126,13 +126,13 @@ def proxy_header(data: bytes | bytearray) -> int:
 
 
 def head_end(data: bytes | bytearray, begin: int) -> int:
-    """Return the offset behind the empty line that ends the head; -1 if not there.
+    """Return the offset after the empty line that ends the head; -1 if not there.
 
     A lone LF ends a line as well (RFC 9112 2.2: "a recipient MAY recognize a single LF").
 
     Args:
         data: bytes of the head and perhaps more.
-        begin: where to search, at or behind the start line.
+        begin: where to search, at or after the start line.
     """
     crlf = data.find(b"\n\r\n", begin)
     lone = data.find(b"\n\n", begin, crlf + 2 if crlf >= 0 else len(data))
@@ -289,8 +289,8 @@ def _unfold(
 ) -> None:
     """Join a folded line to the field before it.
 
-    RFC 9112 5.2: "A sender MUST NOT generate a message that includes line folding"; who
-    reads one replaces "each received obs-fold with one or more SP octets".
+    RFC 9112 5.2: "A sender MUST NOT generate a message that includes line folding"; a
+    recipient replaces "each received obs-fold with one or more SP octets".
     """
     if not fields:
         # RFC 9112 2.2: "A sender MUST NOT send whitespace between the start-line and the
@@ -342,7 +342,7 @@ def _has_control(line: bytes) -> bool:
 
 
 def is_token(text: str) -> bool:
-    """Say whether it is a token (RFC 9110 5.6.2)."""
+    """Return whether it is a token (RFC 9110 5.6.2)."""
     return bool(text) and _TOKEN.issuperset(text)
 
 

@@ -117,7 +117,7 @@ class Quick(OpenCalls):
             return 0
         begin: cython.Py_ssize_t = 2
         number: cython.longlong = -1
-        # A namespace stands before the digits: that is for the decoder.
+        # A namespace comes before the digits: that is for the decoder.
         while begin < size and 0x30 <= data[begin] <= 0x39:
             if begin > _MAX_DIGITS or number == 0:
                 return 0

@@ -90,8 +90,8 @@ Mark = tuple[TopicKey, int, int]
 def mark_of(key: TopicKey, body: bytes) -> Mark:
     """Return what a publication and its deliveries have in common.
 
-    Python keys its hash of bytes at random in each process, so that nobody can make two bodies
-    that are alike by it; and two that are by chance would have to have the same length.
+    Python keys its hash of bytes at random in each process, so that an attacker cannot make two
+    bodies collide; and two that are by chance would have to have the same length.
     """
     return key, hash(body), len(body)
 
@@ -100,7 +100,7 @@ class Spreading:
     """All topics, and the publications whose deliveries may still come.
 
     Attributes:
-        deliveries: matched; who takes them empties it.
+        deliveries: matched; the caller empties it.
         limited: name of the limit that was reached; "".
         waiting: publications whose deliveries may still come; order: their marks.
         trim_at: how many there are when some are forgotten.

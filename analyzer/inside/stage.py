@@ -372,7 +372,7 @@ class InsideStage:
         return [slot for slot, each in self._talks.items() if each is talk]
 
     def _end_session(self, talk: Talk) -> None:
-        """Settle a conversation of which nothing more comes over plain HTTP."""
+        """Close a conversation over plain HTTP that has ended."""
         if talk.connection >= 0:
             # It goes on over WebSocket, and ends with that.
             return

@@ -1,6 +1,6 @@
 """Talks: one connection as a conversation: what it speaks, and what waits in it.
 
-Lets a decoder read each message, pairs its items as calls and tells topics of them. Until the
+Lets a decoder read each message, pairs its items as calls and passes them to topics. Until the
 protocol is clear, messages wait here. Knows items and decoders' common shape; must not know
 any one protocol. Used by inside.stage.
 """
@@ -60,7 +60,7 @@ class Talk:
         server: address and port of the server: topics are those of one server.
         state: UNDECIDED to GIVEN_UP.
         since: ns from which it is known to get all that is sent to it.
-        failed: messages that were not of the protocol, one behind the other.
+        failed: messages that were not of the protocol, one after the other.
         waiting: what came before the protocol was clear; weight: its bytes.
         outer: protocol that carries another, which is not clear yet; within: recognises it.
     """
@@ -217,7 +217,7 @@ class Talk:
         if number is None:
             number = self.shared.labels.number(Label(*key))
             if number < 0:
-                # Too many names: those of the rest are told, and not counted one by one.
+                # Too many names: the rest is reported as a number only.
                 label = Label(*key)
                 number = self.shared.labels.number(Label(key[0]), force=True)
                 return number, Detail(id_, reply_to, count, reply, label)

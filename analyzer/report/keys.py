@@ -59,7 +59,7 @@ class Keyboard:
             termios.tcsetattr(self._file, termios.TCSADRAIN, before)
 
     def close(self) -> None:
-        """Stop, and read no more."""
+        """Stop reading."""
         self.stop()
         if self._own and self._file is not None:
             os.close(self._file)
@@ -80,7 +80,7 @@ class Keyboard:
 
 
 def keys_of(data: bytes) -> Iterator[str]:
-    """Yield the keys that the bytes of a terminal stand for."""
+    """Yield the keys that the bytes of a terminal encode."""
     at = 0
     while at < len(data):
         for length in range(min(_LONGEST, len(data) - at), 0, -1):

@@ -60,7 +60,7 @@ class _Second:
 
 
 class Rates:
-    """Takes rows, and tells what goes on.
+    """Computes current rates from rows.
 
     Args:
         interval_s: of the short polling that is modelled.

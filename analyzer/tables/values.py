@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 UNITS: dict[Type, str] = {"time": "UTC", "us": "microseconds", "seconds": "seconds"}
-"""Units to tell the reader; of sizes the name says it."""
+"""Units as the reader sees them; of sizes the name says it."""
 
 _EMPTY: dict[Type, Any] = {"bool": np.int8, "enum": np.int8, "ratio": np.float64}
 

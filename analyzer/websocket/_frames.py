@@ -155,7 +155,7 @@ class FrameWalk(Rules):
             if self.walks[d].mode == _HEADER:
                 p = self._header(i, d, p, end)
                 if self.walks[d].mode == _SEEK:
-                    # What follows is no frame, or nobody knows yet.
+                    # What follows is no frame, or it is not known yet.
                     self._ask(i, d, p)
                     return 0
                 if self.walks[d].mode == _HEADER:
@@ -280,7 +280,7 @@ class FrameWalk(Rules):
     def _end_frame(
         self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, end: cython.longlong
     ) -> cython.int:
-        """The frame is complete; `end` is the stream offset behind it."""
+        """The frame is complete; `end` is the stream offset after it."""
         opcode: cython.int = self.walks[d].opcode
         m: cython.Py_ssize_t = self.walks[d].message
         f: cython.Py_ssize_t = self.frame_count
@@ -344,7 +344,7 @@ class FrameWalk(Rules):
             self.walks[d].payload_left -= n
             self.walks[d].missing += n
             self.walks[d].phase = (self.walks[d].phase + n) & 3
-            # A control frame between two fragments has bytes of its own.
+            # A control frame between two fragments has its own bytes.
             if self.walks[d].message >= 0 and self.walks[d].opcode <= _BINARY:
                 self.walks[d].utf8_need = _UTF8_OFF
                 self.pool[self.walks[d].message].damaged = 1

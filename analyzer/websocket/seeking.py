@@ -1,4 +1,4 @@
-"""Seeks frames where the walk cannot go on: behind gaps, and in unknown traffic.
+"""Seeks frames where the walk cannot go on: after gaps, and in unknown traffic.
 
 Three questions of the walk are answered here, all rare, in plain Python: is this header one
 (where it breaks rules), where is the next frame (a direction in mode SEEK), and is this
@@ -52,7 +52,7 @@ class _Search:
     doubt: _Doubt | None = None
     """It began at a doubtful header, and is over if that turns out to be one."""
     is_begun: bool = True
-    """Its first bytes are behind it: they are a doubtful header, where it began at one."""
+    """Its first bytes are after it: they are a doubtful header, where it began at one."""
 
 
 @dataclass(slots=True)
@@ -179,7 +179,7 @@ class Seeker:
     # --- is this a header?
 
     def is_frame(self, walk: Any, row: Any, at: int, had: int, records: Any) -> bool:
-        """Judge a header that breaks rules; the walk stands behind it.
+        """Judge a header that breaks rules; the walk is after it.
 
         Args:
             walk: the FrameWalk.
@@ -189,7 +189,7 @@ class Seeker:
             records: the batch.
 
         Returns:
-            True if it is one. If not, or if nobody knows yet, the row's bytes from `at` on
+            True if it is one. If not, or if it is not known yet, the row's bytes from `at` on
             are to be shown next.
         """
         direction = int(row["direction"])
@@ -430,7 +430,7 @@ class Seeker:
         self._kept_bytes += kept.cost
 
     def _behind_gap(self, walk: Any, row: Any) -> list[Kept]:
-        """Give up the search: behind a gap nothing is known of what came before it.
+        """Give up the search: after a gap nothing is known of what came before it.
 
         A doubtful header is decided on first: its frame may reach into the gap.
         """

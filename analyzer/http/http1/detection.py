@@ -40,7 +40,7 @@ class Beginning:
     """Both sides of one connection, and the rows kept until it is clear what they are.
 
     Attributes:
-        handed_on: the connection is HTTP no more; its rows leave.
+        handed_on: the connection is no longer HTTP; its rows leave.
         successor: the connection is HTTP/2: this one has its rows from now on.
     """
 
@@ -183,7 +183,7 @@ class Beginning:
         self.row(piece)
 
     def _answer_unseen(self) -> bool:
-        """Go on behind an upgrade whose answer is not in a capture of one direction.
+        """Go on after an upgrade whose answer is not in a capture of one direction.
 
         RFC 6455 4.1: a client that sent its handshake "MUST wait for a response from the
         server before sending any further data"; where it sends some, and no packet of
@@ -204,7 +204,7 @@ class Beginning:
         return True
 
     def _pass_socks(self, side: Side, piece: Piece, buffer: bytes | bytearray) -> bool:
-        """Begin behind what client and SOCKS proxy settled; say whether the row is done with."""
+        """Begin after what client and SOCKS proxy settled; say whether the row is done with."""
         assert self._kept is not None
         number = side.direction & 1
         said = [each.pending or b"" for each in self._sides]
@@ -233,7 +233,7 @@ class Beginning:
         return True
 
     def _skip_proxy_header(self, side: Side, piece: Piece, at: int) -> None:
-        """Begin behind what a balancer put before the stream; it stays unparsed."""
+        """Begin after what a balancer put before the stream; it stays unparsed."""
         assert self._kept is not None
         self._proxied = True
         self._kept = [row for row in self._kept if row.row[DIRECTION] != side.direction]

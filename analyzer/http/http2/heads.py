@@ -1,7 +1,7 @@
-"""Heads over HTTP/2: header blocks (HPACK) to the heads that the rest of http knows.
+"""Headers over HTTP/2: header blocks (HPACK) to the Head objects that the rest of http uses.
 
 One decoder per direction, fed every block in the wire's order. Where blocks are missing its
-table is filled with entries that stand for "not known", so that later blocks still move
+table is filled with entries that mean "not known", so that later blocks still move
 it as the sender's moves, and a field that comes from such an entry is left out, never guessed.
 Knows RFC 7541 and RFC 9113 section 8. Must not know frames. Used by http.http2.connection.
 """
@@ -16,10 +16,10 @@ from analyzer.http.head import Fault, Head
 Field = tuple[bytes, bytes]
 
 _ENTRY_BYTES: Final = 32
-"""RFC 7541 4.1: what each entry of the table counts beside its name and value."""
+"""RFC 7541 4.1: what each entry of the table counts besides its name and value."""
 _DEFAULT_TABLE: Final = 4096
 _MAX_FAILURES: Final = 16
-"""Blocks that cannot be decoded before a direction's heads are given up for good: RFC 9113
+"""Blocks that fail to decode before a direction's headers are given up for good: RFC 9113
 4.3 has the receiver end the connection at the first."""
 _FORBIDDEN: Final = frozenset(
     ("connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade")
@@ -36,7 +36,7 @@ class HeadDecoder:
         list_bytes: largest header list, each field with 32 bytes more (RFC 9113 6.5.2).
 
     Attributes:
-        failed: heads of this direction are given up for good.
+        failed: headers of this direction are given up for good.
     """
 
     def __init__(self, table_bytes: int, list_bytes: int) -> None:
@@ -68,7 +68,7 @@ class HeadDecoder:
             return str(error)
 
     def lose(self) -> None:
-        """Go on behind blocks that were not decoded: nothing of the table is known."""
+        """Go on after blocks that were not decoded: nothing of the table is known."""
         self._decoder, self._is_lost = None, True
 
     def _forget(self) -> None:
@@ -96,7 +96,7 @@ class HeadDecoder:
 
 
 def is_whole(fields: Sequence[Field]) -> bool:
-    """Say whether all fields of a block are known."""
+    """Return whether all fields of a block are known."""
     return all(name for name, _ in fields)
 
 
