@@ -18,6 +18,9 @@ SERVER: Final = 1
 
 HEARTBEAT: Final = "heartbeat"
 
+LABEL_ONLY: Final = frozenset({"rfb", "ssh", "tls", "chisel"})
+"""Protocols that are recognised, but whose messages are not read (inside.tunnels)."""
+
 # What an item is to a call.
 NO_CALL: Final = 0
 ASK: Final = 1  # begins a call
