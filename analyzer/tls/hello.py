@@ -190,9 +190,9 @@ def parse_key_exchange(body: bytes) -> int | None:
     return body[1] << 8 | body[2]
 
 
-def _legacy_version(cursor: _Cursor) -> int:
+def _legacy_version(cursor: _Cursor, *, may_be_draft: bool = False) -> int:
     version = cursor.number(2)
-    if version >> 8 != 3 and not _is_draft(version):
+    if version >> 8 != 3 and not (may_be_draft and _is_draft(version)):
         raise _Malformed
     return version
 
@@ -225,7 +225,7 @@ def _client_hello(cursor: _Cursor) -> ClientHello:
 
 
 def _server_hello(cursor: _Cursor) -> ServerHello:
-    version = _legacy_version(cursor)
+    version = _legacy_version(cursor, may_be_draft=True)
     random = cursor.take(32)
     # Drafts to 21 have their version here, no session, no compression (their 4.1.3).
     is_early = _is_draft(version)
