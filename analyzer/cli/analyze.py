@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from analyzer.cli.arguments import (
+    Anonymize,
     Clients,
     CsvFolder,
     EmbedKeys,
@@ -79,6 +80,7 @@ class Request:
     html: Path | None
     pcapng: Path | None
     embed_keys: bool
+    anonymize: bool
     payload: Payload
     every: float
     keys: list[Path]
@@ -197,6 +199,7 @@ def analyze(
     html: HtmlFile = None,
     pcapng: PcapngFile = None,
     embed_keys: EmbedKeys = False,
+    anonymize: Anonymize = False,
     payload: KeptPayload = "preview",
     every: Every = 1.0,
     show_secrets: ShowSecrets = False,
@@ -336,9 +339,11 @@ def _makers(request: Request, options: Options) -> Iterator[Callable[[], Writer]
             options,
             everything=request.where is None,
             embed_keys=request.embed_keys,
+            anonymize=request.anonymize,
         )
-    elif request.embed_keys:
-        raise OptionError("--embed-keys is about a capture to be written", hint="--pcapng FILE")
+    elif request.embed_keys or request.anonymize:
+        name = "--embed-keys" if request.embed_keys else "--anonymize"
+        raise OptionError(f"{name} is about a capture to be written", hint="--pcapng FILE")
 
 
 def _without_payload(make: Callable[[], Writer]) -> Writer:
