@@ -46,12 +46,14 @@ from analyzer.cli.arguments import (
 )
 from analyzer.cli.shared import (
     SELECTION,
+    UNCOMPILED,
     NoProgress,
     Quiet,
     Where,
     pipes,
     progress,
     say_if_slow,
+    uncompiled_kernels,
 )
 from analyzer.errors import OptionError
 from analyzer.version import __version__
@@ -118,7 +120,8 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"wsanalyze {__version__}")
+        slow = uncompiled_kernels()
+        typer.echo(f"wsanalyze {__version__}" + (f" ({UNCOMPILED})" if slow else ""))
         raise typer.Exit
 
 

@@ -23,6 +23,11 @@ PROGRESS_FROM_BYTES = 20_000_000
 SLOW_FROM_BYTES = 20_000_000
 """Smaller inputs take seconds even where the kernels are not compiled."""
 
+UNCOMPILED = (
+    "the kernels are not compiled, so that this takes about 110 times as long; "
+    "install again where there is a C compiler"
+)
+
 REPORTS = "Reports"
 SELECTION = "Selection"
 
@@ -65,10 +70,7 @@ def input_bytes(files: Sequence[Path]) -> int:
 def say_if_slow(files: Sequence[Path]) -> None:
     """Say on standard error that a long input will take long, where it need not."""
     if input_bytes(files) >= SLOW_FROM_BYTES and uncompiled_kernels():
-        sys.stderr.write(
-            "note: the kernels are not compiled, so that this takes many times as long; "
-            "install again where there is a C compiler\n"
-        )
+        sys.stderr.write(f"note: {UNCOMPILED}\n")
 
 
 def uncompiled_kernels() -> list[str]:
