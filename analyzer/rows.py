@@ -1,4 +1,4 @@
-"""Rows of tables as Python values, and types of options. Made by tables.row_classes.
+"""Rows of tables as Python values, and types of options: by tables.row_classes.
 
 Times are nanoseconds since 1970 in UTC, durations what their names say; None is null.
 """

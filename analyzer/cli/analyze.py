@@ -50,10 +50,10 @@ from analyzer.cli.shared import (
     NoProgress,
     Quiet,
     Where,
+    kernels_are_compiled,
     pipes,
     progress,
     say_if_slow,
-    uncompiled_kernels,
 )
 from analyzer.errors import OptionError
 from analyzer.version import __version__
@@ -120,8 +120,8 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        slow = uncompiled_kernels()
-        typer.echo(f"wsanalyze {__version__}" + (f" ({UNCOMPILED})" if slow else ""))
+        slow = "" if kernels_are_compiled() else f" ({UNCOMPILED})"
+        typer.echo(f"wsanalyze {__version__}{slow}")
         raise typer.Exit
 
 

@@ -19,7 +19,7 @@ _TYPES: Final = {
     **{"int": "int", "bool": "bool", "text": "str", "enum": "str", "time": "int", "us": "float"},
     **{"seconds": "float", "ratio": "float", "key": "str", "payload": "bytes"},
 }
-_HEAD: Final = '''"""Rows of tables as Python values, and types of options. Made by tables.row_classes.
+_HEAD: Final = '''"""Rows of tables as Python values, and types of options: by tables.row_classes.
 
 Times are nanoseconds since 1970 in UTC, durations what their names say; None is null.
 """
