@@ -3,6 +3,7 @@
     >>> import analyzer
     >>> analysis = analyzer.analyze("capture.pcapng")
     >>> analysis.messages            # a pandas DataFrame
+    >>> for message in analyzer.iter_messages("capture.pcapng"): ...  # one by one
     >>> analyzer.read_csv("reports") # the same tables from a --csv folder
     >>> analysis.to_html("report.html")  # and to_csv, to_parquet, to_json, to_har
     >>> analyzer.compare("before.pcap", "after.pcap")  # figures of both, difference, ratio
@@ -18,23 +19,27 @@ from typing import TYPE_CHECKING
 from analyzer.version import __version__
 
 if TYPE_CHECKING:
-    from analyzer.analysis import Analysis, Tables, analyze, compare, paths, read_csv, read_parquet
+    from analyzer.analysis import Analysis, Tables, analyze, compare, read_csv, read_parquet
+    from analyzer.between import paths
     from analyzer.errors import (
         CaptureAccessError,
         CaptureError,
+        KeyLogError,
         NotACaptureError,
         OptionError,
         ReportError,
         WsanalyzeError,
     )
+    from analyzer.iteration import iter_calls, iter_handshakes, iter_messages
     from analyzer.options import Options
+    from analyzer.rows import Call, Handshake, Message
 
 _HOMES = {
     "Analysis": "analysis",
     "Tables": "analysis",
     "analyze": "analysis",
     "compare": "analysis",
-    "paths": "analysis",
+    "paths": "between",
     "read_csv": "analysis",
     "read_parquet": "analysis",
     "CaptureAccessError": "errors",
@@ -43,14 +48,25 @@ _HOMES = {
     "OptionError": "errors",
     "ReportError": "errors",
     "WsanalyzeError": "errors",
+    "KeyLogError": "errors",
     "Options": "options",
+    "Call": "rows",
+    "Handshake": "rows",
+    "Message": "rows",
+    "iter_calls": "iteration",
+    "iter_handshakes": "iteration",
+    "iter_messages": "iteration",
 }
 """Public name -> the module that has it."""
 
 __all__ = [
     "Analysis",
+    "Call",
     "CaptureAccessError",
     "CaptureError",
+    "Handshake",
+    "KeyLogError",
+    "Message",
     "NotACaptureError",
     "OptionError",
     "Options",
@@ -60,6 +76,9 @@ __all__ = [
     "__version__",
     "analyze",
     "compare",
+    "iter_calls",
+    "iter_handshakes",
+    "iter_messages",
     "paths",
     "read_csv",
     "read_parquet",

@@ -14,15 +14,27 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    BinaryIO,
+    Literal,
+    Unpack,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from analyzer.errors import OptionError
 from analyzer.options import Options
 from analyzer.report.output import Writer
+from analyzer.rows import OptionValues
 from analyzer.selection import Selected as Selected
 from analyzer.selection import Selection as Selection
 from analyzer.selection import select as select
 from analyzer.selection import to_frame as to_frame
+from analyzer.sources import ETHERNET, Source, as_paths, check_readable, paths_of
 from analyzer.tables import schema
 from analyzer.tables.figures import Figures
 from analyzer.tables.schema import Table, TableRows
@@ -257,14 +269,21 @@ class Collector:
 
 
 def analyze(
-    paths: StrPath | Sequence[StrPath], *, where: str | None = None, **options: Any
+    source: Source,
+    *,
+    where: str | None = None,
+    link_type: int = ETHERNET,
+    **options: Unpack[OptionValues],
 ) -> Analysis:
     """Analyse captures as one.
 
     Args:
-        paths: a capture, a folder of captures, or several; "-" is standard input.
+        source: a capture, a folder of captures, a pattern such as "ring/*.pcapng", or several; "-"
+            is standard input. Or an open binary file (BytesIO), a scapy PacketList, a reader of
+            dpkt, or pairs of time in seconds and bytes.
         where: keep only connections for which this expression over the columns of
             the connections table is true, as in DataFrame.query.
+        link_type: of packets that are pairs (tcpdump.org/linktypes.html); default Ethernet.
         **options: fields of analyzer.Options, such as payload="full".
 
     Returns:
@@ -272,12 +291,45 @@ def analyze(
 
     Raises:
         CaptureError: The input cannot be read at all.
-        OptionError: `where` cannot be evaluated.
+        OptionError: `where` cannot be evaluated, an option's value is wrong, or the source is
+            none.
         TypeError: There is no such option.
     """
+    checked = options_of(options)
     collector = Collector()
-    summary = run(_several(paths), Options(**options), [collector], where=where)
+    with as_paths(source, link_type) as (paths, stdin):
+        summary = run(paths, checked, [collector], where=where, stdin=stdin)
     return Analysis(collector, summary)
+
+
+def options_of(values: OptionValues) -> Options:
+    """Return options with these values, once each is of its type.
+
+    Raises:
+        OptionError: A value is wrong; it names the valid ones.
+        TypeError: There is no such option.
+    """
+    hints = get_type_hints(OptionValues)
+    for name, value in values.items():
+        if name in hints:
+            _check_value(name, value, hints[name])
+    return Options(**values)
+
+
+def _check_value(name: str, value: object, hint: Any) -> None:
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        if value not in inner:
+            valid = ", ".join(map(repr, inner[:-1])) + f" or {inner[-1]!r}"
+            raise OptionError(f"{name} takes {valid}, not {value!r}")
+    elif hint is bool:
+        if not isinstance(value, bool):
+            raise OptionError(f"{name} takes True or False, not {value!r}")
+    elif hint is int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise OptionError(f"{name} takes a whole number from 0 on, not {value!r}")
+    elif hint is float and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise OptionError(f"{name} takes a number, not {value!r}")
 
 
 def compare(
@@ -285,7 +337,7 @@ def compare(
     b: StrPath | Sequence[StrPath],
     *,
     where: str | None = None,
-    **options: Any,
+    **options: Unpack[OptionValues],
 ) -> pd.DataFrame:
     """Put two captures side by side.
 
@@ -304,37 +356,8 @@ def compare(
         OptionError: `where` cannot be evaluated, or both are standard input.
         TypeError: There is no such option.
     """
-    made = compared(_several(a), _several(b), Options(**options), where=where)
+    made = compared(several(a), several(b), options_of(options), where=where)
     return to_frame(made.rows())
-
-
-def paths(
-    client: StrPath | Sequence[StrPath],
-    server: StrPath | Sequence[StrPath],
-    *,
-    where: str | None = None,
-    **options: Any,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Lay two captures of the same connections, made at their two ends, beside each other.
-
-    Args:
-        client: the capture of the client's end; as in compare().
-        server: the capture of the server's end.
-        where: keep only connections for which this holds, in both; see analyze().
-        **options: fields of analyzer.Options.
-
-    Returns:
-        The tables `paths` (one-way times in us, messages lost, the clocks' offset) and
-        `changes` (what is different at the two ends); empty where no connection is in both.
-
-    Raises:
-        CaptureError: One of the two cannot be read at all.
-        OptionError: `where` cannot be evaluated, or both are standard input.
-        TypeError: There is no such option.
-    """
-    made = compared(_several(client), _several(server), Options(**options), where=where)
-    ways, changes = made.between_rows()
-    return to_frame(ways), to_frame(changes)
 
 
 def compared(
@@ -360,7 +383,7 @@ def compared(
     if all(any(str(path) == STDIN for path in paths) for paths in (a, b)):
         raise OptionError("only one of the two captures can be standard input")
     for paths in (a, b):
-        _check(paths, options)
+        check_readable(paths, options)
     sides, heard = [], []
     for paths in (a, b):
         figures, talks = Figures(), Talks(options)
@@ -372,27 +395,16 @@ def compared(
     return Comparison(sides[0], sides[1], Between(heard[0], heard[1], (spans[0], spans[1])))
 
 
-def _check(paths: Sequence[Path], options: Options) -> None:
-    """Raise at once what reading B would raise when A is done.
+def several(paths: StrPath | Sequence[StrPath]) -> list[Path]:
+    """Return one path or several as a list.
 
-    Of what is no file or folder (a pipe) nothing may be read twice.
+    Raises:
+        OptionError: They are no paths.
     """
-    from analyzer.capture.source import open_capture
-
-    if not any(_is_pipe(path) for path in paths):
-        open_capture(paths, options).close()
-
-
-def _is_pipe(path: Path) -> bool:
-    if str(path) == STDIN:
-        return True
-    # os.path answers False where Path raises: names of files may hold anything.
-    return os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))
-
-
-def _several(paths: StrPath | Sequence[StrPath]) -> list[Path]:
-    several = [paths] if isinstance(paths, str | os.PathLike) else paths
-    return [Path(path) for path in several]
+    found = paths_of(paths)
+    if found is None:
+        raise OptionError(f"{type(paths).__name__} is no path and no list of paths")
+    return found
 
 
 def read_csv(folder: StrPath) -> Tables:
