@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from analyzer.cli.arguments import (
+    Anonymize,
     Clients,
     CsvFolder,
     EmbedKeys,
@@ -45,9 +46,11 @@ from analyzer.cli.arguments import (
 )
 from analyzer.cli.shared import (
     SELECTION,
+    UNCOMPILED,
     NoProgress,
     Quiet,
     Where,
+    kernels_are_compiled,
     pipes,
     progress,
     say_if_slow,
@@ -79,6 +82,7 @@ class Request:
     html: Path | None
     pcapng: Path | None
     embed_keys: bool
+    anonymize: bool
     payload: Payload
     every: float
     keys: list[Path]
@@ -116,7 +120,8 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"wsanalyze {__version__}")
+        slow = "" if kernels_are_compiled() else f" ({UNCOMPILED})"
+        typer.echo(f"wsanalyze {__version__}{slow}")
         raise typer.Exit
 
 
@@ -197,6 +202,7 @@ def analyze(
     html: HtmlFile = None,
     pcapng: PcapngFile = None,
     embed_keys: EmbedKeys = False,
+    anonymize: Anonymize = False,
     payload: KeptPayload = "preview",
     every: Every = 1.0,
     show_secrets: ShowSecrets = False,
@@ -336,9 +342,11 @@ def _makers(request: Request, options: Options) -> Iterator[Callable[[], Writer]
             options,
             everything=request.where is None,
             embed_keys=request.embed_keys,
+            anonymize=request.anonymize,
         )
-    elif request.embed_keys:
-        raise OptionError("--embed-keys is about a capture to be written", hint="--pcapng FILE")
+    elif request.embed_keys or request.anonymize:
+        name = "--embed-keys" if request.embed_keys else "--anonymize"
+        raise OptionError(f"{name} is about a capture to be written", hint="--pcapng FILE")
 
 
 def _without_payload(make: Callable[[], Writer]) -> Writer:
