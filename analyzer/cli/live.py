@@ -216,7 +216,7 @@ def run(request: LiveRequest, options: Options) -> int:
                 if awaited is not None:
                     writers.append(loop.UntilFound(awaited, stop))
                 keeper = _keeper(request, source)
-                watchers = observers(request)
+                watchers = observers(request, options)
             except ReportError as error:
                 raise _as_whom(error, who) from error
         except BaseException:
@@ -328,12 +328,12 @@ def say_left_behind(request: LiveRequest) -> None:
         _say(f"a run that died left rows behind: wsanalyze recover {place} makes tables of them")
 
 
-def observers(request: LiveRequest) -> list[Observer]:
+def observers(request: LiveRequest, options: Options) -> list[Observer]:
     """Return who watches while it runs: what is asked for, and words on standard error."""
     from analyzer.live.watch import build_observers
     from analyzer.report.notices import Notices
 
-    watchers: list[Observer] = [*build_observers(request.watch)]
+    watchers: list[Observer] = [*build_observers(request.watch, options)]
     # A screen has a place for them.
     return watchers if request.watch.has_screen else [*watchers, Notices(sys.stderr)]
 
