@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
-_NAMES: Final = {
+_USUAL: Final = {
     b"\x1b[A": "up",
     b"\x1b[B": "down",
     b"\x1b[C": "right",
@@ -37,12 +37,14 @@ _NAMES: Final = {
     b"\x15": "clear",  # Ctrl-U
 }
 # What terminals send in application mode (DECCKM) begins with ESC O.
-_NAMES |= {b"\x1bO" + name[2:]: key for name, key in _NAMES.items() if name[:2] == b"\x1b["}
+_NAMES: Final = _USUAL | {
+    b"\x1bO" + name[2:]: key for name, key in _USUAL.items() if name.startswith(b"\x1b[")
+}
 
 _SEQUENCE: Final = re.compile(
-    # ECMA-48 5.4: parameters, intermediate bytes, one final byte; ESC O and one byte (SS3); a
-    # key with Alt is ESC before it.
-    rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1bO.|\x1b[ -~]|\x1b",
+    # ECMA-48 5.4: parameters, intermediate bytes, one final byte; ESC O and one byte (SS3). Else
+    # ESC is a key: with another behind it, it came as fast, as Alt does.
+    rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1bO.|\x1b",
     re.DOTALL,
 )
 _BEGUN: Final = re.compile(rb"\x1b(?:O|\[[0-?]*[ -/]*)\Z")
@@ -105,9 +107,9 @@ class Keyboard:
                 data += more
                 if len(more) < 256:
                     break
-        # A key may have come in part; what was left over once does not wait again.
-        end = _whole(data) if data != self._rest else len(data)
-        self._rest = data[end:]
+        # A key may have come in part; of what waited in vain, the end does not come any more.
+        end = _whole(data)
+        self._rest = b"" if data == self._rest else data[end:]
         return list(keys_of(data[:end]))
 
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import IO, Any, Final
 
-from rich.console import Console, Group
+from rich.console import Console, ConsoleDimensions, Group
 from rich.live import Live
 
 from analyzer.options import DEFAULT, Options
@@ -30,7 +30,7 @@ from analyzer.websocket.hearing import Said
 REFRESH_NS: Final = 250_000_000
 MOST_OF_TIME: Final = 20
 """Drawing takes at most one part in so many of the time, so that it does not slow the capture: a
-screen that takes 50 ms to draw, as with tens of thousands of connections, is drawn once a second."""
+screen that takes 50 ms, as with tens of thousands of connections, is drawn once a second."""
 MOST_FOR_KEYS: Final = 4
 """The same while keys are pressed, which somebody waits for."""
 _ENDING: Final = ("SIGTERM", "SIGHUP", "SIGQUIT")
@@ -136,13 +136,14 @@ class LiveView:
     def _measure(self) -> bool:
         """Ask the terminal how large it is; say whether that is new."""
         try:
-            size = tuple(os.get_terminal_size(self._file.fileno()))
+            width, height = os.get_terminal_size(self._file.fileno())
         except (OSError, ValueError):
-            size = tuple(self._console.size)
+            width, height = self._console.size
+        size = width, height
         if 0 in size or size == self._size:
             return False
         self._size = size
-        self._console.size = size  # type: ignore[assignment]
+        self._console.size = ConsoleDimensions(*size)
         return True
 
     def _show(self) -> None:

@@ -45,6 +45,7 @@ class ConnectionPage(ListPage[Event]):
         super().__init__()
         self._line = line
         self.watches = line.number
+        self.title = f"Connection {line.number}"
         # What is remembered once nothing more comes, whatever the model forgets.
         self._kept: list[Event] = []
 
@@ -103,7 +104,7 @@ class ConnectionPage(ListPage[Event]):
         """Return what is known of the connection, the most important first."""
         line, console = self._line, view.console
         lines = [Text.assemble((f"Connection {line.number}  ", "bold"), line.target)]
-        lines += _ending(line) if line.end is not None else [_age(line, view)]
+        state = _ending(line) if line.end is not None else [_age(line, view)]
         counters = Text()
         for side, name in enumerate(DIRECTIONS):
             counters.append(f"{arrow(console, name)} {number(line.messages[side])} ")
@@ -116,7 +117,8 @@ class ConnectionPage(ListPage[Event]):
             counters.append(plural(line.pings, "ping"))
             if line.round_trip is not None:
                 counters.append(f", last {duration(line.round_trip)}")
-        lines.append(counters)
+        # Where there is little room, what comes last is left out.
+        lines += [state[0], counters, *state[1:]]
         if view.room >= 12:
             lines.insert(1, _ends(line))
             agreed = [text for text in (line.inner, line.subprotocol, line.extensions) if text]

@@ -24,6 +24,8 @@ SORTS: Final = ("last message", "rate", "messages", "payload", "age")
 GROUPS: Final = ("", "host", "path", "client")
 """What it can be grouped by, in the order in which g goes through them."""
 SHOWN: Final = ("open", "ended", "all")
+STEADY_NS: Final = 5 * NS
+"""Connections whose last messages are not farther apart keep their order: it is read in peace."""
 MAX_PATHS: Final = 20_000
 """Templates of paths that are remembered."""
 
@@ -103,9 +105,12 @@ class ConnectionsPage(_Listing):
     ) -> None:
         super().__init__(order or Order())
         self._within = within
+        if within is not None:
+            self.title = f"{within[0]} {within[1]}"
         self._paths = paths or Paths()
         self._group: GroupsPage | None = None
         self._listed: list[Line] = []
+        self._has_one_host = False
 
     def badge(self, model: Model) -> str:
         """Return how many are open."""
@@ -121,7 +126,8 @@ class ConnectionsPage(_Listing):
         """Return the keys of the list that is shown."""
         if self._group is not None:
             return self._group.keys()
-        return [key for key in super().keys() if self._within is None or key != _GROUP]
+        found = super().keys()
+        return found if self._within is None else [key for key in found if key != _GROUP]
 
     def look_for(self, text: str) -> None:
         """Filter the list that is shown."""
@@ -180,8 +186,6 @@ class ConnectionsPage(_Listing):
         lines: list[Text] = []
         if self._within is None:
             lines = overview(view)
-        else:
-            lines.append(Text(f"{self._within[0]} {self._within[1]}", "bold"))
         if view.room >= 9:
             lines.append(Text(f"Connections: {self.order.words()}", "dim"))
         return lines
@@ -189,21 +193,25 @@ class ConnectionsPage(_Listing):
     def layout(self, view: View) -> list[Column]:
         """Return the columns."""
         digits = len(str(max((line.number for line in self._listed), default=0)))
+        hosts = {line.host for line in self._listed}
+        self._has_one_host = len(hosts) == 1
+        title = f"path on {hosts.pop()}" if self._has_one_host else ""
         return fitting(
             [
                 (Column("#", max(3, digits), right=True), 0),
-                (Column("target", 0), 0),
+                (Column("target", 0, title=title), 0),
                 (Column(_up(view), 6, right=True), 0),
                 (Column(_down(view), 6, right=True), 0),
                 (Column("state", 9), 50),
                 (Column("messages", 8, right=True), 70),
                 (Column("payload", 7, right=True), 76),
                 (Column("last", 6, right=True), 96),
-                (Column("client", 21), 110),
-                (Column("inside", 12), 118),
+                (Column("inside", 12), 104),
+                (Column("client", 21), 118),
             ],
             "target",
             view.width,
+            at_least=min(28, view.width // 4),
         )
 
     def cells(self, item: Line, view: View) -> dict[str, Text | str]:
@@ -216,13 +224,14 @@ class ConnectionsPage(_Listing):
         )
         return {
             "#": str(item.number),
-            "target": item.target,
+            # What all have in common stands above them.
+            "target": item.path or "-" if self._has_one_host else item.target,
             _up(view): up,
             _down(view): down,
             "state": state(item, model),
             "messages": number(sum(item.messages)),
             "payload": size(sum(item.payload)),
-            "last": figures.short(model.now - item.last) if any(item.messages) else "-",
+            "last": figures.short(model.now - item.last) if item.last else "-",
             "client": item.client,
             "inside": item.inner or item.subprotocol,
         }
@@ -294,7 +303,7 @@ class GroupsPage(_Listing):
                     group.rates[side] += line.rate(second, side, span)
         found = [group for group in groups.values() if self.search.matches({"name": group.name})]
         keys = {
-            "last message": lambda group: group.last // NS,
+            "last message": lambda group: (group.last - model.now) // STEADY_NS,
             "rate": lambda group: sum(group.rates),
             "messages": lambda group: sum(group.messages),
             "payload": lambda group: sum(group.payload),
@@ -362,7 +371,7 @@ def ordered(lines: list[Line], order: Order, model: Model) -> list[Line]:
     """Sort lines, the first on top; equal ones by number, so that they do not jump about."""
     span, second = model.rates.span, model.second
     keys = {
-        "last message": lambda line: line.last // NS,
+        "last message": lambda line: (line.last - model.now) // STEADY_NS,
         "rate": lambda line: line.rate(second, 0, span) + line.rate(second, 1, span),
         "messages": lambda line: sum(line.messages),
         "payload": lambda line: sum(line.payload),

@@ -85,3 +85,19 @@ def wrapped(text: str, width: int) -> list[str]:
             begin, used = at, 0
         used += cells
     return [*lines, text[begin:]]
+
+
+def folded(text: str, width: int) -> list[str]:
+    """Return a paragraph in lines, folded between words where that is possible."""
+    if text.startswith(" "):
+        return wrapped(text, width)
+    lines: list[str] = []
+    line = ""
+    for word in text.split(" "):
+        if line and cell_len(line) + 1 + cell_len(word) > width:
+            lines.append(line)
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    # A word may be longer than a line.
+    return [piece for each in (*lines, line) for piece in wrapped(each, width)]

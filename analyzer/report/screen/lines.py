@@ -129,8 +129,10 @@ class Line:
 
 
 COLUMNS: Final = frozenset(
-    ("number", "host", "path", "client", "server", "inner", "subprotocol", "scheme")
-    + ("state", "code", "reason")
+    {
+        *("number", "host", "path", "client", "server", "inner", "subprotocol", "scheme"),
+        *("state", "code", "reason"),
+    }
 )
 
 
@@ -208,6 +210,7 @@ class Lines:
             server_logs=row["server_logs"],
         )
         line.inner = harmless(row["inner"] or line.inner)
+        line.last = line.last or row["closed_at"] or 0
         for side, name in enumerate(("client", "server")):
             line.messages[side] = row[f"{name}_messages"]
             line.payload[side] = row[f"{name}_payload_bytes"]

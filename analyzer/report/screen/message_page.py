@@ -1,4 +1,4 @@
-"""The page of one message: what it says, what it cost, and its whole payload as JSON, text or bytes.
+"""The page of one message: what it says, what it cost, and its payload as JSON, text or bytes.
 
 It keeps the payload, so that nothing is lost while somebody reads. Knows the model. Part of
 report.screen.whole.
@@ -15,7 +15,7 @@ from rich.text import Text
 from analyzer.columns import NULL
 from analyzer.report.message import View as Form
 from analyzer.report.message import payload_lines
-from analyzer.report.screen.harmless import wrapped
+from analyzer.report.screen.harmless import folded, wrapped
 from analyzer.report.screen.history import Event
 from analyzer.report.screen.lines import Line
 from analyzer.report.screen.model import Model
@@ -63,6 +63,7 @@ class MessagePage(TextPage):
     def _read(self) -> None:
         self._payload = self._model.history.payload(self._line.number, self._event.number)
         self._made, self._top, self._match = None, 0, None
+        self.title = f"Message {self._event.number}"
 
     def keys(self) -> list[Key]:
         """Return the keys of texts, and those that go to other messages and forms."""
@@ -93,8 +94,8 @@ class MessagePage(TextPage):
         lines = [
             Text.assemble((which, "bold"), f", from the {DIRECTIONS[event.side]}"),
             Text(f"{event.what}, {length}{time}"),
-            *([_called(event)] if _called(event) else []),
-            *([_costs(event)] if view.room >= 14 else []),
+            *(Text(line) for line in folded(_called(event), view.width) if line),
+            *(Text(line, "dim") for line in folded(_costs(event), view.width) if view.room >= 14),
         ]
         self._lines_of(view.width)
         return [*lines, Text(self._name, "dim")]
@@ -131,14 +132,14 @@ class MessagePage(TextPage):
         return list(islice(made, MAX_LINES))
 
 
-def _called(event: Event) -> Text:
+def _called(event: Event) -> str:
     row = event.said or {}
     named = ("inner", "kind", "name", "id", "reply_to", "topic")
     words = [f"{name.replace('_', ' ')} {row[name]}" for name in named if row.get(name)]
-    return Text(", ".join(words))
+    return ", ".join(words)
 
 
-def _costs(event: Event) -> Text:
+def _costs(event: Event) -> str:
     row = event.said or {}
     words = []
     if (row.get("frames") or 1) > 1:
@@ -155,4 +156,4 @@ def _costs(event: Event) -> Text:
         words.append(f"reply after {duration(row['reply_us'])}")
     if row.get("packet_first") is not None:
         words.append(f"packet {number(row['packet_first'])}")
-    return Text(", ".join(words), "dim")
+    return ", ".join(words)

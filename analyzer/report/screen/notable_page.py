@@ -9,13 +9,12 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from rich.cells import cell_len
 from rich.text import Text
 
 from analyzer.report.layout import severity
 from analyzer.report.screen import figures
 from analyzer.report.screen.connection_page import ConnectionPage
-from analyzer.report.screen.harmless import harmless, wrapped
+from analyzer.report.screen.harmless import folded, harmless
 from analyzer.report.screen.lines import Line
 from analyzer.report.screen.model import Model
 from analyzer.report.screen.notable import Kind
@@ -91,6 +90,7 @@ class KindPage(TextPage):
     def __init__(self, kind: Kind) -> None:
         super().__init__()
         self._kind = kind
+        self.title = kind.id
         self._rows = list(reversed(kind.rows))
         self._place = 0
         self._line: Line | None = None  # of the connection, as drawn last
@@ -128,7 +128,7 @@ class KindPage(TextPage):
         self._line = None if connection is None else view.model.lines.find(connection)
         lines: list[Text | str] = [""]
         for paragraph in _paragraphs(row, self._line):
-            lines += _folded(paragraph, view.width)
+            lines += folded(paragraph, view.width)
         return lines
 
 
@@ -164,19 +164,3 @@ def _evidence(text: str | None) -> list[str]:
         return []
     lines = json.dumps(json.loads(text), indent=2, ensure_ascii=False).split("\n")
     return ["", "evidence", *(harmless(line) for line in lines)]
-
-
-def _folded(text: str, width: int) -> list[str]:
-    """Return a paragraph in lines, folded between words where that is possible."""
-    if text.startswith(" "):
-        return wrapped(text, width)
-    lines: list[str] = []
-    line = ""
-    for word in text.split(" "):
-        if line and cell_len(line) + 1 + cell_len(word) > width:
-            lines.append(line)
-            line = word
-        else:
-            line = f"{line} {word}" if line else word
-    # A word may be longer than a line.
-    return [piece for each in (*lines, line) for piece in wrapped(each, width)]

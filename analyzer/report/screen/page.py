@@ -1,8 +1,8 @@
 """What all pages of the screen have in common: keys, lists with a marked row, text that scrolls.
 
-A page keeps what the user chose on it, draws itself into the room that it is given, and acts on keys
-by what it drew last: a key never does something to a row that was not shown. Knows the model. Must
-not know the terminal, or other pages.
+A page keeps what the user chose on it, draws itself into the room that it is given, and acts on
+keys by what it drew last: a key never does something to a row that was not shown. Knows the model.
+Must not know the terminal, or other pages.
 """
 
 from __future__ import annotations
@@ -112,6 +112,10 @@ class Page:
         """Return a figure that stands beside the title."""
         return ""
 
+    def position(self) -> str:
+        """Return which part of it was drawn; "" where that is all."""
+        return ""
+
 
 T = TypeVar("T")
 
@@ -148,7 +152,7 @@ class ListPage(Page, Generic[T]):
         raise NotImplementedError
 
     def cells(self, item: T, view: View) -> dict[str, Text | str]:
-        """Return the cells of a row, by the title of their column."""
+        """Return the cells of a row, by the name of their column."""
         raise NotImplementedError
 
     def layout(self, view: View) -> list[Column]:
@@ -177,7 +181,7 @@ class ListPage(Page, Generic[T]):
             head.append(self._searching(len(items), view))
         layout = self.layout(view)
         out = [*head]
-        if any(column.title for column in layout) and view.room - len(out) > 2:
+        if view.room - len(out) > 2:
             out.append(_titles(layout, view))
         self._height = room = max(1, view.room - len(out))
         place = self._place(items)
@@ -189,6 +193,11 @@ class ListPage(Page, Generic[T]):
         if not items:
             out.append(Text("  nothing matches" if self.search else f"  {self.nothing}", "dim"))
         return out[: view.room]
+
+    def position(self) -> str:
+        """Return which row is marked."""
+        count = len(self._items)
+        return f"{number(self._place_drawn + 1)} of {number(count)}" if count > 1 else ""
 
     def _place(self, items: Sequence[T]) -> int:
         """Return where the marked row is."""
@@ -208,7 +217,7 @@ class ListPage(Page, Generic[T]):
         mark = (">" if view.is_ascii else "▸") if marked else " "
         line = Text(mark, "bold" if marked else "")
         for column in layout:
-            text = cells[column.title]
+            text = cells[column.name]
             shown = cell(text, column.width, view.console, right=column.right)
             line.append(" " if line.cell_len == 1 else " " * _GAP).append_text(shown)
         if self.search:
@@ -246,11 +255,19 @@ class ListPage(Page, Generic[T]):
 
 
 class Column(NamedTuple):
-    """A column of a list: its title, which names it, and how it is set."""
+    """A column of a list.
 
-    title: str
+    Attributes:
+        name: of its cells.
+        width: in cells.
+        right: set at the right, as numbers are.
+        title: what stands above it; "": its name.
+    """
+
+    name: str
     width: int
     right: bool = False
+    title: str = ""
 
 
 def fitting(
@@ -260,19 +277,19 @@ def fitting(
 
     Args:
         columns: each with the width of the screen from which it is shown.
-        flexible: title of the column that takes what the others leave.
+        flexible: name of the column that takes what the others leave.
         width: of the screen.
         at_least: cells of the flexible column; what leaves less is not shown, the last first.
     """
     chosen = [column for column, least in columns if width >= least]
     while True:
-        others = sum(column.width for column in chosen if column.title != flexible)
+        others = sum(column.width for column in chosen if column.name != flexible)
         rest = width - 2 - others - _GAP * (len(chosen) - 1)
         if rest >= at_least or len(chosen) <= 1:
             break
-        chosen.remove([column for column in chosen if column.title != flexible][-1])
+        chosen.remove([column for column in chosen if column.name != flexible][-1])
     return [
-        column._replace(width=max(1, rest)) if column.title == flexible else column
+        column._replace(width=max(1, rest)) if column.name == flexible else column
         for column in chosen
     ]
 
@@ -280,7 +297,7 @@ def fitting(
 def _titles(layout: Sequence[Column], view: View) -> Text:
     line = Text(" ", "dim")
     for column in layout:
-        shown = cell(column.title, column.width, view.console, right=column.right)
+        shown = cell(column.title or column.name, column.width, view.console, right=column.right)
         line.append(" " if line.cell_len == 1 else " " * _GAP).append_text(shown)
     return line
 
@@ -322,10 +339,10 @@ class TextPage(Page):
         if self.search:
             words = self.search.words
             self._matches = [at for at, line in enumerate(text) if _has(line, words)]
-            head = [*head[: max(0, view.room - 2)], self._searching()]
-            self._height = max(1, view.room - len(head))
             if self._match is None and self._matches:
                 self._go(0)
+            head = [*head[: max(0, view.room - 2)], self._searching()]
+            self._height = max(1, view.room - len(head))
         self._top = max(0, min(self._top, self._count - self._height))
         shown = [
             line.copy() if isinstance(line, Text) else Text(line)
@@ -336,6 +353,13 @@ class TextPage(Page):
                 line.highlight_words(self.search.words, "reverse", case_sensitive=False)
             cut(line, view.width, view.console)
         return [*head, *shown][: view.room]
+
+    def position(self) -> str:
+        """Return which lines were drawn."""
+        if self._count <= self._height:
+            return ""
+        last = min(self._count, self._top + self._height)
+        return f"{number(self._top + 1)} to {number(last)} of {number(self._count)}"
 
     def _searching(self) -> Text:
         at = 0 if self._match is None else self._match + 1

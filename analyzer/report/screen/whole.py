@@ -29,7 +29,8 @@ MAX_DEPTH: Final = 20
 _TABS_FROM: Final = 8
 """Lines of a screen that has one for the tabs."""
 
-_BACK: Final = Key(("escape",), "Esc", "back", "go back, or let the filter go")
+_BACK: Final = Key(("escape",), "Esc", "back", "go back")
+_CLEAR: Final = Key(("escape",), "Esc", "clear", "show all again")
 _TAB: Final = Key(
     ("tab", "back-tab", "1", "2", "3", "4", "5"), "Tab", "view", "the next view; 1 to 5: that one"
 )
@@ -155,7 +156,8 @@ class Screen:
 
     def keys(self) -> list[Key]:
         """Return the keys that act now, the most wanted first."""
-        back = [_BACK] if self._opened or self.page.search else []
+        back = [_BACK] if self._opened else []
+        back = [_CLEAR] if self.page.search else back
         tabs = [] if self._opened else [_TAB]
         return [*back, *self.page.keys(), *tabs, _PAUSE, _HELP, _QUIT]
 
@@ -165,13 +167,17 @@ class Screen:
         """Return the lines of the screen: as many as the console has, none wider than it is."""
         width, height = console.size
         top = [self._head(console, width)]
-        if height >= _TABS_FROM:
-            top.append(self._tab_line(width))
-        room = max(0, height - len(top) - 1)
+        room = max(0, height - (3 if height >= _TABS_FROM else 2))
         view = View(self._model, console, width, room)
         body = self.page.lines(view)[:room] if room else []
+        if height >= _TABS_FROM:
+            top.append(self._where(width))
         lines = [*top, *body, *[Text("")] * (room - len(body)), self._foot(console, width)]
         lines = lines[: height - 1] + lines[-1:] if height > 1 else lines[:1]
+        if is_ascii(console):
+            for line in lines:
+                # Of names and payload there may be more than the terminal's encoding has.
+                line.plain = line.plain.encode("ascii", "replace").decode()
         return [cut(line, width, console) for line in lines]
 
     def _head(self, console: Console, width: int) -> Text:
@@ -202,6 +208,13 @@ class Screen:
             parts.remove(min(parts))
         line = Text("  ").join(Text(text, style) for _, text, style in parts)
         return line
+
+    def _where(self, width: int) -> Text:
+        """Return the tabs or the way to the page, and which part of it is shown."""
+        line = self._tab_line(width)
+        position = self.page.position()
+        room = width - line.cell_len - len(position) - 1
+        return line.append(" " * room).append(position, "dim") if position and room > 0 else line
 
     def _tab_line(self, width: int) -> Text:
         """Return the names of all views; where a page is opened, the way to it."""
