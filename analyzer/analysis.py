@@ -43,7 +43,7 @@ STDIN = "-"
 class Tables:
     """The tables as DataFrames, each made when it is first asked for.
 
-    Columns, dtypes and null rules stand in docs/tables.md. Rows are sorted by their ids.
+    docs/tables.md has columns, dtypes and null rules. Rows are sorted by their ids.
     """
 
     def __init__(self, load: Callable[[Table], TableRows]) -> None:

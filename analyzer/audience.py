@@ -1,4 +1,4 @@
-"""The audience of payloads: who listens, and when nobody listens to a connection any more.
+"""The audience of payloads: who listens, and when a connection has no listener left.
 
 Knows which stages want whole payloads. Must not know what they do with them. Called by pipeline.
 """
@@ -16,7 +16,7 @@ from analyzer.websocket.stage import WebSocketBatch, WebSocketStage
 
 
 class Audience:
-    """Hands payloads on, and lets those pass that nobody wants.
+    """Hands payloads on to listeners, and skips those without one.
 
     Args:
         websocket: whose messages are heard.
@@ -56,7 +56,7 @@ class Audience:
             other(said)
 
     def settle(self, batch: WebSocketBatch) -> None:
-        """Let payload pass that nobody wants, from the next batch on.
+        """Skip payload without a listener, from the next batch on.
 
         Args:
             batch: whose messages were heard.

@@ -1,6 +1,6 @@
 """A frozen dataclass for very many fields, whose class is made quickly.
 
-`dataclasses.dataclass` generates methods for the fields at hand. For the more than 100 of Options
+`dataclasses.dataclass` generates methods for the given fields. For the more than 100 of Options
 that takes longer than reading a small capture; these methods fit any fields. Used by options.
 """
 
@@ -31,7 +31,7 @@ def __init__(self: Any, **changes: Any) -> None:
     unknown = sorted(changes.keys() - type(self).__dataclass_fields__.keys())
     if unknown:
         raise TypeError(f"{type(self).__name__} has no field {unknown[0]!r}")
-    # What is not changed is read from the class, where the defaults stand.
+    # What is not changed is read from the class, which has the defaults.
     self.__dict__.update(changes)
     self.__post_init__()
 

@@ -32,7 +32,7 @@ MOST_VALUES = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What an analysis may be told. Sizes are bytes, times are seconds."""
+    """Settings and limits of an analysis. Sizes are bytes, times are seconds."""
 
     # --- what to keep
     payload: PayloadPolicy = "preview"
@@ -125,9 +125,9 @@ class Options:
     they lie this close together; a true retransmission takes at least a round trip
     and carries another IP identification or TCP timestamp."""
     max_idle_s: float | None = None
-    """How long a TCP connection may be silent before it is let go, the oldest first; None:
-    as long as the capture lasts. For live runs, an hour: half-open connections would stay for
-    ever, while what lives sends pings or keep-alives every few minutes."""
+    """How long a TCP connection may be silent before it is dropped, the oldest first; None:
+    as long as the capture lasts. For live runs, an hour: half-open connections would stay
+    forever, while what lives sends pings or keep-alives every few minutes."""
     closed_linger_s: float = 10.0
     """How long a finished connection waits for late packets before its rows leave."""
 
@@ -156,16 +156,16 @@ class Options:
     """A longer line of a key log is bad. Lines have about 200 bytes; a pre-master secret of
     the largest Diffie-Hellman group (8,192 bits) makes one of 2,140."""
     max_skipped_records: int = 1024
-    """Sequence numbers tried behind a gap until one fits a record. A gap of 1 MiB holds 64
+    """Sequence numbers tried after a gap until one fits a record. A gap of 1 MiB holds 64
     full records; small ones (WebSocket messages of 100 bytes) come 10 to a packet."""
 
     # --- http
     max_head_bytes: int = 64 * KIB
     """Request line and fields. Apache allows 8 KiB a line, nginx 32 KiB in all."""
     max_early_bytes: int = 1 * MIB
-    """Bytes a client may send behind its upgrade request before the 101 is seen."""
+    """Bytes a client may send after its upgrade request before the 101 is seen."""
     max_held_head_bytes_total: int = 64 * MIB
-    """Unfinished heads, and rows kept until it is clear what they are, of all connections
+    """Unfinished headers, and rows kept until it is clear what they are, of all connections
     together; the connection that keeps some longest is handed on first."""
     max_pipelined: int = 1024
     """Requests on a connection that wait for their responses."""
@@ -182,7 +182,7 @@ class Options:
     max_held_exchanges: int = 4096
     """Exchanges that wait until it is known whether they are polls; the group that was used
     longest ago is decided first, on what was seen of it. About 5 kB each; each 64 messages of
-    an exchange, and each 4 KiB of a head, count as one more."""
+    an exchange, and each 4 KiB of headers, count as one more."""
     max_group_exchanges: int = 64
     """Exchanges of one group before its kind is decided: enough to see an interval."""
     max_http_lanes: int = 16_384
@@ -197,7 +197,7 @@ class Options:
     for a WebSocket."""
     max_http2_frame_bytes: int = 64 * KIB
     """Payload kept of one HTTP/2 frame that is no DATA; a longer one is not read. Senders
-    keep to 16 KiB unless they were told that they may send more."""
+    keep to 16 KiB unless the peer allows more."""
     max_http2_control_frames: int = 1000
     """SETTINGS, PING, RST_STREAM or PRIORITY frames of one sender within a second, before they
     are called a flood."""
@@ -205,7 +205,8 @@ class Options:
     """Header block of HTTP/2 with its CONTINUATIONs, as sent. A longer one is not decoded,
     and neither is one of 1,000 frames."""
     max_header_list_bytes: int = 256 * KIB
-    """Fields of one HTTP/2 head, decoded, with 32 bytes for each (SETTINGS_MAX_HEADER_LIST_SIZE):
+    """Fields of one HTTP/2 header section, decoded, with 32 bytes for each
+    (SETTINGS_MAX_HEADER_LIST_SIZE):
     a block of 64 KiB can name 256 MiB."""
     max_hpack_table_bytes: int = 64 * KIB
     """HPACK's dynamic table, by direction. Chromium and Firefox announce 64 KiB, others keep
@@ -221,7 +222,7 @@ class Options:
     """Output of one compressed message; the rest of a bomb is not inflated."""
     max_probe_bytes: int = 64 * KIB
     """Bytes of one direction searched for a frame boundary (a capture that starts in
-    the middle of a connection, or resumes behind a gap) before giving up on it."""
+    the middle of a connection, or resumes after a gap) before giving up on it."""
     max_probe_bytes_total: int = 64 * MIB
     """The same for all unknown connections together; the oldest is given up first."""
     resync_frames: int = 3
@@ -258,7 +259,7 @@ class Options:
     in all. The analysis of a million packets takes a good second."""
     max_estimated_bytes: int = 256 * KIB
     """Payload deflated for that, per direction: eight times zlib's window of 32 KiB,
-    behind which savings change no more unless the messages do."""
+    after which savings change no more unless the messages do."""
     max_estimated_bytes_total: int = 1 * MIB
     """The same for all connections together: 50 ms at zlib's 15 to 35 MB/s."""
 
@@ -303,17 +304,17 @@ class Options:
     """Numbers of clients for which `scaling` states rates."""
     max_compared_connections: int = 2048
     """Ended connections that wait for the end of the capture, since an exchange with the
-    same host may still show real heads; when one more ends, they all go with the heads that
-    their own handshakes have. 1.5 kB each."""
+    same host may still show real headers; when one more ends, they all get the headers of their
+    own handshakes. 1.5 kB each."""
     max_observed_hosts: int = 4096
-    """Hosts whose real exchanges lend their heads to the model; those of further hosts do
+    """Hosts whose real exchanges provide headers for the model; those of further hosts do
     not. 1 kB each."""
     max_observed_head_bytes: int = 16 * MIB
-    """Heads of real exchanges kept for HPACK, up to 16 of a host and kind; of further ones
+    """Headers of real exchanges kept for HPACK, up to 16 of a host and kind; of further ones
     the mean size in HTTP/1.1 is known."""
     max_hpack_bytes: int = 4 * MIB
-    """Heads encoded for HTTP/2, each shape four times or real ones in their order; further
-    ones are taken to shrink as these did. 0.1 to 0.9 microseconds a byte."""
+    """Header sections encoded for HTTP/2, each shape four times or real ones in their order;
+    further ones are taken to shrink as these did. 0.1 to 0.9 microseconds a byte."""
     max_gzip_connections: int = 256
     """Connections whose payload is deflated to see what gzip would make of it; others take the
     mean of these. 300 kB each while they are open: zlib's window and hash chains."""
@@ -354,7 +355,7 @@ class Options:
     max_chance: float = 0.02
     """Silences that are equal by chance more often prove no timer; see docs/diagnosis.md."""
     long_silence_s: float = 25.0
-    """Behind a shorter silence no flow was forgotten: firewalls and NATs take 30 s at least."""
+    """After a shorter silence no flow was forgotten: firewalls and NATs take 30 s at least."""
     slow_handshake_s: float = 0.5
     """Handshakes that took as long are explained: people notice."""
     ping_wait_min_s: float = 1.0

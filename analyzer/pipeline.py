@@ -110,7 +110,7 @@ class Pipeline:
         self._pushed = time.monotonic_ns()
 
     def _says_nothing(self, records: RecordBatch) -> bool:
-        """Say whether a batch brings nothing: a piece of a file that ends within a record."""
+        """Return whether a batch brings nothing: a piece of a file that ends within a record."""
         may_bring_keys, self._may_bring_keys = self._may_bring_keys, records.may_bring_keys
         if may_bring_keys != records.may_bring_keys:
             return False
@@ -130,7 +130,7 @@ class Pipeline:
             self._take_stream(self._tcp.tick(now), now=now)
 
     def snapshot(self) -> Snapshot:
-        """Return how the run stands, for those who watch it."""
+        """Return the state of the run, for observers."""
         held = {
             "packets": self._packets.held_bytes,
             "tcp": self._tcp.held_bytes,

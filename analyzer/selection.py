@@ -22,7 +22,7 @@ from analyzer.tables.declare import take_rows
 from analyzer.tables.late import held_up
 from analyzer.tables.schema import CONNECTIONS, DIRECTIONS, MESSAGES, SCOPES, Table, TableRows
 from analyzer.tables.summary import Capture
-from analyzer.tables.values import to_series
+from analyzer.tables.values import to_pandas
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,10 +76,10 @@ def to_frame(rows: TableRows) -> pd.DataFrame:
     import pandas as pd
 
     columns = {
-        column.name: to_series(column, rows.values[column.name]) for column in rows.table.columns
+        column.name: to_pandas(column, rows.values[column.name]) for column in rows.table.columns
     }
     frame = pd.DataFrame(columns)
-    if rows.table.name not in ORDER:
+    if rows.count < 2 or rows.table.name not in ORDER:
         return frame
     return frame.sort_values(ORDER[rows.table.name], kind="stable", ignore_index=True)
 
@@ -168,7 +168,7 @@ class Wanted:
         sent_by: "client" or "server".
         larger_than: payload bytes, as the application sees them; unknown is not larger.
         late_us: held up for as long (loss, a closed window, a delayed ACK).
-        grep: found in the payload: as it stands, or as a regular expression over bytes.
+        grep: found in the payload: literally, or as a regular expression over bytes.
         where: see condition().
     """
 
@@ -305,7 +305,7 @@ class MessageFilter:
 
         columns = {column.name: column for column in rows.table.columns}
         made: dict[str, Any] = {
-            name: to_series(columns[name], rows.values[name])
+            name: to_pandas(columns[name], rows.values[name])
             for name in dict.fromkeys(["connection", *names])
             if name in columns
         }
@@ -322,9 +322,9 @@ def _indexed(rows: TableRows | None, names: Sequence[str]) -> pd.DataFrame | Non
 
 
 def searched(pattern: str) -> Any:
-    """Return what says whether bytes hold `pattern`: as it stands, or as a regular expression.
+    """Return what says whether bytes hold `pattern`: literally, or as a regular expression.
 
-    What is no regular expression (an opening bracket of JSON) is sought as it stands.
+    An invalid regular expression (an opening bracket of JSON) is searched literally.
     """
     plain = pattern.encode("utf-8", "surrogateescape")
     try:

@@ -366,7 +366,7 @@ def capinfos_packets(path: Path) -> int:
 
 
 def work_is_http2(workload: Workload) -> bool:
-    """Say whether a workload is WebSocket over HTTP/2."""
+    """Return whether a workload is WebSocket over HTTP/2."""
     return any(part.payload is http2_frames for part in workload.parts)
 
 

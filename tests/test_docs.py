@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = ("docs", "captures", "reports", "benchmarks", "tests")
 SAMPLES: dict[str, Any] = runpy.run_path(str(ROOT / "docs" / "samples.py"))
 LIMITS: dict[str, Any] = runpy.run_path(str(ROOT / "docs" / "limits.py"))
+PROTOCOLS: dict[str, Any] = runpy.run_path(str(ROOT / "docs" / "protocols.py"))
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)")
 
 
@@ -145,6 +146,12 @@ def test_readme_lists_every_option() -> None:
 def test_limits_page_is_up_to_date() -> None:
     # If not: python docs/limits.py > docs/limits.md
     assert (ROOT / "docs" / "limits.md").read_text(encoding="utf-8") == LIMITS["markdown"]()
+
+
+def test_protocols_page_is_up_to_date() -> None:
+    # If not: python docs/protocols.py > docs/protocols.md
+    page = (ROOT / "docs" / "protocols.md").read_text(encoding="utf-8")
+    assert page == PROTOCOLS["page"]()
 
 
 def test_every_limit_has_its_reason() -> None:

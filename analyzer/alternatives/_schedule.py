@@ -1,7 +1,7 @@
 """Kernel: when and in which answers other transports would have delivered messages.
 
-One pass over the messages of a batch, whatever connections they belong to; the rules and
-their reasons stand in docs/alternatives.md. Knows times and sizes. Must not know headers or
+One pass over the messages of a batch, whatever connections they belong to; docs/alternatives.md has
+the rules and their reasons. Knows times and sizes. Must not know headers or
 packets' headers: these come later (alternatives.costs). Called by alternatives.stage;
 tests/oracle/alternatives.py is its plain twin.
 """
@@ -78,7 +78,7 @@ class Schedule:
         self.delays = arrays["delays"]
 
     def open(self, numbers: Any, origins: Any, gaps: Any, hold: int, mss: Any) -> None:
-        """Begin connections anew.
+        """Begin connections again.
 
         Args:
             numbers: int64, the small number of each.
@@ -215,7 +215,7 @@ class Schedule:
     def _delay(
         self, lane: cython.Py_ssize_t, wait: cython.longlong, most: cython.longlong
     ) -> cython.int:
-        """Count how long a message waited, of `most` that it could; who does not, in no class."""
+        """Count how long a message waited, of `most` that it could; no wait has no class."""
         if wait <= 0:
             return 0
         place: cython.longlong = wait // (most // _DELAY_CLASSES + 1)
@@ -272,18 +272,18 @@ class Schedule:
         size: cython.longlong,
         kind: cython.longlong,
     ) -> cython.int:
-        """Put a message in the place of the one before of its kind."""
+        """Replace the previous message of its kind with this one."""
         i: cython.Py_ssize_t
         place: cython.Py_ssize_t = c * _KINDS
         for i in range(c * _KINDS, (c + 1) * _KINDS):
             if not self.kinds[i].used or self.kinds[i].kind == kind:
-                # They are taken in order: behind the first free one none is used.
+                # They are taken in order: after the first free one none is used.
                 place = i
                 break
             if self.kinds[i].time < self.kinds[place].time:
                 place = i
         if self.kinds[place].used:
-            # One that is forgotten for want of room is taken to be its kind's last.
+            # A kind that is dropped because the table is full counts as having no later message.
             self._settle(c, place, time if self.kinds[place].kind == kind else _NULL)
         self.kinds[place].kind = kind
         self.kinds[place].time = time
@@ -367,7 +367,7 @@ class Schedule:
         Polls of a phase reach it at first, first + interval and so on. Over all phases, two
         messages that lie d apart are in different answers with the probability d / interval.
         """
-        # Who polls waits for an answer before the next poll: a round trip at least.
+        # A client waits for an answer before the next poll: a round trip at least.
         if interval < self.conversations[c].gap:
             interval = self.conversations[c].gap
         first: cython.longlong = interval // (2 * _PHASES) * (2 * phase + 1)
@@ -411,7 +411,7 @@ class Schedule:
             self._answer(c, lane, self.lanes[lane].open_bytes, self.lanes[lane].open_messages)
         ready = answer + gap if begun else 0
         if time > ready + hold:
-            # Requests that nobody answered in time: each is held, answered empty, asked again.
+            # Requests that were not answered in time: each is held, answered empty, asked again.
             self.lanes[lane].timeouts += (time - ready) // (hold + gap)
             phase = (time - ready) % (hold + gap)
             ready = time - phase

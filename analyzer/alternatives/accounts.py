@@ -45,7 +45,7 @@ class Cost:
         per_message: wire bytes that a further message of the server adds.
         observed: bool: headers of real exchanges were used.
         has_delay: whether the transport has a delay at all (one request a message has none
-            to speak of: nobody knows when to ask).
+            to speak of: the client cannot know when to ask).
         delay: ns, summed over all messages of the server.
         delays: how many waited, by class; None where none does.
         delay_range: ns, of all classes together.
@@ -80,7 +80,7 @@ SUMS: Final = ("requests", "packets", "header_bytes", "application_bytes", "wire
 
 
 class Account:
-    """Adds up one transport: a Traffic, and what of its bytes is head."""
+    """Adds up one transport: a Traffic, and how many of its bytes are headers."""
 
     def __init__(self, known: Conversations, *, http2: bool = False) -> None:
         self.known = known
@@ -91,7 +91,7 @@ class Account:
         self.error = np.zeros(len(known.heads))
 
     def head(self, pair: str, side: str) -> tuple[Floats, Floats]:
-        """Return the mean size of a repeated head, and what the first one has more."""
+        """Return the mean size of repeated headers, and the extra bytes of the first ones."""
 
         def pick(heads: Heads) -> Pair:
             found: Pair = getattr(heads, pair)
@@ -127,8 +127,8 @@ class Account:
         self.payload += posts.payload_bytes
         traffic = self.traffic
         size = request + known.wire["record"]
-        # Who writes head and body apart sends small ones in two packets. Over HTTP/2, where
-        # frames are gathered, that is not known.
+        # A client that writes headers and body separately sends small ones in two packets. Over
+        # HTTP/2, where frames are gathered, that is not known.
         apart = known.of_heads(lambda heads: heads.post_writes - 1)
         packets = answer_segments(posts, size, known.wire) + (0 if self.http2 else count * apart)
         traffic.client_bytes += count * size + posts.payload_bytes + any_posts * first
@@ -156,7 +156,7 @@ class Account:
         Args:
             way: of carrying them, see alternatives.sampling.
             answers: plain.
-            extra: bytes that their bodies have besides those of a list, in sum.
+            extra: bytes that their bodies have besides those of a list, in total.
         """
         coding = self.known.coding
         if coding is None:
@@ -193,7 +193,7 @@ class Account:
         )
 
     def totals(self) -> dict[str, Floats]:
-        """Return SUMS as they stand."""
+        """Return the current SUMS."""
         application = self.traffic.client_bytes + self.traffic.server_bytes
         return {
             "requests": self.requests.copy(),

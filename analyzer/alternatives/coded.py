@@ -1,6 +1,6 @@
 """Coded answers: what samples of payload say of all answers of a connection.
 
-Knows samples and lanes. Must not know heads or packets. Used by alternatives.costs and rows.
+Knows samples and lanes. Must not know headers or packets. Used by alternatives.costs and rows.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Coded(NamedTuple):
     Attributes:
         answers: as they are sent.
         share: of them that are in gzip: what only grows is sent plain.
-        error: bytes by which they may be off in sum, in 95 of 100 cases: only a sample of the
+        error: bytes by which they may be off in total, in 95 of 100 cases: only a sample of the
             payload was deflated.
     """
 
@@ -66,7 +66,7 @@ class Coding:
         Args:
             way: of the sample.
             brought: the same answers plain.
-            extra: bytes that their bodies have besides a list's, in sum; they shrink as the
+            extra: bytes that their bodies have besides a list's, in total; they shrink as the
                 rest does.
         """
         rows = self.samples[:, way]

@@ -1,6 +1,6 @@
 """Conversations: what is known of connections when their costs are computed.
 
-All connections at once, one element of each array for each. Knows lanes and heads. Must not know
+All connections at once, one element of each array for each. Knows lanes and headers. Must not know
 transports. Used by alternatives.costs, phases and rows.
 """
 
@@ -58,7 +58,7 @@ class Conversations:
     _which: Ints = field(default_factory=lambda: np.zeros(0, np.int64), init=False)
 
     def __post_init__(self) -> None:
-        # Connections of one client mostly share their heads.
+        # Connections of one client mostly share their headers.
         places: dict[int, int] = {}
         which = []
         for heads in self.heads:
@@ -70,7 +70,7 @@ class Conversations:
         self._which = np.array(which, np.int64)
 
     def of_heads(self, get: Callable[[Heads], float]) -> Floats:
-        """Return one number of each connection's heads."""
+        """Return one number of each connection's headers."""
         return np.array([get(heads) for heads in self._different], np.float64)[self._which]
 
     def lane(self, number: int) -> npt.NDArray[Any]:
@@ -90,7 +90,7 @@ class Conversations:
         return total
 
     def with_replies(self) -> Conversations:
-        """Return the same, with replies in the place of pushes where the server only answers.
+        """Return the same, with replies instead of pushes where the server only answers.
 
         By the ids of the inner protocol replies stand in a lane of their own already. Without
         ids a connection as a whole asks and answers, or it does not.

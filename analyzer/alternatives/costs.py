@@ -18,7 +18,7 @@ from analyzer.alternatives import lanes as layout
 from analyzer.alternatives import sampling
 from analyzer.alternatives.accounts import DATA_FRAME, GZIP_SUMS, SUMS, Account, Cost
 from analyzer.alternatives.coded import CODING_FIELD, CODING_H2
-from analyzer.alternatives.conversations import Conversations
+from analyzer.alternatives.conversations import Conversations, Ints
 from analyzer.alternatives.heads import Heads
 from analyzer.alternatives.lanes import Answers, Floats
 from analyzer.alternatives.packets import Traffic, answer_segments
@@ -167,7 +167,7 @@ def short_poll(known: Conversations, place: int, interval: int, *, http2: bool =
         interval,
         np.ones(len(known.heads)),
         empty_polls=polls - brought.answers,
-        # A further message makes the next answer longer, no more.
+        # A further message only makes the next answer longer.
         per_message=payload * (1 + full / known.wire["mss"]),
         observed=_observed(known, "poll"),
         # Each message waits for any part of the interval alike.
@@ -176,16 +176,20 @@ def short_poll(known: Conversations, place: int, interval: int, *, http2: bool =
         delay_range=paced,
         phases=phases_of(known, place, paced),
     )
-    # Polls come at their interval, however short the capture.
+    _pace(cost, known, paced, polls)
+    return cost
+
+
+def _pace(cost: Cost, known: Conversations, paced: Ints, polls: Floats) -> None:
+    """Let polls come at their interval in rates, however short the capture."""
     share = 1e9 / paced / np.maximum(polls, 1)
     posts = known.lane(layout.POSTS)["answers"] == 0
     for name in SUMS:
         exact = cost.steady[name] * known.seconds * share
         cost.steady[name] = np.where(posts & (known.seconds > 0), exact, cost.steady[name])
-    return cost
 
 
-def _polls(known: Conversations, brought: Answers, paced: Floats) -> Floats:
+def _polls(known: Conversations, brought: Answers, paced: Ints) -> Floats:
     """Return how many polls there are in the mean over all phases.
 
     That is duration / interval, and one more as often as no poll comes between the last message
@@ -211,7 +215,7 @@ def short_poll_latest(known: Conversations, place: int, interval: int) -> Cost:
     grows = (latest["payload_bytes"] + each * latest["messages"]) / np.maximum(pushes, 1)
     # The mean is over what is delivered; the table divides by all messages of the server.
     waited = latest["delay"] * pushes / np.maximum(latest["messages"], 1e-9)
-    return account.cost(
+    cost = account.cost(
         "short-poll-latest",
         interval,
         np.ones(len(known.heads)),
@@ -225,6 +229,8 @@ def short_poll_latest(known: Conversations, place: int, interval: int) -> Cost:
             polled.payload_bytes - latest["payload_bytes"],
         ),
     )
+    _pace(cost, known, paced, polls)
+    return cost
 
 
 def _mean_answers(answers: Floats, latest: npt.NDArray[Any], mss: Floats) -> Answers:
@@ -246,7 +252,8 @@ def long_poll(known: Conversations, *, http2: bool = False) -> Cost:
     lane = known.lane(number)
     brought = known.answers(number)
     full = brought.answers
-    # What is left behind the last answer: held in vain, and one that is never answered.
+    # What is left behind the last answer: requests held until the timeout, and one that is never
+    # answered.
     # The first request arrives at 0, a later one the gap after the answer before.
     asked = np.where(full > 0, lane["last_answer"], -known.gap)
     left = np.maximum(0, known.duration - asked)
@@ -282,7 +289,7 @@ def stream(known: Conversations) -> Cost:
 def server_sent_events(known: Conversations, *, http2: bool = False) -> Cost:
     """One response of type text/event-stream, each message an event."""
     if http2:
-        # Chunk framing gives way to a DATA frame for each event.
+        # A DATA frame for each event replaces chunk framing.
         event = _EVENT_LINES + DATA_FRAME
         return _pushed(known, "sse", lambda heads: event, http2=True)
     return _pushed(known, "sse", lambda heads: heads.event, http2=False)

@@ -24,7 +24,7 @@ class Delays(Protocol):
 
     Attributes:
         has_delay: whether the transport has one at all.
-        delay: ns, in sum.
+        delay: ns, in total.
         delays: how many waited, by class; None where only the sum is known.
         delay_range: ns, of all classes together.
     """
@@ -40,10 +40,10 @@ def p95_ms(line: Delays, pushes: Floats) -> Floats:
     if not line.has_delay:
         return np.full(len(pushes), np.nan)
     if line.delays is None:
-        # Nothing waits; or, of real polls, only the mean can be told.
+        # Nothing waits; or, of real polls, only the mean is known.
         return np.where((pushes > 0) & (line.delay == 0), 0.0, np.nan)
     counts = line.delays
-    # Messages that do not wait stand in no class, before all others.
+    # Messages that do not wait are in no class; they come before all others.
     at_once = pushes - counts.sum(axis=1)
     wanted = _P95 * pushes - at_once
     reached = np.cumsum(counts, axis=1)

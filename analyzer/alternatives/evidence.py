@@ -70,7 +70,7 @@ class Ended:
         interval: int64, ns between polls of sessions; NULL for others.
         answered: int64, of sessions: messages of the client that the server's follow at once.
         empty_polls: int64, of sessions.
-        delay: float64, ns, estimated, that the server's messages of sessions waited in sum.
+        delay: float64, ns, estimated, that the server's messages of sessions waited in total.
         samples: SAMPLE rows, shape (count, ways); what gzip makes of the payload.
         compressed: bool: some of the messages or bodies went compressed.
         latest: LATEST rows, shape (count, intervals).

@@ -15,7 +15,7 @@ from analyzer.alternatives.lanes import Floats
 from analyzer.columns import NULL
 from analyzer.tables.schema import CODINGS
 
-_MOST: Final = 2**62  # of what stands in a column
+_MOST: Final = 2**62  # of a column's value
 _NAMES: Final = ("application", "wire")
 _GZIP: Final = CODINGS.index("gzip")
 
@@ -44,7 +44,7 @@ def append_gzip(
 
 
 class GzipSum:
-    """What bodies in gzip cost a transport in sum; those of which nothing is known stay plain."""
+    """What bodies in gzip cost a transport in total; those of which nothing is known stay plain."""
 
     def __init__(self) -> None:
         self._sums = dict.fromkeys(_NAMES, 0.0)

@@ -1,8 +1,8 @@
-"""Heads: what requests and answers of other transports would carry besides messages.
+"""Headers: what requests and answers of other transports would carry besides messages.
 
 HTTP is stateless: each request repeats its fields. Headers come from real exchanges with the
-same host where the capture holds some, else from the opening handshake less what makes it
-one. Sizes are bytes; for HTTP/2 the package hpack encodes the fields in sequence (RFC 7541).
+same host where the capture holds some, else from the opening handshake without its upgrade
+fields. Sizes are bytes; for HTTP/2 the package hpack encodes the fields in sequence (RFC 7541).
 Knows fields. Must not know packets. Used by alternatives.stage.
 """
 
@@ -47,12 +47,12 @@ class Heads:
         body: of polls; chunk: of a message in a stream, its chunk framing too; event: of
             one in server-sent events, with chunk framing; in HTTP/2 without it.
         post_body: mean body of the answer to a POST.
-        upgrade: request and answer of an opening handshake with these heads.
+        upgrade: request and answer of an opening handshake with these headers.
         observed: roles of which real exchanges were seen.
         gzip: the client takes bodies in gzip.
         coded: share of real answers whose bodies were in gzip, by the name of their headers.
-        post_writes: packets in which a client sends a small POST: some write its head and its
-            body apart.
+        post_writes: packets in which a client sends a small POST: some write its headers and its
+            body separately.
     """
 
     poll: Pair
@@ -165,7 +165,7 @@ _INSTEAD: dict[str, tuple[str, ...]] = {
     "sse": ("sse",),
     "post": ("post",),
 }
-"""Which real exchanges stand for which, the best first."""
+"""Which real exchanges can replace which, the best first."""
 
 
 _PAIRS = {name: name.replace("-", "_") for name in _INSTEAD}
@@ -224,7 +224,7 @@ _MAX_MADE: Final = 4096
 
 
 class HeadMaker:
-    """Makes headers where no real exchange is at hand; one for an analysis."""
+    """Makes headers where no real exchange was captured; one for an analysis."""
 
     def __init__(self, sizes: HeadSizes) -> None:
         self._sizes = sizes
@@ -256,7 +256,7 @@ class HeadMaker:
         asked = _without_upgrade(asked or UNKNOWN)
         names = {name.lower() for name, _ in asked}
         if "connection" not in names:
-            # RFC 9112 9.3: persistent by default; browsers say so all the same.
+            # RFC 9112 9.3: persistent by default; browsers still send the field.
             asked = (*asked, ("Connection", "keep-alive"))
         any_type = asked if "accept" in names else (*asked, ("Accept", "*/*"))
         events = tuple(f for f in asked if f[0].lower() != "accept")

@@ -62,14 +62,14 @@ class HeadSizes:
         self._cut = 0
 
     def repeated(self, fields: Fields, plain: float) -> Sizes:
-        """Return the sizes of a head that is sent again with nothing but a new date.
+        """Return the sizes of headers that are sent again with only a new date.
 
         Headers with the same names, and values of about the same length, are encoded once:
         they differ in a cookie or a key.
 
         Args:
             fields: of request_fields or answer_fields.
-            plain: bytes of the same head in HTTP/1.1.
+            plain: bytes of the same headers in HTTP/1.1.
         """
         length = sum(len(value) for _, value in fields)
         key = (*(name for name, _ in fields), length // _SIZE_STEP)

@@ -17,7 +17,7 @@ from analyzer.columns import Rows, row_dtype
 
 Floats = npt.NDArray[np.float64]
 
-# The lanes of a connection, in order; PHASES for each polling interval stand after them.
+# The lanes of a connection, in order; PHASES for each polling interval follow.
 POSTS: Final = 0  # each message of the client, in a request of its own
 PUSHES: Final = 1  # each message of the server, by itself
 WRITES: Final = 2  # messages of the server that left in one packet, together
@@ -42,7 +42,7 @@ LANE = row_dtype(
         ("messages", "<i8"),
         ("payload_bytes", "<i8"),
         ("full_segments", "<i8"),  # of the MSS each, in the answers' payloads
-        ("delay", "<f8"),  # ns, of all messages together: days of waits pass 2^63 in sum
+        ("delay", "<f8"),  # ns, of all messages together: days of waits pass 2^63 in total
         ("expected", "<f8"),  # answers that carry messages, the mean over all phases
         ("prompt", "<i8"),  # answers that a request does not wait for
         ("timeouts", "<i8"),  # empty answers of long polls
@@ -75,7 +75,7 @@ CONVERSATION = row_dtype(
 
 
 KINDS: Final = 16
-"""Kinds of messages that are told apart on a connection; of more the one that was silent for
+"""Kinds of messages that are kept apart on a connection; of more the one that was silent for
 longest is forgotten. A kind's next message supersedes the one before."""
 
 KIND = row_dtype(

@@ -1,6 +1,6 @@
 """The packet model: bytes of requests, answers and frames as packets, with their ACKs.
 
-Every rule stands in docs/alternatives.md with its reason. All functions work on arrays,
+docs/alternatives.md has every rule with its reason. All functions work on arrays,
 one element for each connection. Knows sizes and counts. Must not know headers or times.
 Used by alternatives.costs.
 """
@@ -57,7 +57,7 @@ def answer_segments(answers: Answers, beside: Floats, wire: npt.NDArray[Any]) ->
 
     Args:
         answers: of a lane.
-        beside: what each answer has besides its messages' payload: head and envelope.
+        beside: what each answer has besides its messages' payload: headers and envelope.
         wire: WIRE rows.
     """
     mss = wire["mss"]
@@ -105,7 +105,7 @@ class Traffic:
 
         Args:
             count: how many.
-            size: of each, head and body.
+            size: of each, headers and body.
             acked: share of them that a pure ACK acknowledges before their answer does.
         """
         size = size + self.wire["record"]
@@ -121,7 +121,7 @@ class Traffic:
 
         Args:
             count: how many.
-            size: of each, head and body.
+            size: of each, headers and body.
             packets: that carry all of them; by default each is of mean size.
             acked: share of them whose last segment a pure ACK acknowledges.
         """

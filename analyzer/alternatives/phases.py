@@ -18,7 +18,7 @@ from analyzer.columns import NULL
 
 _GRID: Final = 64
 """Phases that the spread over all phases is taken from."""
-_MOST: Final = 2**62  # of what stands in a column
+_MOST: Final = 2**62  # of a column's value
 _NORMAL_P95: Final = 1.645
 """Standard deviations from the mean to the 95th percentile of a normal distribution."""
 
@@ -96,7 +96,7 @@ def spread(figures: Floats) -> Spread:
 class TotalSpread:
     """The spread of a sum over connections, whose clients poll in phases of their own.
 
-    Of one connection it is exact. The sum of several has their means and variances in sum; its
+    Of one connection it is exact. The sum of several has their means and variances in total; its
     percentiles are those of a normal distribution, within what the phases allow at all.
     """
 

@@ -52,7 +52,7 @@ class PollHeads:
 
     @property
     def means(self) -> tuple[float, float] | None:
-        """Mean bytes of a request's head and of an answer's; None before any handshake."""
+        """Mean bytes of a request's headers and of an answer's; None before any handshake."""
         return (self._request, self._answer) if self._count else None
 
 
@@ -71,7 +71,7 @@ def poll_cost(
         connections: open connections, a poller each.
         client_messages: of clients, per second: a request each.
         payload: bytes of messages per second, both ways.
-        heads: bytes of a request's head and of an answer's.
+        heads: bytes of a request's headers and of an answer's.
         packet_header: bytes of link, IP and TCP headers of a packet.
         interval_s: from one poll to the next.
     """

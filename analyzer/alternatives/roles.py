@@ -1,6 +1,6 @@
 """Roles: what real exchanges of one kind with one host have in common.
 
-Sums over exchanges: sizes of heads, what bodies have besides messages, how requests are
+Sums over exchanges: sizes of headers, what bodies have besides messages, how requests are
 written. Knows exchanges. Must not know transports. Used by alternatives.heads.
 """
 
@@ -19,7 +19,7 @@ _SMALL: Final = 1200
 
 @dataclass(slots=True)
 class Pair:
-    """Mean sizes of a request's and its answer's head.
+    """Mean sizes of a request's and its answer's headers.
 
     Attributes:
         request: HTTP/1.1.
@@ -106,7 +106,7 @@ class Role:
             self.empty_bytes += content
 
     def pair(self, sizes: HeadSizes) -> Pair:
-        """Return the mean heads."""
+        """Return the mean header sizes."""
         request, answer = self.request / self.count, self.answer / self.count
         return Pair(
             request,

@@ -1,6 +1,6 @@
 """Rows of `alternatives` and `scaling`, and the totals that they sum up to.
 
-Knows costs and the schema. Must not know how costs come about (alternatives.costs). Used by
+Knows costs and the schema. Must not know how costs are computed (alternatives.costs). Used by
 alternatives.stage.
 """
 
@@ -39,7 +39,7 @@ from analyzer.tables.schema import (
 from analyzer.tables.timing import columns_of
 
 _DAY_S: Final = 86_400
-_MOST: Final = 2**62  # of what stands in a column
+_MOST: Final = 2**62  # of a column's value
 
 _CONNECTION, _SESSION, _SERVICE = map(SCOPES.index, ("connection", "session", "service"))
 _TOTALS: Final = {
@@ -182,7 +182,7 @@ class RowMaker:
             one.pushes += int(pushes.sum())
             one.server_messages += int(answered.sum())
             one.payload += payload
-            # Python's integers: clocks that jump give more than 2^63 ns in sum.
+            # Python's integers: clocks that jump give more than 2^63 ns in total.
             one.duration += sum(known.duration.tolist())
             one.tcp_connections += float(line.tcp_connections.sum())
             if line.empty_polls is not None:
@@ -262,7 +262,7 @@ def _modelled_line(cost: Cost) -> _Line:
 
 
 def _measure(line: _Line, ended: Ended, known: Conversations) -> None:
-    """Put what was measured in the place of what was modelled."""
+    """Replace modelled figures with measured ones."""
     measured = ended.measured
     span = np.where(known.duration > 0, known.seconds, np.nan)
     line.source[:] = _MEASURED

@@ -2,14 +2,14 @@
 
 Deflates the first payload of some connections in the ways in which HTTP would send it: each
 answer by itself, or a stream with one context and a flush for each message. What is kept is
-sums and classes of sizes. Hears whole payloads (websocket.hearing). Must not know heads or costs.
+sums and classes of sizes. Hears whole payloads (websocket.hearing). Must not know headers or costs.
 Called by alternatives.stage.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -24,7 +24,7 @@ from analyzer.websocket.connection import WebSocketConnection
 from analyzer.websocket.frames import SERVER
 from analyzer.websocket.hearing import Said
 
-# The ways to carry payload; one for each polling interval stands after them.
+# The ways to carry payload; one for each polling interval follows.
 STREAM: Final = 0  # one context, flushed for each message
 SINGLE: Final = 1  # each message by itself, as the only one of a list
 LONG: Final = 2  # the answers of long polls
@@ -214,7 +214,7 @@ class Sampler:
         self._http = http
 
     def wants(self, slot: int) -> bool:
-        """Say whether more of a connection's payload is wanted."""
+        """Return whether more of a connection's payload is wanted."""
         if not self._has_room:
             return False
         sample = self._samples.get(slot, False)
@@ -282,6 +282,11 @@ class Sampler:
             if sample is not None:
                 out[place] = sample.finish()
         return out
+
+    def forget(self, slots: Iterable[int]) -> None:
+        """Forget connections that ended and are not compared: others take their slots."""
+        for slot in slots:
+            self._samples.pop(slot, None)
 
 
 _COLUMNS: Final = ("sender", "time_first", "packet_first", "packet_last")

@@ -40,7 +40,7 @@ KIND_TRANSPORTS: Final = {
     "call": "request",
 }
 _FEWEST_CALLS: Final = 3
-"""Fewer calls of a client are no service that a WebSocket would stand in for."""
+"""A client with fewer calls is not compared: there is no service that a WebSocket would replace."""
 _NS: Final = 1_000_000_000
 assert DIRECTION.names is not None
 _COUNTS: Final = DIRECTION.names
@@ -283,7 +283,7 @@ class Sessions:
             interval=one + (interval or NULL),
             answered=one + _answered(session),
             empty_polls=one + session.empty,
-            # Python's integers until here: clocks that jump give more than 2^63 ns in sum.
+            # Python's integers until here: clocks that jump give more than 2^63 ns in total.
             delay=np.full(1, float(session.delay)),
         )
 
@@ -346,7 +346,7 @@ _MARKUP: Final = ("text/html", "application/xhtml")
 
 
 def is_call(exchange: Exchange) -> bool:
-    """Say whether an exchange asks an application and is answered: no page, no part of one."""
+    """Return whether an exchange asks an application and is answered: no page, no part of one."""
     if exchange.kind != "plain" or exchange.transport or role_of(exchange) not in _CALL_ROLES:
         return False
     return not (exchange.content_type or "").lower().startswith(_MARKUP)
@@ -358,7 +358,7 @@ _CALL_ROLES: Final = ("post", "plain")
 def _call_sizes(exchange: Exchange) -> tuple[int, int]:
     """Return the sizes of the messages that would ask and answer the same.
 
-    What a request without a body asks for stands in its target. A body in gzip counts as it was
+    What a request without a body asks for is in its target. A body in gzip counts as it was
     sent: over WebSocket it would be compressed too.
     """
     asked = exchange.request_body_bytes or len(exchange.path or "")

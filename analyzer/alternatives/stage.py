@@ -105,6 +105,7 @@ class AlternativesStage:
         else:
             self._add_messages(inside.messages, inside.says.replies(), inside.says)
         ended = [each for each in batch.ended if self._is_open[each.slot]]
+        self.sampler.forget(each.slot for each in batch.ended if not self._is_open[each.slot])
         out: list[TableRows] = []
         most = self._options.max_compared_connections
         while ended:
@@ -113,7 +114,7 @@ class AlternativesStage:
                 out += self._rows.rows(joined(self._waiting))
                 self._early += self._waiting_count
                 self._waiting, self._waiting_count = [], 0
-            # So that who leaves early depends on the order of their ends alone.
+            # So that which ones leave early depends only on the order of their ends.
             some = ended[: most - self._waiting_count]
             self._waiting.append(self._end(some, http, tls))
             self._waiting_count += len(some)
@@ -187,7 +188,7 @@ class AlternativesStage:
         self._is_named[(messages["direction"] >> 1)[named]] = True
         lasts = messages["packet_last"]
         if (lasts[1:] < lasts[:-1]).any():
-            # Rows that waited until it was clear what they say come behind later ones.
+            # Rows that waited until it was clear what they say come after later ones.
             order = np.argsort(lasts, kind="stable")
             messages, replies = messages.take(order), replies.take(order)
             kinds = kinds.take(order)
@@ -216,8 +217,8 @@ class AlternativesStage:
         shared = self._schedule.conversations_of(slots)
         closed = np.array([each.closed_at for each in ended], np.int64)
         tcp = http.stream.connections.take(slots)
-        # Who is still there when the capture ends would poll on; who made room for another
-        # connection is gone.
+        # A client that is still there when the capture ends would go on polling; who made room for
+        # another connection is gone.
         unclosed = np.where(tcp["end"] == END_CAPTURE, self._latest, tcp["last_time"])
         end = np.where(closed == NULL, unclosed, closed)
         duration = np.where(end == NULL, 0, np.maximum(end - shared["origin"], 0))
@@ -245,6 +246,6 @@ class AlternativesStage:
 
 
 def _is_reused(connection: WebSocketConnection) -> bool:
-    """Say whether other exchanges went before the upgrade on its TCP connection."""
+    """Return whether other exchanges went before the upgrade on its TCP connection."""
     handshake = connection.handshake
     return handshake is not None and not handshake.first_in_connection

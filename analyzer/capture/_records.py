@@ -252,7 +252,7 @@ class PacketBlockWalk:
         it is 0, which no packet has.
         """
         made: cython.int = 1
-        # The packet's original length stands before its bytes, the block's length after them.
+        # The packet's original length comes before its bytes, the block's length after them.
         start: cython.Py_ssize_t = _ENHANCED_DATA if enhanced else _SIMPLE_DATA
         room: cython.longlong = length - start - 4
         if room < 0:

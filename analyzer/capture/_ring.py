@@ -19,7 +19,7 @@ else:
     from analyzer.capture.byte_order import u16, u32
 
 # C constants: a comparison with a module's attribute costs 50 ns.
-_PACKETS = cython.declare(cython.int, 12)  # where in the head of a block they are counted
+_PACKETS = cython.declare(cython.int, 12)  # where in the header of a block they are counted
 _FIRST = cython.declare(cython.int, 16)
 _HEAD = cython.declare(cython.int, 48)  # struct tpacket3_hdr, then struct sockaddr_ll
 _ADDRESS_END = cython.declare(cython.int, 68)

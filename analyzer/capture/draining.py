@@ -28,7 +28,7 @@ _LOOK_MS = 200
 
 
 class Handle(Protocol):
-    """One open interface, whoever captures on it (ring.Ring, sockets)."""
+    """One open interface, by any backend (ring.Ring, sockets)."""
 
     interface: Interface
 
@@ -50,7 +50,7 @@ class Handle(Protocol):
         """Return packets that passed the filter so far, and how many of them were dropped."""
 
     def failed(self) -> None:
-        """Look whether the interface is down, after poll told an error."""
+        """Check whether the interface is down, after poll reported an error."""
 
     def retry(self) -> bool:
         """Capture again if the interface is back; return whether it is."""
@@ -59,7 +59,7 @@ class Handle(Protocol):
         """Let no further packet in."""
 
     def close(self) -> None:
-        """Let go of the interface."""
+        """Release the interface."""
 
 
 class Drained:
@@ -131,7 +131,7 @@ class Drained:
             return self._handle.counters()
 
     def failed(self) -> None:
-        """Look whether the interface is down."""
+        """Check whether the interface is down."""
         with self._lock:
             self._handle.failed()
 
@@ -148,7 +148,7 @@ class Drained:
             self._handle.silence()
 
     def close(self) -> None:
-        """Let go of the interface."""
+        """Release the interface."""
         with self._lock:
             self._closed = True
             self._lock.notify_all()

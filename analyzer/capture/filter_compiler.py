@@ -4,7 +4,7 @@ Knows the part of pcap-filter(7) that operators of web services type: protocols,
 and networks, joined by and, or, not and parentheses. Must not know sockets. Called by filters,
 which asks libpcap for everything else.
 
-The program first finds out what a packet is (IPv4, IPv6, ARP or neither; behind up to two VLAN
+The program first finds out what a packet is (IPv4, IPv6, ARP or neither; after up to two VLAN
 tags), and then runs the expression as it reads for that kind: whatever cannot hold there, such
 as an IPv6 address in an IPv4 packet, is decided when compiling. A load beyond the packet's end
 makes the kernel refuse the packet, as with libpcap's programs.
@@ -125,7 +125,7 @@ class _Parser:
             raise _NotSimple
         self._tokens = [_WORDS.get(token, token) for token in found]
         self._at = 0
-        # What a value without keywords goes by: "port 80 or 8080" is "port 80 or port 8080".
+        # What a value without keywords refers to: "port 80 or 8080" is "port 80 or port 8080".
         self._last: Port | Address | None = None
 
     def parse(self) -> Node:

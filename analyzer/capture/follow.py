@@ -81,7 +81,7 @@ class _Source:
 class Piped(_Source):
     """A capture that comes through a pipe: `tcpdump -w - | wsanalyze live -`.
 
-    What is there is taken, however little. Compressed it may be, but then the source waits
+    Whatever is there is taken at once. Compressed it may be, but then the source waits
     for its writer without looking at the time.
 
     Args:
@@ -112,7 +112,7 @@ class Piped(_Source):
             batch = self._read()
             if batch is None or len(batch.rows) or batch.findings:
                 return batch
-            # The file's head, or part of a packet: its rest may be there too.
+            # The file's header, or part of a packet: its rest may be there too.
             timeout_s = 0.0
         return self._ended() if self._stopped is not None else RecordBatch()
 
@@ -129,13 +129,13 @@ class Piped(_Source):
             return self._taken(self._reader.filled(count))
         last = self._ended()
         if last is not None and self._stream.fault is not None:
-            # The reader's complaint would be the same cut, told a second time.
+            # The reader would report the same cut a second time.
             last.findings = [f for f in last.findings if f.kind not in (CAPTURE_CUT, CAPTURE_EMPTY)]
             last.findings.insert(0, replace(self._stream.fault, packet=self._packets + 1))
         return last
 
     def close(self) -> None:
-        """Let go of what decompresses; standard input stays open (LiveSource)."""
+        """Release the decompressor; standard input stays open (LiveSource)."""
         self._stream.close()
 
     def _begin(self) -> None:
@@ -161,7 +161,7 @@ class Piped(_Source):
 class Followed(_Source):
     """A file that another program is writing: waits at its end, until asked to stop.
 
-    When another file takes its name (rotation), or it is cut and written anew, that is read
+    When another file takes its name (rotation), or it is cut and written again, that is read
     next; packet numbers run on.
 
     Args:
@@ -222,7 +222,7 @@ class Followed(_Source):
         return self._taken(self._reader.filled(count)) if count else None
 
     def _begin(self) -> RecordBatch | None:
-        """Make a reader when the file has a head."""
+        """Make a reader when the file has a header."""
         if self._given_up:
             return None
         while len(self._head) < HEAD_BYTES:
@@ -248,7 +248,7 @@ class Followed(_Source):
         return self._taken(self._reader.push(self._head))
 
     def _replaced(self) -> RecordBatch | None:
-        """Go on with a new file if there is one; return what the old one's end tells."""
+        """Go on with a new file if there is one; return the findings at the old one's end."""
         now = os.fstat(self._file.fileno())
         try:
             there = os.stat(self._path)

@@ -16,7 +16,7 @@ GZIP: Final = "gzip"
 ZSTD: Final = "zstd"
 
 HEAD_BYTES = 24
-"""Enough of a file's head to name its format."""
+"""Enough of a file's header to name its format."""
 
 PCAP_MAGICS: Final = {
     # As stored: big-endian?, nanoseconds in one unit of the fraction.
@@ -71,7 +71,7 @@ _REFUSED: Final = (
 
 
 def sniff(head: bytes) -> str:
-    """Return the format whose magic `head` begins with, or "" if we read none such."""
+    """Return the format whose magic `head` begins with, or "" if no supported format does."""
     for magic, name in _READ:
         if head.startswith(magic):
             return name

@@ -47,7 +47,7 @@ class Interface:
         name: as the system has it.
         up: whether it is switched on.
         link_type: LINKTYPE_ value of its packets as they are captured.
-        kind: of its link layer, in a word.
+        kind: one word for its link layer.
         addresses: with their prefix lengths.
         loopback: what it sends it receives.
         note: why nothing may come, or "".

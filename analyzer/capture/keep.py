@@ -45,7 +45,7 @@ class PacketFiles:
         path: of the file. Of a ring, names are made of it as dumpcap does:
             FILE_00001_20261124201530.pcapng, with the time in UTC.
         names: of interfaces.
-        stats: tells the counters that a file ends with.
+        stats: returns the counters that are written at a file's end.
         most_bytes: begin a new file when one has so many; None: there is one file.
         most_files: keep so many of the last; None: all.
 
@@ -81,7 +81,7 @@ class PacketFiles:
             raise ReportError(f"cannot write {path}: {error.strerror or error}") from error
 
     def keep(self, batch: RecordBatch) -> None:
-        """Write the packets of a batch; if that fails, say it by a finding, and write no more."""
+        """Write the packets of a batch; if that fails, report a finding and stop writing."""
         if self._file is None or not len(batch.rows):
             return
         try:

@@ -2,7 +2,7 @@
 
 Knows sources that never end: it waits, counts what the kernel dropped, and lives through
 interfaces that go away and come back. Must not know what packets mean. Used by analyzer.live.run,
-the run loop; sources that are files or pipes stand in follow.
+the run loop; sources that are files or pipes are in follow.
 """
 
 from __future__ import annotations
@@ -70,18 +70,18 @@ class LiveSource(Protocol):
         """
 
     def stop(self) -> None:
-        """Take in no more; `read` gives what came before, then None."""
+        """Stop capturing; `read` gives what came before, then None."""
 
     def stats(self) -> CaptureStats:
         """Return the counters."""
 
     def close(self) -> None:
-        """Let go of interfaces and files."""
+        """Release interfaces and files."""
 
 
 @dataclass(slots=True)
 class _Drops:
-    """What of the drops has been told."""
+    """Drops that were reported already."""
 
     told: int = 0
 
@@ -172,7 +172,7 @@ class LiveCapture:
         return CaptureStats(received, dropped, self._packets, not self._down)
 
     def close(self) -> None:
-        """Let go of the interfaces (LiveSource)."""
+        """Release the interfaces (LiveSource)."""
         for each in self.handles:
             each.close()
 
@@ -198,7 +198,7 @@ class LiveCapture:
         if number not in self._down:
             now = time.monotonic()
             self._down[number] = now, now
-            # Else its error would be told without end.
+            # Otherwise poll would report its error forever.
             self._poll.unregister(self.handles[number].fileno())
             self._findings.append(Finding(CAPTURE_INTERFACE_DOWN, detail=self.names[number]))
 

@@ -61,7 +61,7 @@ class Merger:
         held: list[Numbered] = []
         for number, batch in (*self._held, *made):
             times = batch.rows["time"]
-            # Of a clock that was set back: packets of the future wait for nobody.
+            # Of a clock that was set back: packets from the future do not wait.
             waits = (times > now - self._hold_ns) & (times <= now)
             if last or not waits.any():
                 ready.append((number, batch))
@@ -74,7 +74,7 @@ class Merger:
 
 
 def merged(made: Sequence[Numbered], packets: int) -> LiveBatch:
-    """Return batches as one with a buffer of its own, in the order of time, numbered anew."""
+    """Return batches as one with a buffer of its own, in the order of time, numbered again."""
     if not made:
         return LiveBatch()
     # Of each, from its first row's bytes to its last's: some of a batch may be held back.

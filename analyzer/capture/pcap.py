@@ -1,6 +1,6 @@
-"""Classic pcap files (draft-ietf-opsawg-pcap): a head of 24 bytes, then records.
+"""Classic pcap files (draft-ietf-opsawg-pcap): a header of 24 bytes, then records.
 
-Knows the file head and how to judge its end; the records are walked by the kernel
+Knows the file header and how to judge its end; the records are walked by the kernel
 `_records`. Must not know where bytes come from. Made by source.
 """
 
@@ -43,7 +43,7 @@ class PcapReader(Reader):
             self._stop(Finding(CAPTURE_DAMAGED, detail=self._impossible(self._claimed())))
 
     def _begin(self, head: bytes) -> _records.PcapWalk:
-        """Read the file head.
+        """Read the file header.
 
         Raises:
             NotACaptureError: not pcap, or of a version that is not 2.4 or later.

@@ -1,4 +1,4 @@
-"""Rights: how to get those that capturing needs, and how to be rid of them.
+"""Rights: how to get those that capturing needs, and how to drop them.
 
 Knows users and capabilities of Linux. Must not know captures. Used by live, and by the
 command line as soon as the sockets are open.
@@ -24,7 +24,7 @@ _PR_SET_NO_NEW_PRIVS = 38
 
 
 def not_permitted(name: str) -> CaptureAccessError:
-    """Return the error of who may not capture: one line that says how to be allowed to."""
+    """Return the error for missing rights to capture: one line that says how to be allowed to."""
     # Rights belong to the binary: a link, as a virtual environment has it, holds none.
     binary = shlex.quote(os.path.realpath(sys.executable))
     return CaptureAccessError(
@@ -37,7 +37,7 @@ def not_permitted(name: str) -> CaptureAccessError:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who the analysis runs as."""
+    """The user that the analysis runs as."""
 
     name: str
     uid: int
@@ -45,10 +45,10 @@ class User:
 
 
 def target(asked: str | None) -> User | None:
-    """Return who to become; None: stay.
+    """Return the user to become; None: stay.
 
     Args:
-        asked: a user's name or number; None: who called sudo, else nobody.
+        asked: a user's name or number; None: the user who called sudo, else "nobody".
 
     Raises:
         OptionError: There is no such user, or only root may become another.
@@ -71,7 +71,7 @@ def drop(user: User) -> None:
         OptionError: It is not possible; nothing may go on then.
     """
     try:
-        # In this order: who is no root any more may change neither groups nor group.
+        # In this order: without root neither groups nor group can be changed.
         os.setgroups(os.getgrouplist(user.name, user.gid))
         os.setgid(user.gid)
         os.setuid(user.uid)
@@ -102,7 +102,7 @@ def _can_come_back() -> bool:
 
 
 def _caller() -> User | None:
-    """Return who called sudo."""
+    """Return the user who called sudo."""
     number = os.environ.get("SUDO_UID", "")
     if not number.isdigit() or number == "0":
         return None
@@ -124,7 +124,7 @@ def _user(asked: str) -> User:
 def _is_mapped(uid: int) -> bool:
     """Return whether there is such a user here: unshare -r makes a namespace of root alone.
 
-    Who is root there is someone else outside, and has rights over nothing but the namespace.
+    Root there is another user outside, with rights over the namespace only.
     """
     with contextlib.suppress(OSError, ValueError):
         for line in Path("/proc/self/uid_map").read_text().splitlines():

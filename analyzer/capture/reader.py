@@ -1,7 +1,7 @@
 """What the readers of all formats share: a buffer that is filled and walked.
 
 Knows how bytes come in and batches go out. Must not know any format. Base class of
-pcap.PcapReader and pcapng.PcapngReader; driven by source, or by whoever has bytes.
+pcap.PcapReader and pcapng.PcapngReader; driven by source, or by any caller that has bytes.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Reader(ABC):
             The records completed by them.
 
         Raises:
-            NotACaptureError: the file's head is not of this format.
+            NotACaptureError: the file's header is not of this format.
         """
         self._used += count
         if self.stopped:
@@ -92,7 +92,7 @@ class Reader(ABC):
         return self.filled(len(view))
 
     def finish(self) -> RecordBatch:
-        """Return the findings that only the end of the file can tell."""
+        """Return the findings that are known only at the end of the file."""
         if not self.stopped:
             self._end()
         if not self._findings and not self.stopped and self.packets < self._first_packet:

@@ -39,7 +39,7 @@ _FRAME_BYTES = 2048  # says nothing in version 3, but must divide the block
 _ROOM_BEFORE = 32  # for a VLAN tag and a cooked header
 _USER = 1  # TP_STATUS_USER: the block is ours
 _WORD = 4
-_STATUS, _PACKETS, _LENGTH = 2, 3, 5  # words of a block's head
+_STATUS, _PACKETS, _LENGTH = 2, 3, 5  # words of a block's header
 _LEAST_PACKET = 68
 
 
@@ -134,7 +134,7 @@ class Ring:
         return self._received, self._dropped
 
     def failed(self) -> None:
-        """Take note of an error that poll tells: the interface went down or away."""
+        """Note an error that poll reported: the interface went down or away."""
         error = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if error in (errno.ENETDOWN, errno.ENODEV, errno.ENXIO):
             self.up = False
@@ -216,7 +216,7 @@ class Ring:
             index = socket.if_nametoindex(name)
             membership = struct.pack("=iHH8x", index, _PROMISCUOUS, 0)
             self._socket.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, membership)
-        # Of an interface that is down the kernel tells by the socket's error.
+        # The kernel reports an interface that is down as the socket's error.
         self.failed()
 
 

@@ -139,7 +139,7 @@ class ScapySocket:
         return self._received, self._dropped
 
     def failed(self) -> None:
-        """Take note of an error that poll tells."""
+        """Note an error that poll reported."""
         self._note(self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
 
     def retry(self) -> bool:
@@ -225,7 +225,7 @@ class PcapySocket:
             self._pcap.setfilter(expression)
         except (pcapy.PcapError, pcapy.BPFError) as error:
             raise OptionError(f"the filter {expression!r} cannot be compiled: {error}") from error
-        # Else a silent interface would hold it for ever.
+        # Else a silent interface would hold it forever.
         self._pcap.setnonblock(1)
         found = self._pcap.datalink()
         self._link_type = _LINK_TYPES.get(found, found)
@@ -263,10 +263,10 @@ class PcapySocket:
         return received, dropped
 
     def failed(self) -> None:
-        """Take note of an error that poll tells: the next read shows which."""
+        """Note an error that poll reported: the next read shows which."""
 
     def retry(self) -> bool:
-        """Return False: libpcap must open it anew, for which the rights are gone."""
+        """Return False: libpcap must open it again, for which the rights are gone."""
         return False
 
     def silence(self) -> None:

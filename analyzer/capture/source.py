@@ -106,7 +106,7 @@ class Source:
         try:
             file, stream, kind = one.opened or _open(one)
         except (CaptureError, OSError) as error:
-            # It was readable when the inputs were put in order, and is no more.
+            # It was readable when the inputs were ordered, but no longer is.
             yield RecordBatch(findings=[_unreadable(one, error)])
             return
         one.opened = None
@@ -127,7 +127,7 @@ class Source:
                     break
                 yield self._counted(one, reader, reader.filled(count))
         except NotACaptureError as error:
-            # The head itself was found good when the file was opened, what follows
+            # The header itself was found good when the file was opened, what follows
             # it was not. With one file nothing has been handed on yet.
             if len(self._inputs) == 1 and not self._skipped:
                 raise
@@ -137,7 +137,7 @@ class Source:
         # A reader that stopped at damage leaves the rest of the stream alone; whether a
         # fault in that was met depends on how far ahead bytes were taken.
         if stream.fault is not None and not reader.stopped:
-            # The reader's complaint would be the same cut, told a second time.
+            # The reader would report the same cut a second time.
             last.findings = [f for f in last.findings if f.kind not in (CAPTURE_CUT, CAPTURE_EMPTY)]
             last.findings.insert(0, replace(stream.fault, packet=reader.packets + 1))
         yield self._counted(one, reader, last)
@@ -267,7 +267,7 @@ def _prepare(one: _Input, options: Options, stdin: BinaryIO | None, *, alone: bo
 
 
 def _open(one: _Input, stdin: BinaryIO | None = None) -> tuple[FileStream, Stream, str]:
-    """Open an input and tell its format."""
+    """Open an input and detect its format."""
     if one.path is not None:
         file = FileStream.open(one.path)
     else:
@@ -289,7 +289,7 @@ def _open(one: _Input, stdin: BinaryIO | None = None) -> tuple[FileStream, Strea
 
 
 def _first_time(stream: Stream, reader: Reader) -> int | None:
-    """Return the time of the first packet in ns; None if there is none near the head."""
+    """Return the time of the first packet in ns; None if there is none near the start."""
     looked = 0
     while looked < _LOOK_LIMIT and not reader.stopped:
         count = stream.readinto(reader.room(_LOOK_BYTES))

@@ -1,4 +1,4 @@
-"""Counters of a live source, for whoever shows them.
+"""Counters of a live source.
 
 Apart from capture.live, which only live runs load.
 """

@@ -69,7 +69,7 @@ class Stream(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
 
 
 class FileStream(Stream):
@@ -81,7 +81,7 @@ class FileStream(Stream):
 
     Attributes:
         taken: bytes read so far.
-        size: of a regular file; None of anything that cannot tell.
+        size: of a regular file; None if that is not known.
     """
 
     def __init__(self, file: BinaryIO, *, owned: bool = True) -> None:

@@ -322,9 +322,9 @@ def _makers(request: Request) -> Iterator[Callable[[], Writer]]:
 
 
 def _without_payload(make: Callable[[], Writer]) -> Writer:
-    from analyzer.report.output import WithoutPayload
+    from analyzer.report.hiding import WHOLE, Hiding
 
-    return WithoutPayload(make())
+    return Hiding(make(), WHOLE)
 
 
 def _print(

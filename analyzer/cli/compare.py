@@ -73,7 +73,7 @@ def compare(
     with pipes(), _tables(csv, json) as write:
         say_if_slow([a, b])
         with progress([a, b], wanted=not no_progress) as on_progress:
-            # What is said of payload is never shown here.
+            # Payload is never shown here.
             options = Options(payload="none", keys=tuple(map(str, keys)))
             made = compared([a], [b], options, where=where, on_progress=on_progress)
         write(made.rows())

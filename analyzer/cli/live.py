@@ -228,7 +228,14 @@ def run(request: LiveRequest, options: Options) -> int:
         ready = _tell_ready(request)
         try:
             outcome = loop.outcome_of(
-                source, options, writers, [*watchers, ready], until=until, stop=stop, keeper=keeper
+                source,
+                options,
+                writers,
+                [*watchers, ready],
+                until=until,
+                stop=stop,
+                keeper=keeper,
+                ending=ready.stopping,
             )
         except KeyLogError as error:
             raise _as_whom(error, who) from error
@@ -289,7 +296,7 @@ def _say(text: str) -> None:
 
 
 def _tell_ready(request: LiveRequest) -> Readiness:
-    """Say that packets are captured, to who waits for it: a person, a script, systemd."""
+    """Report that packets are captured: a person, a script, systemd."""
     from analyzer.live.ready import Readiness
 
     if request.follow is not None:
@@ -329,7 +336,7 @@ def say_left_behind(request: LiveRequest) -> None:
 
 
 def observers(request: LiveRequest, options: Options) -> list[Observer]:
-    """Return who watches while it runs: what is asked for, and words on standard error."""
+    """Return the observers of the run: what is asked for, and words on standard error."""
     from analyzer.live.watch import build_observers
     from analyzer.report.notices import Notices
 
@@ -368,7 +375,7 @@ def give_up_rights(request: LiveRequest) -> str | None:
     if user is None:
         privileges.give_up_capabilities()
         return None
-    # A user may not be able to read the folder that this program lies in.
+    # The user may not be allowed to read the folder that this program is in.
     _load_all(request)
     privileges.drop(user)
     return user.name

@@ -1,6 +1,6 @@
 """The entry of the command line: finds the verb, runs it, and answers errors for all verbs alike.
 
-Knows exit statuses. Must not know what a verb does. Verbs stand in cli.verbs; without one,
+Knows exit statuses. Must not know what a verb does. The verbs are in cli.verbs; without one,
 cli.analyze takes the arguments.
 """
 
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def asks_for_messages(given: Sequence[str]) -> bool:
-    """Say whether the short form of the verb messages is meant: no file behind `--`."""
+    """Return whether the short form of the verb messages is meant: no file after `--`."""
     return MESSAGES in (given[: given.index("--")] if "--" in given else given)
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -198,7 +199,7 @@ def messages(
     quiet: Quiet = False,
     no_progress: NoProgress = False,
 ) -> int:
-    """List messages; find, show and save them. Control frames stand between them.
+    """List messages; find, show and save them. Control frames are listed between them.
 
     Reports (--csv and the like) hold all tables, of messages only those that match.
     """
@@ -232,23 +233,28 @@ def run(request: Request) -> int:
         _stdin(request, wanted) as stdin,
     ):
         connections = _connections(request, options, wanted, stdin)
-        whole = made(reports(request.csv, request.parquet, request.json))
         shown = _shown(request, wanted, console)
-        saved = made(_folder(request))
-        lists: list[Writer] = [*([shown] if shown is not None else []), *saved]
-        kept = _filters(wanted, connections, lists, whole)
+        # All at once: where one cannot be made, none is left behind.
+        opened = made([*_reports(request), *_folder(request)])
+        saved = opened[len(opened) - (request.save is not None) :]
+        lists: list[Writer] = [*_listed(shown), *saved]
+        kept = _filters(wanted, connections, lists, opened[: len(opened) - len(saved)])
         writers: list[Writer] = [*kept, *([watched] if watched is not None else [])]
         analysis.run(request.files, options, writers, on_progress=on_progress, stdin=stdin())
     _say(request, console, kept[0], shown, saved)
     return FOUND if failed(watched) else OK
 
 
+def _needs_whole(request: Request) -> bool:
+    """Return whether payloads are looked at whole, whatever --payload says of the reports."""
+    return any((request.grep, request.message, request.save))
+
+
 def _options(request: Request) -> Options:
     from analyzer.options import Options
 
-    whole = request.grep or request.message or request.save
     return Options(
-        payload="full" if whole else request.payload,
+        payload="full" if _needs_whole(request) else request.payload,
         show_secrets=request.show_secrets,
         keys=tuple(map(str, request.keys)),
         inside=not request.no_inside,
@@ -362,6 +368,28 @@ def _shown(request: Request, wanted: Wanted, console: Console | None) -> Writer 
 
     tables = ["messages"] if request.no_control else ["messages", "frames"]
     return MessageListing(console, tables)
+
+
+def _listed(shown: Writer | None) -> list[Writer]:
+    """Return what lists on the terminal, as a writer that keeps no whole payloads in its rows."""
+    from analyzer.report.hiding import WHOLE, Hiding
+    from analyzer.report.message import MessageReport
+
+    if shown is None:
+        return []
+    return [shown if isinstance(shown, MessageReport) else Hiding(shown, WHOLE)]
+
+
+def _reports(request: Request) -> Iterator[Callable[[], Writer]]:
+    """Yield what makes the reports; they hold as much payload as --payload says."""
+    from analyzer.report.hiding import HIDDEN, WHOLE, Hiding
+
+    def hiding(make: Callable[[], Writer]) -> Writer:
+        return Hiding(make(), HIDDEN if request.payload == "none" else WHOLE)
+
+    hides = _needs_whole(request) and request.payload != "full"
+    for make in reports(request.csv, request.parquet, request.json):
+        yield partial(hiding, make) if hides else make
 
 
 def _folder(request: Request) -> Iterator[Callable[[], Writer]]:

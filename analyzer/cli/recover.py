@@ -37,8 +37,8 @@ def recover(
 ) -> int:
     """Make tables of what a live run that died (SIGKILL, power) left behind.
 
-    Its rows stand in DIR/*.part, up to the last second but of Parquet, up to the
-    last five. They become the tables that the run would have written.
+    Its rows are in DIR/*.part, up to the last second (Parquet: the last five
+    seconds). They become the tables that the run would have written.
     """
     from analyzer.report.recovery import recover as recovered
     from analyzer.report.wording import printable

@@ -86,7 +86,7 @@ def uncompiled_kernels() -> list[str]:
 
 @contextlib.contextmanager
 def progress(files: Sequence[Path], *, wanted: bool) -> Iterator[Progress | None]:
-    """Yield what shows progress on standard error; None where nobody would see it."""
+    """Yield what shows progress on standard error; None where it would not be seen."""
     if not (sys.stderr.isatty() and wanted) or input_bytes(files) < PROGRESS_FROM_BYTES:
         yield None
         return

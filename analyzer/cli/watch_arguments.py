@@ -1,4 +1,4 @@
-"""Options of the command line that say who watches a live run, as typer takes them.
+"""Command-line options for the observers of a live run, as typer takes them.
 
 Knows the command line. Must not know what observers do. Used by the verb `live`: its parameters
 have these types, and `watch_request` takes their values.

@@ -1,4 +1,4 @@
-"""The case: all that the rules look at, as it stands when they are asked.
+"""The case: all that the rules look at, in its current state.
 
 Keeps ended connections with their facts, attempts that failed or took long, findings of no
 connection, and rows of the tables that few captures fill. Bounded by named limits; the oldest
@@ -117,7 +117,7 @@ class Case:
             self.gatherer.take(rows)
 
     def end(self, rows: TableRows) -> None:
-        """Take rows of `connections`, behind all others of the same moment."""
+        """Take rows of `connections`, after all others of the same moment."""
         for each in ended(rows):
             self._append(self._ends, (each, self.gatherer.ended(each)), "connections")
 

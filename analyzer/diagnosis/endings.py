@@ -71,7 +71,7 @@ def _gone_side(end: Ended, facts: Facts) -> int | None:
         return 1 - waiting.pop()
     if facts.last is None or facts.last[CLIENT].time == facts.last[SERVER].time:
         return None
-    # Who gave the last sign of life is who still waited.
+    # The side with the last sign of life is the one that still waited.
     return CLIENT if facts.last[CLIENT].time < facts.last[SERVER].time else SERVER
 
 
@@ -84,7 +84,7 @@ def _caller(end: Ended) -> _Caller:
 
 
 def _back(openings: Sequence[tuple[int, int]], last: int) -> tuple[int, int] | None:
-    """Return the client's first connection behind its last sign of life, and how long after."""
+    """Return the client's first connection after its last sign of life, and how long after."""
     later = [each for each in openings if last != NULL and each[0] > last]
     if not later:
         return None
@@ -123,7 +123,7 @@ def _vanished(gone: Sequence[_Gone], side: int) -> Diagnosis:
     )
 
 
-# --- a ping that nobody answered
+# --- a ping without an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ def pings(case: Case) -> Iterator[Diagnosis]:
 
 
 def _outstanding(facts: Facts) -> list[Unanswered]:
-    """Return Pings behind the last one that was answered.
+    """Return Pings after the last one that was answered.
 
     A Pong may answer "only the most recently processed Ping" (RFC 6455 5.5.3): earlier ones
     are no fault.
@@ -219,7 +219,7 @@ def closes_lost(case: Case) -> Iterator[Diagnosis]:
             close = facts.closes[side]
             if close is None or facts.closes[1 - side] is not None or end.lost_bytes:
                 continue
-            # Null where it cannot be told.
+            # Null where it is not known.
             if end.logs(1 - side) == ABNORMAL and end.kind != "open":
                 groups[end.server, side, close.code].append((end, close))
     for (_, side, code), found in groups.items():
@@ -247,7 +247,7 @@ def closes_lost(case: Case) -> Iterator[Diagnosis]:
         )
 
 
-# --- a reset that nobody sent
+# --- a reset that neither side sent
 
 
 def injected(case: Case) -> Iterator[Diagnosis]:

@@ -1,7 +1,7 @@
-"""What is known of each connection when it ends: its row, and what other tables said of it.
+"""What is known of each connection when it ends: its row, and what other tables say about it.
 
-Gathers rows as they come. Facts exist only for connections of which something was said, so
-that a quiet one costs no more than its row. Must not know causes. Used by diagnosis.stage; read
+Gathers rows as they come. Facts exist only for connections that other tables mention, so a
+quiet one costs only its row. Must not know causes. Used by diagnosis.stage; read
 by all families of rules.
 """
 
@@ -196,7 +196,7 @@ class Late:
 
 @dataclass(slots=True, repr=False)
 class Facts:
-    """What other tables said of a connection.
+    """What other tables say about a connection.
 
     Attributes:
         found: by id of the finding.
@@ -205,7 +205,7 @@ class Facts:
         pongs: last frame number of a side's Ping that was answered.
         unanswered: Pings without a Pong.
         late: by (sender, column of LATE_COLUMNS).
-        gap: the last message behind a long silence of both sides: its number, silence in ns,
+        gap: the last message after a long silence of both sides: its number, silence in ns,
             time, packet, sender.
         attempt: the handshake's row, where it is odd.
         last: the last frame of each side, where the connection fell silent.
@@ -223,7 +223,7 @@ class Facts:
 
 
 NOTHING = Facts()
-"""Of a connection of which nothing was said."""
+"""For a connection that no other table mentions."""
 
 
 class Gatherer:

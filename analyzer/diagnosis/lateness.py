@@ -51,7 +51,7 @@ class _Sum:
 def by_cause(case: Case) -> Iterator[Diagnosis]:
     """Yield one for each cause and sender of late messages."""
     sums: dict[tuple[str, int], _Sum] = defaultdict(_Sum)
-    # What nobody ever acknowledged was not late but lost: the peer vanished.
+    # What was never acknowledged was not late but lost: the peer vanished.
     lost = {end.number for end, _ in case.ends if end.kind == "timeout"}
     for connection, facts in case.facts:
         for (side, column), late in _that_count(facts, case):

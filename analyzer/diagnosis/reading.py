@@ -78,7 +78,7 @@ def _gathered(case: Case, side: int) -> _Reader:
 
 
 def _part_shut(end: Ended, side: int) -> bool | None:
-    """Say whether a closed window fills the sender's silence before the end; None: it was short.
+    """Return whether a closed window fills the sender's silence before the end; None: it was short.
 
     Of a long life, short times in which a window was closed are how TCP works.
     """

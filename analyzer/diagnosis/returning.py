@@ -26,7 +26,7 @@ _NORMAL = 1000
 
 
 def unused(case: Case) -> Iterator[Diagnosis]:
-    """Yield one for each server and reason: ended right behind the 101, with no frame."""
+    """Yield one for each server and reason: ended right after the 101, with no frame."""
     most = round(case.options.unused_life_s * 1e9)
     groups: dict[tuple[tuple[str, int], int, str], list[Ended]] = defaultdict(list)
     for end, facts in case.ends:
@@ -97,7 +97,8 @@ def storms(case: Case) -> Iterator[Diagnosis]:
     visits: dict[tuple[str, tuple[str, int], str | None], list[_Visit]] = defaultdict(list)
     idle = round(case.options.idle_timeout_min_s * 1e9)
     for end, facts in case.ends:
-        # Who was silent before the end was not thrown out: that is idle-timeout's matter.
+        # A client that was silent before the end was not disconnected actively: that is
+        # idle-timeout's matter.
         if min(end.client_idle, end.server_idle) >= idle:
             continue
         if end.opened_at != NULL and end.closed_at != NULL:
@@ -120,7 +121,7 @@ def _target(path: str | None) -> str | None:
 
 
 def _how(end: Ended) -> str:
-    """Return how a connection was thrown out; "" where nobody threw it out."""
+    """Return how a connection was thrown out; "" where it was not disconnected actively."""
     if end.kind == "clean" and (end.closed_by == CLIENT or end.close_code == _NORMAL):
         return ""
     if end.kind not in ("clean", "fin", "reset") or end.closed_by == CLIENT:
@@ -151,7 +152,8 @@ def _chain(visits: Sequence[_Visit], case: Case) -> list[_Visit]:
     longest: list[_Visit] = []
     run = [same[0]]
     for before, visit in pairwise(same):
-        # Who comes while the last one still lasts is another program behind the same address.
+        # A connection that opens while the last one still lasts is another program behind the same
+        # address.
         wait = visit.begin - before.end
         short = before.end - before.begin <= options.storm_life_s * 1e9
         if not (0 <= wait <= options.storm_wait_s * 1e9 and short):

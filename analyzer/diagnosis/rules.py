@@ -1,6 +1,6 @@
 """The list of all rules: each looks at the case and yields diagnoses.
 
-Who adds a cause declares it in causes.py, writes a rule in the file of its family, and adds a
+To add a cause, declare it in causes.py, write a rule in the file of its family, and add a
 line here. Used by diagnosis.stage.
 """
 

@@ -45,7 +45,7 @@ class Runs:
     """Remembers the last message of each side of each connection.
 
     Rows of one side come in order; those of both sides need not, since a row leaves when its
-    message is acknowledged. The number says what lies between two of one side.
+    message is acknowledged. The number says what is between two of one side.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
 """Ends after a silence or at an age: idle time-outs, limits of lifetime, forgotten flows.
 
-Only what several connections share proves a timer; how that is told from chance stands in
-docs/diagnosis.md. Knows ended connections. Called by the stage through rules.RULES.
+Only what several connections share proves a timer; docs/diagnosis.md explains how that is
+distinguished from chance. Knows ended connections. Called by the stage through rules.RULES.
 """
 
 from __future__ import annotations
@@ -82,7 +82,8 @@ class _Cluster:
 def timers(case: Case) -> Iterator[Diagnosis]:
     """Yield one for each side of a server that ends connections after equal silences, or lives."""
     least = round(case.options.idle_timeout_min_s * 1e9)
-    # Nor was busy who paused for a large part of its life; or the capture's clock stepped.
+    # A side that paused for a large part of its life was not busy either; or the capture's clock
+    # stepped.
     paused = {
         end.number
         for end, facts in case.ends
@@ -97,7 +98,7 @@ def timers(case: Case) -> Iterator[Diagnosis]:
             yield _idle(cluster, side, len(group))
             gone = {end.number for end in cluster.ends}
             left = [end for end in left if end.number not in gone]
-        # What an idle time-out explains needs no other; who was silent for most of its life
+        # What an idle time-out explains needs no other; a side that was silent for most of its life
         # may have met one.
         busy = [end for end in left if _was_busy(end) and end.number not in paused]
         aged = _best(busy, (_LIFE,), least, case.options)
@@ -142,7 +143,7 @@ def _defaults(T: int) -> str:
 
 
 _BUSY = 4
-"""Who was silent for a quarter of its life at a stretch was not busy."""
+"""A side that was silent for a quarter of its life at a stretch was not busy."""
 
 
 def _was_busy(end: Ended) -> bool:
@@ -188,7 +189,7 @@ def _groups(case: Case) -> dict[tuple[tuple[str, int], int], list[Ended]]:
 
 
 def _may_be_timer(end: Ended, facts: Facts) -> bool:
-    """Say whether an end could be that of a timer, which knows nothing of purposes or pings."""
+    """Return whether an end could be that of a timer, which knows nothing of purposes or pings."""
     if end.kind not in ("clean", "fin", "reset"):
         return False
     if end.close_code == _NORMAL and not _names_timer(end):
@@ -269,7 +270,7 @@ def _spread_of_lives(ends: Sequence[Ended]) -> int:
 
 
 def _moments(ends: Sequence[Ended], spread: int, options: Options) -> int:
-    """Return at how many moments connections ended that tell of different things.
+    """Return the number of independent moments at which connections ended.
 
     A server that stops ends all its connections at one moment; where it last sent to all of
     them at one moment too, their silences are equal, and no timer ran. So ends count apart only
@@ -301,7 +302,7 @@ def _chance(count: int, of: int, spread: float) -> float:
 
 _RANGE = math.log(400 / 3)
 _RESOLUTION = 0.0005
-"""Timers are no more exact than this; values closer than it prove no more."""
+"""Timers are not more exact than this; values closer together prove nothing more."""
 
 
 # --- forgotten flows
@@ -341,4 +342,4 @@ def entries_lost(case: Case) -> Iterator[Diagnosis]:
 
 
 _ANSWER_NS = 5_000_000_000
-"""A RST later than this behind the data is no answer to it: round trips stay far below."""
+"""A RST later than this after the data is no answer to it: round trips stay far below."""

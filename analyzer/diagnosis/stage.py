@@ -1,9 +1,9 @@
 """The stage: takes rows of all tables, gives rows of `diagnoses`.
 
-Knows the rules only as a list. Must not know packets. Called by the pipeline, behind the tables
+Knows the rules only as a list. Must not know packets. Called by the pipeline, after the tables
 and the alternatives, and before the reports. All rules look at the same case when the capture
 ends, so that neither the order of rows nor how the input was cut into batches changes a
-diagnosis; who watches a live run is told early.
+diagnosis; observers of a live run hear of it early.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class DiagnosisStage:
             self._changed = True
 
     def news(self, now: int) -> list[TableRows]:
-        """Return diagnoses of causes that are new, or concern twice as many connections as told.
+        """Return diagnoses of causes that are new, or concern twice as many connections as before.
 
         Args:
             now: ns, by the clock of the capture.

@@ -1,7 +1,7 @@
-"""Servers that answered nobody for a while, and then all at once.
+"""Servers that stopped answering all clients for a while, and then answered all at once.
 
-What tells a blocked server from one slow call: several connections wait; they began to wait at
-different moments and get their answers together; the server sends nothing to anybody meanwhile,
+What distinguishes a blocked server from one slow call: several connections wait; they began to wait
+at different moments and get their answers together; the server sends nothing to anybody meanwhile,
 and answers at once as a rule. Knows rows of `messages`, `pings` and `calls`. Called by the stage
 through rules.RULES.
 """
@@ -46,7 +46,7 @@ class Wait(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """A time in which a server answered nobody.
+    """A time in which a server did not answer any client.
 
     Attributes:
         server: its address and port.
@@ -218,7 +218,7 @@ class Stalls:
                     yield stall
 
     def _together(self, waits: Sequence[Wait], sends: Numbers) -> Iterator[list[Wait]]:
-        """Yield waits that end together behind a silence of the server's."""
+        """Yield waits that end together after a silence of the server's."""
         apart = round(self._options.stall_together_s * 1e9)
         # Found in arrays, since few servers are ever silent for so long while they are asked.
         ends = np.array([wait.end for wait in waits], np.int64)
@@ -254,7 +254,7 @@ class Stalls:
         ends = waiting[-1].end - waiting[0].end
         before = int(np.searchsorted(sends, end, "left"))
         since = max(min(begins), self._known_from, int(sends[before - 1]) if before else NULL)
-        # Who begin together and end together may just have asked for the same.
+        # Waits that begin together and end together may just belong to equal requests.
         apart = round(self._options.stall_together_s * 1e9)
         if end - since < self._bar or spread < max(2 * ends, apart):
             return None

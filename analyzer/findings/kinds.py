@@ -1,6 +1,6 @@
 """What a finding is, and a kind of finding.
 
-The kinds themselves stand in analyzer.findings, by which all others use this.
+The kinds themselves are in analyzer.findings, which re-exports this.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class Finding:
         packet: number in the capture; 0 where no packet is to blame.
         frame: WebSocket frame number in its connection, of a row in `frames`; -1 where none.
         detail: replaces `{detail}` in the kind's text.
-        count: how many oddities this one stands for.
-        direction: who is at fault, 2 * slot + side; -1 where nobody is, or it is not known.
+        count: how many cases this one represents.
+        direction: who is at fault, 2 * slot + side; -1 where neither is, or it is not known.
         rfc: document and section, where the rule is another than the kind's; else "".
     """
 

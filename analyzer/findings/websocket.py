@@ -149,7 +149,7 @@ WEBSOCKET_CLOSE_ABNORMAL = _kind(
     WARNING,
     "RFC 6455 7.1.5",
     "The connection ended without Close frames in both directions: {detail}.",
-    has_culprit=False,  # who fails a connection may end it so (RFC 6455 7.1.7)
+    has_culprit=False,  # a peer that fails a connection may end it this way (RFC 6455 7.1.7)
 )
 WEBSOCKET_CLOSE_ERROR = _kind(
     "websocket-close-error",
@@ -182,7 +182,7 @@ WEBSOCKET_TORN_WRITE = _kind(
     "websocket-torn-write",
     ERROR,
     "RFC 6455 5.2",
-    "Two frames were written into each other: {detail}.",
+    "A frame was not written in one piece: {detail}.",
 )
 WEBSOCKET_MAYBE = _kind(
     "websocket-maybe",

@@ -17,7 +17,7 @@ COLUMNS = 13
 
 MOST_STRETCHES = 4096
 """Stretches of bytes of different streams that wait for their ACK in one direction; a
-capture of one direction has no ACKs. Those of the oldest are then nobody's."""
+capture of one direction has no ACKs. Those of the oldest then belong to no stream."""
 
 _MOST = cython.declare(cython.Py_ssize_t, MOST_STRETCHES)
 

@@ -357,7 +357,7 @@ class RowPath:
         base: cython.Py_ssize_t,
         links: dict[int, Link],
     ) -> int:
-        """Take rows as far as they hold nothing but DATA of WebSockets, and ACKs.
+        """Take rows as long as they hold only DATA of WebSockets, and ACKs.
 
         Args:
             rows: dtype CHUNK, those that http looks at.

@@ -90,7 +90,7 @@ class Results:
         direction: int = -1,
         rfc: str = "",
     ) -> None:
-        """Note an oddity, and the direction of who is to blame; arguments as of Finding."""
+        """Note an oddity, and the direction that is at fault; arguments as of Finding."""
         self.findings.append(Finding(kind, slot, packet, -1, detail, direction=direction, rfc=rfc))
 
     def leave(self, slot: int, *, search: bool) -> None:
@@ -110,7 +110,7 @@ class Results:
         return self._handshakes - 1
 
     def note_key(self, key: str, checks: Checks) -> None:
-        """Remember a key; say so if an earlier handshake used it.
+        """Remember a key; return whether an earlier handshake used it.
 
         RFC 6455 4.1: "The nonce MUST be selected randomly for each connection." The
         same key in a handshake that is still unanswered is the same request, passed

@@ -55,7 +55,7 @@ class Handshake:
     outcome: str = "no-answer"
     """accepted, refused, bad-accept, bad-response, reset, no-answer, cut."""
     outcome_reason: str | None = None
-    """One sentence: why not accepted, or what is wrong all the same."""
+    """One sentence: why it was not accepted, or what is wrong although it was."""
     old_draft: str = ""
     """Draft before RFC 6455 that it is of; "" if of none."""
     doubts: list[Finding] = field(default_factory=list, compare=False, repr=False)
@@ -81,7 +81,7 @@ class Handshake:
     response_last_time: int = NULL
     request_packet: int = 0
     response_packet: int = 0
-    """Packet with the last byte of the head; 0 if not seen."""
+    """Packet with the last byte of the headers; 0 if not seen."""
     request_header: tuple[tuple[str, str], ...] = ()
     """All fields as sent, for the comparison with plain HTTP."""
     response_header: tuple[tuple[str, str], ...] = ()
@@ -93,7 +93,7 @@ class Handshake:
     carrier: int = -1
     """Slot of the TCP connection, where `slot` is borrowed for a stream of it; else -1."""
     early_bytes: int = 0
-    """Bytes the client sent behind the request before the 101 was seen."""
+    """Bytes the client sent after the request before the 101 was seen."""
 
     @property
     def tcp_slot(self) -> int:
@@ -120,7 +120,7 @@ class Exchange:
     request_header_bytes: int = 0
     request_body_bytes: int = 0
     response_header_bytes: int = 0
-    """With the heads of 1xx responses that came before it."""
+    """With the headers of 1xx responses that came before it."""
     response_body_bytes: int = 0
     """As sent: with chunk sizes and trailers."""
     content_bytes: int = NULL
@@ -189,7 +189,7 @@ class HttpBatch:
     Attributes:
         stream: the batch below.
         rows: dtype CHUNK: rows of connections that are not HTTP (any more), for the
-            websocket stage, in order. The first row behind a head begins at the
+            websocket stage, in order. The first row after a head begins at the
             byte after it (`start`, `offset`, `into`, `length` moved, `wire` 0).
             For connections that were handed on, every row is here, PURE ones too.
         upgrades: accepted handshakes, each before the first of its rows. The stage
@@ -199,14 +199,14 @@ class HttpBatch:
         handshakes: attempts that ended in this batch in another way than accepted.
         exchanges: plain exchanges whose kind became known; what they are is found out from
             those that follow, so that they may be of slots that left before.
-        tls_moved: by slot in `ended`, bytes of TLS, by side, that its rows have beside those of
+        tls_moved: by slot in `ended`, bytes of TLS, by side, that its rows have besides those of
             its session: more where it is a stream, less where its streams have them.
         streams: by borrowed slot, the HTTP/2 stream that it is for; a view, good until the next
             push.
         clients: (slot, client side) of the plain exchanges that ended in this batch.
         ended: slots that leave: those of the batch below, and before them those that were
             borrowed for streams of HTTP/2.
-        http_bytes: int64 by direction: bytes of HTTP heads and bodies so far; a view of the
+        http_bytes: int64 by direction: bytes of HTTP headers and bodies so far; a view of the
             stage's state, good until the next push.
         findings: oddities of HTTP and of the handshake.
     """

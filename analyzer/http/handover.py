@@ -78,12 +78,12 @@ class Piece:
         return self._data
 
     def kept(self, at: int = 0) -> Piece:
-        """Return a copy of what lies behind `at` that outlives the batch."""
+        """Return a copy of what lies after `at` that outlives the batch."""
         row, data = self.row, self.data
         return Piece(tail(row, at) if at else row, -1, None, data[at:] if at else data)
 
     def without_bytes(self, at: int = 0) -> Piece:
-        """Return the row behind `at` as a gap, for when its bytes cannot be kept."""
+        """Return the row after `at` as a gap, for when its bytes cannot be kept."""
         row = list(tail(self.row, at) if at else self.row)
         if row[KIND] == DATA:
             row[KIND] = GAP_CUT

@@ -156,7 +156,7 @@ def begin_attempt(
 
 
 def settle_draft(results: Results, handshake: Handshake, head: Head | None, row: Row) -> bool:
-    """Find out whether an attempt is of an older draft; tell what its request did wrong if not.
+    """Find out whether an attempt is of an older draft; return what its request did wrong if not.
 
     Args:
         results: where oddities go.
@@ -180,7 +180,7 @@ def settle_draft(results: Results, handshake: Handshake, head: Head | None, row:
 
 
 def say_old_draft(handshake: Handshake) -> None:
-    """Note that the frames behind a 101 are not those of RFC 6455."""
+    """Note that the frames after a 101 are not those of RFC 6455."""
     handshake.outcome = "bad-response"
     handshake.outcome_reason = (
         f"The handshake is that of draft {handshake.old_draft}, which is not decoded."
@@ -203,7 +203,7 @@ def attempt_from(
 
 
 def may_be_websocket(transaction: Transaction | None, head: Head) -> bool:
-    """Say whether a 101 of which `head` was captured may answer an upgrade to WebSocket."""
+    """Return whether a 101 of which `head` was captured may answer an upgrade to WebSocket."""
     if transaction is not None and transaction.handshake is not None:
         return True
     upgrade = head.values.get("upgrade")

@@ -1,6 +1,6 @@
 """Plain exchanges of one TCP connection, whatever version of HTTP carries them.
 
-Says which group a request belongs to, who reads the bodies, what an answer delivered, and
+Says which group a request belongs to, which reader gets the bodies, what an answer delivered, and
 when the client may ask again. Must not know how messages are framed. Called by
 http.http1.messages and http.http2.streams.
 """
@@ -45,7 +45,7 @@ class PlainExchanges:
     def begin(
         self, transaction: Transaction, exchange: Exchange, head: Head, packet: int
     ) -> RequestReader | None:
-        """Assign a request to its group, and return who reads its body, if anybody does.
+        """Assign a request to its group, and return the reader of its body, or None.
 
         Args:
             transaction: of the request.
@@ -79,7 +79,7 @@ class PlainExchanges:
         return reader if reader.reading else None
 
     def reader(self, transaction: Transaction, exchange: Exchange, head: Head) -> AnswerReader:
-        """Return who reads the body of an answer."""
+        """Return the reader of an answer's body."""
         results, target = self._results, transaction.target
         carrier = None
         if target.transport and target.kind != "plain":

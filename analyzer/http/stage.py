@@ -50,7 +50,7 @@ class HttpStage:
 
         Args:
             batch: of the tcp stage.
-            last: the capture ends with it: exchanges wait no more for others.
+            last: the capture ends with it: exchanges no longer wait for others.
         """
         results = self._results
         for slot in self._stale:
@@ -136,7 +136,7 @@ class HttpStage:
             if conversation is None or not conversation.passes(*shorts[at]):
                 index = begin + where[at]
                 if not self._row(batch, index, slot, payload[at], chosen[at], taken):
-                    # Rows behind it pass by a mask that is no longer true.
+                    # Rows after it pass by a mask that is no longer true.
                     return index + 1
             at += 1
         return end
@@ -250,7 +250,7 @@ class HttpStage:
 
 
 def _begins_http(piece: Piece) -> bool:
-    """Say whether a row begins with a whole request line of GET, or with a status line."""
+    """Return whether a row begins with a whole request line of GET, or with a status line."""
     if piece.row[KIND] != DATA or piece.length < 12 or piece.row[START] < 0:
         return False
     if not piece.data.startswith((b"GET ", b"HTTP/1.")):

@@ -71,13 +71,13 @@ def tokens(value: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1024)
 def has_token(value: str, wanted: str) -> bool:
-    """Say whether a list names `wanted`, in any case; of "name/version" the name."""
+    """Return whether a list names `wanted`, in any case; of "name/version" the name."""
     return any(item.lower().partition("/")[0] == wanted for item in tokens(value))
 
 
 @lru_cache(maxsize=1024)
 def _names(value: str, wanted: str) -> bool:
-    """Say whether a list has `wanted` as it is, in any case: not as "wanted/1"."""
+    """Return whether a list has `wanted` as it is, in any case: not as "wanted/1"."""
     return any(item.lower() == wanted for item in tokens(value))
 
 
@@ -126,7 +126,7 @@ def _unquote(text: str) -> str:
 
 
 def is_attempt(head: Head) -> bool:
-    """Say whether a request asks for WebSocket, even if it does so badly.
+    """Return whether a request asks for WebSocket, even if it does so badly.
 
     A request with Sec-WebSocket-Key or -Version whose Upgrade went missing on the way
     (a proxy drops it as hop-by-hop) is an attempt: it is the usual reason for failure.
@@ -145,7 +145,7 @@ class Checks:
         out: takes them.
         slot: of the connection.
         packet: where they show.
-        direction: of who sent what is checked, and is to blame.
+        direction: of the sender that is checked, and is at fault.
     """
 
     __slots__ = ("_direction", "_out", "_packet", "_slot", "kinds")
@@ -162,7 +162,7 @@ class Checks:
         self._add(kind, detail, self._direction, rfc)
 
     def note(self, kind: Kind, detail: str | int = "") -> None:
-        """Note something for which nobody is to blame."""
+        """Note something that is neither side's fault."""
         self._add(kind, detail, -1, "")
 
     def _add(self, kind: Kind, detail: str | int, direction: int, rfc: str) -> None:
@@ -258,7 +258,7 @@ def check_offered(value: str, checks: Checks) -> None:
 
 
 def is_key(key: str) -> bool:
-    """Say whether it is 16 bytes in base64 (RFC 6455 4.1, item 7 of the request)."""
+    """Return whether it is 16 bytes in base64 (RFC 6455 4.1, item 7 of the request)."""
     if len(key) != 24 or not key.isascii():
         return False
     try:
@@ -384,7 +384,7 @@ def draft_of_response(head: Head) -> str:
 
 
 def may_be_draft(head: Head) -> bool:
-    """Say whether only the answer tells a request from one of hixie-75."""
+    """Return whether only the answer distinguishes a request from one of hixie-75."""
     values = head.values
     return "sec-websocket-key" not in values and "sec-websocket-version" not in values
 

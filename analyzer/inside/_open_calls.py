@@ -146,7 +146,7 @@ class OpenCalls:
         self.lanes[lane, _BEAT] = beat
 
     def goes(self, slot: int) -> bool:
-        """Say whether messages of a slot go it."""
+        """Return whether messages of a slot go it."""
         return slot < len(self.slots) and self.slots[slot] >= 0
 
     def settle(self, slot: int) -> None:
@@ -165,29 +165,22 @@ class OpenCalls:
             return
         is_socket_io = self.lanes[lane, _PROTOCOL] == _SOCKET_IO
         kind = "event" if is_socket_io else "request"
-        moved = []
         while entry >= 0:
             row = [int(cell) for cell in self.calls[entry]]
             caller = row[_KEY] & 1
             told = str(row[_ID])
             key = ("/", told) if is_socket_io else told.encode()
-            asked = Moment(
-                caller,
-                *row[_MESSAGE : _TIME_LAST + 1],
-            )
+            asked = Moment(caller, *row[_MESSAGE : _TIME_LAST + 1])
             name = self.labels.known[row[_LABEL]].name
             call = Call(row[_NUMBER], kind, name, caller, asked, row[_TURN])
-            moved.append(((caller, key), call))
+            # Later than all that the book has: calls enter it only while none waits here.
+            book.open[caller, key] = call
             following: cython.longlong = self.calls[entry, _NEWER]
             self._remove(entry)
             entry = following
-        # In the order of their requests, as if all had been read by decoders.
-        both = [*book.open.items(), *moved]
-        both.sort(key=lambda each: each[1].number)
-        book.open = dict(both)
 
     def leave(self, slot: int) -> None:
-        """Let a conversation go it no more."""
+        """Note that a conversation no longer has it."""
         if not self.goes(slot):
             return
         self.settle(slot)
@@ -213,7 +206,7 @@ class OpenCalls:
         self.replies = np.concatenate([self.replies, more])
 
     def plain_of(self, places: Any) -> tuple[Any, Any, Any]:
-        """Return what is known of messages beside their labels.
+        """Return what is known of messages besides their labels.
 
         Args:
             places: int64; none beyond what was reserved is known.
@@ -365,7 +358,7 @@ class OpenCalls:
     def _is_in_book(
         self, lane: cython.Py_ssize_t, key: cython.longlong, number: cython.longlong
     ) -> cython.bint:
-        """Say whether the book has a call that waits with this id."""
+        """Return whether the book has a call that waits with this id."""
         told = str(int(number))
         is_socket_io = self.lanes[lane, _PROTOCOL] == _SOCKET_IO
         return self.talks[lane].book.has(
@@ -416,7 +409,7 @@ class OpenCalls:
 
     @cython.cfunc
     def _remove(self, entry: cython.longlong) -> cython.int:
-        """Let a call wait no more."""
+        """Remove a call from those that wait."""
         key: cython.longlong = self.calls[entry, _KEY]
         lane: cython.Py_ssize_t = key >> 1
         bucket: cython.Py_ssize_t = self._bucket(key, self.calls[entry, _ID])

@@ -28,6 +28,8 @@ _MAX_DIGITS = cython.declare(cython.Py_ssize_t, 18)
 """Longer ids are none of a counter, and would not fit into 64 bits."""
 _MAX_NAME = cython.declare(cython.Py_ssize_t, 250)
 """Decoders shorten longer ones."""
+_MAX_NAMES = cython.declare(cython.Py_ssize_t, 256)
+"""Names of one conversation that are known without the labels of all: few have more."""
 
 # Columns of lanes, as in _open_calls.
 _PROTOCOL = cython.declare(cython.int, 0)
@@ -117,7 +119,7 @@ class Quick(OpenCalls):
             return 0
         begin: cython.Py_ssize_t = 2
         number: cython.longlong = -1
-        # A namespace stands before the digits: that is for the decoder.
+        # A namespace comes before the digits: that is for the decoder.
         while begin < size and 0x30 <= data[begin] <= 0x39:
             if begin > _MAX_DIGITS or number == 0:
                 return 0
@@ -230,7 +232,9 @@ class Quick(OpenCalls):
             label = talk.number(kind, text, "/" if kind == "event" else None)
             if label < 0:
                 return None
-            known = names[key] = (label, text, (talk.server, talk.inner, text))
+            known = (label, text, (talk.server, talk.inner, text))
+            if len(names) < _MAX_NAMES:
+                names[key] = known
         return known
 
 

@@ -95,7 +95,7 @@ def _channel(identifier: str | None) -> str | None:
 
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message subscribes, or is a type that only Action Cable has."""
+    """Return whether a message subscribes, or is a type that only Action Cable has."""
     head = decoded(_HEAD, payload) if payload[:1] == b"{" else None
     if head is None:
         return False

@@ -99,7 +99,7 @@ class AnyJson(Decoder):
 
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message is an object with a member that names it.
+    """Return whether a message is an object with a member that names it.
 
     Without one there is nothing to say of it, and nothing to read it for.
     """

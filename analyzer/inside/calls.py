@@ -34,7 +34,7 @@ OUTCOMES: Final = ("ok", "error", "cancelled", "unanswered", "lost")
 
 
 class Moment(NamedTuple):
-    """The message that an item stands in.
+    """The message that an item is in.
 
     Attributes:
         sender: CLIENT or SERVER.
@@ -57,7 +57,7 @@ class Call(msgspec.Struct):
     Attributes:
         number: from 0 in the order of requests; -1 while it is not sure to be one.
         caller: CLIENT or SERVER.
-        asked: where the request stands; None where only the answer was seen.
+        asked: where the request is; None where only the answer was seen.
         turn: how many messages its conversation had before it.
         items: results streamed before the end.
         refused: an error came among them.
@@ -138,7 +138,7 @@ class Book:
         most: that may wait.
         open: those that wait, by caller and key.
         turn: how many messages there were.
-        done: calls that are over; who takes them empties it.
+        done: calls that are over; the caller empties it.
     """
 
     __slots__ = ("done", "gaps", "most", "numbers", "open", "turn")
@@ -237,11 +237,11 @@ class Book:
         self.done.append(call)
 
     def has(self, caller: int, key: Hashable) -> bool:
-        """Say whether a call waits."""
+        """Return whether a call waits."""
         return (caller, key) in self.open
 
     def answers(self, sender: int, key: Hashable) -> bool:
-        """Say whether the other side waits for an answer with this key."""
+        """Return whether the other side waits for an answer with this key."""
         return (1 - sender, key) in self.open
 
     def lost(self, sender: int) -> None:

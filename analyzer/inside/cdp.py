@@ -1,7 +1,7 @@
 """The Chrome DevTools Protocol: JSON-RPC without its version member.
 
 Source: Chrome DevTools Protocol, "HTTP Endpoints" and the domains' pages; a command has `id`
-and `method`, its answer `id` and `result` or `error`, an event `method` alone. `sessionId` tells
+and `method`, its answer `id` and `result` or `error`, an event `method` alone. `sessionId` names
 the target where several share a connection. Knows one connection's messages.
 """
 
@@ -69,7 +69,7 @@ class Cdp(Decoder):
 
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message names a method of one of the protocol's domains."""
+    """Return whether a message names a method of one of the protocol's domains."""
     head = decoded(_HEAD, payload) if payload[:1] == b"{" else None
     if head is None or head.method is None or bytes(head.jsonrpc):
         return False
@@ -78,7 +78,7 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
 
 
 def looks_named(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message may be one, where the path names the protocol."""
+    """Return whether a message may be one, where the path names the protocol."""
     return Cdp.take(_ANY, payload, sender, is_text) is not None
 
 

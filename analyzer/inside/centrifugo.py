@@ -1,7 +1,7 @@
 """Centrifugo and Centrifuge, client protocol 2 (and 1), in JSON and Protobuf.
 
 Source: centrifugal/protocol, definitions/client.proto. Commands and replies are objects, several
-in a message with line feeds between; in Protobuf each behind its length. A command's name is
+in a message with line feeds between; in Protobuf each after its length. A command's name is
 the member that it has; an empty command or reply is a ping or pong. Knows one connection's
 messages.
 """
@@ -292,7 +292,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message may be one, where path or subprotocol name the protocol."""
+    """Return whether a message may be one, where path or subprotocol name the protocol."""
     if not is_text:
         return _packed(payload, sender) is not None
     return payload[:1] == b"{" and _read(payload.split(b"\n", 1)[0], sender) is not None

@@ -85,7 +85,7 @@ class Ddp(Decoder):
 
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message opens a session of DDP, or calls in the way that it does."""
+    """Return whether a message opens a session of DDP, or calls in the way that it does."""
     head = decoded(_HEAD, payload) if payload[:1] == b"{" and b'"msg"' in payload else None
     if head is None:
         return False

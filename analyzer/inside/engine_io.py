@@ -4,7 +4,7 @@ Sources: engine.io-protocol, revisions 3 and 4 ("Packet"); socket.io-protocol, r
 ("Packet encoding"). A text message of WebSocket is one packet of Engine.IO: a digit for its
 type, then content. A `4` carries a packet of Socket.IO: type, number of attachments and `-`,
 namespace and `,`, acknowledgement id, JSON. Attachments follow as binary messages, in revision
-3 of Engine.IO behind a byte 4. Knows one connection's messages.
+3 of Engine.IO after a byte 4. Knows one connection's messages.
 """
 
 from __future__ import annotations
@@ -132,19 +132,19 @@ class EngineIo(Decoder):
 
 
 def _namespace(space: bytes | None) -> str | None:
-    """Return a namespace without the query that clients before version 3 put behind it."""
+    """Return a namespace without the query that clients before version 3 put after it."""
     if space is None:
         return "/"
     return short(space.partition(b"?")[0].decode("utf-8", "replace"))
 
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message is one of Engine.IO's that nothing else looks like."""
+    """Return whether a message is one of Engine.IO's that nothing else looks like."""
     return is_text and _SHOWN.match(payload) is not None
 
 
 def looks_named(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message may be Engine.IO's, where the path names it."""
+    """Return whether a message may be Engine.IO's, where the path names it."""
     return not is_text or payload[:1] in (b"0", b"1", b"2", b"3", b"4", b"5", b"6")
 
 

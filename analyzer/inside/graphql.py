@@ -108,7 +108,7 @@ def _name(payload: Raw) -> str | None:
 
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message is one that opens a connection of GraphQL, or an operation."""
+    """Return whether a message is one that opens a connection of GraphQL, or an operation."""
     head = decoded(_HEAD, payload) if payload[:1] == b"{" else None
     if head is None:
         return False

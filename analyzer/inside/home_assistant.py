@@ -79,7 +79,7 @@ def _item(head: _Head, sender: int) -> Item:
 
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message may be one, where the path names the protocol."""
+    """Return whether a message may be one, where the path names the protocol."""
     head = decoded(_ONE, payload) if payload[:1] == b"{" else None
     return head is not None and (head.type in _AUTH or head.id is not None)
 

@@ -18,6 +18,9 @@ SERVER: Final = 1
 
 HEARTBEAT: Final = "heartbeat"
 
+LABEL_ONLY: Final = frozenset({"rfb", "ssh", "tls", "chisel"})
+"""Protocols that are recognised, but whose messages are not read (inside.tunnels)."""
+
 # What an item is to a call.
 NO_CALL: Final = 0
 ASK: Final = 1  # begins a call
@@ -130,10 +133,10 @@ class Protocol:
     Attributes:
         inner: its name.
         make: makes a decoder for a connection.
-        looks: tells one of its messages from all others.
+        looks: distinguishes its messages from all others.
         subprotocols: names in Sec-WebSocket-Protocol that are enough, in lower case.
         path: of request targets; before messages in weight, but two must confirm it.
-        needs_path: messages alone do not tell it from others.
+        needs_path: messages alone do not distinguish it from others.
         unwrap: returns the messages of another protocol in one of its own; None: it carries none.
     """
 

@@ -76,7 +76,7 @@ def item_of(head: Head) -> Item | None:
 
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message is JSON-RPC 2.0: each one names its version (section 4)."""
+    """Return whether a message is JSON-RPC 2.0: each one names its version (section 4)."""
     if payload[:1] not in (b"{", b"[") or b'"jsonrpc"' not in payload:
         return False
     return bool(JsonRpc.take(_ANY, payload, sender, is_text))

@@ -56,7 +56,7 @@ def name_of(raw: bytes | Raw) -> str | None:
 
 
 def is_given(raw: bytes | Raw) -> bool:
-    """Say whether a member is there, and not null."""
+    """Return whether a member is there, and not null."""
     token = bytes(raw)
     return bool(token) and token != b"null"
 

@@ -1,7 +1,7 @@
 """Jupyter kernels behind a server: the default encoding and v1.kernel.websocket.jupyter.org.
 
 Sources: jupyter_client, "Messaging in Jupyter"; jupyter_server, "WebSocket kernel wire protocols"
-(default: one JSON object, or in binary messages with buffers behind offsets of 32 bits, big end
+(default: one JSON object, or in binary messages with buffers after offsets of 32 bits, big end
 first; v1: offsets of 64 bits, little end first, of channel, header, parent header, metadata,
 content, buffers). Knows one connection's messages.
 """
@@ -82,7 +82,7 @@ def _whole(payload: bytes) -> list[Item] | None:
 
 
 def _with_buffers(payload: bytes) -> list[Item] | None:
-    """Read a message of the default encoding with binary buffers behind it."""
+    """Read a message of the default encoding with binary buffers after it."""
     count = int.from_bytes(payload[:4])
     if not 0 < count <= _MAX_OFFSETS or len(payload) < 4 * (count + 1):
         return None
@@ -130,7 +130,7 @@ def _item(channel: str | None, header: _Header, parent_header: Raw, body: Raw) -
 
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message may be one, where path or subprotocol name the protocol."""
+    """Return whether a message may be one, where path or subprotocol name the protocol."""
     items = _whole(payload) if is_text else _with_buffers(payload)
     return items is not None
 

@@ -41,7 +41,7 @@ class Kubernetes(Decoder):
 
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say nothing by messages: only the subprotocol tells."""
+    """Say nothing by messages: only the subprotocol identifies it."""
     return False
 
 

@@ -81,7 +81,7 @@ ANSWERS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """What rows that went the quick way have for themselves, beside their labels.
+    """What rows that took the fast path have of their own, besides their labels.
 
     Attributes:
         flags: int8: ASKS, ANSWERS, or 0: nothing.
@@ -94,7 +94,7 @@ class Plain:
     replies: npt.NDArray[np.int64]
 
     def longer(self, count: int) -> Plain:
-        """Return it with so many rows behind, of which there is nothing."""
+        """Return it with so many empty rows appended."""
         more = np.zeros(count, np.int64)
         return Plain(
             np.concatenate([self.flags, more.astype(np.int8)]),
@@ -109,7 +109,7 @@ class Says:
 
     Attributes:
         codes: label of each row.
-        details: by row, where there is more to tell than its label.
+        details: by row, where there is more than its label.
         labels: the run's.
         plain: the same as details, of rows that went the quick way.
     """

@@ -3,7 +3,7 @@
 Sources: MQTT Version 3.1.1 and Version 5.0 (OASIS): sections 2 (packet format), 3 (packets),
 4.3 (quality of service), 6 (WebSocket). "A single WebSocket data frame can contain multiple
 or partial MQTT Control Packets" (6): each direction is a stream of bytes. A packet's item is
-told where it is whole, that of a long publication where its head is. Knows one connection's
+emitted when it is complete, that of a long publication when its header is. Knows one connection's
 messages.
 """
 
@@ -145,7 +145,7 @@ class Mqtt(Decoder):
         return items
 
     def _packet(self, stream: _Stream, data: bytes, at: int, sender: int) -> tuple[Item, int]:
-        """Read the packet at `at`; return its item and where it ends, perhaps behind data.
+        """Read the packet at `at`; return its item and where it ends, perhaps after data.
 
         Raises:
             _Short: its head is not whole.
@@ -185,7 +185,7 @@ class Mqtt(Decoder):
         if self._version >= 5:
             found = _properties(data, at, end)
         elif not self._version and not topic:
-            self._version = 5  # an empty topic stands for an alias (5.0, 3.3.2.3.4)
+            self._version = 5  # an empty topic refers to an alias (5.0, 3.3.2.3.4)
             found = _properties(data, at, end)
         text: str | None = topic.decode("utf-8", "replace")
         if found.alias:
@@ -246,7 +246,7 @@ class Mqtt(Decoder):
         return short(text.decode("utf-8", "replace"))
 
     def _failed(self, kind: int, body: bytes) -> bool:
-        """Say whether an acknowledgement refuses."""
+        """Return whether an acknowledgement refuses."""
         if kind in (_SUBACK, _UNSUBACK):
             at = 2
             if self._version >= 5:
@@ -259,7 +259,7 @@ class Mqtt(Decoder):
 
 
 def _correlate(item: Item, found: _Properties) -> None:
-    """Note a call by correlation data: who gives a response topic asks (5.0, 4.10)."""
+    """Note a call by correlation data: a response topic makes a request (5.0, 4.10)."""
     assert found.correlation is not None
     shown = short(found.correlation.decode("utf-8", "backslashreplace"))
     role = ASK if found.response_topic else REPLY
@@ -351,7 +351,7 @@ def _properties(data: bytes, at: int, end: int) -> _Properties:
 
 
 def _begins_packet(payload: bytes, sender: int) -> bool:
-    """Say whether a message is packets from its first byte to its last."""
+    """Return whether a message is packets from its first byte to its last."""
     try:
         trial, at = Mqtt(Setting()), 0
         trial._version = 4
@@ -373,7 +373,7 @@ _FIRST: Final = re.compile(
 
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message is MQTT's CONNECT, or the CONNACK that answers it."""
+    """Return whether a message is MQTT's CONNECT, or the CONNACK that answers it."""
     if is_text:
         return False
     if sender == SERVER:

@@ -86,7 +86,7 @@ def _read(payload: bytes) -> tuple[str, str, str | None] | None:
 
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message has the shape, where path or subprotocol speak of OCPP."""
+    """Return whether a message has the shape, where path or subprotocol speak of OCPP."""
     return _read(payload) is not None
 
 

@@ -124,7 +124,7 @@ def _item(topic: str, event: str, ref: str | None, body: bytes, status: str, sen
 
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message is one that a channel is joined with, or an answer, or a heartbeat."""
+    """Return whether a message joins a channel, answers, or is a heartbeat."""
     if not is_text or (b'"phx_' not in payload and b'"phoenix"' not in payload):
         return False
     items = Phoenix.take(_ANY, payload, sender, is_text)
@@ -132,7 +132,7 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
 
 
 def looks_named(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message may be one, where the path names the protocol."""
+    """Return whether a message may be one, where the path names the protocol."""
     return Phoenix.take(_ANY, payload, sender, is_text) is not None
 
 

@@ -86,7 +86,7 @@ def _body(data: Raw) -> bytes:
 
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message is an event of the protocol's own."""
+    """Return whether a message is an event of the protocol's own."""
     if payload[:1] != b"{" or b'"pusher' not in payload:
         return False
     head = decoded(_HEAD, payload)
@@ -94,7 +94,7 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
 
 
 def looks_named(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message may be one, where the path names the protocol."""
+    """Return whether a message may be one, where the path names the protocol."""
     return payload[:1] == b"{" and decoded(_HEAD, payload) is not None
 
 

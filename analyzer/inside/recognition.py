@@ -1,8 +1,8 @@
 """Recognition: which protocol a connection speaks.
 
 A subprotocol's name is enough. Else two of a connection's first messages must be clearly of
-one protocol; those that the path names are asked first. Never on mere likeness: what a
-protocol's `looks` takes for its own stands in its file. Used by inside.talk.
+one protocol; those that the path names are asked first. Never on mere likeness: each protocol's
+file has its `looks`. Used by inside.talk.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Recogniser:
         self.exhausted = False
 
     def again(self) -> Recogniser:
-        """Return another for what a protocol carries, which neither path nor name tell."""
+        """Return another for what a protocol carries, which neither path nor name identify."""
         return Recogniser(Setting(), self._protocols, self._first_generic)
 
     def see(self, payload: bytes, sender: int, is_text: bool) -> Protocol | None:

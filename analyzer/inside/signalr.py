@@ -158,7 +158,7 @@ def _item(kind: int, id_: str | None, target: str | None, *, failed: bool) -> It
 
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message is the handshake, or a JSON message with its end."""
+    """Return whether a message is the handshake, or a JSON message with its end."""
     if not payload.endswith(_END) or payload[:1] != b"{":
         return False
     if payload == b"{}\x1e":

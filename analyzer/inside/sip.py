@@ -67,7 +67,7 @@ class Sip(Decoder):
 
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message is a request or response of SIP with its Call-ID."""
+    """Return whether a message is a request or response of SIP with its Call-ID."""
     return _START.match(payload) is not None and _CALL_ID.search(payload, 0, _HEAD) is not None
 
 

@@ -102,7 +102,7 @@ def unwrap(payload: bytes, sender: int) -> list[bytes] | None:
 
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message is a frame, where the path names SockJS."""
+    """Return whether a message is a frame, where the path names SockJS."""
     return is_text and unwrap(payload, sender) is not None
 
 

@@ -3,7 +3,8 @@
 Source: STOMP Protocol Specification 1.2 (and 1.1, 1.0): "STOMP Frames", "Value Encoding",
 "Standard Headers", "Heart-beating". A message of WebSocket holds a frame, several, or part of
 one (clients cut large frames): each direction is a stream of frames, with line feeds between
-them that are heart-beats. A frame's item is told where its head is whole; its body is skipped.
+them that are heart-beats. A frame's item is emitted when its headers are complete; its body is
+skipped.
 Knows one connection's messages.
 """
 
@@ -151,7 +152,7 @@ class Stomp(Decoder):
         else:
             end = data.find(b"\0", body)
             whole = data[body:end] if end >= 0 else None
-        # Behind a body of known length stands a NUL as well.
+        # A NUL follows a body of known length as well.
         stream.to_nul = True
         return self._item(command.decode(), headers, whole, sender), body
 
@@ -224,7 +225,7 @@ def _headers(lines: list[bytes], *, escaped: bool) -> dict[str, str]:
 
 
 def _is_part(line: bytes) -> bool:
-    """Say whether a command may begin so."""
+    """Return whether a command may begin so."""
     return len(line) <= _LONGEST and any(each.startswith(line) for each in _COMMANDS)
 
 
@@ -235,7 +236,7 @@ _FIRST: Final = re.compile(
 
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message begins with a frame of STOMP, its head whole."""
+    """Return whether a message begins with a frame of STOMP, its head whole."""
     match = _FIRST.match(payload, 0, 65536)
     if match is None:
         return False

@@ -1,4 +1,4 @@
-"""Tunnels: protocols of other kinds that WebSocket only carries; they get a label, no more.
+"""Tunnels: protocols of other kinds that WebSocket only carries; they only get a label.
 
 Sources: RFC 6143, 7.1.1 (RFB's ProtocolVersion), RFC 4253, 4.2 (SSH's identification), RFC 8446,
 5.1 (TLS records). noVNC, websockify, chisel and wstunnel carry these. Knows first bytes.

@@ -27,7 +27,7 @@ class Held:
 
 
 class Chosen(Sequence[bytes | None]):
-    """Some elements of a sequence that makes them when they are read, and more behind."""
+    """A slice of a sequence that makes its elements when they are read, and further elements."""
 
     def __init__(
         self, of: Sequence[bytes | None], places: Sequence[int], more: Sequence[bytes | None] = ()
@@ -77,7 +77,7 @@ class WaitingRows:
     def split(
         self, rows: Rows, previews: Sequence[bytes | None]
     ) -> tuple[npt.NDArray[np.intp] | None, list[Held]]:
-        """Keep what must wait; return the places of the other rows, and rows that wait no more.
+        """Keep what must wait; return the places of the other rows, and rows that no longer wait.
 
         Args:
             rows: dtype MESSAGE, that leave the websocket stage.
@@ -103,5 +103,5 @@ class WaitingRows:
 
 
 def joined(rows: Rows, held: Iterable[Held]) -> Rows:
-    """Return rows with those that waited behind them."""
+    """Return rows with those that waited after them."""
     return np.concatenate([rows, *(each.row for each in held)])

@@ -1,7 +1,7 @@
 """WAMP, version 2: calls, registrations, subscriptions; in JSON, MessagePack or CBOR.
 
 Source: "The Web Application Messaging Protocol", draft-oberstet-hybi-tavendo-wamp, 6 (message
-codes) and 3.3 (transports: batched ones have a byte 30 behind each message of JSON, four bytes of
+codes) and 3.3 (transports: batched ones have a byte 30 after each message of JSON, four bytes of
 length before one of the others). Topics of events and procedures of invocations are known from
 what was subscribed and registered before. Knows one connection's messages.
 """
@@ -212,7 +212,7 @@ _HELLO: Final = re.compile(
 
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message opens a session of WAMP in JSON (HELLO, WELCOME)."""
+    """Return whether a message opens a session of WAMP in JSON (HELLO, WELCOME)."""
     return _HELLO.match(payload) is not None
 
 

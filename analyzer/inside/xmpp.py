@@ -89,7 +89,7 @@ class Xmpp(Decoder):
 
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Say whether a message opens a stream as RFC 7395 has it."""
+    """Return whether a message opens a stream as RFC 7395 has it."""
     return b"urn:ietf:params:xml:ns:xmpp-framing" in payload[:1024] and (
         _TAG.match(payload) is not None
     )

@@ -22,14 +22,14 @@ FLUSH_NS = 1_000_000_000
 
 @runtime_checkable
 class Ticking(Protocol):
-    """A writer that is told of time (live.run.Observer)."""
+    """A writer that is also called as time passes (live.run.Observer)."""
 
     def tick(self, now_ns: int, stats: CaptureStats) -> None:
         """Look at the clock."""
 
 
 class Guarded:
-    """A writer that takes no more rows after its first fault, and keeps that.
+    """A writer that takes no rows after its first fault, which it keeps.
 
     Args:
         writer: whom it stands for.
@@ -81,7 +81,7 @@ class GuardedObserver(Guarded):
         self._observer = observer
 
     def attach(self, snapshot: Callable[[], Snapshot]) -> None:
-        """Hand on what tells how the run stands (Observer)."""
+        """Hand on the state of the run (Observer)."""
         self._do(lambda: self._observer.attach(snapshot))
 
     def news(self, rows: TableRows) -> None:

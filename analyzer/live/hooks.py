@@ -34,7 +34,7 @@ class Commands:
 
     Args:
         command: split as a shell does; no shell runs it.
-        say: told what was left out or failed.
+        say: called with what was left out or failed.
 
     Raises:
         OptionError: It is no command.

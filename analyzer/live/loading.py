@@ -1,7 +1,7 @@
 """What a live run may need later, loaded while it still may read the Python installation.
 
-Root becomes another user when the interface is open, and that user may not be able to read the
-folder that Python lies in (pyenv below /root). From then on nothing can be imported, and no
+Root becomes another user when the interface is open, and that user may not be allowed to read the
+folder of Python (pyenv below /root). From then on nothing can be imported, and no
 codec be looked up that was not before. Knows the names of modules, libraries and codecs. Must
 not know what they do. Called by the verb `live`, before rights are given up.
 """

@@ -50,7 +50,10 @@ class Readiness:
         """Do nothing (Writer)."""
 
     def stopping(self) -> None:
-        """Say that the run ends."""
+        """Say that the run ends: from then on the manager awaits no further sign of life.
+
+        What is open at the end may take longer than the manager's patience with a run at work.
+        """
         self._send("STOPPING=1")
 
     def _send(self, text: str) -> None:

@@ -23,6 +23,7 @@ from analyzer.live.guard import Guarded, first_failure, guarded
 from analyzer.options import Options
 from analyzer.pipeline import Pipeline
 from analyzer.report.output import Writer
+from analyzer.tables.running import Snapshot
 from analyzer.tables.schema import TableRows
 from analyzer.tables.summary import Summary
 
@@ -31,7 +32,7 @@ TICK_S = 0.1
 
 
 class Observer(Protocol):
-    """A writer (report.output.Writer) that is also told that time passes."""
+    """A writer (report.output.Writer) that is also called as time passes."""
 
     def tick(self, now_ns: int, stats: CaptureStats) -> None:
         """Look at the clock: called after each batch, and each TICK_S without packets.
@@ -82,7 +83,9 @@ class Seeks(Writer, Protocol):
 
 
 class UntilFound:
-    """Asks for the end when something is found (Writer).
+    """Asks for the end when something is found (report.observer.Observer).
+
+    Diagnoses are rows only when the run ends: until then they are news.
 
     Args:
         seeks: looks for it.
@@ -93,8 +96,19 @@ class UntilFound:
         self._seeks = seeks
         self._stop = stop
 
+    def attach(self, snapshot: Callable[[], Snapshot]) -> None:
+        """Do nothing (Observer)."""
+
+    def news(self, rows: TableRows) -> None:
+        """Look at early rows (Observer)."""
+        if rows.table.name == "diagnoses":
+            self.write(rows)
+
+    def tick(self, now_ns: int, stats: CaptureStats) -> None:
+        """Do nothing (Observer)."""
+
     def write(self, rows: TableRows) -> None:
-        """Look at rows."""
+        """Look at rows (Writer)."""
         self._seeks.write(rows)
         if rows.table.name in ("findings", "diagnoses") and self._seeks.reasons():
             self._stop.asked = True
@@ -115,7 +129,7 @@ class Stop:
 
     The first signal asks for it. A second Ctrl-C or SIGTERM leaves the comparison with other
     transports out. A third ends at once, by KeyboardInterrupt: a reader of events that neither
-    reads nor goes away would hold the run for ever.
+    reads nor goes away would hold the run forever.
 
     Attributes:
         asked: someone did.
@@ -136,7 +150,7 @@ class Stop:
         if not self.asked:
             self.asked = True
         elif number == signal.SIGHUP:
-            return  # a terminal that closes tells it beside the signal that ended the run
+            return  # a terminal that closes raises this besides the signal that ended the run
         elif self.hurried:
             raise KeyboardInterrupt
         else:
@@ -215,6 +229,7 @@ def outcome_of(
     until: Until | None = None,
     stop: Stop | None = None,
     keeper: Keeper | None = None,
+    ending: Callable[[], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Outcome:
     """Analyse what `source` gives until it ends, `until` holds, or `stop` is asked for.
@@ -231,6 +246,8 @@ def outcome_of(
         until: when to end by itself.
         stop: how others ask for the end.
         keeper: keeps the packets.
+        ending: called when no packet is read any more, before what is open is settled: observers
+            hear nothing of time from then on.
         clock: seconds, for tests.
 
     Returns:
@@ -240,18 +257,12 @@ def outcome_of(
         WsanalyzeError: It cannot begin; writers were aborted.
     """
     guards = guarded([*writers, *observers])
-    try:
-        pipeline = Pipeline(options, guards)
-    except BaseException:
-        for each in guards:
-            each.abort()
-        source.close()
-        raise
+    pipeline = _begun(options, guards, source)
     stop = stop or Stop()
     outcome = Outcome(pipeline.summary)
     loop = _Loop(source, pipeline, guards, keeper, until or Until(), stop, clock)
     try:
-        loop.run(options.live_pace_s)
+        _read(loop, options.live_pace_s, ending)
         _finish(pipeline, stop)
     except (KeyboardInterrupt, Hurried):
         outcome.hurried = True
@@ -268,8 +279,26 @@ def outcome_of(
     return outcome
 
 
+def _begun(options: Options, guards: Sequence[Guarded], source: LiveSource) -> Pipeline:
+    try:
+        return Pipeline(options, guards)
+    except BaseException:
+        for each in guards:
+            each.abort()
+        source.close()
+        raise
+
+
+def _read(loop: _Loop, pace_s: float, ending: Callable[[], None] | None) -> None:
+    try:
+        loop.run(pace_s)
+    finally:
+        if ending is not None:
+            ending()
+
+
 def _finish(pipeline: Pipeline, stop: Stop) -> None:
-    """Give the rows of what is open; of the comparison only if nobody is in a hurry."""
+    """Give the rows of what is open; of the comparison, unless the end is hurried."""
     pipeline.settle()
     made: list[TableRows] = []
     if not stop.hurried:
@@ -354,7 +383,7 @@ class _Loop:
         return late or self._stop.asked or first_failure(self._observers) is not None
 
     def _reached(self) -> bool:
-        """Say whether to end without what is there still."""
+        """Return whether to end without what is there still."""
         most = self._until.packets
         return self._stop.hurried or (most is not None and self._packets >= most)
 

@@ -1,7 +1,7 @@
-"""Who watches a live run: what was asked for on the command line, made into observers.
+"""The observers of a live run: what was asked for on the command line, made into observers.
 
-Knows the observers and the terminal. Must not know captures. Called by the verb `live`, before
-rights are given up: a port may need them, and so may nothing else here.
+Knows the observers and the terminal. Must not know captures. Called by the verb `live` after
+rights are given up: threads that are started here must have none, and files belong to who writes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from analyzer.report.observer import Observer
 MAX_IDLE_S = 3600.0
 """Options.max_idle_s of a live run."""
 LINGER_S = 2.0
-"""Options.closed_linger_s of a live run: who watches waits for it; segments are sent again
+"""Options.closed_linger_s of a live run: an observer waits for it; segments are sent again
 within a second."""
 MAX_FAILED_CONNECTS = 8192
 """Options.max_failed_connects of a live run: a kB each."""

@@ -1,6 +1,6 @@
 """DNS messages: the question, and the addresses of an answer (RFC 1035 4).
 
-Knows the format alone. Must not know who asks. Used by names.stage.
+Knows the format alone. Must not know connections. Used by names.stage.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Message:
 def parse(data: bytes) -> Message | None:
     """Read a message with one question; None where it is none, or is cut.
 
-    An answer that is cut behind its question has the addresses that were read.
+    An answer that is cut after its question has the addresses that were read.
     """
     if len(data) < _HEADER_BYTES:
         return None
@@ -92,7 +92,7 @@ def _addresses(data: bytes, at: int, count: int, name: str) -> tuple[str, ...]:
 
 
 def _name(data: bytes, at: int) -> tuple[str, int] | None:
-    """Return the name at `at`, in lower case, and what is behind it; None if it cannot be read."""
+    """Return the name at `at`, in lower case, and what is after it; None if it cannot be read."""
     labels: list[bytes] = []
     behind, jumps, size = -1, 0, 0
     while at < len(data):

@@ -19,10 +19,10 @@ from analyzer.packets.segments import Datagram
 _TYPES = (A, AAAA, HTTPS)
 
 GOES_ON_NS = 1_000_000_000
-"""A query this soon behind the last answer belongs to the same look-up: A before AAAA, the next
+"""A query this soon after the last answer belongs to the same look-up: A before AAAA, the next
 search domain's fallback, a CNAME asked for by itself."""
 GIVEN_UP_NS = 60_000_000_000
-"""A query behind this much silence is another look-up, though the one before had no answer:
+"""A query after this much silence is another look-up, though the one before had no answer:
 resolvers give up after 5 s times a few servers and attempts."""
 _MAX_STEPS = 32
 """Queries and answers kept of one look-up."""

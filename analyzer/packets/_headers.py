@@ -209,7 +209,7 @@ class HeaderWalk(TcpHeader):
 
         Returns:
             version, start of the IP header, its length up to any fragment header,
-            where in it the next protocol stands, next protocol, identification,
+            where in it the next protocol is, next protocol, identification,
             offset, more fragments (0 or 1), start of the payload, bytes of it
             captured, bytes of it on the wire, tunnels below, original length, packet,
             time, hash over the VLANs, tunnels' addresses and keys it came through.

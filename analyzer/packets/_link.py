@@ -140,7 +140,7 @@ class LinkLayers(PacketState):
 
     @cython.cfunc
     def _ethertype(self, ethertype: cython.long) -> cython.long:
-        """Return the layer of an ethertype, behind any number of tags."""
+        """Return the layer of an ethertype, after any number of tags."""
         tags: cython.long = 0
         while (
             ethertype == 0x8100

@@ -27,10 +27,10 @@ class PacketState:
     """A packet, and the counts of all packets.
 
     Args:
-        max_depth: IP headers and tunnels that may stand below the innermost one.
+        max_depth: IP headers and tunnels that may be below the innermost one.
         counts: packets per outcome, dtype int64, OUTCOMES long.
         firsts: number of the first packet per outcome, the same; 0 where none.
-        others: count per (kind, value) of what has no outcome of its own.
+        others: count per (kind, value) of packets without their own outcome.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class PacketState:
 
     @cython.cfunc
     def _through(self, key: cython.ulonglong) -> cython.long:
-        """Note the VLAN or tunnel, told by `key`, that the packet came through."""
+        """Note the VLAN or tunnel, identified by `key`, that the packet came through."""
         self.way = mixed(self.way, key)
         return 0
 

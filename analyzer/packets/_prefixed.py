@@ -70,7 +70,7 @@ class PrefixedLinks(Wireless):
         if (link_type == 192 or link_type == 258) and not self.nested:
             return self._ppi() if link_type == 192 else self._pktap()
         if link_type == 204 or link_type == 205 or link_type == 206:
-            # PPP, Cisco HDLC and Frame Relay behind a byte that says who sent it.
+            # PPP, Cisco HDLC and Frame Relay after a byte that says who sent it.
             if lacks(self, 1):
                 return self._short(1)
             self.at += 1
@@ -93,9 +93,9 @@ class PrefixedLinks(Wireless):
     def _nflog(self) -> cython.long:
         """Read Linux's log of netfilter: family, version, resource; then attributes.
 
-        An attribute is a length, which counts its four bytes of head, and a type, in the byte
+        An attribute is a length, which counts its four header bytes, and a type, in the byte
         order of the machine that captured; 9 is the packet. All have small types, so the
-        first type's bytes tell the order.
+        first type's bytes show the order.
         """
         if lacks(self, 8):
             return self._short(8)

@@ -1,6 +1,6 @@
 """The TCP header, and the row of SEGMENT that comes of it.
 
-Knows TCP options and what tells copies of one packet from another packet. Must not know
+Knows TCP options and what distinguishes copies of one packet from another packet. Must not know
 connections. The seventh of the kernels that make the header walk (see _packet).
 """
 

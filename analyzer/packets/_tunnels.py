@@ -1,6 +1,6 @@
 """The headers of tunnels: GRE, ERSPAN, EtherIP, WCCP, VXLAN, Geneve, GTP-U, TZSP, L2TP.
 
-Knows what each carries, and what tells one that goes over UDP from other traffic on its
+Knows what each carries, and what distinguishes a tunnel over UDP from other traffic on its
 port. The sixth of the kernels that make the header walk (see _packet).
 """
 
@@ -71,7 +71,7 @@ class Tunnels(NetworkLayers):
         if ethertype == 0x22EB:  # ERSPAN III
             if lacks(self, size + 12):
                 return self._short(size + 12)
-            # Its last bit tells of a platform specific subheader.
+            # Its last bit announces a platform specific subheader.
             size += 20 if u8(self, self.at + size + 11) & 1 else 12
         if lacks(self, size):
             return self._short(size)
@@ -138,7 +138,7 @@ class Tunnels(NetworkLayers):
 
     @cython.cfunc
     def _lookup(self, source: cython.long, destination: cython.long) -> cython.long:
-        """Keep where a DNS message lies, for the names stage (RFC 1035 4.2.1)."""
+        """Keep where a DNS message is, for the names stage (RFC 1035 4.2.1)."""
         end: cython.Py_ssize_t = self.at + be16(self, self.at + 4)
         if end > self.captured_end:
             end = self.captured_end
@@ -247,7 +247,7 @@ class Tunnels(NetworkLayers):
             self.padded = False
             return self._inner(_WLAN)
         if protocol == 119 or protocol == 127:
-            self.link_type = 119  # Prism and AVS tell themselves apart
+            self.link_type = 119  # Prism and AVS differ in their first bytes
             return self._inner(_RARE_LINK)
         return _UDP
 

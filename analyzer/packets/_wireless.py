@@ -120,7 +120,7 @@ class Wireless(LinkLayers):
 
     @cython.cfunc
     def _decrypted(self, size: cython.Py_ssize_t) -> cython.bint:
-        """Say whether a frame marked as protected has its LLC header in the clear.
+        """Return whether a frame marked as protected has its LLC header in the clear.
 
         Drivers that decrypt hand such frames up, and some tools write them.
         """

@@ -34,12 +34,12 @@ _READ = frozenset(
 
 
 def is_read(outcome: int) -> bool:
-    """Say whether an outcome proves the link type: IP lengths and a known protocol fit."""
+    """Return whether an outcome proves the link type: IP lengths and a known protocol fit."""
     return outcome in _READ
 
 
 def doubtful(kind: int, value: int) -> bool:
-    """Say whether what was named contradicts the link type: no header of IP was found."""
+    """Return whether what was named contradicts the link type: no header of IP was found."""
     if kind == layers.LINK_TYPE:
         return value in _USER_LINK_TYPES
     return kind in (layers.ETHERTYPE, layers.LLC, layers.PROTOCOL, layers.PPP_PROTOCOL)

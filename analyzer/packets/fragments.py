@@ -54,7 +54,7 @@ class Joined(NamedTuple):
     Attributes:
         version: 4 or 6.
         content: IP header and payload, up to the first byte not captured.
-        length: bytes on the wire that content stands for.
+        length: bytes on the wire that the content represents.
         depth: tunnels below it.
         original: lengths of all its packets.
     """
@@ -288,7 +288,7 @@ class Joiner:
         self._forget(datagram)
 
     def _settle(self, datagram: _Datagram) -> None:
-        """Let go of its bytes, but keep it to swallow its further fragments."""
+        """Release its bytes, but keep it to swallow its further fragments."""
         datagram.is_settled = True
         datagram.starts.clear()
         datagram.pieces.clear()

@@ -1,4 +1,4 @@
-"""What stands above a header in a packet, and what becomes of a packet.
+"""What follows a header in a packet, and what becomes of a packet.
 
 The words that the header walk's kernels and the packets stage share: a kernel's method
 returns a layer to go on with or, below LAYERS, the outcome. Must not know how headers

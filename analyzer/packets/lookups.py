@@ -23,7 +23,7 @@ def datagrams(
     Args:
         found: what HeaderWalk.take_lookups gave.
         segments: dtype SEGMENT.
-        records: whose data they lie in.
+        records: that has their data.
     """
     made = [_over_udp(each, records) for each in found]
     is_dns = (segments["source_port"] == DNS_PORT) | (segments["destination_port"] == DNS_PORT)

@@ -81,7 +81,7 @@ class SegmentBatch:
 
     Attributes:
         rows: dtype SEGMENT, in capture order (a datagram joined from fragments
-            stands at the packet that completed it).
+            is at the packet that completed it).
         records: the batch below: buffer, and `append`.
         packets: packets seen in this batch.
         wire_bytes: their original lengths.

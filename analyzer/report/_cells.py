@@ -95,7 +95,7 @@ class Cells:
     """Formats rows of one table.
 
     Every `_method(at, ...)` writes at `at` in the buffer and returns where it ended: a
-    C function that returns a number tells of an exception by -1, while one that
+    C function that returns a number signals an exception by -1, while one that
     returns nothing would have to ask the interpreter each time.
 
     Attributes:
@@ -296,7 +296,7 @@ class Cells:
     def _new_second(self, at: cython.Py_ssize_t, second: cython.longlong) -> cython.Py_ssize_t:
         """Fill `stamp` with YYYY-MM-DDTHH:MM:SS. of a second since 1970.
 
-        An int64 of nanoseconds lies between the years 1677 and 2262. The date is
+        An int64 of nanoseconds is between the years 1677 and 2262. The date is
         found from the days since 0000-03-01, so that the leap day ends its year. The
         free room at `at` is used to write in.
         """
@@ -378,7 +378,7 @@ class Cells:
         quoted as RFC 4180 says, and protected if need be: a protected cell begins with an
         apostrophe. After that, a backslash begins an escape (two backslashes are one,
         backslash x and two hexadecimal digits are a control character), everything else
-        stands for itself.
+        is literal.
         """
         place: cython.Py_ssize_t
         byte: cython.int

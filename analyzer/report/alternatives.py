@@ -1,7 +1,7 @@
 """The terminal's section on what the same messages would have cost over other transports.
 
-Knows rows of `alternatives` and `scaling`, as plain values. Must not know how they come
-about. Used by report.terminal and report.connection.
+Knows rows of `alternatives` and `scaling`, as plain values. Must not know how they are
+computed. Used by report.terminal and report.connection.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ def verdict(rows: Sequence[Row]) -> str:
     """Return which transport is cheapest on the wire, and by how much.
 
     A WebSocket that compresses is compared with bodies in gzip, another one with plain bodies. The
-    other comparison stands behind.
+    other comparison comes second.
     """
     ours = next(row for row in rows if row["transport"] == "websocket")
     left_out = ("websocket", _LATEST)
@@ -198,7 +198,7 @@ def verdict(rows: Sequence[Row]) -> str:
 
 
 def _supersedes(row: Row, ours: Row) -> bool:
-    """Say whether polls for the latest leave out so much that messages look like states."""
+    """Return whether polls for the latest leave out so much that messages look like states."""
     return bool(row["messages"] <= _SUPERSEDED * ours["messages"])
 
 
@@ -219,7 +219,7 @@ def _latest(rows: Sequence[Row]) -> list[str]:
 
 
 def _is_floor(row: Row) -> bool:
-    """Say whether a row is no way to deliver; what clients really did is one."""
+    """Return whether a row is no way to deliver; what clients really did is one."""
     return bool(row["transport"] == _UNPLAYABLE and row["source"] != "measured")
 
 

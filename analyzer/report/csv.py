@@ -1,6 +1,6 @@
 """The CSV report: a folder with one file for each table, written as rows come.
 
-What cells look like stands in docs/tables.md. Knows no values: report.cells formats
+docs/tables.md describes the cells. Knows no values: report.cells formats
 them. Made by the command line, called by the pipeline; analyzer.read_csv reads it back.
 """
 
@@ -186,7 +186,7 @@ def _durations(cells: Any, column: Column) -> Values:
     if pc.all(pc.match_substring_regex(cells, rf"^-?\d+\.\d{{{digits}}}$")).as_py() in (True, None):
         whole = pc.replace_substring(cells, ".", "").cast(pa.int64())
         return np.asarray(whole.fill_null(NULL))
-    # Another program has written the file anew.
+    # Another program has written the file again.
     known = np.asarray(cells.cast(pa.float64()).fill_null(0.0))
     scaled = np.rint(known * unit_ns(column)).astype(np.int64)
     return np.where(np.asarray(cells.is_null()), NULL, scaled)

@@ -23,7 +23,7 @@ NEWS: Final[Mapping[str, tuple[str, str]]] = {
     "messages": ("message", "messages"),
     "diagnoses": ("diagnosis", "diagnoses"),
 }
-"""Kinds told before their rows are final: what is asked for -> (`event`, table)."""
+"""Kinds reported before their rows are final: what is asked for -> (`event`, table)."""
 
 FINAL: Final[Mapping[str, tuple[str, str]]] = {
     "pings": ("ping", "pings"),
@@ -67,7 +67,7 @@ class LineStream(Protocol):
 
 
 class Ending(LineStream, Protocol):
-    """One that must be told of the end."""
+    """One that must be told when the stream ends."""
 
     def end(self) -> None:
         """Let out what waits."""
@@ -129,7 +129,7 @@ class EventWriter:
 
 
 class CommandEvents(EventWriter):
-    """The same for a stream that must be told of the end."""
+    """The same for a stream that must be told when it ends."""
 
     def __init__(self, stream: Ending, wanted: Collection[str]) -> None:
         super().__init__(stream, wanted)

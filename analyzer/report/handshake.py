@@ -19,7 +19,7 @@ from analyzer.tables.schema import TableRows
 from analyzer.tables.summary import row_values
 
 KEPT = 10_000
-"""Findings of heads that are kept until it is known whose they are."""
+"""Findings about headers that are kept until it is known whose they are."""
 _OF_HEADS = ("handshake-", "http-", "http2-", "websocket-old-draft")
 
 
@@ -47,7 +47,7 @@ class HandshakeReport:
                         self._findings.append(found)
 
     def _concerns(self, found: dict[str, Any]) -> bool:
-        """Say whether a finding is about the attempt: on its connection, within its packets."""
+        """Return whether a finding is about the attempt: on its connection, within its packets."""
         row = self._row
         assert row is not None
         if found["tcp_stream"] != row["tcp_stream"] or found["packet"] is None:

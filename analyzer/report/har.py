@@ -16,6 +16,7 @@ import base64
 import contextlib
 import heapq
 import json
+import os
 import struct
 import tempfile
 from array import array
@@ -206,7 +207,7 @@ _LAST_DATA: Final = 2
 
 
 def spool_file() -> IO[bytes]:
-    """Return a temporary file that nobody else sees."""
+    """Return a temporary file without a name."""
     return tempfile.TemporaryFile(prefix="wsanalyze-")
 
 
@@ -237,25 +238,33 @@ class _Spool:
         self._buffered = 0
 
     def of(self, connection: int) -> Iterator[bytes]:
-        """Yield the messages of a connection by time."""
-        self._flush()
-        heap: list[tuple[int, int, bytes]] = []
-        for count, (time, text) in enumerate(self._read(self._chunks.get(connection, array("q")))):
-            heapq.heappush(heap, (time, count, text))
-            if len(heap) > MAX_UNSORTED:
-                yield heapq.heappop(heap)[2]
-        while heap:
-            yield heapq.heappop(heap)[2]
+        """Yield the messages of a connection by time.
 
-    def _read(self, places: array[int]) -> Iterator[tuple[int, bytes]]:
+        Those that are sorted are known by their place: together they may be long.
+        """
+        self._flush()
+        self._file.flush()
+        heap: list[tuple[int, int, int]] = []
+        for found in self._read(self._chunks.get(connection, array("q"))):
+            heapq.heappush(heap, found)
+            if len(heap) > MAX_UNSORTED:
+                yield self._text(heapq.heappop(heap))
+        while heap:
+            yield self._text(heapq.heappop(heap))
+
+    def _text(self, found: tuple[int, int, int]) -> bytes:
+        _, offset, length = found
+        return os.pread(self._file.fileno(), length, offset)
+
+    def _read(self, places: array[int]) -> Iterator[tuple[int, int, int]]:
+        """Yield time, place and length of messages, in the order in which they came."""
         for at in range(0, len(places), 2):
-            self._file.seek(places[at])
-            chunk = self._file.read(places[at + 1])
+            chunk = os.pread(self._file.fileno(), places[at + 1], places[at])
             offset = 0
             while offset < len(chunk):
                 time, length = _HEAD.unpack_from(chunk, offset)
                 offset += _HEAD.size
-                yield time, chunk[offset : offset + length]
+                yield time, places[at] + offset, length
                 offset += length
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from analyzer.inside.item import HEARTBEAT
+from analyzer.inside.item import HEARTBEAT, LABEL_ONLY
 from analyzer.report.layout import Cell, Head, arrow, heading, say, table, traffic
 from analyzer.report.wording import duration, number, plural, share, size
 from analyzer.tables.spoken import Calls, Name, Spoken
@@ -73,8 +73,10 @@ def _names(spoken: Spoken, wire: int, console: Console) -> None:
 
 def _kind(name: Name) -> str:
     if name[1] is None:
-        # Attachments, the middle of a packet: nothing begins in them.
-        return "(no item)" if name[2] is None else ""
+        # Attachments, the middle of a packet: they continue an item of an earlier message.
+        if name[0] in LABEL_ONLY:
+            return "(not read)"
+        return "(continued)" if name[2] is None else ""
     return name[1]
 
 
@@ -185,7 +187,7 @@ _ENVELOPES: Final = {
     "json-rpc": re.compile(r'\{.*?"(?:params|result|error)"\s*:\s*(.*)'),
     "cdp": re.compile(r'\{.*?"(?:params|result|error)"\s*:\s*(.*)'),
 }
-"""How previews begin, up to what the application itself has put in: what stands before it is
+"""How previews begin, up to what the application itself has put in: what comes before it is
 said by kind, name and id already."""
 
 
@@ -198,6 +200,14 @@ def content_of(row: dict[str, Any]) -> str:
         return preview
     found = pattern.match(preview)
     return preview if found is None else found[found.lastindex or 1]
+
+
+def preview_of(row: dict[str, Any]) -> Text:
+    """Return kind, name and id of a message, then how its payload proper begins."""
+    preview = said(row)
+    if row["kind"] != HEARTBEAT:
+        preview.append(traffic(content_of(row)))
+    return preview
 
 
 def said(row: dict[str, Any]) -> Text:

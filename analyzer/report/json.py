@@ -167,7 +167,7 @@ def join(parts: Mapping[str, Path], target: Path) -> int:
 
 
 def _write_document(spools: Mapping[str, IO[bytes]], target: IO[bytes]) -> None:
-    """Write an object with a list of rows for each table; spools stand at their end."""
+    """Write an object with a list of rows for each table; spools are at their end."""
     for place, table in enumerate(TABLES):
         target.write(b",\n" if place else b"{\n")
         target.write(json.dumps(table.name).encode() + b": [")

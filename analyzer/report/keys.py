@@ -90,7 +90,7 @@ class Keyboard:
             termios.tcsetattr(self._file, termios.TCSADRAIN, before)
 
     def close(self) -> None:
-        """Stop, and read no more."""
+        """Stop reading."""
         self.stop()
         if self._own and self._file is not None:
             os.close(self._file)
@@ -129,7 +129,7 @@ def _whole(data: bytes) -> int:
 
 
 def keys_of(data: bytes) -> Iterator[str]:
-    """Yield the keys that the bytes of a terminal stand for; unknown ones are left out."""
+    """Yield the keys that the bytes of a terminal encode; unknown ones are left out."""
     at = 0
     while at < len(data):
         if data[at] == 0x1B:

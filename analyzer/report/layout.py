@@ -37,7 +37,7 @@ Justify = Literal["left", "right"]
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A column's head. A flexible column is cut with an ellipsis where room lacks."""
+    """A column's header. A flexible column is cut with an ellipsis where room lacks."""
 
     text: str
     justify: Justify = "right"
@@ -106,7 +106,7 @@ def table(console: Console, heads: Sequence[Head], rows: Iterable[Sequence[Cell]
 
 
 def fitted(heads: Sequence[Head], rows: Sequence[Sequence[Text]], room: int) -> list[int]:
-    """Return the widths of columns: flexible ones give way until all fit into `room`."""
+    """Return the widths of columns: flexible ones shrink until all fit into `room`."""
     widths = [
         max([cell_len(head.text), *(row[place].cell_len for row in rows)])
         for place, head in enumerate(heads)

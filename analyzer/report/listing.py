@@ -15,9 +15,8 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from analyzer.inside.item import HEARTBEAT
-from analyzer.report.inside import content_of, said
-from analyzer.report.layout import Head, arrow, print_row, traffic
+from analyzer.report.inside import preview_of
+from analyzer.report.layout import Head, arrow, print_row
 from analyzer.report.terminal import code_name
 from analyzer.report.wording import clock, duration, size
 from analyzer.tables.late import waited
@@ -99,9 +98,6 @@ class MessageListing:
         kind = Text(row["type"])
         if row["compressed"]:
             kind.append(" z", "dim")
-        preview = said(row)
-        if row["kind"] != HEARTBEAT:
-            preview.append(traffic(content_of(row)))
         held = waited(row)
         cells = {
             "message": Text(f"{row['connection']}:{row['message']}"),
@@ -112,7 +108,7 @@ class MessageListing:
             "delivery": Text(_known(row["delivery_us"])),
             "reply": Text(_known(row["reply_us"])),
             "held up": Text(duration(held) if held else "", "yellow"),
-            "preview": preview,
+            "preview": preview_of(row),
         }
         self._line(row, cells)
 

@@ -84,7 +84,7 @@ class LiveView:
         self._handlers: dict[int, Any] = {}
 
     def attach(self, snapshot: Callable[[], Snapshot]) -> None:
-        """Take what tells how the run stands (Observer)."""
+        """Take the state of the run (Observer)."""
         self._snapshot = snapshot
 
     def heard(self, said: Said) -> None:
@@ -163,7 +163,7 @@ class LiveView:
         atexit.register(self._stop)
         for name in _ENDING:
             number = getattr(signal, name, None)
-            # Who handles a signal ends the run, and closes this.
+            # The handler of a signal ends the run, and closes this.
             if number is not None and signal.getsignal(number) == signal.SIG_DFL:
                 with contextlib.suppress(ValueError):  # not the main thread
                     self._handlers[number] = signal.signal(number, self._end)

@@ -104,7 +104,7 @@ def payload_lines(payload: bytes, view: View, *, is_text: bool) -> tuple[str, It
 def indented(payload: bytes) -> bytes | None:
     """Return JSON indented, its numbers and escapes as sent; None if it does not parse.
 
-    What stands before the JSON (Socket.IO's `42`) gets a line of its own.
+    What comes before the JSON (Socket.IO's `42`) gets its own line.
     """
     import msgspec
 

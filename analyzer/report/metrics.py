@@ -1,7 +1,7 @@
 """Metrics for Prometheus: a live run's counts, served over HTTP.
 
-Counts rows as they pass and reads the run's snapshot once a second; a thread of its own serves
-them, so that a scrape never waits for the analysis nor the analysis for it. Label values are
+Counts rows as they pass and reads the run's snapshot once a second; a separate thread serves them,
+so neither a scrape nor the analysis waits for the other. Label values are
 bounded. Knows prometheus_client, which is imported when this is made. docs/prometheus.md has
 the names. An Observer; made by analyzer.live.watch.
 """
@@ -104,7 +104,7 @@ class MetricsServer:
     def __init__(
         self, address: tuple[str, int], labels: Sequence[str] = (), max_labels: int = MAX_LABELS
     ) -> None:
-        """Listen; before rights are given up, since the port may need them.
+        """Listen.
 
         Raises:
             ReportError: Nothing can listen there, or prometheus_client is not installed.
@@ -213,7 +213,7 @@ class MetricsServer:
     # --- observer
 
     def attach(self, snapshot: Callable[[], Snapshot]) -> None:
-        """Take what tells how the run stands (Observer)."""
+        """Take the state of the run (Observer)."""
         self._snapshot = snapshot
 
     def news(self, rows: TableRows) -> None:
@@ -267,11 +267,11 @@ class MetricsServer:
                 self._raise_to(metric.labels(direction), key, counts[f"{name}_bytes"])
 
     def close(self) -> None:
-        """Serve no more."""
+        """Stop serving."""
         self._server.end()
 
     def abort(self) -> None:
-        """Serve no more."""
+        """Stop serving."""
         self.close()
 
     def _raise_to(self, metric: Any, key: object, value: int) -> None:

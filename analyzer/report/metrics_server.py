@@ -20,7 +20,7 @@ from analyzer.errors import ReportError
 STALLED_S: Final = 10.0
 """A run that did not look at the clock for so long is not alive: it does so each 0.1 s."""
 _REQUEST_S: Final = 10.0
-"""Who connects and asks nothing holds a thread no longer."""
+"""A client that connects and asks nothing holds a thread no longer."""
 
 
 class Health:
@@ -45,7 +45,7 @@ class Health:
         self._received, self._dropped, self._is_up = received, dropped, is_up
 
     def answer(self) -> tuple[int, dict[str, object]]:
-        """Return the status (200, or 503 if nothing is captured) and what is told."""
+        """Return the status (200, or 503 if nothing is captured) and the text of the answer."""
         now = self._clock()
         capturing = self._is_up and now - self._looked < STALLED_S
         age = None if self._packet_at is None else round(now - self._packet_at, 3)
@@ -60,7 +60,7 @@ class Health:
 
 
 class Server(ThreadingHTTPServer):
-    """Serves a registry and the health of a run, from a thread of its own."""
+    """Serves a registry and the health of a run, from a separate thread."""
 
     daemon_threads = True
     request_queue_size = 64
@@ -91,7 +91,7 @@ class Server(ThreadingHTTPServer):
         """Say nothing of a client that went away."""
 
     def end(self) -> None:
-        """Serve no more."""
+        """Stop serving."""
         self.shutdown()
         self.server_close()
         self._thread.join()

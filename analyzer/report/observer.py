@@ -1,4 +1,4 @@
-"""Who watches a live run: a report that is also told of time, and of what is not final.
+"""Observers: reports that are also called as time passes, and with rows that are not final.
 
 Knows the protocol alone. The pipeline calls it; report.event_lines, report.live_view and
 report.metrics are observers.
@@ -20,7 +20,7 @@ class Observer(Protocol):
     """A Writer (report.output) that watches while rows come."""
 
     def attach(self, snapshot: Callable[[], Snapshot]) -> None:
-        """Take what tells how the run stands; called once, before any row."""
+        """Take the state of the run; called once, before any row."""
 
     def news(self, rows: TableRows) -> None:
         """Take rows of handshakes, connections or messages, each once, as early as may be.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections import ChainMap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol, runtime_checkable
@@ -48,46 +47,15 @@ class Writer(Protocol):
 
 @runtime_checkable
 class WantsCapture(Protocol):
-    """A Writer that is told what was read, before it is closed."""
+    """A Writer that gets the facts about the input before it is closed."""
 
     def captured(self, capture: Capture) -> None:
         """Take files, packets and times."""
 
 
-class WithoutPayload:
-    """A Writer that hands on rows without whole payloads.
-
-    Where one report needs them, the others keep to what --payload says.
-    """
-
-    def __init__(self, writer: Writer) -> None:
-        """Hand on to `writer`."""
-        self._writer = writer
-
-    def write(self, rows: TableRows) -> None:
-        """Hand on rows, the column `payload` null."""
-        if "payload" in rows.values:
-            nothing = dict.fromkeys(("payload",), [None] * rows.count)
-            rows = TableRows(rows.table, ChainMap(nothing, rows.values), rows.count)  # type: ignore[arg-type]
-        self._writer.write(rows)
-
-    def captured(self, capture: Capture) -> None:
-        """Hand on what was read."""
-        if isinstance(self._writer, WantsCapture):
-            self._writer.captured(capture)
-
-    def close(self) -> None:
-        """Close the writer."""
-        self._writer.close()
-
-    def abort(self) -> None:
-        """Abort the writer."""
-        self._writer.abort()
-
-
 @runtime_checkable
 class Lasting(Protocol):
-    """A writer whose rows stand on the disk before it is closed (report.parts).
+    """A writer whose rows are on the disk before it is closed (report.parts).
 
     After a failed `write` or `flush`, `close` still puts in place what was written.
     """

@@ -23,8 +23,8 @@ from analyzer.version import __version__
 
 FLUSH_ROWS = 4096
 FLUSH_S = 5.0
-"""Rows of a lasting report wait until there are so many, or for so long: a batch takes some kB
-for itself, however few rows are in it."""
+"""Rows of a lasting report wait until there are so many, or for so long: a batch has some kB
+of overhead, however few rows are in it."""
 ROW_GROUP = 65_536
 """Rows that a reader must decode at once; fewer would cost compression."""
 
@@ -249,7 +249,7 @@ def _schema(table: Table) -> Any:
 
 
 def _for_pandas(table: Table) -> dict[str, Any]:
-    """Return what tells pandas.read_parquet the dtypes of docs/tables.md.
+    """Return the metadata from which pandas.read_parquet makes the dtypes of docs/tables.md.
 
     Without it, numbers with nulls would become floats. The form is that of pandas' developer
     documentation, "Storing pandas DataFrame objects in Apache Parquet format".

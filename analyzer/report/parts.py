@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import stat
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +28,7 @@ _BUFFER: Final = 1 << 20
 
 
 def path_of(target: Path) -> Path:
-    """Return where the rows of a target stand until it is complete."""
+    """Return where the rows of a target are until it is complete."""
     return target.with_name(target.name + SUFFIX)
 
 
@@ -52,6 +53,40 @@ class Lock:
             return
 
 
+def _taken(path: Path, named: Path) -> int:
+    """Open a file, made where it is not there, and lock it; return its descriptor.
+
+    Names of parts are known beforehand: in a folder where others may write, a link or a pipe may
+    stand there, and the file that it names must not be emptied.
+
+    Args:
+        path: of the file.
+        named: what errors name.
+
+    Raises:
+        ReportError: It cannot be opened, is no plain file, or another run has it.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    while True:
+        if path.is_symlink():
+            raise ReportError(f"cannot write {named}: {path.name} is a link")
+        with report_errors(named):
+            descriptor = os.open(path, flags, 0o666)
+        try:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise ReportError(f"cannot write {named}: {path.name} is no plain file")
+            Lock(named, descriptor)
+            # Who had it may have put it in place or removed it before it was ours.
+            with report_errors(named), contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(found, os.lstat(path)):
+                    return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
 class LockFile:
     """A file that is there to be locked, in a folder of which one run at a time may write.
 
@@ -65,13 +100,7 @@ class LockFile:
     def __init__(self, path: Path) -> None:
         """Take it."""
         self._path = path
-        with report_errors(path.parent):
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        try:
-            Lock(path.parent, self._descriptor)
-        except BaseException:
-            os.close(self._descriptor)
-            raise
+        self._descriptor = _taken(path, path.parent)
         self._is_held = True
 
     def release(self) -> None:
@@ -101,10 +130,8 @@ class Part:
         self.path = path_of(target)
         self._waiting = bytearray()
         self.size = 0
-        with report_errors(target):
-            self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._descriptor = _taken(self.path, target)
         try:
-            Lock(self.path, self._descriptor)
             with report_errors(target):
                 os.ftruncate(self._descriptor, 0)
         except BaseException:
@@ -161,7 +188,7 @@ class Part:
             self.leave()
 
     def leave(self) -> None:
-        """Close the file and let it stand, for `wsanalyze recover`."""
+        """Close the file and keep it, for `wsanalyze recover`."""
         if self._open:
             self._open = False
             os.close(self._descriptor)
@@ -226,7 +253,7 @@ class PartFolder:
             raise first
 
     def leave(self) -> None:
-        """Let all stand as they are, for `wsanalyze recover`."""
+        """Keep all files as they are, for `wsanalyze recover`."""
         self._over = True
         for part in self.files.values():
             with contextlib.suppress(ReportError):
@@ -248,7 +275,7 @@ class PartFolder:
 def is_held(path: Path) -> bool:
     """Return whether a run writes the file at this moment."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return False
     try:
@@ -260,10 +287,16 @@ def is_held(path: Path) -> bool:
     return False
 
 
+def parts_in(folder: Path) -> list[Path]:
+    """Return the parts in a folder, of runs at work too; links and pipes are none."""
+    found = folder.glob(f"*{SUFFIX}")
+    return sorted(each for each in found if each.is_file() and not each.is_symlink())
+
+
 def left_behind(folder: Path) -> list[Path]:
     """Return the parts of runs that died, in the folder itself."""
     with contextlib.suppress(OSError):
-        return [each for each in sorted(folder.glob(f"*{SUFFIX}")) if not is_held(each)]
+        return [each for each in parts_in(folder) if not is_held(each)]
     return []
 
 
@@ -295,7 +328,7 @@ def set_aside(folder: Path, names: Iterable[str]) -> Path | None:
 
 
 def whole_lines(file: IO[bytes]) -> int:
-    """Cut off a last line that is not whole; return the lines, and stand at the end.
+    """Cut off a last line that is not whole; return the lines; the position is the end.
 
     Cells hold no line feed of their own (report.cells), so that each ends a row.
     """

@@ -19,7 +19,7 @@ from analyzer.tables.schema import MESSAGES, TableRows
 
 INDEX: Final = "index.csv"
 MAX_FILES: Final = 100_000
-"""Files written; further messages stand in the index without one. Folders of more are slow to
+"""Files written; further messages are in the index without one. Folders of more are slow to
 list, and most file systems give each file 4 KiB."""
 
 _COLUMNS: Final = (
@@ -37,7 +37,7 @@ SAVED: Final = Table(
 
 
 class PayloadFolder:
-    """Writes the payload of each message to a file of its own.
+    """Writes the payload of each message to a separate file.
 
     Attributes:
         saved: files written.
@@ -60,7 +60,7 @@ class PayloadFolder:
                 )
             self._made = not folder.exists()
             folder.mkdir(exist_ok=True)
-            self._index = (folder / INDEX).open("wb")
+            self._index = (folder / INDEX).open("xb")
             header = ",".join(column.name for column in SAVED.columns) + "\n"
             self._index.write(header.encode())
         self._formatter = Formatter(SAVED, "csv")
@@ -81,7 +81,9 @@ class PayloadFolder:
             self.left_out += 1
             return None
         name = f"{row['connection']:05d}-{row['message']:06d}{_suffix(payload, row['type'])}"
-        (self.folder / name).write_bytes(payload)
+        # New: no link that somebody has put there meanwhile is followed.
+        with (self.folder / name).open("xb") as file:
+            file.write(payload)
         self.saved += 1
         return name
 

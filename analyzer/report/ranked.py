@@ -16,7 +16,8 @@ from rich.text import Text
 
 from analyzer.columns import NULL
 from analyzer.diagnosis.lateness import CAUSE_OF
-from analyzer.report.layout import Head, arrow, say, table, traffic
+from analyzer.report.inside import preview_of
+from analyzer.report.layout import Head, arrow, say, table
 from analyzer.report.wording import clock, duration, number, plural, size
 from analyzer.tables.declare import row_values
 from analyzer.tables.late import LATE_COLUMNS, held_up, waited
@@ -100,7 +101,7 @@ class RankedListing:
             what = "late" if self._late is not None else "with such a value"
             say(self._console, f"0 of {plural(self._seen, 'message')} {what}")
             return
-        table(self._console, _HEADS, [_cells(self._console, row) for *_, row in found])
+        table(self._console, *_filled([_cells(self._console, row) for *_, row in found]))
         if self._of > len(found):
             say(self._console, f"{number(len(found))} of {number(self._of)}")
 
@@ -129,9 +130,18 @@ _HEADS = (
     Head("delivery"),
     Head("reply"),
     Head("held up"),
-    Head("by", "left", flexible=True),
-    Head("preview", "left", flexible=True, at_least=8),
+    Head("by", "left", flexible=True, at_least=13),
+    Head("preview", "left", flexible=True, at_least=16),
 )
+
+
+def _filled(rows: list[tuple[Text, ...]]) -> tuple[list[Head], list[list[Text]]]:
+    """Return columns and rows without the columns that are empty in every row.
+
+    Their room goes to the preview: most messages are not held up, and many have no reply.
+    """
+    kept = [place for place in range(len(_HEADS)) if any(row[place].plain for row in rows)]
+    return [_HEADS[place] for place in kept], [[row[place] for place in kept] for row in rows]
 
 
 def _cells(console: Console, row: dict[str, Any]) -> tuple[Text, ...]:
@@ -149,7 +159,7 @@ def _cells(console: Console, row: dict[str, Any]) -> tuple[Text, ...]:
         Text("?" if row["payload_bytes"] is None else size(row["payload_bytes"])),
         *(Text("" if time is None else duration(time)) for time in times),
         Text(held_up_by(row)),
-        traffic(row["payload_preview"] or ""),
+        preview_of(row),
     )
 
 

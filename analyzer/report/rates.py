@@ -41,7 +41,7 @@ class _Second:
 
 
 class Rates:
-    """Takes counts, and tells how many there are per second.
+    """Computes current rates from counts.
 
     Args:
         interval_s: of the short polling that is modelled.

@@ -64,12 +64,11 @@ def recover(folder: Path) -> list[Recovered]:
         ReportError: There is no such folder, a run writes there at this moment, or the disk is
             full. Parts that became no tables stay.
     """
-    with report_errors(folder):
-        places = [folder, *sorted(each for each in folder.iterdir() if each.is_dir())]
+    places = [folder, *_folders_in(folder)]
     out: list[Recovered] = []
     for place in places:
         with report_errors(place):
-            names = sorted(place.glob(f"*{parts.SUFFIX}"))
+            names = parts.parts_in(place)
         for path in names:
             if parts.is_held(path):
                 raise ReportError(f"{path} belongs to a run that is at work", hint="end it first")
@@ -86,7 +85,7 @@ def left_behind(
         csv_folder: of the new run.
         parquet_folder: of the new run.
         document: of the new run, of JSON.
-        rotates: whether the new run writes into folders of its own below these.
+        rotates: whether the new run writes into its own folders below these.
 
     Raises:
         ReportError: It cannot be put aside.
@@ -96,8 +95,7 @@ def left_behind(
         if folder is None or not _is_folder(folder):
             continue
         if rotates:
-            below = sorted(each for each in folder.iterdir() if each.is_dir())
-            out += [folder] * any(parts.left_behind(each) for each in below)
+            out += [folder] * any(parts.left_behind(each) for each in _folders_in(folder))
         else:
             out += filter(None, [parts.set_aside(folder, names)])
     if document is not None and _is_folder(document.parent):
@@ -106,8 +104,15 @@ def left_behind(
     return list(dict.fromkeys(out))
 
 
+def _folders_in(folder: Path) -> list[Path]:
+    """Return the folders in a folder; links to others are none."""
+    with report_errors(folder):
+        found = folder.iterdir()
+        return sorted(each for each in found if each.is_dir() and not each.is_symlink())
+
+
 def _is_folder(path: Path) -> bool:
-    """Return whether there is such a folder; who may not look says so when it is written."""
+    """Return whether there is such a folder; missing rights are reported when it is written."""
     try:
         return path.is_dir()
     except PermissionError:

@@ -106,8 +106,8 @@ class RotatingWriter:
         max_bytes: a new part when the files of one have as many bytes; 0: never.
         keep: parts that stay; the oldest of this run goes first. 0: all.
         limits: of all parts in the folder.
-        kind: of the report: each takes a lock of its own in the folder.
-        say: told of what could not be written.
+        kind: of the report: each takes its own lock in the folder.
+        say: called with what could not be written.
     """
 
     def __init__(
@@ -240,7 +240,11 @@ class RotatingWriter:
         """Remove the oldest parts above the limits, but the one in work and the last before it."""
         if not (self._limits.bytes or self._limits.seconds):
             return
-        parts = sorted(each for each in self._folder.iterdir() if _NAME.fullmatch(each.name))
+        try:
+            names = list(self._folder.iterdir())
+        except OSError:
+            return  # gone, or not there at the moment: what is written next says so
+        parts = sorted(each for each in names if _begun(each.name) is not None)
         sizes = {part: _bytes_below(part) for part in parts}
         total = sum(sizes.values())
         for part in parts[: -2 if self._writer is not None else -1]:
@@ -251,8 +255,7 @@ class RotatingWriter:
             total -= sizes[part]
 
     def _is_old(self, part: Path) -> bool:
-        begun = datetime.strptime(part.name[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-        age_ns = self._now - int(begun.timestamp()) * _NS
+        age_ns = self._now - (_begun(part.name) or 0) * _NS
         return bool(self._limits.seconds) and age_ns > self._limits.seconds * _NS
 
     def _give_up(self, error: ReportError) -> None:
@@ -275,6 +278,17 @@ class RotatingWriter:
         except OSError:
             return False
         return sum(sizes) >= self._max_bytes
+
+
+def _begun(name: str) -> int | None:
+    """Return when a part of that name began, in s since 1970 UTC; None of what is no part."""
+    if not _NAME.fullmatch(name):
+        return None
+    try:
+        moment = datetime.strptime(name[:16], "%Y%m%dT%H%M%SZ")
+    except ValueError:  # of the form, but no time
+        return None
+    return int(moment.replace(tzinfo=UTC).timestamp())
 
 
 def _bytes_below(folder: Path) -> int:

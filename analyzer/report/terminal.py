@@ -164,7 +164,7 @@ def _handshakes(summary: Summary, console: Console) -> None:
 
 
 def _refusals(summary: Summary, console: Console) -> None:
-    """Print why handshakes failed: reasons in full, and who answered what."""
+    """Print why handshakes failed: reasons in full, and what the server answered."""
     heading(console, "Handshakes that failed")
     shown = summary.refusals.most_common(5)
     width = max(len(number(count)) for _, count in shown)
@@ -250,7 +250,7 @@ def _message_rows(summary: Summary) -> Iterator[tuple[Cell, ...]]:
     yield row("payload", [size(c["payload_bytes"]) for c in columns])
     if both["compressed"]:
         yield row("payload as sent", [size(c["transfer_bytes"]) for c in columns])
-    # Without what the capture holds twice: that cost nobody anything.
+    # Without what the capture holds twice: without any cost.
     wires = [c["wire_bytes"] - c["duplicate_bytes"] for c in columns]
     yield row("on the wire", [size(wire) for wire in wires])
     overheads = [
@@ -357,7 +357,7 @@ def _closes(summary: Summary, console: Console) -> None:
 
 
 def _closers(summary: Summary, kind: str) -> str:
-    """Return who closed the connections that ended so: client, server, or how many each."""
+    """Return which side closed the connections of a kind: client, server, or how many each."""
     counts = {who: summary.closers[kind, who] for who in ("client", "server")}
     known = {who: count for who, count in counts.items() if count}
     if len(known) == 1:
@@ -419,7 +419,7 @@ def _connections(summary: Summary, console: Console) -> None:
 def common_host(lines: Sequence[ConnectionLine]) -> str | None:
     """Return the host of all connections; None if there are several, or one connection.
 
-    In every line it would leave no room for what tells them apart.
+    Repeated in every line it would leave no room for what differs.
     """
     hosts = {line.values["host"] for line in lines}
     return hosts.pop() if len(hosts) == 1 and len(lines) > 1 else None
@@ -476,7 +476,7 @@ def target(row: dict[str, Any]) -> str:
 
 
 def ending(row: dict[str, Any], console: Console) -> str:
-    """Return how a connection ended, in a word or two, and an arrow for who ended it."""
+    """Return how a connection ended, in one or two words, and an arrow for the side."""
     words = [row["close_kind"] or "-"]
     if row["close_code"] is not None:
         words.append(str(row["close_code"]))

@@ -1,7 +1,7 @@
 """What went before a connect: the look-up of its name, and attempts at other addresses.
 
 Knows look-ups (names.stage), and the SYNs of all TCP connections. Used by tables.build, which
-tells it of both and asks it about each handshake.
+passes it both and asks it about each handshake.
 
 Two addresses are one name's by the answers of DNS, or if both are loopback and the port is the
 same: `localhost` is ::1 first and 127.0.0.1 then, and no resolver is asked. All is judged by packet
@@ -23,7 +23,7 @@ from analyzer.packets.segments import address_text
 from analyzer.tcp.bytestream import Connection, StreamBatch
 
 USED_NS = 1_000_000_000
-"""A look-up counts for connects that begin this soon behind its answer: later ones had the
+"""A look-up counts for connects that begin this soon after its answer: later ones had the
 addresses from a cache."""
 TRIED_NS = 150_000_000_000
 """How far back attempts are looked for: Linux gives a connect up after 127 s."""
@@ -211,7 +211,7 @@ def _looked_up(lookups: Sequence[Lookup], client: str, packet: int, first: int) 
 
     Args:
         lookups: of the name.
-        client: address of who connects.
+        client: address of the client.
         packet: SYN of the first connect.
         first: time of that, in ns.
     """

@@ -183,7 +183,7 @@ class TableBuilder:
             self._client_sides.setdefault(slot, client_side)
 
     def _tls_rows(self, sessions: Sequence[EndedSession], stream: StreamBatch) -> TableRows:
-        """Return rows of `tls_sessions`; note who the clients are, and what may be WebSocket."""
+        """Return rows of `tls_sessions`; note the clients, and what may be WebSocket."""
         rows: list[tuple[object, ...]] = []
         for ended in sessions:
             session = ended.session

@@ -1,7 +1,7 @@
 """Declaring tables: what a column and a table are, and rows of them.
 
-Knows types, and what several tables share, not tables: those stand in tables.schema, by
-which all others use this.
+Knows types, and what several tables share, not tables: those are in tables.schema, which
+re-exports this.
 """
 
 from __future__ import annotations

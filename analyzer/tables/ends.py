@@ -49,10 +49,11 @@ def _earlier(end: End, session: Session) -> End:
 
 
 def closed_by(ended: WebSocketConnection, session: Session | None) -> int:
-    """Return who ended it: 0 client, 1 server; -1 if nobody did.
+    """Return which side ended it: 0 client, 1 server; -1 neither.
 
     RFC 8446 6.1: with close_notify a side says that it "will not send any more messages". Where
-    it came before any Close, FIN and RST, its sender ended the connection, whoever sent FIN first.
+    it came before any Close, FIN and RST, its sender ended the connection, even if the other side
+    sent FIN first.
     """
     if ended.closed_by is None:
         return -1

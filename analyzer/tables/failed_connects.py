@@ -17,7 +17,7 @@ _Server = tuple[str, int]
 
 
 class FailedConnects:
-    """Holds failed connects until the capture's end tells which servers are meant."""
+    """Holds failed connects until the end of the capture, when the servers are known."""
 
     def __init__(self, options: Options) -> None:
         self._limit = options.max_failed_connects

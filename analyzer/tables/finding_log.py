@@ -24,7 +24,7 @@ AMOUNT: Final = "amount"
 """Name among a batch's values of what each sentence counts: int64, NULL if nothing."""
 
 _FROM_HEADS: Final = ("handshake-", "http-", "http2-", "websocket-")
-"""How ids begin whose details may quote heads, or bytes that may be heads."""
+"""Prefixes of ids whose details may quote headers, or bytes that may be headers."""
 
 
 @dataclass(slots=True)
@@ -114,7 +114,7 @@ class FindingLog:
             else:
                 self._write(finding, place, _amount(finding))
             return
-        # Whatever is not told one by one still counts in the total.
+        # Findings that are not listed one by one still count in the total.
         place.more_amounts[code] = place.more_amounts.get(code, 0) + max(_amount(finding), 0)
         if code in place.more:
             place.more[code] = replace(
@@ -160,7 +160,7 @@ class FindingLog:
         )
 
     def _culprit(self, finding: Finding) -> int:
-        """Return 0 for the client, 1 for the server, -1 for nobody."""
+        """Return 0 for the client, 1 for the server, -1 for neither."""
         if finding.direction < 0 or not finding.kind.has_culprit:
             return -1
         return (finding.direction & 1) ^ self._client_sides.get(finding.direction >> 1, 0)

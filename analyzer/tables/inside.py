@@ -31,7 +31,7 @@ class Words(Sequence[str | None]):
     """A column of what messages are called, made when a report reads it.
 
     Attributes:
-        says: from which it is made: who counts does not need the words of each row.
+        says: from which it is made: counting does not need the words of each row.
     """
 
     def __init__(self, says: Says, name: str, options: Options) -> None:

@@ -41,7 +41,7 @@ def ledger_rows(
 
     Args:
         batch: of the http stage, with the final counts of the slots in `ended`.
-        client_sides: side of the client by slot; 0 where nobody knows better.
+        client_sides: side of the client by slot; 0 where it is not known.
         connections: WebSocket connections by slot, of those that were any.
         sessions: TLS sessions by slot, of those that were any.
 
@@ -69,7 +69,7 @@ def ledger_rows(
     http = batch.http_bytes[directions].astype(np.int64)
     unparsed = counted["stream_bytes"] - http - sum(websocket.values())
     tls = _tls_bytes(batch, client.tolist(), sessions)
-    # Bytes that http or websocket took for theirs all the same stay theirs.
+    # Bytes that http or websocket claimed nevertheless stay theirs.
     tls = np.maximum(np.minimum(tls, unparsed), 0)
     unparsed = unparsed - tls
     streams = batch.stream.connections["tcp_stream"][slots].astype(np.int64)

@@ -1,4 +1,4 @@
-"""Legs: connections that carry one conversation, and what lies between them.
+"""Legs: connections that carry one conversation, and what is between them.
 
 A reverse proxy, a balancer or NAT makes two connections of one, and a capture on it holds both.
 They are matched by Sec-WebSocket-Key, which such hops hand on, and by the order of their
@@ -6,8 +6,8 @@ handshakes. Knows connections and messages. Used by tables.build, and by the pip
 counts once.
 
 A hop passes the request on before it answers, so that the handshake of the leg behind lies within
-that of the leg before. That tells legs from clients that use one key again and again, which is
-another matter (finding handshake-key-reused).
+that of the leg before. That distinguishes legs from clients that reuse one key (finding
+handshake-key-reused).
 """
 
 from __future__ import annotations

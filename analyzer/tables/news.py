@@ -1,8 +1,8 @@
 """News: what is known of a handshake, a connection or a message before its row is final.
 
 A message's row waits for the ACK that completes its cost, a handshake's and a connection's for
-the end of the connection. Who watches a live run cannot: here each comes once, as soon as there
-is something to tell. What is not known yet is null. Tables are not changed by it. Knows what
+the end of the connection. Observers of a live run cannot: here each comes once, as soon as there
+is something to report. What is not known yet is null. Tables are not changed by it. Knows what
 the stages found. Used by the pipeline where somebody watches.
 """
 
@@ -99,7 +99,7 @@ class News:
         return TableRows(CONNECTIONS, columns_of(CONNECTIONS.columns, rows), len(rows))
 
     def _complete(self, batch: WebSocketBatch) -> TableRows:
-        """Return the messages whose rows left, but for those that were told before."""
+        """Return the messages whose rows left, except those that were reported before."""
         rows, payloads, at = batch.messages, batch.previews, batch.places
         told = rows["told"] == TOLD
         if told.any():
@@ -115,7 +115,7 @@ class News:
         return message_rows(rows, payloads, self._options, final=False, says=says)
 
     def _says(self, places: list[int]) -> Says | None:
-        """Return what messages say, as far as that is clear already."""
+        """Return what messages say, as far as it is known already."""
         return None if self._inside is None else self._inside.says_of(places)
 
 

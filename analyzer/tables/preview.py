@@ -16,7 +16,7 @@ _ELLIPSIS = "…"
 
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 _ESCAPES |= {9: "\\t", 10: "\\n", 13: "\\r", 92: "\\\\"}
-# Characters that reorder or hide what stands around them on a screen.
+# Characters that reorder or hide what is around them on a screen.
 _ESCAPES |= {code: f"\\u{code:04x}" for code in (*range(0x200B, 0x2010), *range(0x2028, 0x202F))}
 _ESCAPES |= {code: f"\\u{code:04x}" for code in (*range(0x2060, 0x2070), 0xFEFF, 0x61C)}
 _ESCAPES |= {code: f"\\u{code:04x}" for code in (0xAD, 0x180E, *range(0xFFF9, 0xFFFC))}
@@ -34,7 +34,7 @@ def preview(payload: bytes, size: int, *, is_text: bool, limit: int) -> str:
         limit: how many bytes to show at most.
 
     Returns:
-        The text; an ellipsis stands at its end if more follows.
+        The text; an ellipsis ends it if more follows.
     """
     shown = payload[:limit]
     more = size > len(shown)

@@ -2,7 +2,7 @@
 
 Rows of the ledger come when connections end, and connections may stay open for weeks. Here the
 same counts are read where the stages keep them. Knows the stages' counts; used by the pipeline
-for those who watch.
+for observers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _BY_WEBSOCKET = ("ws_header_bytes", "ws_control_bytes", "transfer_bytes")
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """How a run stands.
+    """The state of a run.
 
     Attributes:
         tcp_connections: TCP connections that have not ended.

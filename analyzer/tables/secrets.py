@@ -1,4 +1,4 @@
-"""Hides secrets that travel in heads: one function for every text that comes from them.
+"""Hides secrets that travel in headers: one function for every text that comes from them.
 
 Cookie and Authorization never reach the tables. But browsers cannot add fields to a
 WebSocket handshake, so applications put tokens where they can: in the query of the path, in
@@ -43,7 +43,7 @@ _STRONG_SEGMENTS: Final = frozenset(
         *("pw", "sig", "signature", "ticket", "sid", "sessionid", "otp"),
     }
 )
-"""Segments of a path behind which a secret stands; of other secret names only what looks
+"""Segments of a path that a secret follows; of other secret names only what looks
 random is hidden, since /auth/login and /session/list are places."""
 
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -53,7 +53,7 @@ _JWT: Final = re.compile(r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-
 have been cut before its first dot."""
 
 _USERINFO: Final = re.compile(r"(?<=://)[^/?#\s\"'<>]*@")
-"""RFC 3986 3.2.1; a token may stand where the user does."""
+"""RFC 3986 3.2.1; a token may be in the place of the user."""
 
 _NAME: Final = r"[^\s=&;?#/,\"'<>(){}|:@\\]{1,128}"
 _PARAMETER: Final = re.compile(rf"({_NAME})(?:=|%3[Dd])")
@@ -117,7 +117,7 @@ _RANDOM: Final = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z]).{10,}", re.DOTALL)
 
 @lru_cache(maxsize=4096)
 def hide(text: str) -> str:
-    """Return a text from heads with the secrets in it hidden.
+    """Return a text from headers with the secrets in it hidden.
 
     >>> hide("/chat;jsessionid=1f?room=4&access_token=abc")
     '/chat;jsessionid=***?room=4&access_token=***'
@@ -201,9 +201,9 @@ def _hidden_input(group: int, shown: str) -> Callable[[re.Match[str]], str]:
 
 
 def _hide_parameters(text: str, *, is_target: bool) -> str:
-    """Hide the values of secret names behind `=`.
+    """Hide the values of secret names after `=`.
 
-    Behind a name that is not secret the search goes on in its value: that may be a URL.
+    After a name that is not secret the search goes on in its value: that may be a URL.
     """
     if "=" not in text and "%3" not in text:
         return text
@@ -229,7 +229,7 @@ def _hide_parameters(text: str, *, is_target: bool) -> str:
 
 
 def _is_secret(name: str, value: str, *, is_member: bool = False) -> bool:
-    """Say whether the value of a name is to be hidden; `is_member`: in JSON or the like."""
+    """Return whether the value of a name is to be hidden; `is_member`: in JSON or the like."""
     lowered = name.lower()
     if lowered == "id":
         return len(value) >= _RANDOM_ID and not value.isdigit()
@@ -241,7 +241,7 @@ def _is_secret(name: str, value: str, *, is_member: bool = False) -> bool:
 
 
 def _hide_segments(text: str) -> str:
-    """Hide what stands behind a segment such as /token/ in a path."""
+    """Hide what follows a segment such as /token/ in a path."""
     out: list[str] = []
     at = 0
     while (found := _SEGMENT.search(text, at)) is not None:
@@ -253,7 +253,7 @@ def _hide_segments(text: str) -> str:
             out.append(text[at:begin] + HIDDEN)
             at = found.end()
         else:
-            # The value may be the name of the segment behind it.
+            # The value may be the name of the segment after it.
             out.append(text[at : begin - 1])
             at = begin - 1
     return "".join(out) + text[at:]

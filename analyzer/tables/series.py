@@ -12,6 +12,7 @@ Delays are kept as they are up to a number; of more it is counted how many lie i
 from __future__ import annotations
 
 import math
+from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -41,7 +42,8 @@ class _Interval:
 
     def __init__(self) -> None:
         self.sums = [0] * (len(_SUMS) * len(DIRECTIONS))
-        self.delays: list[Integers] = []
+        # Of 8 bytes each: live, a batch brings few, and arrays of their own would weigh more.
+        self.delays = array("q")
         self.classes: Counter[int] = Counter()
 
     def join(self, other: _Interval) -> None:
@@ -140,13 +142,12 @@ class Series:
             return
         before, self._delays = self._delays, self._delays + len(delays)
         if self._delays <= self._most_delays:
-            one.delays.append(delays)
+            one.delays.frombytes(np.ascontiguousarray(delays, np.int64).tobytes())
             return
         if before <= self._most_delays:
             for each in self._intervals.values():
-                for some in each.delays:
-                    each.classes.update(_classes(some))
-                each.delays.clear()
+                each.classes.update(_classes(np.array(each.delays, np.int64)))
+                del each.delays[:]
         one.classes.update(_classes(delays))
 
     def _attempts(self, rows: TableRows) -> None:
@@ -213,7 +214,7 @@ def _classes(delays: Integers) -> list[int]:
 def _quantiles(one: _Interval) -> tuple[int, int]:
     """Return median and 95th percentile in ns; NULL without delays."""
     if one.delays:
-        both = np.quantile(np.concatenate(one.delays), (0.5, 0.95))
+        both = np.quantile(np.array(one.delays, np.int64), (0.5, 0.95))
         return round(float(both[0])), round(float(both[1]))
     if not one.classes:
         return NULL, NULL

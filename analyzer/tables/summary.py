@@ -112,7 +112,7 @@ class FindingCount:
             self.examples = [row["text"], *others][:MAX_EXAMPLES]
         elif len(self.examples) < MAX_EXAMPLES and row["text"] not in self.examples:
             self.examples.append(row["text"])
-        # What counts over a connection is told when that ends: its rows stand together.
+        # Findings that count over a connection are reported when it ends: its rows are adjacent.
         self.streams += row["tcp_stream"] is not None and row["tcp_stream"] != self.last_stream
         self.last_stream = row["tcp_stream"]
         self.amount = None if amount == NULL or self.amount is None else self.amount + amount

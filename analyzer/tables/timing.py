@@ -116,7 +116,7 @@ def attempt(
 
 
 def _idle(made: Attempt) -> int:
-    """Return what `total` has beside its parts: the time that the client spent between, in ns.
+    """Return what `total` has besides its parts: the time that the client spent between, in ns.
 
     Of a connection that had served before, the upgrade is the only part.
     """

@@ -143,7 +143,7 @@ def _end_cells(session: Session) -> tuple[object, ...]:
 
 
 def _inner_cells(session: Session) -> tuple[object, ...]:
-    """Return what only keys could tell."""
+    """Return what is known only with keys."""
     inside = session.inside
     if inside is None or not inside.is_open:
         return (0, NULL, NULL, NULL, NULL, -1)

@@ -1,7 +1,7 @@
 """The assembly of TCP streams: segments in, rows of readable bytes out, one pass.
 
 Finds each segment's connection, numbers new ones as Wireshark does, orders payload,
-tells copies from retransmissions, and accounts for every byte of every packet. Knows
+distinguishes copies from retransmissions, and accounts for every byte of every packet. Knows
 RFC 9293 and the limits; must not know what the bytes mean. Called by tcp.reassembly,
 which owns it. The common case, the next bytes of an open connection or a pure ACK,
 stays in C; holes, overlaps, opening and closing may use Python objects.
@@ -18,7 +18,7 @@ What rows promise (tests hold all of it):
 - An early FIN without payload leaves its costs on a PURE row, and its FIN row comes when
   the stream gets there.
 - Payload that has no place in the stream is a RETRANSMISSION row: old bytes, bytes
-  behind the FIN, bytes of a RST (RFC 9293 3.5.3), bytes far outside any window.
+  after the FIN, bytes of a RST (RFC 9293 3.5.3), bytes far outside any window.
 """
 
 from __future__ import annotations
@@ -320,7 +320,7 @@ class Assembler(Doubts):
     ) -> cython.int:
         """See what a segment says of a connection that is not, or no longer, open."""
         if self.slots[s].state == _RESET_STATE:
-            # A RST takes the number behind all that its sender sent (RFC 9293 3.5.2).
+            # A RST takes the number after all that its sender sent (RFC 9293 3.5.2).
             if (
                 length
                 and self.rares[d].reset_packet
@@ -340,9 +340,9 @@ class Assembler(Doubts):
     def _is_unproven(
         self, s: cython.Py_ssize_t, d: cython.Py_ssize_t, length: cython.int
     ) -> cython.bint:
-        """Say whether a segment answers a SYN without being its SYN-ACK.
+        """Return whether a segment answers a SYN without being its SYN-ACK.
 
-        RFC 9293 3.10.7.3: one who has sent a SYN takes nothing from the other side before
+        RFC 9293 3.10.7.3: an endpoint in SYN-SENT takes nothing from the other side before
         that. Payload is believed: then the SYN-ACK was not captured.
         """
         return d & 1 and length == 0 and self._only_asked(s)
@@ -399,7 +399,7 @@ class Assembler(Doubts):
 
     @cython.cfunc
     def _unheard(self, o: cython.Py_ssize_t, ack: cython.longlong) -> cython.int:
-        """Count what is acknowledged of a direction of which nothing was captured yet."""
+        """Count what is acknowledged of a direction without captured packets so far."""
         if self.rares[o].unheard == 0:
             self.rares[o].unheard = 1
             self.tracks[o].origin = ack

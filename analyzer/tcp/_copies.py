@@ -42,7 +42,7 @@ class CopyCheck(RowWriter):
 
     @cython.cfunc
     def _is_copy(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.bint:
-        """Say whether segment `i` is a packet seen before; remember it if it is not."""
+        """Return whether segment `i` is a packet seen before; remember it if it is not."""
         # One number for four: the keys make it one that no sender can aim at.
         key: cython.ulonglong = wide_unsigned(self.segments[i].identity) ^ wide_unsigned(
             wide_unsigned(self.segments[i].seq) * self.key0
@@ -81,11 +81,11 @@ class CopyCheck(RowWriter):
     def _is_same(
         self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, n: cython.Py_ssize_t
     ) -> cython.bint:
-        """Say whether segment `i` and the remembered one `n`, equal to the last byte, are one.
+        """Return whether segment `i` and the remembered one `n`, equal to the last byte, are one.
 
         With an IPv4 identification that is not 0 they are, however late: RFC 6864 4 lets it
         come again only for another datagram, and a retransmission is one. Without, and where a
-        stack gives all packets the same, only time tells.
+        stack gives all packets the same, only the time differs.
         """
         window: cython.ulonglong = self.copy_window
         strong: cython.int = self.segments[i].strong_identity

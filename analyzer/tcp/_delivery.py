@@ -153,7 +153,7 @@ class Delivery(CopyCheck):
         """Deliver held bytes that have their turn.
 
         `filled` is the time at which the hole before them filled; NULL if it never did or
-        nobody knows when: then they waited for nothing that came.
+        the time is not known: then they waited for nothing that came.
         """
         held: Any = self.held.get(d)
         fin: cython.longlong = self.tracks[d].fin
@@ -186,7 +186,7 @@ class Delivery(CopyCheck):
 
     @cython.cfunc
     def _refuse(self, d: cython.Py_ssize_t, piece: Any) -> cython.int:
-        """Account for a held piece that lies behind the FIN."""
+        """Account for a held piece that is after the FIN."""
         self._note_side(
             findings.TCP_DATA_AFTER_FIN, d >> 1, piece.origin.packet, piece.end - piece.offset, d
         )
@@ -195,7 +195,7 @@ class Delivery(CopyCheck):
 
     @cython.cfunc
     def _refuse_held(self, d: cython.Py_ssize_t) -> cython.int:
-        """Account for all that is still held: it lies behind the FIN."""
+        """Account for all that is still held: it is after the FIN."""
         held: Any = self.held.pop(d, None)
         if held is None:
             return 0

@@ -1,7 +1,7 @@
 """Other connections on the same ports: begun with a SYN, or met in their middle.
 
 Knows sequence numbers and what windows allow (RFC 9293 3.10.7.4, RFC 7323 2.3), and keeps the
-segments that do not yet tell. Must not know payload. The ninth of the kernels that make the
+segments that are not decisive yet. Must not know payload. The ninth of the kernels that make the
 assembly (see _state).
 """
 
@@ -44,7 +44,7 @@ _SEQ_MASK = cython.declare(cython.longlong, 0xFFFFFFFF)
 @cython.inline
 @cython.exceptval(check=False)
 def _near(one: cython.longlong, other: cython.longlong) -> cython.bint:
-    """Say whether two sequence numbers lie within a window of each other."""
+    """Return whether two sequence numbers lie within a window of each other."""
     apart: cython.longlong = distance(one, other)
     return -_WINDOW <= apart <= _WINDOW
 
@@ -104,7 +104,7 @@ class Doubts(Openings):
     @cython.cfunc
     @cython.inline
     def _jumps(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, flags: cython.int) -> cython.bint:
-        """Say whether a segment's numbers are those of another connection."""
+        """Return whether a segment's numbers are those of another connection."""
         if self.tracks[d].based == 0 or flags & (_SYN | _RST | _ACK) != _ACK:
             return False
         expected: cython.longlong = wide(self.tracks[d].origin) + self.tracks[d].next
@@ -116,10 +116,10 @@ class Doubts(Openings):
     def _is_far(
         self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, expected: cython.longlong
     ) -> cython.bint:
-        """Say whether both numbers of a segment lie where no window reaches.
+        """Return whether both numbers of a segment lie where no window reaches.
 
         RFC 7323 2.3: no window is larger than 1 GiB. Within that, what was carried so far
-        tells how much a capture may have missed. Both numbers at once, since the packets of one
+        bounds how much a capture may have missed. Both numbers at once, since the packets of one
         direction alone may be missing.
         """
         o: cython.Py_ssize_t = d ^ 1

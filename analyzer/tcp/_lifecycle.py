@@ -294,7 +294,7 @@ class Lifecycle(Lookup):
 
     @cython.cfunc
     def _count(self, d: cython.Py_ssize_t) -> cython.int:
-        """Hand on what was counted beside DIRECTION."""
+        """Hand on what was counted besides DIRECTION."""
         self.sums[d].packets = self.counts[d].packets
         self.sums[d].link_bytes = self.counts[d].link_bytes
         self.sums[d].ip_bytes = self.counts[d].ip_bytes

@@ -117,7 +117,7 @@ class Lookup(Ordering):
 
     @cython.cfunc
     def _is_between(self, i: cython.Py_ssize_t, s: cython.Py_ssize_t) -> cython.bint:
-        """Say whether segment `i` has the ends of connection `s`; sets side."""
+        """Return whether segment `i` has the ends of connection `s`; sets side."""
         high: cython.bint = (self.segments[i].source_high | self.segments[i].destination_high) != 0
         if self.segments[i].version != self.slots[s].version or high != self.slots[s].high:
             return False
@@ -197,7 +197,7 @@ class Lookup(Ordering):
 
     @cython.cfunc
     def _unmap(self, s: cython.Py_ssize_t) -> cython.int:
-        """Take slot `s` out of the table; entries behind it move up."""
+        """Take slot `s` out of the table; entries after it move up."""
         mask: cython.Py_ssize_t = self.table.shape[0] - 1
         hole: cython.Py_ssize_t = wide(self.slots[s].hash) & mask
         at: cython.Py_ssize_t
@@ -207,7 +207,7 @@ class Lookup(Ordering):
         at = (hole + 1) & mask
         while self.table[at].slot != 0:
             home = wide(self.table[at].hash) & mask
-            # An entry may move into the hole unless its home lies behind the hole.
+            # An entry may move into the hole unless its home is after the hole.
             if ((at - home) & mask) >= ((at - hole) & mask):
                 self.table[hole] = self.table[at]
                 hole = at

@@ -1,6 +1,6 @@
 """How connections open and close: SYN, SYN-ACK, FIN, RST, and which of them to believe.
 
-Knows RFC 9293 3.10.7 and RFC 5961 as one who listens can apply them. Must not know payload. The
+Knows RFC 9293 3.10.7 and RFC 5961 as an observer can apply them. Must not know payload. The
 eighth of the kernels that make the assembly (see _state).
 """
 
@@ -78,7 +78,7 @@ class Openings(Lifecycle):
         )
         if self.tracks[d].based and not untouched and self.tracks[d].origin != base:
             return 0  # RFC 9293 3.10.7.4: in an open connection it is not acceptable
-        # Another SYN-ACK may replace one that nobody has acknowledged yet.
+        # Another SYN-ACK may replace one that is not acknowledged yet.
         if (
             self.tracks[d].based
             and flags & _ACK
@@ -106,7 +106,7 @@ class Openings(Lifecycle):
 
     @cython.cfunc
     def _fin(self, s: cython.Py_ssize_t, d: cython.Py_ssize_t, at: cython.longlong) -> cython.int:
-        """Take a FIN that stands behind the byte before stream offset `at`."""
+        """Take a FIN that stands after the byte before stream offset `at`."""
         side: cython.int = d & 1
         believed: cython.bint = (
             self.tracks[d].fin < 0
@@ -149,13 +149,13 @@ class Openings(Lifecycle):
 
     @cython.cfunc
     def _is_strange(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.bint:
-        """Say whether a SYN-ACK has not the number that its sender is known to begin with."""
+        """Return whether a SYN-ACK has not the number that its sender is known to begin with."""
         base: cython.longlong = (wide(self.segments[i].seq) + 1) & _SEQ_MASK
         return self.tracks[d].confirmed != 0 and self.tracks[d].origin != base
 
     @cython.cfunc
     def _only_asked(self, s: cython.Py_ssize_t) -> cython.bint:
-        """Say whether of a connection only SYNs of side 0 count so far.
+        """Return whether of a connection only SYNs of side 0 count so far.
 
         It may have been refused since: a SYN-ACK that is acknowledged proves that it was not.
         And a SYN-ACK that is not acknowledged may be another one's.
@@ -175,8 +175,8 @@ class Openings(Lifecycle):
     def _revive(self, s: cython.Py_ssize_t) -> cython.int:
         """Take back what seemed to refuse a SYN before its SYN-ACK came.
 
-        RFC 9293 3.10.7.3: one who has sent a SYN answers an ACK that is not acceptable with
-        a RST, and goes on waiting.
+        RFC 9293 3.10.7.3: an endpoint in SYN-SENT answers an unacceptable ACK with a RST, and goes
+        on waiting.
         """
         if self.slots[s].state < _RESET_STATE or not self._only_asked(s):
             return 0
@@ -192,7 +192,7 @@ class Openings(Lifecycle):
     def _is_refused(
         self, i: cython.Py_ssize_t, s: cython.Py_ssize_t, d: cython.Py_ssize_t, flags: cython.int
     ) -> cython.bint:
-        """Say whether its receiver must ignore a RST, and note it.
+        """Return whether its receiver must ignore a RST, and note it.
 
         RFC 9293 3.10.7.3: to a SYN it must acknowledge this; 3.10.7.4 and RFC 5961 3.2: else it
         must lie within the window. Where the window's scale was not seen, the largest counts.
@@ -216,7 +216,7 @@ class Openings(Lifecycle):
 
     @cython.cfunc
     def _foreign(self, s: cython.Py_ssize_t, d: cython.Py_ssize_t, why: Any) -> cython.int:
-        """Note that the first RST of a direction was not sent by who it says."""
+        """Note that the first RST of a direction was not sent by its source address."""
         self.rares[d].foreign = 1
         self.found.append(
             Finding(

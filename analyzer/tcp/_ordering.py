@@ -97,7 +97,7 @@ class Ordering(Delivery):
     def _is_stray(
         self, d: cython.Py_ssize_t, place: cython.longlong, length: cython.int
     ) -> cython.bint:
-        """Say whether payload lies where no window reaches.
+        """Return whether payload lies where no window reaches.
 
         A capture may itself have a hole that large: ACKs up to there, or a run of
         `lost_after_segments` stray segments that follow on from each other, are

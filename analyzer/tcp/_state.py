@@ -142,7 +142,7 @@ class AssemblerState:
     @cython.inline
     @cython.exceptval(check=False)
     def _flags(self, i: cython.Py_ssize_t) -> cython.int:
-        """Return the TCP flags of segment `i`; numpy has a `flags` of its own."""
+        """Return the TCP flags of segment `i`; numpy has its own `flags`."""
         if cython.compiled:
             return self.segments[i].flags
         return int(self.segments[i]["flags"])

@@ -14,19 +14,19 @@ from analyzer.capture.records import RecordBatch
 from analyzer.columns import Rows, empty, row_dtype
 from analyzer.findings import Finding
 
-# Kinds of a row. GAP rows stand for bytes that no reader will ever see.
+# Kinds of a row. GAP rows represent bytes that no reader will ever see.
 DATA = 0  # length bytes at start, next in their stream
 GAP_LOST = 1  # length bytes never captured, proven by sequence numbers
 GAP_CUT = 2  # length bytes on the wire, cut from the capture by its snap length
 RETRANSMISSION = 3  # length bytes of [offset, offset + length) sent again
 PURE = 4  # no payload: SYN, ACK, window update, probe
-FIN = 5  # the direction ends here; stands behind its data
+FIN = 5  # the direction ends here; comes after its data
 RESET = 6  # RST seen, sent by this direction
 DUPLICATE = 7  # a packet that the capture holds twice, whole
 FRAMING = 8  # span bytes that only a protocol below speaks of: a TLS handshake, a ticket
 
 WINDOW_UNTOLD, WINDOW_OPEN, WINDOW_CLOSED = 0, 1, 2
-"""A row that had to wait tells nothing: its packet's window is out of date."""
+"""A row that had to wait says nothing: its packet's window is out of date."""
 
 CHUNK = row_dtype(
     [
@@ -46,7 +46,7 @@ CHUNK = row_dtype(
         # summed over a connection's rows they are its wire bytes
         ("kind", "u1"),
         ("flags", "u1"),  # TCP flags, low 8 bits
-        ("span", "<i4"),  # bytes of the packet's payload that the row stands for: length,
+        ("span", "<i4"),  # bytes of the packet's payload that the row represents: length,
         # and what frames it (a record's header and tag)
         ("done_packet", "<i8"),  # that made the record whole, if it is another; else 0
         ("done_time", "<i8"),  # ns: when it did; good where done_packet is
@@ -100,7 +100,7 @@ CONNECTION = row_dtype(
         ("fin_side", "i1"),  # side of the first FIN; -1 if none
         ("reset_side", "i1"),  # side of the first RST; -1 if none
         ("end", "u1"),  # why its rows leave: END_*
-        ("sides_known", "u1"),  # 1: from SYN or SYN-ACK; 0: side 0 is who spoke first
+        ("sides_known", "u1"),  # 1: from SYN or SYN-ACK; 0: side 0 is the one that spoke first
         ("timed_out", "u1"),  # 1: data sent again and again (3 times or more) with no
         # answer until the end
     ]
@@ -170,7 +170,7 @@ retransmitted + stream."""
 
 
 class Lender(Protocol):
-    """Who lends slots: the tcp stage."""
+    """The lender of slots: the tcp stage."""
 
     def borrow(self, slot: int) -> int:
         """Return an unused slot with the connection's rows of `slot`."""
@@ -190,12 +190,12 @@ class StreamBatch:
         records: the batch below: buffer, and `append`.
         rows: dtype CHUNK, in the order in which they became readable.
         connections: dtype CONNECTION, indexed by slot. A view of the stage's state:
-            good until the next push. A slot is used again only after the batch in
-            whose `ended` it stands.
+            good until the next push. A slot is used again only after the batch that
+            has it in `ended`.
         directions: dtype DIRECTION, indexed by 2 * slot + side. A view as well.
             Packets, wire, header, stream and duplicate bytes and pure ACKs, and
             `last_packet` and `last_time` of `connections`, are filled in when the slot
-            stands in `ended`; the rest is current.
+            is in `ended`; the rest is current.
         opened: slots whose connection appeared in this batch.
         ended: slots whose connection leaves with this batch; its rows are final.
         findings: oddities of TCP; `Finding.slot` says where.
@@ -214,7 +214,7 @@ class StreamBatch:
     _rows: dict[int, Connection] = field(default_factory=dict)
 
     def connection(self, slot: int) -> Connection:
-        """Return a connection's row as Python values, as it stands with this batch.
+        """Return a connection's row as Python values, as of this batch.
 
         Reading fields of a numpy row one by one costs ten times as much.
         """
@@ -230,8 +230,8 @@ class StreamBatch:
         """Return a slot for a stream within the connection in `slot`.
 
         Its rows begin as those of the connection do, less how that ended; no packet is ever
-        looked up there. Who borrows fills in the rest, and gives it back with the batch in
-        whose `ended` of http it stands.
+        looked up there. The borrower fills in the rest, and returns it with the batch of http
+        that has it in `ended`.
         """
         assert self.lender is not None
         lent = self.lender.borrow(slot)

@@ -1,4 +1,4 @@
-"""What the tcp stage keeps per connection and direction beside what it hands on.
+"""What the tcp stage keeps per connection and direction besides what it hands on.
 
 Knows layouts and limits; has no code that runs per packet. Used by the kernels of this
 folder, which repeat the layouts as C structs (_state.pxd), and by tcp.reassembly.
@@ -28,7 +28,7 @@ ENTRY = row_dtype([("hash", "<u4"), ("slot", "<i4")])
 SLOT = row_dtype(
     [
         # the ends, as in bytestream.CONNECTION; where `high` is set, the upper halves
-        # of the addresses stand there
+        # of the addresses are there
         ("low0", "<u8"),
         ("low1", "<u8"),
         ("segments", "<i8"),  # seen, copies not counted
@@ -63,7 +63,7 @@ TRACK = row_dtype(
         ("name", "<u2"),  # IPv4 identification of its last packet
         ("repeats", "u1"),  # packets in a row that had the identification of the one before
         ("ttl", "u1"),  # of its last packet; 0 before the first
-        ("heard", "u1"),  # a packet of its own was seen, so its window is known
+        ("heard", "u1"),  # one of its packets was seen, so its window is known
         ("confirmed", "u1"),  # the peer acknowledged where it begins
         ("spare", "<u2"),
         ("piece", "<i8"),  # the same in the ring PIECE
@@ -107,7 +107,7 @@ RARE = row_dtype(
         ("fin_flags", "u1"),
         ("scale", "i1"),  # of its windows, by its SYN; -1: unknown
         ("ttl_copy", "u1"),  # of a copy of one of its packets, seen elsewhere; 0 if none
-        ("foreign", "u1"),  # a RST that it did not send was told
+        ("foreign", "u1"),  # a RST that it did not send was reported
         ("unheard", "u1"),  # origin and acked are those of ACKs alone
         ("other_base", "<i8"),  # where the SYN-ACK before began its stream; -1
         ("reset_packet", "<i8"),  # its first RST; 0 if none
@@ -140,7 +140,7 @@ CHAIN = 8
 again, and the steps taken in one place of the index."""
 
 REPEATS = 2
-"""Packets in a row with one IPv4 identification, after which it tells nothing: a stack that
+"""Packets in a row with one IPv4 identification, after which it is not used: a stack that
 gives all packets the same one, or two in turn. RFC 6864 4.1 lets it."""
 
 RECENTS = 131_072
@@ -163,7 +163,7 @@ for a while loses about as much as flowed before; another connection on the same
 anywhere."""
 
 MAX_DOUBTFUL = 8
-"""SYNs that wait for an answer to tell whether they begin another connection."""
+"""SYNs that wait for an answer, which shows whether they begin another connection."""
 
 BLOCK = 32
 """Segments whose state is asked for before the first of them is worked on: enough for a

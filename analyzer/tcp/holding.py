@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 OVERHEAD_BYTES = 384
-"""What holding a piece costs beside its bytes, counted against the limits: without it
+"""What holding a piece costs besides its bytes, counted against the limits: without it
 4 MiB of one-byte segments would take gigabytes of objects."""
 
 _offset = attrgetter("offset")

@@ -1,4 +1,4 @@
-"""The life of a TCP connection as one who listens on the wire sees it.
+"""The life of a TCP connection as an observer on the wire sees it.
 
 RFC 9293 3.3.2 has the state machine of each end. A listener sees both ends' segments
 but not their states, may come late, and must never stop: so there is one machine for
@@ -74,7 +74,7 @@ def _table() -> dict[tuple[State, Event], State]:
         table[state, Event.FIN_0] = State.FIN_BOTH if state is State.FIN_1 else State.FIN_0
         table[state, Event.FIN_1] = State.FIN_BOTH if state is State.FIN_0 else State.FIN_1
     for state in opening:
-        # Packets between them were not captured, or the capture began behind them.
+        # Packets between them were not captured, or the capture began after them.
         table[state, Event.ACK_0] = table[state, Event.ACK_1] = State.ESTABLISHED
     for state in (State.NEW, State.SYN_SENT, State.SYN_CROSSED):
         table[state, Event.SYNACK_0] = table[state, Event.SYNACK_1] = State.SYN_RECEIVED

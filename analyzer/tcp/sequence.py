@@ -15,10 +15,10 @@ MAX_WINDOW = 2**30
 
 
 def distance(seq: int, origin: int) -> int:
-    """Return how far `seq` lies behind `origin`, in [-2**31, 2**31).
+    """Return how far `seq` lies after `origin`, in [-2**31, 2**31).
 
     RFC 9293 3.4: all arithmetic dealing with sequence numbers must be performed
-    modulo 2**32, so "before" and "behind" only have a meaning within half of it.
+    modulo 2**32, so "before" and "after" only have a meaning within half of it.
     """
     behind = (seq - origin) % MODULUS
     return behind - MODULUS if behind >= MODULUS // 2 else behind

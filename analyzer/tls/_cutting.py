@@ -117,7 +117,7 @@ class RecordCut:
         Args:
             rows: dtype CHUNK.
             data: what they point into.
-            taken: uint8 by direction: PASSED, TAKEN, or CLOSED: nobody will read it.
+            taken: uint8 by direction: PASSED, TAKEN, or CLOSED: it will not be read.
 
         Returns:
             dtype RECORD, a view: in order of the rows that made them whole. `lay` reads what
@@ -166,7 +166,7 @@ class RecordCut:
 
     @cython.cfunc
     def _plain(self, i: cython.Py_ssize_t, record: cython.int) -> cython.int:
-        """Let a row pass, or (record -2) no more than that it was there."""
+        """Pass a row on, or (record -2) only the fact that it was there."""
         k: cython.Py_ssize_t = self._cuts
         if k >= self.cuts.shape[0]:
             self._grow("cuts", k + 1)
@@ -334,7 +334,7 @@ class RecordCut:
             if self.sides[d].left == 0 and count == length:
                 return self._close(d, i, _BROKEN)
             if count < length:
-                # The record that is broken, and an unknown number behind it.
+                # The record that is broken, and an unknown number after it.
                 self._extend(d, i, count, length - count)
                 self._lose(d)
             return 0

@@ -68,7 +68,7 @@ class RecordLay(RecordCut):
 
     @cython.cfunc
     def _is_stopped(self, i: cython.Py_ssize_t) -> cython.bint:
-        """Say whether a row comes behind a record that waits."""
+        """Return whether a row follows a record that waits."""
         stop: cython.int = self.sides[self.rows[i].direction].stop
         return 0 < stop <= i + 1
 
@@ -132,8 +132,8 @@ class RecordLay(RecordCut):
     ) -> cython.longlong:
         """Make a row a gap in the plaintext; return the bytes of it that are TLS's.
 
-        Of plaintext that is missing each piece has its share; what is missing nobody knows how
-        much of is more than any frame has left.
+        Of plaintext that is missing each piece has its share; a loss of unknown size counts
+        as more than any frame has left.
         """
         content: cython.longlong = self.records[r].content
         wire: cython.longlong = self.records[r].wire

@@ -100,7 +100,7 @@ class RecordWalk:
         return (state != _OTHER) & ((state != _START) | (walks["have"] > 0))
 
     def is_done(self, direction: int) -> bool:
-        """Say whether handshake messages of a direction are wanted no more."""
+        """Return whether handshake messages of a direction are no longer wanted."""
         return bool(self.walks[direction].done)
 
     def set_done(self, direction: int) -> None:
@@ -140,7 +140,7 @@ class RecordWalk:
                 if kind == _GAP_CUT:
                     self._heard(d, i)
                 else:
-                    # Bytes were sent, and nobody knows when.
+                    # Bytes were sent at an unknown time.
                     self.walks[d].heard_time = self.walks[d].quiet_time = _NULL
         return self._arrays["pieces"][: self._count].copy()
 
@@ -340,7 +340,7 @@ class RecordWalk:
 
     @cython.cfunc
     def _lose(self, d: cython.Py_ssize_t, i: cython.Py_ssize_t, event: cython.int) -> cython.int:
-        """Note that the next record begins nobody knows where."""
+        """Note that it is not known where the next record begins."""
         self.walks[d].state = self.transitions[self.walks[d].state, event]
         self.walks[d].have = 0
         self.walks[d].left = 0
@@ -353,7 +353,7 @@ class RecordWalk:
 
     @cython.cfunc
     def _may_begin(self, at: cython.Py_ssize_t) -> cython.bint:
-        """Say whether a record may begin at the begin of a segment."""
+        """Return whether a record may begin at the begin of a segment."""
         kind: cython.int = self.data[at]
         minor: cython.int = self.data[at + 2]
         length: cython.int = cython.cast(

@@ -124,13 +124,13 @@ class Decryptor:
         return self._transcript.held + sum(each.reader.held for each in self._directions)
 
     def let_go(self) -> None:
-        """Keep none of them: nobody will read this session."""
+        """Keep none of them: this session will not be read."""
         self._transcript.drop()
         for direction in self._directions:
             direction.reader.lose()
 
     def is_encrypted(self, side: int) -> bool:
-        """Say whether keys of a side are in use, and proven."""
+        """Return whether keys of a side are in use, and proven."""
         return self._directions[side].protection is not None
 
     # --- records
@@ -193,14 +193,14 @@ class Decryptor:
         return opened
 
     def _is_clear(self, direction: Direction, kind: int) -> bool:
-        """Say whether a record of a type is not encrypted."""
+        """Return whether a record of a type is not encrypted."""
         if kind == APPLICATION_DATA:
             return False
         if self._is_tls13:
             return True
         if direction.protection is not None or direction.changed:
             return False
-        # Behind a gap the ChangeCipherSpec may have been lost.
+        # After a gap the ChangeCipherSpec may have been lost.
         return not direction.lost or self.server is None
 
     @property

@@ -16,9 +16,9 @@ from analyzer.tls.session import CLIENT, SERVER, Session, Side, State
 
 _CLOSE_NOTIFY: Final = 0
 _CLOSING_NS: Final = 1_000_000_000
-"""A record of TLS 1.3 that may be a close_notify is taken for one if TCP ends this soon behind
+"""A record of TLS 1.3 that may be a close_notify is taken for one if TCP ends this soon after
 it: a program shuts TLS down and the socket in one go, or when the peer has answered, a round trip
-later. One that ends by a timer of its own does so seconds later."""
+later. A peer that ends by its own timer does so seconds later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,10 @@ def _last(side: Side, packet: int) -> int:
 def _is_closing(session: Session, who: int) -> bool:
     """Tell whether a side's last record is a close_notify, or taken for one.
 
-    Up to TLS 1.2 its type is seen, in the clear or encrypted; an encrypted alert behind which
+    Up to TLS 1.2 its type is seen, in the clear or encrypted; an encrypted alert after which
     nothing comes is a close_notify, or an error that ends the session as well. TLS 1.3 hides the
     type (RFC 8446 5.2): a record as long as an alert, at the end of what its side sends, and TCP's
-    end close behind.
+    end shortly after.
     """
     side = session.sides[who]
     if side.state in (State.START, State.LOST, State.OTHER) or side.left or side.have:

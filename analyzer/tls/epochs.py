@@ -23,10 +23,10 @@ Record = tuple[int, int, Body]
 _KEY_UPDATES: Final = 2
 """KeyUpdates looked for in one gap."""
 _FREE_SEARCHES: Final = 16
-"""Whole searches behind gaps that a direction may fail from the start."""
+"""Whole searches after gaps that a direction may fail from the start."""
 _TRIES_PER_RECORD: Final = 64
 """Numbers that it may try more for each record that could be read: so that records that fit
-nowhere cost little, and long sessions with many gaps are read all the same."""
+nowhere cost little, and long sessions with many gaps can still be read."""
 
 
 class Stage(IntEnum):
@@ -68,7 +68,7 @@ class Direction:
         """Records proven to be lost."""
         self.waits = False
         self.tried = 0
-        """Numbers tried in vain or behind gaps."""
+        """Numbers tried without success or after gaps."""
         # TLS 1.3
         self.stage = Stage.HANDSHAKE
         self.generation = 0
@@ -76,7 +76,7 @@ class Direction:
         self.suite: SuiteKeys | None = None
         # TLS 1.0 to 1.2
         self.changed = False
-        """A ChangeCipherSpec came, and no record behind it was opened yet."""
+        """A ChangeCipherSpec came, and no record after it was opened yet."""
         self.keyed: object = None
         """The handshake that the keys in use are from."""
 
@@ -99,7 +99,7 @@ class Direction:
         self.at_most += max(at_least, at_most)
 
     def _numbers(self, first: int, least: int, most: int) -> range:
-        """Return the numbers to try: from so many behind `first` on."""
+        """Return the numbers to try: from so many after `first` on."""
         if not self.lost:
             return range(first, first + 1)
         opened = 0 if self.protection is None else max(0, self.protection.sequence - self.skipped)
@@ -108,7 +108,7 @@ class Direction:
         return range(first + least, first + least + max(1, count))
 
     def seek_on(self, record: Record, most: int) -> Opened | None:
-        """Open a record behind a gap under the keys in use; `sequence` was tried."""
+        """Open a record after a gap under the keys in use; `sequence` was tried."""
         protection = self.protection
         if protection is None or not self.lost:
             return None
@@ -172,7 +172,7 @@ def open_tls13(
         record: the record.
         secrets: logged for the session.
         suites: that it may use: the one chosen, or those offered as long as that is not known.
-        most: numbers tried behind a gap (max_skipped_records).
+        most: numbers tried after a gap (max_skipped_records).
     """
     opened = direction.seek_on(record, most)
     if opened is not None:
@@ -259,7 +259,7 @@ def open_older(
         direction: that sent it; takes note of the keys that do.
         record: the record.
         keys: that the last handshake may have made for this direction.
-        most: numbers tried behind a gap (max_skipped_records).
+        most: numbers tried after a gap (max_skipped_records).
     """
     opened = direction.seek_on(record, most)
     if opened is not None:

@@ -54,7 +54,7 @@ class Transcript:
         self._held, self._running = bytearray(), []
 
     def drop(self) -> None:
-        """Hash no more: something is missing, or nobody asks for it."""
+        """Stop hashing: something is missing, or it is not needed."""
         self._held, self._running = None, []
 
     def add(self, data: bytes) -> None:
@@ -157,7 +157,7 @@ class HandshakeReader:
 
 
 def _is_whole(data: bytes) -> bool:
-    """Say whether bytes are whole messages."""
+    """Return whether bytes are whole messages."""
     at = 0
     while at + MESSAGE_HEADER_BYTES <= len(data):
         at += MESSAGE_HEADER_BYTES + int.from_bytes(data[at + 1 : at + 4], "big")

@@ -126,7 +126,7 @@ class _Cursor:
         return int.from_bytes(self.take(size), "big")
 
     def vector(self, size: int, least: int = 0) -> _Cursor:
-        """Return the vector whose length stands in `size` bytes."""
+        """Return the vector whose length is in `size` bytes."""
         content = self.take(self.number(size))
         if len(content) < least:
             raise _Malformed
@@ -296,7 +296,7 @@ def _plain(version: int) -> int:
 
 
 def _is_grease(value: int) -> bool:
-    """Say whether a number means nothing, on purpose (RFC 8701 2): 0x0a0a to 0xfafa."""
+    """Return whether a number means nothing, on purpose (RFC 8701 2): 0x0a0a to 0xfafa."""
     return value & 0x0F0F == 0x0A0A and value >> 8 == value & 0xFF
 
 

@@ -1,4 +1,4 @@
-"""What keys tell of a session: when its steps ended, what was read, what was lost.
+"""What keys reveal about a session: when its steps ended, what was read, what was lost.
 
 Filled in by tls.unwrapping; used by tls.session, tls.stage and tables.
 """
@@ -26,7 +26,7 @@ class Unwrapped:
         first_data: ns, end of the first record of application data; NULL.
         records: of application data that were opened.
         content: bytes in them.
-        framing: bytes of these records beside their content.
+        framing: bytes of these records besides their content.
     """
 
     client_side: int

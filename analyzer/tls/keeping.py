@@ -31,7 +31,7 @@ class Kept(NamedTuple):
 
 
 def joined(parts: Sequence[Rows]) -> Rows:
-    """Return rows behind each other."""
+    """Return rows concatenated."""
     filled = [part for part in parts if len(part)]
     if not filled:
         return empty(CHUNK)
@@ -42,7 +42,7 @@ def in_turn(sides: Sequence[Rows]) -> Rows:
     """Return rows of several directions in the order of their packets.
 
     Each direction stays in the order of its stream, in which a packet that came too early
-    stands behind those that it waited for.
+    comes after those that it waited for.
     """
     rows = joined(sides)
     if len(rows) < 2:
@@ -52,7 +52,7 @@ def in_turn(sides: Sequence[Rows]) -> Rows:
 
 
 def behind(rows: Rows, begin: int, packet: int) -> int:
-    """Return the place from `begin` on of the first row that comes behind a packet."""
+    """Return the place from `begin` on of the first row that comes after a packet."""
     later = np.maximum.accumulate(rows["packet"][begin:]) > packet
     return begin + (int(later.argmax()) if later.any() else len(later))
 
@@ -62,7 +62,7 @@ class Waiting:
     """A direction whose next record cannot be opened yet.
 
     Attributes:
-        kept: that record, and all behind it.
+        kept: that record, and all after it.
         asked: what was known when it was last tried.
     """
 
@@ -127,5 +127,5 @@ def scatter(
 
 
 def source_name(packet: int) -> str:
-    """Return what to call secrets that a capture holds behind a packet."""
+    """Return what to call secrets that a capture holds after a packet."""
     return f"the capture, behind packet {packet}"

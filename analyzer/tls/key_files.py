@@ -135,7 +135,7 @@ class KeyLogFollower:
         before = self._ring.generation
         for followed in self._files:
             try:
-                # To open anything else may wait for ever.
+                # To open anything else may wait forever.
                 if Path(followed.name).is_file():
                     with open(followed.name, "rb") as file:
                         self._read(followed, file)

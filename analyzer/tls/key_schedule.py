@@ -2,7 +2,7 @@
 
 Knows RFC 8446 7.1 to 7.3, RFC 5246 5, 6.3 and 8.1, RFC 4346 5 and RFC 7627 4. All hashing is
 done by the package cryptography. Must not know records or where secrets come from. Called by
-tls.decryption and what stands beside it.
+tls.decryption and its neighbours.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def traffic_keys(secret: bytes, suite: SuiteKeys) -> tuple[bytes, bytes]:
 
 
 def next_secret(secret: bytes, hash_: str) -> bytes:
-    """Return the traffic secret behind a KeyUpdate (RFC 8446 7.2)."""
+    """Return the traffic secret after a KeyUpdate (RFC 8446 7.2)."""
     return expand_label(secret, b"traffic upd", b"", HASH_BYTES[hash_], hash_)
 
 
@@ -123,7 +123,7 @@ def extended_master_secret(
 
 
 def session_hashes(version: int, hash_: str) -> tuple[str, ...]:
-    """Return the hashes whose values, one behind the other, are a session hash (RFC 7627 3)."""
+    """Return the hashes whose values, one after the other, are a session hash (RFC 7627 3)."""
     return (hash_,) if version >= TLS_1_2 else ("md5", "sha1")
 
 

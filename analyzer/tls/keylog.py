@@ -22,10 +22,10 @@ RSA: Final = "RSA"
 EARLY: Final = "CLIENT_EARLY_TRAFFIC_SECRET"
 HANDSHAKE: Final = ("CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET")
 TRAFFIC: Final = ("CLIENT_TRAFFIC_SECRET_", "SERVER_TRAFFIC_SECRET_")
-"""With a number behind: how many KeyUpdates came before. Client, server."""
+"""With a number appended: how many KeyUpdates came before. Client, server."""
 
 RSA_ID_BYTES: Final = 8
-"""Of the encrypted pre-master secret, by which lines with RSA say what they belong to."""
+"""Of the encrypted pre-master secret, by which lines with RSA are matched."""
 
 _HASHED: Final = (64, 96, 128)
 """Hexadecimal digits of a secret as long as a hash: SHA-256, SHA-384, SHA-512."""
@@ -58,7 +58,7 @@ _MAX_BAD_LINES: Final = 16
 class Secrets:
     """The secrets of one client random: for each label those that were logged, in order.
 
-    Of several one belongs to this session; only trying tells which.
+    Of several one belongs to this session; only trying shows which.
     """
 
     __slots__ = ("_by_label",)
@@ -141,7 +141,7 @@ class KeyRing:
         self._sources: dict[str, _Source] = {}
         self._count = 0
         self.generation = 0
-        """Grows with each secret that is kept: whoever waits for one may look again."""
+        """Grows with each secret that is kept: sessions that wait for one may look again."""
         self.lines = 0
         """Lines that held a secret, known ones too."""
         self.unknown = 0

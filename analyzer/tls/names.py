@@ -122,7 +122,7 @@ def alert_name(description: int) -> str:
 
 
 def has_forward_secrecy(suite: int) -> bool:
-    """Say whether each session of a suite before TLS 1.3 makes keys of its own.
+    """Return whether each session of a suite before TLS 1.3 makes keys of its own.
 
     RFC 9325 4.1: "Implementations SHOULD NOT negotiate cipher suites based on RSA key
     transport". Static Diffie-Hellman and plain pre-shared keys are no better. Suites without

@@ -104,7 +104,7 @@ class Tls13(Protection):
         self.sequence += 1
         if inner:
             return inner, 0, content[:-1]
-        # RFC 8446 5.4: zeros behind the content type are padding. Nothing but zeros must not
+        # RFC 8446 5.4: zeros after the content type are padding. Nothing but zeros must not
         # be sent: it has no content type, and counts as one that means nothing.
         content = content.rstrip(b"\0")
         return (content[-1], 0, content[:-1]) if content else (0, 0, b"")
@@ -189,7 +189,7 @@ class Cbc(Protection):
         self._explicit = version > TLS_1_0
         self._chain = keys.iv
         """TLS 1.0: the last block of the record before, which is the next one's vector; b"" if
-        that was lost. RFC 7366's MAC does not tell that a first block comes out wrong."""
+        that was lost. RFC 7366's MAC does not detect that the first block decrypts wrongly."""
 
     def open(self, kind: int, version: int, body: Body) -> Opened | None:
         """See Protection."""
@@ -247,7 +247,7 @@ def protection(
 
 
 def is_possible(suite: SuiteKeys, version: int) -> bool:
-    """Say whether a suite exists in a version before TLS 1.3.
+    """Return whether a suite exists in a version before TLS 1.3.
 
     RFC 5246 1.2 and RFC 5288 4: ciphers that authenticate by themselves, and MACs of SHA-256
     and SHA-384, came with TLS 1.2. OpenSSL and GnuTLS take some of the latter in TLS 1.0.

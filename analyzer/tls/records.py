@@ -40,7 +40,7 @@ class Answer(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecordHeader:
-    """Content type, (major, minor) version and bytes of the record behind it."""
+    """Content type, (major, minor) version and bytes of the record after it."""
 
     type: int
     version: tuple[int, int]
@@ -92,7 +92,7 @@ WALK = row_dtype(
         ("record_bytes", "<i8"),  # what their headers say
         ("begun_time", "<i8"),  # ns, packet of the first byte; set with the first record
         ("changed_time", "<i8"),  # ns, end of the first ChangeCipherSpec
-        ("finished_time", "<i8"),  # ns, end of the first handshake record behind it
+        ("finished_time", "<i8"),  # ns, end of the first handshake record after it
         ("first_time", "<i8"),  # ns, end of the first record of application data
         ("second_time", "<i8"),  # ns, end of the second
         ("last_time", "<i8"),  # ns, beginning of the last
@@ -103,8 +103,8 @@ WALK = row_dtype(
         ("lost_packet", "<i8"),  # where record boundaries were first lost; 0: never
         ("fault_packet", "<i8"),  # the same, if a header cannot be one
         ("heard_packet", "<i8"),  # its last packet with bytes; 0 before any
-        ("heard_time", "<i8"),  # ns; NULL: bytes behind it were lost
-        ("record_packet", "<i8"),  # first byte of the record at hand, or of the last one
+        ("heard_time", "<i8"),  # ns; NULL: bytes after it were lost
+        ("record_packet", "<i8"),  # first byte of the current record, or of the last one
         ("record_time", "<i8"),
         ("before_packet", "<i8"),  # the last byte before that one
         ("before_time", "<i8"),
@@ -112,14 +112,14 @@ WALK = row_dtype(
         ("end_time", "<i8"),
         ("quiet_packet", "<i8"),  # its last packet with bytes before that
         ("quiet_time", "<i8"),  # ns; NULL: not known
-        ("left", "<i4"),  # bytes of the record at hand still to come
+        ("left", "<i4"),  # bytes of the current record still to come
         ("length", "<i4"),  # of that record
         ("kept", "<i4"),  # bytes of handshake messages handed out
         ("version", "<u2"),  # of that record
         ("state", "u1"),  # tls.session.State
         ("type", "u1"),  # of that record
         ("have", "u1"),  # bytes of its header read
-        ("done", "u1"),  # 1: handshake messages are wanted no more
+        ("done", "u1"),  # 1: handshake messages are no longer wanted
         ("alert", "u1"),  # description in the first readable alert
         ("last_alert", "u1"),  # last byte of the last alert, readable or not
         ("ended_it", "u1"),  # 1: end_packet is of this direction
@@ -135,7 +135,7 @@ PIECE = row_dtype(
         ("start", "<i8"),  # in the batch's data
         ("direction", "<i4"),
         ("length", "<i4"),
-        ("behind", "<i4"),  # 1: behind a ChangeCipherSpec, and so mostly encrypted
+        ("behind", "<i4"),  # 1: after a ChangeCipherSpec, and so mostly encrypted
     ]
 )
 """Bytes of handshake messages in one row of the stream."""
@@ -145,7 +145,7 @@ RECORD = row_dtype(
         ("start", "<i8"),  # of its body in the batch's data; -1: not in one piece
         ("done_packet", "<i8"),  # the last of its packets
         ("done_time", "<i8"),  # ns: when it was whole
-        ("wire", "<i8"),  # bytes of TCP's stream that it stands for
+        ("wire", "<i8"),  # bytes of TCP's stream that it represents
         ("content", "<i8"),  # plaintext bytes, once that is known; of a hole the ones missing
         ("direction", "<i4"),
         ("length", "<i4"),  # of its body
@@ -169,7 +169,7 @@ HOLE: Final = 2  # bytes whose records are not known, up to the next header that
 OPENED_RECORD: Final = 3  # application data; content is what it holds
 FRAMING_RECORD: Final = 4  # handshake, alert, ticket: nothing for the stream above
 SHUT_RECORD: Final = 5  # application data that stays unread; content is its size, or UNKNOWN,
-# or 0 where nobody will read what follows either
+# or 0 where what follows will not be read either
 WAITING_RECORD: Final = 6  # for keys
 
 UNKNOWN: Final = -1
@@ -188,7 +188,7 @@ CUT = row_dtype(
         ("count", "<i4"),  # bytes of both
     ]
 )
-"""What a row of the cut stands for."""
+"""What a row of the cut represents."""
 
 LINK = row_dtype(
     [

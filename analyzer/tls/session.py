@@ -37,7 +37,7 @@ class State(IntEnum):
     START = 0  # nothing seen
     CLEAR = 1  # handshake in the clear
     CHANGED = 2  # ChangeCipherSpec sent
-    SECURED = 3  # a handshake record behind it: Finished, in TLS 1.2
+    SECURED = 3  # a handshake record after it: Finished, in TLS 1.2
     DATA = 4  # application data
     LOST = 5  # where the next record begins is not known
     OTHER = 6  # not TLS, or from its middle
@@ -66,7 +66,7 @@ def _row(state: State, **changes: State) -> dict[tuple[State, Event], State]:
 
 TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
     # A stream that begins with anything else is not TLS, or is seen from its middle on,
-    # where no hello tells what it is.
+    # where no hello shows the version.
     **_row(
         _S.START,
         CHANGE_CIPHER_SPEC=_S.OTHER,
@@ -176,7 +176,7 @@ class Session:
     sides: tuple[Side, Side] = field(default_factory=lambda: (Side(), Side()))
     """Client, server; filled in when the connection leaves."""
     inside: Unwrapped | None = None
-    """What keys told, where there are any."""
+    """What keys revealed, where there are any."""
 
     @property
     def is_decrypted(self) -> bool:
@@ -185,7 +185,7 @@ class Session:
 
     @property
     def alpn(self) -> str | None:
-        """The protocol that the server chose; in TLS 1.3 only keys tell."""
+        """The protocol that the server chose; in TLS 1.3 known only with keys."""
         if self.server is not None and self.server.alpn is not None:
             return self.server.alpn
         return None if self.inside is None else self.inside.decryptor.alpn
@@ -204,7 +204,7 @@ class Session:
 
     @property
     def resumed(self) -> bool | None:
-        """Whether keys of an earlier session were used again; None if it cannot be told.
+        """Whether keys of an earlier session were used again; None if not known.
 
         TLS 1.3: the server chose a pre-shared key (RFC 8446 4.2.11). Before: it echoed the
         client's session id (RFC 5246 7.4.1.3), or sent its Finished before the client's, as
@@ -224,7 +224,7 @@ class Session:
     def client_finished_time(self) -> int:
         """End of the record that holds the client's Finished.
 
-        TLS 1.2: its first handshake record behind its ChangeCipherSpec. TLS 1.3: its first
+        TLS 1.2: its first handshake record after its ChangeCipherSpec. TLS 1.3: its first
         record of application data, unless it offered early data, which looks the same.
         """
         side = self.sides[CLIENT]
@@ -314,7 +314,7 @@ class Session:
 
     @property
     def without_forward_secrecy(self) -> str | None:
-        """The suite's name, if whoever gets the server's key can read the session later."""
+        """The suite's name, if a holder of the server's key can read the session later."""
         if self.server is None or self.version is None or self.version >= TLS_1_3:
             return None
         name = suite_name(self.server.cipher_suite)

@@ -1,7 +1,7 @@
 """The tls stage: byte streams -> sessions, and the rows of what is inside them.
 
 Recognises TLS where a stream begins with a hello, on any port. Where there are keys, rows of
-records become rows of their plaintext (tls.unwrapping), and the stages behind do not know;
+records become rows of their plaintext (tls.unwrapping), and later stages do not know;
 without, rows pass as they came. Holds the record walk, and one Session per open connection
 that is TLS. Called by pipeline.
 """
@@ -65,7 +65,7 @@ class TlsBatch:
         ended: sessions of slots that leave with it.
         findings: oddities of TLS; `Finding.slot` says where.
         by_stream: decrypted sessions that were there, by number of their TCP connection: with
-            HTTP/2 a WebSocket has a slot of its own.
+            HTTP/2 a WebSocket has its own slot.
     """
 
     stream: StreamBatch
@@ -83,7 +83,7 @@ class _Reader:
         self.messages = Messages(_WANTED, limit)
         self.fed = 0
         self.behind = False
-        """Whether messages behind a ChangeCipherSpec are still in the clear."""
+        """Whether messages after a ChangeCipherSpec are still in the clear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class TlsStage:
         self._limit_total = options.max_hello_bytes_total
         self._walk = RecordWalk(options.max_hello_bytes)
         self._readers: dict[int, _Reader] = {}  # by direction, the oldest first
-        self._read: set[int] = set()  # directions of which no more is wanted
+        self._read: set[int] = set()  # directions that are no longer wanted
         self._held = 0
         self._sessions: dict[int, Session] = {}
         self._by_stream: dict[int, Session] = {}
@@ -141,7 +141,7 @@ class TlsStage:
         """Take one batch; return what became complete with it."""
         self._walk.reserve(2 * len(batch.connections))
         data = batch.records.data
-        # The walk learns only behind a batch that enough was read, so that how much comes
+        # The walk learns only after a batch that enough was read, so that how much comes
         # here hangs on the batch; what is made of it does not.
         for packet, time, begun, start, direction, length, behind in self._walk.walk(
             batch.rows, data
@@ -288,7 +288,7 @@ class TlsStage:
         return chosen.version < TLS_1_3
 
     def _fault(self, place: _Place, what: str) -> None:
-        """Note what is wrong, to be told if the connection is TLS at all."""
+        """Note what is wrong, to be reported if the connection is TLS at all."""
         self._faults.setdefault(place.slot, []).append((place.packet, what))
 
     def _give_up(self, place: _Place, limit: str) -> None:
@@ -296,7 +296,7 @@ class TlsStage:
         self._findings.append(found)
 
     def _finish(self, direction: int) -> None:
-        """Want no more of a direction."""
+        """Stop reading a direction."""
         reader = self._readers.get(direction)
         if reader is not None:
             self._held -= reader.messages.held
@@ -350,7 +350,7 @@ class TlsStage:
         self._fitting += self._ring.lookup(session.client.random) is not None
 
     def finish(self) -> list[Finding]:
-        """Return what is to be said of the keys, at the end of the capture."""
+        """Return the findings about keys, at the end of the capture."""
         found = bad_lines(self._ring)
         if self._unread and self._ring:
             sessions = self._ring.sessions
@@ -369,7 +369,7 @@ class TlsStage:
         return found
 
     def _look_inside(self, session: Session) -> None:
-        """Add to a session that ends what only keys could tell."""
+        """Add to a session that ends what is known only with keys."""
         unwrapper, slot = self._unwrapper, session.slot
         inside = unwrapper.session(slot) if unwrapper is not None else None
         session.inside = inside
@@ -451,7 +451,7 @@ def _plural(count: int, noun: str) -> str:
 
 
 def bad_lines(ring: KeyRing) -> list[Finding]:
-    """Return what is to be said of lines in key logs that cannot be used."""
+    """Return the findings about lines in key logs that cannot be used."""
     if not ring.bad:
         return []
     told = [f"{each.source} line {each.line}: {each.reason}" for each in ring.bad_lines]

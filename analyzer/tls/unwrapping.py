@@ -185,7 +185,7 @@ class Unwrapper:
         """Return by direction (row, byte) of the first record that waits."""
         stops: dict[int, tuple[int, int]] = {}
         for direction, index in self._unsettled.items():
-            # What a hole held is known with the first record behind it.
+            # What a hole held is known with the first record after it.
             found["fate"][index] = layout.WAITING_RECORD
             self._cut.go_back(direction)
         self._unsettled = {}
@@ -243,21 +243,21 @@ class Unwrapper:
         slot = direction >> 1
         parts = self._flush(slot, records)
         packet = int(parts[0]["packet"][0]) if parts else 0
-        if self._ring:  # else nobody has any keys
+        if self._ring:  # else there are no keys
             limit = f"max_held_tls_bytes ({self._options.max_held_tls_bytes} bytes)"
             self._findings.append(Finding(findings.TLS_HELD_LIMIT, slot, packet, -1, limit))
         self._close(slot)
         return parts
 
     def _close(self, slot: int) -> None:
-        """Read no more of a session."""
+        """Stop reading a session."""
         self._closed.add(slot)
         self._modes[2 * slot : 2 * slot + 2] = CLOSED
         self._openers.pop(2 * slot, None)
         self._openers.pop(2 * slot + 1, None)
 
     def _flush(self, slot: int, records: RecordBatch) -> list[Rows]:
-        """Return what is kept of a connection, as rows that nobody reads."""
+        """Return what is kept of a connection, as rows that are not read."""
         sides: list[Rows] = []
         for direction in (2 * slot, 2 * slot + 1):
             kept: list[Kept] = []
@@ -335,7 +335,7 @@ class Unwrapper:
         Args:
             head: direction, type, version, fate.
             index: of the record.
-            opened: what the decryptor said of it; False if it was not asked.
+            opened: the decryptor's verdict; False if it was not asked.
             found: all records.
             rows: of the stream.
             data: their buffer.
@@ -404,7 +404,7 @@ class Unwrapper:
         return layout.SHUT_RECORD, 0, 0
 
     def _is_early(self, slot: int) -> bool:
-        """Say whether the other side's hello, which tells what keys fit, may still come."""
+        """Return whether the other side's hello, which shows what keys fit, may still come."""
         session = self._sessions.get(slot)
         if session is None:
             return False

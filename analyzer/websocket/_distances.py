@@ -1,6 +1,6 @@
 """How far back compressed bytes refer: the distances of a DEFLATE stream (RFC 1951).
 
-zlib does not tell: it inflates with the window that it was given, and more of what it has just
+zlib does not report it: it inflates with the window that it was given, and more of what it has just
 written. So a sender whose window is larger than agreed (RFC 7692 7.1.2) is found by reading the
 codes. Nothing is written, no history is kept: blocks say themselves how far they refer.
 Must not know messages. Used by websocket.payloads where a window below 15 bits was agreed.
@@ -94,7 +94,7 @@ class Distances:
 
     @cython.cfunc
     def _bits(self, count: cython.int) -> cython.int:
-        """Return the next `count` bits (at most 16), the first lowest; _END behind the last."""
+        """Return the next `count` bits (at most 16), the first lowest; _END after the last."""
         value: cython.uint
         while self.held_bits < count:
             if self.at >= self.end:

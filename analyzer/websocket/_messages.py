@@ -120,7 +120,7 @@ class Messages(Payload):
     def _touch(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
         """Note that the current frame has bytes in row `i`.
 
-        Bytes that waited behind a hole, or for the rest of their record, were complete only
+        Bytes that waited after a hole, or for the rest of their record, were complete only
         with the packet that brought it: that one is the frame's last, as in Wireshark.
         """
         if self.chunks[i].packet < self.walks[d].packet_first:
@@ -163,7 +163,7 @@ class Messages(Payload):
     def _end_message(
         self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, m: cython.Py_ssize_t, end: cython.longlong
     ) -> cython.int:
-        # Bytes that cannot be UTF-8 were told when they came; this is a character cut off.
+        # Bytes that cannot be UTF-8 were reported when they came; this is a character cut off.
         if self.walks[d].utf8_need > 0:
             self._oddity(i, d, _BAD_UTF8, 0)
             self.walks[d].bad_text = 1
@@ -189,7 +189,7 @@ class Messages(Payload):
         m: cython.Py_ssize_t = self.walks[d].message
         self.pool[m].opcode = _VOID
         if self.pool[m].message == self.numbers[d >> 1, 1] - 1:
-            self.numbers[d >> 1, 2] = _NULL  # when it would have ended, nobody knows
+            self.numbers[d >> 1, 2] = _NULL  # when it would have ended is not known
         self.pool[m].end = self.walks[d].begin
         self.walks[d].message = -1
         self.walks[d].compressed = 0

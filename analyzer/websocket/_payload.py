@@ -142,10 +142,10 @@ class Payload(Costs):
 
     @cython.cfunc
     def _stall(self, i: cython.Py_ssize_t, m: cython.Py_ssize_t) -> cython.int:
-        """Count the time for which bytes of message `m` waited behind a hole, once."""
+        """Count the time for which bytes of message `m` waited after a hole, once."""
         since: cython.longlong = self.chunks[i].time
         if since == _NULL:
-            return 0  # a packet without a time stamp: nobody knows how long it waited
+            return 0  # a packet without a time stamp: it is not known how long it waited
         if self.pool[m].stall_until > since:
             since = self.pool[m].stall_until
         if self.chunks[i].ready > since:

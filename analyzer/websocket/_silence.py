@@ -1,13 +1,13 @@
 """Silence: when each side was last heard, and what ended the connection.
 
-Knows rows and their times. Must not know what frames say, beside that one was a Close. The
+Knows rows and their times. Must not know what frames say, except that one was a Close. The
 second of the kernels that make the frame walk (see _state).
 
 The end of a connection is the first of a Close frame, a FIN and a RST, by number of packet. Each
 side's silence before it counts from its last byte above TCP: DATA, GAP_CUT and FRAMING rows. Rows
 come in the order of the stream, so that one that had to wait may be older than the end that was
-already noted: packet numbers decide, not the order of rows. Of bytes that were never captured
-nobody knows when they were sent: behind them a silence is not known until the next byte.
+already noted: packet numbers decide, not the order of rows. It is not known when bytes
+that were never captured were sent: after them a silence is not known until the next byte.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Silence(WalkState):
 
     @cython.cfunc
     def _not_heard(self, d: cython.Py_ssize_t) -> cython.int:
-        """Bytes of direction `d` were sent, and nobody knows when."""
+        """Bytes of direction `d` were sent at an unknown time."""
         self.walks[d].heard_time = _NULL
         self.walks[d].quiet_known = 0
         self.walks[d].quiet_time = _NULL

@@ -175,7 +175,7 @@ class WalkState:
             self.walks[d].heard_time = self.walks[d].life_time = time
 
     def path(self, d: cython.Py_ssize_t, round_trip: cython.longlong, mss: cython.int) -> None:
-        """Note what TCP's handshake told of direction `d`: ns to its receiver and back, MSS."""
+        """Note what TCP's handshake said about direction `d`: ns to its receiver and back, MSS."""
         self.walks[d].round_trip = round_trip
         self.walks[d].mss = mss
 
@@ -352,7 +352,7 @@ _ROWS = {
 
 
 def _blank_walk() -> Rows:
-    """Return the row of a direction of which nothing is known."""
+    """Return the row of a direction about which nothing is known."""
     rows = np.zeros(1, layout.WALK)
     for name in (
         *("connection", "acked", "last_key", "first_data_time", "heard_time"),

@@ -1,6 +1,6 @@
-"""What a message waited for beside lost packets: a window, an ACK, a time-out of its sender.
+"""What a message waited for besides lost packets: a window, an ACK, a time-out of its sender.
 
-Knows TCP's windows, ACKs and repetitions as rows tell of them. Must not know frames. The third
+Knows TCP's windows, ACKs and retransmissions as rows report them. Must not know frames. The third
 of the kernels that make the frame walk (see _state).
 
 A window is closed from the packet that announces 0 to the sender's next packet with another. What
@@ -10,7 +10,7 @@ since the receiver's last bytes: it may answer them.
 A sender waits for a delayed ACK where Nagle's algorithm holds a small segment back until all that
 it has sent is acknowledged (RFC 9293 3.7.4), and the receiver delays that ACK in the hope of
 data to send with it (3.8.6.3). Of that a capture shows: bytes of a message; nothing more of its
-direction; an ACK of all of it, later than the receiver answers otherwise; and behind it at once
+direction; an ACK of all of it, later than the receiver answers otherwise; and after it at once
 the next, small segment of the same message.
 """
 
@@ -140,7 +140,7 @@ class Waits(Silence):
 
     @cython.cfunc
     def _goes_on(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
-        """Row `i` has the next bytes of direction `d` behind an ACK of all before them."""
+        """Row `i` has the next bytes of direction `d` after an ACK of all before them."""
         delay: cython.longlong = self.walks[d].ack_delay
         time: cython.longlong = self.chunks[i].time
         behind: cython.longlong = time - self.walks[d].acked_time

@@ -13,7 +13,7 @@ from analyzer.websocket.frames import CLIENT
 
 
 def last_of_handshake(handshake: Handshake, sender: int) -> tuple[int, int]:
-    """Return packet and time (ns) of the last byte of a side's head."""
+    """Return packet and time (ns) of the last byte of a side's headers."""
     if sender == CLIENT:
         return handshake.request_packet, handshake.request_last_time
     return handshake.response_packet, handshake.response_last_time

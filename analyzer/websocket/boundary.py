@@ -17,12 +17,12 @@ _KNOWN_OPCODES = (0, 1, 2, 8, 9, 10)
 
 
 class BoundarySearch:
-    """Finds where frames begin behind a gap.
+    """Finds where frames begin after a gap.
 
     The rule: a place is a boundary if `frames_needed` worth of evidence follows from it
     without a fault. The start of a segment, the likeliest place, may have less, down to
     one frame with evidence, if that ends exactly where the segments seen so far end.
-    How evidence is counted, and the odds of an error, stand at recognition.evidence.
+    recognition.evidence says how evidence is counted, and the odds of an error.
 
     Chains are followed as bytes come and may be longer than the bytes kept: the first
     header of the chain that is still kept is then where reading resumes. The verdict

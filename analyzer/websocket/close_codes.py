@@ -27,7 +27,7 @@ class Evidence:
         code: in it; None without one.
         body_known: the body of that Close was captured.
         acked: TCP acknowledged that Close, by a packet that is no RST.
-        answered: the end sent its own Close behind that one.
+        answered: the end sent its own Close after that one.
         all_seen: all that the peer sent was captured, and could be read.
         broken: a RST was sent, or the connection fell silent: TCP failed.
         over: the TCP connection ended.

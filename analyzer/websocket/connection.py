@@ -18,7 +18,7 @@ from analyzer.websocket.negotiation import Negotiation
 
 
 class State(IntEnum):
-    """Where a connection stands in its closing, as seen from the wire."""
+    """The state of a connection's closing, as seen from the wire."""
 
     OPEN = 0
     CLIENT_CLOSING = 1  # the client's Close was seen first, the server's not yet
@@ -194,7 +194,7 @@ class WebSocketConnection:
         totals: by sender; final when the connection has ended.
         first_data_time: ns of the first data frame; NULL if none.
         state: of the closing.
-        closed_by: sender of what ended it: 0 client, 1 server, None if nobody.
+        closed_by: sender of what ended it: 0 client, 1 server, None if neither.
         closed_at: ns; NULL while open.
         keepalive: intervals of its pings; None without.
         ending: the first of Close, FIN and RST, and the silence before it.
@@ -247,7 +247,7 @@ class WebSocketConnection:
             if close is not None:
                 event = Event.CLIENT_CLOSE if sender == 0 else Event.SERVER_CLOSE
                 events.append((close.time, event, sender))
-        # A Close that was sent again later stands before its sender's FIN all the same.
+        # A Close that was sent again later still comes before its sender's FIN.
         events = [
             (max(time, close.time), event, sender)
             if event == Event.FIN and sender is not None and (close := self.closes[sender])
@@ -260,7 +260,7 @@ class WebSocketConnection:
                 self.closed_by = ended_by
             self.state = TRANSITIONS[self.state, event]
         if self.close_kind == "open":
-            # A Close that nobody has answered yet ends nothing.
+            # A Close that is not answered yet ends nothing.
             self.closed_by = None
         if ended_at != NULL:
             self.closed_at = ended_at

@@ -1,7 +1,7 @@
 """When TCP acknowledged a Ping or a Close: proof that the peer's machine has it.
 
 Knows stream offsets. Must not know what the frames say. Used by websocket.stage and
-websocket.pings, with what the frame walk tells of ACKs.
+websocket.pings, with what the frame walk reports about ACKs.
 """
 
 from __future__ import annotations

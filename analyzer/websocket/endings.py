@@ -1,6 +1,6 @@
 """How a connection ended: its lifecycle, the silence before, and what each end reports.
 
-Knows TCP's end, Close frames and how the frame walk stands. Must not know bytes. Used by
+Knows TCP's end, Close frames and the state of the frame walk. Must not know bytes. Used by
 websocket.stage, once for each connection that leaves.
 """
 
@@ -20,7 +20,7 @@ from analyzer.websocket.frames import CLIENT, SERVER, Ending
 
 
 def _is_stream(connection: WebSocketConnection) -> bool:
-    """Say whether a connection is a stream of HTTP/2."""
+    """Return whether a connection is a stream of HTTP/2."""
     return connection.handshake is not None and connection.handshake.http2_stream is not None
 
 
@@ -35,8 +35,8 @@ def close(
 
     Its `ending` is known already.
 
-    Of a direction of which nothing was captured (not `both_heard`) nobody knows whether it sent
-    Close: then a Close of the other one is nothing odd.
+    If nothing of a direction was captured (not `both_heard`), it is not known whether it
+    sent Close: then a Close of the other one is nothing odd.
     """
     events: list[tuple[int, Event, int | None]] = []
     for side, time, event in (
@@ -66,7 +66,7 @@ def close(
 
 
 def _fin_time(connection: WebSocketConnection, sender: int, time: int, acks: ControlAcks) -> int:
-    """Return when a FIN counts: behind a Close of the other side that its sender had before it."""
+    """Return when a FIN counts: after a Close of the other side that its sender had before it."""
     other = connection.closes[1 - sender]
     if _is_stream(connection):
         # END_STREAM ends one direction only (RFC 9113 5.1, half-closed): its sender still
@@ -92,7 +92,7 @@ def reported(
         connection: that ends.
         stream: the batch with whose rows it does.
         tcp: its CONNECTION row.
-        ends: how the client's and the server's direction stand.
+        ends: the state of the client's and the server's direction.
         acks: when their Closes were acknowledged.
     """
     codes: list[int | None] = []
@@ -120,7 +120,7 @@ def reported(
 
 
 def ending(ends: Sequence[Ending]) -> End:
-    """Return the first of Close, FIN and RST, from how both directions stand."""
+    """Return the first of Close, FIN and RST, from the state of both directions."""
     client, server = ends
     return End(
         packet=client.end_packet,

@@ -116,11 +116,11 @@ class Estimator:
         self._directions.pop(direction, None)
 
     def wants(self, direction: int) -> bool:
-        """Say whether a direction's payload is wanted."""
+        """Return whether a direction's payload is wanted."""
         return direction in self._directions
 
     def take_done(self) -> list[int]:
-        """Return directions of which no more payload is wanted, once."""
+        """Return directions whose further payload is not wanted, once."""
         done, self._done = self._done, []
         return done
 
@@ -171,7 +171,7 @@ class Estimator:
             pool["estimate"][indices] = pool["payload_bytes"][indices] - sizes
 
     def give_up(self, messages: Rows, indices: list[int]) -> None:
-        """Forget messages of which nothing more comes, before their indices are used again.
+        """Forget messages that have ended, before their indices are used again.
 
         Args:
             messages: dtype MESSAGE.

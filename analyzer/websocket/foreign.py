@@ -21,7 +21,7 @@ from analyzer.websocket.recognition import (
 )
 
 LOOKED_AT: Final = 64
-"""Bytes from which it is told what they are."""
+"""Bytes from which their kind is detected."""
 LEAST_TEXT: Final = 8
 """Printable characters that are no chance: 8 bytes of compressed or masked payload are
 printable once in 1,700 cases, and the header before them must be doubtful as well."""
@@ -60,7 +60,7 @@ class Judgement(NamedTuple):
     Attributes:
         is_frame: True, False; None while it is not known.
         nature: what the bytes are, where they are no frame.
-        end: where the frame would end, in the bytes judged; -1 where nobody can say.
+        end: where the frame would end, in the bytes judged; -1 where it is not known.
     """
 
     is_frame: bool | None
@@ -132,7 +132,7 @@ def judged(data: bytes, shape: Shape, *, is_final: bool = False) -> Judgement:
     if len(data) >= LEAST_TEXT and _is_text(data[:LOOKED_AT]):
         return Judgement(False, Nature(findings.WEBSOCKET_NOT_FRAMES, "text", True))
     if end < 0 or _has_top_bit(data):
-        # A length of 64 bits with its top bit set ends nowhere: the walk tells of it.
+        # A length of 64 bits with its top bit set ends nowhere: the walk reports it.
         is_frame = end >= 0 and faults(data, shape) <= MAX_FAULTS
         return Judgement(is_frame, None if is_frame else BINARY)
     if end < len(data):
@@ -240,8 +240,8 @@ def mixed_writes(outer: int, eaten: bytes, rest: bytes, shape: Shape) -> Mixed |
 
     Args:
         outer: opcode of the frame before the bytes that are no frame.
-        eaten: its payload as it stands on the wire, masked or not.
-        rest: the bytes behind it, to the end of the segment.
+        eaten: its payload as it is on the wire, masked or not.
+        rest: the bytes after it, to the end of the segment.
         shape: of frames in this direction.
 
     Returns:
@@ -295,7 +295,7 @@ def described_mix(mixed: Mixed, size: int, sender: str, *, show: bool) -> str:
 def _shown(data: bytes, nature: Nature, *, show: bool) -> str:
     if nature.what.startswith("an HTTP"):
         line = data.splitlines()[0][:LOOKED_AT].decode("latin-1")
-        # What stands behind these may be a secret.
+        # What follows these may be a secret.
         line = re.sub(r"[?;#]\S*", "?…", line)
         return f", beginning {_quoted(line[:_SHOWN])}"
     if not show:

@@ -50,7 +50,7 @@ MESSAGE = row_dtype(
         ("time_last", "<i8"),
         ("stall", "<i8"),  # ns of waiting for a hole to fill
         ("stall_until", "<i8"),  # ns: end of the wait counted last
-        ("begin", "<i8"),  # stream offsets of its first byte and behind its last
+        ("begin", "<i8"),  # stream offsets of its first byte and after its last
         ("end", "<i8"),  # NULL while it is not complete
         ("before", "<i8"),  # ns: end of the message before it; NULL: none; NOT_OVER
         ("shut_before", "<i8"),  # ns for which the receiver's window had been closed
@@ -87,7 +87,7 @@ WALK = row_dtype(
         ("ack_share", "<i8"),  # pure ACK bytes of the same
         ("tls_share", "<i8"),  # TLS and HTTP/2 framing of the same
         ("http_share", "<i8"),
-        ("seen", "<i8"),  # stream offset behind the last row
+        ("seen", "<i8"),  # stream offset after the last row
         ("acked", "<i8"),  # stream offset acknowledged by the peer; NULL before any
         ("frames", "<i8"),
         ("messages", "<i8"),
@@ -105,7 +105,7 @@ WALK = row_dtype(
         ("stepped_keys", "<i8"),
         ("ready_packet", "<i8"),  # that made the latest bytes readable
         ("heard_packet", "<i8"),  # its last packet with bytes above TCP; 0 before any
-        ("heard_time", "<i8"),  # ns; NULL: bytes behind it were lost
+        ("heard_time", "<i8"),  # ns; NULL: bytes after it were lost
         ("before_packet", "<i8"),  # the same, before the first byte of the frame
         ("before_time", "<i8"),
         ("end_packet", "<i8"),  # first Close, FIN or RST of either direction; 0 before
@@ -114,7 +114,7 @@ WALK = row_dtype(
         ("quiet_time", "<i8"),  # ns; NULL: not known
         ("life_packet", "<i8"),  # its last packet of any kind
         ("life_time", "<i8"),
-        ("watched", "<i8"),  # stream offset up to which ACKs are told of
+        ("watched", "<i8"),  # stream offset up to which ACKs are reported
         ("shut_since", "<i8"),  # ns: when its sender's window closed; NULL: it is open
         ("shut_total", "<i8"),  # ns for which it was closed before
         ("shut_from", "<i8"),  # ns: when it closed the last time that it opened again; NULL
@@ -145,10 +145,11 @@ WALK = row_dtype(
         ("tolerant", "u1"),  # a message may be joined in its middle
         ("deflate", "u1"),  # permessage-deflate was negotiated
         ("compressed", "u1"),  # the current message is
-        ("framed", "u1"),  # its rows stand for more than their bytes
+        ("framed", "u1"),  # its rows represent more than their bytes
         ("ended_by_close", "u1"),  # end_packet is a Close
-        ("quiet_known", "u1"),  # 0: bytes were lost, or nobody can tell
+        ("quiet_known", "u1"),  # 0: bytes were lost, or it is not known
         ("bad_text", "u1"),  # a text of this direction was not UTF-8
+        ("trusted", "u1"),  # the frame's payload was taken for frames, and is none
         ("zero_keys", "<i8"),  # masking keys of zero
         ("repeat_packet", "<i8"),  # of the first key that repeats; 0 before any
         ("repeat_frame", "<i8"),
@@ -174,7 +175,7 @@ class Keys(NamedTuple):
 
 
 class Ending(NamedTuple):
-    """How a direction stands when its connection ends; from its WALK row."""
+    """The state of a direction when its connection ends; from its WALK row."""
 
     mode: int
     header_read: int
@@ -212,7 +213,7 @@ CONTROL = row_dtype(
         ("start", "<i4"),  # of its payload, in the batch's control bytes
         ("length", "<i4"),  # of the payload kept (at most 125)
         ("complete", "<i4"),  # 0: bytes were lost
-        ("end", "<i8"),  # stream offset behind the frame
+        ("end", "<i8"),  # stream offset after the frame
     ]
 )
 """One control frame with its payload, unmasked."""
@@ -267,7 +268,7 @@ KEEP_NOTHING, KEEP_COMPRESSED, KEEP_ALL = 0, 1, 2
 """Which payload becomes FRAGMENT rows."""
 
 FREE, NOT_TOLD, TOLD = 0, 1, 2
-"""Whether a message that waits for an ACK was announced to who watches a live run."""
+"""Whether a message that waits for an ACK was announced to observers of a live run."""
 
 NOT_OVER = 2**63 - 1
 """In place of the end of a message that was still on its way when the next one began."""
@@ -280,7 +281,7 @@ AT_ONCE_NS = 2_000_000
 """A segment that was held back leaves with the ACK: within the time of an interrupt, and of a busy
 host's queue. A program that itself waits meets that moment by chance only."""
 SMALL_SEGMENT = 1_220
-"""Segments below this are taken for small where no SYN told the maximum: what IPv6's least
+"""Segments below this count as small where no SYN announced the maximum: what IPv6's least
 MTU of 1,280 leaves (RFC 8200 5)."""
 
 MAX_CONTROL = 125

@@ -1,7 +1,7 @@
 """Hearing: whole payloads of messages, handed on in the order in which they were complete.
 
 Takes the FRAGMENT rows of the walk, of directions that somebody listens to, and what the
-payload stage inflates. Must not know what payloads mean. Used by websocket.stage; who listens
+payload stage inflates. Must not know what payloads mean. Used by websocket.stage; the listener
 is the inside stage.
 """
 
@@ -19,14 +19,14 @@ from analyzer.options import Options
 
 _FLUSH_BYTES = 8 << 20
 """Inflated payload that is kept together before it is handed on: a batch of a MiB can hold a
-GiB of it. Where it is cut changes nothing: who listens takes one message after the other."""
+GiB of it. Where it is cut changes nothing: the listener takes one message after the other."""
 
 _LOST = -1
 
 
 @dataclass(slots=True)
 class Said:
-    """Messages that were complete, one behind the other; or that bytes were lost.
+    """Messages that were complete, one after the other; or that bytes were lost.
 
     Attributes:
         rows: dtype MESSAGE, of each; of no meaning where bytes were lost.
@@ -86,13 +86,13 @@ class Hearing:
         self._heard[direction] = True
 
     def close(self, direction: int) -> None:
-        """Listen to it no more."""
+        """Stop listening to it."""
         if direction < len(self._heard):
             self._heard[direction] = False
         self._joined.pop(direction, None)
 
     def hears(self, direction: int) -> bool:
-        """Say whether a direction is listened to."""
+        """Return whether a direction is listened to."""
         return direction < len(self._heard) and bool(self._heard[direction])
 
     @property

@@ -15,7 +15,7 @@ from analyzer.tcp.bytestream import CHUNK, DATA, GAP_LOST, within
 from analyzer.websocket.recognition import unmasked
 
 ROW_BYTES = 512
-"""What a row costs beside its bytes while it is kept: segments of one byte must not
+"""What a row costs besides its bytes while it is kept: segments of one byte must not
 evade the limit on bytes."""
 
 
@@ -29,7 +29,7 @@ class Kept:
 
     @property
     def length(self) -> int:
-        """Bytes of the stream that it stands for."""
+        """Bytes of the stream that it represents."""
         return int(self.row["length"])
 
     @property

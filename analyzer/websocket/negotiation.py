@@ -211,7 +211,7 @@ def _read_deflate(
             faults.append(f"{source} {name} is unknown")
         elif value is None:
             # RFC 7692 7.1.2.2: only client_max_window_bits, and only in an offer,
-            # may stand without a value.
+            # may be without a value.
             if (source, lowered) != (_OFFERED, "client_max_window_bits"):
                 faults.append(f"{source} {lowered} has no value")
             parameters[lowered] = None
@@ -236,7 +236,7 @@ def _offer_faults(accepted: Parameters, offered: tuple[Extension, ...]) -> list[
     RFC 7692 7.1: a server "MUST decline" an offer with parameters that are unknown, repeated
     or invalid, so that it can only have accepted one of the others; where there is none, what
     it should have declined is the fault. That such an offer was made is none (5.2: a client
-    may offer what a server does not know, and something else behind it).
+    may offer what a server does not know, and something else after it).
     """
     reasons: list[str] | None = None
     declined: list[str] = []
@@ -288,7 +288,7 @@ def _mismatch(accepted: Parameters, offer: Parameters) -> list[str]:
 
 
 def names_websocket(handshake: Handshake) -> bool:
-    """Say whether the captured part of an upgrade tells that it is one to WebSocket."""
+    """Return whether the captured part of an upgrade shows that it is one to WebSocket."""
     fields = (*handshake.request_header, *handshake.response_header)
     names = [name.lower() for name, _ in fields]
     return any(name == "upgrade" or name.startswith("sec-websocket-") for name in names)

@@ -1,4 +1,4 @@
-"""Findings of the walk, in words, and which of a flood of them are told.
+"""Findings of the walk, in words, and which of a flood of them are reported.
 
 Knows what the kernel notes of oddities and of a direction's end. Must not know connections'
 bytes. Used by websocket.stage.
@@ -20,7 +20,7 @@ _BITS = {4: "RSV1", 2: "RSV2", 1: "RSV3"}
 
 
 def oddity(kind: Kind, packet: int, frame: int, detail: int, direction: int, count: int) -> Finding:
-    """Return the finding of one ODDITY row, which may stand for several."""
+    """Return the finding of one ODDITY row, which may represent several."""
     text: str | int = detail
     rfc = ""
     if kind is findings.WEBSOCKET_RSV:
@@ -32,7 +32,7 @@ def oddity(kind: Kind, packet: int, frame: int, detail: int, direction: int, cou
 
 
 def unfinished(end: Ending, direction: int) -> list[Finding]:
-    """Return what is said of a frame or a message that the stream ends within."""
+    """Return the finding for a frame or a message that the stream ends within."""
     at = (direction >> 1, end.packet)
     if end.mode == layout.PAYLOAD or end.header_read:
         missing = str(end.payload_left) if end.mode == layout.PAYLOAD else "header"
@@ -44,7 +44,7 @@ def unfinished(end: Ending, direction: int) -> list[Finding]:
 
 
 def weak_keys(keys: Keys, end: Ending, direction: int) -> list[Finding]:
-    """Return what is said of masking keys that are not random, at the first of them.
+    """Return the finding for masking keys that are not random, at the first of them.
 
     "The masking key needs to be unpredictable" (RFC 6455 5.3). A key of zero leaves the
     payload as it is.
@@ -74,7 +74,7 @@ def thinned(rows: Rows, limit: int) -> tuple[Rows, list[int]]:
 
     `limit` of them stay; the next bears the count of all that follow. A flood (each
     frame unmasked) must not cost a Python object per frame. The first that has no row
-    of its own stands for the rest, not the last, which is another in another batch.
+    represents the rest; the last one would differ with the batches.
     """
     keys = rows["direction"].astype(np.int64) * len(KINDS) + rows["kind"]
     order = np.argsort(keys, kind="stable")

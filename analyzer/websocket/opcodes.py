@@ -58,7 +58,7 @@ MAX_CONTROL: Final = 125
 """RFC 6455 5.5: payload bytes that a control frame may have."""
 
 LAST_ASSIGNED: Final = 1014
-"""Highest code of the protocol's own range that may stand in a frame."""
+"""Highest code of the protocol's own range that is allowed in a frame."""
 
 
 class CloseBody(NamedTuple):
@@ -66,7 +66,7 @@ class CloseBody(NamedTuple):
 
     Attributes:
         code: status code; None where the body has none.
-        reason: text behind the code, bad UTF-8 replaced; None where the body has no code.
+        reason: text after the code, bad UTF-8 replaced; None where the body has no code.
         faults: kinds of findings for the rules that it breaks.
     """
 
@@ -98,7 +98,7 @@ def close_code_name(code: int) -> str:
 
 
 def may_be_sent(code: int) -> bool:
-    """Tell whether `code` may stand in a Close frame (RFC 6455 7.4.1, 7.4.2).
+    """Return whether `code` is allowed in a Close frame (RFC 6455 7.4.1, 7.4.2).
 
     Codes 1016 to 2999 belong to the protocol and to extensions of it, and none of
     them is registered; below 1000 and from 5000 there are none.

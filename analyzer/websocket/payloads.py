@@ -183,7 +183,7 @@ class PayloadStage:
         return np.flatnonzero(wanted)
 
     def give_up(self, messages: Rows, indices: list[int]) -> None:
-        """Forget messages of which nothing more comes, before their indices are used again.
+        """Forget messages that have ended, before their indices are used again.
 
         Args:
             messages: dtype MESSAGE.
@@ -288,7 +288,7 @@ class PayloadStage:
 
 
 def _is_utf8(payload: bytes, *, is_whole: bool = True) -> bool:
-    """Say whether text is valid (RFC 6455 8.1); cut off, it may end within a character."""
+    """Return whether text is valid (RFC 6455 8.1); cut off, it may end within a character."""
     try:
         codecs.getincrementaldecoder("utf-8")().decode(payload, is_whole)
     except UnicodeDecodeError:

@@ -1,12 +1,12 @@
 """Inflates compressed messages of one direction, and says when it cannot.
 
 Knows RFC 7692 section 7.2 and zlib. Must not know frames, UTF-8 or findings: the
-caller hands it the unmasked payload of compressed messages, in order, and tells it
-where bytes were lost. Called by the websocket stage.
+caller hands it the unmasked payload of compressed messages, in order, and reports where
+bytes were lost. Called by the websocket stage.
 
 A message is never guessed. Where earlier messages were lost, the window is empty and
 zlib refuses every reference to bytes that it has not seen: what inflates did not need
-them, and what needs them is told as CONTEXT_LOST.
+them, and what needs them is reported as CONTEXT_LOST.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TAIL: Final = b"\x00\x00\xff\xff"
 """RFC 7692 7.2.2: "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload"."""
 
 LAST_BLOCK: Final = b"\x01\x00\x00\xff\xff"
-"""An empty stored block with BFINAL: it ends a stream that stands between two blocks."""
+"""An empty stored block with BFINAL: it ends a stream that is between two blocks."""
 
 FIRST_BYTES: Final = 4096
 """Output asked for at first: most messages are smaller."""
@@ -78,7 +78,7 @@ class Inflater:
     """The receiving half of permessage-deflate for one direction.
 
     A message is given whole to `inflate`, or in pieces to `start`, `push` and
-    `finish`. The zlib context (40 kB, and as much for the bytes behind it) is
+    `finish`. The zlib context (40 kB, and as much for the bytes after it) is
     made at the first message that needs one, and let go by `close`.
 
     Args:
@@ -116,7 +116,7 @@ class Inflater:
         self._rest = max(1, limit + 1 - self._first)
         self._keep = keep_bytes
         self._context: _Decompress | None = None
-        # Output that a stream behind a final block may refer to.
+        # Output that a stream after a final block may refer to.
         self._recent: list[bytes] = []
         self._recent_bytes = 0
         # Bytes of the window that were never seen: the peer may refer to them.
@@ -125,7 +125,7 @@ class Inflater:
         self._kept_bytes = 0
         self._size = 0
         self._last_byte = -1
-        # A final block was read, and nothing behind it.
+        # A final block was read, and nothing after it.
         self._is_fresh = False
         self._in_doubt = False
         self._failure: Inflated | None = None
@@ -220,7 +220,7 @@ class Inflater:
         self._lose_window()
 
     def close(self) -> None:
-        """Let go of all memory; a later message counts as after a loss."""
+        """Release all memory; a later message counts as after a loss."""
         self.lose_context()
 
     def _inflate_alone(self, payload: bytes) -> Inflated:
@@ -252,7 +252,7 @@ class Inflater:
         """Inflate a message with the context kept, which its sender had agreed to drop.
 
         RFC 7692 7.1.1.1, 7.1.1.2: with no_context_takeover the endpoint "MUST NOT use the LZ77
-        sliding window" of earlier messages. Some keep theirs all the same.
+        sliding window" of earlier messages. Some keep theirs nevertheless.
         """
         context = zlib.decompressobj(_RAW, zdict=earlier)
         try:
@@ -292,7 +292,7 @@ class Inflater:
         return self._after(context, self._taken(output), context.unused_data)
 
     def _after(self, context: _Decompress, output: bytes, rest: bytes) -> bytes:
-        """Go on with `rest` behind a final block; return `output` and what follows.
+        """Go on with `rest` after a final block; return `output` and what follows.
 
         RFC 7692 7.2.3.4 lets a message have a block with BFINAL set. What follows is
         a new DEFLATE stream to zlib, but its window stays what it was.

@@ -72,8 +72,8 @@ class Pings:
 
         "A Pong frame sent in response to a Ping frame must have identical Application
         data", and an endpoint "MAY elect to send a Pong frame for only the most
-        recently processed Ping frame" (RFC 6455 5.5.3): earlier pings are then answered
-        by nobody. A pong without a ping is a one-way heartbeat and pairs with nothing.
+        recently processed Ping frame" (RFC 6455 5.5.3): earlier pings then stay
+        unanswered. A pong without a ping is a one-way heartbeat and pairs with nothing.
         """
         sender = 1 - int(frame["sender"])
         waiting = self._waiting.get((connection.connection, sender), {})

@@ -69,7 +69,7 @@ class _Direction:
             self.chains[masked] = self._grown(chains, masked)
 
     def lose(self, length: int, *, is_cut: bool) -> None:
-        """Go on behind `length` bytes that were not captured.
+        """Go on after `length` bytes that were not captured.
 
         Only chains do whose last frame reaches there.
 

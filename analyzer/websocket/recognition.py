@@ -1,7 +1,7 @@
 """Judges whether bytes look like WebSocket frames.
 
 Knows what RFC 6455 5.2 lets a frame header be, and how likely other bytes look so.
-Must not know the walk, packets or findings. `grow` serves the search behind a gap
+Must not know the walk, packets or findings. `grow` serves the search after a gap
 (websocket.boundary), and connections whose handshake was not captured (websocket.recogniser).
 Both are for the rare case, and bounded by options.max_probe_bytes.
 
@@ -125,7 +125,7 @@ class Chain:
 
     Attributes:
         start: where the first of them begins.
-        at: where the next header is expected; it may lie behind the bytes at hand.
+        at: where the next header is expected; it may lie after the bytes that are there.
         evidence: what they prove, as evidence() counts it.
         frames: how many were read.
         in_message: a fragmented message is open; None where not known.
@@ -167,13 +167,13 @@ def grow(
         rsv_allowed: as in plausible_header.
         texts: text must be UTF-8, and proves something where it is; False for a sender
             whose text is known not to be.
-        doubting: nobody knows yet whether this is WebSocket: masking keys that are small
+        doubting: it is not known yet whether this is WebSocket: masking keys that are small
             numbers or repeat prove nothing, and RSV1 marks what can be inflated.
-        cut: bytes behind `data` that were not captured; a frame may reach into them.
+        cut: bytes after `data` that were not captured; a frame may reach into them.
 
     Returns:
         True if it was added, None if there cannot be a frame, NEED_MORE if more
-        bytes are needed to tell.
+        bytes are needed.
     """
     at, end = chain.at, len(data)
     guess = plausible_header(data, at, end, masked=masked, rsv_allowed=rsv_allowed)
@@ -293,13 +293,13 @@ def evidence(chain: Chain, guess: HeaderGuess) -> int:
 
     Odds for random bytes at one place, without RSV bits: a header passes with 8/256 for
     the opcode and, where the mask is demanded, 1/2: 1 in 64. Three in a row are 1 in
-    260,000. A single frame that ends exactly with the bytes at hand: 1 in 64 * 128.
+    260,000. A single frame that ends exactly where the bytes end: 1 in 64 * 128.
     """
     if opcodes.is_control(guess.opcode):
         return 1
     if not guess.payload_bytes:
         return 0
-    # 0x00 and a length below 126 is also what stands before a message of DNS over TCP.
+    # 0x00 and a length below 126 also comes before a message of DNS over TCP.
     if guess.opcode == opcodes.CONTINUATION and not (guess.masked or chain.is_begun):
         return 0
     is_text = guess.opcode == opcodes.TEXT and not guess.rsv

@@ -62,8 +62,8 @@ class WebSocketBatch:
 
     Attributes:
         http: the batch below.
-        opened: connections that opened; the same objects stand in `ended` later.
-        unopened: handshakes with a wrong 101, behind which no frames followed.
+        opened: connections that opened; the same objects are in `ended` later.
+        unopened: handshakes with a wrong 101, after which no frames followed.
         ended: connections that leave; all their rows have been handed on.
         frames: dtype FRAME, complete frames in order of their ends.
         messages: dtype MESSAGE, complete messages whose costs are known.
@@ -142,13 +142,13 @@ class WebSocketStage:
     # --- while connections are open
 
     def hear_no_more(self, directions: Sequence[int]) -> None:
-        """Keep less of directions to which nobody listens any more."""
+        """Keep less of directions without a listener."""
         for direction in directions:
             self.hearing.close(direction)
         self._keep_less(directions)
 
     def _keep_less(self, directions: Sequence[int]) -> None:
-        """Keep the payload of directions only as far as somebody still wants it."""
+        """Keep the payload of directions only as long as a listener wants it."""
         for direction in directions:
             connection = self._by_slot.get(direction >> 1)
             if connection is None or self._options.payload == "full":
@@ -162,7 +162,7 @@ class WebSocketStage:
     def take_waiting(self, until: int) -> tuple[Rows, Sequence[bytes | None], npt.NDArray[np.intp]]:
         """Return messages that are complete and wait for an ACK since `until` (ns), each once.
 
-        With them comes how each begins, and where it stands in the pool. Their rows stay
+        With them comes how each begins, and where it is in the pool. Their rows stay
         where they are: what they cost is not known yet.
         """
         pool = self._walk.rows("pool")
@@ -195,7 +195,7 @@ class WebSocketStage:
 
     @property
     def held_bytes(self) -> int:
-        """Bytes of state, of payload that waits, and of what was searched in vain so far."""
+        """Bytes of state, of payload that waits, and of what the search keeps."""
         held = self._payloads.held_bytes + self._seeker.held_bytes + self.hearing.held_bytes
         return held + int(self._walk.held_bytes())
 
@@ -284,7 +284,7 @@ class WebSocketStage:
                 self.hearing.open(direction)
 
     def _is_estimated(self, connection: WebSocketConnection, agreed: Handshake | None) -> bool:
-        """Say whether to estimate what compression would save, offered and not accepted.
+        """Return whether to estimate what compression would save, offered and not accepted.
 
         An extension that is not decoded may have changed the payload.
         """

@@ -107,6 +107,41 @@ def test_reports_hold_the_messages_that_match(tmp_path: Path, capsys: Captured) 
 
 
 @pytest.mark.parametrize(
+    ("policy", "payloads", "previews"),
+    [(None, False, True), ("none", False, False), ("full", True, True)],
+)
+def test_reports_hold_as_much_payload_as_they_are_told_to(
+    tmp_path: Path, capsys: Captured, policy: str | None, payloads: bool, previews: bool
+) -> None:
+    """A search looks at whole payloads; what it writes is another matter."""
+    asked = [] if policy is None else ["--payload", policy]
+    found = ("messages", CAPTURE, "--grep", "kitchen", "--csv", str(tmp_path / "csv"), "-q")
+    told(capsys, *found, *asked)
+    with (tmp_path / "csv" / "messages.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows
+    assert {bool(row["payload"]) for row in rows} == {payloads}
+    assert {bool(row["payload_preview"]) for row in rows} == {previews}
+
+
+@pytest.mark.parametrize("broken", ["save", "file", "where"])
+def test_what_cannot_be_done_leaves_nothing_behind(
+    tmp_path: Path, capsys: Captured, broken: str
+) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").touch()
+    before = sorted(tmp_path.rglob("*"))
+    arguments = {
+        "save": [CAPTURE, "--save", str(tmp_path / "full")],
+        "file": [str(tmp_path / "no-such.pcap"), "--save", str(tmp_path / "new")],
+        "where": [CAPTURE, "--where", "server_port == 'x' + payload_bytes"],
+    }[broken]
+    reports = ["--csv", str(tmp_path / "csv"), "--json", str(tmp_path / "x.json")]
+    told(capsys, "messages", *arguments, *reports, status=2)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
     ("text", "expected"), [("1000", 1000), ("10k", 10_000), ("1MB", 1_000_000), (" 2 g", 2 * 10**9)]
 )
 def test_sizes(text: str, expected: int) -> None:

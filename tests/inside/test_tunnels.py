@@ -4,12 +4,19 @@ import pytest
 from oracle.spoken import heard, said, upgrade
 from oracle.stages import BINARY, client, server
 
+from analyzer.inside.item import LABEL_ONLY
+from analyzer.inside.tunnels import PROTOCOLS
+
 HELLO = bytes.fromhex("1603010200010001fc0303")
 PAIRS = {
     "rfb": (b"RFB 003.008\n", b"RFB 003.008\n"),
     "ssh": (b"SSH-2.0-OpenSSH_9.2\r\n", b"SSH-2.0-Go\r\n"),
     "tls": (bytes.fromhex("160303007a02000076"), HELLO),
 }
+
+
+def test_labels_alone_are_those_of_tunnels():
+    assert {each.inner for each in PROTOCOLS} == LABEL_ONLY
 
 
 @pytest.mark.parametrize("inner", PAIRS)

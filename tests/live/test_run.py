@@ -4,6 +4,7 @@ import itertools
 import signal
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from oracle import captures
@@ -16,6 +17,7 @@ from analyzer.capture.stats import CaptureStats
 from analyzer.errors import ReportError
 from analyzer.live import run
 from analyzer.options import Options
+from analyzer.tables.conditions import Conditions
 from analyzer.tables.schema import TABLES
 
 CAPTURES = Path(__file__).parents[2] / "captures"
@@ -215,6 +217,47 @@ def test_a_second_wish_leaves_the_comparison_out_and_nothing_else():
     assert found.pop("alternatives") == found.pop("scaling") == []
     assert found == complete("npm-ws-basic.pcap")
     assert watcher.ended == ["closed"]
+
+
+@pytest.mark.parametrize(
+    ("name", "awaited"),
+    [("why-hung-peer.pcap", "ping-unanswered"), ("npm-ws-closes.pcap", "websocket-close-error")],
+)
+def test_the_first_finding_or_diagnosis_that_is_awaited_ends_it(name, awaited, monkeypatch):
+    clock, stop = Clock(), run.Stop()
+    passing = SimpleNamespace(monotonic_ns=lambda: round(clock.now * 1e9))
+    monkeypatch.setattr(pipeline, "time", passing)
+    source = Played(name, clock, endless=True)
+    seeks = Conditions([awaited], {awaited})
+    until = run.Until(seconds=60.0)
+    run.run(source, OPTIONS, [run.UntilFound(seeks, stop)], until=until, stop=stop, clock=clock)
+    assert clock.now < 1050.0  # and not when the time was over
+    assert len(seeks.reasons()) == 1
+    assert awaited in seeks.reasons()[0]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_end_is_told_before_what_is_open_is_settled(fails):
+    clock, order = Clock(), []
+
+    class Ordered(Watcher):
+        def write(self, rows):
+            if rows.table.name == "ledger":
+                order.append("settled")
+
+        def tick(self, now_ns, stats):
+            order.append("tick")
+            if fails:
+                raise ReportError("cannot write x: No space left on device")
+
+    source = Played("npm-ws-basic.pcap", clock)
+    run.outcome_of(
+        source, OPTIONS, [], [Ordered()], ending=lambda: order.append("ending"), clock=clock
+    )
+    assert order.count("ending") == 1
+    after = order[order.index("ending") :]
+    assert "tick" not in after
+    assert ("settled" in after) is not fails  # a watcher that failed is shown no more
 
 
 def test_a_writer_that_fails_ends_the_run_and_costs_the_others_nothing():

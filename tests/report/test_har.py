@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,23 @@ def test_many_messages_go_through_the_temporary_file(
     for number, entry in enumerate(entries):
         found = [each["_message"] for each in entry["_webSocketMessages"]]
         assert found == [at for at in range(40) if at % 3 == number]
+
+
+def test_messages_that_are_sorted_are_not_held(tmp_path: Path) -> None:
+    """Each may have 64 MB, and thousands wait for each other."""
+    writer = HarWriter(tmp_path / "x.har")
+    size = 1 << 20
+    for number in range(40):
+        row = message(number, payload=bytes([65 + number % 26]) * size)
+        writer.write(table_rows(schema.MESSAGES, [row]))
+    writer.write(table_rows(schema.CONNECTIONS, [CONNECTION]))
+    tracemalloc.start()
+    writer.close()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (tmp_path / "x.har").stat().st_size > 40 * size
+    # What is gathered, one chunk, and one message in several shapes.
+    assert peak < 2 * har.MAX_BUFFERED + 4 * size
 
 
 def test_abort_leaves_nothing(tmp_path: Path) -> None:

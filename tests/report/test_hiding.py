@@ -4,9 +4,9 @@ from oracle.live import STATS, Recorder
 from oracle.rows import table_rows
 from oracle.sample import message
 
-from analyzer.report.hiding import HIDDEN, Hiding, HidingObserver
+from analyzer.report.hiding import HIDDEN, WHOLE, Hiding, HidingObserver, without_payload
 from analyzer.report.observer import Observer
-from analyzer.tables.schema import FINDINGS, MESSAGES, TABLES
+from analyzer.tables.schema import FINDINGS, MESSAGES, TABLES, TableRows
 
 
 def test_every_column_of_payload_is_known():
@@ -28,6 +28,22 @@ def test_payload_is_null_and_the_rest_is_there():
         assert told["payload_preview"] is None
         assert told["message"] == 1
     assert rows.values["payload_preview"][0] == "secret"
-    other = table_rows(FINDINGS, [])
-    hiding.write(other)
-    assert seen.final[-1][0] != "findings" or other.count
+
+
+def test_rows_without_payload_are_handed_on_as_they_are():
+    rows = table_rows(FINDINGS, [{"id": "x", "text": "y"}])
+    assert without_payload(rows) is rows
+
+
+def test_whole_payload_alone_is_hidden_and_what_is_made_late_is_not_made():
+    class Late(dict):
+        def __getitem__(self, name):
+            asked.append(name)
+            return super().__getitem__(name)
+
+    asked = []
+    made = table_rows(MESSAGES, [{**message(1, "client"), "payload_preview": "begins"}])
+    shown = without_payload(TableRows(MESSAGES, Late(made.values), 1), WHOLE)
+    assert shown.values["payload"][0] is None
+    assert asked == []
+    assert shown.values["payload_preview"][0] == "begins"

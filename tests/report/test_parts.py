@@ -85,6 +85,56 @@ def test_one_run_at_a_time(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("make", [Part, LockFile])
+def test_what_a_link_or_a_pipe_names_is_left_alone(tmp_path, make):
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"of another user")
+    place = parts.path_of(tmp_path / "x") if make is Part else tmp_path / "x"
+    place.symlink_to(victim)
+    with pytest.raises(ReportError, match="is a link"):
+        make(tmp_path / "x")
+    place.unlink()
+    place.symlink_to(tmp_path / "not-there-yet")
+    with pytest.raises(ReportError, match="is a link"):
+        make(tmp_path / "x")
+    place.unlink()
+    os.mkfifo(place)
+    with pytest.raises(ReportError, match="no plain file"):
+        make(tmp_path / "x")
+    assert victim.read_bytes() == b"of another user"
+    assert sorted(tmp_path.iterdir()) == sorted([victim, place])
+
+
+def test_a_link_to_a_part_is_none(tmp_path):
+    (tmp_path / "victim").write_bytes(b"half a line")
+    (tmp_path / "messages.csv.part").symlink_to(tmp_path / "victim")
+    os.mkfifo(tmp_path / "frames.csv.part")  # to open it would wait for ever
+    (tmp_path / "pings.csv.part").mkdir()
+    assert parts.left_behind(tmp_path) == []
+    assert not parts.is_held(tmp_path / "frames.csv.part")
+
+
+@pytest.mark.parametrize("ends", [Part.commit, Part.discard])
+def test_who_comes_while_another_run_ends_does_not_empty_its_file(tmp_path, monkeypatch, ends):
+    first = Part(tmp_path / "x")
+    first.write(b"a\n")
+    lock = parts.fcntl.flock
+
+    def flock(descriptor, operation):
+        # The second has opened the part of the first, which ends before that is locked.
+        monkeypatch.setattr(parts.fcntl, "flock", lock)
+        ends(first)
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(parts.fcntl, "flock", flock)
+    second = Part(tmp_path / "x")
+    if ends is Part.commit:
+        assert (tmp_path / "x").read_bytes() == b"a\n"
+    second.write(b"b\n")
+    second.commit()
+    assert (tmp_path / "x").read_bytes() == b"b\n"
+
+
 def test_a_folder_that_is_locked(tmp_path):
     lock = LockFile(tmp_path / ".csv.lock")
     LockFile(tmp_path / ".parquet.lock").release()

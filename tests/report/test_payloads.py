@@ -70,3 +70,14 @@ def test_folder_with_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="no empty folder"):
         PayloadFolder(tmp_path / "mine")
     assert (tmp_path / "mine").read_text() == "x"
+
+
+def test_a_link_that_came_meanwhile_is_not_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("x")
+    folder = PayloadFolder(tmp_path / "out")
+    (tmp_path / "out" / "00000-000000.json").symlink_to(victim)
+    with pytest.raises(ReportError, match="File exists"):
+        folder.write(table_rows(MESSAGES, ROWS))
+    folder.abort()
+    assert victim.read_text() == "x"

@@ -103,3 +103,17 @@ def test_a_lasting_report_is_the_same_as_another(tmp_path):
     for table in TABLES:
         one, two = (pq.read_table(tmp_path / f / f"{table.name}.parquet") for f in "ab")
         assert one.equals(two, check_metadata=True), table.name
+
+
+def test_links_lead_nowhere(tmp_path):
+    """Who may write to a folder must not let root cut a file of somebody else."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "messages.csv.part").write_bytes(b"a,b\nhalf")
+    folder = tmp_path / "f"
+    folder.mkdir()
+    (folder / "below").symlink_to(elsewhere)
+    (folder / "messages.csv.part").symlink_to(elsewhere / "messages.csv.part")
+    assert recover(folder) == []
+    assert left_behind(folder, None, None, rotates=True) == []
+    assert (elsewhere / "messages.csv.part").read_bytes() == b"a,b\nhalf"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pandas as pd
 import pytest
 from oracle.live import STATS
@@ -188,6 +190,36 @@ def test_the_oldest_parts_go_by_age_also_those_of_runs_before(tmp_path):
     assert "20260102T025000Z-0001" not in parts_of(tmp_path)
     assert "kept-by-hand" in parts_of(tmp_path)
     writer.close()
+
+
+def test_a_folder_that_goes_away_does_not_end_the_run(tmp_path):
+    """A network file system that is not mounted for a while."""
+    said = []
+    folder = tmp_path / "r"
+    writer = RotatingWriter(
+        folder, CsvWriter, every_s=60, limits=keep_of(["1h", "1GB"]), say=said.append
+    )
+    shutil.rmtree(folder)
+    writer.tick(T, STATS)
+    writer.write(rows(0))
+    assert writer.lost_rows == 1
+    folder.mkdir()
+    writer.tick(T + RETRY_NS, STATS)
+    writer.write(rows(1))
+    writer.close()
+    assert written(folder) == [[1]]
+    assert len(said) == 2
+
+
+def test_what_only_looks_like_a_part_stays(tmp_path):
+    other = tmp_path / "20251399T999999Z-0001"
+    other.mkdir()
+    writer = RotatingWriter(tmp_path, CsvWriter, every_s=60, limits=keep_of(["1h", "1B"]))
+    for second in range(0, 300, 60):
+        writer.tick(T + second * S, STATS)
+        writer.write(rows(second))
+    writer.close()
+    assert other.exists()
 
 
 def test_the_oldest_parts_go_by_size(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -133,3 +134,16 @@ def test_capture_as_pandas_sums_it_up(batch_bytes: int) -> None:
         delays.quantile(0.95).to_dict(), abs=0.001
     )
     assert NULL not in found["connections_open"].tolist()
+
+
+def test_a_delay_takes_its_eight_bytes_however_few_come_together() -> None:
+    made = Series(Options(), None, ())
+    one = table_rows(MESSAGES, [message(0, delivery_us=MS)])
+    made.add(one)
+    tracemalloc.start()
+    for _ in range(2000):
+        made.add(one)
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grown < 2000 * 8 * 2  # an array grows by a sixteenth
+    assert to_frame(made.rows())["client_messages"].tolist() == [2001]

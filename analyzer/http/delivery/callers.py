@@ -1,4 +1,4 @@
-"""Callers: who asks, for what: the marks that tell clients and resources apart.
+"""Callers: who asks, for what: the marks that distinguish clients and resources.
 
 Knows request targets, the fields that name a client, and the paths of Engine.IO and SockJS.
 Must not know times or packets. Called by http.delivery.groups.
@@ -67,7 +67,7 @@ class Target:
     """What a request asks for.
 
     Attributes:
-        resource: path, and the parameters that tell clients or resources apart: whatever
+        resource: path, and the parameters that distinguish clients or resources: whatever
             does not look like a cursor.
         state: path and query without what only keeps caches away: equal answers to equal
             ones are a state that did not change.
@@ -93,7 +93,7 @@ def target_of(method: str, target: str) -> Target:
     """Return what a request line asks for."""
     if len(target) <= _LONG:
         return _short_target(method, target)
-    # What is remembered of each lane must not be as long as a head may be.
+    # What is remembered of each lane must not be as long as headers may be.
     long = _target(method, target)
     return replace(long, resource=_digest(long.resource), state=_digest(long.state))
 
@@ -142,7 +142,7 @@ Marks = tuple[str, ...]
 
 
 def marks_of(values: Mapping[str, str], target: Target) -> Marks:
-    """Return what tells a client from others: Host, and session or what it says of itself.
+    """Return what identifies a client: Host, and session or what it says of itself.
 
     Args:
         values: fields of the request, by name in lower case.
@@ -156,7 +156,7 @@ def marks_of(values: Mapping[str, str], target: Target) -> Marks:
 
 
 def identity(ends: tuple[int, ...], marks: Marks) -> bytes:
-    """Return a digest of who asks whom.
+    """Return a digest of client and server.
 
     Args:
         ends: addresses of client and server, and the server's port.

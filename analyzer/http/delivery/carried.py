@@ -1,6 +1,6 @@
-"""Carried: messages of Engine.IO and SockJS over plain HTTP, handed to who reads them.
+"""Carried: messages of Engine.IO and SockJS over plain HTTP, handed to their readers.
 
-Knows which request or answer a message stands in, and when it came. Splits only: what a packet
+Knows which request or answer a message is in, and when it came. Splits only: what a packet
 or a frame says is the matter of the listener, the inside stage. Used by
 http.delivery.deliveries; the caller that reads bodies says of which packet they are.
 """
@@ -132,7 +132,7 @@ class Carrier:
             begun = time if self._begun == NULL else self._begun
             packet = self._packet or self._carrying.packet
             self._give(READ, SERVER, text, True, self._target.session, (packet, begun), time)
-        # Of what stands behind it in this piece all bytes are of this packet.
+        # Of what stands after it in this piece all bytes are of this packet.
         self.begins(time)
 
     def answer(self, body: bytes, time: int) -> None:

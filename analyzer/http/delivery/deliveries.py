@@ -226,7 +226,7 @@ class AnswerReader:
         for piece in self._inflater.take(data):
             self._take(piece, time)
             if not self.reading:
-                # The rest of a bomb is not inflated for nobody.
+                # The rest of a decompression bomb is not inflated.
                 return
         if self._inflater.failed:
             self._stop()
@@ -278,7 +278,7 @@ class AnswerReader:
         self._kept = kept
 
     def _too_long(self) -> None:
-        # Chunks and lines of a download are not told from those of a stream yet.
+        # Chunks and lines of a download cannot be distinguished from those of a stream yet.
         self.limited = looked_into(self._type) or bool(self._target.transport)
         self._whole = None
         if self._carrier is not None:
@@ -433,7 +433,7 @@ def media_type(content_type: str | None) -> str:
 
 @lru_cache(maxsize=256)
 def looked_into(kind: str) -> bool:
-    """Say whether content of a media type is read: text, or not said what."""
+    """Return whether content of a media type is read: text, or not said what."""
     if not kind or kind.startswith("text/"):
         return True
     return any(word in kind for word in _LOOKED_INTO)

@@ -39,7 +39,7 @@ _CALLER_LANES: Final = 64
 
 _CALLERS: Final = 64
 """Connections that one client has open at the same time, at most: browsers have 6 to a host.
-Without a bound, a flood of requests that nobody answers took the square of its time."""
+Without a bound, a flood of unanswered requests took quadratic time."""
 _MESSAGES_OF_ONE: Final = 64
 _HEADS_OF_ONE: Final = 4096
 """Messages, and bytes of headers, that count as one more exchange held: about as much memory."""
@@ -56,7 +56,7 @@ class Pool:
         self.callers: list[Caller] = []
 
     def is_open_to_more(self, tcp: Connection) -> bool:
-        """Say whether a new connection may be of the same client: it had no idle one to use."""
+        """Return whether a new connection may be of the same client: it had no idle one to use."""
         self.callers = [each for each in self.callers if not each.finished]
         if len(self.callers) >= _CALLERS:
             return False
@@ -95,7 +95,7 @@ class Caller:
         self.lanes: dict[Key, Lane] = {}
 
     def is_busy(self, other: Connection) -> bool:
-        """Say whether its client could not use it yet when it opened connection `other`.
+        """Return whether its client could not use it yet when it opened connection `other`.
 
         A capture at the server sees an answer half a round trip before the client does, and
         a SYN half a round trip after it was sent; a client takes a moment to read.
@@ -142,7 +142,7 @@ class Lane:
         self.digest = b""
 
     def may_move_to(self, caller: Caller, begun: int) -> bool:
-        """Say whether its poller may go on over another connection, with a request at `begun`.
+        """Return whether its poller may go on over another connection, with a request at `begun`.
 
         Over one that it has used before, also if that looked like another client's: a long
         poll follows its answer at once.
@@ -153,16 +153,16 @@ class Lane:
         return caller.requests > 1 and self.is_followed(begun)
 
     def is_followed(self, begun: int) -> bool:
-        """Say whether a request at `begun` (ns) follows its last answer at once."""
+        """Return whether a request at `begun` (ns) follows its last answer at once."""
         last = self.last
         return last is not None and last.complete and follows_at_once(last, begun)
 
     def awaits(self, begun: int) -> bool:
-        """Say whether a request at `begun` goes on with its long polls."""
+        """Return whether a request at `begun` goes on with its long polls."""
         return self.last is not None and self.is_followed(begun) and is_held(self.last)
 
     def is_free(self) -> bool:
-        """Say whether no request of it is in progress."""
+        """Return whether no request of it is in progress."""
         return (
             self.last is None
             or self.last.complete
@@ -174,7 +174,7 @@ class Groups:
     """All lanes, and the exchanges that wait for their kinds.
 
     Attributes:
-        released: exchanges whose kind is known; who takes them empties it.
+        released: exchanges whose kind is known; the caller empties it.
         limited: lanes were decided early, because there was too much.
     """
 
@@ -223,7 +223,7 @@ class Groups:
             del caller.lanes[next(iter(caller.lanes))]
         self._use(lane)
         if lane.by_name not in ("", "plain"):
-            # Known by name: what is read in its messages is told by the group's number.
+            # Known by name: what is read in its messages refers to the group by its number.
             self._number(lane)
         if not lane.kind:
             lane.series.append(exchange)

@@ -1,8 +1,8 @@
 """Lines: a body cut into lines while it passes, and the readers of what is sent in lines.
 
 Knows text/event-stream (WHATWG HTML 9.2.6), newline-delimited JSON and JSON text sequences
-(RFC 7464). Keeps no more than the beginning of one unfinished line. Must not know packets:
-who feeds these says when the bytes were captured. Used by http.delivery.deliveries.
+(RFC 7464). Keeps only the beginning of one unfinished line. Must not know packets:
+the caller says when the bytes were captured. Used by http.delivery.deliveries.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def _messages(text: str, begin: int) -> Found | None:
 
 
 def _is_idle(members: dict[str, Any]) -> bool:
-    """Say whether an object has an empty list, and nothing in any list or object."""
+    """Return whether an object has an empty list, and nothing in any list or object."""
     inner = [each for each in members.values() if isinstance(each, list | dict)]
     return not any(inner) and any(isinstance(each, list) for each in inner)
 
@@ -157,7 +157,7 @@ def engine_io_messages(body: bytes, version: int) -> Found | None:
     """Return the messages of a polling payload; None if it is not one.
 
     A packet's size is that without its type; binary ones count as the bytes that their
-    base64 stands for.
+    base64 decodes to.
     """
     packets = _packets(body, version)
     if packets is None:
@@ -175,7 +175,7 @@ def engine_io_messages(body: bytes, version: int) -> Found | None:
 def _packets(body: bytes, version: int) -> list[bytes] | None:
     """Cut a payload into packets; None if it is none."""
     if body.startswith(b"d="):
-        # A form, as JSONP sends it: "\\n" stands for a line feed.
+        # A form, as JSONP sends it: "\\n" is an escaped line feed.
         body = unquote_to_bytes(body[2:].replace(b"+", b" ")).replace(b"\\n", b"\n")
     elif body.startswith(b"___eio["):
         text = _argument(body)
@@ -188,7 +188,7 @@ def _packets(body: bytes, version: int) -> list[bytes] | None:
 def engine_io_frames(body: bytes, version: int) -> list[tuple[bytes, bool]] | None:
     """Return the packets of a payload as WebSocket would carry them; None if it is not one.
 
-    Each with whether it is text: what base64 stands for is binary.
+    Each with whether it is text: what base64 decodes to is binary.
     """
     packets = _packets(body, version)
     if packets is None:

@@ -1,8 +1,8 @@
-"""Polling: how a series of requests for the same delivers, told from their times.
+"""Polling: how a series of requests for the same delivers, detected from their times.
 
 Knows exchanges of one group. Must not know how groups are made. Called by http.delivery.groups, and
-by tables for the wait of messages. docs/numbers.md states the rules; who changes one changes
-them there.
+by tables for the wait of messages. docs/numbers.md states the rules; change them
+there.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TRIPS: Final = 1.5
 _CLEARLY_HELD_NS: Final = 250 * _MS
 """Few services work so long at an answer, so that one of a series must."""
 GAP_NS: Final = 25 * _MS
-"""Time that a client takes between an answer and its next request "at once", beside the way
+"""Time that a client takes between an answer and its next request "at once", besides the way
 to it and back."""
 _HELD_SHARE: Final = 0.6
 _AT_ONCE_SHARE: Final = 0.8
@@ -87,22 +87,22 @@ def hold(exchange: Exchange) -> int:
 
 
 def is_held(exchange: Exchange) -> bool:
-    """Say whether the answer was held open: it took far longer than the way."""
+    """Return whether the answer was held open: it took far longer than the way."""
     return exchange.complete and hold(exchange) >= HELD_NS + TRIPS * server_trip(exchange)
 
 
 def follows_at_once(last: Exchange, begun: int) -> bool:
-    """Say whether a request at `begun` (ns) is all that a client does after an answer."""
+    """Return whether a request at `begun` (ns) is all that a client does after an answer."""
     return begun - last.response_last_time <= GAP_NS + TRIPS * client_trip(last)
 
 
 def is_event_stream(exchange: Exchange) -> bool:
-    """Say whether the answer is server-sent events."""
+    """Return whether the answer is server-sent events."""
     return media_type(exchange.content_type) == "text/event-stream"
 
 
 def is_stream(exchange: Exchange) -> bool:
-    """Say whether the response delivers piece by piece."""
+    """Return whether the response delivers piece by piece."""
     if not exchange.piecemeal or not exchange.pauses or exchange.status != 200:
         return False
     if media_type(exchange.content_type).startswith((*_NO_STREAMS, *_NO_STREAMS_EITHER)):
@@ -141,7 +141,7 @@ def _is_answered(exchange: Exchange) -> bool:
 
 
 def _is_long_poll(answered: Sequence[Exchange]) -> bool:
-    """Say whether answers are held open, and the next request follows at once.
+    """Return whether answers are held open, and the next request follows at once.
 
     A loop over a slow service looks alike. What it lacks: an answer that takes longer than
     services do, and waits that differ, since what is waited for comes when it comes.
@@ -172,7 +172,7 @@ def _is_long_poll(answered: Sequence[Exchange]) -> bool:
 
 
 def _is_poll(exchanges: Sequence[Exchange], answered: Sequence[Exchange]) -> bool:
-    """Say whether requests come at a regular interval, and are answered at once."""
+    """Return whether requests come at a regular interval, and are answered at once."""
     starts = [each.request_first_time for each in exchanges if each.request_first_time != NULL]
     if len(starts) < _POLLS or len(answered) < _POLLS:
         return False

@@ -62,5 +62,5 @@ class RefusalReader:
         self.reading = False
 
     def settle(self) -> None:
-        """The body goes on no more."""
+        """The body has ended."""
         self.reading = False

@@ -1,4 +1,4 @@
-"""Bodies: how many bytes behind a head still belong to the message.
+"""Bodies: how many bytes after a head still belong to the message.
 
 Knows RFC 9112 sections 6 and 7. Must not know connections. Called by
 http.http1.conversation.
@@ -39,7 +39,7 @@ class Body:
         self.spans: list[tuple[int, int, bool]] = []
 
     def take(self, piece: Piece, at: int) -> int:
-        """Take bytes of `piece` from `at` on; return the offset behind the last taken."""
+        """Take bytes of `piece` from `at` on; return the offset after the last taken."""
         taken = min(self._left, piece.length - at)
         self._left -= taken
         self.done = not self._left
@@ -56,7 +56,7 @@ class Body:
         return True
 
     def in_chunk(self) -> bool:
-        """Say whether more of a chunk must follow: a pause here is none of the sender's."""
+        """Return whether more of a chunk must follow: a pause here is none of the sender's."""
         return False
 
     def skip(self, lost: int) -> bool:
@@ -125,7 +125,7 @@ class ChunkedBody(Body):
         return True
 
     def in_chunk(self) -> bool:
-        """Say whether bytes of a chunk's data are still to come."""
+        """Return whether bytes of a chunk's data are still to come."""
         return self._left > 0
 
     def skip(self, lost: int) -> bool:
@@ -182,7 +182,7 @@ class ChunkedBody(Body):
 
 
 def request_body(head: Head) -> Body | None:
-    """Return the body behind a request head, None without one (RFC 9112 6.3)."""
+    """Return the body after a request head, None without one (RFC 9112 6.3)."""
     coding = head.values.get("transfer-encoding")
     if coding is not None:
         return ChunkedBody() if _ends_chunked(coding) else None
@@ -193,7 +193,7 @@ def request_body(head: Head) -> Body | None:
 
 
 def response_body(head: Head, method: str) -> Body | None:
-    """Return the body behind a response head, None without one (RFC 9112 6.3).
+    """Return the body after a response head, None without one (RFC 9112 6.3).
 
     Args:
         head: of the response.

@@ -52,7 +52,7 @@ class Conversation(Switching):
     """Both sides of one connection, and the transactions in progress.
 
     Attributes:
-        handed_on: the connection is HTTP no more; its rows leave.
+        handed_on: the connection is no longer HTTP; its rows leave.
     """
 
     __slots__ = ("_resets", "_waited")
@@ -167,7 +167,7 @@ class Conversation(Switching):
             self.successor.row(piece.kept(at))
 
     def _head(self, side: Side, piece: Piece, at: int) -> int:
-        """Read on in a head; return the offset behind what was taken."""
+        """Read on in a head; return the offset after what was taken."""
         before = 0
         if side.pending is not None:
             before = len(side.pending)
@@ -261,7 +261,7 @@ class Conversation(Switching):
             self._request_done(side)
 
     def _must_wait(self, piece: Piece) -> bool:
-        """Say whether the request is still to come.
+        """Return whether the request is still to come.
 
         Captures on several queues swap packets: a response that acknowledges bytes of
         the client that were not seen yet waits for them, for as many rows as tcp waits
@@ -320,7 +320,7 @@ class Conversation(Switching):
     # --- gaps and ends
 
     def _gap(self, side: Side, piece: Piece) -> None:
-        """Go on behind bytes that were not captured."""
+        """Go on after bytes that were not captured."""
         if side.mode == SEEK:
             return
         lost = piece.length

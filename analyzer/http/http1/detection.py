@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from analyzer import findings
 from analyzer.http.collector import Results
-from analyzer.http.handover import ACKED, DIRECTION, KIND, MAX_KEPT_ROWS, Piece
-from analyzer.http.head import MAYBE, NEITHER, REQUEST, proxy_header, recognise
+from analyzer.http.handover import ACKED, DIRECTION, KIND, MAX_KEPT_ROWS, PACKET, Piece
+from analyzer.http.head import MAYBE, NEITHER, REQUEST, proxied_client, proxy_header, recognise
 from analyzer.http.http1 import socks
 from analyzer.http.http1.reader_state import ROW_BYTES, SEEK, Side
 from analyzer.http.http2.evidence import (
@@ -40,7 +40,7 @@ class Beginning:
     """Both sides of one connection, and the rows kept until it is clear what they are.
 
     Attributes:
-        handed_on: the connection is HTTP no more; its rows leave.
+        handed_on: the connection is no longer HTTP; its rows leave.
         successor: the connection is HTTP/2: this one has its rows from now on.
     """
 
@@ -117,6 +117,9 @@ class Beginning:
             return
         if not self._proxied and (size := proxy_header(buffer)):
             if size > 0:
+                if client := proxied_client(buffer[:size]):
+                    packet = piece.row[PACKET]
+                    self._results.find(findings.HTTP_PROXIED, self._slot, packet, client)
                 self._skip_proxy_header(side, piece, size - len(begun))
                 return
             answer = MAYBE
@@ -183,7 +186,7 @@ class Beginning:
         self.row(piece)
 
     def _answer_unseen(self) -> bool:
-        """Go on behind an upgrade whose answer is not in a capture of one direction.
+        """Go on after an upgrade whose answer is not in a capture of one direction.
 
         RFC 6455 4.1: a client that sent its handshake "MUST wait for a response from the
         server before sending any further data"; where it sends some, and no packet of
@@ -204,7 +207,7 @@ class Beginning:
         return True
 
     def _pass_socks(self, side: Side, piece: Piece, buffer: bytes | bytearray) -> bool:
-        """Begin behind what client and SOCKS proxy settled; say whether the row is done with."""
+        """Begin after what client and SOCKS proxy settled; say whether the row is done with."""
         assert self._kept is not None
         number = side.direction & 1
         said = [each.pending or b"" for each in self._sides]
@@ -233,7 +236,7 @@ class Beginning:
         return True
 
     def _skip_proxy_header(self, side: Side, piece: Piece, at: int) -> None:
-        """Begin behind what a balancer put before the stream; it stays unparsed."""
+        """Begin after what a balancer put before the stream; it stays unparsed."""
         assert self._kept is not None
         self._proxied = True
         self._kept = [row for row in self._kept if row.row[DIRECTION] != side.direction]

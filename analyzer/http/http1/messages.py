@@ -1,6 +1,6 @@
 """Messages: the requests and answers of a conversation, from head to end of body.
 
-Knows whose bytes a body's are, and who wants to read them. Must not know how heads are
+Knows whose bytes a body's are, and which reader wants them. Must not know how heads are
 found. The base of http.http1.conversation, which finds them.
 """
 
@@ -162,13 +162,13 @@ class Messages(Beginning):
         self._pairs.answered(transaction)
 
     def _message_lost(self, side: Side) -> None:
-        """Go on behind a message whose end is not known."""
+        """Go on after a message whose end is not known."""
         self._message_done(side, whole=False)
         if side.mode == HEAD:
             side.mode = SEEK
 
     def _stop_reading(self) -> None:
-        """Let go what is kept of bodies whose ends will not be seen."""
+        """Release what is kept of bodies whose ends will not be seen."""
         for side in self._sides:
             reader, side.reader = side.reader, None
             if reader is not None:
@@ -180,7 +180,7 @@ class Messages(Beginning):
 
 
 def _closes(head: Head) -> bool:
-    """Say whether a message is the last on its connection (RFC 9112 9.3)."""
+    """Return whether a message is the last on its connection (RFC 9112 9.3)."""
     connection = head.values.get("connection", "")
     if head.version < "1.1":
         return not has_token(connection, "keep-alive")

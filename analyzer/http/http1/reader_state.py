@@ -18,7 +18,7 @@ from analyzer.tcp.bytestream import GAP_CUT
 # What a side is in.
 HEAD: Final = 0  # at or within a head
 BODY: Final = 1
-HOLD: Final = 2  # behind a request whose answer decides what follows
+HOLD: Final = 2  # after a request whose answer decides what follows
 WAIT: Final = 3  # a response that acknowledges a request not yet seen
 SEEK: Final = 4  # lost; a row that begins with a head ends it
 
@@ -27,7 +27,7 @@ _FAR: Final = 2**31 - 1
 """The longest gap that a row can say; what nobody knows the size of is a GiB."""
 
 ROW_BYTES: Final = 600
-"""About what a kept row costs beside its payload: a tuple of 14 integers, an object."""
+"""About what a kept row costs besides its payload: a tuple of 14 integers, an object."""
 
 
 class Side:
@@ -41,7 +41,7 @@ class Side:
         first_time: when its first byte was captured.
         body: being read.
         current: whose message is being read.
-        seen: stream offset behind the last row.
+        seen: stream offset after the last row.
         held: rows kept back in HOLD and WAIT, copies.
         held_bytes: their payload, that of dropped ones too.
         limited: held_bytes went over the limit.
@@ -81,7 +81,7 @@ class Side:
         self.segments = 0
 
     def hold(self, piece: Piece, at: int, limit: int) -> bool:
-        """Keep what lies behind `at`, or above `limit` bytes only that it was there.
+        """Keep what lies after `at`, or above `limit` bytes only that it was there.
 
         Returns:
             False at the first row above the limit.

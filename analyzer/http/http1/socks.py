@@ -28,7 +28,7 @@ class _NotSocks(Exception):
 
 
 class _Short(Exception):
-    """More bytes are needed to tell."""
+    """More bytes are needed."""
 
 
 class _Reader:

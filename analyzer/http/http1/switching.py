@@ -19,7 +19,7 @@ from analyzer.tcp.bytestream import GAP_CUT
 
 
 class Switching(Messages):
-    """The answers to upgrade attempts, and the ways on behind them."""
+    """The answers to upgrade attempts, and the ways on after them."""
 
     __slots__ = ()
 
@@ -29,7 +29,7 @@ class Switching(Messages):
             self.row(piece)
 
     def _drop_early(self, client: Side, handshake: Handshake) -> None:
-        """Pass over what a client sent behind its attempt that is no next request.
+        """Pass over what a client sent after its attempt that is no next request.
 
         RFC 6455 4.1: "the client MUST wait for a response from the server before sending any
         further data."
@@ -58,7 +58,7 @@ class Switching(Messages):
         self._replay(self._sides[self._client])
 
     def _switch(self, side: Side, head: Head, piece: Piece) -> None:
-        """Take a 101: the connection is HTTP no more, unless it says otherwise."""
+        """Take a 101: the connection is no longer HTTP, unless it says otherwise."""
         upgrade = head.values.get("upgrade", "")
         names_websocket = has_token(upgrade, "websocket")
         if names_websocket:

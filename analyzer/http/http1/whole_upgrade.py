@@ -33,7 +33,7 @@ class Opening(NamedTuple):
 
     Attributes:
         handshake: the attempt.
-        seen: stream offset behind the request.
+        seen: stream offset after the request.
     """
 
     handshake: Handshake
@@ -46,7 +46,7 @@ class _Template(NamedTuple):
     Attributes:
         head: with that field empty.
         before: fields before it.
-        after: fields behind it.
+        after: fields after it.
     """
 
     head: Head
@@ -73,7 +73,7 @@ def _read(data: bytes, end: int, name: str) -> Head | None:
     mark = b"\n%b: " % name.encode()
     before, found, rest = data[:end].partition(mark)
     value, line_end, after = rest.partition(b"\r\n")
-    # Without a line behind it, or with one that continues it, the field is unusual.
+    # Without a line after it, or with one that continues it, the field is unusual.
     if not found or not line_end or after[:1] in (b" ", b"\t", b""):
         return None
     if not value.isalnum() and not value.translate(None, b"+/=").isalnum():

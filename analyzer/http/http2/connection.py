@@ -41,7 +41,7 @@ from analyzer.tcp.bytestream import DATA, FIN, FRAMING, GAP_CUT, GAP_LOST, RESET
 
 _BLOCKS: Final = frozenset((frames.HEADERS, frames.PUSH_PROMISE, frames.CONTINUATION))
 _MOST_FAULTS: Final = 16
-"""Broken rules of one direction after which its frames are searched for anew."""
+"""Broken rules of one direction after which its frames are searched for again."""
 _FLOOD_OF_EMPTY: Final = 1000
 """Empty DATA frames in a row (or CONTINUATIONs of one block) that are no accident."""
 
@@ -87,7 +87,7 @@ class Http2Connection(FrameRows):
         return kept + self._session.early_bytes
 
     def give_up(self, packet: int) -> None:
-        """Let go what is kept, because all connections together keep too much."""
+        """Release what is kept, because all connections together keep too much."""
         limit = self._results.options.max_held_head_bytes_total
         detail = f"all connections hold over {limit} bytes (max_held_head_bytes_total)"
         self._results.find(findings.HTTP_HEAD_LIMIT, self._slot, packet, detail)
@@ -208,7 +208,7 @@ class Http2Connection(FrameRows):
                     return
 
     def _partial_header(self, side: Side, number: int, row: Row, data: bytes, at: int) -> int:
-        """Collect a header that is cut by the end of a row; return the offset behind it."""
+        """Collect a header that is cut by the end of a row; return the offset after it."""
         count = min(HEADER_BYTES - len(side.partial), len(data) - at)
         side.partial += data[at : at + count]
         side.parts.append((row, at, at + count))

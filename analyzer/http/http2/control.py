@@ -22,7 +22,7 @@ _SECOND: Final = 1_000_000_000
 
 
 class Control:
-    """What both ends told each other of the connection.
+    """What both ends announced about the connection.
 
     Args:
         results: where all goes.
@@ -69,7 +69,7 @@ class Control:
             kind: what it is.
             packet: where it shows.
             detail: of its sentence.
-            side: who is to blame; -1 where nobody is.
+            side: the side at fault; -1 where neither is.
             rfc: of the rule, where it is another than the kind's.
         """
         direction = 2 * self.slot + side if side >= 0 else -1
@@ -121,8 +121,8 @@ class Control:
         """Take SETTINGS_ENABLE_CONNECT_PROTOCOL (RFC 8441 3).
 
         "The value of the parameter MUST be 0 or 1", and a sender MUST NOT send "a value of 0
-        after previously sending a value of 1". A server that breaks this takes extended CONNECT
-        all the same, as far as its client can know.
+        after previously sending a value of 1". As far as the client can know, a
+        server that breaks this still accepts extended CONNECT.
         """
         kind, had = findings.HTTP2_CONNECT_SETTING, self._connect_setting[side]
         if value > 1:

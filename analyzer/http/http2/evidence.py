@@ -1,7 +1,7 @@
 """Evidence of HTTP/2 in the middle of a connection: whether it is, and which side asks.
 
 Where a capture begins late, no preface says what the bytes are. Knows frame headers, the first
-bytes of heads, and the look of WebSocket frames. Must not know rows. Used by
+bytes of header sections, and the form of WebSocket frames. Must not know rows. Used by
 http.http1.detection and http.http2.rows.
 """
 
@@ -31,7 +31,7 @@ MAYBE: Final = "maybe"
 
 
 def begins_with_frame(data: bytes | bytearray) -> bool:
-    """Say whether a stream's first bytes, as far as they go, may be a frame's header."""
+    """Return whether a stream's first bytes, as far as they go, may be a frame's header."""
     if len(data) >= HEADER_BYTES:
         return not data[5] & 0x80 and is_plausible(read_header(data))
     # A frame of up to 16,384 bytes.
@@ -70,7 +70,7 @@ def client_of(sides: Sequence[bytes | bytearray], ports: tuple[int, int]) -> int
 
 
 def _is_client(header: frames.FrameHeader, content: bytes | bytearray) -> bool | None:
-    """Say whether a client sent a frame; None if either may have."""
+    """Return whether a client sent a frame; None if either may have."""
     if header.kind == frames.PUSH_PROMISE:
         return False
     if header.kind == frames.HEADERS and not header.flags & ~0x5 and content:
@@ -85,7 +85,7 @@ def _is_client(header: frames.FrameHeader, content: bytes | bytearray) -> bool |
 
 
 def may_be_websocket(content: bytes, *, is_client: bool) -> bool:
-    """Say whether the content of a DATA frame looks like WebSocket frames (RFC 6455 5.2)."""
+    """Return whether the content of a DATA frame looks like WebSocket frames (RFC 6455 5.2)."""
     at = 0
     while at + 2 <= len(content):
         first, second = content[at], content[at + 1]
@@ -101,7 +101,7 @@ def may_be_websocket(content: bytes, *, is_client: bool) -> bool:
 
 
 def begins_with_settings(data: bytes | bytearray) -> bool:
-    """Say whether a stream's first bytes are a server's: "a potentially empty SETTINGS frame".
+    """Return whether a stream's first bytes are a server's: "a potentially empty SETTINGS frame".
 
     RFC 9113 3.4: it "MUST be the first frame the server sends".
     """
@@ -116,5 +116,5 @@ def begins_with_settings(data: bytes | bytearray) -> bool:
 
 
 def may_be_preface(data: bytes | bytearray) -> bool:
-    """Say whether a stream's first bytes are the client's preface, as far as they go."""
+    """Return whether a stream's first bytes are the client's preface, as far as they go."""
     return bytes(data[: len(PREFACE)]) == PREFACE[: len(data)]

@@ -34,7 +34,7 @@ _NEEDED: Final = (":scheme", ":path")
 
 
 def is_connect(pseudo: Mapping[str, str]) -> bool:
-    """Say whether a request asks for WebSocket over its stream (RFC 8441 4, 5).
+    """Return whether a request asks for WebSocket over its stream (RFC 8441 4, 5).
 
     With another method than CONNECT it does so badly.
     """
@@ -124,7 +124,7 @@ def _check_connect(head: Head, pseudo: Mapping[str, str], checks: Checks, *, ena
 
 
 def is_plain_answer(handshake: Handshake, head: Head) -> bool:
-    """Say whether a 2xx opens no tunnel, since the request was no CONNECT.
+    """Return whether a 2xx opens no tunnel, since the request was no CONNECT.
 
     A server that does not know :protocol answers a GET as any other, with content.
     """

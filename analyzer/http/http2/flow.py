@@ -1,7 +1,7 @@
 """Flow control of HTTP/2: whose window is used up, and for how long.
 
 RFC 9113 5.2 and 6.9. Knows sizes and times. Must not know streams' meaning. Used by
-http.http2.session; what is left of each window stands in the account, where the short way
+http.http2.session; what is left of each window is in the account, where the fast path
 sees it.
 """
 

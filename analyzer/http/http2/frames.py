@@ -119,7 +119,7 @@ def fault_of(header: FrameHeader, most: int) -> str:
 
 
 def is_plausible(header: FrameHeader, most: int = DEFAULT_FRAME_BYTES) -> bool:
-    """Say whether 9 bytes found in the middle of a stream may be a frame's header.
+    """Return whether 9 bytes found in the middle of a stream may be a frame's header.
 
     Stricter than the RFC: types that it does not define and flags that they do not have are
     allowed to senders, and hardly ever sent.

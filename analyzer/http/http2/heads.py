@@ -1,7 +1,7 @@
-"""Heads over HTTP/2: header blocks (HPACK) to the heads that the rest of http knows.
+"""Headers over HTTP/2: header blocks (HPACK) to the Head objects that the rest of http uses.
 
 One decoder per direction, fed every block in the wire's order. Where blocks are missing its
-table is filled with entries that stand for "not known", so that later blocks still move
+table is filled with entries that mean "not known", so that later blocks still move
 it as the sender's moves, and a field that comes from such an entry is left out, never guessed.
 Knows RFC 7541 and RFC 9113 section 8. Must not know frames. Used by http.http2.connection.
 """
@@ -16,10 +16,10 @@ from analyzer.http.head import Fault, Head
 Field = tuple[bytes, bytes]
 
 _ENTRY_BYTES: Final = 32
-"""RFC 7541 4.1: what each entry of the table counts beside its name and value."""
+"""RFC 7541 4.1: what each entry of the table counts besides its name and value."""
 _DEFAULT_TABLE: Final = 4096
 _MAX_FAILURES: Final = 16
-"""Blocks that cannot be decoded before a direction's heads are given up for good: RFC 9113
+"""Blocks that fail to decode before a direction's headers are given up for good: RFC 9113
 4.3 has the receiver end the connection at the first."""
 _FORBIDDEN: Final = frozenset(
     ("connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade")
@@ -36,7 +36,7 @@ class HeadDecoder:
         list_bytes: largest header list, each field with 32 bytes more (RFC 9113 6.5.2).
 
     Attributes:
-        failed: heads of this direction are given up for good.
+        failed: headers of this direction are given up for good.
     """
 
     def __init__(self, table_bytes: int, list_bytes: int) -> None:
@@ -68,7 +68,7 @@ class HeadDecoder:
             return str(error)
 
     def lose(self) -> None:
-        """Go on behind blocks that were not decoded: nothing of the table is known."""
+        """Go on after blocks that were not decoded: nothing of the table is known."""
         self._decoder, self._is_lost = None, True
 
     def _forget(self) -> None:
@@ -96,7 +96,7 @@ class HeadDecoder:
 
 
 def is_whole(fields: Sequence[Field]) -> bool:
-    """Say whether all fields of a block are known."""
+    """Return whether all fields of a block are known."""
     return all(name for name, _ in fields)
 
 
@@ -137,6 +137,7 @@ def head_of(fields: Sequence[Field], size: int) -> tuple[Head, dict[str, str]]:
             repeated.append(name)
     authority = pseudo.get(":authority")
     if authority is not None:
+        _check_host(values.get("host"), authority, pseudo.get(":scheme", ""), faults)
         values["host"] = authority
         pairs = [("host", authority), *(pair for pair in pairs if pair[0] != "host")]
     _check_values(pairs, forbidden, faults)
@@ -155,6 +156,22 @@ def head_of(fields: Sequence[Field], size: int) -> tuple[Head, dict[str, str]]:
         tuple(dict.fromkeys(faults)),
     )
     return head, pseudo
+
+
+def _check_host(host: str | None, authority: str, scheme: str, faults: list[Fault]) -> None:
+    """Apply RFC 9113 8.3.1, on Host beside :authority.
+
+    "Clients MUST NOT generate a request with a Host header field that differs from the
+    ":authority" pseudo-header field." Both are normalized first, as the section asks for (RFC 3986
+    6.2): case, and the scheme's port.
+    """
+    if host is None:
+        return
+    port = {"http": ":80", "https": ":443", "ws": ":80", "wss": ":443"}.get(scheme.lower(), "")
+    one, other = (each.strip().lower().removesuffix(port) for each in (host, authority))
+    if one != other:
+        text = f"host ({host[:40]}) is not :authority ({authority[:40]})"
+        faults.append(Fault(text, "RFC 9113 8.3.1"))
 
 
 def _check_values(

@@ -1,4 +1,4 @@
-"""Rows of an HTTP/2 connection: whose bytes they are, and how reading goes on behind gaps.
+"""Rows of an HTTP/2 connection: whose bytes they are, and how reading goes on after gaps.
 
 Knows rows, accounts and the search for frames. Must not know what frames say. The base of
 http.http2.connection, which walks the frames.
@@ -232,7 +232,7 @@ class FrameRows:
     # --- gaps
 
     def _gap(self, row: Row, number: int) -> None:
-        """Go on behind bytes that were not captured: inside a known frame, or searching."""
+        """Go on after bytes that were not captured: inside a known frame, or searching."""
         side = self._sides[number]
         self._session.unwatch_windows()
         at, size = 0, row[LENGTH]
@@ -305,7 +305,7 @@ class FrameRows:
         side.search = FrameSearch(needed, options.max_probe_bytes)
 
     def _give_up_search(self, search: FrameSearch, number: int, row: Row) -> None:
-        """Attribute what was searched in vain to no one."""
+        """Attribute bytes in which the search found nothing to no stream."""
         for earlier, begin, end in search.given_up():
             self._path.load(earlier)
             self._path.attribute(self._link, number, begin, end, None)

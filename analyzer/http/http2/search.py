@@ -54,7 +54,7 @@ class FrameSearch:
             self.forget()
 
     def given_up(self) -> list[tuple[Row, int, int]]:
-        """Return (row, begin, end) of the bytes that are searched no more, once."""
+        """Return (row, begin, end) of the bytes that are no longer searched, once."""
         given, self._given_up = self._given_up, []
         return given
 

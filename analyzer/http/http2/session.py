@@ -1,6 +1,6 @@
 """A session of HTTP/2: what the frames of one connection say.
 
-Keeps the streams, the settings and the windows, and turns heads and content into exchanges,
+Keeps the streams, the settings and the windows, and turns headers and content into exchanges,
 attempts and tunnels. Knows RFC 9113 and RFC 8441; must not know where frames begin in the
 rows of TCP. Used by http.http2.connection, which walks them.
 """
@@ -41,7 +41,7 @@ class Block:
     """A header block in progress: HEADERS or PUSH_PROMISE, and its CONTINUATIONs.
 
     Attributes:
-        stream: whose head it is; None where that is held no more.
+        stream: whose head it is; None where that is no longer kept.
         data: the fragments so far.
         number: of the stream in the frames' headers.
         ends_stream: END_STREAM was set.
@@ -230,7 +230,7 @@ class Session(Control):
         self.early_bytes = 0
 
     def _release_early(self, stream: Stream) -> None:
-        """Count what was kept no more."""
+        """Count what is no longer kept."""
         self.early_bytes = max(0, self.early_bytes - stream.early_bytes)
         stream.early, stream.early_bytes = [], 0
 
@@ -420,7 +420,7 @@ class Session(Control):
             self.find(findings.HTTP2_STREAM_RESET, row[PACKET], text, side)
 
     def is_acknowledged(self, stream: Stream) -> bool:
-        """Say whether both sides have the last byte of a stream."""
+        """Return whether both sides have the last byte of a stream."""
         behind = stream.account.counted[:, BEHIND].tolist()
         return all(
             stretches.acked >= reached

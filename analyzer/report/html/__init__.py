@@ -2,5 +2,5 @@
 
 `writer` gathers rows and renders the template, `data` packs tables for the page's script,
 `story` says what stands out, `drawing` and `sections` draw. The style, the script and the
-template lie beside them; vendor/ has uPlot.
+template are beside them; vendor/ has uPlot.
 """

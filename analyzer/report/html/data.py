@@ -52,13 +52,13 @@ class Kept:
         self.seen = self.count = 0
 
     def add(self, rows: TableRows) -> None:
-        """Keep `rows` as far as there is room."""
+        """Keep `rows` while there is room."""
         self.seen += rows.count
         room = min(rows.count, self._most - self.count)
         if room > 0:
             # A copy: what is made lazily would hold the payload of its whole batch.
-            part = TableRows(self.table, rows.values, rows.count)
-            self._batches.append(take_rows(part, range(room)))
+            part = take_rows(TableRows(self.table, rows.values, rows.count), range(room))
+            self._batches.append(_cut(part))
             self.count += room
 
     def column(self, name: str) -> Any:
@@ -72,6 +72,19 @@ class Kept:
         rows = TableRows(self.table, values, self.count)
         order = np.lexsort([np.asarray(values[name], np.int64) for name in reversed(by)])
         return take_rows(rows, order.tolist())
+
+
+def _cut(rows: TableRows) -> TableRows:
+    """Return rows whose text is no longer than the page shows, and one character that says so.
+
+    A path may be as long as a head, 64 kB, in each of ten thousand rows.
+    """
+    values = dict(rows.values)
+    for column in rows.table.columns:
+        if column.type == "text":
+            some: Any = values[column.name]
+            values[column.name] = [None if each is None else each[: MAX_CELL + 1] for each in some]
+    return TableRows(rows.table, values, rows.count)
 
 
 def packed(rows: TableRows, shown: Sequence[str], more: dict[str, Any] | None = None) -> str:
@@ -148,6 +161,6 @@ def _packed_numbers(column: Column, numbers: npt.NDArray[Any]) -> tuple[str, byt
 
 
 def shortened(text: str, most: int) -> str:
-    """Return text from traffic made harmless, with an ellipsis behind `most` characters."""
+    """Return text from traffic made harmless, with an ellipsis after `most` characters."""
     shown = printable(text[: most + 1])
     return shown if len(text) <= most else shown[:most] + "…"

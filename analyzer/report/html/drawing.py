@@ -48,7 +48,7 @@ class Chart:
 
 
 def svg(shapes: Iterable[Markup], title: str, height: int = HEIGHT) -> Markup:
-    """Return a drawing as wide as its place, with a title for those who do not see it."""
+    """Return a drawing as wide as its place, with a title for screen readers."""
     return Markup('<svg height="{}" role="img"><title>{}</title>{}</svg>').format(
         height, title, Markup("").join(shapes)
     )
@@ -125,7 +125,7 @@ class Curve:
 
 def cdf(curves: Sequence[Curve], title: str) -> Chart:
     """Return distributions as curves: share of values below a duration, on a log scale."""
-    floor = 1_000.0  # below a microsecond clocks tell nothing
+    floor = 1_000.0  # clocks are not exact below a microsecond
     largest = max(max(curve.values) for curve in curves)
     smallest = max(floor, min(min(curve.values) for curve in curves))
     low = math.floor(math.log10(smallest))

@@ -21,7 +21,7 @@ from analyzer.columns import NULL
 from analyzer.report.html import sections
 from analyzer.report.html.data import Kept, packed
 from analyzer.report.html.sections import Section
-from analyzer.report.output import PendingFile
+from analyzer.report.output import PendingFile, report_errors
 from analyzer.report.wording import duration, moment, number, printable, size
 from analyzer.tables import schema
 from analyzer.tables.schema import TableRows
@@ -129,7 +129,9 @@ class HtmlWriter:
         """Write the page and put it in place."""
         if self._over:
             return
-        self._pending.file.write(self._page().encode("utf-8", "replace"))
+        page = self._page().encode("utf-8", "replace")
+        with report_errors(self._pending.target):
+            self._pending.file.write(page)
         self._pending.finish()
         self._pending.commit()
         self._over = True

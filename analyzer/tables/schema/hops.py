@@ -1,4 +1,4 @@
-"""Hops: what lies between two legs of one conversation."""
+"""Hops: what is between two legs of one conversation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of TLS sessions; tables.schema, by which all others use this, has the others.
+"""The table of TLS sessions; tables.schema re-exports this and has the others.
 
 Knows columns. Must not know sessions.
 """

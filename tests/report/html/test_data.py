@@ -98,3 +98,13 @@ def test_first_rows_are_kept_in_order_and_further_ones_counted() -> None:
     found = kept.ordered(("connection", "message"))
     assert [column.name for column in found.table.columns] == ["connection", "message"]
     assert np.asarray(found.values["message"]).tolist() == [5, 2, 9]
+
+
+def test_text_is_kept_as_long_as_it_is_shown() -> None:
+    paths = ["x" * data.MAX_CELL, "x" * 60_000, None]
+    kept = Kept(CONNECTIONS, 10)
+    kept.add(table_rows(CONNECTIONS, [{"connection": n, "path": p} for n, p in enumerate(paths)]))
+    held = kept.column("path")
+    assert [each and len(each) for each in held] == [data.MAX_CELL, data.MAX_CELL + 1, None]
+    _, columns = unpacked(packed(kept.ordered(["connection"]), ["path"]))
+    assert columns["path"] == ["x" * data.MAX_CELL, "x" * data.MAX_CELL + "…", None]

@@ -105,3 +105,12 @@ def test_abort_and_no_folder(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ReportError):
         HtmlWriter(tmp_path / "none" / "x.html")
+
+
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    target = tmp_path / "x.html"
+    target.symlink_to("/dev/full")
+    writer = HtmlWriter(target)
+    with pytest.raises(ReportError, match="cannot write /dev/full: No space left"):
+        writer.close()
+    writer.abort()
