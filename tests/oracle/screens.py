@@ -146,15 +146,15 @@ class Terminal:
         self._resize(width, height)
         self._show()
         self.screen.resize(height, width)
-        return self.shown()
+        return self.shown(0)
 
     def press(self, keys: bytes) -> list[str]:
         os.write(self.master, keys)
-        return self.shown()
+        return self.shown(0)
 
-    def shown(self) -> list[str]:
-        """Return what the terminal shows, when a second has passed for the view."""
-        self.now += S
+    def shown(self, passed: int = S) -> list[str]:
+        """Return what the terminal shows, when so many ns have passed for the view."""
+        self.now += passed
         self.view.tick(self.now, self.stats)
         self._show()
         return list(self.screen.display)

@@ -219,11 +219,10 @@ def test_a_capture_on_terminals(terminal, size):
     assert screen[-1].rstrip().endswith("? help  q quit")
     assert marked(screen).split()[1] == "0"
     screen = terminal.press(b"4")
-    assert any(line[2:].startswith("add") for line in screen)
+    assert any(" add " in line for line in screen)
     if size[1] > 10:
-        assert {line.split()[0 + line.startswith("▸")] for line in screen if " ms" in line} >= {
-            *("add", "slow", "fail", "nowhere")
-        }
+        words = {word for line in screen for word in line.split()}
+        assert {"add", "slow", "fail", "nowhere"} <= words
     screen = terminal.press(b"1\r")
     assert screen[2].startswith("Connection 0  127.0.0.1:9022/")
     assert "close" in marked(screen) or size[0] < 60
@@ -240,7 +239,7 @@ def test_resizes_give_the_screen_that_is_drawn_at_that_size(terminal):
     for size in ((1, 1), (300, 90), (40, 10), (120, 40), (80, 24), (2, 3), (80, 24)):
         screen = terminal.resize(*size)
         if size in before:
-            assert screen[1:] == before[size][1:], "all but the time that passed"
+            assert screen == before[size]
 
 
 def test_a_filter_is_typed(terminal):
