@@ -21,6 +21,7 @@ from analyzer.options import DEFAULT, Options
 from analyzer.report.keys import Keyboard
 from analyzer.report.layout import make_console
 from analyzer.report.observer import CaptureStats
+from analyzer.report.screen.harmless import harmless
 from analyzer.report.screen.model import Model
 from analyzer.report.screen.whole import Screen
 from analyzer.tables.running import Snapshot
@@ -122,6 +123,10 @@ class LiveView:
         if not self.screen.paused or wanted:
             self._show()
         self._took_ns = round(1e9 * (self._timer() - begun))
+
+    def warn(self, text: str) -> None:
+        """Show a sentence that the operator should know, until the run ends."""
+        self.model.warning = harmless(text)
 
     def close(self) -> None:
         """Give the terminal back."""

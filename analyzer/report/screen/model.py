@@ -46,6 +46,8 @@ class Model:
         self.history = History(options)
         self.notable = Notable()
         self.has_payload = options.payload != "none"
+        self.warning = ""
+        """What the operator should know, harmless."""
 
     @property
     def now(self) -> int:

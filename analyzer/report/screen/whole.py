@@ -167,7 +167,9 @@ class Screen:
         """Return the lines of the screen: as many as the console has, none wider than it is."""
         width, height = console.size
         top = [self._head(console, width)]
-        room = max(0, height - (3 if height >= _TABS_FROM else 2))
+        if self._model.warning:
+            top.append(Text(self._model.warning, "bold yellow"))
+        room = max(0, height - len(top) - (2 if height >= _TABS_FROM else 1))
         view = View(self._model, console, width, room)
         body = self.page.lines(view)[:room] if room else []
         if height >= _TABS_FROM:

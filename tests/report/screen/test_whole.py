@@ -136,3 +136,13 @@ def test_a_flood_of_rows_and_keys_is_bounded():
         give(model, "connections", connection(number, host=EVIL), final=True)
     assert model.history.count <= 8 * 2 * PER_BATCH
     Shown(model).press("o", "end", "enter", "home", "enter")
+
+
+@pytest.mark.parametrize("size", [*SIZES, *ODD_SIZES])
+def test_a_warning_has_a_line_of_its_own(size):
+    model = busy(3)
+    model.warning = "--keys /k cannot be read"
+    lines = Shown(model, *size).lines()
+    if size[1] > 3:
+        assert lines[1].startswith("--keys /k")
+        assert len([line for line in lines if line.startswith(("▸", ">"))]) == 1
