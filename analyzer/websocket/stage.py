@@ -99,8 +99,7 @@ class WebSocketStage:
         preview = options.preview_bytes if options.payload == "preview" else 0
         self._walk = FrameWalk(preview, options.max_pending_messages, self._seeker)
         self.hearing = Hearing(options)
-        self.hears_all = False
-        """Whether somebody listens to all connections, whatever the options."""
+        self.hears_all = False  # somebody listens to all connections, whatever the options
         self._payloads = PayloadStage(options, self.hearing)
         self._estimates = Estimator(options)
         self._pings = Pings(options)
