@@ -47,8 +47,8 @@ def pytest_runtest_call() -> Generator[None, object, object]:
 # --- coverage --------------------------------------------------------------------------
 
 TESTS = Path(__file__).parent
-_measuring: dict[str, Any] = {"file": None}
-"""The test file that runs, and where coverage is measured, its Coverage."""
+_measuring: dict[str, Any] = {"file": None, "coverage": None, "paused": False}
+"""The test file that runs; where coverage is measured, its Coverage, and whether it is paused."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -62,16 +62,18 @@ def pytest_runtest_protocol(item: pytest.Item) -> None:
     if item.path == _measuring["file"] or "coverage" not in sys.modules:
         return
     _measuring["file"] = item.path
-    running = sys.modules["coverage"].Coverage.current()
-    coverage = _measuring.setdefault("coverage", running) if running else _measuring.get("coverage")
+    # Asked once: what was started before it is "current" again while it is paused.
+    coverage = _measuring["coverage"] or sys.modules["coverage"].Coverage.current()
+    _measuring["coverage"] = coverage
     if coverage is None:
         return
     if is_of_a_module(item.path):
-        if running is None:
+        if _measuring["paused"]:
             coverage.start()
         coverage.switch_context(item.path.relative_to(TESTS.parent).as_posix())
-    elif running is not None:
+    elif not _measuring["paused"]:
         coverage.stop()
+    _measuring["paused"] = not is_of_a_module(item.path)
 
 
 def is_of_a_module(test: Path) -> bool:
