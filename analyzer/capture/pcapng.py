@@ -6,6 +6,7 @@ know where bytes come from. Made by source.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 
@@ -15,10 +16,11 @@ from analyzer.capture import _records
 from analyzer.capture.clock import MICROSECONDS, linear, ticks_to_ns
 from analyzer.capture.formats import PCAPNG_MAGIC, refusal
 from analyzer.capture.reader import Reader
-from analyzer.capture.records import RECORD
+from analyzer.capture.records import RECORD, Interface
 from analyzer.columns import Rows, grown, row_dtype
 from analyzer.errors import NotACaptureError
 from analyzer.findings import (
+    CAPTURE_ANONYMIZED,
     CAPTURE_CUT,
     CAPTURE_DAMAGED,
     CAPTURE_DROPS,
@@ -57,8 +59,20 @@ _BLOCK_BYTES = 12  # of a block without body
 _TLS_KEY_LOG = 0x544C534B  # "TLSK" (section 4.7)
 _NO_SNAPLEN = 2**32
 
+ANONYMIZED = "Anonymized by wsanalyze:"
+"""How the comment of a section begins that `--anonymize` wrote (share.pcapng)."""
+_OVERWRITTEN = re.compile(
+    rf"{ANONYMIZED} addresses, names and payload are false; overwritten: "
+    r"(\d{1,18} bytes of compressed messages, \d{1,18} of TLS records, "
+    r"\d{1,18} of other protocols)",
+    re.ASCII,
+)
+
 # Options (sections 4.2 and 4.6).
 _END_OF_OPTIONS = 0
+_COMMENT = 1
+_IF_NAME = 2
+_IF_DESCRIPTION = 3
 _IF_TSRESOL = 9
 _IF_TSOFFSET = 14
 _ISB_IFDROP = 5
@@ -71,8 +85,10 @@ class PcapngReader(Reader):
     stops there. A sound block with an impossible packet is skipped and counted.
     """
 
-    def __init__(self, options: Options = DEFAULT, *, first_packet: int = 1) -> None:
-        super().__init__(options, first_packet=first_packet)
+    def __init__(
+        self, options: Options = DEFAULT, *, first_packet: int = 1, first_interface: int = 0
+    ) -> None:
+        super().__init__(options, first_packet=first_packet, first_interface=first_interface)
         self.may_bring_keys = True
         self._big = False
         self._kernel: _records.PacketBlockWalk | None = None
@@ -152,9 +168,19 @@ class PcapngReader(Reader):
             return self._bad_head(f"a section is of version {major}, not {_MAJOR}")
         self._close_section()
         self._big = big
-        self._kernel = _records.PacketBlockWalk(big, self.options.max_record_bytes)
+        self._comment(block[_SECTION_HEADER_BYTES - 4 : -4])
+        self._kernel = _records.PacketBlockWalk(
+            big, self.options.max_record_bytes, self._first_interface + len(self.interfaces)
+        )
         self._position += len(block)
         return True
+
+    def _comment(self, options: bytes) -> None:
+        """Say that a section was anonymized: its payload is not what was sent."""
+        for code, value in self._options(options, 0):
+            said = _OVERWRITTEN.fullmatch(value.decode("utf-8", "replace"))
+            if code == _COMMENT and said is not None:
+                self._findings.append(Finding(CAPTURE_ANONYMIZED, detail=said[1]))
 
     def _close_section(self) -> None:
         if self._kernel is not None:
@@ -189,11 +215,15 @@ class PcapngReader(Reader):
         # Cut short, it still takes its number: packets refer to the ones after it.
         link_type, _, snaplen = self._unpack("HHI", body.ljust(8, b"\0"))
         resolution, offset_s = MICROSECONDS, 0
+        texts = {_IF_NAME: b"", _IF_DESCRIPTION: b""}
         for code, value in self._options(body, 8):
             if code == _IF_TSRESOL and len(value) == 1:
                 resolution = value[0]
             elif code == _IF_TSOFFSET and len(value) == 8:
                 (offset_s,) = self._unpack("q", value)
+            elif code in texts:
+                texts[code] = value
+        self.interfaces.append(Interface(link_type, snaplen, *texts.values()))
         limit, multiplier, divisor, offset = linear(resolution, offset_s)
         self._interfaces = grown(self._interfaces, self._interface_count + 1)
         self._interfaces[self._interface_count] = (
@@ -243,6 +273,7 @@ class PcapngReader(Reader):
             captured,
             min(max(captured, original), 2**31 - 1),
             clock["link_type"],
+            self._first_interface + len(self.interfaces) - self._interface_count + interface,
         )
         self._count += 1
 

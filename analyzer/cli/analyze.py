@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from analyzer.cli.arguments import (
+    Anonymize,
     Clients,
     CsvFolder,
+    EmbedKeys,
     Every,
     FailOn,
     HarFile,
@@ -32,6 +34,7 @@ from analyzer.cli.arguments import (
     NoKeepAlive,
     ParquetFolder,
     Payload,
+    PcapngFile,
     ShowSecrets,
     Why,
     conditions,
@@ -43,9 +46,11 @@ from analyzer.cli.arguments import (
 )
 from analyzer.cli.shared import (
     SELECTION,
+    UNCOMPILED,
     NoProgress,
     Quiet,
     Where,
+    kernels_are_compiled,
     pipes,
     progress,
     say_if_slow,
@@ -56,6 +61,7 @@ from analyzer.version import __version__
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from analyzer.options import Options
     from analyzer.report.connection import ConnectionReport
     from analyzer.report.handshake import HandshakeReport
     from analyzer.report.output import Writer
@@ -74,6 +80,9 @@ class Request:
     json: str | None
     har: Path | None
     html: Path | None
+    pcapng: Path | None
+    embed_keys: bool
+    anonymize: bool
     payload: Payload
     every: float
     keys: list[Path]
@@ -111,7 +120,8 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"wsanalyze {__version__}")
+        slow = "" if kernels_are_compiled() else f" ({UNCOMPILED})"
+        typer.echo(f"wsanalyze {__version__}{slow}")
         raise typer.Exit
 
 
@@ -190,6 +200,9 @@ def analyze(
     json: JsonFile = None,
     har: HarFile = None,
     html: HtmlFile = None,
+    pcapng: PcapngFile = None,
+    embed_keys: EmbedKeys = False,
+    anonymize: Anonymize = False,
     payload: KeptPayload = "preview",
     every: Every = 1.0,
     show_secrets: ShowSecrets = False,
@@ -253,7 +266,7 @@ def run(request: Request) -> int:
     console = _console(request)
     single = _single(request, console)
     watched = conditions(request.fail_on)
-    writers = made(_makers(request))
+    writers = made(_makers(request, options))
     try:
         with progress(request.files, wanted=not request.no_progress) as on_progress:
             summary = analyse(
@@ -312,13 +325,28 @@ def _payload(request: Request) -> Payload:
     return "full" if request.har is not None and request.payload == "preview" else request.payload
 
 
-def _makers(request: Request) -> Iterator[Callable[[], Writer]]:
+def _makers(request: Request, options: Options) -> Iterator[Callable[[], Writer]]:
     for make in reports(request.csv, request.parquet, request.json):
         if _payload(request) == request.payload:
             yield make
         else:
             yield partial(_without_payload, make)
     yield from shared_files(request.har, request.html, request.payload)
+    if request.pcapng is not None:
+        from analyzer.share.pcapng import PcapngWriter
+
+        yield partial(
+            PcapngWriter,
+            request.pcapng,
+            request.files,
+            options,
+            everything=request.where is None,
+            embed_keys=request.embed_keys,
+            anonymize=request.anonymize,
+        )
+    elif request.embed_keys or request.anonymize:
+        name = "--embed-keys" if request.embed_keys else "--anonymize"
+        raise OptionError(f"{name} is about a capture to be written", hint="--pcapng FILE")
 
 
 def _without_payload(make: Callable[[], Writer]) -> Writer:
