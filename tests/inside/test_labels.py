@@ -3,7 +3,7 @@
 import numpy as np
 
 from analyzer.columns import NULL
-from analyzer.inside.labels import ANSWERS, ASKS, Detail, Label, Labels, Plain, Says
+from analyzer.inside.labels import ANSWERS, ASKS, NOTHING, Detail, Label, Labels, Plain, Says
 
 
 def test_each_label_has_one_number():
