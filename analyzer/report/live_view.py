@@ -34,6 +34,9 @@ MOST_OF_TIME: Final = 20
 screen that takes 50 ms, as with tens of thousands of connections, is drawn once a second."""
 MOST_FOR_KEYS: Final = 4
 """The same while keys are pressed, which somebody waits for."""
+LONGEST_NS: Final = 2_000_000_000
+LONGEST_FOR_KEYS_NS: Final = 250_000_000
+"""The screen is drawn at least so often, however long that takes: it must not seem to be dead."""
 _ENDING: Final = ("SIGTERM", "SIGHUP", "SIGQUIT")
 """Signals that end a process before it could give the terminal back."""
 _NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
@@ -56,7 +59,7 @@ class LiveView:
         options: limits, and whether payloads may be shown.
         quit_run: called for the key q: ends the run as Ctrl-C does.
         keyboard: where keys come from.
-        timer: seconds, for how long drawing takes.
+        timer: seconds of the processor, for how long drawing takes.
     """
 
     def __init__(
@@ -68,7 +71,7 @@ class LiveView:
         *,
         quit_run: Callable[[], None] | None = None,
         keyboard: Keyboard | None = None,
-        timer: Callable[[], float] = time.perf_counter,
+        timer: Callable[[], float] = time.thread_time,
     ) -> None:
         self.model = Model(options, interval_s, source)
         self.screen = Screen(self.model, quit_run or _interrupt)
@@ -107,9 +110,10 @@ class LiveView:
         self._waiting += self._keyboard.pressed()
         resized = self._measure()
         wanted = bool(self._waiting) or resized
-        every = self._took_ns * MOST_FOR_KEYS if wanted else self._took_ns * MOST_OF_TIME
-        if not wanted:
-            every = max(REFRESH_NS, every)
+        if wanted:
+            every = min(self._took_ns * MOST_FOR_KEYS, LONGEST_FOR_KEYS_NS)
+        else:
+            every = min(max(REFRESH_NS, self._took_ns * MOST_OF_TIME), LONGEST_NS)
         # Also where the clock was set back.
         if self._shown_at <= now_ns < self._shown_at + every:
             self.model.tick(now_ns, stats)

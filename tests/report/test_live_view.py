@@ -174,7 +174,7 @@ def test_drawing_takes_a_small_part_of_the_time(monkeypatch):
     made._waiting = ["down"]
     for step in range(201, 211):
         made.tick(T + step * S // 20, STATS)
-    assert drawn == [T + 10_400_000_000]
+    assert drawn == [T + 10_250_000_000]
 
 
 def test_a_clock_that_is_set_back(monkeypatch):
