@@ -7,7 +7,6 @@ alternatives.stage.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -25,6 +24,7 @@ from analyzer.alternatives.lanes import Floats
 from analyzer.alternatives.phases import Phases, TotalPhases, spread
 from analyzer.alternatives.sampling import Samples
 from analyzer.columns import NULL
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.tables.schema import (
     ALTERNATIVES,

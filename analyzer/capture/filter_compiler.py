@@ -15,8 +15,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final, Literal
+
+from analyzer.lazy_dataclass import dataclass, field
 
 Instruction = tuple[int, int, int, int]
 """One of classic BPF: code, jump if true, jump if false, operand."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -51,6 +51,7 @@ from analyzer.cli.shared import (
     say_if_slow,
 )
 from analyzer.errors import OptionError
+from analyzer.lazy_dataclass import dataclass
 from analyzer.version import __version__
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -33,6 +33,7 @@ from analyzer.cli.arguments import (
 )
 from analyzer.cli.shared import SELECTION, NoProgress, Quiet, pipes, progress, say_if_slow
 from analyzer.errors import OptionError
+from analyzer.lazy_dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from rich.console import Console

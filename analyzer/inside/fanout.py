@@ -8,7 +8,6 @@ was there. Knows items; must not know protocols. Used by inside.stage.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import msgspec
@@ -16,6 +15,7 @@ import numpy as np
 
 from analyzer.columns import NULL
 from analyzer.inside.item import DELIVER, PUBLISH, PUBLISH_MAYBE, SUBSCRIBE
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 
 _WAITING_NS: Final = 60_000_000_000

@@ -7,13 +7,13 @@ puts the lines on it. Text from traffic is made harmless; colour alone carries n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from rich.console import Console
 from rich.text import Text
 
 from analyzer.columns import NULL
+from analyzer.lazy_dataclass import dataclass
 from analyzer.report.layout import arrow, is_ascii, severity
 from analyzer.report.rates import Line, Rates
 from analyzer.report.wording import address, clock, duration, number, plural, printable, share, size

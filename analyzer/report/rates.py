@@ -7,13 +7,13 @@ connections, and the last messages of those that were busy last. Used by report.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 
 from analyzer.alternatives.polls import PollCost, poll_cost
 from analyzer.columns import NULL
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.report.observer import CaptureStats
 from analyzer.tables.running import Snapshot
 from analyzer.tables.schema import LEDGER_PARTS, TableRows

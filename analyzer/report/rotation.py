@@ -12,12 +12,13 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from analyzer.errors import OptionError, ReportError
+from analyzer.lazy_dataclass import dataclass
 from analyzer.report.observer import CaptureStats
 from analyzer.report.output import Lasting, Writer, report_errors
 from analyzer.report.parts import LockFile
@@ -75,6 +76,9 @@ class Keep:
     seconds: float = 0.0
 
 
+KEEP_ALL: Final = Keep()
+
+
 def keep_of(texts: Sequence[str]) -> Keep:
     """Return what "10GB" and "7d" say.
 
@@ -118,7 +122,7 @@ class RotatingWriter:
         every_s: float = 0.0,
         max_bytes: int = 0,
         keep: int = 0,
-        limits: Keep = Keep(),
+        limits: Keep = KEEP_ALL,
         kind: str = "",
         say: Callable[[str], None] | None = None,
     ) -> None:

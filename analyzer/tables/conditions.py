@@ -10,7 +10,6 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 import numpy as np
@@ -19,6 +18,7 @@ import numpy.typing as npt
 from analyzer.columns import NULL
 from analyzer.errors import OptionError
 from analyzer.findings import SEVERITIES
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.tables.samples import Samples
 from analyzer.tables.schema import BY_NAME, TABLES, Column, Table, TableRows
 

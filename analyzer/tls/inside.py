@@ -5,10 +5,10 @@ Filled in by tls.unwrapping; used by tls.session, tls.stage and tables.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from analyzer.columns import NULL
+from analyzer.lazy_dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from analyzer.tls.decryption import Decryptor

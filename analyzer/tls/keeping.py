@@ -6,13 +6,13 @@ Knows rows and buffers. Must not know records' meaning. Used by tls.unwrapping.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from analyzer.capture.records import RecordBatch
 from analyzer.columns import Rows, empty
+from analyzer.lazy_dataclass import dataclass
 from analyzer.tcp.bytestream import CHUNK, DATA
 from analyzer.tls.records import HEADER_BYTES
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
+from analyzer.lazy_dataclass import dataclass
 from analyzer.options import DEFAULT, Options
 
 CLIENT_RANDOM: Final = "CLIENT_RANDOM"

@@ -8,13 +8,14 @@ connection; whether an accepted extension was offered at all is judged by http.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from analyzer import findings
 from analyzer.findings import Finding
 from analyzer.http.exchanges import Extension, Handshake
+from analyzer.lazy_dataclass import dataclass
 
 RSV1: Final = 4
 RSV2: Final = 2

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from analyzer import findings
 from analyzer.columns import NULL, Rows, empty
 from analyzer.findings import KINDS, Finding
 from analyzer.http.exchanges import Handshake, HttpBatch
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.tcp.bytestream import StreamBatch
 from analyzer.websocket import beginnings, endings

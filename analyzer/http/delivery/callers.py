@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
+
+from analyzer.lazy_dataclass import dataclass
 
 ENGINE_IO: Final = "engine.io"
 SOCKJS: Final = "sockjs"
