@@ -4,6 +4,7 @@ import pytest
 from oracle.chats import captured, chat, one
 from oracle.whole import tables_of
 
+from analyzer.alternatives.sampling import Sampler
 from analyzer.audience import Audience
 from analyzer.options import Options
 from analyzer.websocket.stage import WebSocketStage
@@ -27,6 +28,21 @@ def test_a_protocol_that_is_not_known_is_heard_as_far_as_gzip_wants(batch):
     assert row["gzip_error_bytes"] == 0
     plain = one(data, "sse", batch_bytes=batch, inside=False)
     assert plain["gzip_application_bytes"] == row["gzip_application_bytes"]
+
+
+@pytest.mark.parametrize("limit", ["max_gzip_messages", "max_gzip_messages_total"])
+def test_nobody_listens_once_the_sample_is_full(limit, monkeypatch):
+    """Three messages of the server are heard, and none of the client."""
+    heard = []
+    hear = Sampler.hear
+    monkeypatch.setattr(Sampler, "hear", lambda self, said: heard.append(said) or hear(self, said))
+    both = [(at + 50 * n, side, said) for at, _, said in NOISE[:12]
+            for n, side in enumerate(("server", "client"))]  # fmt: skip
+    # A packet in each batch.
+    tables_of(captured(chat(said=both, end=9_999)), batch_bytes=300, inside=False, **{limit: 3})
+    sides = [direction & 1 for said in heard for direction in said.directions]
+    assert len(sides) == 3
+    assert len(set(sides)) == 1
 
 
 def test_alternatives_alone_change_no_other_table():

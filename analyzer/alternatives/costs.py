@@ -18,7 +18,7 @@ from analyzer.alternatives import lanes as layout
 from analyzer.alternatives import sampling
 from analyzer.alternatives.accounts import DATA_FRAME, GZIP_SUMS, SUMS, Account, Cost
 from analyzer.alternatives.coded import CODING_FIELD, CODING_H2
-from analyzer.alternatives.conversations import Conversations
+from analyzer.alternatives.conversations import Conversations, Ints
 from analyzer.alternatives.heads import Heads
 from analyzer.alternatives.lanes import Answers, Floats
 from analyzer.alternatives.packets import Traffic, answer_segments
@@ -177,16 +177,20 @@ def short_poll(known: Conversations, place: int, interval: int, *, http2: bool =
         delay_range=paced,
         phases=phases_of(known, place, paced),
     )
-    # Polls come at their interval, however short the capture.
+    _pace(cost, known, paced, polls)
+    return cost
+
+
+def _pace(cost: Cost, known: Conversations, paced: Ints, polls: Floats) -> None:
+    """Let polls come at their interval in rates, however short the capture."""
     share = 1e9 / paced / np.maximum(polls, 1)
     posts = known.lane(layout.POSTS)["answers"] == 0
     for name in SUMS:
         exact = cost.steady[name] * known.seconds * share
         cost.steady[name] = np.where(posts & (known.seconds > 0), exact, cost.steady[name])
-    return cost
 
 
-def _polls(known: Conversations, brought: Answers, paced: Floats) -> Floats:
+def _polls(known: Conversations, brought: Answers, paced: Ints) -> Floats:
     """Return how many polls there are in the mean over all phases.
 
     That is duration / interval, and one more as often as no poll comes between the last message
@@ -212,7 +216,7 @@ def short_poll_latest(known: Conversations, place: int, interval: int) -> Cost:
     grows = (latest["payload_bytes"] + each * latest["messages"]) / np.maximum(pushes, 1)
     # The mean is over what is delivered; the table divides by all messages of the server.
     waited = latest["delay"] * pushes / np.maximum(latest["messages"], 1e-9)
-    return account.cost(
+    cost = account.cost(
         "short-poll-latest",
         interval,
         np.ones(len(known.heads)),
@@ -226,6 +230,8 @@ def short_poll_latest(known: Conversations, place: int, interval: int) -> Cost:
             polled.payload_bytes - latest["payload_bytes"],
         ),
     )
+    _pace(cost, known, paced, polls)
+    return cost
 
 
 def _mean_answers(answers: Floats, latest: npt.NDArray[Any], mss: Floats) -> Answers:

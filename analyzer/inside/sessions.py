@@ -8,6 +8,7 @@ Used by inside.stage.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from analyzer.columns import NULL
@@ -45,6 +46,9 @@ class Sessions:
 
     def __len__(self) -> int:
         return len(self._talks)
+
+    def __iter__(self) -> Iterator[Talk]:
+        return iter(self._talks.values())
 
     def take(self, carried: Carried) -> tuple[Talk, Talk | None]:
         """Return the conversation that something is said in, and one that is let go for it."""

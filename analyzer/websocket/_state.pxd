@@ -79,6 +79,7 @@ ctypedef struct Walk:
     unsigned char ended_by_close
     unsigned char quiet_known
     unsigned char bad_text
+    unsigned char trusted
     long long zero_keys
     long long repeat_packet
     long long repeat_frame

@@ -56,6 +56,30 @@ def test_short_polling_number_by_number():
     assert cost.delay_range == S
 
 
+def test_polls_for_the_latest_number_by_number():
+    """The first is superseded after 200 ms: a fifth of the phases has a poll in that time."""
+    cost = cost_of("short-poll-latest")
+    client = 10 * 300 + 350 + 50
+    server = 10 * 150 + 220 + 2.2 * 1 + 2.2 * 1 + 7.8 * 2 + 100
+    app = client + server
+    packets = 10 * 3 + 3 + 6
+    assert sums(cost) == pytest.approx((11, app, app - 270, packets, app + 33 * 66 + 412))
+    assert cost.empty_polls == pytest.approx(7.8)
+    # Those 2.2 have waited 1,020 ms: the rows take the mean over all three.
+    assert cost.delay / 3 == pytest.approx((0.2 * 100 + 2 * 500) / 2.2 * MS)
+    assert [float(each[0]) for each in cost.superseded] == pytest.approx([0.8, 80])
+
+
+@pytest.mark.parametrize("transport", ["short-poll", "short-poll-latest"])
+def test_rates_of_polls_are_those_of_their_interval(transport):
+    """A short capture has one poll more, behind its last message."""
+    silent = [message for message in SAID if message[0] == SERVER]
+    cost = cost_of(transport, said=silent, duration=4200)
+    assert cost.sums["requests"] == pytest.approx(5.2)
+    assert cost.steady["requests"] == pytest.approx(1)
+    assert cost.steady["packets"] == pytest.approx(3)
+
+
 def test_one_request_for_each_message():
     cost = cost_of("request")
     client = 3 * 300 + 350 + 50
