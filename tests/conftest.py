@@ -1,4 +1,7 @@
-"""Puts tests/ and captures/make/ on sys.path: `oracle.<name>`, and the makers of captures."""
+"""Puts tests/ and captures/make/ on sys.path: `oracle.<name>`, and the makers of captures.
+
+Where coverage is measured, it notes for each line which test files run it.
+"""
 
 import sys
 from collections.abc import Generator
@@ -38,3 +41,21 @@ def pytest_runtest_setup() -> Generator[None, object, object]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call() -> Generator[None, object, object]:
     return (yield from _or_skip())
+
+
+_covered: list[Path] = []
+"""The test file that runs, where coverage is measured."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> None:
+    """Tell coverage when another test file begins, for .ci/module_coverage.py.
+
+    `--cov-context=test` would do so before and after each test, and write to disk what was
+    measured each time: that takes about as long as the tests.
+    """
+    coverage = sys.modules.get("coverage")
+    running = coverage and coverage.Coverage.current()
+    if running is not None and _covered != [item.path]:
+        _covered[:] = [item.path]
+        running.switch_context(item.path.relative_to(item.config.rootpath).as_posix())

@@ -56,11 +56,13 @@ class PcapWalk:
         fraction_ns: nanoseconds in one unit of the second time field: 1000 or 1.
         link_type: of all records.
         max_record_bytes: a longer record is damage.
+        interface: of all records.
     """
 
     big: cython.bint
     fraction_ns: cython.longlong
     link_type: cython.int
+    interface: cython.int
     max_record_bytes: cython.longlong
     too_long: cython.longlong
     first_too_long: cython.longlong
@@ -71,7 +73,9 @@ class PcapWalk:
         fraction_ns: cython.longlong,
         link_type: cython.int,
         max_record_bytes: cython.longlong,
+        interface: cython.int = 0,
     ) -> None:
+        self.interface = interface
         self.big = big
         self.fraction_ns = fraction_ns
         self.link_type = link_type
@@ -138,6 +142,7 @@ class PcapWalk:
             rows[count].captured = kept
             rows[count].original = original
             rows[count].link_type = self.link_type
+            rows[count].interface = self.interface
             count += 1
             position += 16 + captured
         return count, position, MORE
@@ -152,9 +157,11 @@ class PacketBlockWalk:
     Args:
         big: 1 if the section is big-endian.
         max_record_bytes: a longer block is damage.
+        first_interface: number of the section's first interface, of all that were read.
     """
 
     big: cython.bint
+    first_interface: cython.longlong
     max_record_bytes: cython.longlong
     skipped_no_interface: cython.longlong
     skipped_too_long: cython.longlong
@@ -163,8 +170,14 @@ class PacketBlockWalk:
     too_long: cython.longlong
     first_too_long: cython.longlong
 
-    def __init__(self, big: cython.bint, max_record_bytes: cython.longlong) -> None:
+    def __init__(
+        self,
+        big: cython.bint,
+        max_record_bytes: cython.longlong,
+        first_interface: cython.longlong = 0,
+    ) -> None:
         self.big = big
+        self.first_interface = first_interface
         self.max_record_bytes = max_record_bytes
         self.skipped_no_interface = 0
         self.skipped_too_long = 0
@@ -288,6 +301,7 @@ class PacketBlockWalk:
         rows[row].captured = captured
         rows[row].original = min(original, _LONGEST)
         rows[row].link_type = self.interfaces[interface].link_type
+        rows[row].interface = self.first_interface + interface
         return made
 
     @cython.cfunc

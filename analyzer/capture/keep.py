@@ -20,18 +20,16 @@ import numpy as np
 
 from analyzer.capture._blocks import fill
 from analyzer.capture.filters import SNAP_BYTES
-from analyzer.capture.records import RecordBatch
+from analyzer.capture.pcapng_blocks import STATISTICS, block, interface, option, section
+from analyzer.capture.records import Interface, RecordBatch
 from analyzer.capture.stats import CaptureStats
 from analyzer.columns import Bytes
 from analyzer.errors import ReportError
 from analyzer.findings import CAPTURE_NOT_KEPT, Finding
-from analyzer.version import __version__
 
 _OUT_BYTES = 1 << 20
 _NO_LIMIT = 1 << 62
-_SECTION, _INTERFACE, _STATISTICS = 0x0A0D0D0A, 1, 5
-_SHB_USERAPPL, _IF_NAME, _IF_TSRESOL, _ISB_IFRECV, _ISB_IFDROP = 4, 2, 9, 4, 5
-_NANOSECONDS = 9
+_ISB_IFRECV, _ISB_IFDROP = 4, 5
 _INTERFACES_PER_ROW = 1 << 20  # above every link type
 
 
@@ -113,9 +111,7 @@ class PacketFiles:
         self.files.append(path)
         self._size = 0
         self._numbers = {}
-        order = struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)
-        program = _option(_SHB_USERAPPL, f"wsanalyze {__version__}".encode())
-        self._write(_block(_SECTION, order + program + _option(0, b"")))
+        self._write(section())
 
     def _finish(self) -> None:
         """Write the counters since the file began, and close it."""
@@ -127,9 +123,9 @@ class PacketFiles:
             received = stats.received - before.received
             dropped = stats.dropped - before.dropped
             body = struct.pack("<III", 0, now >> 32, now & 0xFFFFFFFF)
-            body += _option(_ISB_IFRECV, struct.pack("<Q", received))
-            body += _option(_ISB_IFDROP, struct.pack("<Q", dropped))
-            self._write(_block(_STATISTICS, body + _option(0, b"")))
+            body += option(_ISB_IFRECV, struct.pack("<Q", received))
+            body += option(_ISB_IFDROP, struct.pack("<Q", dropped))
+            self._write(block(STATISTICS, body + option(0, b"")))
         self._file.close()
         self._file = None
 
@@ -188,19 +184,9 @@ class PacketFiles:
     def _number(self, key: int) -> int:
         if key not in self._numbers:
             place, link_type = divmod(key, _INTERFACES_PER_ROW)
-            body = struct.pack("<HHI", link_type, 0, SNAP_BYTES)
+            name = b""
             if place < len(self._names):
-                body += _option(_IF_NAME, self._names[place].encode(errors="replace"))
-            body += _option(_IF_TSRESOL, bytes([_NANOSECONDS]))
-            self._write(_block(_INTERFACE, body + _option(0, b"")))
+                name = self._names[place].encode(errors="replace")
+            self._write(interface(Interface(link_type, SNAP_BYTES, name)))
             self._numbers[key] = len(self._numbers)
         return self._numbers[key]
-
-
-def _block(kind: int, body: bytes) -> bytes:
-    length = struct.pack("<I", len(body) + 12)
-    return struct.pack("<I", kind) + length + body + length
-
-
-def _option(code: int, value: bytes) -> bytes:
-    return struct.pack("<HH", code, len(value)) + value + bytes(-len(value) % 4)

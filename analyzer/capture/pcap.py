@@ -11,6 +11,7 @@ import struct
 from analyzer.capture import _records
 from analyzer.capture.formats import PCAP_MAGICS, refusal
 from analyzer.capture.reader import Reader
+from analyzer.capture.records import Interface
 from analyzer.errors import NotACaptureError
 from analyzer.findings import CAPTURE_CUT, CAPTURE_DAMAGED, Finding
 
@@ -60,10 +61,15 @@ class PcapReader(Reader):
                 hint="convert it first: editcap -F pcapng OLD NEW.pcapng",
             )
         self._snaplen, network = struct.unpack_from(order + "II", head, 16)
+        self.interfaces = [Interface(network & 0xFFFF, self._snaplen)]
         # "LinkType and additional information": the upper 16 bits say how many
         # bytes of checksum end a frame; the link type is in the lower 16.
         return _records.PcapWalk(
-            self._big, fraction_ns, network & 0xFFFF, self.options.max_record_bytes
+            self._big,
+            fraction_ns,
+            network & 0xFFFF,
+            self.options.max_record_bytes,
+            self._first_interface,
         )
 
     def _end(self) -> None:

@@ -15,7 +15,7 @@ from analyzer.capture import _records
 from analyzer.capture.clock import MICROSECONDS, linear, ticks_to_ns
 from analyzer.capture.formats import PCAPNG_MAGIC, refusal
 from analyzer.capture.reader import Reader
-from analyzer.capture.records import RECORD
+from analyzer.capture.records import RECORD, Interface
 from analyzer.columns import Rows, grown, row_dtype
 from analyzer.errors import NotACaptureError
 from analyzer.findings import (
@@ -59,6 +59,8 @@ _NO_SNAPLEN = 2**32
 
 # Options (sections 4.2 and 4.6).
 _END_OF_OPTIONS = 0
+_IF_NAME = 2
+_IF_DESCRIPTION = 3
 _IF_TSRESOL = 9
 _IF_TSOFFSET = 14
 _ISB_IFDROP = 5
@@ -71,8 +73,10 @@ class PcapngReader(Reader):
     stops there. A sound block with an impossible packet is skipped and counted.
     """
 
-    def __init__(self, options: Options = DEFAULT, *, first_packet: int = 1) -> None:
-        super().__init__(options, first_packet=first_packet)
+    def __init__(
+        self, options: Options = DEFAULT, *, first_packet: int = 1, first_interface: int = 0
+    ) -> None:
+        super().__init__(options, first_packet=first_packet, first_interface=first_interface)
         self.may_bring_keys = True
         self._big = False
         self._kernel: _records.PacketBlockWalk | None = None
@@ -152,7 +156,9 @@ class PcapngReader(Reader):
             return self._bad_head(f"a section is of version {major}, not {_MAJOR}")
         self._close_section()
         self._big = big
-        self._kernel = _records.PacketBlockWalk(big, self.options.max_record_bytes)
+        self._kernel = _records.PacketBlockWalk(
+            big, self.options.max_record_bytes, self._first_interface + len(self.interfaces)
+        )
         self._position += len(block)
         return True
 
@@ -189,11 +195,15 @@ class PcapngReader(Reader):
         # Cut short, it still takes its number: packets refer to the ones after it.
         link_type, _, snaplen = self._unpack("HHI", body.ljust(8, b"\0"))
         resolution, offset_s = MICROSECONDS, 0
+        texts = {_IF_NAME: b"", _IF_DESCRIPTION: b""}
         for code, value in self._options(body, 8):
             if code == _IF_TSRESOL and len(value) == 1:
                 resolution = value[0]
             elif code == _IF_TSOFFSET and len(value) == 8:
                 (offset_s,) = self._unpack("q", value)
+            elif code in texts:
+                texts[code] = value
+        self.interfaces.append(Interface(link_type, snaplen, *texts.values()))
         limit, multiplier, divisor, offset = linear(resolution, offset_s)
         self._interfaces = grown(self._interfaces, self._interface_count + 1)
         self._interfaces[self._interface_count] = (
@@ -243,6 +253,7 @@ class PcapngReader(Reader):
             captured,
             min(max(captured, original), 2**31 - 1),
             clock["link_type"],
+            self._first_interface + len(self.interfaces) - self._interface_count + interface,
         )
         self._count += 1
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from analyzer.capture import _records
-from analyzer.capture.records import RECORD, RecordBatch
+from analyzer.capture.records import RECORD, Interface, RecordBatch
 from analyzer.columns import Bytes, Rows
 from analyzer.findings import CAPTURE_EMPTY, PACKETS_CAPTURED_TOO_LONG, Finding
 from analyzer.options import DEFAULT, Options
@@ -30,19 +30,25 @@ class Reader(ABC):
     Args:
         options: limits.
         first_packet: number of the first packet.
+        first_interface: number of the first interface.
 
     Attributes:
         packets: number of the last packet found.
         stopped: damage was met; further bytes are ignored.
         secrets: TLS key logs found in the file, in file order.
+        interfaces: described by the file so far, over all its sections.
         may_bring_keys: the format can hold them.
     """
 
-    def __init__(self, options: Options = DEFAULT, *, first_packet: int = 1) -> None:
+    def __init__(
+        self, options: Options = DEFAULT, *, first_packet: int = 1, first_interface: int = 0
+    ) -> None:
         self.options = options
         self.packets = first_packet - 1
         self.stopped = False
         self.secrets: list[bytes] = []
+        self.interfaces: list[Interface] = []
+        self._first_interface = first_interface
         self.may_bring_keys = False
         self._new_secrets: list[tuple[int, bytes]] = []
         self._first_packet = first_packet

@@ -8,3 +8,4 @@ ctypedef struct Record:
     int captured
     int original
     int link_type
+    int interface

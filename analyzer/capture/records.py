@@ -6,6 +6,8 @@ Made by the readers (pcap, pcapng, later live); used by packets.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from analyzer.columns import Bytes, Rows, empty, row_dtype
@@ -20,9 +22,20 @@ RECORD = row_dtype(
         ("captured", "<i4"),  # bytes captured, readable at start
         ("original", "<i4"),  # bytes on the wire; never less than captured
         ("link_type", "<i4"),  # LINKTYPE_ value (tcpdump.org/linktypes.html)
+        ("interface", "<i4"),  # of a file: index in Source.interfaces; of no meaning live
     ]
 )
 """One captured packet."""
+
+
+class Interface(NamedTuple):
+    """What a file says of an interface; a pcap file has one."""
+
+    link_type: int
+    snaplen: int
+    """Bytes kept of a packet; 0: no limit."""
+    name: bytes = b""
+    description: bytes = b""
 
 
 @dataclass(slots=True)

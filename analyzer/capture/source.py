@@ -17,7 +17,7 @@ from analyzer.capture.formats import HEAD_BYTES, PCAP, PCAPNG, refusal, sniff
 from analyzer.capture.pcap import PcapReader
 from analyzer.capture.pcapng import PcapngReader
 from analyzer.capture.reader import Reader
-from analyzer.capture.records import RecordBatch
+from analyzer.capture.records import Interface, RecordBatch
 from analyzer.capture.streams import FileStream, Stream, decompressed
 from analyzer.columns import NULL
 from analyzer.errors import CaptureAccessError, CaptureError, NotACaptureError
@@ -65,6 +65,7 @@ class Source:
         names: of the inputs, in the order in which they are read.
         bytes_total: sum of their sizes as stored; None if one is a pipe.
         secrets: TLS key logs found in the files so far.
+        interfaces: described by the files so far; the column `interface` of RECORD points here.
     """
 
     options: Options
@@ -73,9 +74,11 @@ class Source:
     names: list[str] = field(init=False)
     bytes_total: int | None = field(init=False)
     secrets: list[bytes] = field(default_factory=list)
+    interfaces: list[Interface] = field(default_factory=list)
     _bytes_before: int = 0
     _current: FileStream | None = None
     _packets: int = 0
+    _known: int = 0  # interfaces of the files before
 
     def __post_init__(self) -> None:
         self.names = [one.name for one in self._inputs]
@@ -112,7 +115,12 @@ class Source:
             return
         one.opened = None
         self._current = file
-        reader = _READERS[kind](self.options, first_packet=self._packets + 1)
+        reader = _READERS[kind](
+            self.options,
+            first_packet=self._packets + 1,
+            first_interface=len(self.interfaces),
+        )
+        self._known = len(self.interfaces)
         try:
             yield from self._drain(one, stream, reader)
         finally:
@@ -146,6 +154,7 @@ class Source:
 
     def _counted(self, one: _Input, reader: Reader, batch: RecordBatch) -> RecordBatch:
         self._packets = reader.packets
+        self.interfaces += reader.interfaces[len(self.interfaces) - self._known :]
         if len(self._inputs) > 1 and batch.findings:
             batch.findings = [
                 replace(finding, detail=f"{one.name}: {finding.detail}")

@@ -18,6 +18,7 @@ import typer
 from analyzer.cli.arguments import (
     Clients,
     CsvFolder,
+    EmbedKeys,
     Every,
     FailOn,
     HarFile,
@@ -32,6 +33,7 @@ from analyzer.cli.arguments import (
     NoKeepAlive,
     ParquetFolder,
     Payload,
+    PcapngFile,
     ShowSecrets,
     Why,
     conditions,
@@ -57,6 +59,7 @@ from analyzer.version import __version__
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from analyzer.options import Options
     from analyzer.report.connection import ConnectionReport
     from analyzer.report.handshake import HandshakeReport
     from analyzer.report.output import Writer
@@ -75,6 +78,8 @@ class Request:
     json: str | None
     har: Path | None
     html: Path | None
+    pcapng: Path | None
+    embed_keys: bool
     payload: Payload
     every: float
     keys: list[Path]
@@ -191,6 +196,8 @@ def analyze(
     json: JsonFile = None,
     har: HarFile = None,
     html: HtmlFile = None,
+    pcapng: PcapngFile = None,
+    embed_keys: EmbedKeys = False,
     payload: KeptPayload = "preview",
     every: Every = 1.0,
     show_secrets: ShowSecrets = False,
@@ -254,7 +261,7 @@ def run(request: Request) -> int:
     console = _console(request)
     single = _single(request, console)
     watched = conditions(request.fail_on)
-    writers = made(_makers(request))
+    writers = made(_makers(request, options))
     try:
         with progress(request.files, wanted=not request.no_progress) as on_progress:
             summary = analyse(
@@ -313,13 +320,26 @@ def _payload(request: Request) -> Payload:
     return "full" if request.har is not None and request.payload == "preview" else request.payload
 
 
-def _makers(request: Request) -> Iterator[Callable[[], Writer]]:
+def _makers(request: Request, options: Options) -> Iterator[Callable[[], Writer]]:
     for make in reports(request.csv, request.parquet, request.json):
         if _payload(request) == request.payload:
             yield make
         else:
             yield partial(_without_payload, make)
     yield from shared_files(request.har, request.html, request.payload)
+    if request.pcapng is not None:
+        from analyzer.share.pcapng import PcapngWriter
+
+        yield partial(
+            PcapngWriter,
+            request.pcapng,
+            request.files,
+            options,
+            everything=request.where is None,
+            embed_keys=request.embed_keys,
+        )
+    elif request.embed_keys:
+        raise OptionError("--embed-keys is about a capture to be written", hint="--pcapng FILE")
 
 
 def _without_payload(make: Callable[[], Writer]) -> Writer:

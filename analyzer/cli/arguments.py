@@ -60,6 +60,24 @@ HtmlFile = Annotated[
         rich_help_panel=REPORTS,
     ),
 ]
+PcapngFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--pcapng",
+        metavar="FILE",
+        help="Write the packets of the connections, of those of --where alone, with what was found "
+        "as packet comments. Reads the input again.",
+        rich_help_panel=REPORTS,
+    ),
+]
+EmbedKeys = Annotated[
+    bool,
+    typer.Option(
+        "--embed-keys",
+        help="With --pcapng: put the TLS keys in use into the file, which then decrypts by itself.",
+        rich_help_panel=REPORTS,
+    ),
+]
 KeptPayload = Annotated[
     Payload, typer.Option(help="How much of each message to keep.", rich_help_panel=REPORTS)
 ]

@@ -7,6 +7,7 @@ not know connections. Called by pipeline.Pipeline.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 
@@ -83,6 +84,8 @@ class PacketDecoder:
         self._cut = Tally()
         self._link_types: dict[int, Tally] = {}
         self._wlan: dict[int, Tally] = {}
+        self.on_fragment: Callable[[Fragment, RecordBatch, bool], None] | None = None
+        """Told of each fragment, and whether a datagram is whole with it."""
 
     @property
     def held_bytes(self) -> int:
@@ -170,6 +173,8 @@ class PacketDecoder:
         while outcome == layers.FRAGMENT:
             fragment = Fragment(*self._walk.fragment())
             joined = self._joiner.add(fragment, records.data)
+            if self.on_fragment is not None:
+                self.on_fragment(fragment, records, joined is not None)
             if joined is None:
                 self._counts[layers.FRAGMENT] += 1
                 return 0

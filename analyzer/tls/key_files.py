@@ -29,8 +29,15 @@ _KEY_HINT: Final = (
 )
 
 
-def read_key_logs(paths: Iterable[PathLike], options: Options = DEFAULT) -> KeyRing:
+def read_key_logs(
+    paths: Iterable[PathLike], options: Options = DEFAULT, ring: KeyRing | None = None
+) -> KeyRing:
     """Read key logs.
+
+    Args:
+        paths: files.
+        options: limits.
+        ring: gets what they hold; default a new one.
 
     Returns:
         All their secrets; lines that cannot be used are counted in it.
@@ -38,7 +45,7 @@ def read_key_logs(paths: Iterable[PathLike], options: Options = DEFAULT) -> KeyR
     Raises:
         KeyLogError: a file cannot be read, or is no key log at all.
     """
-    ring = KeyRing(options)
+    ring = KeyRing(options) if ring is None else ring
     for path in paths:
         name = os.fspath(path)
         with _opened(name) as file:

@@ -76,6 +76,12 @@ class Secrets:
         """Return the secrets with a label."""
         return self._by_label.get(label, ())
 
+    def items(self) -> Iterator[tuple[str, bytes]]:
+        """Yield all with their labels."""
+        for label, known in self._by_label.items():
+            for secret in known:
+                yield label, secret
+
     def traffic(self, side: int) -> Iterator[tuple[int, bytes]]:
         """Yield the secrets of application data of a side (0: client), the first ones first.
 

@@ -26,7 +26,7 @@ def test_walk_fills_a_row_for_each_record():
     file = captures.pcap([(5, b"abc", 3), (10**18 + 7, b"", 9)], nanoseconds=True)
     rows, result = walk(file, 8)
     assert result == (2, len(file), _records.MORE)
-    assert rows[:2].tolist() == [(7, 5, 40, 3, 3, 1), (8, 10**18 + 7, 59, 0, 9, 1)]
+    assert rows[:2].tolist() == [(7, 5, 40, 3, 3, 1, 0), (8, 10**18 + 7, 59, 0, 9, 1, 0)]
 
 
 def test_walk_stops_before_what_it_cannot_settle():

@@ -72,8 +72,8 @@ class Terminal:
         self.output = b""
 
     def read_until(self, text):
-        """Read what is written until `text` is there; a minute at most."""
-        limit = time.monotonic() + 60
+        """Read what is written until `text` is there."""
+        limit = time.monotonic() + 300
         while text not in self.output:
             assert time.monotonic() < limit, self.output[-500:]
             if select.select([self.master], [], [], 0.2)[0]:
@@ -81,7 +81,7 @@ class Terminal:
 
     def end(self):
         """Return the exit status; read the rest."""
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + 300
         while self.process.poll() is None:
             assert time.monotonic() < limit
             self._drain()

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from analyzer import findings
 from analyzer.http.collector import Results
-from analyzer.http.handover import ACKED, DIRECTION, KIND, MAX_KEPT_ROWS, Piece
-from analyzer.http.head import MAYBE, NEITHER, REQUEST, proxy_header, recognise
+from analyzer.http.handover import ACKED, DIRECTION, KIND, MAX_KEPT_ROWS, PACKET, Piece
+from analyzer.http.head import MAYBE, NEITHER, REQUEST, proxied_client, proxy_header, recognise
 from analyzer.http.http1 import socks
 from analyzer.http.http1.reader_state import ROW_BYTES, SEEK, Side
 from analyzer.http.http2.evidence import (
@@ -117,6 +117,9 @@ class Beginning:
             return
         if not self._proxied and (size := proxy_header(buffer)):
             if size > 0:
+                if client := proxied_client(buffer[:size]):
+                    packet = piece.row[PACKET]
+                    self._results.find(findings.HTTP_PROXIED, self._slot, packet, client)
                 self._skip_proxy_header(side, piece, size - len(begun))
                 return
             answer = MAYBE
