@@ -30,7 +30,8 @@ class _LazyPattern:
         # Copy and pickle ask for special names before there is anything to compile.
         if name.startswith("_"):
             raise AttributeError(name)
-        value = getattr(re.compile(*self._given), name)
+        compiled: re.Pattern[Any] = re.compile(*self._given)  # type: ignore[type-var]
+        value = getattr(compiled, name)
         # Found without this method from now on.
         self.__dict__[name] = value
         return value
