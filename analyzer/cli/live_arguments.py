@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from analyzer.cli.arguments import Payload
-from analyzer.cli.shared import REPORTS
+from analyzer.cli.arguments import REPORTS
+from analyzer.cli.outputs import Payload
 from analyzer.errors import OptionError
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.live.watch import WatchRequest

@@ -17,21 +17,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from analyzer.cli.arguments import (
+    SELECTION,
     CsvFolder,
     FailOn,
     JsonFile,
     KeptPayload,
     Keys,
     NoInside,
+    NoProgress,
     ParquetFolder,
-    Payload,
+    Quiet,
     ShowSecrets,
-    conditions,
-    failed,
-    made,
-    reports,
 )
-from analyzer.cli.shared import SELECTION, NoProgress, Quiet, pipes, progress, say_if_slow
+from analyzer.cli.outputs import Payload, conditions, failed, made, reports
+from analyzer.cli.shared import pipes, progress, say_if_slow
 from analyzer.errors import OptionError
 from analyzer.lazy_dataclass import dataclass, field
 

@@ -1,7 +1,7 @@
-"""What all verbs of the command line share: options, the progress bar, a closed pipe.
+"""What all verbs of the command line share: the progress bar, a closed pipe.
 
 Knows the terminal. Must not know what a verb does. Used by cli and verbs. Imports
-nothing slow, so that --help is there at once.
+nothing slow, so that a small capture takes no longer than its analysis.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from analyzer.pipeline import Progress
@@ -22,21 +20,6 @@ PROGRESS_FROM_BYTES = 20_000_000
 """Smaller inputs are done before a bar could be read."""
 SLOW_FROM_BYTES = 20_000_000
 """Smaller inputs take seconds even where the kernels are not compiled."""
-
-REPORTS = "Reports"
-SELECTION = "Selection"
-
-Where = Annotated[
-    str | None,
-    typer.Option(
-        metavar="EXPR",
-        help="Only connections for which this holds, such as "
-        "\"server_port == 8080 and path.str.startswith('/chat')\". Reads the input twice.",
-        rich_help_panel=SELECTION,
-    ),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no report on the terminal.")]
-NoProgress = Annotated[bool, typer.Option("--no-progress", help="Show no progress bar.")]
 
 
 class PipeClosed(Exception):

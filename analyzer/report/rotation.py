@@ -19,6 +19,7 @@ from typing import Final
 
 from analyzer.errors import OptionError, ReportError
 from analyzer.lazy_dataclass import dataclass
+from analyzer.lazy_pattern import lazy_pattern
 from analyzer.report.observer import CaptureStats
 from analyzer.report.output import Lasting, Writer, report_errors
 from analyzer.report.parts import LockFile
@@ -36,7 +37,7 @@ RETRY_NS: Final = 60 * _NS
 
 CLEAR_NS: Final = 60 * _NS
 """How often parts are looked at that may have become too old."""
-_NAME = re.compile(r"\d{8}T\d{6}Z-\d{4,}")
+_NAME = lazy_pattern(r"\d{8}T\d{6}Z-\d{4,}")
 
 
 def seconds_of(text: str) -> float:

@@ -19,6 +19,7 @@ from analyzer.columns import NULL
 from analyzer.errors import OptionError
 from analyzer.findings import SEVERITIES
 from analyzer.lazy_dataclass import dataclass, field
+from analyzer.lazy_pattern import lazy_pattern
 from analyzer.tables.samples import Samples
 from analyzer.tables.schema import BY_NAME, TABLES, Column, Table, TableRows
 
@@ -38,7 +39,7 @@ _UNITS: Final[Mapping[str, float]] = {"us": 1e3, "seconds": 1e9}
 
 _NUMERIC: Final = ("int", "us", "seconds", "ratio", "bool")
 
-_FORM = re.compile(
+_FORM = lazy_pattern(
     r"""\s*(?P<function>[a-z0-9]+)\s*\(\s*
         (?:(?P<table>[a-z0-9_]+)\s*\.\s*)?(?P<name>[a-z0-9_-]+)\s*\)
         \s*(?P<operator>>=|<=|==|!=|>|<)\s*

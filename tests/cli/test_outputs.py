@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.cli.arguments import made, model, numbers, reports
+from analyzer.cli.outputs import made, model, numbers, reports
 from analyzer.errors import OptionError, ReportError
 from analyzer.options import DEFAULT, Options
 
