@@ -122,7 +122,9 @@ def _target(path: str | None) -> str | None:
 
 def _how(end: Ended) -> str:
     """Return how a connection was thrown out; "" where it was not disconnected actively."""
-    if end.kind == "clean" and (end.closed_by == CLIENT or end.close_code == _NORMAL):
+    if end.kind == "clean" and end.close_code in (_NORMAL, NULL):
+        # RFC 6455 7.4.1: done. Without a code (7.1.5) nothing says otherwise: many libraries send
+        # none where their program is done.
         return ""
     if end.kind not in ("clean", "fin", "reset") or end.closed_by == CLIENT:
         return ""
