@@ -3,6 +3,7 @@
     >>> import analyzer
     >>> analysis = analyzer.analyze("capture.pcapng")
     >>> analysis.messages            # a pandas DataFrame
+    >>> for message in analyzer.iter_messages("capture.pcapng"): ...  # one by one
     >>> analyzer.read_csv("reports") # the same tables from a --csv folder
     >>> analysis.to_html("report.html")  # and to_csv, to_parquet, to_json, to_har
     >>> analyzer.compare("before.pcap", "after.pcap")  # figures of both, difference, ratio
@@ -22,12 +23,15 @@ if TYPE_CHECKING:
     from analyzer.errors import (
         CaptureAccessError,
         CaptureError,
+        KeyLogError,
         NotACaptureError,
         OptionError,
         ReportError,
         WsanalyzeError,
     )
+    from analyzer.iteration import iter_calls, iter_handshakes, iter_messages
     from analyzer.options import Options
+    from analyzer.rows import Call, Handshake, Message
 
 _HOMES = {
     "Analysis": "analysis",
@@ -42,14 +46,25 @@ _HOMES = {
     "OptionError": "errors",
     "ReportError": "errors",
     "WsanalyzeError": "errors",
+    "KeyLogError": "errors",
     "Options": "options",
+    "Call": "rows",
+    "Handshake": "rows",
+    "Message": "rows",
+    "iter_calls": "iteration",
+    "iter_handshakes": "iteration",
+    "iter_messages": "iteration",
 }
 """Public name -> the module that has it."""
 
 __all__ = [
     "Analysis",
+    "Call",
     "CaptureAccessError",
     "CaptureError",
+    "Handshake",
+    "KeyLogError",
+    "Message",
     "NotACaptureError",
     "OptionError",
     "Options",
@@ -59,6 +74,9 @@ __all__ = [
     "__version__",
     "analyze",
     "compare",
+    "iter_calls",
+    "iter_handshakes",
+    "iter_messages",
     "read_csv",
     "read_parquet",
 ]

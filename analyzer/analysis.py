@@ -14,15 +14,27 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    BinaryIO,
+    Literal,
+    Unpack,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from analyzer.errors import OptionError
 from analyzer.options import Options
 from analyzer.report.output import Writer
+from analyzer.rows import OptionValues
 from analyzer.selection import Selected as Selected
 from analyzer.selection import Selection as Selection
 from analyzer.selection import select as select
 from analyzer.selection import to_frame as to_frame
+from analyzer.sources import ETHERNET, Source, as_paths, paths_of
 from analyzer.tables import schema
 from analyzer.tables.figures import Figures
 from analyzer.tables.schema import Table, TableRows
@@ -256,14 +268,21 @@ class Collector:
 
 
 def analyze(
-    paths: StrPath | Sequence[StrPath], *, where: str | None = None, **options: Any
+    source: Source,
+    *,
+    where: str | None = None,
+    link_type: int = ETHERNET,
+    **options: Unpack[OptionValues],
 ) -> Analysis:
     """Analyse captures as one.
 
     Args:
-        paths: a capture, a folder of captures, or several; "-" is standard input.
+        source: a capture, a folder of captures, a pattern such as "ring/*.pcapng", or several; "-"
+            is standard input. Or an open binary file (BytesIO), a scapy PacketList, a reader of
+            dpkt, or pairs of time in seconds and bytes.
         where: keep only connections for which this expression over the columns of
             the connections table is true, as in DataFrame.query.
+        link_type: of packets that are pairs (tcpdump.org/linktypes.html); default Ethernet.
         **options: fields of analyzer.Options, such as payload="full".
 
     Returns:
@@ -271,12 +290,45 @@ def analyze(
 
     Raises:
         CaptureError: The input cannot be read at all.
-        OptionError: `where` cannot be evaluated.
+        OptionError: `where` cannot be evaluated, an option's value is wrong, or the source is
+            none.
         TypeError: There is no such option.
     """
+    checked = options_of(options)
     collector = Collector()
-    summary = run(_several(paths), Options(**options), [collector], where=where)
+    with as_paths(source, link_type) as (paths, stdin):
+        summary = run(paths, checked, [collector], where=where, stdin=stdin)
     return Analysis(collector, summary)
+
+
+def options_of(values: OptionValues) -> Options:
+    """Return options with these values, once each is of its type.
+
+    Raises:
+        OptionError: A value is wrong; it names the valid ones.
+        TypeError: There is no such option.
+    """
+    hints = get_type_hints(OptionValues)
+    for name, value in values.items():
+        if name in hints:
+            _check_value(name, value, hints[name])
+    return Options(**values)
+
+
+def _check_value(name: str, value: object, hint: Any) -> None:
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        if value not in inner:
+            valid = ", ".join(map(repr, inner[:-1])) + f" or {inner[-1]!r}"
+            raise OptionError(f"{name} takes {valid}, not {value!r}")
+    elif hint is bool:
+        if not isinstance(value, bool):
+            raise OptionError(f"{name} takes True or False, not {value!r}")
+    elif hint is int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise OptionError(f"{name} takes a whole number from 0 on, not {value!r}")
+    elif hint is float and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise OptionError(f"{name} takes a number, not {value!r}")
 
 
 def compare(
@@ -284,7 +336,7 @@ def compare(
     b: StrPath | Sequence[StrPath],
     *,
     where: str | None = None,
-    **options: Any,
+    **options: Unpack[OptionValues],
 ) -> pd.DataFrame:
     """Put two captures side by side.
 
@@ -303,7 +355,7 @@ def compare(
         OptionError: `where` cannot be evaluated, or both are standard input.
         TypeError: There is no such option.
     """
-    made = compared(_several(a), _several(b), Options(**options), where=where)
+    made = compared(_several(a), _several(b), options_of(options), where=where)
     return to_frame(made.rows())
 
 
@@ -356,8 +408,10 @@ def _is_pipe(path: Path) -> bool:
 
 
 def _several(paths: StrPath | Sequence[StrPath]) -> list[Path]:
-    several = [paths] if isinstance(paths, str | os.PathLike) else paths
-    return [Path(path) for path in several]
+    found = paths_of(paths)
+    if found is None:
+        raise OptionError(f"{type(paths).__name__} is no path and no list of paths")
+    return found
 
 
 def read_csv(folder: StrPath) -> Tables:

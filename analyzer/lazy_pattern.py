@@ -30,7 +30,7 @@ class _LazyPattern:
         # Copy and pickle ask for special names before there is anything to compile.
         if name.startswith("_"):
             raise AttributeError(name)
-        compiled: re.Pattern[Any] = re.compile(*self._given)  # type: ignore[type-var]
+        compiled: re.Pattern[Any] = re.compile(*self._given)
         value = getattr(compiled, name)
         # Found without this method from now on.
         self.__dict__[name] = value

@@ -270,6 +270,7 @@ def run(
                 on_progress(source.bytes_read, source.bytes_total)
         summary = pipeline.finish()
         summary.capture.files = [str(name) for name in source.names]
+        summary.capture.options = dict(vars(options))
         for writer in writers:
             if isinstance(writer, WantsCapture):
                 writer.captured(summary.capture)

@@ -26,7 +26,7 @@ from analyzer.alternatives.evidence import (
 )
 from analyzer.alternatives.heads import HeadMaker, role_of
 from analyzer.alternatives.kinds import kinds_by_size
-from analyzer.alternatives.packets import ACK_DELAY_NS
+from analyzer.alternatives.packets import ACK_DELAY_NS, BULK_ACKS
 from analyzer.columns import NULL, empty
 from analyzer.http.exchanges import Exchange, HttpBatch
 from analyzer.lazy_dataclass import dataclass, field
@@ -324,6 +324,10 @@ class Sessions:
         measured["tcp_connections"] = connections
         gap = TURNAROUND_NS + (min(*trips, LONGEST_NS) if trips else 0)
         wire = wire_rows(sides[0], sides[1], max(1, connections))
+        if session.kind in ("poll", "long-poll"):
+            # Who polls acknowledges with the next request. Behind a push the client has nothing to
+            # send, so that each takes an ACK of its own.
+            wire["push_acks"], wire["bulk_acks"] = 1.0, BULK_ACKS
         if not mss:
             wire["mss"] = USUAL_MSS
         return wire, measured, gap

@@ -6,6 +6,7 @@ know where bytes come from. Made by source.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 
@@ -19,6 +20,7 @@ from analyzer.capture.records import RECORD, Interface
 from analyzer.columns import Rows, grown, row_dtype
 from analyzer.errors import NotACaptureError
 from analyzer.findings import (
+    CAPTURE_ANONYMIZED,
     CAPTURE_CUT,
     CAPTURE_DAMAGED,
     CAPTURE_DROPS,
@@ -26,6 +28,7 @@ from analyzer.findings import (
     CAPTURE_SKIPPED,
     Finding,
 )
+from analyzer.lazy_pattern import lazy_pattern
 from analyzer.options import DEFAULT, Options
 
 INTERFACE = row_dtype(
@@ -57,8 +60,18 @@ _BLOCK_BYTES = 12  # of a block without body
 _TLS_KEY_LOG = 0x544C534B  # "TLSK" (section 4.7)
 _NO_SNAPLEN = 2**32
 
+ANONYMIZED = "Anonymized by wsanalyze:"
+"""How the comment of a section begins that `--anonymize` wrote (share.pcapng)."""
+_OVERWRITTEN = lazy_pattern(
+    rf"{ANONYMIZED} addresses, names and payload are false; overwritten: "
+    r"(\d{1,18} bytes of compressed messages, \d{1,18} of TLS records, "
+    r"\d{1,18} of other protocols)",
+    re.ASCII,
+)
+
 # Options (sections 4.2 and 4.6).
 _END_OF_OPTIONS = 0
+_COMMENT = 1
 _IF_NAME = 2
 _IF_DESCRIPTION = 3
 _IF_TSRESOL = 9
@@ -156,11 +169,19 @@ class PcapngReader(Reader):
             return self._bad_head(f"a section is of version {major}, not {_MAJOR}")
         self._close_section()
         self._big = big
+        self._comment(block[_SECTION_HEADER_BYTES - 4 : -4])
         self._kernel = _records.PacketBlockWalk(
             big, self.options.max_record_bytes, self._first_interface + len(self.interfaces)
         )
         self._position += len(block)
         return True
+
+    def _comment(self, options: bytes) -> None:
+        """Say that a section was anonymized: its payload is not what was sent."""
+        for code, value in self._options(options, 0):
+            said = _OVERWRITTEN.fullmatch(value.decode("utf-8", "replace"))
+            if code == _COMMENT and said is not None:
+                self._findings.append(Finding(CAPTURE_ANONYMIZED, detail=said[1]))
 
     def _close_section(self) -> None:
         if self._kernel is not None:

@@ -42,6 +42,7 @@ class Request:
     html: Path | None = None
     pcapng: Path | None = None
     embed_keys: bool = False
+    anonymize: bool = False
     payload: Payload = "preview"
     every: float = 1.0
     keys: list[Path] = field(default_factory=list)
@@ -182,9 +183,11 @@ def _makers(request: Request, options: Options) -> Iterator[Callable[[], Writer]
             options,
             everything=request.where is None,
             embed_keys=request.embed_keys,
+            anonymize=request.anonymize,
         )
-    elif request.embed_keys:
-        raise OptionError("--embed-keys is about a capture to be written", hint="--pcapng FILE")
+    elif request.embed_keys or request.anonymize:
+        name = "--embed-keys" if request.embed_keys else "--anonymize"
+        raise OptionError(f"{name} is about a capture to be written", hint="--pcapng FILE")
 
 
 def _without_payload(make: Callable[[], Writer]) -> Writer:

@@ -15,6 +15,7 @@ import typer
 from analyzer.cli.analyze import Request, answered
 from analyzer.cli.arguments import (
     SELECTION,
+    Anonymize,
     Clients,
     CsvFolder,
     EmbedKeys,
@@ -38,7 +39,7 @@ from analyzer.cli.arguments import (
     Where,
     Why,
 )
-from analyzer.version import __version__
+from analyzer.cli.shared import version_line
 
 app = typer.Typer(
     add_completion=True,
@@ -49,7 +50,7 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"wsanalyze {__version__}")
+        typer.echo(version_line())
         raise typer.Exit
 
 
@@ -130,6 +131,7 @@ def analyze(
     html: HtmlFile = None,
     pcapng: PcapngFile = None,
     embed_keys: EmbedKeys = False,
+    anonymize: Anonymize = False,
     payload: KeptPayload = "preview",
     every: Every = 1.0,
     show_secrets: ShowSecrets = False,

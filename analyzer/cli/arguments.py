@@ -73,6 +73,14 @@ PcapngFile = Annotated[
         rich_help_panel=REPORTS,
     ),
 ]
+Anonymize = Annotated[
+    bool,
+    typer.Option(
+        "--anonymize",
+        help="With --pcapng: replace addresses, names and payload by others of the same length.",
+        rich_help_panel=REPORTS,
+    ),
+]
 EmbedKeys = Annotated[
     bool,
     typer.Option(

@@ -14,10 +14,9 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from analyzer.cli.shared import PipeClosed
+from analyzer.cli.shared import PipeClosed, version_line
 from analyzer.cli.verbs import VERBS
 from analyzer.errors import WsanalyzeError
-from analyzer.version import __version__
 
 OK, CALLERS_ERROR = 0, 2
 INTERRUPTED, BROKEN_PIPE = 130, 141  # 128 and the signal's number, as shells have it
@@ -50,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if asks_for_messages(given):
             return VERBS["messages"].run([each for each in given if each != MESSAGES])
         if given == ["--version"]:
-            sys.stdout.write(f"wsanalyze {__version__}\n")
+            sys.stdout.write(version_line() + "\n")
             return OK
         if only_files(given):
             # The parser takes as long to import as a tenth of the rest.

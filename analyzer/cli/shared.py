@@ -10,16 +10,22 @@ import contextlib
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from analyzer.version import __version__
 
 if TYPE_CHECKING:
     from analyzer.pipeline import Progress
 
 PROGRESS_FROM_BYTES = 20_000_000
 """Smaller inputs are done before a bar could be read."""
-SLOW_FROM_BYTES = 20_000_000
-"""Smaller inputs take seconds even where the kernels are not compiled."""
+
+UNCOMPILED = (
+    "the kernels are not compiled, so that this takes about 110 times as long; "
+    "install again where there is a C compiler"
+)
 
 
 class PipeClosed(Exception):
@@ -46,12 +52,21 @@ def input_bytes(files: Sequence[Path]) -> int:
 
 
 def say_if_slow(files: Sequence[Path]) -> None:
-    """Say on standard error that a long input will take long, where it need not."""
-    if input_bytes(files) >= SLOW_FROM_BYTES and uncompiled_kernels():
-        sys.stderr.write(
-            "note: the kernels are not compiled, so that this takes many times as long; "
-            "install again where there is a C compiler\n"
-        )
+    """Say on standard error that an analysis takes long where it need not."""
+    if files and uncompiled_kernels():
+        sys.stderr.write(f"note: {UNCOMPILED}\n")
+
+
+def version_line() -> str:
+    """Return what --version prints."""
+    slow = "" if kernels_are_compiled() else f" ({UNCOMPILED})"
+    return f"wsanalyze {__version__}{slow}"
+
+
+def kernels_are_compiled() -> bool:
+    """Say so from the files alone: --version imports no kernel."""
+    beside = Path(__file__).parents[1] / "packets" / "_headers"
+    return any(beside.with_name(beside.name + end).is_file() for end in EXTENSION_SUFFIXES)
 
 
 def uncompiled_kernels() -> list[str]:

@@ -31,6 +31,7 @@ class Verb(NamedTuple):
 
 VERBS: Final[dict[str, Verb]] = {
     "compare": Verb("Put two captures side by side.", "analyzer.cli.compare", "run_compare"),
+    "docs": Verb("Print a page of the documentation.", "analyzer.cli.docs", "run_docs"),
     "help": Verb("Show the options of a verb.", "analyzer.cli.help", "run_help"),
     "interfaces": Verb(
         "List the interfaces that can be captured.", "analyzer.cli.interfaces", "run_interfaces"

@@ -15,8 +15,7 @@ from analyzer.diagnosis import causes
 from analyzer.diagnosis.case import Case
 from analyzer.diagnosis.causes import Diagnosis
 from analyzer.diagnosis.evidence import MOST, lists, packets, seconds, server_name, side_name
-from analyzer.diagnosis.facts import CLIENT, Ended, Facts
-from analyzer.lazy_dataclass import dataclass
+from analyzer.diagnosis.facts import SERVER, Ended, Facts
 from analyzer.wording import plural
 
 _NORMAL = 1000
@@ -126,7 +125,7 @@ def _how(end: Ended) -> str:
         # RFC 6455 7.4.1: done. Without a code (7.1.5) nothing says otherwise: many libraries send
         # none where their program is done.
         return ""
-    if end.kind not in ("clean", "fin", "reset") or end.closed_by == CLIENT:
+    if end.kind not in ("clean", "fin", "reset") or end.closed_by != SERVER:
         return ""
     reason = f' "{end.close_reason}"' if end.close_reason else ""
     code = f"Close {end.close_code}{reason}" if end.close_code != NULL else end.kind.upper()

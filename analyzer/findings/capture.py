@@ -57,3 +57,11 @@ CAPTURE_REPLACED = _kind(
     "",
     "The followed file was replaced or truncated; reading continues with the new one: {detail}.",
 )
+
+CAPTURE_ANONYMIZED = _kind(
+    "capture-anonymized",
+    NOTE,
+    "",
+    "The capture was anonymized: addresses, names and payload are false, lengths and times are "
+    "true; overwritten: {detail}.",
+)

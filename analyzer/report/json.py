@@ -12,15 +12,21 @@ import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from analyzer.errors import ReportError
 from analyzer.report.cells import Formatter
 from analyzer.report.output import PendingFile, report_errors
 from analyzer.report.parts import Part, whole_lines
 from analyzer.tables.schema import TABLES, TableRows
+from analyzer.version import __version__
+
+if TYPE_CHECKING:
+    from analyzer.tables.summary import Capture
 
 _ROW_END = len(",\n")
+SCHEMA_VERSION = 1
+"""Grows where a column goes or changes its meaning; new columns do not count."""
 
 
 class JsonWriter:
@@ -46,6 +52,7 @@ class JsonWriter:
             self._pending.discard()  # it can be written, as we know now
             self._parts = _parts_of(self._pending.target)
         self._over = False
+        self._about: dict[str, object] | None = None
         self._formatters = {table.name: Formatter(table, "json") for table in TABLES}
 
     def write(self, rows: TableRows) -> None:
@@ -60,6 +67,16 @@ class JsonWriter:
                 self._spools[name] = _spool()
             for piece in self._formatters[name].format(rows):
                 self._spools[name].write(piece)
+
+    def captured(self, capture: Capture) -> None:
+        """Note what was read, and how (WantsCapture)."""
+        self._about = {
+            "program": "wsanalyze",
+            "version": __version__,
+            "schema_version": SCHEMA_VERSION,
+            "files": [str(name) for name in capture.files],
+            "options": capture.options,
+        }
 
     def flush(self) -> None:
         """Write what waits to the parts (Lasting)."""
@@ -80,7 +97,8 @@ class JsonWriter:
                 with contextlib.suppress(ReportError):  # of a disk that was full before
                     part.flush()
                 part.leave()
-            join({name: part.path for name, part in self._parts.items()}, self._pending.target)
+            paths = {name: part.path for name, part in self._parts.items()}
+            join(paths, self._pending.target, self._about)
             return
         if self._stream is not None:
             with report_errors("standard output"):
@@ -104,7 +122,7 @@ class JsonWriter:
             self._pending.discard()
 
     def _join(self, target: IO[bytes]) -> None:
-        _write_document(self._spools, target)
+        _write_document(self._spools, target, self._about)
 
     def _forget(self) -> None:
         for spool in self._spools.values():
@@ -134,12 +152,13 @@ def _parts_of(target: Path) -> dict[str, Part]:
     return made
 
 
-def join(parts: Mapping[str, Path], target: Path) -> int:
+def join(parts: Mapping[str, Path], target: Path, about: Mapping[str, object] | None = None) -> int:
     """Make a document of parts, and remove them; return its rows.
 
     Args:
         parts: by table; rows that were cut are left out.
         target: the document.
+        about: what was read, and how, where that is known.
 
     Raises:
         ReportError: It cannot be read or written; the parts stay.
@@ -152,7 +171,7 @@ def join(parts: Mapping[str, Path], target: Path) -> int:
             for table, path in parts.items():
                 spools[table] = stack.enter_context(path.open("r+b"))
                 rows += whole_lines(spools[table])
-            _write_document(spools, pending.file)
+            _write_document(spools, pending.file, about)
         pending.finish()
         pending.commit()
     except BaseException as error:
@@ -166,7 +185,9 @@ def join(parts: Mapping[str, Path], target: Path) -> int:
     return rows
 
 
-def _write_document(spools: Mapping[str, IO[bytes]], target: IO[bytes]) -> None:
+def _write_document(
+    spools: Mapping[str, IO[bytes]], target: IO[bytes], about: Mapping[str, object] | None
+) -> None:
     """Write an object with a list of rows for each table; spools are at their end."""
     for place, table in enumerate(TABLES):
         target.write(b",\n" if place else b"{\n")
@@ -183,4 +204,6 @@ def _write_document(spools: Mapping[str, IO[bytes]], target: IO[bytes]) -> None:
                 left -= len(piece)
             target.write(b"\n")
         target.write(b"]")
+    if about is not None:
+        target.write(b',\n"about": ' + json.dumps(about, default=str).encode())
     target.write(b"\n}\n")

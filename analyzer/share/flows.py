@@ -87,8 +87,13 @@ class Flows:
         keys = np.array([each.key for each in chosen], np.uint64)
         firsts = np.array([each.first for each in chosen], np.int64)
         self._begins = np.searchsorted(self._keys, keys).astype(np.int64) << _PACKET_BITS | firsts
+        self._chosen = frozenset(2 * each.stream + each.side for each in chosen)
         self._lasts = np.array([each.last for each in chosen], np.int64)
         self._directions = np.array([2 * each.stream + each.side for each in chosen], np.int64)
+
+    def has(self, direction: int) -> bool:
+        """Say whether 2 * tcp_stream + side was chosen."""
+        return direction in self._chosen
 
     def of(self, keys: npt.NDArray[np.uint64], packets: Numbers) -> Numbers:
         """Return 2 * tcp_stream + side of segments; -1 of those that were not chosen.

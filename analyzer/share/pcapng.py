@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from analyzer.capture import pcapng_blocks as blocks
 from analyzer.capture._blocks import fill
+from analyzer.capture.pcapng import ANONYMIZED
 from analyzer.capture.records import RecordBatch
 from analyzer.capture.source import STDIN, Source, open_capture
 from analyzer.columns import NULL, Bytes, Rows
@@ -27,12 +28,14 @@ from analyzer.packets.decode import PacketDecoder
 from analyzer.packets.segments import SegmentBatch
 from analyzer.report.output import PendingFile, report_errors
 from analyzer.share.comments import Comments
-from analyzer.share.flows import Flow, Flows, FragmentLog, directions_of, ended_flows
+from analyzer.share.flows import Flow, Flows, FragmentLog, Numbers, directions_of, ended_flows
 from analyzer.tables.schema import TableRows
 from analyzer.tcp.bytestream import StreamBatch
 from analyzer.tcp.reassembly import Reassembler
 
 if TYPE_CHECKING:
+    from analyzer.share.anonymize.content import FalseContent
+    from analyzer.share.anonymize.packets import FalsePackets
     from analyzer.share.session_keys import UsedKeys
 
 _CARRIERS: Final = frozenset({"connections", "handshakes", "http", "tls_sessions"})
@@ -55,6 +58,7 @@ class PcapngWriter:
         everything: no connections were chosen: failed connects to their servers and name
             look-ups are kept as well.
         embed_keys: the TLS secrets in use go into a Decryption Secrets Block.
+        anonymize: addresses, names and payload are replaced (share.anonymize).
 
     Raises:
         OptionError: An input cannot be read twice, or is the target.
@@ -69,7 +73,10 @@ class PcapngWriter:
         *,
         everything: bool = True,
         embed_keys: bool = False,
+        anonymize: bool = False,
     ) -> None:
+        if anonymize and embed_keys:
+            raise OptionError("--embed-keys gives away what --anonymize takes out")
         for path in inputs:
             _check_input(path, target)
         self._pending = PendingFile(target)
@@ -78,10 +85,13 @@ class PcapngWriter:
         self._everything = everything
         self._embed_keys = embed_keys
         self._chosen: set[int] = set()
-        self._comments = Comments(names=True)
+        self._false: _False | None = _False(options) if anonymize else None
+        self._comments = Comments(names=not anonymize)
         self._over = False
         self.packets = 0
         """How many were written."""
+        self.left_out = 0
+        """Packets of chosen connections that could not be anonymized."""
 
     def write(self, rows: TableRows) -> None:
         """Note which connections are chosen, and what rows say of packets (Writer)."""
@@ -108,20 +118,29 @@ class PcapngWriter:
         self._pending.finish()
         self._pending.commit()
         self._over = True
-        self._comments.close()
+        self._forget()
 
     def abort(self) -> None:
         """Remove what was written (Writer)."""
         if not self._over:
             self._over = True
             self._pending.discard()
+        self._forget()
+
+    def _forget(self) -> None:
         self._comments.close()
+        if self._false is not None:
+            self._false.close()
 
     # --- readings
 
     def _write(self, file: IO[bytes]) -> None:
         flows, fragments = self._find_flows()
-        file.write(blocks.section())
+        if self._false is not None:
+            self._false.read(self._inputs, flows)
+            file.write(blocks.section(self._false.said))
+        else:
+            file.write(blocks.section())
         if self._embed_keys:
             keys = self._used_keys(flows)
             if keys:
@@ -157,13 +176,20 @@ class PcapngWriter:
     def _copy(self, file: IO[bytes], flows: Flows, fragments: FragmentLog) -> None:
         decoder = PacketDecoder(self._options)
         source = open_capture(self._inputs, self._options)
-        out = _Blocks(file, source, self._comments)
+        out = _Blocks(file, source, self._comments, described=self._false is None)
         parts = fragments.of(flows)
         for segments in self._segments(source, decoder):
             rows = segments.records.rows
             packets = rows["packet"]
             kept = np.zeros(len(rows), bool)
-            chosen = segments.rows["packet"][directions_of(segments, flows) >= 0]
+            directions = directions_of(segments, flows)
+            chosen = segments.rows["packet"][directions >= 0]
+            if self._false is not None:
+                written = self._false.rewrite(segments, directions)
+                kept[np.searchsorted(packets, written)] = True
+                self.left_out += len(chosen) - len(written)
+                out.write(segments.records, kept)
+                continue
             kept[np.searchsorted(packets, chosen)] = True
             if len(parts):
                 kept |= np.isin(packets, parts)
@@ -215,11 +241,63 @@ class _Choice:
         return self._flows
 
 
+class _False:
+    """The false names of one file: a reading for what streams hold, then packet by packet."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._content: FalseContent | None = None
+        self._packets: FalsePackets | None = None
+        self.said = ""
+
+    def read(self, inputs: Sequence[Path], flows: Flows) -> None:
+        from analyzer.share.anonymize.content import FalseContent
+        from analyzer.share.anonymize.packets import FalsePackets
+        from analyzer.share.anonymize.words import Words
+
+        content = self._content = FalseContent(Words(os.urandom(32)), flows)
+        decoder, tcp = PacketDecoder(self._options), Reassembler(self._options)
+        for records in open_capture(inputs, self._options):
+            segments = decoder.push(records)
+            content.push(segments, tcp.push(segments))
+        content.push(SegmentBatch(RecordBatch()), tcp.finish())
+        self._packets = FalsePackets(content)
+        self.said = (
+            f"{ANONYMIZED} addresses, names and payload are false; overwritten: "
+            f"{content.compressed} bytes of compressed messages, {content.encrypted} of TLS "
+            f"records, {content.other} of other protocols"
+        )
+
+    def rewrite(self, segments: SegmentBatch, directions: Numbers) -> Numbers:
+        """Rewrite the packets of chosen segments in place; return which may be written."""
+        assert self._packets is not None
+        records = segments.records
+        chosen = np.flatnonzero(directions >= 0)
+        places = np.searchsorted(records.rows["packet"], segments.rows["packet"][chosen])
+        columns = [records.rows[name][places].tolist() for name in _RECORD_FIELDS]
+        written = [
+            int(segments.rows["packet"][at])
+            for at, record in zip(chosen.tolist(), zip(*columns, strict=True), strict=True)
+            if self._packets.rewrite(records.data, record, segments.rows[at], int(directions[at]))
+        ]
+        return np.array(written, np.int64)
+
+    def close(self) -> None:
+        if self._content is not None:
+            self._content.close()
+
+
+_RECORD_FIELDS: Final = ("start", "captured", "link_type")
+
+
 class _Blocks:
     """Writes packets with their interfaces and comments."""
 
-    def __init__(self, file: IO[bytes], source: Source, comments: Comments) -> None:
+    def __init__(
+        self, file: IO[bytes], source: Source, comments: Comments, *, described: bool
+    ) -> None:
         self._file = file
+        self._described = described
         self._source = source
         self._comments = comments
         self._numbers: dict[int, int] = {}
@@ -247,7 +325,10 @@ class _Blocks:
         unique, places = np.unique(used, return_inverse=True)
         for each in unique.tolist():
             if each not in self._numbers:
-                self._file.write(blocks.interface(self._source.interfaces[each]))
+                known = self._source.interfaces[each]
+                if not self._described:
+                    known = known._replace(name=b"", description=b"")
+                self._file.write(blocks.interface(known))
                 self._numbers[each] = len(self._numbers)
         return np.array([self._numbers[each] for each in unique.tolist()], np.uint32)[places]
 

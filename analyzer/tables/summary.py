@@ -75,6 +75,8 @@ class Capture:
     """Other packets, by what they are."""
     selected: tuple[int, int] | None = None
     """Connections that --where keeps, and of how many; None without it."""
+    options: dict[str, object] = field(default_factory=dict)
+    """What the analysis was told, where that is not the default."""
 
 
 @dataclass(slots=True, eq=False, repr=False)

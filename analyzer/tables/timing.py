@@ -280,7 +280,7 @@ def _tls_cells(session: Session | None) -> tuple[object, ...]:
         return (None, None, None, None, -1)
     asked, chosen, resumed = session.client, session.server, session.resumed
     return (
-        None if chosen is None else version_name(chosen.version),
+        None if chosen is None else version_name(chosen.draft or chosen.version),
         None if chosen is None else suite_name(chosen.cipher_suite),
         session.alpn,
         None if asked is None else asked.server_name,

@@ -54,9 +54,10 @@ class Holding:
         frame = walk.rows("walks")[direction]
         left = int(frame["payload_left"])
         sender = ("client", "server")[int(frame["sender"])]
-        detail = promises.described(int(frame["opcode"]), int(frame["payload_bytes"]), left, sender)
+        opcode, announced = int(frame["opcode"]), int(frame["payload_bytes"])
+        detail = promises.described(opcode, announced, left, sender)
         self._promises[direction] = Promise(
-            shape, left, not frame["bad_text"], int(frame["packet_first"]), detail
+            shape, left, not frame["bad_text"], int(frame["packet_first"]), detail, opcode
         )
 
     def take(self, walk: Any, row: Any, kept: Kept | None) -> list[Kept]:
@@ -95,14 +96,22 @@ class Holding:
             row["mode"], row["trusted"] = layout.PAYLOAD, 1
             return promise.kept
         walk.drop_frame(direction)
+        detail = promise.described
+        mixed = promise.mixed()
+        if mixed is not None:
+            sender = ("client", "server")[int(not promise.shape.masked)]
+            show = self._options.payload != "none"
+            size = sum(len(kept.payload) for kept in promise.kept)
+            detail = foreign.described_mix(mixed, size, sender, show=show)
         self._found.append(
             Finding(
                 findings.WEBSOCKET_TORN_WRITE,
                 direction >> 1,
                 promise.packet,
                 -1,
-                promise.described,
+                detail,
                 direction=direction,
             )
         )
-        return promise.kept
+        # Of mixed frames none can be read; what follows them can.
+        return [] if mixed is not None else promise.kept

@@ -489,12 +489,12 @@ class WebSocketStage:
         connection.lost_bytes = lost_bytes
         out.pings += self._pings.end(connection)
         tcp = stream.connection(slot)
-        heard = stream.directions["packets"][2 * slot : 2 * slot + 2]
         connection.ending = endings.ending(ends)
-        both_heard = bool(heard.all() or not heard.any())
-        out.findings += endings.close(connection, tcp, self._pings.acks, both_heard=both_heard)
-        connection.reported = endings.reported(connection, stream, tcp, ends, self._pings.acks)
+        acks, both_heard = self._pings.acks, endings.both_heard(stream, slot)
+        hidden = endings.hidden_closes(connection, stream, ends)
+        out.findings += endings.close(connection, tcp, acks, both_heard=both_heard, hidden=hidden)
+        connection.reported = endings.reported(connection, stream, tcp, ends, acks)
         for sender in (CLIENT, SERVER):
-            self._pings.acks.forget(connection.direction(sender))
+            acks.forget(connection.direction(sender))
         out.ended.append(connection)
         self._walk.reset(slot)

@@ -199,6 +199,20 @@ def deploy(draw: random.Random, seed: int) -> Variant:
     return joined("deploy", talks)
 
 
+def missed_close(draw: random.Random, seed: int) -> Variant:
+    """A client that closes each time, with a code; the capture misses its Close, not the answer."""
+    talks, at = [], 0.0
+    for number in range(7):
+        talk = begun(number, at)
+        chat(talk, draw)
+        body, before = struct.pack(">H", 4000), len(talk.packets)
+        talk.control("client", CLOSE, body).control("server", CLOSE, body).finish("server")
+        del talk.packets[before]
+        talks.append(talk)
+        at = talk.now - START + draw.uniform(0.2, 5) * S
+    return joined("missed close", talks)
+
+
 def shared_address(draw: random.Random, seed: int) -> Variant:
     """Visitors behind one address, each of whom the server sends away once, by its rules."""
     talks, at = [], 0.0
@@ -238,5 +252,5 @@ def together(draw: random.Random, seed: int) -> Variant:
 HEALTHY = (
     *(game, room, missed, keepalives, one_slow_call),
     *(small_window, closed_in_the_middle, torn_by_the_capture, slow_write),
-    *(jobs_of_the_server, deploy, shared_address, in_answer, together),
+    *(jobs_of_the_server, deploy, missed_close, shared_address, in_answer, together),
 )

@@ -65,3 +65,18 @@ def test_target_must_be_writable(tmp_path: Path) -> None:
         JsonWriter(tmp_path)
     with pytest.raises(ReportError, match="No such file"):
         JsonWriter(tmp_path / "missing" / "x.json")
+
+
+def test_a_document_says_what_was_read_and_how(tmp_path: Path) -> None:
+    from analyzer.cli import main
+    from analyzer.version import __version__
+
+    capture = Path(__file__).parents[2] / "captures" / "npm-ws-basic.pcap"
+    target = tmp_path / "x.json"
+    assert main.main([str(capture), "-q", "--json", str(target), "--payload", "none"]) == 0
+    document = json.loads(target.read_text(encoding="utf-8"))
+    assert list(document) == [*(table.name for table in TABLES), "about"]
+    about = document["about"]
+    assert about["files"] == [str(capture)]
+    assert (about["version"], about["schema_version"]) == (__version__, 1)
+    assert about["options"]["payload"] == "none"

@@ -71,6 +71,42 @@ def test_header_in_one_packet_with_the_frame_behind_it(side, make):
     assert result.ids() == ["websocket-torn-write"]
 
 
+@pytest.mark.parametrize("places", CUTS)
+@pytest.mark.parametrize(("side", "make"), SIDES)
+@pytest.mark.parametrize("texts", [(b"first one", b"and second"), (b"same size", b"as before")])
+def test_two_writers_that_write_headers_and_payloads_by_themselves(side, make, texts, places):
+    """Both headers, then both payloads, each in a packet."""
+    masks = (KEY, b"wxyz") if side == CLIENT else (None, None)
+    frames = [frame(TEXT, text, mask=mask) for text, mask in zip(texts, masks, strict=True)]
+    heads = [(side, whole[: -len(text)]) for whole, text in zip(frames, texts, strict=True)]
+    bodies = [(side, whole[-len(text) :]) for whole, text in zip(frames, texts, strict=True)]
+    steps = [*handshake(), *heads, *bodies, make(TEXT, b"good again")]
+    result = talk([*steps, make(TEXT, b"and again")], FULL, places)
+    assert result.sent(side) == [b"good again", b"and again"]
+    assert result.ids() == ["websocket-torn-write"]
+    detail = result.findings[0].detail
+    assert "(text and text) are mixed" in detail
+    assert f"'{texts[1].decode()}'" in detail
+
+
+@pytest.mark.parametrize(("side", "make"), SIDES)
+def test_payload_dropped_by_a_sender_that_writes_headers_by_themselves(side, make):
+    steps = [*handshake(), part(side, 20)]
+    for number in range(4):
+        whole = make(TEXT, b"good one %d" % number)[1]
+        steps += [(side, whole[:-10]), (side, whole[-10:])]
+    result = talk(steps, FULL)
+    assert result.sent(side) == [b"good one %d" % number for number in range(4)]
+    assert result.ids() == ["websocket-torn-write"]
+
+
+@pytest.mark.parametrize(("side", "make"), SIDES)
+def test_a_close_in_place_of_the_payload(side, make):
+    result = talk([*handshake(), part(side, 50), make(CLOSE, close(1001))], FULL)
+    assert [(row["opcode"], row["close_code"]) for row in result.frames] == [(CLOSE, 1001)]
+    assert result.ids() == ["websocket-torn-write"]
+
+
 def test_within_a_fragmented_message():
     steps = [*handshake(), server(TEXT, b"one ", fin=False), part(SERVER, 40, opcode=0)]
     steps += [server(TEXT, b"another message"), server(TEXT, b"and one more")]

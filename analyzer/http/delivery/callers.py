@@ -35,7 +35,7 @@ _SOCKJS_NAMES: Final = {
 _SOCKJS_SERVER: Final = lazy_pattern(r"\d{3}")
 """What SockJS clients put there; asked for where method and name alone say little."""
 
-_CURSOR_WORDS: Final = frozenset(
+CURSOR_WORDS: Final = frozenset(
     {
         *("after", "since", "last", "cursor", "next", "prev", "previous", "before", "until"),
         *("seq", "sequence", "serial", "index", "idx", "position", "pos", "counter", "count"),
@@ -47,7 +47,7 @@ _CURSOR_WORDS: Final = frozenset(
 )
 """A parameter that has one of these words in its name may change between the requests of one
 client: cursors, time stamps, and what is to keep caches away."""
-_CLIENT_WORDS: Final = frozenset(
+CLIENT_WORDS: Final = frozenset(
     {
         *("user", "userid", "username", "uid", "member", "client", "clientid", "player", "nick"),
         *("device", "session", "sessionid", "sid", "token", "account", "login", "peer", "auth"),
@@ -132,9 +132,9 @@ def _target(method: str, target: str) -> Target:
     for name, value in parameters:
         words = {word.lower() for word in _WORDS.findall(name)}
         paged = paged or not words.isdisjoint(_PAGE_WORDS)
-        if words.isdisjoint(_CURSOR_WORDS) and not _CLOCK.fullmatch(value):
+        if words.isdisjoint(CURSOR_WORDS) and not _CLOCK.fullmatch(value):
             telling.append(f"{name}={value}")
-            named = named or not words.isdisjoint(_CLIENT_WORDS)
+            named = named or not words.isdisjoint(CLIENT_WORDS)
         if words.isdisjoint(_CACHE_WORDS):
             lasting.append(f"{name}={value}")
     return Target("?".join(telling), "?".join(lasting), paged=paged, names_client=named)

@@ -1,0 +1,186 @@
+"""What stands in each stream instead: false content by stream offset, in a temporary file.
+
+A reading of the input fills it, and the next one asks it for what a segment holds, in whatever
+order and however often that was sent. Knows streams. Used by share.pcapng.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from array import array
+from collections.abc import Iterator
+
+import numpy as np
+
+from analyzer.packets.segments import SegmentBatch
+from analyzer.report.har import spool_file
+from analyzer.share.anonymize.stream import Dialogue, Direction
+from analyzer.share.anonymize.words import Words
+from analyzer.share.flows import Flows, Numbers
+from analyzer.tcp.bytestream import DATA, GAP_CUT, StreamBatch
+
+_HALF = 1 << 31
+
+
+class Spool:
+    """Bytes by direction and offset; 24 bytes a piece stay in memory, and pieces are joined."""
+
+    def __init__(self) -> None:
+        self._file = spool_file()
+        self._written = 0
+        self._pieces: dict[int, array[int]] = {}  # offset, length, place
+
+    def add(self, direction: int, offset: int, data: bytes) -> None:
+        """Take bytes of a direction, each offset behind the ones before."""
+        pieces = self._pieces.setdefault(direction, array("q"))
+        if (
+            pieces
+            and pieces[-3] + pieces[-2] == offset
+            and pieces[-1] + pieces[-2] == self._written
+        ):
+            pieces[-2] += len(data)
+        else:
+            pieces.extend((offset, len(data), self._written))
+        self._file.seek(self._written)
+        self._file.write(data)
+        self._written += len(data)
+
+    def read(self, direction: int, begin: int, end: int) -> Iterator[tuple[int, bytes]]:
+        """Yield what is known of offsets `begin` to `end`: offset, bytes."""
+        pieces = self._pieces.get(direction)
+        if pieces is None:
+            return
+        table = np.frombuffer(pieces, np.int64).reshape(-1, 3)
+        at = max(0, int(np.searchsorted(table[:, 0], begin, "right")) - 1)
+        while at < len(table):
+            offset, length, place = table[at].tolist()
+            if offset >= end:
+                return
+            first, last = max(begin, offset), min(end, offset + length)
+            if first < last:
+                self._file.seek(place + first - offset)
+                yield first, self._file.read(last - first)
+            at += 1
+
+    def close(self) -> None:
+        """Forget all."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+
+class FalseContent:
+    """The streams of chosen connections with false names.
+
+    Args:
+        words: of the file.
+        flows: the chosen connections.
+    """
+
+    def __init__(self, words: Words, flows: Flows) -> None:
+        self._words = words
+        self._flows = flows
+        self._spool = Spool()
+        self._dialogues: dict[int, Dialogue] = {}
+        self._open: dict[int, tuple[Direction, int]] = {}
+        self._bases: dict[int, int] = {}
+        self._last: dict[int, int] = {}
+        self.compressed = 0
+        """Bytes of compressed messages that were overwritten."""
+        self.encrypted = 0
+        """The same of TLS records."""
+        self.other = 0
+        """The same of what is neither HTTP/1.1, WebSocket nor TLS, or follows a gap."""
+
+    def push(self, segments: SegmentBatch, stream: StreamBatch) -> None:
+        """Take a batch of segments, and what became readable with it."""
+        rows = stream.rows
+        rows = rows[(rows["kind"] <= GAP_CUT) & (rows["length"] > 0)]
+        if len(rows):
+            slots = rows["direction"] >> 1
+            directions = 2 * stream.connections["tcp_stream"][slots] + (rows["direction"] & 1)
+            self._find_bases(segments, rows, directions)
+            data = stream.records.data
+            for row, direction in zip(rows, directions.tolist(), strict=True):
+                self._row(row, direction, data)
+        for slot in stream.ended:
+            self._end(int(stream.connections["tcp_stream"][slot]))
+
+    def _find_bases(self, segments: SegmentBatch, rows: np.ndarray, directions: Numbers) -> None:
+        """Learn the sequence number of each stream's first byte, from any segment of it."""
+        fresh, first = np.unique(directions, return_index=True)
+        missing = [
+            place for each, place in zip(fresh, first, strict=True) if each not in self._bases
+        ]
+        if not missing or not len(segments.rows):
+            return
+        packets = segments.rows["packet"]
+        for place in np.flatnonzero(np.isin(directions, directions[missing])).tolist():
+            direction = int(directions[place])
+            at = int(np.searchsorted(packets, rows["packet"][place]))
+            if (
+                direction in self._bases
+                or at >= len(packets)
+                or packets[at] != rows["packet"][place]
+            ):
+                continue
+            row = segments.rows[at]
+            begin = int(rows["offset"][place]) - int(rows["into"][place])
+            is_syn = bool(int(row["flags"]) & 2)
+            self._bases[direction] = int(row["seq"]) + is_syn - begin & 0xFFFFFFFF
+
+    def _row(self, row: np.void, direction: int, data: np.ndarray) -> None:
+        known = self._open.get(direction)
+        if known is None:
+            if not self._flows.has(direction):
+                return
+            dialogue = self._dialogues.setdefault(direction >> 1, Dialogue(self._words))
+            known = Direction(dialogue), int(row["offset"])
+        walker, offset = known
+        start, length = int(row["start"]), int(row["length"])
+        if row["kind"] == DATA:
+            made = walker.feed(data[start : start + length].tobytes())
+        else:
+            made = walker.gap(length)
+        self._open[direction] = walker, self._keep(direction, offset, made)
+
+    def _keep(self, direction: int, offset: int, made: bytes) -> int:
+        if made:
+            self._spool.add(direction, offset, made)
+        return offset + len(made)
+
+    def _end(self, stream: int) -> None:
+        for direction in (2 * stream, 2 * stream + 1):
+            known = self._open.pop(direction, None)
+            if known is not None:
+                self._keep(direction, known[1], known[0].finish())
+        dialogue = self._dialogues.pop(stream, None)
+        if dialogue is not None:
+            self.compressed += sum(each.overwritten for each in dialogue.frames)
+            self.other += dialogue.other
+            self.encrypted += sum(each.overwritten for each in dialogue.handshakes)
+
+    # --- the next reading
+
+    def payload(self, direction: int, seq: int, length: int) -> bytes:
+        """Return what a segment holds instead.
+
+        Args:
+            direction: 2 * tcp_stream + side.
+            seq: sequence number of its first payload byte.
+            length: bytes captured.
+        """
+        made = bytearray(self._words.noise(seq.to_bytes(4, "big").ljust(length, b"\0")[:length]))
+        base = self._bases.get(direction)
+        if base is None:
+            return bytes(made)
+        last = self._last.get(direction, 0)
+        distance = (seq - base - last) & 0xFFFFFFFF
+        begin = last + distance - (distance >= _HALF) * (1 << 32)
+        self._last[direction] = begin
+        for offset, piece in self._spool.read(direction, begin, begin + length):
+            made[offset - begin : offset - begin + len(piece)] = piece
+        return bytes(made)
+
+    def close(self) -> None:
+        """Forget all."""
+        self._spool.close()

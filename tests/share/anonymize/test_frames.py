@@ -1,0 +1,126 @@
+"""Frames: read back by wsproto's parser, and by hand."""
+
+from __future__ import annotations
+
+import random
+import zlib
+
+import pytest
+
+from analyzer.share.anonymize.frames import Frames, masked
+from analyzer.share.anonymize.words import Words
+
+WORDS = Words(bytes(range(32)))
+KEY = bytes.fromhex("37fa213d")
+
+
+def frame(
+    opcode: int, payload: bytes, *, fin: bool = True, rsv1: bool = False, key: bytes = b""
+) -> bytes:
+    first = opcode | fin << 7 | rsv1 << 6
+    mask = 0x80 if key else 0
+    if len(payload) < 126:
+        head = bytes((first, mask | len(payload)))
+    else:
+        head = bytes((first, mask | 126)) + len(payload).to_bytes(2, "big")
+    return head + key + masked(payload, key, 0)
+
+
+def rewritten(data: bytes, size: int) -> bytes:
+    out: list[bytes] = []
+    frames = Frames(WORDS, out.append)
+    for at in range(0, len(data), size):
+        frames.feed(data[at : at + size])
+    frames.flush()
+    return b"".join(out)
+
+
+def test_masking_is_that_of_the_rfc() -> None:
+    # RFC 6455 5.7: a masked "Hello".
+    assert masked(b"Hello", KEY, 0) == bytes.fromhex("7f9f4d5158")
+    assert masked(b"llo", KEY, 2) == bytes.fromhex("4d5158")
+
+
+def test_a_masked_text_stays_masked_with_its_key() -> None:
+    old = frame(1, b"hello Margarethe", key=KEY)
+    for size in (1, 5, 100):
+        made = rewritten(old, size)
+        assert made[:6] == old[:6]
+        assert masked(made[6:], KEY, 0) == WORDS.text(b"hello Margarethe")
+
+
+def test_a_close_keeps_its_code() -> None:
+    made = rewritten(frame(8, b"\x0f\xa0bye Margarethe", key=KEY), 3)
+    plain = masked(made[6:], KEY, 0)
+    assert plain[:2] == b"\x0f\xa0"
+    assert b"Margarethe" not in plain
+    assert len(plain) == 16
+
+
+def test_a_pong_still_answers_its_ping() -> None:
+    ping, pong = rewritten(frame(9, b"abcdef"), 9), rewritten(frame(10, b"abcdef", key=KEY), 9)
+    assert masked(pong[6:], KEY, 0) == ping[2:] != b"abcdef"
+
+
+def test_control_frames_between_fragments() -> None:
+    parts = frame(1, b"part one ", fin=False), frame(9, b"ping1"), frame(0, b"part two")
+    made = rewritten(b"".join(parts), 4)
+    assert len(made) == sum(map(len, parts))
+    at = 0
+    for part in parts:
+        assert made[at : at + 2] == part[:2]
+        at += len(part)
+    assert made.startswith(parts[0][:2] + WORDS.text(b"part one "))
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_compressed_messages_keep_both_sizes(size: int) -> None:
+    source = random.Random(1)
+    pressed = zlib.compressobj(6, zlib.DEFLATED, -15)
+    texts = [bytes(source.choices(b"abcd ", k=length)) for length in (5, 300, 5, 90)]
+    texts.append(texts[-1])
+    sent = [(pressed.compress(text) + pressed.flush(zlib.Z_SYNC_FLUSH))[:-4] for text in texts]
+    frames = [frame(1, sent[0], rsv1=True, key=KEY)]
+    frames += [
+        frame(1, sent[1][:9], rsv1=True, fin=False),
+        frame(9, b"between"),
+        frame(0, sent[1][9:]),
+    ]
+    frames += [frame(1, each, rsv1=True) for each in sent[2:]]
+    made = rewritten(b"".join(frames), size)
+    assert len(made) == sum(map(len, frames))
+    inflate, at, found, payload = zlib.decompressobj(-15), 0, [], b""
+    for each in frames:
+        new = made[at : at + len(each)]
+        header = 2 + (2 if each[1] & 0x7F == 126 else 0)
+        assert new[:header] == each[:header]
+        at += len(each)
+        if each[0] & 0x0F == 9:
+            continue
+        key = KEY if each[1] & 0x80 else b""
+        payload += masked(new[header + len(key) :], key, 0)
+        if each[0] & 0x80:
+            found.append(inflate.decompress(payload + b"\0\0\xff\xff"))
+            payload = b""
+    assert found == [b"a" * len(text) for text in texts]
+
+
+def test_damaged_compression_becomes_noise_of_its_length() -> None:
+    old = frame(1, b"\xff\xff\xff\xff Margarethe", rsv1=True)
+    made = rewritten(old, 100)
+    assert len(made) == len(old)
+    assert b"Margarethe" not in made
+
+
+def test_a_gap_within_a_frame() -> None:
+    out: list[bytes] = []
+    frames = Frames(WORDS, out.append)
+    old = frame(1, b"one two three four", key=KEY) + frame(1, b"next word")
+    frames.feed(old[:10])
+    assert frames.gap(4)
+    frames.feed(old[14:])
+    made = b"".join(out)
+    assert len(made) == len(old)
+    assert made[24:26] == old[24:26]
+    assert made[26:] == WORDS.text(b"next word")
+    assert not frames.gap(1)

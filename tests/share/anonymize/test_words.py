@@ -1,0 +1,108 @@
+"""Words: what must hold for any text, and examples by hand."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analyzer.share.anonymize.words import KEPT, Filter, Words
+
+WORDS = Words(bytes(range(32)))
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+
+
+@given(st.text())
+def test_text_keeps_its_length_and_is_utf8(text: str) -> None:
+    made = WORDS.text(text.encode())
+    assert len(made) == len(text.encode())
+    made.decode()
+
+
+@settings(max_examples=300)
+@given(VALUES, st.booleans())
+def test_json_stays_json_of_the_same_shape(value: object, ascii_only: bool) -> None:
+    text = json.dumps(value, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+    made = WORDS.text(text)
+    assert len(made) == len(text)
+    json.loads(made.decode("utf-8", "replace"))
+
+
+@given(st.binary())
+def test_any_bytes_keep_their_length(data: bytes) -> None:
+    assert len(WORDS.text(data)) == len(data)
+    assert len(WORDS.noise(data)) == len(data)
+
+
+def test_short_words_never_meet() -> None:
+    # Ids and the answers to them: all numbers of three digits, all words of two letters.
+    numbers = [b"%d" % number for number in range(10, 1000)]
+    assert len({WORDS.text(each) for each in numbers}) == len(numbers)
+    letters = [bytes((a, b)) for a in range(97, 123) for b in range(97, 123)]
+    free = [each for each in letters if each not in KEPT]
+    assert len({WORDS.text(each) for each in free}) == len(free)
+
+
+def test_words_are_replaced_everywhere_alike_and_by_each_key_differently() -> None:
+    text = b'{"user":"Margarethe","to":"Margarethe"}'
+    made = json.loads(WORDS.text(text))
+    assert len(set(made.values())) == 1
+    assert b"Margarethe" not in WORDS.text(text)
+    assert WORDS.text(text) != Words(bytes(32)).text(text)
+
+
+def test_words_of_protocols_stay() -> None:
+    text = b'{"jsonrpc":"2.0","method":"transferMoney","id":4711}'
+    made = json.loads(WORDS.text(text))
+    assert made["jsonrpc"] == "2.0"
+    assert list(made) == ["jsonrpc", "method", "id"]
+    assert made["method"] != "transferMoney"
+    assert 1000 <= made["id"] <= 9999
+
+
+def test_a_port_stays_and_a_host_does_not() -> None:
+    made = WORDS.place(b"https://intranet.example:8443/secret?a=b")
+    assert made.startswith(b"https://")
+    assert b":8443/" in made
+    assert b"intranet" not in made
+    assert b"secret" not in made
+
+
+@pytest.mark.parametrize("text", ['42["chat","Zoë \\u00e9 \\\\ \\n end"]', "x" * 200, "aé€𝄞" * 9])
+def test_pieces_change_nothing(text: str) -> None:
+    data = text.encode()
+    whole = Filter(WORDS, is_text=True).feed(data, last=True)
+    for size in (1, 2, 3, 7, 64):
+        cut = Filter(WORDS, is_text=True)
+        made = b"".join(cut.feed(data[at : at + size]) for at in range(0, len(data), size))
+        assert made + cut.feed(b"", last=True) == whole
+
+
+def test_a_character_over_two_frames_stays_one() -> None:
+    parts = Filter(WORDS, is_text=True)
+    made = parts.feed(b"name \xe2\x82", last=True, over=False) + parts.feed(b"\xac!", last=True)
+    assert made.decode().endswith("€!")
+
+
+def test_the_beginning_of_socket_io_stays() -> None:
+    made = Filter(WORDS, is_text=True).feed(b'4217["chat"]', last=True)
+    assert made[:2] == b"42"
+    reply = Filter(WORDS, is_text=True).feed(b"4317[]", last=True)
+    assert reply[2:4] == made[2:4] != b"17"
+
+
+def test_binary_payload_becomes_noise_that_depends_on_it() -> None:
+    data = bytes(range(256)) * 3
+    once, again = (Filter(WORDS).feed(data, last=True) for _ in range(2))
+    assert once == again != data
+    assert len(once) == len(data)
