@@ -15,7 +15,7 @@ from typing import IO
 
 from analyzer.errors import OptionError
 from analyzer.lazy_dataclass import dataclass
-from analyzer.options import Options
+from analyzer.options import DEFAULT, Options
 from analyzer.report.observer import Observer
 
 MAX_IDLE_S = 3600.0
@@ -135,8 +135,12 @@ def live_options(options: Options) -> Options:
     return replace(options, **changes)  # type: ignore[arg-type]
 
 
-def build_observers(request: WatchRequest) -> list[Observer]:
+def build_observers(request: WatchRequest, options: Options = DEFAULT) -> list[Observer]:
     """Return the observers that are asked for; each has checked that it can work.
+
+    Args:
+        request: what is asked for.
+        options: of the run: limits of the screen, and whether it may show payload.
 
     Raises:
         OptionError: An option makes no sense.
@@ -144,7 +148,7 @@ def build_observers(request: WatchRequest) -> list[Observer]:
     """
     made: list[Observer] = []
     try:
-        _build(request, made)
+        _build(request, options, made)
     except BaseException:
         for observer in made:
             observer.abort()
@@ -152,7 +156,7 @@ def build_observers(request: WatchRequest) -> list[Observer]:
     return made
 
 
-def _build(request: WatchRequest, made: list[Observer]) -> None:
+def _build(request: WatchRequest, options: Options, made: list[Observer]) -> None:
     if request.metrics is not None:
         from analyzer.report.metrics import MetricsServer, address_of, labels_of
 
@@ -170,7 +174,7 @@ def _build(request: WatchRequest, made: list[Observer]) -> None:
     if request.has_screen:
         from analyzer.report.live_view import LiveView
 
-        made.append(LiveView(sys.stdout, request.source, request.interval_s))
+        made.append(LiveView(sys.stdout, request.source, request.interval_s, options))
     elif request.events is not None or request.screen:
         from analyzer.report.event_lines import EventWriter, kinds
         from analyzer.report.hiding import HidingObserver

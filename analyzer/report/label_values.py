@@ -46,10 +46,14 @@ class Templates:
 
     Segments that look like ids are wildcards, and so are all below a place that had more than
     MAX_CHILDREN different ones.
+
+    Attributes:
+        wildcards: places that became one for that reason: templates made before may differ.
     """
 
     def __init__(self) -> None:
         self._children: dict[str, set[str] | None] = {}
+        self.wildcards = 0
 
     def of(self, path: str) -> str:
         """Return the template of a path; its query is left out."""
@@ -76,6 +80,7 @@ class Templates:
         known.add(segment)
         if len(known) > MAX_CHILDREN:
             self._children[place] = None
+            self.wildcards += 1
             return WILDCARD
         return segment
 

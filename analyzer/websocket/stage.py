@@ -100,6 +100,7 @@ class WebSocketStage:
         preview = options.preview_bytes if options.payload == "preview" else 0
         self._walk = FrameWalk(preview, options.max_pending_messages, self._seeker)
         self.hearing = Hearing(options)
+        self.hears_all = False  # somebody listens to all connections, whatever the options
         self._payloads = PayloadStage(options, self.hearing)
         self._estimates = Estimator(options)
         self._pings = Pings(options)
@@ -262,7 +263,7 @@ class WebSocketStage:
             keep = layout.KEEP_ALL
         elif negotiation.deflate:
             keep = layout.KEEP_COMPRESSED
-        is_heard = self._options.inside or self._options.alternatives
+        is_heard = self._options.inside or self._options.alternatives or self.hears_all
         is_kept = self._is_estimated(connection, agreed) or is_heard
         kept = layout.KEEP_ALL if is_kept else keep
         rules = (negotiation.rsv_allowed, int(negotiation.deflate), kept, int(agreed is None))
