@@ -141,6 +141,23 @@ class Says:
             values[row] = detail.id if name == "id" else detail.reply_to
         return values
 
+    def word(self, name: str, row: int) -> str | None:
+        """Return one cell of `column`, without making the others."""
+        detail = self.details.get(row)
+        label = detail.label if detail is not None else None
+        if label is None:
+            label = self.labels.known[self.codes[row]]
+        return label[Label._fields.index(name)]
+
+    def text(self, name: str, row: int) -> str | None:
+        """Return one cell of `texts`, without making the others."""
+        detail = self.details.get(row)
+        if detail is not None:
+            return detail.id if name == "id" else detail.reply_to
+        if self.plain is None or self.plain.flags[row] != (ASKS if name == "id" else ANSWERS):
+            return None
+        return str(int(self.plain.ids[row]))
+
     def items(self) -> npt.NDArray[np.int64]:
         """Return how many items each message holds; NULL where that is not known."""
         usual = [

@@ -20,19 +20,16 @@ from analyzer.websocket.hearing import Said
 
 PER_CONNECTION: Final = 1_000
 """Events of one connection that are remembered, of those that there is room for."""
-PER_BATCH: Final = 200
+PER_BATCH: Final = 100
 """Rows of a batch that are looked at, the last ones, so that a flood costs no more; of the
 connection that is looked at, PER_CONNECTION."""
 _FIRST_CONTROL: Final = 8  # opcode (RFC 6455 5.2)
-_CALLED: Final = ("inner", "kind", "name", "id", "reply_to", "topic", "inner_items", "reply_us")
-_COSTS: Final = (
-    "frames",
-    "transfer_bytes",
-    "wire_bytes",
-    "delivery_us",
-    "stall_us",
-    "packet_first",
+_WORDS: Final = ("inner", "kind", "name", "id", "reply_to", "topic")
+_AMOUNTS: Final = (
+    *("inner_items", "reply_us", "frames", "transfer_bytes", "wire_bytes", "delivery_us"),
+    *("stall_us", "packet_first"),
 )
+_PLAIN: Final = ("time_last", "direction", "type", "message", "payload_bytes")
 _PING: Final = "ping"
 
 
@@ -142,18 +139,27 @@ class History:
         """Take early rows of messages."""
         values: Any = rows.values
         numbers = np.asarray(values["connection"], np.int64)
-        for at in self._chosen(numbers):
-            length = int(np.asarray(values["payload_bytes"])[at])
-            said = {name: _value(values[name][at]) for name in _CALLED}
-            said |= {name: _value(values[name][at]) for name in _COSTS}
+        places = self._chosen(numbers)
+        # Column by column: a cell of an array costs as much as fifty of a list.
+        cells = {name: np.asarray(values[name])[places].tolist() for name in (*_PLAIN, *_AMOUNTS)}
+        words = {name: values[name] for name in _WORDS}
+        previews = values["payload_preview"]
+        for place, at in enumerate(places):
+            said: dict[str, Any] = {
+                name: None if (word := column[at]) is None else harmless(word)
+                for name, column in words.items()
+            }
+            for name in _AMOUNTS:
+                amount = cells[name][place]
+                said[name] = None if amount == NULL else amount
             event = Event(
-                time=int(np.asarray(values["time_last"])[at]),
-                side=int(np.asarray(values["direction"])[at]),
-                what=MESSAGE_TYPES[int(np.asarray(values["type"])[at])],
-                number=int(np.asarray(values["message"])[at]),
-                length=length,
+                time=cells["time_last"][place],
+                side=cells["direction"][place],
+                what=MESSAGE_TYPES[cells["type"][place]],
+                number=cells["message"][place],
+                length=cells["payload_bytes"][place],
                 # Tables escape it already; what they let pass may still be wide or combine.
-                preview=harmless(values["payload_preview"][at] or ""),
+                preview=harmless(previews[at] or ""),
                 said=said,
             )
             connection = int(numbers[at])
@@ -188,7 +194,7 @@ class History:
                 known[number] = harmless(inner)
             its = found.get((number, int(messages[at])))
             if its is not None and its.said is not None:
-                its.said |= {name: _value(values[name][at]) for name in (*_CALLED, *_COSTS)}
+                its.said |= {name: _value(values[name][at]) for name in (*_WORDS, *_AMOUNTS)}
         # A row waits until it is clear what its connection speaks, if anything.
         self._unnamed.difference_update(numbers[places].tolist())
         return known
