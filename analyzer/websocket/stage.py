@@ -26,11 +26,7 @@ from analyzer.tcp.bytestream import StreamBatch
 from analyzer.websocket import beginnings, endings
 from analyzer.websocket import frames as layout
 from analyzer.websocket._frames import FrameWalk
-from analyzer.websocket.connection import (
-    CloseFrame,
-    Ping,
-    WebSocketConnection,
-)
+from analyzer.websocket.connection import CloseFrame, Ping, WebSocketConnection
 from analyzer.websocket.estimates import Estimator
 from analyzer.websocket.frames import CLIENT, FRAME, MESSAGE, SERVER, Ending, Keys
 from analyzer.websocket.hearing import Hearing
