@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 import typer
 
 from analyzer.cli.arguments import (
-    STDOUT,
     Clients,
     CsvFolder,
     FailOn,
@@ -31,12 +30,8 @@ from analyzer.cli.arguments import (
     NoInside,
     NoKeepAlive,
     ParquetFolder,
+    Quiet,
     ShowSecrets,
-    conditions,
-    failed,
-    made,
-    model,
-    reports,
 )
 from analyzer.cli.live_arguments import (
     BackendName,
@@ -55,7 +50,8 @@ from analyzer.cli.live_arguments import (
     seconds,
     size,
 )
-from analyzer.cli.shared import Quiet, pipes
+from analyzer.cli.outputs import STDOUT, conditions, failed, made, model, reports
+from analyzer.cli.shared import pipes
 from analyzer.cli.watch_arguments import (
     Events,
     Exec,

@@ -8,13 +8,13 @@ protocol. Used by inside.stage, and by tables for the columns.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.columns import NULL
+from analyzer.lazy_dataclass import dataclass, field
 
 Codes = npt.NDArray[np.int32]
 

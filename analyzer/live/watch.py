@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
 from analyzer.errors import OptionError
+from analyzer.lazy_dataclass import dataclass
 from analyzer.options import DEFAULT, Options
 from analyzer.report.observer import Observer
 

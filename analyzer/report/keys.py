@@ -14,6 +14,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
+from analyzer.lazy_pattern import lazy_pattern
+
 _USUAL: Final = {
     b"\x1b[A": "up",
     b"\x1b[B": "down",
@@ -41,13 +43,13 @@ _NAMES: Final = _USUAL | {
     b"\x1bO" + name[2:]: key for name, key in _USUAL.items() if name.startswith(b"\x1b[")
 }
 
-_SEQUENCE: Final = re.compile(
+_SEQUENCE: Final = lazy_pattern(
     # ECMA-48 5.4: parameters, intermediate bytes, one final byte; ESC O and one byte (SS3). Else
     # ESC is a key: with another behind it, it came as fast, as Alt does.
     rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1bO.|\x1b",
     re.DOTALL,
 )
-_BEGUN: Final = re.compile(rb"\x1b(?:O|\[[0-?]*[ -/]*)\Z")
+_BEGUN: Final = lazy_pattern(rb"\x1b(?:O|\[[0-?]*[ -/]*)\Z")
 """A sequence of which the end is missing."""
 _MOST: Final = 4096
 """Bytes that are read at once: more than a pasted line has. The rest waits."""

@@ -11,6 +11,8 @@ import re
 from collections.abc import Hashable
 from typing import Final, Generic, TypeVar
 
+from analyzer.lazy_pattern import lazy_pattern
+
 WILDCARD: Final = "*"
 MAX_CHILDREN: Final = 20
 """Names of one place in paths; with more of them they are taken for ids. Routes of programs are
@@ -29,7 +31,7 @@ _OVERTAKES: Final = 2.0
 """A value gets the label of another when it is so many times as frequent: two that are about
 as frequent would take turns, and each turn begins new series."""
 
-_ID = re.compile(
+_ID = lazy_pattern(
     r"\d+|[0-9a-f]{8,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
     r"|(?=[^/]*\d)[a-z0-9_-]{12,}={0,2}",
     re.IGNORECASE,

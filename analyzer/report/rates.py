@@ -7,13 +7,13 @@ report.screen.model.
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.alternatives.polls import PollCost, poll_cost
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.report.observer import CaptureStats
 from analyzer.tables.running import Snapshot
 from analyzer.tables.schema import LEDGER_PARTS

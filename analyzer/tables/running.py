@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.http.stage import HttpStage
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.tables.schema import LEDGER_PARTS
 from analyzer.tables.summary import Summary
 from analyzer.tcp.reassembly import Reassembler

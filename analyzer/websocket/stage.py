@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,16 +20,13 @@ from analyzer import findings
 from analyzer.columns import NULL, Rows, empty
 from analyzer.findings import KINDS, Finding
 from analyzer.http.exchanges import Handshake, HttpBatch
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.tcp.bytestream import StreamBatch
 from analyzer.websocket import beginnings, endings
 from analyzer.websocket import frames as layout
 from analyzer.websocket._frames import FrameWalk
-from analyzer.websocket.connection import (
-    CloseFrame,
-    Ping,
-    WebSocketConnection,
-)
+from analyzer.websocket.connection import CloseFrame, Ping, WebSocketConnection
 from analyzer.websocket.estimates import Estimator
 from analyzer.websocket.frames import CLIENT, FRAME, MESSAGE, SERVER, Ending, Keys
 from analyzer.websocket.hearing import Hearing

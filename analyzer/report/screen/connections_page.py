@@ -6,11 +6,11 @@ Knows lines of the model. Part of report.screen.whole.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from rich.text import Text
 
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.report.label_values import Templates
 from analyzer.report.screen import figures
 from analyzer.report.screen.connection_page import ConnectionPage

@@ -7,12 +7,12 @@ Memory is bounded by max_screen_events and max_screen_payload_bytes. Part of rep
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from analyzer.columns import NULL
+from analyzer.lazy_dataclass import dataclass
 from analyzer.options import Options
 from analyzer.report.screen.harmless import harmless
 from analyzer.tables.schema import DIRECTIONS, MESSAGE_TYPES, OPCODES, TableRows

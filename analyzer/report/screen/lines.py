@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.report.rates import RATE_S
 from analyzer.report.screen.harmless import harmless

@@ -7,10 +7,10 @@ last ones are kept. Part of report.screen.model.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from analyzer.findings import SEVERITIES
+from analyzer.lazy_dataclass import dataclass, field
 
 LAST: Final = 50
 """Findings of one kind that are kept, and diagnoses of one cause."""

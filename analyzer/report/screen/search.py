@@ -7,8 +7,9 @@ column alone. Knows text. Used by the pages of the screen that are lists.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from analyzer.lazy_dataclass import dataclass
 
 MAX_LENGTH: Final = 200
 """Characters that are taken: more than anybody types."""
