@@ -110,6 +110,9 @@ def modules(request: WatchRequest) -> list[str]:
         "prometheus_client": request.metrics is not None,
         "analyzer.report.rotation": request.rotates,
         "analyzer.report.live_view": request.has_screen,
+        # report.keys imports them when the screen begins.
+        "termios": request.has_screen,
+        "tty": request.has_screen,
         "analyzer.report.event_lines": not request.has_screen,
     }
     # What is not installed is said when it is used.
