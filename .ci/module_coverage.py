@@ -1,7 +1,8 @@
-"""Prints branch coverage of every module: by all tests, and by its own test file alone.
+"""Prints branch coverage of every module: by the tests of all modules, and by its own test alone.
 
-Reads what `tests/run --cov --cov-context=test` left in .coverage. Compiled kernels leave no trace
-and are not listed. Nothing fails here: the table says where tests are thin.
+Reads what `tests/run --cov` left in .coverage, with the test files that run each line, which
+tests/conftest.py notes. Compiled kernels leave no trace and are not listed. Nothing fails here:
+the table says where tests are thin.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def main() -> None:
         name = str(module.relative_to(package))
         test = f"tests/{module.relative_to(package).parent}/test_{module.name}".replace("/./", "/")
         # Lines that run when a module is imported belong to no test: the context "".
-        own = percent(coverage, module, ["^$", f"^{re.escape(test)}::"])
+        own = percent(coverage, module, ["^$", f"^{re.escape(test)}$"])
         rows.append((own, percent(coverage, module, None), name))
     rows.sort()
     print(f"{'own':>6}  {'all':>6}  module")

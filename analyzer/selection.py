@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,12 +16,13 @@ import numpy.typing as npt
 
 from analyzer.columns import NULL
 from analyzer.errors import OptionError
+from analyzer.lazy_dataclass import dataclass
 from analyzer.report.output import WantsCapture, Writer
 from analyzer.tables.declare import take_rows
 from analyzer.tables.late import held_up
 from analyzer.tables.schema import CONNECTIONS, DIRECTIONS, MESSAGES, SCOPES, Table, TableRows
 from analyzer.tables.summary import Capture
-from analyzer.tables.values import to_series
+from analyzer.tables.values import to_pandas
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,10 +76,10 @@ def to_frame(rows: TableRows) -> pd.DataFrame:
     import pandas as pd
 
     columns = {
-        column.name: to_series(column, rows.values[column.name]) for column in rows.table.columns
+        column.name: to_pandas(column, rows.values[column.name]) for column in rows.table.columns
     }
     frame = pd.DataFrame(columns)
-    if rows.table.name not in ORDER:
+    if rows.count < 2 or rows.table.name not in ORDER:
         return frame
     return frame.sort_values(ORDER[rows.table.name], kind="stable", ignore_index=True)
 
@@ -305,7 +305,7 @@ class MessageFilter:
 
         columns = {column.name: column for column in rows.table.columns}
         made: dict[str, Any] = {
-            name: to_series(columns[name], rows.values[name])
+            name: to_pandas(columns[name], rows.values[name])
             for name in dict.fromkeys(["connection", *names])
             if name in columns
         }

@@ -73,10 +73,10 @@ HTTP1: dict[str, tuple[list[tuple[str, int]], list[tuple[str, str, int, str]], A
     "101_not_websocket": ([], [], []),
     "interim_100": ([("accepted", 101)], [], ONE_EACH),
     "interim_103": ([("accepted", 101)], [], ONE_EACH),
-    "proxy_v1": ([("accepted", 101)], [], [(5, 5)]),
-    "proxy_v1_own_segment": ([("accepted", 101)], [], [(5, 5)]),
+    "proxy_v1": ([("accepted", 101)], [("info", "http-proxied", 4)], [(5, 5)]),
+    "proxy_v1_own_segment": ([("accepted", 101)], [("info", "http-proxied", 4)], [(5, 5)]),
     "proxy_v1_unknown": ([("accepted", 101)], [], [(5, 5)]),
-    "proxy_v2": ([("accepted", 101)], [], [(5, 5)]),
+    "proxy_v2": ([("accepted", 101)], [("info", "http-proxied", 4)], [(5, 5)]),
     "proxy_200_then_101": (
         [("refused", 200)],
         [("warning", "handshake-refused", 6, "RFC 6455 4.1")],
@@ -159,6 +159,12 @@ def test_heads_of(name: str) -> None:
     assert list(zip(rows["outcome"], rows["status"], strict=True)) == outcomes
     assert [row[: len(one)] for row, one in zip(told(result), found, strict=True)] == found
     assert messages(result) == both
+
+
+@pytest.mark.parametrize("name", ["proxy_v1", "proxy_v1_own_segment", "proxy_v2"])
+def test_client_that_a_balancer_names(name: str) -> None:
+    (text,) = analyzer.analyze(CASES / f"{name}.pcap").findings["text"]
+    assert "the client: 203.0.113.7:40000," in text
 
 
 @pytest.mark.parametrize("name", ACCEPTED_THOUGH)

@@ -7,10 +7,10 @@ import random
 import shutil
 import ssl
 import struct
-import subprocess
 
 import pytest
 from conversation import Conversation
+from oracle import tls_ends
 from oracle.whole import assert_ties_out, tables_of
 
 
@@ -83,9 +83,9 @@ MADE["records"] = records
 
 def assert_nothing(one: Conversation, sessions: int = 0) -> None:
     tables = tables_of(one.pcap())
-    assert (len(tables["handshakes"]), len(tables["tls_sessions"])) == (0, sessions)
+    assert (tables.count("handshakes"), tables.count("tls_sessions")) == (0, sessions)
     assert_ties_out(tables)
-    counts = {name: len(tables[name]) for name in ("connections", "frames", "messages", "pings")}
+    counts = {name: tables.count(name) for name in ("connections", "frames", "messages", "pings")}
     assert counts == {"connections": 0, "frames": 0, "messages": 0, "pings": 0}
 
 
@@ -113,18 +113,7 @@ def test_http_bodies_that_begin_in_the_middle():
 
 def tls_turns(folder) -> list[tuple[str, bytes]]:
     """Both ends of a TLS connection by the standard library, in memory."""
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    subject = ["-subj", "/CN=peer.example", "-days", "2", "-nodes"]
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", *subject]
-    command += ["-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(command, check=True, capture_output=True)
-    contexts = {
-        "client": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-        "server": ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
-    }
-    contexts["client"].check_hostname = False
-    contexts["client"].verify_mode = ssl.CERT_NONE
-    contexts["server"].load_cert_chain(certificate, key)
+    contexts = dict(zip(("client", "server"), tls_ends.contexts(folder), strict=True))
     pipes = {side: (ssl.MemoryBIO(), ssl.MemoryBIO()) for side in contexts}
     ends = {
         side: contexts[side].wrap_bio(*pipes[side], server_side=side == "server")

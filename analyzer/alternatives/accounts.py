@@ -6,7 +6,6 @@ each. Must not know how a transport delivers (alternatives.costs). Used by alter
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +20,7 @@ from analyzer.alternatives.lanes import Answers, Floats
 from analyzer.alternatives.packets import Traffic, answer_segments
 from analyzer.alternatives.phases import Phases
 from analyzer.alternatives.roles import Pair
+from analyzer.lazy_dataclass import dataclass, field
 
 DATA_FRAME: Final = 9.0
 """RFC 9113 4.1: the header of a DATA frame."""
@@ -108,6 +108,12 @@ class Account:
         later = self.known.of_heads(lambda heads: getattr(pick(heads), f"{side}_h2")[1])
         return later, np.maximum(0.0, first - later)
 
+    def acks(self, pair: str) -> Floats:
+        """Return packets of a small exchange that only acknowledge, as seen; nan if not seen."""
+        if self.http2:
+            return np.full(len(self.known.heads), np.nan)
+        return self.known.of_heads(lambda heads: heads.acks.get(pair, np.nan))
+
     def framed(self, body: Floats) -> Floats:
         """Return what HTTP/2 frames add to bodies that are not empty."""
         return np.where(body > 0, DATA_FRAME, 0.0) if self.http2 else np.zeros(len(body))
@@ -133,13 +139,21 @@ class Account:
         packets = answer_segments(posts, size, known.wire) + (0 if self.http2 else count * apart)
         traffic.client_bytes += count * size + posts.payload_bytes + any_posts * first
         traffic.client_packets += packets
-        traffic.server_acks += (packets - count) * known.wire["bulk_acks"]
+        apart = np.zeros(len(count)) if self.http2 else apart
+        # A packet that is not full ends no second segment of its own: with the next one, small as
+        # well, it is acknowledged once (Linux: ICSK_ACK_PUSHED2; others each second segment).
+        further = packets - count - count * apart
+        traffic.server_acks += further * known.wire["bulk_acks"]
+        shown = self.acks("post")
+        split = np.minimum(apart, 1.0)
+        traffic.server_acks += count * np.where(np.isnan(shown), split, np.maximum(shown - 1, 0))
         replies = known.answers(layout.REPLIES)
-        self._replies(replies)
-        traffic.answer(np.maximum(count - replies.answers, 0), answer)
+        last = np.where(np.isnan(shown), 1.0, np.minimum(shown, 1.0))
+        self._replies(replies, last)
+        traffic.answer(np.maximum(count - replies.answers, 0), answer, acked=last)
         traffic.server_bytes += any_posts * answer_first
 
-    def _replies(self, replies: Answers) -> None:
+    def _replies(self, replies: Answers, acked: Floats) -> None:
         """Add the responses that bring a reply: 200 with a body, where others are 204."""
         known, traffic = self.known, self.traffic
         self.payload += replies.payload_bytes
@@ -148,7 +162,7 @@ class Account:
         replies, field = self.in_gzip(sampling.SINGLE, replies, -replies.answers - replies.messages)
         beside = head + field + self.framed(np.ones(len(known.heads)))
         packets = answer_segments(replies, beside + known.wire["record"], known.wire)
-        traffic.answer(replies.answers, beside + replies.mean_payload, packets)
+        traffic.answer(replies.answers, beside + replies.mean_payload, packets, acked)
 
     def in_gzip(self, way: int, answers: Answers, extra: Floats) -> tuple[Answers, Floats]:
         """Return answers as they are sent, and the mean size of their Content-Encoding.

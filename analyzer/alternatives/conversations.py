@@ -7,7 +7,7 @@ transports. Used by alternatives.costs, phases and rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -17,10 +17,13 @@ from analyzer.alternatives import lanes as layout
 from analyzer.alternatives.coded import Coding
 from analyzer.alternatives.heads import Heads
 from analyzer.alternatives.lanes import Answers, Floats
+from analyzer.lazy_dataclass import dataclass, field
+from analyzer.tables.schema.labels import CLIENTS
 
 Ints = npt.NDArray[np.int64]
 
 _POLLED: Final = (layout.PUSHES, layout.WRITES, layout.LONG_POLL)
+_CLIENTS: Final = {name: place for place, name in enumerate(CLIENTS)}
 _ASKED_SHARE: Final = 0.95
 """Where replies have no ids, so many of the client's messages must be followed by exactly one of
 the server before the client's next, and none of the server's may come unasked: a chat that echoes
@@ -116,6 +119,11 @@ class Conversations:
         if latest.size:
             latest[only_answers] = np.zeros(1, latest.dtype)
         return replace(self, lanes=lanes, sizes=sizes, delays=delays, latest=latest)
+
+    @property
+    def clients(self) -> Floats:
+        """Places in CLIENTS of those whose requests modelled headers are taken from; -1: none."""
+        return self.of_heads(lambda heads: _CLIENTS.get(heads.client, -1))
 
     @property
     def gap(self) -> Ints:

@@ -8,7 +8,7 @@ worked example. Knows transports. Must not know tables. Used by alternatives.sta
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -18,12 +18,13 @@ from analyzer.alternatives import lanes as layout
 from analyzer.alternatives import sampling
 from analyzer.alternatives.accounts import DATA_FRAME, GZIP_SUMS, SUMS, Account, Cost
 from analyzer.alternatives.coded import CODING_FIELD, CODING_H2
-from analyzer.alternatives.conversations import Conversations
+from analyzer.alternatives.conversations import Conversations, Ints
 from analyzer.alternatives.heads import Heads
 from analyzer.alternatives.lanes import Answers, Floats
 from analyzer.alternatives.packets import Traffic, answer_segments
 from analyzer.alternatives.phases import phases_of
 from analyzer.alternatives.roles import Envelope
+from analyzer.lazy_dataclass import dataclass
 
 _CLOSE_CLIENT: Final = 8.0
 _CLOSE_SERVER: Final = 4.0
@@ -78,7 +79,29 @@ def _nothing(known: Conversations) -> Floats:
     return np.zeros(len(known.heads))
 
 
-def _exchange_wire(account: Account, asked: _Asked, payload: Floats, held: float) -> Floats:
+def _acked(
+    account: Account, asked: _Asked, held: Floats | float, rides: Floats | float
+) -> tuple[Floats, Floats]:
+    """Return which shares of requests and of answers a pure ACK acknowledges.
+
+    Args:
+        account: of the transport.
+        asked: kind of request.
+        held: share of requests whose answer comes later than an ACK waits.
+        rides: share of answers after which the client asks again before an ACK is due.
+    """
+    shown = account.acks(asked.pair)
+    server = np.where(np.isnan(shown), held, np.minimum(shown, held))
+    return server, np.where(np.isnan(shown), 1.0 - rides, shown - server)
+
+
+def _exchange_wire(
+    account: Account,
+    asked: _Asked,
+    payload: Floats,
+    held: float = 0.0,
+    rides: Floats | float = 0.0,
+) -> Floats:
     """Return the wire bytes of one exchange that brings `payload` bytes in one message."""
     known = account.known
     single = Traffic(known.wire)
@@ -86,8 +109,9 @@ def _exchange_wire(account: Account, asked: _Asked, payload: Floats, held: float
     request, _ = account.head(asked.pair, "request")
     answer, _ = account.head(asked.pair, "answer")
     envelope = known.of_heads(lambda heads: asked.body(heads).opening + asked.body(heads).each)
-    single.ask(one, request, acked=held)
-    single.answer(one, answer + envelope + payload + account.framed(one))
+    server, client = _acked(account, asked, held, rides)
+    single.ask(one, request, acked=server)
+    single.answer(one, answer + envelope + payload + account.framed(one), acked=client)
     return single.wire_bytes
 
 
@@ -103,7 +127,7 @@ def request(known: Conversations) -> Cost:
     account.posts()
     pushes = known.answers(layout.PUSHES)
     _answers(account, _SHORT, pushes, pushes.answers, _nothing(known), sampling.SINGLE)
-    single = _exchange_wire(account, _SHORT, _mean_payload(known), 0.0)
+    single = _exchange_wire(account, _SHORT, _mean_payload(known))
     return account.cost(
         "request",
         0,
@@ -122,9 +146,11 @@ def _answers(
     count: Floats,
     held: Floats | float,
     way: int,
+    rides: Floats | float = 0.0,
 ) -> None:
-    """Add `count` requests, of which some brought messages."""
+    """Add `count` requests, of which some brought messages; `held` and `rides` as in _acked."""
     known = account.known
+    server, client = _acked(account, asked, held, rides)
     full = brought.answers
     account.payload += brought.payload_bytes
     request, request_first = account.head(asked.pair, "request")
@@ -133,7 +159,7 @@ def _answers(
     each = known.of_heads(lambda heads: asked.body(heads).each)
     empty = known.of_heads(lambda heads: asked.body(heads).empty)
     traffic = account.traffic
-    traffic.ask(count, request, acked=held)
+    traffic.ask(count, request, acked=server)
     beside = answer + account.framed(np.ones(len(full)))
     if known.coding is None:
         beside = beside + opening + each * brought.mean_messages
@@ -143,8 +169,8 @@ def _answers(
         beside = beside + field
     record = known.wire["record"]
     packets = answer_segments(brought, beside + record, known.wire)
-    traffic.answer(full, beside + brought.mean_payload, packets)
-    traffic.answer(count - full, answer + empty + account.framed(empty))
+    traffic.answer(full, beside + brought.mean_payload, packets, client)
+    traffic.answer(count - full, answer + empty + account.framed(empty), acked=client)
     asked_any = count > 0
     traffic.client_bytes += asked_any * request_first
     traffic.server_bytes += asked_any * answer_first
@@ -176,16 +202,20 @@ def short_poll(known: Conversations, place: int, interval: int, *, http2: bool =
         delay_range=paced,
         phases=phases_of(known, place, paced),
     )
-    # Polls come at their interval, however short the capture.
+    _pace(cost, known, paced, polls)
+    return cost
+
+
+def _pace(cost: Cost, known: Conversations, paced: Ints, polls: Floats) -> None:
+    """Let polls come at their interval in rates, however short the capture."""
     share = 1e9 / paced / np.maximum(polls, 1)
     posts = known.lane(layout.POSTS)["answers"] == 0
     for name in SUMS:
         exact = cost.steady[name] * known.seconds * share
         cost.steady[name] = np.where(posts & (known.seconds > 0), exact, cost.steady[name])
-    return cost
 
 
-def _polls(known: Conversations, brought: Answers, paced: Floats) -> Floats:
+def _polls(known: Conversations, brought: Answers, paced: Ints) -> Floats:
     """Return how many polls there are in the mean over all phases.
 
     That is duration / interval, and one more as often as no poll comes between the last message
@@ -211,7 +241,7 @@ def short_poll_latest(known: Conversations, place: int, interval: int) -> Cost:
     grows = (latest["payload_bytes"] + each * latest["messages"]) / np.maximum(pushes, 1)
     # The mean is over what is delivered; the table divides by all messages of the server.
     waited = latest["delay"] * pushes / np.maximum(latest["messages"], 1e-9)
-    return account.cost(
+    cost = account.cost(
         "short-poll-latest",
         interval,
         np.ones(len(known.heads)),
@@ -225,6 +255,8 @@ def short_poll_latest(known: Conversations, place: int, interval: int) -> Cost:
             polled.payload_bytes - latest["payload_bytes"],
         ),
     )
+    _pace(cost, known, paced, polls)
+    return cost
 
 
 def _mean_answers(answers: Floats, latest: npt.NDArray[Any], mss: Floats) -> Answers:
@@ -255,13 +287,18 @@ def long_poll(known: Conversations, *, http2: bool = False) -> Cost:
     answered = full + timeouts
     is_held = np.where(lane["prompt"] < _HELD * full, answered, answered - lane["prompt"])
     held = is_held / np.maximum(answered, 1)
-    _answers(account, _LONG, brought, answered, held, sampling.LONG)
+    posts = known.lane(layout.POSTS)["answers"] > 0
+    # The next request comes before an ACK is due, and carries it, if it takes the same connection.
+    rides = np.where(posts & (_rotates(known) > 0), 0.0, float(known.keep_alive or http2))
+    _answers(account, _LONG, brought, answered, held, sampling.LONG, rides)
+    # Only a client that has once asked that soon delays its ACKs (Linux: pingpong mode).
+    at_once = np.isnan(account.acks("long_poll")) & (answered > 0)
+    account.traffic.client_acks += at_once * rides
     one = np.ones(len(known.heads))
     size, first = account.head("long_poll", "request")
     account.traffic.ask(one, size + (answered == 0) * first, acked=1.0)
     account.requests += 1
-    single = _exchange_wire(account, _LONG, _mean_payload(known), 1.0)
-    posts = known.lane(layout.POSTS)["answers"] > 0
+    single = _exchange_wire(account, _LONG, _mean_payload(known), 1.0, rides)
     return account.cost(
         "long-poll-h2" if http2 else "long-poll",
         0,
@@ -273,6 +310,14 @@ def long_poll(known: Conversations, *, http2: bool = False) -> Cost:
         delays=known.delays[:, number],
         delay_range=known.gap,
     )
+
+
+def _rotates(known: Conversations) -> Floats:
+    """Return 1 where a client takes the connection that has been idle for longest, else 0.
+
+    aiohttp does; most take the one that was used last, which keeps the others free to be closed.
+    """
+    return known.of_heads(lambda heads: float(heads.client == "aiohttp"))
 
 
 def stream(known: Conversations) -> Cost:

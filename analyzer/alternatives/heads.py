@@ -1,20 +1,22 @@
 """Headers: what requests and answers of other transports would carry besides messages.
 
 HTTP is stateless: each request repeats its fields. Headers come from real exchanges with the
-same host where the capture holds some, else from the opening handshake without its upgrade
-fields. Sizes are bytes; for HTTP/2 the package hpack encodes the fields in sequence (RFC 7541).
-Knows fields. Must not know packets. Used by alternatives.stage.
+same host where the capture holds some, else from the opening handshake: as a known client
+would ask (alternatives.clients), or the handshake without its upgrade fields. Sizes are bytes; for
+HTTP/2 the package hpack encodes the fields in sequence (RFC 7541). Knows fields. Must not know
+packets. Used by alternatives.stage.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
+from analyzer.alternatives.clients import Requests, handshake_fields, requests_of, shape
 from analyzer.alternatives.http2 import DATE, Fields, HeadSizes, answer_fields, request_fields
 from analyzer.alternatives.roles import JSON_LIST, Envelope, Pair, Role
 from analyzer.http.exchanges import Exchange, Handshake
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 
 _MAX_SAMPLES: Final = 16
@@ -53,6 +55,8 @@ class Heads:
         coded: share of real answers whose bodies were in gzip, by the name of their headers.
         post_writes: packets in which a client sends a small POST: some write its headers and its
             body separately.
+        client: whose requests modelled headers are taken from; "" where none is known.
+        acks: packets that only acknowledge, of a small real exchange, by the name of its headers.
     """
 
     poll: Pair
@@ -70,6 +74,8 @@ class Heads:
     gzip: bool = True
     coded: dict[str, float] = field(default_factory=dict)
     post_writes: float = 1.0
+    client: str = ""
+    acks: dict[str, float] = field(default_factory=dict)
 
     @property
     def reply(self) -> Pair:
@@ -202,6 +208,13 @@ def _merged(own: Heads, roles: dict[str, Role], sizes: HeadSizes) -> Heads:
         observed=frozenset(found),
         gzip=any(role.accepting for role in found.values()),
         post_writes=post.writes if post is not None else own.post_writes,
+        client=own.client,
+        acks={
+            _PAIRS[name]: role.pure_acks
+            for name, role in found.items()
+            # A poll that is answered at once says nothing of one that is held.
+            if role is roles.get(name) and role.pure_acks is not None
+        },
         coded={_PAIRS[name]: role.coded / role.count for name, role in found.items()},
     )
 
@@ -254,13 +267,7 @@ class HeadMaker:
         if handshake is not None and asked:
             upgrade = float(handshake.request_bytes), float(handshake.response_bytes)
         asked = _without_upgrade(asked or UNKNOWN)
-        names = {name.lower() for name, _ in asked}
-        if "connection" not in names:
-            # RFC 9112 9.3: persistent by default; browsers still send the field.
-            asked = (*asked, ("Connection", "keep-alive"))
-        any_type = asked if "accept" in names else (*asked, ("Accept", "*/*"))
-        events = tuple(f for f in asked if f[0].lower() != "accept")
-        events = (*events, ("Accept", "text/event-stream"))
+        sent = requests_of(asked) or _repeated(asked)
         # RFC 9110 6.6.1: a server with a clock "MUST generate a Date header field".
         common = _without_upgrade(given)
         if all(name.lower() != "date" for name, _ in common):
@@ -269,21 +276,24 @@ class HeadMaker:
         stream_type = ("Content-Type", "application/x-ndjson")
         event_type = ("Content-Type", "text/event-stream")
         answer = (*common, _JSON, ("Content-Length", "100"))
-        posted = (*any_type, _JSON, ("Content-Length", "100"))
-        poll = self._pair("GET", target, any_type, 200, answer)
+        posted = (*sent.post, _JSON, ("Content-Length", "100"))
+        poll = self._pair("GET", target, sent.get, 200, answer)
         return Heads(
             poll=poll,
             long_poll=poll,
-            stream=self._pair("GET", target, any_type, 200, (*common, stream_type, chunked)),
-            sse=self._pair("GET", target, events, 200, (*common, event_type, chunked)),
+            stream=self._pair("GET", target, sent.get, 200, (*common, stream_type, chunked)),
+            sse=self._pair("GET", target, sent.events, 200, (*common, event_type, chunked)),
             post=self._pair("POST", target, posted, 204, common),
             body=JSON_LIST,
             long_body=JSON_LIST,
             chunk=CHUNK_LINE,
             event=EVENT_CHUNK,
             post_body=0.0,
-            upgrade=upgrade or upgraded(any_type, target),
+            upgrade=upgrade or upgraded(sent.get, target),
             observed=frozenset(),
+            gzip=sent.gzip,
+            post_writes=sent.writes,
+            client=sent.client,
         )
 
     def from_exchange(self, exchange: Exchange) -> Heads:
@@ -329,9 +339,22 @@ def _shape(handshake: Handshake) -> tuple[object, ...]:
         handshake.extensions_text,
         handshake.subprotocols_offered,
         handshake.subprotocol,
+        shape(handshake.request_header or UNKNOWN),
         *(name for name, _ in handshake.request_header),
         *(name for name, _ in handshake.response_header),
     )
+
+
+def _repeated(asked: Fields) -> Requests:
+    """Return requests of a client that is not known: the fields of its handshake again."""
+    names = {name.lower() for name, _ in asked}
+    if "connection" not in names:
+        # RFC 9112 9.3: persistent by default; browsers still send the field.
+        asked = (*asked, ("Connection", "keep-alive"))
+    any_type = asked if "accept" in names else (*asked, ("Accept", "*/*"))
+    events = tuple(f for f in asked if f[0].lower() != "accept")
+    events = (*events, ("Accept", "text/event-stream"))
+    return Requests("", any_type, any_type, events, 1, gzip=True)
 
 
 _UPGRADE: Final[Fields] = (
@@ -345,14 +368,12 @@ _SWITCH: Final[Fields] = (
     ("Connection", "Upgrade"),
     ("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
 )
-_NOT_IN_UPGRADE = frozenset(
-    {"connection", "accept", "content-type", "content-length", "x-requested-with"}
-)
+_NOT_IN_UPGRADE = frozenset({"connection", "content-type", "content-length", "x-requested-with"})
 
 
 def upgraded(asked: Fields, target: str, given: Fields = ()) -> tuple[float, float]:
     """Return sizes of an opening handshake (RFC 6455 4.1) modelled on a request's fields."""
-    kept = tuple(f for f in asked if f[0].lower() not in _NOT_IN_UPGRADE)
+    kept = tuple(f for f in handshake_fields(asked) if f[0].lower() not in _NOT_IN_UPGRADE)
     dated = tuple(f for f in given if f[0].lower() in ("date", "server"))
     request = _head_bytes("GET", target, (*kept, *_UPGRADE))
     return float(request), float(_status_bytes(101, (*_SWITCH, *dated)))

@@ -6,12 +6,12 @@ written. Knows exchanges. Must not know transports. Used by alternatives.heads.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final
 
 from analyzer.alternatives.http2 import Fields, HeadSizes
 from analyzer.columns import NULL
 from analyzer.http.exchanges import Exchange
+from analyzer.lazy_dataclass import dataclass, field
 
 _SMALL: Final = 1200
 """Requests that fit into one packet on about every path (RFC 8200 5: at least 1,280 bytes)."""
@@ -74,6 +74,8 @@ class Role:
     accepting: int = 0
     small: int = 0
     small_segments: int = 0
+    metered: int = 0
+    acks: int = 0
 
     def add(self, exchange: Exchange) -> None:
         """Count an exchange."""
@@ -84,6 +86,7 @@ class Role:
         if exchange.request_segments and size <= _SMALL:
             self.small += 1
             self.small_segments += exchange.request_segments
+        self._count_acks(exchange, size)
         self.accepting += coded or "gzip" in _value(exchange.request_header, "accept-encoding")
         self.request += exchange.request_header_bytes
         self.answer += exchange.response_header_bytes
@@ -104,6 +107,16 @@ class Role:
         else:
             self.empty += 1
             self.empty_bytes += content
+
+    def _count_acks(self, exchange: Exchange, size: int) -> None:
+        """Count what only acknowledges, of exchanges whose answer took one packet."""
+        data = exchange.request_segments + exchange.response_segments
+        if exchange.packets < data or exchange.response_segments != 1 or size > _SMALL:
+            return
+        self.metered += 1
+        # With the last exchange of a connection its FINs are counted too: no more than an ACK for
+        # each packet with data are taken.
+        self.acks += min(data, exchange.packets - data)
 
     def pair(self, sizes: HeadSizes) -> Pair:
         """Return the mean header sizes."""
@@ -135,6 +148,11 @@ class Role:
     def writes(self) -> float:
         """Packets in which a request left that would have fitted into one."""
         return self.small_segments / self.small if self.small else 1.0
+
+    @property
+    def pure_acks(self) -> float | None:
+        """Packets of an exchange that only acknowledge, both ways; None where none was metered."""
+        return self.acks / self.metered if self.metered else None
 
     def beside(self, other: float) -> float:
         """Return the bytes besides each message of a stream."""

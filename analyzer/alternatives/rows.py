@@ -6,8 +6,7 @@ alternatives.stage.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -18,28 +17,24 @@ from analyzer.alternatives.accounts import SUMS, Cost
 from analyzer.alternatives.coded import Coding, pooled
 from analyzer.alternatives.conversations import Conversations, Ints
 from analyzer.alternatives.costs import all_costs, websocket
-from analyzer.alternatives.delays import MAX_BINS, add_delays, bins_p95_ms, p95_ms
+from analyzer.alternatives.delays import add_delays, p95_ms
 from analyzer.alternatives.evidence import Ended
-from analyzer.alternatives.gzip_rows import GzipSum, append_gzip
+from analyzer.alternatives.gzip_rows import append_gzip
 from analyzer.alternatives.lanes import Floats
-from analyzer.alternatives.phases import Phases, TotalPhases, spread
+from analyzer.alternatives.phases import Phases, spread
 from analyzer.alternatives.sampling import Samples
+from analyzer.alternatives.totals import MEASURED, MOST, Total, scaling_rows, total_rows
 from analyzer.columns import NULL
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.tables.schema import (
     ALTERNATIVES,
-    SCALING,
     SCOPES,
     SOURCES,
     TRANSPORTS,
-    Table,
     TableRows,
     Values,
 )
-from analyzer.tables.timing import columns_of
-
-_DAY_S: Final = 86_400
-_MOST: Final = 2**62  # of a column's value
 
 _CONNECTION, _SESSION, _SERVICE = map(SCOPES.index, ("connection", "session", "service"))
 _TOTALS: Final = {
@@ -49,7 +44,7 @@ _TOTALS: Final = {
 }
 _CALLS: Final = "request"
 """What a service really did."""
-_MEASURED, _OBSERVED, _MODELLED = range(len(SOURCES))
+_OBSERVED, _MODELLED = SOURCES.index("observed"), SOURCES.index("modelled")
 
 
 @dataclass(slots=True)
@@ -72,11 +67,13 @@ class _Line:
     gzip: dict[str, Floats] = field(default_factory=dict)
     superseded: tuple[Floats, Floats] | None = None
     kinds_known: npt.NDArray[np.int8] = field(init=False)
+    client: npt.NDArray[np.int8] = field(init=False)
     compressed: npt.NDArray[np.int8] = field(init=False)
 
     def __post_init__(self) -> None:
         self.compressed = np.full(len(self.interval), -1, np.int8)
         self.kinds_known = np.full(len(self.interval), -1, np.int8)
+        self.client = np.full(len(self.interval), -1, np.int8)
 
     def delivered(self, messages: Ints, payload: Ints) -> tuple[Ints, Ints]:
         """Return messages and payload that it brings, of all that there are."""
@@ -86,45 +83,13 @@ class _Line:
         return messages - missed[0], payload - missed[1]
 
 
-@dataclass(slots=True)
-class _Sum:
-    """One transport's line of totals.
-
-    Sessions of plain HTTP do not all have the same lines: each line knows what WebSocket
-    takes for those that it sums up.
-    """
-
-    sums: dict[str, float] = field(default_factory=lambda: dict.fromkeys(SUMS, 0.0))
-    ours: dict[str, float] = field(default_factory=lambda: dict.fromkeys(SUMS, 0.0))
-    steady: dict[str, float] = field(default_factory=lambda: dict.fromkeys(SUMS, 0.0))
-    steady_count: int = 0
-    messages: int = 0
-    pushes: int = 0
-    server_messages: int = 0
-    payload: int = 0
-    duration: int = 0
-    tcp_connections: float = 0.0
-    empty_polls: float | None = None
-    weighted: float = 0.0
-    ours_weighted: float = 0.0
-    delay: float = 0.0
-    has_delay: bool = True
-    has_p95: bool = True
-    source: int = _MEASURED
-    bins: Floats = field(default_factory=lambda: np.zeros(MAX_BINS))
-    phases: TotalPhases = field(default_factory=TotalPhases)
-    gzip: GzipSum = field(default_factory=GzipSum)
-    compressed: int = -1
-    kinds_known: int = -1
-
-
 class RowMaker:
     """Makes rows, and keeps the totals of all that it made."""
 
     def __init__(self, options: Options, intervals: Sequence[int]) -> None:
         self._options = options
         self._intervals = intervals
-        self._totals: dict[int, dict[tuple[str, int], _Sum]] = {scope: {} for scope in _TOTALS}
+        self._totals: dict[int, dict[tuple[str, int], Total]] = {scope: {} for scope in _TOTALS}
         self._pool: Samples | None = None
 
     def rows(self, ended: Ended) -> list[TableRows]:
@@ -150,6 +115,8 @@ class RowMaker:
         for line in lines:
             if line.superseded is not None and len(ended.named):
                 line.kinds_known[:] = ended.named
+            if line.transport != "websocket":
+                line.client = np.where(line.source == _MODELLED, known.clients, -1).astype(np.int8)
         self._add(scope, lines, known)
         return [_table_rows(scope, ended, known, lines)]
 
@@ -168,9 +135,9 @@ class RowMaker:
         timed = known.duration > 0
         for line in lines:
             # Real polls have an interval each, modelled ones the same.
-            measured = line.source[0] == _MEASURED
+            measured = line.source[0] == MEASURED
             key = (line.transport, NULL if measured else int(line.interval[0]))
-            one = self._totals[scope].setdefault(key, _Sum())
+            one = self._totals[scope].setdefault(key, Total())
             for name in SUMS:
                 # As the rows have it: a compressed body may be shorter than its messages.
                 one.sums[name] += float(np.maximum(line.sums[name], 0).sum())
@@ -192,6 +159,7 @@ class RowMaker:
             one.source = max(one.source, int(line.source.max()))
             one.kinds_known = max(one.kinds_known, int(line.kinds_known.max()))
             one.compressed = max(one.compressed, int(line.compressed.max()))
+            one.clients.update(np.unique(line.client).tolist())
             one.has_delay &= line.has_delay
             # Of real polls only the mean is known.
             one.has_p95 &= line.delays is not None or not line.delay.any()
@@ -206,9 +174,9 @@ class RowMaker:
         out = []
         for scope, totals in self._totals.items():
             if totals:
-                out.append(_total_rows(_TOTALS[scope], totals))
+                out.append(total_rows(_TOTALS[scope], totals))
                 if self._options.clients:
-                    out.append(_scaling_rows(_TOTALS[scope], totals, self._options.clients))
+                    out.append(scaling_rows(_TOTALS[scope], totals, self._options.clients))
         return out
 
 
@@ -265,7 +233,7 @@ def _measure(line: _Line, ended: Ended, known: Conversations) -> None:
     """Replace modelled figures with measured ones."""
     measured = ended.measured
     span = np.where(known.duration > 0, known.seconds, np.nan)
-    line.source[:] = _MEASURED
+    line.source[:] = MEASURED
     line.compressed[:] = ended.compressed if len(ended.compressed) else -1
     line.sums = {name: measured[name].astype(np.float64) for name in SUMS}
     line.tcp_connections = measured["tcp_connections"].astype(np.float64)
@@ -333,7 +301,7 @@ def _mean_ms(line: _Line, pushes: Floats) -> Floats:
 
 
 def _rounded(values: Any) -> npt.NDArray[np.int64]:
-    return np.rint(np.clip(np.asarray(values, np.float64), 0, _MOST)).astype(np.int64)
+    return np.rint(np.clip(np.asarray(values, np.float64), 0, MOST)).astype(np.int64)
 
 
 def _table_rows(
@@ -363,6 +331,7 @@ def _table_rows(
         append_gzip(columns, line.gzip, ours.sums)
         columns["compressed"].append(line.compressed)
         columns["kinds_known"].append(line.kinds_known)
+        columns["client"].append(line.client)
         brought = line.delivered(messages, payload)
         columns["messages"].append(brought[0])
         columns["payload_bytes"].append(brought[1])
@@ -377,7 +346,7 @@ def _table_rows(
         columns["wire_bytes_per_message"].append(
             _ratio(line.sums["wire_bytes"], line.delivered(messages, payload)[0].astype(np.float64))
         )
-        comparable = line is not ours and (line.source[0] != _MEASURED)
+        comparable = line is not ours and (line.source[0] != MEASURED)
         columns["break_even_per_s"].append(
             _break_even(line, ours, pushes, span) if comparable else np.full(count, np.nan)
         )
@@ -410,89 +379,3 @@ def _append_phases(columns: dict[str, list[Any]], line: _Line, served: Floats) -
     columns["requests_p95"].append(_rounded(requests.p95))
     for name, values in (("p5", delay.p5), ("p95", delay.p95)):
         columns[f"added_latency_ms_phase_{name}"].append(np.where(served > 0, values / 1e6, np.nan))
-
-
-def _total_rows(scope: int, totals: Mapping[tuple[str, int], _Sum]) -> TableRows:
-    rows = [_total_row(scope, *key, line) for key, line in totals.items()]
-    return TableRows(ALTERNATIVES, _columns(rows, ALTERNATIVES), len(rows))
-
-
-def _total_row(scope: int, transport: str, interval: int, line: _Sum) -> dict[str, Any]:
-    seconds = line.duration / 1e9
-    fixed = line.sums["wire_bytes"] - line.weighted - line.ours["wire_bytes"] + line.ours_weighted
-    each = (line.ours_weighted - line.weighted) / max(line.pushes, 1)
-    comparable = transport != "websocket" and line.source != _MEASURED
-    rate = fixed / each / seconds if comparable and each and seconds else 0.0
-    delayed = line.server_messages > 0 and line.has_delay
-    p95 = float("nan")
-    if delayed and line.has_p95:
-        p95 = bins_p95_ms(line.bins, line.server_messages)
-    return {
-        "connection": NULL,
-        "transport": TRANSPORTS.index(transport),
-        "interval_s": interval,
-        "source": line.source,
-        **{name: min(round(line.sums[name]), _MOST) for name in SUMS},
-        "ratio_application": _over(line, "application_bytes"),
-        "ratio_wire": _over(line, "wire_bytes"),
-        "added_latency_ms_mean": line.delay / line.server_messages / 1e6
-        if delayed
-        else float("nan"),
-        "added_latency_ms_p95": p95,
-        "empty_polls": NULL if line.empty_polls is None else round(line.empty_polls),
-        "scope": scope,
-        "session": NULL,
-        "tcp_connections": round(line.tcp_connections),
-        "messages": line.messages,
-        "payload_bytes": line.payload,
-        "duration_s": min(line.duration, _MOST),
-        "requests_per_s": _per(line.sums["requests"], seconds),
-        "application_bytes_per_s": _per(line.sums["application_bytes"], seconds),
-        "wire_bytes_per_s": _per(line.sums["wire_bytes"], seconds),
-        "wire_bytes_per_message": _per(line.sums["wire_bytes"], line.messages),
-        "break_even_per_s": rate if rate > 0 and line.pushes else float("nan"),
-        **line.phases.columns(line.server_messages),
-        **line.gzip.columns(line.ours),
-        "compressed": line.compressed,
-        "kinds_known": line.kinds_known,
-    }
-
-
-def _per(count: float, of: float) -> float:
-    return count / of if of else float("nan")
-
-
-def _over(line: _Sum, name: str) -> float:
-    return line.sums[name] / line.ours[name] if line.ours[name] else float("nan")
-
-
-def _scaling_rows(
-    scope: int, totals: Mapping[tuple[str, int], _Sum], clients: Sequence[int]
-) -> TableRows:
-    """Return a row for each transport and number of clients."""
-    rows = []
-    for (transport, interval), line in totals.items():
-        each = 1 / line.steady_count if line.steady_count else float("nan")
-        for number in clients:
-            rates = {name: value * each * number for name, value in line.steady.items()}
-            rows.append(
-                {
-                    "scope": scope,
-                    "transport": TRANSPORTS.index(transport),
-                    "interval_s": interval,
-                    "source": line.source,
-                    "clients": number,
-                    "requests_per_s": rates["requests"],
-                    "packets_per_s": rates["packets"],
-                    "header_bits_per_s": 8 * rates["header_bytes"],
-                    "application_bits_per_s": 8 * rates["application_bytes"],
-                    "wire_bits_per_s": 8 * rates["wire_bytes"],
-                    "wire_mb_per_day": rates["wire_bytes"] * _DAY_S / 1e6,
-                }
-            )
-    return TableRows(SCALING, _columns(rows, SCALING), len(rows))
-
-
-def _columns(rows: Sequence[dict[str, Any]], table: Table) -> dict[str, Values]:
-    cells = [[row[column.name] for column in table.columns] for row in rows]
-    return columns_of(table.columns, cells)

@@ -9,7 +9,7 @@ Called by alternatives.stage.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -282,6 +282,11 @@ class Sampler:
             if sample is not None:
                 out[place] = sample.finish()
         return out
+
+    def forget(self, slots: Iterable[int]) -> None:
+        """Forget connections that ended and are not compared: others take their slots."""
+        for slot in slots:
+            self._samples.pop(slot, None)
 
 
 _COLUMNS: Final = ("sender", "time_first", "packet_first", "packet_last")

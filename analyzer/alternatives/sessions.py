@@ -9,7 +9,7 @@ costs. Used by alternatives.stage.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -26,9 +26,10 @@ from analyzer.alternatives.evidence import (
 )
 from analyzer.alternatives.heads import HeadMaker, role_of
 from analyzer.alternatives.kinds import kinds_by_size
-from analyzer.alternatives.packets import ACK_DELAY_NS
+from analyzer.alternatives.packets import ACK_DELAY_NS, BULK_ACKS
 from analyzer.columns import NULL, empty
 from analyzer.http.exchanges import Exchange, HttpBatch
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.tcp.bytestream import DIRECTION
 
@@ -323,6 +324,10 @@ class Sessions:
         measured["tcp_connections"] = connections
         gap = TURNAROUND_NS + (min(*trips, LONGEST_NS) if trips else 0)
         wire = wire_rows(sides[0], sides[1], max(1, connections))
+        if session.kind in ("poll", "long-poll"):
+            # Who polls acknowledges with the next request. Behind a push the client has nothing to
+            # send, so that each takes an ACK of its own.
+            wire["push_acks"], wire["bulk_acks"] = 1.0, BULK_ACKS
         if not mss:
             wire["mss"] = USUAL_MSS
         return wire, measured, gap

@@ -105,6 +105,7 @@ class AlternativesStage:
         else:
             self._add_messages(inside.messages, inside.says.replies(), inside.says)
         ended = [each for each in batch.ended if self._is_open[each.slot]]
+        self.sampler.forget(each.slot for each in batch.ended if not self._is_open[each.slot])
         out: list[TableRows] = []
         most = self._options.max_compared_connections
         while ended:

@@ -54,7 +54,6 @@ class Case:
         stalls: answers that took long, and when servers sent.
         loose: findings of no connection, or of a refused attempt, by (id, tcp_stream, packet).
         kept: rows of _KEPT_WHOLE, by table.
-        refused_early: TCP connections whose server refused early data (RFC 8446 4.2.10).
         cut: what the limits cut, by its name.
     """
 
@@ -74,7 +73,6 @@ class Case:
         self.kept: dict[str, deque[dict[str, Any]]] = {
             name: deque(maxlen=options.max_diagnosed_attempts) for name in _KEPT_WHOLE
         }
-        self.refused_early: deque[int] = deque(maxlen=options.max_diagnosed_attempts)
         self.cut: Counter[str] = Counter()
         self._slow = round(options.slow_handshake_s * 1e9)
 
@@ -99,8 +97,6 @@ class Case:
         elif name == "calls":
             self.replies.add(rows)
             self.stalls.add_calls(rows)
-        elif name == "tls_sessions":
-            self._tls_sessions(rows)
         elif name in self.kept:
             kept = self.kept[name]
             for place in range(rows.count):
@@ -138,11 +134,6 @@ class Case:
                 self._append(self.attempts, row, "attempts")
                 if row["connection"] is not None:
                     self.gatherer.of(row["connection"]).attempt = row
-
-    def _tls_sessions(self, rows: TableRows) -> None:
-        refused = np.flatnonzero(codes(rows, "early_data") == 0)
-        for stream in numbers(rows, "tcp_stream")[refused].tolist():
-            self._append(self.refused_early, stream, "TLS sessions")
 
     def _findings(self, rows: TableRows) -> None:
         ids: Any = rows.values["id"]

@@ -16,9 +16,8 @@ from analyzer.diagnosis.evidence import MOST, packets
 from analyzer.diagnosis.facts import Found
 from analyzer.wording import plural
 
-_NOT_FRAMES = "websocket-not-frames"
 _OF_FINDING: dict[str, Cause] = {
-    _NOT_FRAMES: causes.NOT_FRAMES,
+    "websocket-not-frames": causes.NOT_FRAMES,
     "websocket-torn-write": causes.TORN_WRITE,
     "websocket-old-draft": causes.OLD_DRAFT,
     "deflate-window-exceeded": causes.WINDOW_EXCEEDED,
@@ -29,33 +28,14 @@ _OF_FINDING: dict[str, Cause] = {
 def bytes_that_are_no_frames(case: Case) -> Iterator[Diagnosis]:
     """Yield one for each such finding, over all connections."""
     found: dict[str, list[tuple[int, Found]]] = defaultdict(list)
-    again = _asked_again(case)
     for connection, facts in case.facts:
         for id_ in facts.found.keys() & _OF_FINDING.keys():
-            if id_ == _NOT_FRAMES and connection in again:
-                continue
             found[id_].append((connection, facts.found[id_]))
     for (id_, _, _), one in case.loose.items():
         if id_ in _OF_FINDING:
             found[id_].append((NULL, one))
     for id_, some in sorted(found.items()):
         yield _diagnosis(_OF_FINDING[id_], some)
-
-
-def _asked_again(case: Case) -> set[int]:
-    """Return connections whose request is there twice, since the server refused early data.
-
-    RFC 8446 4.2.10: the server skips what it refuses, and the client sends it again. With keys,
-    both can be read.
-    """
-    streams = set(case.refused_early)
-    if not streams:
-        return set()
-    return {
-        end.number
-        for end, facts in case.ends
-        if end.tcp_stream in streams and "handshake-early-data" in facts.found
-    }
 
 
 def _diagnosis(cause: Cause, found: list[tuple[int, Found]]) -> Diagnosis:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -16,7 +15,8 @@ from analyzer.diagnosis import causes
 from analyzer.diagnosis.case import Case
 from analyzer.diagnosis.causes import Diagnosis
 from analyzer.diagnosis.evidence import MOST, lists, packets, seconds, server_name, side_name
-from analyzer.diagnosis.facts import CLIENT, Ended, Facts
+from analyzer.diagnosis.facts import SERVER, Ended, Facts
+from analyzer.lazy_dataclass import dataclass
 from analyzer.wording import plural
 
 _NORMAL = 1000
@@ -122,9 +122,11 @@ def _target(path: str | None) -> str | None:
 
 def _how(end: Ended) -> str:
     """Return how a connection was thrown out; "" where it was not disconnected actively."""
-    if end.kind == "clean" and (end.closed_by == CLIENT or end.close_code == _NORMAL):
+    if end.kind == "clean" and end.close_code in (_NORMAL, NULL):
+        # RFC 6455 7.4.1: done. Without a code (7.1.5) nothing says otherwise: many libraries send
+        # none where their program is done.
         return ""
-    if end.kind not in ("clean", "fin", "reset") or end.closed_by == CLIENT:
+    if end.kind not in ("clean", "fin", "reset") or end.closed_by != SERVER:
         return ""
     reason = f' "{end.close_reason}"' if end.close_reason else ""
     code = f"Close {end.close_code}{reason}" if end.close_code != NULL else end.kind.upper()

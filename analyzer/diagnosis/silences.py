@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from analyzer.columns import NULL
 from analyzer.diagnosis import causes
@@ -17,6 +16,7 @@ from analyzer.diagnosis.case import Case
 from analyzer.diagnosis.causes import Diagnosis
 from analyzer.diagnosis.evidence import lists, seconds, server_name, side_name
 from analyzer.diagnosis.facts import CLIENT, SERVER, Ended, Facts
+from analyzer.lazy_dataclass import dataclass
 from analyzer.options import Options
 from analyzer.wording import plural
 
@@ -90,20 +90,59 @@ def timers(case: Case) -> Iterator[Diagnosis]:
         if facts.gap is not None and _BUSY * facts.gap[1] >= end.duration
     }
     for (_, side), group in _groups(case).items():
-        left = group
+        found, left = [], group
         for _ in range(_MOST_TIMERS):
             cluster = _best(left, _SILENCES, least, case.options)
             if cluster is None:
                 break
-            yield _idle(cluster, side, len(group))
-            gone = {end.number for end in cluster.ends}
-            left = [end for end in left if end.number not in gone]
+            found.append(cluster)
+            left = _less(left, [cluster])
+        found = _kept(found, group, case.options)
+        yield from (_idle(cluster, side, len(group)) for cluster in found)
+        left = _less(group, found)
         # What an idle time-out explains needs no other; a side that was silent for most of its life
         # may have met one.
         busy = [end for end in left if _was_busy(end) and end.number not in paused]
         aged = _best(busy, (_LIFE,), least, case.options)
         if aged is not None:
             yield _lifetime(aged, side, len(group))
+
+
+def _less(group: Sequence[Ended], clusters: Sequence[_Cluster]) -> list[Ended]:
+    """Return the ends of a group that are in none of some clusters."""
+    gone = {end.number for cluster in clusters for end in cluster.ends}
+    return [end for end in group if end.number not in gone]
+
+
+def _kept(clusters: Sequence[_Cluster], group: Sequence[Ended], options: Options) -> list[_Cluster]:
+    """Return the clusters that may be timers.
+
+    A timer ends all that are silent for T. Where others at the same path had been silent longer,
+    half as many or more, and no other timer explains them, equal silences are chance: of a
+    server that is drained, all lie near each other.
+    """
+    kept = list(clusters)
+    while True:
+        others = _less(group, kept)
+        wrong = [each for each in kept if _is_refuted(each, others, options)]
+        if not wrong:
+            return kept
+        kept = [each for each in kept if each not in wrong]
+
+
+def _is_refuted(cluster: _Cluster, others: Sequence[Ended], options: Options) -> bool:
+    measure = next(each for each in _SILENCES if each.name == cluster.measure)
+    longest = max(cluster.values)
+    paths = {_target(end) for end in cluster.ends}
+    longer = sum(
+        measure.of(end) > longest + _tolerance(longest, options) and _target(end) in paths
+        for end in others
+    )
+    return 2 * longer >= len(cluster.ends)
+
+
+def _target(end: Ended) -> str | None:
+    return None if end.path is None else end.path.partition("?")[0]
 
 
 def _idle(cluster: _Cluster, side: int, of: int) -> Diagnosis:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +22,7 @@ from analyzer.diagnosis.evidence import MOST, packets
 from analyzer.diagnosis.facts import CLIENT, SERVER, codes, numbers
 from analyzer.diagnosis.keyed import Keyed, Numbers
 from analyzer.diagnosis.runs import SPAN, Run
+from analyzer.lazy_dataclass import dataclass
 from analyzer.options import Options
 from analyzer.tables.late import held_up
 from analyzer.tables.schema import TableRows
@@ -33,6 +33,21 @@ Server = tuple[str, int]
 _QUICK = 4
 """What is answered within stall_s divided by this is answered at once."""
 _FIFTH = 5
+
+
+class Sends(NamedTuple):
+    """Messages of servers, in order of time: when (ns), on which connection, and whether it asked.
+
+    A connection asked if its last message before is the client's.
+    """
+
+    times: Numbers
+    owner: Numbers
+    asked: npt.NDArray[np.bool_]
+
+    def taken(self, places: slice | npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Sends:
+        """Return the messages at `places`: a slice, numbers, or a mask."""
+        return Sends(self.times[places], self.owner[places], self.asked[places])
 
 
 class Wait(NamedTuple):
@@ -85,7 +100,7 @@ class Stalls:
         self._options = options
         self._bar = round(options.stall_s * 1e9)
         self._waits: deque[Wait] = deque(maxlen=options.max_stall_waits)
-        self._sends: list[tuple[Numbers, Numbers]] = []
+        self._sends: list[Sends] = []
         self._send_count = 0
         self._known_from = NULL
         self._lost: dict[tuple[int, int], None] = {}
@@ -126,7 +141,7 @@ class Stalls:
             del self._lost[next(iter(self._lost))]
         sent = np.flatnonzero(is_server & (first != NULL))
         order = sent[np.argsort(run.order[sent], kind="stable")]
-        self._sent(first[order], run.key[order] // 2)
+        self._sent(Sends(first[order], run.key[order] // 2, run.answers[order]))
 
     def add_pings(self, rows: TableRows) -> None:
         """Take rows of `pings`: a library answers them from the same loop (RFC 6455 5.5.2)."""
@@ -160,13 +175,14 @@ class Stalls:
         quick = known & (wait < self._bar // _QUICK)
         np.add.at(self._habits.values[1], places[quick], 1)
 
-    def _sent(self, times: Numbers, owner: Numbers) -> None:
-        """Take when servers sent; full at the same message however batches are cut."""
-        while len(times):
+    def _sent(self, sends: Sends) -> None:
+        """Take what servers sent; full at the same message however batches are cut."""
+        while len(sends.times):
             room = self._options.max_stall_sends - self._send_count
-            self._sends.append((times[:room], owner[:room]))
-            self._send_count += len(times[:room])
-            times, owner = times[room:], owner[room:]
+            some = sends.taken(slice(room))
+            self._sends.append(some)
+            self._send_count += len(some.times)
+            sends = sends.taken(slice(room, None))
             if self._send_count >= self._options.max_stall_sends:
                 self._judge_half()
 
@@ -174,33 +190,28 @@ class Stalls:
 
     def _judge_half(self) -> None:
         """Judge what is older than half of the times that are kept, and forget it."""
-        times, owner = self._all_sends()
-        middle = int(np.median(times))
+        sends = self._all_sends()
+        middle = int(np.median(sends.times))
         old = [wait for wait in self._waits if wait.end < middle]
-        self._stalls += self._found(old, self._servers, times, owner)
+        self._stalls += self._found(old, self._servers, sends)
         longest = sorted(self._stalls, key=lambda each: (-each.length, each.end, each.server))
         self._stalls = longest[: self._options.max_diagnosed_attempts]
         young = [wait for wait in self._waits if wait.end >= middle]
         self._waits = deque(young, maxlen=self._waits.maxlen)
-        kept = times >= middle
+        kept = sends.times >= middle
         if kept.all():  # All at one moment: nothing is older.
             kept[: len(kept) // 2] = False
-        self._sends = [(times[kept], owner[kept])]
+        self._sends = [sends.taken(kept)]
         self._send_count = int(kept.sum())
         self._known_from = middle
 
-    def _all_sends(self) -> tuple[Numbers, Numbers]:
+    def _all_sends(self) -> Sends:
         if not self._sends:
-            return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        times, owner = (np.concatenate(parts) for parts in zip(*self._sends, strict=True))
-        return times, owner
+            return Sends(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.bool_))
+        return Sends(*(np.concatenate(parts) for parts in zip(*self._sends, strict=True)))
 
     def _found(
-        self,
-        waits: Iterable[Wait],
-        servers: Mapping[int, Server],
-        times: Numbers,
-        owner: Numbers,
+        self, waits: Iterable[Wait], servers: Mapping[int, Server], sends: Sends
     ) -> Iterator[Stall]:
         groups: dict[Server, list[Wait]] = defaultdict(list)
         for wait in waits:
@@ -211,8 +222,8 @@ class Stalls:
         for server, some in sorted(groups.items()):
             if len({wait.connection for wait in some}) < least:
                 continue
-            own = _times_of(server, servers, times, owner)
-            for together in self._together(sorted(some), own):
+            own = _sends_of(server, servers, sends)
+            for together in self._together(sorted(some), own.times):
                 stall = self._stall(server, together, own)
                 if stall is not None:
                     yield stall
@@ -243,7 +254,7 @@ class Stalls:
                 at += 1
             yield sorted(longest.values())
 
-    def _stall(self, server: Server, waits: Sequence[Wait], sends: Numbers) -> Stall | None:
+    def _stall(self, server: Server, waits: Sequence[Wait], sends: Sends) -> Stall | None:
         """Return the stall that ends with some answers; None if they prove none."""
         end = waits[0].end
         waiting = [wait for wait in waits if end - wait.begin >= self._bar // 2]
@@ -252,11 +263,14 @@ class Stalls:
         begins = [wait.begin for wait in waiting]
         spread = max(begins) - min(begins)
         ends = waiting[-1].end - waiting[0].end
-        before = int(np.searchsorted(sends, end, "left"))
-        since = max(min(begins), self._known_from, int(sends[before - 1]) if before else NULL)
+        before = int(np.searchsorted(sends.times, end, "left"))
+        sent = int(sends.times[before - 1]) if before else NULL
+        since = max(min(begins), self._known_from, sent)
         # Waits that begin together and end together may just belong to equal requests.
         apart = round(self._options.stall_together_s * 1e9)
         if end - since < self._bar or spread < max(2 * ends, apart):
+            return None
+        if _is_for_all(waiting, sends, before, end + max(ends, apart)):
             return None
         return Stall(server, since, end, tuple(waiting))
 
@@ -269,7 +283,7 @@ class Stalls:
             ended: servers of connections whose rows left.
         """
         servers = {**self._servers, **ended}
-        stalls = [*self._stalls, *self._found(self._waits, servers, *self._all_sends())]
+        stalls = [*self._stalls, *self._found(self._waits, servers, self._all_sends())]
         groups: dict[Server, list[Stall]] = defaultdict(list)
         for stall in stalls:
             groups[stall.server].append(stall)
@@ -286,13 +300,32 @@ class Stalls:
         return bool(quick >= self._options.stall_prompt_share * answers)
 
 
-def _times_of(
-    server: Server, servers: Mapping[int, Server], times: Numbers, owner: Numbers
-) -> npt.NDArray[np.int64]:
-    """Return when a server sent anything, in order."""
-    known = np.unique(owner)
+def _sends_of(server: Server, servers: Mapping[int, Server], sends: Sends) -> Sends:
+    """Return what a server sent, in order of time."""
+    known = np.unique(sends.owner)
     its = [number for number in known.tolist() if servers.get(number) == server]
-    return np.sort(times[np.isin(owner, np.array(its, np.int64))])
+    own = np.flatnonzero(np.isin(sends.owner, np.array(its, np.int64)))
+    own = own[np.argsort(sends.times[own], kind="stable")]
+    return sends.taken(own)
+
+
+def _is_for_all(waits: Sequence[Wait], sends: Sends, first: int, until: int) -> bool:
+    """Say whether what ends waits is news that go to all, such as the state at each tick.
+
+    Then clients get them that asked nothing, or had just asked. Answers behind a stall go to those
+    who waited: of clients whose questions are spread over it, few ask in its last moments.
+
+    Args:
+        waits: that may be of a stall.
+        sends: of the server.
+        first: place of the first of them that ends a wait.
+        until: ns; later ones have nothing to do with it.
+    """
+    last = int(np.searchsorted(sends.times, until, "right"))
+    owner, places = np.unique(sends.owner[first:last], return_index=True)
+    others = ~np.isin(owner, np.array([wait.connection for wait in waits], np.int64))
+    unasked = others & ~sends.asked[first:last][places]
+    return bool(2 * unasked.sum() >= len(waits) or others.sum() > len(waits))
 
 
 def _diagnosis(stalls: Sequence[Stall]) -> Diagnosis:

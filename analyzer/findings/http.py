@@ -42,4 +42,11 @@ HTTP_GROUPS_LIMIT = _kind(
     "There are more groups of deliveries than max_http_groups: rows of old groups "
     "were written early.",
 )
+HTTP_PROXIED = _kind(
+    "http-proxied",
+    INFO,
+    "",
+    "A balancer's PROXY protocol header names the client: {detail}.",
+    has_culprit=False,
+)
 HTTP_LOST = _kind("http-lost", WARNING, "", "Bytes of an HTTP message were not captured: {detail}.")

@@ -182,7 +182,7 @@ WEBSOCKET_TORN_WRITE = _kind(
     "websocket-torn-write",
     ERROR,
     "RFC 6455 5.2",
-    "Two frames were written into each other: {detail}.",
+    "A frame was not written in one piece: {detail}.",
 )
 WEBSOCKET_MAYBE = _kind(
     "websocket-maybe",

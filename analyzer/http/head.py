@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import Final, NamedTuple
+
+from analyzer.lazy_dataclass import dataclass
+from analyzer.lazy_pattern import lazy_pattern
 
 _TOKEN: Final = frozenset(
     "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -23,6 +26,8 @@ _PROXY_1: Final = b"PROXY "
 _MAX_PROXY_1: Final = 107
 """With CRLF: the specification's own count, for the longest addresses."""
 _PROXY_2: Final = b"\r\n\r\n\0\r\nQUIT\n"
+_PROXY_2_COMMAND: Final = 0x21
+"""Version 2, command PROXY; 0x20 is LOCAL."""
 
 REQUEST: Final = "request"
 RESPONSE: Final = "response"
@@ -125,6 +130,50 @@ def proxy_header(data: bytes | bytearray) -> int:
     return 0
 
 
+def proxied_client(header: bytes | bytearray) -> str:
+    """Return whom a PROXY protocol header names, "" where it names nobody.
+
+    Both versions name the client's address and port and those that it connected to ("The PROXY
+    protocol" 2.1 and 2.2). UNKNOWN, LOCAL (a balancer's own connection, to check health), UNIX
+    sockets, and what is malformed name nobody.
+
+    Args:
+        header: as long as `proxy_header` says.
+    """
+    if header[:6] == _PROXY_1:
+        words = header[:-2].decode("latin-1").split(" ")
+        size = {"TCP4": 4, "TCP6": 16}.get(words[1], 0)
+        if len(words) != 6 or not size:
+            return ""
+        try:
+            ends = [ip_address(word).packed for word in words[2:4]]
+        except ValueError:
+            return ""
+        if not all(word.isascii() and word.isdigit() and int(word) < 65536 for word in words[4:]):
+            return ""
+        ports = [int(word) for word in words[4:]]
+    else:
+        size = {0x11: 4, 0x21: 16}.get(header[13], 0)
+        if header[12] != _PROXY_2_COMMAND or not size or len(header) < 20 + 2 * size:
+            return ""
+        ends = [bytes(header[16 + size * end : 16 + size * (end + 1)]) for end in (0, 1)]
+        ports = [int.from_bytes(header[at : at + 2], "big") for at in _ports(size)]
+    if any(len(end) != size for end in ends):
+        return ""
+    client, server = (_with_port(*pair) for pair in zip(ends, ports, strict=True))
+    return f"{client}, which connected to {server}"
+
+
+def _ports(size: int) -> tuple[int, int]:
+    """Return where the ports stand in version 2, behind addresses of `size` bytes."""
+    return 16 + 2 * size, 18 + 2 * size
+
+
+def _with_port(address: bytes, port: int) -> str:
+    text = str(ip_address(address))
+    return f"[{text}]:{port}" if len(address) > 4 else f"{text}:{port}"
+
+
 def head_end(data: bytes | bytearray, begin: int) -> int:
     """Return the offset after the empty line that ends the head; -1 if not there.
 
@@ -219,7 +268,7 @@ def parse_head(data: bytes | bytearray, leading: int, end: int) -> Head | Malfor
     )
 
 
-_STATUS: Final = re.compile(rb"HTTP/1\.[01] [1-5][0-9][0-9] ")
+_STATUS: Final = lazy_pattern(rb"HTTP/1\.[01] [1-5][0-9][0-9] ")
 
 
 def parse_cut(data: bytes | bytearray) -> Head | Malformed:
@@ -346,7 +395,7 @@ def is_token(text: str) -> bool:
     return bool(text) and _TOKEN.issuperset(text)
 
 
-_ABSOLUTE: Final = re.compile(r"(?:https?|wss?)://([^/?#]*)", re.IGNORECASE)
+_ABSOLUTE: Final = lazy_pattern(r"(?:https?|wss?)://([^/?#]*)", re.IGNORECASE)
 
 
 def target_parts(target: str) -> tuple[str | None, str]:

@@ -165,26 +165,19 @@ class OpenCalls:
             return
         is_socket_io = self.lanes[lane, _PROTOCOL] == _SOCKET_IO
         kind = "event" if is_socket_io else "request"
-        moved = []
         while entry >= 0:
             row = [int(cell) for cell in self.calls[entry]]
             caller = row[_KEY] & 1
             told = str(row[_ID])
             key = ("/", told) if is_socket_io else told.encode()
-            asked = Moment(
-                caller,
-                *row[_MESSAGE : _TIME_LAST + 1],
-            )
+            asked = Moment(caller, *row[_MESSAGE : _TIME_LAST + 1])
             name = self.labels.known[row[_LABEL]].name
             call = Call(row[_NUMBER], kind, name, caller, asked, row[_TURN])
-            moved.append(((caller, key), call))
+            # Later than all that the book has: calls enter it only while none waits here.
+            book.open[caller, key] = call
             following: cython.longlong = self.calls[entry, _NEWER]
             self._remove(entry)
             entry = following
-        # In the order of their requests, as if all had been read by decoders.
-        both = [*book.open.items(), *moved]
-        both.sort(key=lambda each: each[1].number)
-        book.open = dict(both)
 
     def leave(self, slot: int) -> None:
         """Note that a conversation no longer has it."""

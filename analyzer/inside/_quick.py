@@ -28,6 +28,8 @@ _MAX_DIGITS = cython.declare(cython.Py_ssize_t, 18)
 """Longer ids are none of a counter, and would not fit into 64 bits."""
 _MAX_NAME = cython.declare(cython.Py_ssize_t, 250)
 """Decoders shorten longer ones."""
+_MAX_NAMES = cython.declare(cython.Py_ssize_t, 256)
+"""Names of one conversation that are known without the labels of all: few have more."""
 
 # Columns of lanes, as in _open_calls.
 _PROTOCOL = cython.declare(cython.int, 0)
@@ -230,7 +232,9 @@ class Quick(OpenCalls):
             label = talk.number(kind, text, "/" if kind == "event" else None)
             if label < 0:
                 return None
-            known = names[key] = (label, text, (talk.server, talk.inner, text))
+            known = (label, text, (talk.server, talk.inner, text))
+            if len(names) < _MAX_NAMES:
+                names[key] = known
         return known
 
 

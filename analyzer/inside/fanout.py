@@ -7,8 +7,8 @@ was there. Knows items; must not know protocols. Used by inside.stage.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import msgspec
@@ -16,6 +16,7 @@ import numpy as np
 
 from analyzer.columns import NULL
 from analyzer.inside.item import DELIVER, PUBLISH, PUBLISH_MAYBE, SUBSCRIBE
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 
 _WAITING_NS: Final = 60_000_000_000
@@ -81,6 +82,37 @@ class Published(msgspec.Struct):
     counted: bool
 
 
+class Equals:
+    """Publications of one mark, in order of time.
+
+    Who repeats itself has thousands of them: none is found by looking at each.
+    """
+
+    __slots__ = ("_published", "_times")
+
+    def __init__(self) -> None:
+        self._times: list[int] = []
+        self._published: list[Published] = []
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def add(self, published: Published) -> None:
+        """Put one in its place, mostly the last."""
+        place = bisect_right(self._times, published.time)
+        self._times.insert(place, published.time)
+        self._published.insert(place, published)
+
+    def drop(self) -> None:
+        """Forget the earliest."""
+        del self._times[0], self._published[0]
+
+    def first_after(self, time: int) -> Published | None:
+        """Return the earliest that is later than `time` (ns)."""
+        place = bisect_right(self._times, time)
+        return self._published[place] if place < len(self._times) else None
+
+
 TopicKey = tuple[Server, str, str]
 """Server, inner protocol, topic."""
 Mark = tuple[TopicKey, int, int]
@@ -111,7 +143,7 @@ class Spreading:
         self._most_waiting = options.max_inside_publications
         self._most_members = options.max_inside_subscriptions
         self._topics: dict[tuple[Server, str, str], Topic] = {}
-        self.waiting: dict[Mark, Published | deque[Published]] = {}
+        self.waiting: dict[Mark, Published | Equals] = {}
         self.order: deque[Mark] = deque()
         self.trim_at = self._most_waiting + self._most_waiting // _MORE + 1
         self._had: dict[tuple[int, Mark], int] = {}
@@ -222,11 +254,13 @@ class Spreading:
     def remember(self, mark: Mark, published: Published) -> None:
         """Keep a publication until its deliveries have come."""
         same = self.waiting.setdefault(mark, published)
-        if isinstance(same, deque):
-            same.append(published)
+        if isinstance(same, Equals):
+            same.add(published)
         elif same is not published:
-            # Mostly there is one: a queue of its own costs as much as all the rest.
-            self.waiting[mark] = deque((same, published))
+            # Mostly there is one: a list of its own costs as much as all the rest.
+            self.waiting[mark] = equals = Equals()
+            equals.add(same)
+            equals.add(published)
         self.order.append(mark)
         if len(self.order) >= self.trim_at:
             self.trim()
@@ -235,11 +269,11 @@ class Spreading:
         """Forget publications beyond the limit, the oldest first."""
         while len(self.order) > self._most_waiting:
             oldest = self.order.popleft()
-            queue = self.waiting[oldest]
-            if isinstance(queue, Published) or len(queue) == 1:
+            equals = self.waiting[oldest]
+            if isinstance(equals, Published) or len(equals) == 1:
                 del self.waiting[oldest]
             else:
-                queue.popleft()
+                equals.drop()
 
     def _match(self, mark: Mark, member: int, since: int, time: int) -> Published | None:
         """Return the publication that is delivered."""
@@ -247,12 +281,16 @@ class Spreading:
         if waiting is None:
             return None
         had = (member, mark)
-        after = max(self._had.get(had, NULL), since - 1)
-        for published in (waiting,) if isinstance(waiting, Published) else waiting:
-            if after < published.time <= time <= published.time + _WAITING_NS:
-                self._had.pop(had, None)
-                self._had[had] = published.time
-                if len(self._had) > self._most_waiting:
-                    del self._had[next(iter(self._had))]
-                return published
-        return None
+        after = max(self._had.get(had, NULL), since - 1, time - _WAITING_NS - 1)
+        found: Published | None
+        if isinstance(waiting, Equals):
+            found = waiting.first_after(after)
+        else:
+            found = waiting if waiting.time > after else None
+        if found is None or found.time > time:
+            return None
+        self._had.pop(had, None)
+        self._had[had] = found.time
+        if len(self._had) > self._most_waiting:
+            del self._had[next(iter(self._had))]
+        return found

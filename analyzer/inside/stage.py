@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -31,6 +30,7 @@ from analyzer.inside.registry import GENERIC, PROTOCOLS
 from analyzer.inside.sessions import Sessions, server_of
 from analyzer.inside.talk import GIVEN_UP, SPEAKS, UNDECIDED, Shared, Talk, Waiting
 from analyzer.inside.waiting import Chosen, WaitingRows, joined
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.websocket.connection import WebSocketConnection
 from analyzer.websocket.frames import CLIENT, SERVER
@@ -45,6 +45,9 @@ _OVER_HTTP = -1
 _FLUSH_BYTES = 8 << 20
 """Payload over plain HTTP that is kept until the messages of WebSocket before it are read: a
 batch of a MiB can inflate to far more."""
+_CARRIED_BYTES = 300
+"""What each message over plain HTTP takes beside its payload: millions of heartbeats of one byte
+inflate from little."""
 
 
 @dataclass(slots=True)
@@ -113,8 +116,9 @@ class InsideStage:
     @property
     def held_bytes(self) -> int:
         """Bytes of payload that wait, and of what decoders keep."""
-        decoders = (talk.decoder for talk in self._talks.values())
-        # Each talk once: one of a session may go on over WebSocket.
+        # A session that goes on over WebSocket has a slot: each talk counts once.
+        talks = [*self._talks.values(), *(each for each in self._sessions if each.slot < 0)]
+        decoders = (talk.decoder for talk in talks)
         return self._waiting_bytes + sum(each.held_bytes for each in decoders if each is not None)
 
     def take_unheard(self) -> list[int]:
@@ -199,7 +203,7 @@ class InsideStage:
         server = server_of(self._http.stream.connection(slot), connection.client_side)
         begun = self._sessions.upgraded(server, path)
         if begun is not None:
-            begun.connection = connection.connection
+            begun.connection, begun.slot = connection.connection, slot
             self._talks[slot] = begun
             return begun
         recogniser = Recogniser(setting, PROTOCOLS, GENERIC)
@@ -326,7 +330,7 @@ class InsideStage:
     def carry(self, carried: Carried) -> None:
         """Take what came over plain HTTP; it is read in its turn."""
         self._carried.append(carried)
-        self._carried_bytes += len(carried.payload)
+        self._carried_bytes += len(carried.payload) + _CARRIED_BYTES
         if self._carried_bytes > _FLUSH_BYTES:
             self._read_carried()
 
@@ -335,7 +339,7 @@ class InsideStage:
         carried = self._carried
         while carried and (until is None or carried[0].packet_last <= until):
             one = carried.popleft()
-            self._carried_bytes -= len(one.payload)
+            self._carried_bytes -= len(one.payload) + _CARRIED_BYTES
             talk, gone = self._sessions.take(one)
             if gone is not None:
                 self._end_session(gone)
@@ -345,9 +349,9 @@ class InsideStage:
         """Read one message over plain HTTP."""
         if talk.state > SPEAKS or one.state not in (READ, LOST):
             return
-        for slot in self._slots_of(talk):
+        if talk.slot >= 0:
             # The connection that it goes on with may have calls under way.
-            self._quick.leave(slot)
+            self._quick.leave(talk.slot)
         moment = Moment(
             one.sender, NULL, one.packet_first, one.packet_last, one.time_first, one.time_last
         )
@@ -364,12 +368,6 @@ class InsideStage:
             self._failed(talk, one.slot, moment)
         if talk.book.done:
             self._take_calls(talk)
-
-    def _slots_of(self, talk: Talk) -> list[int]:
-        """Return the slot of the connection that a session goes on with, if there is one."""
-        if talk.connection < 0:
-            return []
-        return [slot for slot, each in self._talks.items() if each is talk]
 
     def _end_session(self, talk: Talk) -> None:
         """Close a conversation over plain HTTP that has ended."""
@@ -397,6 +395,7 @@ class InsideStage:
             talk = self._talks.pop(ended.slot, None)
             self._quick.leave(ended.slot)
             if talk is not None:
+                talk.slot = -1
                 self._end(talk, ended, out_inner)
         for talk in self._sessions.finish() if last else ():
             self._end_session(talk)

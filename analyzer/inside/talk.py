@@ -7,7 +7,6 @@ any one protocol. Used by inside.stage.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from analyzer.columns import NULL
@@ -17,6 +16,7 @@ from analyzer.inside.item import PUBLISH, PUBLISH_MAYBE, Decoder, Item, Protocol
 from analyzer.inside.labels import Detail, Label, Labels
 from analyzer.inside.recognition import Recogniser
 from analyzer.inside.sockjs import SockJs
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 
 UNDECIDED, SPEAKS, UNKNOWN, GIVEN_UP = range(4)
@@ -27,6 +27,10 @@ _IN_A_ROW: Final = 3
 
 _WITHIN: Final = 32
 """Messages of a protocol that carries another, heartbeats too, before rows wait no longer."""
+
+
+_MAX_NUMBERS: Final = 256
+"""Labels that a conversation knows without asking for them: few have more."""
 
 
 class Waiting(NamedTuple):
@@ -55,6 +59,7 @@ class Talk:
     Attributes:
         connection: its number; negative for a session of plain HTTP, of which none goes on
             over WebSocket (yet).
+        slot: of the connection with which a session goes on over WebSocket; -1 without one.
         member: who speaks and hears in topics: its first number.
         session: group in http_groups; NULL where there is none, or it is not known.
         server: address and port of the server: topics are those of one server.
@@ -79,6 +84,7 @@ class Talk:
     weight: int = 0
     session: int = NULL
     member: int = NULL
+    slot: int = -1
     outer: Protocol | None = None
     within: Recogniser | None = None
     _numbers: dict[tuple[str | None, ...], int] = field(default_factory=dict)
@@ -221,7 +227,8 @@ class Talk:
                 label = Label(*key)
                 number = self.shared.labels.number(Label(key[0]), force=True)
                 return number, Detail(id_, reply_to, count, reply, label)
-            self._numbers[key] = number
+            if len(self._numbers) < _MAX_NUMBERS:
+                self._numbers[key] = number
         if id_ is None and reply_to is None and reply == NULL and count < 2:
             return number, None
         return number, Detail(id_, reply_to, count, reply)

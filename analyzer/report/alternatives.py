@@ -56,6 +56,16 @@ _SOURCES = {
     "observed": "with the headers of real exchanges with the same hosts",
     "modelled": "with headers made from the opening handshakes",
 }
+_CLIENTS = {
+    "chromium": "Chromium",
+    "firefox": "Firefox",
+    "curl": "curl",
+    "undici": "Node's fetch (undici)",
+    "requests": "Python's requests",
+    "aiohttp": "Python's aiohttp",
+    "httpx": "Python's httpx",
+    "java": "Java's HttpClient",
+}
 _SESSIONS = "with the headers of the same client's requests"
 """What the model of messages that came over plain HTTP has."""
 _LEGEND = (
@@ -107,12 +117,20 @@ def section(rows: Sequence[Row], console: Console) -> bool:
         say(console, Text(_capital(line), "dim"))
     sources = {row["source"] for row in rows} - {"measured"}
     if "observed" in sources or "modelled" in sources:
-        which = _SOURCES["observed" if "observed" in sources else "modelled"]
+        which = _SOURCES["observed"] if "observed" in sources else _modelled(rows)
         if over_http:
             which = _SESSIONS
         rules = "docs/alternatives.md has the rules."
         say(console, Text(f"Modelled {which}; {rules}", "dim"))
     return True
+
+
+def _modelled(rows: Sequence[Row]) -> str:
+    """Return where headers come from that are not those of real exchanges."""
+    client = next((row["client"] for row in rows if row["client"] is not None), None)
+    if client is None:
+        return _SOURCES["modelled"]
+    return f"with headers as {_CLIENTS[client]} sends them, by the opening handshakes"
 
 
 def name_of(row: Row, names: Mapping[str, str] = NAMES) -> str:

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from analyzer.columns import NULL, Rows
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.tables.samples import Samples
 from analyzer.tables.schema import DIRECTIONS, HOPS, TableRows

@@ -110,7 +110,7 @@ def session_cells(ended: EndedSession, tcp: Connection, endpoints: Endpoints) ->
         None if asked is None else asked.server_name,
         None if asked is None or not asked.alpn else ", ".join(asked.alpn),
         session.alpn,
-        None if chosen is None else version_name(chosen.version),
+        None if chosen is None else version_name(chosen.draft or chosen.version),
         None if chosen is None else suite_name(chosen.cipher_suite),
         None if group is None else group_name(group),
         -1 if resumed is None else int(resumed),

@@ -8,6 +8,7 @@ import, are imported by the functions that need them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -137,26 +138,41 @@ def to_series(column: Column, values: Values) -> pd.Series[Any]:
     """Return a column's values as a Series of the dtype that schema.Type names."""
     import pandas as pd
 
-    name = column.name
+    return pd.Series(to_pandas(column, values), name=column.name)
+
+
+def to_pandas(column: Column, values: Values) -> Any:
+    """Return a column's values as what a DataFrame may be made of, of the dtype of schema.Type.
+
+    Arrays where pandas needs no index to know the dtype: a DataFrame made of Series compares
+    the index of each with all the others, which takes longer than the rest for a few rows.
+    """
+    import pandas as pd
+
     if column.type == "payload":
-        return pd.Series(list(values), dtype=object, name=name)
+        return pd.Series(list(values), dtype=object)
     if column.type == "text":
-        return pd.Series(texts(values), dtype="string", name=name)
+        return pd.array(texts(values), dtype="string")
     numbers = np.asarray(values)
     if column.type == "key":
-        return pd.Series(keys(numbers), dtype="string", name=name)
+        return pd.array(keys(numbers), dtype="string")
     if column.type == "enum":
-        labels = pd.Index(list(column.labels))
-        categories = pd.Categorical.from_codes(numbers.astype(np.int8), categories=labels)
-        return pd.Series(categories, name=name)
+        return pd.Categorical.from_codes(numbers.astype(np.int8), dtype=_categories(column.labels))
     if column.type == "bool":
-        return pd.Series(pd.arrays.BooleanArray(numbers > 0, numbers < 0), name=name)
+        return pd.arrays.BooleanArray(numbers > 0, numbers < 0)
     if column.type == "ratio":
-        return pd.Series(six_digits(numbers), name=name)
+        return six_digits(numbers)
     if column.type in ("us", "seconds"):
-        return pd.Series(scaled(numbers, unit_ns(column)), name=name)
-    missing = numbers == NULL
+        return scaled(numbers, unit_ns(column))
     if column.type == "time":
         # Both say "null" with the smallest int64.
-        return pd.Series(numbers.astype("datetime64[ns]"), name=name).dt.tz_localize("UTC")
-    return pd.Series(pd.arrays.IntegerArray(np.where(missing, 1, numbers), missing), name=name)
+        return pd.DatetimeIndex(numbers.astype("datetime64[ns]"), tz="UTC").array
+    missing = numbers == NULL
+    return pd.arrays.IntegerArray(np.where(missing, 1, numbers), missing)
+
+
+@cache
+def _categories(labels: tuple[str, ...]) -> pd.CategoricalDtype:
+    import pandas as pd
+
+    return pd.CategoricalDtype(pd.Index(list(labels)))

@@ -14,7 +14,7 @@ from typing import Final
 
 from analyzer.options import DEFAULT, Options
 from analyzer.tls import handshake, hello
-from analyzer.tls.epochs import Direction, Miss, Stage, open_older, open_tls13
+from analyzer.tls.epochs import Direction, Early, Miss, Stage, open_older, open_tls13
 from analyzer.tls.handshake import HandshakeReader, Transcript
 from analyzer.tls.hello import ClientHello, ServerHello
 from analyzer.tls.key_schedule import (
@@ -43,6 +43,8 @@ SERVER: Final = 1
 
 _MAX_NOTED: Final = 16
 """Alerts and faults kept of a session."""
+_NOTHING: Final = (HANDSHAKE, 0, b"")
+"""What a record holds that the server ignored."""
 
 
 class Decryptor:
@@ -111,6 +113,18 @@ class Decryptor:
     def waits(self, side: int) -> bool:
         """Say the same of one side."""
         return self._directions[side].waits
+
+    @property
+    def asks(self) -> bool:
+        """Whether the client offered early data, and the server has not answered that yet.
+
+        What the client sends waits for the answer.
+        """
+        return self._directions[CLIENT].early is Early.ASKED
+
+    def expect_no_answer(self) -> None:
+        """Wait for that no longer."""
+        self._directions[CLIENT].settle(Early.UNKNOWN)
 
     @property
     def skipped(self) -> tuple[int, int]:
@@ -240,14 +254,18 @@ class Decryptor:
             self.keys_do_not_fit = False
             if is_tls13:
                 self.version = TLS_1_3  # proven, even if no ServerHello said so
+            if direction.side == SERVER and direction.stage == Stage.APPLICATION:
+                self.expect_no_answer()  # its EncryptedExtensions came before
             return found
         self._missed(direction, found, record[2])
-        return None
+        return _NOTHING if found is Miss.REFUSED else None
 
     def _missed(self, direction: Direction, miss: Miss, body: Body) -> None:
         """Note a record that could not be opened."""
-        if miss in (Miss.NO_KEYS, Miss.NO_FIT):
+        if miss in (Miss.NO_KEYS, Miss.NO_FIT, Miss.ASKED):
             direction.waits = True
+            if miss is Miss.ASKED:
+                return
             self.keys_do_not_fit = miss is Miss.NO_FIT
             if self.client is None and self._hello_lost[CLIENT]:
                 self._give_up("its ClientHello was not captured")
@@ -255,6 +273,10 @@ class Decryptor:
                 self._give_up("its ServerHello was not captured")
             return
         direction.waits = False
+        if miss in (Miss.REFUSED, Miss.EARLY):
+            return
+        if direction.side == SERVER:
+            self.expect_no_answer()
         if miss is Miss.UNREAD:
             self.unread[direction.side] += 1
             return
@@ -388,6 +410,9 @@ class Decryptor:
                 self._fault(direction, "the lengths of EncryptedExtensions do not fit")
             else:
                 self.alpn, self.early_data_accepted = found.alpn, found.early_data
+                self._directions[CLIENT].settle(
+                    Early.SETTLED if found.early_data else Early.REFUSED
+                )
         elif kind == handshake.END_OF_EARLY_DATA and stage == Stage.EARLY:
             direction.change(Stage.HANDSHAKE)
             return True
@@ -404,6 +429,8 @@ class Decryptor:
         if direction.protection is None:
             return False
         self.finished_seen[direction.side] = True
+        if direction.side == SERVER:
+            self.expect_no_answer()
         if self._is_tls13 and direction.stage == Stage.HANDSHAKE:
             direction.change(Stage.APPLICATION)
             return True
@@ -422,6 +449,7 @@ class Decryptor:
         self._session_hash, self._encrypted_premaster, self._master = None, b"", b""
         if self.handshakes == 0:
             direction.change(Stage.EARLY if read.early_data else Stage.HANDSHAKE)
+            direction.early = Early.ASKED if read.early_data else Early.SETTLED
 
     def _server_hello(self, direction: Direction, body: bytes) -> bool:
         read = hello.parse_server_hello(body)
@@ -432,7 +460,11 @@ class Decryptor:
             self._fault(direction, "a second ServerHello")
             return False
         self.version = read.version
+        if not self._is_tls13:
+            self._directions[CLIENT].settle(Early.SETTLED)
         if read.is_retry:
+            # It refuses early data, up to the second ClientHello (RFC 8446 4.2.10).
+            self._directions[CLIENT].settle(Early.REFUSED)
             self.hello_retry = True
             return False
         self.server = read

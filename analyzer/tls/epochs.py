@@ -37,6 +37,15 @@ class Stage(IntEnum):
     APPLICATION = 2
 
 
+class Early(Enum):
+    """What is known of early data that a direction offered (RFC 8446 4.2.10)."""
+
+    SETTLED = 0  # none was offered, the server accepted it, or it is over
+    ASKED = 1  # the server has not answered yet
+    REFUSED = 2
+    UNKNOWN = 3  # the answer was not captured, or cannot be read
+
+
 class Miss(Enum):
     """Why a record could not be opened."""
 
@@ -44,14 +53,17 @@ class Miss(Enum):
     NO_FIT = 1  # some known for just this place, but they do not
     UNREAD = 2  # keys of later records are known, those of this one are not
     DAMAGED = 3  # records before it could be opened, or were lost
+    ASKED = 4  # it may be early data, and whether that counts is not known yet
+    REFUSED = 5  # it is early data that does not count
+    EARLY = 6  # it is early data, and whether it counts nobody will know
 
 
 class Direction:
     """What is known of one direction's records."""
 
     __slots__ = (
-        *("at_least", "at_most", "changed", "generation", "keyed", "lost", "protection", "reader"),
-        *("secret", "side", "skipped", "stage", "suite", "tried", "waits"),
+        *("at_least", "at_most", "changed", "early", "generation", "keyed", "lost", "protection"),
+        *("reader", "secret", "side", "skipped", "stage", "suite", "tried", "waits"),
     )
 
     def __init__(self, side: int, reader: HandshakeReader) -> None:
@@ -71,6 +83,7 @@ class Direction:
         """Numbers tried without success or after gaps."""
         # TLS 1.3
         self.stage = Stage.HANDSHAKE
+        self.early = Early.SETTLED
         self.generation = 0
         self.secret = b""
         self.suite: SuiteKeys | None = None
@@ -89,6 +102,14 @@ class Direction:
         self.secret = b""
         if stage is not None:
             self.stage = stage
+
+    def settle(self, answer: Early) -> None:
+        """Note the answer to an offer of early data, if one is awaited."""
+        if self.early is not Early.ASKED:
+            return
+        self.early = answer
+        if answer is not Early.SETTLED:
+            self.change(Stage.HANDSHAKE)
 
     def lose(self, at_least: int, at_most: int) -> None:
         """Note that records are lost, further ones if some were before."""
@@ -174,6 +195,27 @@ def open_tls13(
         suites: that it may use: the one chosen, or those offered as long as that is not known.
         most: numbers tried after a gap (max_skipped_records).
     """
+    if direction.early is Early.SETTLED:
+        return _open_tls13(direction, record, secrets, suites, most)
+    if direction.early is Early.ASKED:
+        return Miss.ASKED
+    opened = _open_tls13(direction, record, secrets, suites, most)
+    if not isinstance(opened, Miss):
+        direction.early = Early.SETTLED
+    elif opened is not Miss.NO_KEYS:
+        # RFC 8446 4.2.10: the server ignores what its handshake keys do not open, and the client
+        # sends it again (D.3).
+        return Miss.REFUSED if direction.early is Early.REFUSED else Miss.EARLY
+    return opened
+
+
+def _open_tls13(
+    direction: Direction,
+    record: Record,
+    secrets: Secrets | None,
+    suites: tuple[SuiteKeys, ...],
+    most: int,
+) -> Opened | Miss:
     opened = direction.seek_on(record, most)
     if opened is not None:
         return opened
@@ -202,7 +244,7 @@ def _epochs(
     if direction.protection is None:
         wanted = stage
     elif stage == Stage.EARLY:
-        # RFC 8446 4.2.10: without EndOfEarlyData if the server refused the early data.
+        # EndOfEarlyData (RFC 8446 4.5) may have been lost.
         wanted = Stage.HANDSHAKE
     elif not lost:
         return

@@ -7,9 +7,9 @@ records or times. Used by tls.stage and tls.decryption.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from analyzer.lazy_dataclass import dataclass
 from analyzer.tls.names import TLS_1_3
 from analyzer.tls.records import Answer
 
@@ -88,6 +88,8 @@ class ServerHello:
     """Method by which records are compressed (RFC 3749); 0: they are not."""
     extended_master_secret: bool = False
     encrypt_then_mac: bool = False
+    draft: int = 0
+    """Number that stood for a draft of TLS 1.3, which `version` counts as 1.3; else 0."""
 
     @property
     def is_retry(self) -> bool:
@@ -188,9 +190,9 @@ def parse_key_exchange(body: bytes) -> int | None:
     return body[1] << 8 | body[2]
 
 
-def _legacy_version(cursor: _Cursor) -> int:
+def _legacy_version(cursor: _Cursor, *, may_be_draft: bool = False) -> int:
     version = cursor.number(2)
-    if version >> 8 != 3:
+    if version >> 8 != 3 and not (may_be_draft and _is_draft(version)):
         raise _Malformed
     return version
 
@@ -223,21 +225,23 @@ def _client_hello(cursor: _Cursor) -> ClientHello:
 
 
 def _server_hello(cursor: _Cursor) -> ServerHello:
-    version = _legacy_version(cursor)
+    version = _legacy_version(cursor, may_be_draft=True)
     random = cursor.take(32)
-    session_id = cursor.vector(1).rest()
+    # Drafts to 21 have their version here, no session, no compression (their 4.1.3).
+    is_early = _is_draft(version)
+    session_id = b"" if is_early else cursor.vector(1).rest()
     suite = cursor.number(2)
-    compression = cursor.number(1)
+    compression = 0 if is_early else cursor.number(1)
     if len(session_id) > 32:
         raise _Malformed
     extensions = _extensions(cursor)
     if _SUPPORTED_VERSIONS in extensions:
         # RFC 8446 4.2.1: then legacy_version says nothing.
-        version = _plain(_Cursor(extensions[_SUPPORTED_VERSIONS]).number(2))
+        version = _Cursor(extensions[_SUPPORTED_VERSIONS]).number(2)
     protocols = _protocols(extensions.get(_ALPN))
     share = extensions.get(_KEY_SHARE)
     return ServerHello(
-        version,
+        _plain(version),
         random,
         session_id,
         suite,
@@ -247,6 +251,7 @@ def _server_hello(cursor: _Cursor) -> ServerHello:
         compression,
         _EXTENDED_MASTER_SECRET in extensions,
         _ENCRYPT_THEN_MAC in extensions,
+        version if _is_draft(version) else 0,
     )
 
 
@@ -292,7 +297,11 @@ def _protocols(extension: bytes | None) -> tuple[str, ...]:
 
 def _plain(version: int) -> int:
     """Return the version that a draft of TLS 1.3 became."""
-    return TLS_1_3 if version & 0xFF00 == _DRAFTS else version
+    return TLS_1_3 if _is_draft(version) else version
+
+
+def _is_draft(version: int) -> bool:
+    return version & 0xFF00 == _DRAFTS
 
 
 def _is_grease(value: int) -> bool:

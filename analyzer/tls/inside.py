@@ -5,13 +5,19 @@ Filled in by tls.unwrapping; used by tls.session, tls.stage and tables.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from analyzer.columns import NULL
+import numpy as np
+
+from analyzer.columns import NULL, Rows
+from analyzer.lazy_dataclass import dataclass, field
+from analyzer.tls.records import HANDSHAKE, OPENED_RECORD
 
 if TYPE_CHECKING:
     from analyzer.tls.decryption import Decryptor
+
+_CLIENT_HELLO: Final = 1
+_SERVER_HELLO: Final = 2
 
 
 @dataclass(slots=True)
@@ -43,3 +49,54 @@ class Unwrapped:
     def is_open(self) -> bool:
         """Whether anything of it was decrypted."""
         return any(self.records)
+
+    @property
+    def known(self) -> tuple[bool, bool, bool]:
+        """Whether both hellos are there, and whether an answer to early data is awaited."""
+        made = self.decryptor
+        return made.client is not None, made.server is not None, made.asks
+
+    def may_be_told(self, side: int) -> bool:
+        """Return whether a side's keys may be known by what the other side has yet to say.
+
+        That is its hello, or the server's answer to early data. Where the server's own records
+        cannot be read, its answer never will be.
+        """
+        has_client, has_server, asks = self.known
+        return has_client != has_server or (asks and side == self.client_side)
+
+
+def client_side_of(side: int, kind: int, body: bytes) -> int:
+    """Return which side of a connection is the client, by its first record and who sent that."""
+    if kind == HANDSHAKE and body[:1] == bytes((_CLIENT_HELLO,)):
+        return side
+    return 1 - side if kind == HANDSHAKE and body[:1] == bytes((_SERVER_HELLO,)) else 0
+
+
+def opened_by_direction(found: Rows) -> list[tuple[int, ...]]:
+    """Add up records of application data that were opened.
+
+    Args:
+        found: dtype RECORD.
+
+    Returns:
+        Of each direction: its number, when the first was whole (ns), how many, bytes that they
+        hold and bytes of their bodies, and the least and the most by which these differ.
+    """
+    opened = found.take(np.flatnonzero(found["fate"] == OPENED_RECORD))
+    if not len(opened):
+        return []
+    opened = opened.take(np.argsort(opened["direction"], kind="stable"))
+    directions, content = opened["direction"], opened["content"]
+    begins = np.flatnonzero(np.diff(directions, prepend=-1))
+    overheads = opened["length"] - content
+    columns = (
+        directions[begins],
+        opened["done_time"][begins],
+        np.diff(begins, append=len(opened)),
+        np.add.reduceat(content, begins),
+        np.add.reduceat(opened["length"].astype(np.int64), begins),
+        np.minimum.reduceat(overheads, begins),
+        np.maximum.reduceat(overheads, begins),
+    )
+    return list(zip(*(column.tolist() for column in columns), strict=True))

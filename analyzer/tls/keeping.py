@@ -5,15 +5,16 @@ Knows rows and buffers. Must not know records' meaning. Used by tls.unwrapping.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from analyzer.capture.records import RecordBatch
 from analyzer.columns import Rows, empty
-from analyzer.tcp.bytestream import CHUNK, DATA
+from analyzer.lazy_dataclass import dataclass
+from analyzer.tcp.bytestream import CHUNK, DATA, FRAMING, GAP_CUT, GAP_LOST
 from analyzer.tls.records import HEADER_BYTES
 
 
@@ -47,14 +48,57 @@ def in_turn(sides: Sequence[Rows]) -> Rows:
     rows = joined(sides)
     if len(rows) < 2:
         return rows
-    keys = [np.maximum.accumulate(side["packet"]) for side in sides if len(side)]
+    keys = [_turns(side) for side in sides if len(side)]
     return rows.take(np.argsort(np.concatenate(keys), kind="stable"))
+
+
+def _turns(side: Rows) -> npt.NDArray[np.int64]:
+    """Return when each row of a direction is read: at its packet, or behind one."""
+    packets: npt.NDArray[np.int64] = np.maximum.accumulate(side["packet"])
+    # What an ACK of the other side released comes behind the packet with that ACK.
+    released = (side["packet"] < packets) | (side["kind"] == GAP_LOST)
+    turns: npt.NDArray[np.int64] = np.maximum.accumulate(2 * packets + released)
+    return turns
+
+
+def merged(laid: Rows, resumed: Rows, answers: Mapping[int, int]) -> Rows:
+    """Return rows, and others that waited for answers, in the order of their packets.
+
+    As they would come if each packet were a batch.
+
+    Args:
+        laid: rows of which nothing waited.
+        resumed: the others.
+        answers: packets with the answers, by slot.
+    """
+    keys = [
+        np.maximum.accumulate(np.maximum(rows["packet"], rows["done_packet"]))
+        for rows in (laid, resumed)
+    ]
+    least = np.array([answers.get(d >> 1, 0) for d in resumed["direction"].tolist()], np.int64)
+    keys[1] = np.maximum(keys[1], least)
+    return joined([laid, resumed]).take(np.argsort(np.concatenate(keys), kind="stable"))
+
+
+def by_direction(rows: Rows) -> list[Rows]:
+    """Split rows by their direction; each part stays in order."""
+    rows = rows.take(np.argsort(rows["direction"], kind="stable"))
+    return np.split(rows, np.flatnonzero(np.diff(rows["direction"], prepend=-1))[1:])
 
 
 def behind(rows: Rows, begin: int, packet: int) -> int:
     """Return the place from `begin` on of the first row that comes after a packet."""
     later = np.maximum.accumulate(rows["packet"][begin:]) > packet
     return begin + (int(later.argmax()) if later.any() else len(later))
+
+
+Known = tuple[int, bool, bool, bool]
+"""Generation of the keys; whether there are the client's and the server's hello; whether the
+server's answer to early data is awaited."""
+NOTHING_KNOWN: Final[Known] = -1, False, False, False
+
+Piece = tuple[int, int, int, int]
+"""Row, where in it, where in the record, and bytes of a piece of a record."""
 
 
 @dataclass(slots=True)
@@ -67,7 +111,7 @@ class Waiting:
     """
 
     kept: list[Kept]
-    asked: tuple[int, bool, bool]
+    asked: Known
 
 
 def kept_rows(rows: Rows, data: Any, direction: int, first: int, at: int) -> Kept:
@@ -104,7 +148,22 @@ def placed(kept: Kept, records: RecordBatch) -> Rows:
     return rows
 
 
-def gathered(pieces: Sequence[tuple[int, int, int, int]], rows: Rows, data: Any) -> bytes:
+def unread(rows: Rows) -> Rows:
+    """Turn rows into what nobody will read, in place."""
+    is_payload = rows["kind"] <= GAP_CUT
+    rows["kind"][is_payload] = FRAMING
+    rows["length"][is_payload] = 0
+    rows["start"] = 0
+    return rows
+
+
+def end_of(pieces: Sequence[Piece], rows: Rows) -> tuple[int, int]:
+    """Return the row and the byte in it that follow a record."""
+    row, begin, _, size = pieces[-1]
+    return (row, begin + size) if begin + size < rows["length"][row] else (row + 1, 0)
+
+
+def gathered(pieces: Sequence[Piece], rows: Rows, data: Any) -> bytes:
     """Return the body of a record in several pieces."""
     parts: list[bytes] = []
     for row, begin, _, count in pieces:
@@ -114,9 +173,7 @@ def gathered(pieces: Sequence[tuple[int, int, int, int]], rows: Rows, data: Any)
     return b"".join(parts)[HEADER_BYTES:]
 
 
-def scatter(
-    pieces: Sequence[tuple[int, int, int, int]], rows: Rows, data: Any, first: int, content: bytes
-) -> None:
+def scatter(pieces: Sequence[Piece], rows: Rows, data: Any, first: int, content: bytes) -> None:
     """Write the content of a record, from its byte `first` on, into its pieces."""
     plain = np.frombuffer(content, np.uint8)
     for row, begin, at, count in pieces:

@@ -21,8 +21,6 @@ VERSIONS: Final = {
     0x0304: "TLS 1.3",
 }
 
-"""The suites that are met. Of OpenSSL, NSS, Go, Java and Schannel; others show as numbers."""
-
 GROUPS: Final = {
     0x0013: "secp192r1",
     0x0015: "secp224r1",

@@ -8,7 +8,7 @@ keys at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -19,28 +19,33 @@ from analyzer.capture.records import RecordBatch
 from analyzer.columns import NULL, Rows
 from analyzer.findings import Finding
 from analyzer.options import Options
-from analyzer.tcp.bytestream import FRAMING, GAP_CUT, StreamBatch
+from analyzer.tcp.bytestream import StreamBatch
 from analyzer.tls import records as layout
 from analyzer.tls._laying import RecordLay
-from analyzer.tls.inside import Unwrapped
+from analyzer.tls.inside import Unwrapped, client_side_of, opened_by_direction
 from analyzer.tls.keeping import (
+    NOTHING_KNOWN,
     Kept,
+    Known,
+    Piece,
     Waiting,
     behind,
+    by_direction,
+    end_of,
     gathered,
     in_turn,
     joined,
     kept_rows,
     kept_whole,
+    merged,
     placed,
     scatter,
     source_name,
+    unread,
 )
 from analyzer.tls.keylog import KeyRing
-from analyzer.tls.records import APPLICATION_DATA, CLOSED, HANDSHAKE, HEADER_BYTES, TAKEN, UNKNOWN
+from analyzer.tls.records import APPLICATION_DATA, CLOSED, HEADER_BYTES, TAKEN, UNKNOWN
 
-_CLIENT_HELLO: Final = 1
-_SERVER_HELLO: Final = 2
 _COLUMNS: Final = ("direction", "type", "version", "start", "length", "fate")
 _SHORTEST: Final = 22
 """Bytes of the shortest record of application data: header, content type, tag."""
@@ -76,6 +81,9 @@ class Unwrapper:
         self._openers: dict[int, Opener] = {}
         self._overheads: dict[int, int] = {}  # by direction; -1 where it is not constant
         self._unsettled: dict[int, int] = {}  # hole by direction, in this call
+        # Where servers answered early data in this call: (row, byte) by direction, packet by slot.
+        self._answered: dict[int, tuple[int, int]] = {}
+        self._answers: dict[int, int] = {}
         # Of the records of this call: columns, contents, and how far overheads were noted.
         self._columns: list[list[int]] = []
         self._contents: list[int] = []
@@ -127,15 +135,14 @@ class Unwrapper:
         at = 0
         for packet, secrets in records.secrets:
             end = behind(batch.rows, at, packet)
-            parts.append(self._run(batch.rows[at:end], records))
+            parts.append(self._taken(batch.rows[at:end], records))
             self._ring.add(secrets, source_name(packet))
             self._ring.finish(source_name(packet))
             parts.append(self._again(records))
             at = end
-        parts.append(self._run(batch.rows[at:], records))
-        parts.append(self._again(records))
+        parts.append(self._taken(batch.rows[at:], records))
         for slot in batch.ended:
-            parts += self._flush(slot, records)
+            parts += self._unanswered(slot, records) + self._flush(slot, records)
         while self._held > self._options.max_held_tls_bytes:
             parts += self._give_up(records)
         return joined(parts)
@@ -149,6 +156,12 @@ class Unwrapper:
             self._openers.pop(direction, None)
             self._overheads.pop(direction, None)
         self._cut.reset(slot)
+
+    def _taken(self, rows: Rows, records: RecordBatch) -> Rows:
+        """Run rows, and what they end the waiting of."""
+        laid, resumed = self._run(rows, records), self._again(records)
+        answers, self._answers = self._answers, {}
+        return merged(laid, resumed, answers) if answers else joined([laid, resumed])
 
     def _run(self, rows: Rows, records: RecordBatch) -> Rows:
         """Cut, open and lay rows, and what was left of earlier ones."""
@@ -193,6 +206,10 @@ class Unwrapper:
             direction = int(found["direction"][index])
             if direction not in stops:
                 stops[direction] = self._cut.place(int(found["first"][index]))
+        for direction in self._answered:
+            self._cut.go_back(direction)
+        stops |= self._answered
+        self._answered = {}
         return stops
 
     # --- waiting
@@ -203,22 +220,34 @@ class Unwrapper:
         waits = np.isin(directions, np.fromiter(self._waiting, np.int64, len(self._waiting)))
         if not waits.any():
             return rows
-        held = rows.take(np.flatnonzero(waits))
-        held = held.take(np.argsort(held["direction"], kind="stable"))
-        begins = np.flatnonzero(np.diff(held["direction"], prepend=-1))
-        for part in np.split(held, begins[1:]):
+        for part in by_direction(rows.take(np.flatnonzero(waits))):
             kept = kept_whole(part, data)
             self._waiting[int(part["direction"][0])].kept.append(kept)
             self._held += kept.cost
         return rows.take(np.flatnonzero(~waits))
 
-    def _known(self, slot: int) -> tuple[int, bool, bool]:
+    def _known(self, slot: int) -> Known:
         """Return what the opening of a waiting record depends on."""
         session = self._sessions.get(slot)
-        if session is None:
-            return self._ring.generation, False, False
-        decryptor = session.decryptor
-        return self._ring.generation, decryptor.client is not None, decryptor.server is not None
+        known = NOTHING_KNOWN[1:] if session is None else session.known
+        return self._ring.generation, *known
+
+    def _unanswered(self, slot: int, records: RecordBatch) -> list[Rows]:
+        """Return what waited for an answer to early data, if any did: none will come."""
+        session = self._sessions.get(slot)
+        if session is None or not session.decryptor.asks:
+            return []
+        session.decryptor.expect_no_answer()
+        return [self._again(records)]
+
+    def _hold_back(self, direction: int, pieces: Sequence[Piece], packet: int, rows: Rows) -> None:
+        """Let a server wait behind its word on early data: what it answers must come first."""
+        waiting = self._waiting.get(direction ^ 1)
+        if waiting is not None and waiting.asked[-1]:
+            self._answered[direction] = end_of(pieces, rows)
+            self._answers[direction >> 1] = packet
+            self._waiting[direction] = Waiting([], NOTHING_KNOWN)
+            self._openers.pop(direction, None)
 
     def _again(self, records: RecordBatch) -> Rows:
         """Try records that waited, where more is known now than when they were tried last."""
@@ -241,6 +270,8 @@ class Unwrapper:
         """Let the oldest go of what waits."""
         direction = next(iter(self._waiting or self._left))
         slot = direction >> 1
+        if parts := self._unanswered(slot, records):
+            return parts
         parts = self._flush(slot, records)
         packet = int(parts[0]["packet"][0]) if parts else 0
         if self._ring:  # else there are no keys
@@ -268,13 +299,7 @@ class Unwrapper:
             self._held -= sum(each.cost for each in kept)
             sides.append(joined([each.rows for each in kept]))
         rows = in_turn(sides)
-        if not len(rows):
-            return []
-        unread = rows["kind"] <= GAP_CUT
-        rows["kind"][unread] = FRAMING
-        rows["length"][unread] = 0
-        rows["start"] = 0
-        return [rows]
+        return [unread(rows)] if len(rows) else []
 
     def _weigh(self, slot: int, held: int, packet: int) -> None:
         """Keep what decryptors hold of handshakes, all together, below its limit."""
@@ -366,6 +391,8 @@ class Unwrapper:
             return self._keyless(direction)
         else:
             self._openers.setdefault(direction, decryptor.opener(side))
+        if not decryptor.asks:
+            self._hold_back(direction, pieces, int(found["done_packet"][index]), rows)
         self._settle(direction, index, found, decryptor.skipped[side] - before, opened)
         if opened is None:
             return layout.SHUT_RECORD, self._expected(direction, index), 0
@@ -383,11 +410,7 @@ class Unwrapper:
         # Late: it takes 30 ms to import, and most captures have no TLS.
         from analyzer.tls.decryption import Decryptor
 
-        client_side = 0
-        if kind == HANDSHAKE and body[:1] == bytes((_CLIENT_HELLO,)):
-            client_side = direction & 1
-        elif kind == HANDSHAKE and body[:1] == bytes((_SERVER_HELLO,)):
-            client_side = 1 - (direction & 1)
+        client_side = client_side_of(direction & 1, kind, body)
         session = Unwrapped(client_side, Decryptor(self._ring, self._options))
         self._sessions[slot] = session
         self._begun.append(slot)
@@ -396,20 +419,13 @@ class Unwrapper:
     def _keyless(self, direction: int) -> tuple[int, int, int]:
         """Decide on a record without a key; return fate, content, skip."""
         slot = direction >> 1
-        if self.may_grow or self._is_early(slot):
+        session = self._sessions.get(slot)
+        if self.may_grow or (session is not None and session.may_be_told(direction & 1)):
             self._waiting[direction] = Waiting([], self._known(slot))
             self._openers.pop(direction, None)
             return layout.WAITING_RECORD, 0, 0
         self._close(slot)
         return layout.SHUT_RECORD, 0, 0
-
-    def _is_early(self, slot: int) -> bool:
-        """Return whether the other side's hello, which shows what keys fit, may still come."""
-        session = self._sessions.get(slot)
-        if session is None:
-            return False
-        decryptor = session.decryptor
-        return (decryptor.client is None) != (decryptor.server is None)
 
     # --- holes
 
@@ -420,11 +436,11 @@ class Unwrapper:
         fate, goes_on = int(found["fate"][index]), int(found["skip"][index])
         if not session.lost_packets[side]:
             session.lost_packets[side] = int(found["done_packet"][index])
+        self._openers.pop(direction, None)
         if fate == layout.BROKEN_RECORD:
             session.decryptor.lost(side, 1, 1)
             return fate, self._expected(direction, index), 0
         session.decryptor.lost(side, 0, int(found["wire"][index]) // _SHORTEST + 1)
-        self._openers.pop(direction, None)
         if not goes_on:
             self._unsettled[direction] = index
         else:
@@ -462,32 +478,13 @@ class Unwrapper:
         if hole is None or opened is None or lost <= 0:
             return
         overhead = self._overhead(direction, index)
-        if overhead < 0:
-            return
-        content = int(found["wire"][hole]) - lost * (HEADER_BYTES + overhead)
-        self._contents[hole] = content if content >= 0 else UNKNOWN
+        if overhead >= 0:
+            content = int(found["wire"][hole]) - lost * (HEADER_BYTES + overhead)
+            self._contents[hole] = content if content >= 0 else UNKNOWN
 
     def _account(self, found: Rows) -> None:
         """Count what was opened, by session."""
-        is_open = found["fate"] == layout.OPENED_RECORD
-        if not is_open.any():
-            return
-        opened = found.take(np.flatnonzero(is_open))
-        opened = opened.take(np.argsort(opened["direction"], kind="stable"))
-        directions, content = opened["direction"], opened["content"]
-        begins = np.flatnonzero(np.diff(directions, prepend=-1))
-        overheads = opened["length"] - content
-        columns = (
-            directions[begins],
-            opened["done_time"][begins],
-            np.diff(begins, append=len(opened)),
-            np.add.reduceat(content, begins),
-            np.add.reduceat(opened["length"].astype(np.int64), begins),
-            np.minimum.reduceat(overheads, begins),
-            np.maximum.reduceat(overheads, begins),
-        )
-        rows = zip(*(column.tolist() for column in columns), strict=True)
-        for direction, time, count, size, length, least, most in rows:
+        for direction, time, count, size, length, least, most in opened_by_direction(found):
             session = self._sessions[direction >> 1]
             side = (direction & 1) ^ session.client_side
             if session.first_data[side] == NULL:

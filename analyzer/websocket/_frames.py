@@ -161,7 +161,21 @@ class FrameWalk(Rules):
                 if self.walks[d].mode == _HEADER:
                     self._charge(i, d, charged - start, p - start)
                     return 0
-            else:
+            if (
+                # A frame that ends within its row is not looked at.
+                p < end
+                and (p == start or self.walks[d].payload_left > end - p)
+                and self.walks[d].payload_left != end - p
+                and not self.walks[d].trusted
+                and self._looks_like_frames(d, p, end)
+            ):
+                self._charge(i, d, charged - start, p - start)
+                self._grant(d)
+                self.seeker.doubt_payload(self, self.chunk_rows[i])
+                self.walks[d].mode = _SEEK
+                self._ask(i, d, p)
+                return 0
+            if p == start:
                 self._touch(i, d)
             n = end - p
             if self.walks[d].payload_left < n:
@@ -269,7 +283,7 @@ class FrameWalk(Rules):
         self.numbers[slot, 0] += 1
         self.walks[d].payload_bytes = length
         self.walks[d].payload_left = length
-        self.walks[d].missing = 0
+        self.walks[d].missing = self.walks[d].trusted = 0
         self.walks[d].mode = _PAYLOAD
         self.walks[d].ws_header_bytes += self.walks[d].header_bytes
         self._place(i, d)
@@ -321,6 +335,7 @@ class FrameWalk(Rules):
                 self._end_seen(d, self.walks[d].packet_last, self.walks[d].time_last, True)
         elif m >= 0 and opcode <= _BINARY:
             self.frames[f].message = self.pool[m].message
+            self.walks[d].data_frame = self.walks[d].frame
             self._extend(d, m)
             if self.walks[d].bits & _FIN_BIT:
                 self._end_message(i, d, m, end)
@@ -399,6 +414,19 @@ class FrameWalk(Rules):
         """
         self.walks[d].mode = _SEEK
         self._forget_place(d)
+
+    def drop_frame(self, d: cython.Py_ssize_t) -> None:
+        """The frame's payload never came, and frames follow: make no frame or message of it.
+
+        Called by the seeker, which reports it. Its number is free again, unless the other side
+        has begun a frame since.
+        """
+        if self.walks[d].frame == self.numbers[d >> 1, 0] - 1:
+            self.numbers[d >> 1, 0] -= 1
+        self.overlong.forget(d)
+        self._forget_place(d)
+        self.walks[d].payload_left = 0
+        self.walks[d].mode = _HEADER
 
     @cython.cfunc
     def _ask(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, p: cython.Py_ssize_t) -> cython.int:

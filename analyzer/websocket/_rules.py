@@ -90,6 +90,56 @@ class Rules(Messages):
         return not (int(self.vouched[d, bit >> 3]) >> (bit & 7)) & 1
 
     @cython.cfunc
+    def _looks_like_frames(
+        self, d: cython.Py_ssize_t, p: cython.Py_ssize_t, end: cython.Py_ssize_t
+    ) -> cython.bint:
+        """Tell whether the bytes [p, end) of a row, payload by the header before, are frames.
+
+        A quick look; websocket.promises decides. Frames must fill the row exactly; behind a
+        header alone, whose payload did not come at all, the last may go on. Of random bytes
+        that fill a packet 1 in 10^9 pass, and 1 in 7,000 behind a header alone.
+        """
+        at: cython.Py_ssize_t = p
+        size: cython.Py_ssize_t
+        k: cython.Py_ssize_t
+        first: cython.int
+        second: cython.int
+        opcode: cython.int
+        length: cython.longlong
+        is_long: cython.bint
+        may_go_on: cython.bint = self.walks[d].payload_left == self.walks[d].payload_bytes
+        while end - at >= 2:
+            first = int(self.data[at])
+            second = int(self.data[at + 1])
+            opcode = first & 15
+            length = second & 127
+            # A client masks, a server does not (RFC 6455 5.1). Padding is one byte repeated,
+            # and a fragment without payload that is not the last says nothing.
+            if second >> 7 == self.walks[d].sender or first == second:
+                return False
+            if (first >> 4) & 7 & ~self.walks[d].rsv_allowed or (first < 128 and not length):
+                return False
+            if opcode > _PONG or (opcode > _BINARY and opcode < _CLOSE):
+                return False
+            if opcode >= _CLOSE and (first & 0xF0 != 128 or length > _MAX_CONTROL):
+                return False
+            size = 2 + (4 if second >> 7 else 0)
+            if length > _MAX_CONTROL:
+                is_long = length == 127
+                size += 8 if is_long else 2
+                if end - at < size:
+                    return may_go_on and at > p
+                length = 0
+                for k in range(at + 2, at + (10 if is_long else 4)):
+                    if length >> 32:
+                        return False  # 2^40 bytes and more in one frame: noise
+                    length = (length << 8) | int(self.data[k])
+                if length <= (65535 if is_long else _MAX_CONTROL):
+                    return False
+            at += size + length
+        return at == end or (may_go_on and at > p)
+
+    @cython.cfunc
     def _note_key(
         self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, key: cython.longlong
     ) -> cython.int:

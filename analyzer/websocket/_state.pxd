@@ -79,6 +79,7 @@ ctypedef struct Walk:
     unsigned char ended_by_close
     unsigned char quiet_known
     unsigned char bad_text
+    unsigned char trusted
     long long zero_keys
     long long repeat_packet
     long long repeat_frame
@@ -86,6 +87,7 @@ ctypedef struct Walk:
     long long step_frame
     long long zero_packet
     long long zero_frame
+    long long data_frame
 
 ctypedef struct Frame:
     long long connection

@@ -30,13 +30,15 @@ def close(
     acks: ControlAcks,
     *,
     both_heard: bool = True,
+    hidden: tuple[bool, bool] = (False, False),
 ) -> list[Finding]:
     """Say how a connection ended, from TCP's end and the Close frames; return what is odd.
 
     Its `ending` is known already.
 
     If nothing of a direction was captured (not `both_heard`), it is not known whether it
-    sent Close: then a Close of the other one is nothing odd.
+    sent Close: then a Close of the other one is nothing odd. So it is where lost bytes may be the
+    Close of a direction (`hidden`, by sender): nor is it known then who closed first.
     """
     events: list[tuple[int, Event, int | None]] = []
     for side, time, event in (
@@ -55,7 +57,9 @@ def close(
     if ended_at == NULL and events:
         ended_at = tcp.fin_time if tcp.fin_side >= 0 else tcp.last_time
     connection.end(events, ended_at)
-    may_be_clean = not both_heard and any(connection.closes)
+    if connection.closed_by is not None and any(connection.closes):
+        connection.closed_by = None if hidden[1 - connection.closed_by] else connection.closed_by
+    may_be_clean = any(connection.closes) and (not both_heard or any(hidden))
     if connection.close_kind in ("fin", "reset", "timeout") and not may_be_clean:
         detail = abnormal(connection, {event: sender for _, event, sender in events})
         end = connection.ending
@@ -77,6 +81,25 @@ def _fin_time(connection: WebSocketConnection, sender: int, time: int, acks: Con
     acked = acks.when(connection.direction(1 - sender), other.frame)
     # Acknowledged before it was captured: the capture holds the two in the wrong order.
     return max(time, other.time) if NULL != acked <= other.time else time
+
+
+def both_heard(stream: StreamBatch, slot: int) -> bool:
+    """Return whether packets of both directions were captured, or of none."""
+    heard = stream.directions["packets"][2 * slot : 2 * slot + 2]
+    return bool(heard.all() or not heard.any())
+
+
+def hidden_closes(
+    connection: WebSocketConnection, stream: StreamBatch, ends: Sequence[Ending]
+) -> tuple[bool, bool]:
+    """Return by sender whether bytes that were lost at the end may hold its Close."""
+    client, server = (
+        connection.closes[sender] is None
+        and bool(stream.directions["lost_bytes"][connection.direction(sender)] > 0)
+        and ends[sender].mode not in (layout.HEADER, layout.PAYLOAD)
+        for sender in (CLIENT, SERVER)
+    )
+    return client, server
 
 
 def reported(

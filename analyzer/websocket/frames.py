@@ -149,6 +149,7 @@ WALK = row_dtype(
         ("ended_by_close", "u1"),  # end_packet is a Close
         ("quiet_known", "u1"),  # 0: bytes were lost, or it is not known
         ("bad_text", "u1"),  # a text of this direction was not UTF-8
+        ("trusted", "u1"),  # the frame's payload was taken for frames, and is none
         ("zero_keys", "<i8"),  # masking keys of zero
         ("repeat_packet", "<i8"),  # of the first key that repeats; 0 before any
         ("repeat_frame", "<i8"),
@@ -156,6 +157,7 @@ WALK = row_dtype(
         ("step_frame", "<i8"),
         ("zero_packet", "<i8"),
         ("zero_frame", "<i8"),
+        ("data_frame", "<i8"),  # the last frame that was part of a message
     ]
 )
 """One direction of the walk."""
@@ -204,6 +206,9 @@ class Ending(NamedTuple):
     """Last packet of any kind."""
     shut_total: int
     shut_since: int
+    data_packet: int
+    """Last packet of the unfinished message's whole frames; 0 where it has none."""
+    data_frame: int
 
 
 CONTROL = row_dtype(

@@ -11,17 +11,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Container
-from dataclasses import dataclass, field
 from typing import Any
 
 from analyzer import findings
 from analyzer.columns import Rows
 from analyzer.findings import Finding
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.tcp.bytestream import GAP_CUT, StreamBatch
 from analyzer.websocket import foreign
 from analyzer.websocket import frames as layout
 from analyzer.websocket.boundary import BoundarySearch
+from analyzer.websocket.holding import Holding
 from analyzer.websocket.kept_rows import Kept, frame_before, gap, keep, replayed, trimmed
 from analyzer.websocket.negotiation import Negotiation
 from analyzer.websocket.recogniser import Recogniser, Verdict
@@ -90,10 +91,11 @@ class Seeker:
         self._probes: dict[int, _Probe] = {}
         self._kept_bytes = 0
         self._searches: dict[int, _Search] = {}
-        self._lost: set[int] = set()  # directions that ever were in mode SEEK
+        self._lost: set[int] = set()  # directions ever in mode SEEK
         self._foreign: set[int] = set()  # those whose bytes are known to be no frames
         self._negotiated: dict[int, Negotiation] = {}
         self._found: list[Finding] = []
+        self._holding = Holding(options)
         self._stream: StreamBatch | None = None
 
     # --- what the stage calls
@@ -105,7 +107,7 @@ class Seeker:
     @property
     def held_bytes(self) -> int:
         """Bytes kept of unknown connections, and where the framing was lost."""
-        return self._kept_bytes
+        return self._kept_bytes + self._holding.held_bytes
 
     def known(self, slot: int, negotiation: Negotiation) -> None:
         """Note what a connection that opened may send."""
@@ -114,7 +116,7 @@ class Seeker:
 
     def take_findings(self) -> list[Finding]:
         """Return what was found since the last call."""
-        found, self._found = self._found, []
+        found, self._found = self._found + self._holding.take_findings(), []
         return found
 
     def end(self, walk: Any, slot: int) -> list[Finding]:
@@ -172,6 +174,8 @@ class Seeker:
         direction = int(row["direction"])
         if walk.rows("walks")[direction]["mode"] == layout.PROBE:
             kept_rows = self._probe(walk, row, kept)
+        elif direction in self._holding:
+            kept_rows = self._holding.take(walk, row, kept)
         else:
             kept_rows = self._seek(walk, row, kept)
         return replayed(kept_rows, records) if kept_rows else None
@@ -279,15 +283,21 @@ class Seeker:
 
     def conclude(self, walk: Any, slots: list[int], records: Any) -> None:
         """Walk what is still in doubt of connections that end: a frame cut off, perhaps."""
-        if not self._searches:
+        if not self._searches and not self._holding:
             return
         for slot in slots:
             for direction in (2 * slot, 2 * slot + 1):
+                if direction in self._holding:
+                    walk.again(replayed(self._holding.conclude(walk, direction), records), records)
                 search = self._searches.get(direction)
                 if search is not None and search.doubt is not None:
                     rows = self._settled(walk, direction, search, None, is_final=True)
                     if rows:
                         walk.again(replayed(rows, records), records)
+
+    def doubt_payload(self, walk: Any, row: Any) -> None:
+        """See Holding.begin; the walk stands within a frame."""
+        self._holding.begin(walk, row, self._shape(walk, int(row["direction"])))
 
     # --- is it WebSocket?
 
@@ -477,17 +487,9 @@ class Seeker:
         row = walk.rows("walks")[direction]
         row["mode"] = layout.HEADER
         self._foreign.discard(direction)
-        found = sum(len(item.payload) for item in replay)
-        self._found.append(
-            Finding(
-                findings.WEBSOCKET_RESYNCHRONISED,
-                direction >> 1,
-                int(replay[0].row["packet"]),
-                -1,
-                int(row["skipped"]) - found,
-                direction=direction,
-            )
-        )
+        passed = int(row["skipped"]) - sum(len(item.payload) for item in replay)
+        kind, packet = findings.WEBSOCKET_RESYNCHRONISED, int(replay[0].row["packet"])
+        self._found.append(Finding(kind, direction >> 1, packet, -1, passed, direction=direction))
 
 
 def _set_mode(walk: Any, slot: int, mode: int) -> None:

@@ -21,9 +21,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import netns
 import recording
-from chat_transports import ONE_WAY, check, loopback
+from chat_transports import ONE_WAY, captured, check
 from ends import prose
 
 PORT = 9019
@@ -117,26 +116,18 @@ def talk(transport: str, host: str, start: float) -> list[recording.Event]:
 
 def run(transport: str, *, delayed: bool, path: Path) -> list[recording.Event]:
     """Record one transport; server and client are processes. Returns the client's events."""
-    client, server, interface, host = (
-        (netns.A, netns.B, "tun0", netns.ADDRESS_B)
-        if delayed
-        else (netns.A, netns.A, "lo", "127.0.0.1")
-    )
-    with netns.forwarded(delay=ONE_WAY) if delayed else loopback():
-        inside = netns.inside(server)
-        with recording.capture(path, interface=interface, prefix=inside):
-            start = time.monotonic() + 3
-            end = start + plan()[-1][0] + 4
-            command = [sys.executable, __file__]
-            ends = [
-                subprocess.Popen([*inside, *command, "serve", host, repr(end)]),
-                subprocess.Popen(
-                    [*netns.inside(client), *command, "talk", transport, host, repr(start)],
-                    stdout=subprocess.PIPE,
-                ),
-            ]
-            printed = ends[1].communicate(timeout=90)[0]
-            assert [one.wait(timeout=30) for one in ends] == [0, 0]
+    with captured(path, delayed=delayed) as (server, client, host):
+        start = time.monotonic() + 3
+        end = start + plan()[-1][0] + 4
+        command = [sys.executable, __file__]
+        ends = [
+            subprocess.Popen([*server, *command, "serve", host, repr(end)]),
+            subprocess.Popen(
+                [*client, *command, "talk", transport, host, repr(start)], stdout=subprocess.PIPE
+            ),
+        ]
+        printed = ends[1].communicate(timeout=90)[0]
+        assert [one.wait(timeout=30) for one in ends] == [0, 0]
     return [json.loads(line) for line in printed.splitlines()]
 
 

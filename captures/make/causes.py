@@ -11,6 +11,7 @@ import random
 import struct
 from collections.abc import Callable, Iterator
 
+from causes_healthy import HEALTHY
 from causes_talk import MS, S, Variant, begun, chat, joined, openings
 from causes_waits import (
     blocked,
@@ -269,6 +270,7 @@ MAKERS: tuple[Callable[[random.Random, int], Variant], ...] = (
     *(loss, reordered, forgotten, reset_while_busy, unused, idle_beside_others),
     *(blocked, slow_calls, quiet_room, does_not_read, reads_in_time, nagle, waits_itself),
     *(chatty, steady, hop, collecting_hop),
+    *HEALTHY,
 )
 
 

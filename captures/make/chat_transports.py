@@ -45,32 +45,38 @@ NOT_LOST = "tcp.analysis.retransmission || tcp.analysis.lost_segment"
 
 
 @contextlib.contextmanager
-def loopback() -> Iterator[None]:
-    netns.add()
-    try:
-        yield
-    finally:
-        netns.remove()
+def captured(path: Path, *, delayed: bool) -> Iterator[tuple[list[str], list[str], str]]:
+    """Capture what two ends say to each other, over loopback or over the delaying path.
+
+    Yields:
+        What goes before the commands of the server and of the client, and the server's address.
+    """
+    if not delayed:
+        netns.add()
+        try:
+            inside = netns.inside(netns.A)
+            with recording.capture(path, interface="lo", prefix=inside):
+                yield inside, inside, "127.0.0.1"
+        finally:
+            netns.remove()
+        return
+    with netns.forwarded(delay=ONE_WAY):
+        server = netns.inside(netns.B)
+        with recording.capture(path, interface="tun0", prefix=server):
+            yield server, netns.inside(netns.A), netns.ADDRESS_B
 
 
 def run(workload: Workload, transport: str, *, delayed: bool, path: Path) -> list[recording.Event]:
     """Record one transport. Server and clients are processes; returns their events."""
-    client, server, interface, host = (
-        (netns.A, netns.B, "tun0", netns.ADDRESS_B)
-        if delayed
-        else (netns.A, netns.A, "lo", "127.0.0.1")
-    )
-    with netns.forwarded(delay=ONE_WAY) if delayed else loopback():
-        inside = netns.inside(server)
-        with recording.capture(path, interface=interface, prefix=inside):
-            start = time.monotonic() + 4
-            what = [workload.name, transport, host, repr(start)]
-            command = [sys.executable, str(ENDS)]
-            ends = [
-                subprocess.Popen([*before, *command, end, *what], stdout=subprocess.PIPE)
-                for end, before in (("serve", inside), ("talk", netns.inside(client)))
-            ]
-            printed = [end.communicate(timeout=workload.end + 30)[0] for end in ends]
+    with captured(path, delayed=delayed) as (server, client, host):
+        start = time.monotonic() + 4
+        what = [workload.name, transport, host, repr(start)]
+        command = [sys.executable, str(ENDS)]
+        ends = [
+            subprocess.Popen([*before, *command, end, *what], stdout=subprocess.PIPE)
+            for end, before in (("serve", server), ("talk", client))
+        ]
+        printed = [end.communicate(timeout=workload.end + 30)[0] for end in ends]
     assert [end.returncode for end in ends] == [0, 0]
     events = [json.loads(line) for text in printed for line in text.splitlines()]
     return joined(events)

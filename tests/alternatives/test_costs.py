@@ -56,6 +56,30 @@ def test_short_polling_number_by_number():
     assert cost.delay_range == S
 
 
+def test_polls_for_the_latest_number_by_number():
+    """The first is superseded after 200 ms: a fifth of the phases has a poll in that time."""
+    cost = cost_of("short-poll-latest")
+    client = 10 * 300 + 350 + 50
+    server = 10 * 150 + 220 + 2.2 * 1 + 2.2 * 1 + 7.8 * 2 + 100
+    app = client + server
+    packets = 10 * 3 + 3 + 6
+    assert sums(cost) == pytest.approx((11, app, app - 270, packets, app + 33 * 66 + 412))
+    assert cost.empty_polls == pytest.approx(7.8)
+    # Those 2.2 have waited 1,020 ms: the rows take the mean over all three.
+    assert cost.delay / 3 == pytest.approx((0.2 * 100 + 2 * 500) / 2.2 * MS)
+    assert [float(each[0]) for each in cost.superseded] == pytest.approx([0.8, 80])
+
+
+@pytest.mark.parametrize("transport", ["short-poll", "short-poll-latest"])
+def test_rates_of_polls_are_those_of_their_interval(transport):
+    """A short capture has one poll more, behind its last message."""
+    silent = [message for message in SAID if message[0] == SERVER]
+    cost = cost_of(transport, said=silent, duration=4200)
+    assert cost.sums["requests"] == pytest.approx(5.2)
+    assert cost.steady["requests"] == pytest.approx(1)
+    assert cost.steady["packets"] == pytest.approx(3)
+
+
 def test_one_request_for_each_message():
     cost = cost_of("request")
     client = 3 * 300 + 350 + 50
@@ -71,11 +95,14 @@ def test_one_request_for_each_message():
 
 
 def test_long_polling():
-    """Three requests are answered, one stays open; each is acknowledged by itself."""
+    """Three requests are answered, one stays open; each is acknowledged by itself.
+
+    So are the first answer, and that of the POST; the next request acknowledges the others.
+    """
     cost = cost_of("long-poll")
     client = 4 * 300 + 350 + 50
     server = 3 * (150 + 100 + 1 + 1) + 100
-    packets = 5 + 4 + 4 + 4
+    packets = 5 + 4 + 4 + (1 + 1)
     # The POST needs a second connection.
     assert sums(cost) == (
         5,
@@ -112,10 +139,40 @@ def test_long_polls_that_find_news_waiting_are_not_acknowledged_by_themselves():
     """Six messages 5 ms apart: five requests are answered within an ACK's delay of 40 ms."""
     busy = [(SERVER, 1000 + 5 * n, 100) for n in range(6)]
     cost = cost_of("long-poll", said=busy)
-    # Of the six only the first was held; the seventh stays open. Answers have an ACK each.
-    assert cost.sums["packets"] == 7 + 6 + (1 + 1) + 6 + 6
+    # Of the six only the first was held; the seventh stays open. The first answer has an ACK.
+    assert cost.sums["packets"] == 7 + 6 + (1 + 1) + 1 + 6
     held = cost_of("long-poll", said=[(SERVER, 1000 + 500 * n, 100) for n in range(6)])
-    assert held.sums["packets"] == 7 + 6 + (6 + 1) + 6 + 6
+    assert held.sums["packets"] == 7 + 6 + (6 + 1) + 1 + 6
+
+
+def test_answers_that_no_request_follows_on_their_connection():
+    """Without keep-alive, and with a client that takes its other connection for the next one."""
+    packets = 5 + 4 + 4 + 4
+    assert cost_of("long-poll", keep_alive=False).sums["packets"] == packets + 5 * 6
+    rotating = heads(client="aiohttp")
+    assert cost_of("long-poll", heads=[rotating]).sums["packets"] == packets + 2 * 6
+    # It has but one where it posts nothing.
+    silent = [message for message in SAID if message[0] == SERVER]
+    assert cost_of("long-poll", heads=[rotating], said=silent).sums["packets"] == 4 + 3 + 4 + 1 + 6
+
+
+def test_acks_of_real_exchanges():
+    """Of three long polls that are answered; the fourth, which stays open, is acknowledged."""
+    shown = heads(acks={"long_poll": 1.5, "post": 1.0, "poll": 0.25})
+    assert cost_of("long-poll", heads=[shown]).sums["packets"] == 5 + 4 + (3 * 1.5 + 1) + 1 + 12
+    assert cost_of("request", heads=[shown]).sums["packets"] == 4 + 4 + (3 * 0.25 + 1) + 6
+    # Over HTTP/2 nobody saw any.
+    assert sums(cost_of("long-poll-h2", heads=[shown])) == sums(cost_of("long-poll-h2"))
+
+
+def test_a_post_in_two_small_packets_is_acknowledged_once():
+    """What acknowledges each second segment, small ones too, does so once for both."""
+    apart = cost_of("stream", heads=[heads(post_writes=2.0)])
+    assert apart.sums["packets"] == cost_of("stream").sums["packets"] + 1 + 1
+    shown = cost_of("stream", heads=[heads(post_writes=2.0, acks={"post": 2.0})])
+    assert shown.sums["packets"] == apart.sums["packets"]
+    rare = cost_of("stream", heads=[heads(post_writes=2.0, acks={"post": 0.5})])
+    assert rare.sums["packets"] == apart.sums["packets"] - 1 - 0.5
 
 
 @pytest.mark.parametrize(
@@ -263,7 +320,7 @@ def test_long_polling_over_http2():
     cost = cost_of("long-poll-h2")
     client = PREFACE + 200 + 3 * 20 + 230 + 9 + 50
     server = SETTINGS + 90 + 2 * 12 + 3 * (9 + 102) + 60
-    packets = 5 + 4 + 1 + 4 + 4 + 1
+    packets = 5 + 4 + 1 + 4 + (1 + 1) + 1
     assert sums(cost) == (
         5,
         client + server,
@@ -361,7 +418,7 @@ def test_no_time_and_no_messages():
 def test_a_further_message():
     """Of mean size: 100 bytes."""
     assert cost_of("request").per_message == 300 + 152 + 100 + 3 * 66
-    assert cost_of("long-poll").per_message == 300 + 152 + 100 + 4 * 66
+    assert cost_of("long-poll").per_message == 300 + 152 + 100 + 3 * 66
     assert cost_of("stream").per_message == 107 + 2 * 66
     assert cost_of("sse").per_message == 114 + 2 * 66
     assert cost_of("websocket").per_message == 102 + 2 * 66

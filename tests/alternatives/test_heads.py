@@ -114,8 +114,13 @@ def test_without_a_handshake_heads_of_a_browser():
     heads = maker().from_handshake(None)
     names = {name for name, _ in module.UNKNOWN}
     assert {"Host", "User-Agent", "Accept-Encoding", "Cookie"} <= names
-    fields = [": ".join(field) for field in (*module.UNKNOWN, ("Accept", "*/*"))]
+    fields = [": ".join(field) for field in module.UNKNOWN if field[0] != "Origin"]
+    fields += ["Accept: */*", "Referer: https://www.example.com/", "Sec-Fetch-Dest: empty"]
+    fields += ["Sec-Fetch-Mode: cors", "Sec-Fetch-Site: same-origin", "sec-ch-ua-mobile: ?0"]
+    fields += ['sec-ch-ua: "Not:A-Brand";v="8", "Chromium";v="126", "Google Chrome";v="126"']
+    fields += ['sec-ch-ua-platform: "Linux"']
     assert heads.poll.request == size("GET / HTTP/1.1", *fields)
+    assert heads.client == "chromium"
     # A lone 101 says nothing of what was asked.
     lone = maker().from_handshake(Handshake(0, 0, response_header=GIVEN))
     assert lone.poll.request == heads.poll.request

@@ -51,3 +51,14 @@ def test_requests_whose_head_and_body_leave_apart():
     # A large one takes several packets however it is written.
     assert role({**small, "request_body_bytes": 9000, "request_segments": 7}).writes == 1
     assert role().writes == 1
+
+
+def test_acks_of_exchanges_that_were_metered():
+    """Packets of an exchange that carry nothing; of the last on a connection without its FINs."""
+    one = {"request_segments": 1, "response_segments": 1, "request_header_bytes": 300}
+    polls = [{**one, "packets": 2}, {**one, "packets": 4}, {**one, "packets": 7}]
+    assert role(*polls).pure_acks == (0 + 2 + 2) / 3
+    # Answers of several packets have ACKs within, HTTP/2 is not metered.
+    others = [{**one, "packets": 9, "response_segments": 3}, {**one, "packets": 0}]
+    assert role(*others).pure_acks is None
+    assert role(*polls, *others).pure_acks == role(*polls).pure_acks

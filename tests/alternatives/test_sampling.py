@@ -12,6 +12,10 @@ from oracle.chats import plain as exchange
 from oracle.whole import tables_of
 
 from analyzer.alternatives.sampling import LONG, POLLS, SINGLE, STREAM, PayloadSample
+from analyzer.analysis import Collector, to_frame
+from analyzer.options import Options
+from analyzer.pipeline import run
+from analyzer.tables.schema import ALTERNATIVES
 
 MS = 1_000_000
 FIELD = len("Content-Encoding: gzip\r\n")
@@ -163,3 +167,17 @@ def test_a_client_that_takes_no_gzip():
     assert pd.isna(one(captured(*talks), "sse")["gzip_wire_bytes"])
     talks[1] = exchange(41_000, 10, b"Accept-Encoding: gzip\r\n")
     assert one(captured(*talks), "sse")["content_encoding"] == "gzip"
+
+
+@pytest.mark.parametrize("only", [[3], None])
+def test_a_slot_that_was_not_compared_is_free_for_the_next_connection(tmp_path, only):
+    """There is room for two connections: later ones take the slots of those that ended."""
+    path = tmp_path / "four.pcap"
+    talks = [chat(40_000 + n, 60_000 * n, SAID, 6_000) for n in range(4)]
+    path.write_bytes(captured(*talks))
+    collector = Collector()
+    run(path, Options(batch_bytes=300, max_connections=2), [collector], only=only)
+    found = to_frame(collector.rows(ALTERNATIVES))
+    held = found[(found["transport"] == "long-poll") & (found["connection"] == 3)]
+    assert held["gzip_wire_bytes"].notna().all()
+    assert held["gzip_error_bytes"].tolist() == [0]

@@ -120,7 +120,7 @@ def test_more_packets_promised_than_there_is_room_for():
 # --- the kernel ------------------------------------------------------------------------
 
 
-def taken(ring, count, seconds=10.0):
+def taken(ring, count, seconds=120.0):
     """Packets as bytes with their rows, until there are `count`."""
     found, until = [], time.monotonic() + seconds
     while len(found) < count and time.monotonic() < until:

@@ -14,6 +14,7 @@ import pytest
 from oracle import namespaces
 
 import analyzer
+from analyzer.cli import main
 from analyzer.tables.schema import TABLES
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +50,7 @@ class Piped:
     def end(self, *numbers: int) -> tuple[int, str, str]:
         for number in numbers:
             self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=60)
+        out, err = self.process.communicate(timeout=180)
         return self.process.returncode, (out or b"").decode(), err.decode()
 
 
@@ -66,7 +67,7 @@ def messages(folder: Path) -> list[Any]:
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("file")
-    subprocess.run(command(CAPTURE, "-q", "--csv", folder), check=True, cwd=ROOT)
+    assert main.main([str(CAPTURE), "-q", "--csv", str(folder)]) == 0
     return folder
 
 
@@ -248,7 +249,7 @@ def test_it_ends_at_the_first_finding_that_is_asked_for(tmp_path: Path) -> None:
         assert process.stdin is not None
         process.stdin.write(capture.read_bytes())
         process.stdin.flush()  # and the pipe stays open
-        assert process.wait(60) == 1
+        assert process.wait(300) == 1
         assert process.stdout is not None
         assert process.stderr is not None
         events, err = process.stdout.read().splitlines(), process.stderr.read().decode()

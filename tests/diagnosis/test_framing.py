@@ -39,13 +39,3 @@ def test_finding_of_no_connection() -> None:
 def test_other_findings_are_no_cause() -> None:
     rows = [finding("websocket-rsv", 0, 3), finding("websocket-bad-utf8", 0, 3)]
     assert diagnoses(connections=[connection(0)], findings=rows) == {}
-
-
-def test_early_data_that_the_server_refused_is_no_fault() -> None:
-    rows = [finding("websocket-not-frames", 0, 18), finding("handshake-early-data", 0, 18)]
-    ends, session = [connection(0)], {"tcp_stream": 0, "early_data": False}
-    assert diagnoses(connections=ends, findings=rows, tls_sessions=[session]) == {}
-    # Accepted early data, or bytes behind the 101 that have nothing to do with it, are.
-    other = {"tcp_stream": 0, "early_data": True}
-    assert "not-frames" in diagnoses(connections=ends, findings=rows, tls_sessions=[other])
-    assert "not-frames" in diagnoses(connections=ends, findings=rows[:1], tls_sessions=[session])

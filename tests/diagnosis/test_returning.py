@@ -84,6 +84,7 @@ def test_no_storm() -> None:
     assert "reconnect-storm" not in diagnoses(connections=visits(4))
     # Done with its work each time.
     assert "reconnect-storm" not in diagnoses(connections=visits(40, close_code=1000))
+    assert "reconnect-storm" not in diagnoses(connections=visits(40, close_code=None))
     assert "reconnect-storm" not in diagnoses(connections=visits(40, closed_by="client"))
     # Long lives; long waits; many programs at one address at once.
     assert "reconnect-storm" not in diagnoses(connections=visits(40, life=300.0))

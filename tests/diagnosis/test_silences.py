@@ -69,6 +69,17 @@ def test_timer_among_other_ends() -> None:
     assert (found.connections, found.evidence["of"]) == (6, 12)
 
 
+def test_others_that_were_silent_for_longer_refute_a_timer() -> None:
+    # As a server that is drained: one connection each second, all of which were silent for long.
+    rows = [idle(n, T, opened=9.0 * n) for n, T in enumerate((20.6, 20.7, 20.8, 22.1, 23.0, 26.2))]
+    assert "idle-timeout" not in diagnoses(connections=rows)
+    # One that was is an exception; those at another path may have another timer, or none.
+    assert "idle-timeout" in diagnoses(connections=rows[:4])
+    for row in rows[3:]:
+        row["path"] = "/other"
+    assert "idle-timeout" in diagnoses(connections=rows)
+
+
 @pytest.mark.parametrize("count", [2, 5, 20, 200])
 def test_silences_of_people_are_no_timer(count: int) -> None:
     draw = random.Random(count)

@@ -105,6 +105,25 @@ def test_news_to_a_quiet_chat_answers_nobody() -> None:
     assert "server-stall" not in diagnoses(messages=rows, connections=ends)
 
 
+def test_news_that_go_to_all_answer_nobody() -> None:
+    """A game's state at each tick, and a room's news: who asked nothing gets them as well."""
+    rows, tick = [], 2.0
+    for number in range(9):
+        times = asked(number, until=1.2)
+        if number < 3:
+            times.append((1.3 + 0.1 * number, "client"))
+        rows += talk(number, [*times, (tick + 0.001 * number, "server")])
+    ends = [connection(n, life=5) for n in range(9)]
+    assert "server-stall" not in diagnoses(messages=rows, connections=ends)
+    # Where they go to those alone who wait, they are answers.
+    alone = [row for row in rows if row["connection"] < 3 or row["time_first"] < START + tick * S]
+    assert "server-stall" in diagnoses(messages=alone, connections=ends)
+    # Those who move all the time have just asked: the tick is as near to them as to any.
+    for number in range(3, 9):
+        alone += talk(number, [(tick - 0.01, "client"), (tick + 0.001 * number, "server")])
+    assert "server-stall" not in diagnoses(messages=alone, connections=ends)
+
+
 def test_loss_is_another_cause() -> None:
     rows = blocked()
     for row in rows["messages"]:

@@ -43,6 +43,45 @@ def test_equal_texts_in_turn():
     assert [each[1] for each in found(spread(*steps))] == [1, 2, 3]
 
 
+def test_equal_texts_that_were_seen_out_of_order():
+    """What came first is delivered first, also where it was read later."""
+    steps = [(PUBLISH, 0, 1, "t", b"hi", 2), (PUBLISH, 3, 1, "t", b"hi", 1)]
+    steps += [(DELIVER, 1, n, "t", b"hi", 3) for n in (1, 2, 3)]
+    assert [each[0] for each in found(spread(*steps))] == [3, 0]
+
+
+def test_a_delivery_after_a_minute_is_that_of_a_queue():
+    steps = [(PUBLISH, 0, n, "t", b"hi", 10 * n) for n in range(3)]
+    made = spread(*steps, (DELIVER, 1, 0, "t", b"hi", 60), (DELIVER, 2, 0, "t", b"hi", 60.5))
+    assert [each[1] for each in found(made)] == [0, 1]
+
+
+def test_a_publisher_that_repeats_itself_is_not_searched_one_by_one():
+    """Each of 500 deliveries looks at a few of as many equal publications."""
+    looks = 0
+
+    class Time(int):
+        def __lt__(self, other):
+            nonlocal looks
+            looks += 1
+            return int.__lt__(self, other)
+
+        def __gt__(self, other):
+            nonlocal looks
+            looks += 1
+            return int.__gt__(self, other)
+
+    made = Spreading(Options())
+    where = (("server",), "stomp", 0, 0)
+    for kind, member in ((PUBLISH, 0), (DELIVER, 1)):
+        for n in range(500):
+            who = (*where[:2], member, 0)
+            time = Time(SECOND + n if kind == PUBLISH else 2 * SECOND)
+            made.take(kind, who, (member, n), "t", b"hi", time)
+    assert [each.publish_message for each in made.deliveries] == list(range(500))
+    assert looks < 500 * 30
+
+
 def test_what_came_before_the_receiver_was_there_is_not_delivered_to_it():
     spreading = spread(
         (PUBLISH, 0, 1, "t", b"hi", 1),

@@ -199,6 +199,30 @@ def test_the_book_gets_the_calls_that_wait():
     assert led(quick, (CLIENT, ask % (1, 1)))[0] == 0
 
 
+def test_the_book_is_not_put_in_order_for_each_message():
+    """It is told of each call once, however many wait in it."""
+    quick, talk, _ = kernel(2, most=1000)
+    ask = b'{"jsonrpc":"2.0","method":"m","id":%d}'
+    book = talk.book.open
+    for number in range(20):
+        assert led(quick, *((CLIENT, ask % (10 * number + n)) for n in range(10)))[0] == 10
+        quick.settle(3)
+        quick.enter(3, talk, 2, HEADS)
+        assert talk.book.open is book
+    assert [call.number for call in book.values()] == list(range(200))
+
+
+def test_more_names_than_a_conversation_keeps():
+    quick, _, shared = kernel(1)
+    said = [(CLIENT, b'42["m%d"]' % number) for number in range(600)]
+    went, codes = led(quick, *said, *said)
+    assert went == 1200
+    assert codes[:600].tolist() == codes[600:].tolist()
+    assert [shared.labels.known[code].name for code in codes[:600]] == [
+        f"m{number}" for number in range(600)
+    ]
+
+
 def test_many_calls_of_many_connections_wait():
     quick, _, shared = kernel(2, most=3000)
     ask = b'{"jsonrpc":"2.0","method":"m","id":%d}'

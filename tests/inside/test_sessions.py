@@ -1,12 +1,17 @@
 """Sessions over plain HTTP: asked by POST, answered in a poll; and those that go on elsewhere."""
 
 import base64
+import json
 
+import numpy as np
 import pytest
 from oracle.spoken import heard, said, upgrade
 from oracle.stages import CLIENT, SERVER, TEXT, client, server
 
+from analyzer.http.delivery.carried import READ, Carried
+from analyzer.inside import stage
 from analyzer.options import Options
+from analyzer.tcp.bytestream import CONNECTION, Connection
 
 MS = 1000.0
 """Packets are a millisecond apart."""
@@ -124,6 +129,21 @@ def test_an_upgrade_goes_on_as_one_conversation(places):
     kinds = ["heartbeat", "heartbeat", "upgrade", "ack", "event", "ack"]
     assert [kind for (kind,) in said(tables, "kind")] == kinds
     assert tables["connections"]["inner"].tolist() == ["socket.io"]
+
+
+@pytest.mark.parametrize("places", CUTS)
+def test_a_call_over_websocket_is_answered_in_a_poll(places):
+    """The next connection with the session's name is a conversation of its own."""
+    path = "/socket.io/?EIO=4&transport=websocket&sid=abc"
+    asks = [client(TEXT, b"2probe"), client(TEXT, b'42["x"]'), client(TEXT, b'421["over"]')]
+    polling = [*opened(), *[(CLIENT, b"")] * 10, *polled(b"431[]")]
+    socket = [*[(CLIENT, b"")] * 3, *upgrade(path), *asks]
+    again = [*[(CLIENT, b"")] * 7, *upgrade(path), *asks]
+    columns = ("name", "connection", "session", "request", "outcome")
+    assert calls(heard([polling, socket, again], places), *columns) == [
+        ("over", 0, 0, 2, "ok"),
+        ("over", 1, None, 2, "unanswered"),
+    ]
 
 
 @pytest.mark.parametrize("places", CUTS)
@@ -260,3 +280,30 @@ def test_sessions_beyond_the_limit_are_settled(places):
     limits = tables["findings"]
     (told,) = limits[limits["id"] == "inside-limit"]["text"]
     assert "max_inside_sessions" in told
+
+
+def test_short_messages_do_not_wait_by_the_million(monkeypatch):
+    """A heartbeat is one byte, and takes far more while it waits."""
+    monkeypatch.setattr(stage, "_FLUSH_BYTES", 10_000)
+    inside = stage.InsideStage(Options(), {})
+    tcp = Connection(*np.zeros(1, CONNECTION).tolist()[0])
+    most = 0
+    for packet in range(1, 500):
+        where = ("sockjs", "ada", "/chat/123/ada/xhr", 0, tcp, 0, -1, SERVER)
+        inside.carry(Carried(READ, *where, b"h", True, packet, packet, packet, packet))
+        most = max(most, len(inside._carried))
+    assert 1 < most < 50
+
+
+def test_what_sessions_hold_is_counted():
+    """A STOMP frame without its end (STOMP 1.2, "STOMP Frames") waits in its session."""
+    inside = stage.InsideStage(Options(), {})
+    tcp = Connection(*np.zeros(1, CONNECTION).tolist()[0])
+    news = b"MESSAGE\ndestination:/topic/prices\n"
+    frames = [b"CONNECTED\nversion:1.2\n\n\0", news + b"\n\0", news + b"\n\0", news]
+    for packet, frame in enumerate(frames, 1):
+        where = ("sockjs", "ada", "/chat/123/ada/xhr", 0, tcp, 0, -1, SERVER)
+        payload = b"a" + json.dumps([frame.decode()]).encode()
+        inside.carry(Carried(READ, *where, payload, True, packet, packet, packet, packet))
+    inside._read_carried()
+    assert inside.held_bytes == len(news)

@@ -64,3 +64,13 @@ def test_names_beyond_the_limit_stand_in_their_rows():
     assert detail.label.name == "/b"
     assert detail.reply_ns == NULL
     assert one.shared.labels.full
+
+
+def test_a_conversation_keeps_few_names_beside_those_of_all():
+    """Thousands of connections with thousands of names each: names are kept once."""
+    one = talk(subprotocol="v12.stomp")
+    frames = [b"SEND\ndestination:/t/%d\n\nx\0" % number for number in range(1000)]
+    first = [one.read(frame, True, moment(0, 1)) for frame in frames]
+    assert len(one._numbers) < 300
+    assert [one.read(frame, True, moment(0, 2)) for frame in frames] == first
+    assert len({code for code, _ in first}) == 1000

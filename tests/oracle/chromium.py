@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 PROGRAMS = ("chromium", "chromedriver")
-READY_S = 30.0
+READY_S = 180.0
 
 
 @contextlib.contextmanager

@@ -93,7 +93,7 @@ def send(name, frames):
             sender.send(frame)
 
 
-def wait_for(what, seconds=60.0):
+def wait_for(what, seconds=300.0):
     """Return what() as soon as it is true; on a loaded machine a process starts in seconds."""
     until = time.monotonic() + seconds
     while not (found := what()):

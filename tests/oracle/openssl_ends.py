@@ -14,7 +14,7 @@ from pathlib import Path
 from oracle.tls_ends import Turns, contexts
 from oracle.tls_sessions import cut
 
-WAIT_S = 20.0
+WAIT_S = 120.0
 
 
 class Relay:

@@ -47,6 +47,7 @@ class FakeDecryptor:
     cannot: str | None = None
     alpn: str | None = None
     early_data_accepted: bool | None = None
+    asks: bool = False
     tickets: int = 0
     key_updates: list[int] = field(default_factory=lambda: [0, 0])
     finished_seen: list[bool] = field(default_factory=lambda: [False, False])

@@ -9,14 +9,14 @@ from typing import Any
 
 from oracle.conversations import Step
 from oracle.stages import CLIENT, SERVER, batches_of
+from oracle.whole import Tables
 
-from analyzer.analysis import Collector, to_frame
+from analyzer.analysis import Collector
 from analyzer.http.stage import HttpStage
 from analyzer.inside.stage import InsideStage
 from analyzer.options import DEFAULT, Options
 from analyzer.report.output import Writer
 from analyzer.tables.build import TableBuilder
-from analyzer.tables.schema import TABLES
 from analyzer.websocket.stage import WebSocketStage
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 1.3
@@ -41,7 +41,7 @@ def heard(
     places: Iterable[int] = (),
     options: Options = DEFAULT,
     writer: Writer | None = None,
-) -> dict[str, Any]:
+) -> Tables:
     """Return the tables of conversations, packets in turn, as DataFrames by name.
 
     Args:
@@ -68,10 +68,10 @@ def heard(
                 writer.write(rows)
     for rows in builder.finish(inside.finish()):
         collector.write(rows)
-    return {table.name: to_frame(collector.rows(table)) for table in TABLES}
+    return Tables(collector)
 
 
-def said(tables: dict[str, Any], *names: str) -> list[tuple[Any, ...]]:
+def said(tables: Tables, *names: str) -> list[tuple[Any, ...]]:
     """Return columns of `messages` as tuples, None for null."""
     frame = tables["messages"][list(names)].astype(object)
     return [tuple(row) for row in frame.where(frame.notna(), None).itertuples(index=False)]

@@ -4,6 +4,8 @@ The oracle keeps a dictionary {stream offset: byte} per direction: the first byt
 each place counts. It knows nothing of rows, holding or verdicts.
 """
 
+from collections import defaultdict
+
 import numpy as np
 
 from analyzer.capture.records import RecordBatch
@@ -87,6 +89,7 @@ class Outcome:
 
     def __init__(self, segments, sizes=(), **options):
         self.rows = []
+        self._of = defaultdict(list)
         self.findings = []
         self.opened = []
         self.ended = []
@@ -99,14 +102,15 @@ class Outcome:
 
     def _take(self, batch):
         streams = batch.connections["tcp_stream"]
-        for row in batch.rows:
-            values = {name: int(row[name]) for name in batch.rows.dtype.names}
+        for row in batch.rows.tolist():
+            values = dict(zip(batch.rows.dtype.names, row, strict=True))
             values["stream"] = int(streams[values["direction"] >> 1])
             values["side"] = values.pop("direction") & 1
             start = values.pop("start")
             if values["kind"] == bs.DATA:
                 values["data"] = bytes(batch.records.data[start : start + values["length"]])
             self.rows.append(values)
+            self._of[values["stream"], values["side"]].append(values)
         for found in batch.findings:
             stream = int(streams[found.slot]) if found.slot >= 0 else -1
             self.findings.append((found.kind.id, stream, found.packet, str(found.detail)))
@@ -119,7 +123,7 @@ class Outcome:
                 self.directions[stream, side] = batch.directions[2 * slot + side].copy()
 
     def of(self, side, stream=0):
-        return [row for row in self.rows if (row["stream"], row["side"]) == (stream, side)]
+        return self._of[stream, side]
 
     def kinds(self, side, stream=0):
         return [row["kind"] for row in self.of(side, stream)]

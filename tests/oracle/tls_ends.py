@@ -5,19 +5,31 @@ from __future__ import annotations
 import contextlib
 import ssl
 import subprocess
+import tempfile
+from functools import cache
 from pathlib import Path
 
 Turns = list[tuple[int, bytes]]
 """(side, bytes): what the client (0) and the server (1) sent, in order."""
 
 
+@cache
+def key_and_certificate() -> tuple[bytes, bytes]:
+    """Return an RSA key and a certificate for it, as PEM: to find its primes takes long."""
+    with tempfile.TemporaryDirectory() as folder:
+        key, certificate = Path(folder, "key.pem"), Path(folder, "certificate.pem")
+        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-subj", "/CN=peer.example"]
+        command += ["-days", "2", "-nodes", "-keyout", str(key), "-out", str(certificate)]
+        subprocess.run(command, check=True, capture_output=True)
+        return key.read_bytes(), certificate.read_bytes()
+
+
 def contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """Return contexts of a client and a server, with a certificate made by openssl."""
     key, certificate = folder / "key.pem", folder / "certificate.pem"
     if not key.exists():
-        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-subj", "/CN=peer.example"]
-        command += ["-days", "2", "-nodes", "-keyout", str(key), "-out", str(certificate)]
-        subprocess.run(command, check=True, capture_output=True)
+        for path, content in zip((key, certificate), key_and_certificate(), strict=True):
+            path.write_bytes(content)
     client, server = (
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),

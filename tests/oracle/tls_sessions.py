@@ -6,7 +6,7 @@ import contextlib
 import ssl
 import subprocess
 import warnings
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,11 +75,14 @@ class Plain(NamedTuple):
 def decrypt(
     records: Iterable[Record], ring: KeyRing, *, decryptor: Decryptor | None = None
 ) -> Plain:
-    """Give records to a Decryptor; `unread` are the numbers of those that it cannot read."""
+    """Give records to a Decryptor; `unread` are the numbers of those that it cannot read.
+
+    Of a client that offers early data, records wait for the server's answer.
+    """
     decryptor = decryptor or Decryptor(ring)
     data = [b"", b""]
     unread = []
-    for number, (side, kind, version, body) in enumerate(records):
+    for number, (side, kind, version, body) in answered_first(records, decryptor):
         opened = decryptor.record(side, kind, version, body)
         if opened is None:
             unread.append(number)
@@ -89,6 +92,23 @@ def decrypt(
         if inner == 23:
             data[side] += content
     return Plain(decryptor, (data[0], data[1]), unread)
+
+
+def answered_first(records: Iterable[Record], decryptor: Decryptor) -> Iterator[tuple[int, Record]]:
+    """Yield numbered records, the client's behind the answer that they wait for."""
+    late: list[tuple[int, Record]] = []
+    for number, record in enumerate(records):
+        waits = decryptor.asks and record.side == 0 and record.kind == 23
+        if waits or (late and decryptor.asks and record.side == 0):
+            late.append((number, record))
+            continue
+        yield number, record
+        if late and not decryptor.asks:
+            yield from late
+            late = []
+    if late:
+        decryptor.expect_no_answer()
+        yield from late
 
 
 class Talk(NamedTuple):

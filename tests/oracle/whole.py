@@ -3,23 +3,50 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
 from analyzer import pipeline
 from analyzer.analysis import Collector, to_frame
 from analyzer.options import Options
-from analyzer.tables.schema import LEDGER_PARTS, TABLES
+from analyzer.tables.schema import LEDGER_PARTS, TABLES, Table
 
-Tables = dict[str, pd.DataFrame]
 Said = dict[str, list[tuple[str, bytes | None]]]
+
+
+class Tables(Mapping[str, pd.DataFrame]):
+    """The tables by name. Each DataFrame is made when it is first asked for.
+
+    Pandas takes 100 ms for all of them however few the rows, most tests look at one or two.
+    """
+
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+        self._tables: dict[str, Table] = {table.name: table for table in TABLES}
+        self._made: dict[str, pd.DataFrame] = {}
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self._made:
+            self._made[name] = to_frame(self._collector.rows(self._tables[name]))
+        return self._made[name]
+
+    def count(self, name: str) -> int:
+        """Return how many rows a table has."""
+        return self._collector.rows(self._tables[name]).count
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tables)
+
+    def __len__(self) -> int:
+        return len(self._tables)
 
 
 def tables_of(data: bytes, **options: object) -> Tables:
     """Analyse a capture as from a pipe."""
     collector = Collector()
     pipeline.run(["-"], Options(**options), [collector], stdin=io.BytesIO(data))  # type: ignore[arg-type]
-    return {table.name: to_frame(collector.rows(table)) for table in TABLES}
+    return Tables(collector)
 
 
 def assert_ties_out(tables: Tables) -> None:
@@ -30,16 +57,13 @@ def assert_ties_out(tables: Tables) -> None:
     assert (parts >= 0).all(axis=None)
 
 
-def said(tables: Tables, tcp_stream: int | None = None) -> Said:
+def said(tables: Tables) -> Said:
     """Return type and payload of each message by sender, in order."""
     messages = tables["messages"]
-    if tcp_stream is not None:
-        rows = tables["connections"]
-        chosen = rows.loc[rows["tcp_stream"] == tcp_stream, "connection"]
-        messages = messages[messages["connection"].isin(chosen)]
     found: Said = {"client": [], "server": []}
-    for row in messages.sort_values(["connection", "message"]).itertuples():
-        found[row.direction].append((row.type, row.payload))
+    columns = [messages[name] for name in ("direction", "type", "payload")]
+    for direction, kind, payload in zip(*columns, strict=True):
+        found[direction].append((kind, payload))
     return found
 
 

@@ -17,14 +17,15 @@ from oracle.stages import (
     handshake,
     server,
 )
+from oracle.whole import Tables
 
-from analyzer.analysis import Collector, to_frame
+from analyzer.analysis import Collector
 from analyzer.columns import NULL
 from analyzer.http.stage import HttpStage
 from analyzer.options import DEFAULT, Options
 from analyzer.tables import build
 from analyzer.tables.build import LazyColumns, TableBuilder
-from analyzer.tables.schema import OUTCOMES, TABLES
+from analyzer.tables.schema import OUTCOMES
 from analyzer.websocket.connection import Ping
 from analyzer.websocket.stage import WebSocketStage
 
@@ -65,7 +66,7 @@ def built(talks, places=(), options: Options = DEFAULT, **fields):
             collector.write(rows)
     for rows in builder.finish():
         collector.write(rows)
-    return {table.name: to_frame(collector.rows(table)) for table in TABLES}
+    return Tables(collector)
 
 
 def test_connection_row():

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from oracle.rfc8448 import FIFTY, traces
-from oracle.tls_sessions import cut, decrypt, ring_of
+from oracle.tls_sessions import answered_first, cut, decrypt, ring_of
 
 from analyzer.options import Options
 from analyzer.tls.decryption import Decryptor
-from analyzer.tls.epochs import Direction, Epoch, Miss, Stage, open_older, open_tls13
+from analyzer.tls.epochs import Direction, Early, Epoch, Miss, Stage, open_older, open_tls13
 from analyzer.tls.handshake import HandshakeReader, Transcript
 from analyzer.tls.key_schedule import next_secret, traffic_keys
 from analyzer.tls.protection import Tls13
@@ -50,20 +50,58 @@ def test_early_data_whose_keys_were_not_logged():
 
 @pytest.mark.parametrize("gone", [{1}, {4}, {4, 5}, {1, 4, 5}, {3}, {2, 3}])
 def test_gaps_with_changes_of_keys(gone):
-    """RFC 8448 4 without EndOfEarlyData, Finished, or all before application data."""
-    records = cut(TRACES[4].turns)
+    """RFC 8448 4 without EndOfEarlyData, Finished, or all before application data.
+
+    Without the server's EncryptedExtensions (3) nobody knows whether early data (1) counts.
+    """
     decryptor = Decryptor(ring_of(TRACES[4].log))
     data = [b"", b""]
-    for number, (side, kind, version, body) in enumerate(records):
+    unread = {1, 4} if 3 in gone else set()
+    records = answered_first(cut(TRACES[4].turns), decryptor)
+    for number, (side, kind, version, body) in records:
         if number in gone:
             decryptor.lost(side, 1)
             continue
         opened = decryptor.record(side, kind, version, body)
-        assert opened is not None, number
-        if opened[0] == 23:
+        assert (opened is None) is (number in unread), number
+        if opened is not None and opened[0] == 23:
             data[side] += opened[2]
-    assert data == [(b"" if 1 in gone else b"ABCDEF") + FIFTY, FIFTY]
+    assert data == [(b"" if gone & {1, 3} else b"ABCDEF") + FIFTY, FIFTY]
     assert decryptor.failures == [0, 0]
+
+
+def test_early_data_waits_for_the_answer():
+    """RFC 8446 4.2.10: it counts if EncryptedExtensions say so; till then nothing is changed."""
+    records = cut(TRACES[4].turns)
+    decryptor = Decryptor(ring_of(TRACES[4].log))
+    opened = [decryptor.record(*each) for each in (records[0], records[1], records[1])]
+    assert opened[1:] == [None, None]
+    assert decryptor.asks
+    assert decryptor.waits(0)
+    assert [decryptor.record(*each) is None for each in records[2:4]] == [False, False]
+    assert not decryptor.asks
+    assert decryptor.record(*records[1])[2] == b"ABCDEF"
+    assert not decryptor.waits(0)
+
+
+@pytest.mark.parametrize("has_keys", [True, False], ids=["with its keys", "without its keys"])
+def test_refused_early_data_is_ignored(has_keys):
+    """RFC 8446 4.2.10: as the server does, whether its keys were logged or not."""
+    log = TRACES[4].log
+    if not has_keys:
+        log = "".join(line for line in log.splitlines(keepends=True) if "EARLY" not in line)
+    records = cut(TRACES[4].turns)
+    decryptor = Decryptor(ring_of(log))
+    decryptor.record(*records[0])
+    assert decryptor.record(*records[1]) is None
+    decryptor._directions[0].settle(Early.REFUSED)
+    opened = [decryptor.record(*records[n]) for n in (1, 1, 2, 3, 5, 6)]
+    assert opened[0] == opened[1] == (22, 0, b"")
+    assert opened[-1][2] == FIFTY
+    assert (decryptor.unread, decryptor.failures) == ([0, 0], [0, 0])
+    # What comes behind the handshake is no early data any more.
+    assert decryptor.record(*records[1]) is None
+    assert decryptor.failures == [1, 0]
 
 
 @pytest.mark.parametrize("updates", [0, 1, 2, 3])

@@ -15,6 +15,7 @@ from analyzer.tls.hello import (
     parse_key_exchange,
     parse_server_hello,
 )
+from analyzer.tls.names import version_name
 from analyzer.tls.records import Answer
 
 FULL = tls.client_hello(
@@ -105,7 +106,16 @@ def test_a_draft_of_tls_1_3_counts_as_it():
     body = tls.server_hello(tls.extension(43, b"\x7f\x1c"))[4:]
     found = parse_server_hello(body)
     assert isinstance(found, ServerHello)
-    assert found.version == 0x0304
+    assert (found.version, version_name(found.draft)) == (0x0304, "TLS 1.3 draft 28")
+
+
+def test_an_early_draft_of_tls_1_3_has_no_session():
+    """draft-ietf-tls-tls13-18 4.1.3: version, random, cipher suite, extensions."""
+    share = tls.sized(tls.extension(40, b"\0\x1d" + tls.sized(bytes(32), 2)), 2)
+    found = parse_server_hello(b"\x7f\x12" + tls.SERVER_RANDOM + b"\x13\x01" + share)
+    assert isinstance(found, ServerHello)
+    assert (found.version, found.cipher_suite, found.session_id) == (0x0304, 0x1301, b"")
+    assert version_name(found.draft) == "TLS 1.3 draft 18"
 
 
 def test_hello_retry_request():

@@ -4,7 +4,7 @@ import numpy as np
 from oracle.sealed import Traffic
 
 from analyzer.capture.records import RecordBatch
-from analyzer.tcp.bytestream import CHUNK
+from analyzer.tcp.bytestream import CHUNK, GAP_LOST
 from analyzer.tls.keeping import behind, gathered, in_turn, joined, kept_rows, placed, scatter
 
 
@@ -49,6 +49,15 @@ def test_directions_take_turns_and_keep_their_own_order():
     rows = in_turn([numbered(1, 5, 2), numbered(3, 6)])
     assert rows["packet"].tolist() == [1, 3, 5, 2, 6]
     assert len(in_turn([])) == 0
+
+
+def test_what_an_ack_of_the_other_side_releases_comes_behind_it():
+    client, server = numbered(1, 4, 2, 4, 5), numbered(3, 4, 6)
+    client["kind"][1] = GAP_LOST  # packet 4 of the server tells that nothing comes before 2
+    client["offset"] = range(5)
+    rows = in_turn([client, server])
+    assert rows["packet"].tolist() == [1, 3, 4, 4, 2, 4, 5, 6]
+    assert rows["offset"].tolist() == [0, 0, 0, 1, 2, 3, 4, 0]
 
 
 def test_behind_a_packet_nothing_of_it_comes_any_more():

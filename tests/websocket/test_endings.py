@@ -64,6 +64,18 @@ def test_bytes_that_were_not_captured_may_hold_the_close():
     assert reported([(SERVER, 20), (SERVER, "fin")], **FIN) == (None, 1006)
 
 
+def test_who_closed_first_is_not_known_where_the_other_close_may_be_lost():
+    """RFC 6455 5.5.1: a Close is answered by a Close, so the one that was captured may be it."""
+    told = talk([*TALK, (CLIENT, 8), server(CLOSE, close(1001)), (SERVER, "fin")], **FIN)
+    assert (told.only().closed_by, told.only().close_kind) == (None, "fin")
+    assert "websocket-close-abnormal" not in told.ids()
+    # Frames behind the gap were read: a Close would be among them.
+    after = [(CLIENT, 8), client(TEXT, b"a"), client(TEXT, b"b"), client(TEXT, b"c")]
+    told = talk([*TALK, *after, server(CLOSE, close(1001)), (SERVER, "fin")], **FIN)
+    assert told.only().closed_by == SERVER
+    assert "websocket-close-abnormal" in told.ids()
+
+
 NONE = Ending(**dict.fromkeys(Ending._fields, 0))
 ENDED = NONE._replace(
     end_packet=9, end_time=90, quiet_time=40, ended_by_close=1, life_time=95, shut_total=7

@@ -6,13 +6,12 @@ base of http.http1.conversation, which goes on where this is decided.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from analyzer import findings
 from analyzer.http.collector import Results
-from analyzer.http.handover import ACKED, DIRECTION, KIND, MAX_KEPT_ROWS, Piece
-from analyzer.http.head import MAYBE, NEITHER, REQUEST, proxy_header, recognise
+from analyzer.http.handover import ACKED, DIRECTION, KIND, MAX_KEPT_ROWS, PACKET, Piece
+from analyzer.http.head import MAYBE, NEITHER, REQUEST, proxied_client, proxy_header, recognise
 from analyzer.http.http1 import socks
 from analyzer.http.http1.reader_state import ROW_BYTES, SEEK, Side
 from analyzer.http.http2.evidence import (
@@ -26,12 +25,13 @@ from analyzer.http.http2.evidence import (
 )
 from analyzer.http.http2.frames import PREFACE
 from analyzer.http.pairing import Pairs
+from analyzer.lazy_pattern import lazy_pattern
 from analyzer.tcp.bytestream import DATA, GAP_CUT
 
 if TYPE_CHECKING:
     from analyzer.http.http2.connection import Http2Connection
 
-_MAY_BE_GET: Final = re.compile(rb"GET /[!-~]{4}[ -~]{4}")
+_MAY_BE_GET: Final = lazy_pattern(rb"GET /[!-~]{4}[ -~]{4}")
 """A request line that a snap length cut, with as many bytes as the status line needs
 that may answer it."""
 
@@ -117,6 +117,9 @@ class Beginning:
             return
         if not self._proxied and (size := proxy_header(buffer)):
             if size > 0:
+                if client := proxied_client(buffer[:size]):
+                    packet = piece.row[PACKET]
+                    self._results.find(findings.HTTP_PROXIED, self._slot, packet, client)
                 self._skip_proxy_header(side, piece, size - len(begun))
                 return
             answer = MAYBE

@@ -137,6 +137,7 @@ def head_of(fields: Sequence[Field], size: int) -> tuple[Head, dict[str, str]]:
             repeated.append(name)
     authority = pseudo.get(":authority")
     if authority is not None:
+        _check_host(values.get("host"), authority, pseudo.get(":scheme", ""), faults)
         values["host"] = authority
         pairs = [("host", authority), *(pair for pair in pairs if pair[0] != "host")]
     _check_values(pairs, forbidden, faults)
@@ -155,6 +156,22 @@ def head_of(fields: Sequence[Field], size: int) -> tuple[Head, dict[str, str]]:
         tuple(dict.fromkeys(faults)),
     )
     return head, pseudo
+
+
+def _check_host(host: str | None, authority: str, scheme: str, faults: list[Fault]) -> None:
+    """Apply RFC 9113 8.3.1, on Host beside :authority.
+
+    "Clients MUST NOT generate a request with a Host header field that differs from the
+    ":authority" pseudo-header field." Both are normalized first, as the section asks for (RFC 3986
+    6.2): case, and the scheme's port.
+    """
+    if host is None:
+        return
+    port = {"http": ":80", "https": ":443", "ws": ":80", "wss": ":443"}.get(scheme.lower(), "")
+    one, other = (each.strip().lower().removesuffix(port) for each in (host, authority))
+    if one != other:
+        text = f"host ({host[:40]}) is not :authority ({authority[:40]})"
+        faults.append(Fault(text, "RFC 9113 8.3.1"))
 
 
 def _check_values(

@@ -34,6 +34,7 @@ from analyzer.tables.schema.inside import CALL_OUTCOMES as CALL_OUTCOMES
 from analyzer.tables.schema.inside import CALLS as CALLS
 from analyzer.tables.schema.inside import FANOUT as FANOUT
 from analyzer.tables.schema.inside import TOPICS as TOPICS
+from analyzer.tables.schema.labels import CLIENTS as CLIENTS
 from analyzer.tables.schema.labels import CLOSE_KINDS as CLOSE_KINDS
 from analyzer.tables.schema.labels import CODINGS as CODINGS
 from analyzer.tables.schema.labels import DIRECTIONS as DIRECTIONS

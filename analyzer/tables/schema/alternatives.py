@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analyzer.tables.declare import NEVER, Column, Table, boolean, enum, integer
-from analyzer.tables.schema.labels import CODINGS, SCOPES, SENDER, SOURCES, TRANSPORTS
+from analyzer.tables.schema.labels import CLIENTS, CODINGS, SCOPES, SENDER, SOURCES, TRANSPORTS
 
 _ALTERNATIVE = (
     enum(
@@ -159,6 +159,13 @@ ALTERNATIVES = Table(
             "not short-poll-latest",
             "A protocol inside names kinds of messages; false: which message supersedes which is a "
             "guess, by type and size.",
+        ),
+        enum(
+            "client",
+            CLIENTS,
+            "not modelled, or a client that is not known: fields as in its handshake",
+            "Client whose fields modelled requests have, chosen by the handshake's User-Agent; in "
+            "totals that of all connections, null where they differ.",
         ),
     ),
 )

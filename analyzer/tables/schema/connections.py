@@ -72,7 +72,12 @@ CONNECTIONS = Table(
         ),
         integer("close_code", "no Close frame with a code", "Code of the first Close frame."),
         text("close_reason", "no Close frame with a reason", "Reason in that Close frame."),
-        enum("closed_by", DIRECTIONS, "still open", "Who sent Close, FIN or RST first."),
+        enum(
+            "closed_by",
+            DIRECTIONS,
+            "still open, or an earlier Close may be in lost bytes",
+            "Who sent Close, FIN or RST first.",
+        ),
         integer(
             "lost_bytes", NEVER, "Bytes that were sent but never captured, in both directions."
         ),

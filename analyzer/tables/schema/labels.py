@@ -24,6 +24,8 @@ TRANSPORTS = (
 )
 CODINGS = ("gzip",)
 SOURCES = ("measured", "observed", "modelled")
+CLIENTS = (*("chromium", "firefox", "curl", "undici", "requests", "aiohttp", "httpx", "java"),)
+"""Clients whose plain requests are known: alternatives.clients."""
 SCOPES = ("connection", "session", "connections", "sessions", "service", "services")
 
 # --- null rules that many columns share -------------------------------------------

@@ -1,5 +1,6 @@
 """Heads against hpack's encoder, and what is known of them when blocks are missing."""
 
+import pytest
 from hpack import Encoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -89,7 +90,30 @@ def test_request_head():
     assert head.values["cookie"] == "a=1; b=2"
     assert head.values["accept"] == "x, y"
     assert [name for name, _ in head.fields].count("host") == 1
-    assert not head.faults
+    assert [(fault.text, fault.rfc) for fault in head.faults] == [
+        ("host (b.example) is not :authority (a.example)", "RFC 9113 8.3.1")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("host", "authority", "scheme", "is_fault"),
+    [
+        (b"a.example", b"a.example", b"https", False),
+        (b"A.Example", b"a.example", b"https", False),
+        (b"a.example:443", b"a.example", b"https", False),
+        (b"a.example", b"a.example:80", b"http", False),
+        (b"a.example:80", b"a.example", b"https", True),
+        (b"a.example:8443", b"a.example", b"https", True),
+        (b"", b"a.example", b"https", True),
+        (b"b.example", None, b"https", False),
+    ],
+)
+def test_host_beside_authority(host, authority, scheme, is_fault):
+    """RFC 9113 8.3.1: normalized to compare them."""
+    fields = [(b":method", b"GET"), (b":scheme", scheme), (b":path", b"/"), (b"host", host)]
+    fields[3:3] = [(b":authority", authority)] if authority is not None else []
+    head, _ = head_of(fields, 0)
+    assert [fault.rfc for fault in head.faults] == ["RFC 9113 8.3.1"] * is_fault
 
 
 def test_faults_of_heads():
