@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.errors import OptionError
+from analyzer.tables.schema import LEDGER_PARTS
 
 if TYPE_CHECKING:
     from analyzer.analysis import Tables
@@ -47,7 +48,14 @@ def rate(tables: Tables, ax: Any = None) -> Any:
         ax.bar(series["second"], counts, width, color=color, label=side, align="edge")
     ax.axhline(0, color="black", linewidth=0.5)
     ax.set_ylabel("messages by interval")
-    ax.legend()
+    if ax.patches:
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+        # Full times of day would overlap: the date once, of each tick what differs.
+        locator = AutoDateLocator()
+        ax.xaxis.set_major_locator(locator)
+        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+        ax.legend()
     return ax
 
 
@@ -143,8 +151,7 @@ def ledger(tables: Tables, ax: Any = None) -> Any:
     """
     ax = _axes(ax)
     rows = tables.ledger
-    names = [name for name in rows.columns if name.endswith("_bytes") and name != "wire_bytes"]
-    sums = rows[names].sum().astype("int64").sort_values()
+    sums = rows[list(LEDGER_PARTS)].sum().astype("int64").sort_values()
     sums = sums[sums > 0]
     labels = [name.removesuffix("_bytes").replace("_", " ") for name in sums.index]
     ax.barh(labels, sums, color=CLIENT)
