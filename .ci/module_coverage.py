@@ -1,4 +1,4 @@
-"""Prints branch coverage of every module: by all tests, and by its own test file alone.
+"""Prints branch coverage of every module: by the tests of all modules, and by its own test alone.
 
 Reads what `tests/run --cov` left in .coverage, with the test files that run each line, which
 tests/conftest.py notes. Compiled kernels leave no trace and are not listed. Nothing fails here:

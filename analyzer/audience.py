@@ -5,11 +5,13 @@ Knows which stages want whole payloads. Must not know what they do with them. Ca
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from analyzer.alternatives.sampling import Sampler
 from analyzer.http.exchanges import HttpBatch
 from analyzer.inside.stage import InsideStage
 from analyzer.websocket.frames import CLIENT
-from analyzer.websocket.hearing import Said
+from analyzer.websocket.hearing import Listener, Said
 from analyzer.websocket.stage import WebSocketBatch, WebSocketStage
 
 
@@ -20,15 +22,22 @@ class Audience:
         websocket: whose messages are heard.
         inside: reads what they say; None: nobody does.
         sampler: deflates some of them; None: nobody does.
+        others: hear all messages, as long as the capture lasts: who watches a live run.
     """
 
     def __init__(
-        self, websocket: WebSocketStage, inside: InsideStage | None, sampler: Sampler | None
+        self,
+        websocket: WebSocketStage,
+        inside: InsideStage | None,
+        sampler: Sampler | None,
+        others: Sequence[Listener] = (),
     ) -> None:
         self._websocket, self._inside, self._sampler = websocket, inside, sampler
+        self._others = others
         # Slots that only the sampler listens to.
         self._sampled: set[int] = set()
-        if inside is not None or sampler is not None:
+        websocket.hears_all = bool(others)
+        if inside is not None or sampler is not None or others:
             websocket.hearing.listener = self._hear
 
     def begin(self, http: HttpBatch) -> None:
@@ -43,6 +52,8 @@ class Audience:
             self._inside.hear(said)
         if self._sampler is not None:
             self._sampler.hear(said)
+        for other in self._others:
+            other(said)
 
     def settle(self, batch: WebSocketBatch) -> None:
         """Skip payload without a listener, from the next batch on.
@@ -54,6 +65,8 @@ class Audience:
             unread = self._inside.take_unheard()
         else:
             unread = [each.slot for each in batch.opened]
+        if self._others:
+            return
         for slot in unread:
             connection = self._websocket.by_slot.get(slot)
             if connection is not None and self._sampler is not None:

@@ -6,10 +6,11 @@ that takes longer than reading a small capture; these methods fit any fields. Us
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields
 from typing import Any, NoReturn
+
+from analyzer import lazy_dataclass
 
 
 def dataclass(**_flags: bool) -> Callable[[type], type]:
@@ -22,13 +23,13 @@ def dataclass(**_flags: bool) -> Callable[[type], type]:
     def made(cls: type) -> type:
         for method in (__init__, __setattr__, __delattr__, __repr__, __eq__, __hash__):
             setattr(cls, method.__name__, method)
-        return dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
+        return lazy_dataclass.dataclass(kw_only=True)(cls)
 
     return made
 
 
 def __init__(self: Any, **changes: Any) -> None:
-    unknown = sorted(changes.keys() - type(self).__dataclass_fields__.keys())
+    unknown = sorted(changes.keys() - type(self).__annotations__.keys())
     if unknown:
         raise TypeError(f"{type(self).__name__} has no field {unknown[0]!r}")
     # What is not changed is read from the class, which has the defaults.

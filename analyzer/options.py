@@ -75,6 +75,18 @@ class Options:
     """From batch to batch while packets are few: a batch costs a millisecond however small,
     so that 25 a second are 3 % of a processor, and a message is out within 0.1 s."""
 
+    # --- the screen of a live run
+    max_screen_connections: int = 65_536
+    """Open connections with a line, half a kB each; the oldest loses its line first."""
+    max_screen_ended: int = 2_000
+    """Ended connections that still can be looked at; the one that ended first goes first."""
+    max_screen_events: int = 20_000
+    """Messages, pings and closes that are remembered, about 800 B each; of the connection that
+    was silent longest they go first."""
+    max_screen_payload_bytes: int = 32 * MIB
+    """Whole payloads of the last messages. Half of it belongs to the connection that is looked
+    at, so that others do not push out what is read."""
+
     # --- packets
     max_fragmented_datagrams: int = 1024
     """IP datagrams that wait for fragments at once; the oldest goes first."""

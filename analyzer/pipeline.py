@@ -28,7 +28,7 @@ from analyzer.names.stage import Lookup, NamesStage
 from analyzer.options import Options
 from analyzer.packets.decode import PacketDecoder
 from analyzer.packets.segments import SegmentBatch
-from analyzer.report.observer import Observer
+from analyzer.report.observer import Observer, PayloadObserver
 from analyzer.report.output import WantsCapture, Writer
 from analyzer.tables.build import TableBuilder
 from analyzer.tables.figures import Figures
@@ -98,7 +98,10 @@ class Pipeline:
             by_slot = self._websocket.by_slot
             self._alternatives = AlternativesStage(options, only, left_out, by_slot)
         sampler = self._alternatives.sampler if self._alternatives is not None else None
-        self._audience = Audience(self._websocket, self._inside, sampler)
+        listeners = [each.heard for each in writers if isinstance(each, PayloadObserver)]
+        if options.payload == "none":
+            listeners = []
+        self._audience = Audience(self._websocket, self._inside, sampler, listeners)
         # Only reports have it, so that the summary alone does not pay for it.
         self._series = None
         if writers:
@@ -158,6 +161,7 @@ class Pipeline:
             held_bytes=held,
             let_go=self._tcp.let_go,
             poll_heads=self._polls.means,
+            summary=self.summary,
         )
 
     def finish(self) -> Summary:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy.typing as npt
 
 from analyzer.columns import NULL
 from analyzer.errors import OptionError
+from analyzer.lazy_dataclass import dataclass
 from analyzer.report.output import WantsCapture, Writer
 from analyzer.tables.declare import take_rows
 from analyzer.tables.late import held_up

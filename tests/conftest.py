@@ -6,6 +6,7 @@ Where coverage is measured, it notes for each line which test files run it.
 import sys
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -43,19 +44,39 @@ def pytest_runtest_call() -> Generator[None, object, object]:
     return (yield from _or_skip())
 
 
-_covered: list[Path] = []
-"""The test file that runs, where coverage is measured."""
+# --- coverage --------------------------------------------------------------------------
+
+TESTS = Path(__file__).parent
+_measuring: dict[str, Any] = {"file": None, "coverage": None, "paused": False}
+"""The test file that runs; where coverage is measured, its Coverage, and whether it is paused."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> None:
-    """Tell coverage when another test file begins, for .ci/module_coverage.py.
+    """Have coverage note for each line which test files run it, for .ci/module_coverage.py.
 
-    `--cov-context=test` would do so before and after each test, and write to disk what was
-    measured each time: that takes about as long as the tests.
+    `--cov-context=test` would write what was measured to disk before and after each test.
+    Tests of no single module, such as those of all captures, are not measured: tracing makes them
+    take half as long again, and that they run a line says little of whether it is tested.
     """
-    coverage = sys.modules.get("coverage")
-    running = coverage and coverage.Coverage.current()
-    if running is not None and _covered != [item.path]:
-        _covered[:] = [item.path]
-        running.switch_context(item.path.relative_to(item.config.rootpath).as_posix())
+    if item.path == _measuring["file"] or "coverage" not in sys.modules:
+        return
+    _measuring["file"] = item.path
+    # Asked once: what was started before it is "current" again while it is paused.
+    coverage = _measuring["coverage"] or sys.modules["coverage"].Coverage.current()
+    _measuring["coverage"] = coverage
+    if coverage is None:
+        return
+    if is_of_a_module(item.path):
+        if _measuring["paused"]:
+            coverage.start()
+        coverage.switch_context(item.path.relative_to(TESTS.parent).as_posix())
+    elif not _measuring["paused"]:
+        coverage.stop()
+    _measuring["paused"] = not is_of_a_module(item.path)
+
+
+def is_of_a_module(test: Path) -> bool:
+    """Whether a test file tests the module of its name, as most do."""
+    folder = TESTS.parent / "analyzer" / test.parent.relative_to(TESTS)
+    return (folder / test.name.removeprefix("test_")).exists()

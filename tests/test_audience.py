@@ -2,6 +2,7 @@
 
 import pytest
 from oracle.chats import captured, chat, one
+from oracle.live import Recorder, replay
 from oracle.whole import tables_of
 
 from analyzer.alternatives.sampling import Sampler
@@ -52,3 +53,35 @@ def test_alternatives_alone_change_no_other_table():
     )
     for name in ("messages", "frames", "connections", "findings"):
         assert with_model[name].equals(without[name]), name
+
+
+class Listening(Recorder):
+    def __init__(self):
+        super().__init__()
+        self.payloads = []
+
+    def heard(self, said):
+        numbers = said.rows["connection"].tolist(), said.rows["message"].tolist()
+        self.payloads += zip(*numbers, said.payloads, strict=True)
+
+
+@pytest.mark.parametrize("options", [{}, {"inside": False, "alternatives": False}])
+def test_who_watches_hears_all_and_changes_no_table(options):
+    """Noise is no protocol, and gzip has heard enough of it early: both listen no more."""
+    watcher, plain = Listening(), Recorder()
+    for each in (watcher, plain):
+        replay("json-rpc-deflate.pcap", [each], Options(**options)).finish()
+    assert watcher.final == plain.final
+    sizes = {
+        (row["connection"], row["message"]): row["payload_bytes"]
+        for row in watcher.rows_of("messages")
+    }
+    assert {(one, two): len(payload) for one, two, payload in watcher.payloads} == sizes
+    assert sum(sizes.values()) > 0
+
+
+def test_no_payload_is_shown_where_none_is_wanted():
+    watcher = Listening()
+    replay("npm-ws-basic.pcap", [watcher], Options(payload="none")).finish()
+    assert watcher.payloads == []
+    assert watcher.rows_of("messages")

@@ -44,15 +44,6 @@ ORDERS = {
 SECOND = 1_000_000_000
 COUNTS = {1: 16, 2: 11, 3: 7, 4: 10, 5: 20, 6: 145, 7: 37, 9: 52, 10: 1, 12: 90, 13: 126}
 """Cases of each section; of 9, two fragment sizes of the suite are above the reduced message."""
-MISSES: dict[tuple[str, str, str], str] = {
-    (name, sender, STRICT): (
-        "the unfinished message is told at the sender's Close, the last frame of the stream, "
-        "not at the last frame of the message"
-    )
-    for name in ("6.4.1", "6.4.2")
-    for sender in ROLES
-}
-"""Case, sender, mode: why wsanalyze is wrong there."""
 
 
 @cache
@@ -93,18 +84,12 @@ def modes_of(section: int) -> tuple[str, ...]:
 
 def runs(section: int) -> list[object]:
     """Return (section, sender, mode, name) of every run of one section."""
-    found: list[object] = []
-    for sender in ROLES:
-        for mode in modes_of(section):
-            for name in cases(section):
-                reason = MISSES.get((name, sender, mode))
-                marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
-                found.append(
-                    pytest.param(
-                        section, sender, mode, name, marks=marks, id=f"{name}-{sender}-{mode}"
-                    )
-                )
-    return found
+    return [
+        pytest.param(section, sender, mode, name, id=f"{name}-{sender}-{mode}")
+        for sender in ROLES
+        for mode in modes_of(section)
+        for name in cases(section)
+    ]
 
 
 def messages(read: Played, number: int, side: str) -> list[tuple[str, bytes]]:

@@ -6,7 +6,6 @@ each. Must not know how a transport delivers (alternatives.costs). Used by alter
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +20,7 @@ from analyzer.alternatives.lanes import Answers, Floats
 from analyzer.alternatives.packets import Traffic, answer_segments
 from analyzer.alternatives.phases import Phases
 from analyzer.alternatives.roles import Pair
+from analyzer.lazy_dataclass import dataclass, field
 
 DATA_FRAME: Final = 9.0
 """RFC 9113 4.1: the header of a DATA frame."""

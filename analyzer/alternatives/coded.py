@@ -5,7 +5,6 @@ Knows samples and lanes. Must not know headers or packets. Used by alternatives.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from analyzer.alternatives.lanes import Answers, Floats
 from analyzer.alternatives.sampling import SAMPLE, SINGLE, Samples
+from analyzer.lazy_dataclass import dataclass, field
 
 CODING_FIELD: Final = float(len("Content-Encoding: gzip\r\n"))
 CODING_H2: Final = 2.0

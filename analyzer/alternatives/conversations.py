@@ -7,7 +7,7 @@ transports. Used by alternatives.costs, phases and rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +17,7 @@ from analyzer.alternatives import lanes as layout
 from analyzer.alternatives.coded import Coding
 from analyzer.alternatives.heads import Heads
 from analyzer.alternatives.lanes import Answers, Floats
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.tables.schema.labels import CLIENTS
 
 Ints = npt.NDArray[np.int64]

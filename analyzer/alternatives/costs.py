@@ -8,7 +8,7 @@ worked example. Knows transports. Must not know tables. Used by alternatives.sta
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -24,6 +24,7 @@ from analyzer.alternatives.lanes import Answers, Floats
 from analyzer.alternatives.packets import Traffic, answer_segments
 from analyzer.alternatives.phases import phases_of
 from analyzer.alternatives.roles import Envelope
+from analyzer.lazy_dataclass import dataclass
 
 _CLOSE_CLIENT: Final = 8.0
 _CLOSE_SERVER: Final = 4.0

@@ -6,7 +6,6 @@ Knows what tcp and websocket counted. Must not know transports. Used by alternat
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,6 +16,7 @@ from analyzer.alternatives.lanes import LATEST
 from analyzer.alternatives.packets import BULK_ACKS, SYN_OPTIONS, WIRE
 from analyzer.columns import NULL, Rows, row_dtype
 from analyzer.http.exchanges import HttpBatch
+from analyzer.lazy_dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from analyzer.tls.stage import TlsBatch

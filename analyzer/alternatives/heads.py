@@ -10,13 +10,13 @@ packets. Used by alternatives.stage.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
 from analyzer.alternatives.clients import Requests, handshake_fields, requests_of, shape
 from analyzer.alternatives.http2 import DATE, Fields, HeadSizes, answer_fields, request_fields
 from analyzer.alternatives.roles import JSON_LIST, Envelope, Pair, Role
 from analyzer.http.exchanges import Exchange, Handshake
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 
 _MAX_SAMPLES: Final = 16

@@ -7,7 +7,6 @@ Used by alternatives.costs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from analyzer.alternatives.lanes import SIZE_CLASSES, Answers, Floats
 from analyzer.columns import row_dtype
+from analyzer.lazy_dataclass import dataclass, field
 
 ACK_DELAY_NS: Final = 40_000_000
 """How long an ACK waits for data to ride on: Linux waits 40 ms (TCP_DELACK_MIN); RFC 1122

@@ -9,10 +9,10 @@ end. Knows rates. Used by the pipeline (headers) and by the live view (cost).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from analyzer.alternatives.heads import HeadMaker
 from analyzer.alternatives.http2 import HeadSizes
+from analyzer.lazy_dataclass import dataclass
 from analyzer.options import Options
 from analyzer.websocket.connection import WebSocketConnection
 

@@ -6,12 +6,12 @@ written. Knows exchanges. Must not know transports. Used by alternatives.heads.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final
 
 from analyzer.alternatives.http2 import Fields, HeadSizes
 from analyzer.columns import NULL
 from analyzer.http.exchanges import Exchange
+from analyzer.lazy_dataclass import dataclass, field
 
 _SMALL: Final = 1200
 """Requests that fit into one packet on about every path (RFC 8200 5: at least 1,280 bytes)."""

@@ -7,7 +7,6 @@ alternatives.stage.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -26,6 +25,7 @@ from analyzer.alternatives.phases import Phases, spread
 from analyzer.alternatives.sampling import Samples
 from analyzer.alternatives.totals import MEASURED, MOST, Total, scaling_rows, total_rows
 from analyzer.columns import NULL
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.tables.schema import (
     ALTERNATIVES,

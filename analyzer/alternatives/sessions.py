@@ -9,7 +9,7 @@ costs. Used by alternatives.stage.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -29,6 +29,7 @@ from analyzer.alternatives.kinds import kinds_by_size
 from analyzer.alternatives.packets import ACK_DELAY_NS, BULK_ACKS
 from analyzer.columns import NULL, empty
 from analyzer.http.exchanges import Exchange, HttpBatch
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.tcp.bytestream import DIRECTION
 

@@ -6,7 +6,6 @@ Knows the schema. Must not know costs. Used by alternatives.rows.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +16,7 @@ from analyzer.alternatives.gzip_rows import GzipSum
 from analyzer.alternatives.lanes import Floats
 from analyzer.alternatives.phases import TotalPhases
 from analyzer.columns import NULL
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.tables.schema import (
     ALTERNATIVES,
     SCALING,

@@ -15,8 +15,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final, Literal
+
+from analyzer.lazy_dataclass import dataclass, field
+from analyzer.lazy_pattern import lazy_pattern
 
 Instruction = tuple[int, int, int, int]
 """One of classic BPF: code, jump if true, jump if false, operand."""
@@ -41,7 +44,7 @@ _ETHERTYPES: Final[dict[int, Kind]] = {0x0800: "ip", 0x86DD: "ip6", 0x0806: "arp
 _TAGS: Final = (0x8100, 0x88A8, 0x9100)
 _MAX_TAGS: Final = 2
 
-_TOKEN = re.compile(r"\s*(&&|\|\||[()!]|[^\s()!&|]+)")
+_TOKEN = lazy_pattern(r"\s*(&&|\|\||[()!]|[^\s()!&|]+)")
 _WORDS: Final = {"&&": "and", "||": "or", "!": "not"}
 _ACCEPT, _REJECT = "accept", "reject"
 

@@ -11,9 +11,10 @@ import ipaddress
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from analyzer.capture.filters import ETHERNET, RAW_IP, SLL2
+from analyzer.lazy_dataclass import dataclass
 
 ANY = "any"
 

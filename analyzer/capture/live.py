@@ -11,7 +11,6 @@ import select
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -33,6 +32,7 @@ from analyzer.findings import (
     CAPTURE_INTERFACE_UP,
     Finding,
 )
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 
 Backend = Literal["ring", "scapy", "pcapy"]

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from analyzer.capture.records import RECORD, RecordBatch
 from analyzer.columns import Bytes
+from analyzer.lazy_dataclass import dataclass
 
 Numbered = tuple[int, RecordBatch]
 """A batch with the number of its interface."""

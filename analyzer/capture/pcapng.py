@@ -28,6 +28,7 @@ from analyzer.findings import (
     CAPTURE_SKIPPED,
     Finding,
 )
+from analyzer.lazy_pattern import lazy_pattern
 from analyzer.options import DEFAULT, Options
 
 INTERFACE = row_dtype(
@@ -61,7 +62,7 @@ _NO_SNAPLEN = 2**32
 
 ANONYMIZED = "Anonymized by wsanalyze:"
 """How the comment of a section begins that `--anonymize` wrote (share.pcapng)."""
-_OVERWRITTEN = re.compile(
+_OVERWRITTEN = lazy_pattern(
     rf"{ANONYMIZED} addresses, names and payload are false; overwritten: "
     r"(\d{1,18} bytes of compressed messages, \d{1,18} of TLS records, "
     r"\d{1,18} of other protocols)",

@@ -13,10 +13,10 @@ import pwd
 import shlex
 import struct
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from analyzer.errors import CaptureAccessError, OptionError
+from analyzer.lazy_dataclass import dataclass
 
 NOBODY = "nobody"
 _CAPABILITY_VERSION_3 = 0x20080522

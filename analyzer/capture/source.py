@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,6 +27,7 @@ from analyzer.findings import (
     CAPTURE_UNREADABLE,
     Finding,
 )
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import DEFAULT, Options
 
 STDIN = "-"

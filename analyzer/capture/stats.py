@@ -5,7 +5,7 @@ Apart from capture.live, which only live runs load.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from analyzer.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,62 +1,22 @@
-"""`wsanalyze FILE...`: arguments to options, an analysis, a report, an exit status.
+"""`wsanalyze FILE...`: from what is asked to an analysis, a report, an exit status.
 
-Needs no verb. Whatever is slow to import is imported by the functions that need it, so that
-a small capture takes no longer than its analysis. Called by cli.main.
+Needs no verb. Must not know how arguments are parsed (cli.analyze_arguments). Whatever is slow to
+import is imported by the functions that need it, so that a small capture takes no longer than its
+analysis. Called by cli.main and cli.analyze_arguments.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-import typer
-
-from analyzer.cli.arguments import (
-    Anonymize,
-    Clients,
-    CsvFolder,
-    EmbedKeys,
-    Every,
-    FailOn,
-    HarFile,
-    Hold,
-    HtmlFile,
-    Interval,
-    JsonFile,
-    KeptPayload,
-    Keys,
-    NoAlternatives,
-    NoInside,
-    NoKeepAlive,
-    ParquetFolder,
-    Payload,
-    PcapngFile,
-    ShowSecrets,
-    Why,
-    conditions,
-    failed,
-    made,
-    numbers,
-    reports,
-    shared_files,
-)
-from analyzer.cli.shared import (
-    SELECTION,
-    UNCOMPILED,
-    NoProgress,
-    Quiet,
-    Where,
-    kernels_are_compiled,
-    pipes,
-    progress,
-    say_if_slow,
-)
+from analyzer.cli.outputs import Payload, conditions, failed, made, numbers, reports, shared_files
+from analyzer.cli.shared import pipes, progress, say_if_slow
 from analyzer.errors import OptionError
-from analyzer.version import __version__
+from analyzer.lazy_dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,38 +32,38 @@ OK, FOUND = 0, 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What the command line asks for, as parsed."""
+    """What the command line asks for, as parsed; defaults are those without options."""
 
     files: list[Path]
-    csv: Path | None
-    parquet: Path | None
-    json: str | None
-    har: Path | None
-    html: Path | None
-    pcapng: Path | None
-    embed_keys: bool
-    anonymize: bool
-    payload: Payload
-    every: float
-    keys: list[Path]
-    where: str | None
-    connection: int | None
-    handshake: int | None
-    late: bool
-    sort: Literal["delivery", "stall", "reply", "gap", "bytes"] | None
-    top: int | None
-    no_control: bool
-    show_secrets: bool
-    fail_on: list[str]
-    why: bool
-    quiet: bool
-    no_progress: bool
-    interval: list[str]
-    clients: list[str]
-    hold: float
-    no_keep_alive: bool
-    no_alternatives: bool
-    no_inside: bool
+    csv: Path | None = None
+    parquet: Path | None = None
+    json: str | None = None
+    har: Path | None = None
+    html: Path | None = None
+    pcapng: Path | None = None
+    embed_keys: bool = False
+    anonymize: bool = False
+    payload: Payload = "preview"
+    every: float = 1.0
+    keys: list[Path] = field(default_factory=list)
+    where: str | None = None
+    connection: int | None = None
+    handshake: int | None = None
+    late: bool = False
+    sort: Literal["delivery", "stall", "reply", "gap", "bytes"] | None = None
+    top: int | None = None
+    no_control: bool = False
+    show_secrets: bool = False
+    fail_on: list[str] = field(default_factory=list)
+    why: bool = False
+    quiet: bool = False
+    no_progress: bool = False
+    interval: list[str] = field(default_factory=lambda: ["1"])
+    clients: list[str] = field(default_factory=list)
+    hold: float = 30.0
+    no_keep_alive: bool = False
+    no_alternatives: bool = False
+    no_inside: bool = False
 
     @property
     def json_to_stdout(self) -> bool:
@@ -111,132 +71,13 @@ class Request:
         return self.json == "-"
 
 
-app = typer.Typer(
-    add_completion=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+def analyze_files(files: Sequence[str]) -> int:
+    """Analyse files without any option; return the exit status."""
+    return answered(Request(files=[Path(each) for each in files]))
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        slow = "" if kernels_are_compiled() else f" ({UNCOMPILED})"
-        typer.echo(f"wsanalyze {__version__}{slow}")
-        raise typer.Exit
-
-
-Files = Annotated[
-    list[Path],
-    typer.Argument(
-        metavar="FILE...",
-        help="Captures (pcap, pcapng, also .gz and .zst) or folders of them, "
-        "analysed as one; - is standard input.",
-        show_default=False,
-    ),
-]
-Connection = Annotated[
-    int | None,
-    typer.Option(metavar="N", min=0, help="Show one in full.", rich_help_panel=SELECTION),
-]
-HandshakeNumber = Annotated[
-    int | None,
-    typer.Option(
-        "--handshake",
-        metavar="N",
-        min=0,
-        help="Show one in full, failed or not.",
-        rich_help_panel=SELECTION,
-    ),
-]
-Messages = Annotated[
-    bool,
-    typer.Option(
-        "--messages",
-        help="List messages: short for wsanalyze messages FILE, whose options it takes.",
-        rich_help_panel=SELECTION,
-    ),
-]
-Late = Annotated[
-    bool,
-    typer.Option(
-        "--late",
-        help="With --messages: those that loss, a closed window or a delayed ACK held up for "
-        "20 ms or longer, with the cause.",
-        rich_help_panel=SELECTION,
-    ),
-]
-Sort = Annotated[
-    Literal["delivery", "stall", "reply", "gap", "bytes"] | None,
-    typer.Option(help="With --messages: the largest first.", rich_help_panel=SELECTION),
-]
-Top = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N",
-        min=1,
-        help="With --messages: only the first N; 20 with --sort.",
-        rich_help_panel=SELECTION,
-    ),
-]
-NoControl = Annotated[
-    bool,
-    typer.Option(
-        "--no-control",
-        help="Leave out pings, pongs and closes in lists.",
-        rich_help_panel=SELECTION,
-    ),
-]
-Version = Annotated[
-    bool,
-    typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
-]
-
-
-@app.command(no_args_is_help=True)
-def analyze(
-    files: Files,
-    csv: CsvFolder = None,
-    parquet: ParquetFolder = None,
-    json: JsonFile = None,
-    har: HarFile = None,
-    html: HtmlFile = None,
-    pcapng: PcapngFile = None,
-    embed_keys: EmbedKeys = False,
-    anonymize: Anonymize = False,
-    payload: KeptPayload = "preview",
-    every: Every = 1.0,
-    show_secrets: ShowSecrets = False,
-    keys: Keys = [],  # noqa: B006
-    where: Where = None,
-    connection: Connection = None,
-    handshake: HandshakeNumber = None,
-    messages: Messages = False,
-    late: Late = False,
-    sort: Sort = None,
-    top: Top = None,
-    no_control: NoControl = False,
-    fail_on: FailOn = [],  # noqa: B006
-    why: Why = False,
-    quiet: Quiet = False,
-    no_progress: NoProgress = False,
-    interval: Interval = ["1"],  # noqa: B006  typer copies it
-    clients: Clients = [],  # noqa: B006
-    hold: Hold = 30.0,
-    no_keep_alive: NoKeepAlive = False,
-    no_alternatives: NoAlternatives = False,
-    no_inside: NoInside = False,
-    version: Version = False,
-) -> int:
-    """Show what WebSocket traffic in captures does, and what it costs on the wire.
-
-    Without options: what the captures hold, what stands out, handshake timings, messages,
-    where the bytes went, findings, connections.
-    Two captures side by side: wsanalyze compare A B.
-
-    Exit status: 0 analysed, 1 a condition of --fail-on holds, 2 cannot be done.
-    """
-    given = locals()
-    request = Request(**{each.name: given[each.name] for each in fields(Request)})
+def answered(request: Request) -> int:
+    """Do what is asked, unless nobody reads it any more; return the exit status."""
     with pipes():
         return run(request)
 

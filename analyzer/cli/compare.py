@@ -15,8 +15,8 @@ from typing import Annotated, Any
 
 import typer
 
-from analyzer.cli.arguments import Keys
-from analyzer.cli.shared import REPORTS, NoProgress, Quiet, Where, pipes, progress, say_if_slow
+from analyzer.cli.arguments import REPORTS, Keys, NoProgress, Quiet, Where
+from analyzer.cli.shared import pipes, progress, say_if_slow
 from analyzer.errors import OptionError
 
 STDOUT = "-"

@@ -19,7 +19,7 @@ def run_help(arguments: Sequence[str]) -> int:
     """
     names = [name for name in arguments if name not in ("-h", "--help")]
     if not names:
-        from analyzer.cli.analyze import app
+        from analyzer.cli.analyze_arguments import app
 
         app(["--help"], prog_name="wsanalyze", standalone_mode=False)
         _list_verbs()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 import typer
 
 from analyzer.cli.arguments import (
-    STDOUT,
     Clients,
     CsvFolder,
     FailOn,
@@ -31,12 +30,8 @@ from analyzer.cli.arguments import (
     NoInside,
     NoKeepAlive,
     ParquetFolder,
+    Quiet,
     ShowSecrets,
-    conditions,
-    failed,
-    made,
-    model,
-    reports,
 )
 from analyzer.cli.live_arguments import (
     BackendName,
@@ -55,7 +50,8 @@ from analyzer.cli.live_arguments import (
     seconds,
     size,
 )
-from analyzer.cli.shared import Quiet, pipes
+from analyzer.cli.outputs import STDOUT, conditions, failed, made, model, reports
+from analyzer.cli.shared import pipes
 from analyzer.cli.watch_arguments import (
     Events,
     Exec,
@@ -216,7 +212,7 @@ def run(request: LiveRequest, options: Options) -> int:
                 if awaited is not None:
                     writers.append(loop.UntilFound(awaited, stop))
                 keeper = _keeper(request, source)
-                watchers = observers(request)
+                watchers = observers(request, options)
             except ReportError as error:
                 raise _as_whom(error, who) from error
         except BaseException:
@@ -335,14 +331,22 @@ def say_left_behind(request: LiveRequest) -> None:
         _say(f"a run that died left rows behind: wsanalyze recover {place} makes tables of them")
 
 
-def observers(request: LiveRequest) -> list[Observer]:
+def observers(request: LiveRequest, options: Options) -> list[Observer]:
     """Return the observers of the run: what is asked for, and words on standard error."""
+    from analyzer.live.key_watch import KeyWatch
     from analyzer.live.watch import build_observers
     from analyzer.report.notices import Notices
 
-    watchers: list[Observer] = [*build_observers(request.watch)]
-    # A screen has a place for them.
-    return watchers if request.watch.has_screen else [*watchers, Notices(sys.stderr)]
+    watchers: list[Observer] = [*build_observers(request.watch, options)]
+    say: Callable[[str], None] = _say
+    if request.watch.has_screen:
+        # A screen has a place for words.
+        from analyzer.report.live_view import LiveView
+
+        say = next(each.warn for each in watchers if isinstance(each, LiveView))
+    else:
+        watchers.append(Notices(sys.stderr))
+    return [*watchers, KeyWatch(request.keys, say)] if request.keys else watchers
 
 
 def opened(request: LiveRequest, options: Options) -> LiveSource:

@@ -7,15 +7,15 @@ parameters have these types.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from analyzer.cli.arguments import Payload
-from analyzer.cli.shared import REPORTS
+from analyzer.cli.arguments import REPORTS
+from analyzer.cli.outputs import Payload
 from analyzer.errors import OptionError
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.live.watch import WatchRequest
 
 Backend = Literal["ring", "scapy", "pcapy"]

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -17,22 +17,22 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from analyzer.cli.arguments import (
+    SELECTION,
     CsvFolder,
     FailOn,
     JsonFile,
     KeptPayload,
     Keys,
     NoInside,
+    NoProgress,
     ParquetFolder,
-    Payload,
+    Quiet,
     ShowSecrets,
-    conditions,
-    failed,
-    made,
-    reports,
 )
-from analyzer.cli.shared import SELECTION, NoProgress, Quiet, pipes, progress, say_if_slow
+from analyzer.cli.outputs import Payload, conditions, failed, made, reports
+from analyzer.cli.shared import pipes, progress, say_if_slow
 from analyzer.errors import OptionError
+from analyzer.lazy_dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from rich.console import Console

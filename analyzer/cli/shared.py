@@ -1,7 +1,7 @@
-"""What all verbs of the command line share: options, the progress bar, a closed pipe.
+"""What all verbs of the command line share: the progress bar, a closed pipe.
 
 Knows the terminal. Must not know what a verb does. Used by cli and verbs. Imports
-nothing slow, so that --help is there at once.
+nothing slow, so that a small capture takes no longer than its analysis.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+from analyzer.version import __version__
 
 if TYPE_CHECKING:
     from analyzer.pipeline import Progress
@@ -26,21 +26,6 @@ UNCOMPILED = (
     "the kernels are not compiled, so that this takes about 110 times as long; "
     "install again where there is a C compiler"
 )
-
-REPORTS = "Reports"
-SELECTION = "Selection"
-
-Where = Annotated[
-    str | None,
-    typer.Option(
-        metavar="EXPR",
-        help="Only connections for which this holds, such as "
-        "\"server_port == 8080 and path.str.startswith('/chat')\". Reads the input twice.",
-        rich_help_panel=SELECTION,
-    ),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no report on the terminal.")]
-NoProgress = Annotated[bool, typer.Option("--no-progress", help="Show no progress bar.")]
 
 
 class PipeClosed(Exception):
@@ -70,6 +55,12 @@ def say_if_slow(files: Sequence[Path]) -> None:
     """Say on standard error that an analysis takes long where it need not."""
     if files and uncompiled_kernels():
         sys.stderr.write(f"note: {UNCOMPILED}\n")
+
+
+def version_line() -> str:
+    """Return what --version prints."""
+    slow = "" if kernels_are_compiled() else f" ({UNCOMPILED})"
+    return f"wsanalyze {__version__}{slow}"
 
 
 def kernels_are_compiled() -> bool:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from analyzer.cli.shared import REPORTS
+from analyzer.cli.arguments import REPORTS
 from analyzer.live.watch import WatchRequest
 
 WATCH = "While it runs"

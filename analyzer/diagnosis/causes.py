@@ -6,11 +6,11 @@ Ids are stable: scripts filter on them, as on those of findings.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from analyzer.columns import NULL
 from analyzer.findings import ERROR, NOTE, WARNING
+from analyzer.lazy_dataclass import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from analyzer.columns import NULL
 from analyzer.diagnosis import causes
@@ -15,6 +14,7 @@ from analyzer.diagnosis.case import Case
 from analyzer.diagnosis.causes import Diagnosis
 from analyzer.diagnosis.evidence import MOST, packets, seconds, server_name, side_name
 from analyzer.diagnosis.facts import CLIENT, SERVER, Control, Ended, Facts, Seen, Unanswered
+from analyzer.lazy_dataclass import dataclass
 from analyzer.wording import plural
 
 ABNORMAL = 1006

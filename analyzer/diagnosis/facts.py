@@ -8,7 +8,6 @@ by all families of rules.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy.typing as npt
 
 from analyzer.columns import NULL
 from analyzer.diagnosis.keyed import Keyed
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.tables.late import LATE_COLUMNS, held_up
 from analyzer.tables.schema import CLOSE_KINDS, DIRECTIONS, OPCODES, TableRows

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 from analyzer.columns import NULL
 from analyzer.diagnosis import causes
@@ -16,6 +15,7 @@ from analyzer.diagnosis.case import Case
 from analyzer.diagnosis.causes import Cause, Diagnosis
 from analyzer.diagnosis.evidence import MOST, packets, side_name
 from analyzer.diagnosis.facts import Facts, Late
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.wording import duration, number, plural
 
 CAUSE_OF: dict[str, Cause] = {

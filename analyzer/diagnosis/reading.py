@@ -6,7 +6,6 @@ Knows ended connections with their facts. Called by the stage through rules.RULE
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from analyzer.columns import NULL
 from analyzer.diagnosis import causes
@@ -14,6 +13,7 @@ from analyzer.diagnosis.case import Case
 from analyzer.diagnosis.causes import Diagnosis
 from analyzer.diagnosis.evidence import MOST, packets, side_name
 from analyzer.diagnosis.facts import CLIENT, SERVER, Ended, Late
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.wording import duration, number, plural
 
 _TENTH = 10

@@ -6,7 +6,6 @@ Knows rows of `calls`. Called by the stage through rules.RULES.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -16,6 +15,7 @@ from analyzer.diagnosis import causes
 from analyzer.diagnosis.causes import Diagnosis
 from analyzer.diagnosis.evidence import MOST, packets, side_name
 from analyzer.diagnosis.facts import codes, numbers
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.tables.samples import Samples
 from analyzer.tables.schema import TableRows

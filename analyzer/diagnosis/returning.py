@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -17,6 +16,7 @@ from analyzer.diagnosis.case import Case
 from analyzer.diagnosis.causes import Diagnosis
 from analyzer.diagnosis.evidence import MOST, lists, packets, seconds, server_name, side_name
 from analyzer.diagnosis.facts import SERVER, Ended, Facts
+from analyzer.lazy_dataclass import dataclass
 from analyzer.wording import plural
 
 _NORMAL = 1000

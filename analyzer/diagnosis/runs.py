@@ -5,14 +5,13 @@ Knows numbers of messages. Used by chatter.py and stalls.py through traffic.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.columns import NULL
 from analyzer.diagnosis.facts import codes, numbers
 from analyzer.diagnosis.keyed import Keyed, Numbers
+from analyzer.lazy_dataclass import dataclass
 from analyzer.tables.schema import TableRows
 
 SPAN = 1 << 18

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from analyzer.columns import NULL
 from analyzer.diagnosis import causes
@@ -17,6 +16,7 @@ from analyzer.diagnosis.case import Case
 from analyzer.diagnosis.causes import Diagnosis
 from analyzer.diagnosis.evidence import lists, seconds, server_name, side_name
 from analyzer.diagnosis.facts import CLIENT, SERVER, Ended, Facts
+from analyzer.lazy_dataclass import dataclass
 from analyzer.options import Options
 from analyzer.wording import plural
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +22,7 @@ from analyzer.diagnosis.evidence import MOST, packets
 from analyzer.diagnosis.facts import CLIENT, SERVER, codes, numbers
 from analyzer.diagnosis.keyed import Keyed, Numbers
 from analyzer.diagnosis.runs import SPAN, Run
+from analyzer.lazy_dataclass import dataclass
 from analyzer.options import Options
 from analyzer.tables.late import held_up
 from analyzer.tables.schema import TableRows
@@ -44,6 +44,10 @@ class Sends(NamedTuple):
     times: Numbers
     owner: Numbers
     asked: npt.NDArray[np.bool_]
+
+    def taken(self, places: slice | npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Sends:
+        """Return the messages at `places`: a slice, numbers, or a mask."""
+        return Sends(self.times[places], self.owner[places], self.asked[places])
 
 
 class Wait(NamedTuple):
@@ -175,10 +179,10 @@ class Stalls:
         """Take what servers sent; full at the same message however batches are cut."""
         while len(sends.times):
             room = self._options.max_stall_sends - self._send_count
-            some = Sends(*(column[:room] for column in sends))
+            some = sends.taken(slice(room))
             self._sends.append(some)
             self._send_count += len(some.times)
-            sends = Sends(*(column[room:] for column in sends))
+            sends = sends.taken(slice(room, None))
             if self._send_count >= self._options.max_stall_sends:
                 self._judge_half()
 
@@ -197,7 +201,7 @@ class Stalls:
         kept = sends.times >= middle
         if kept.all():  # All at one moment: nothing is older.
             kept[: len(kept) // 2] = False
-        self._sends = [Sends(*(column[kept] for column in sends))]
+        self._sends = [sends.taken(kept)]
         self._send_count = int(kept.sum())
         self._known_from = middle
 
@@ -302,7 +306,7 @@ def _sends_of(server: Server, servers: Mapping[int, Server], sends: Sends) -> Se
     its = [number for number in known.tolist() if servers.get(number) == server]
     own = np.flatnonzero(np.isin(sends.owner, np.array(its, np.int64)))
     own = own[np.argsort(sends.times[own], kind="stable")]
-    return Sends(*(column[own] for column in sends))
+    return sends.taken(own)
 
 
 def _is_for_all(waits: Sequence[Wait], sends: Sends, first: int, until: int) -> bool:

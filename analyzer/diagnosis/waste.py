@@ -6,7 +6,6 @@ Knows sums over rows of `compression`. Called by the stage through rules.RULES.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from analyzer.diagnosis import causes
 from analyzer.diagnosis.causes import Cause, Diagnosis
 from analyzer.diagnosis.evidence import MOST, side_name
 from analyzer.diagnosis.facts import codes, numbers
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.tables.schema import TableRows
 from analyzer.wording import plural, share, size

@@ -5,8 +5,9 @@ The kinds themselves are in analyzer.findings, which re-exports this.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from analyzer.lazy_dataclass import dataclass
 
 INFO: Final = "info"
 NOTE: Final = "note"

@@ -6,13 +6,12 @@ Made by http.stage and http.upgrade; used by websocket and tables.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.columns import NULL, Rows, empty
 from analyzer.findings import Finding
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.tcp.bytestream import CHUNK, Connection, StreamBatch
 
 Extension = tuple[str, tuple[tuple[str, str | None], ...]]

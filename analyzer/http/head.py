@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final, NamedTuple
+
+from analyzer.lazy_dataclass import dataclass
+from analyzer.lazy_pattern import lazy_pattern
 
 _TOKEN: Final = frozenset(
     "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -266,7 +268,7 @@ def parse_head(data: bytes | bytearray, leading: int, end: int) -> Head | Malfor
     )
 
 
-_STATUS: Final = re.compile(rb"HTTP/1\.[01] [1-5][0-9][0-9] ")
+_STATUS: Final = lazy_pattern(rb"HTTP/1\.[01] [1-5][0-9][0-9] ")
 
 
 def parse_cut(data: bytes | bytearray) -> Head | Malformed:
@@ -393,7 +395,7 @@ def is_token(text: str) -> bool:
     return bool(text) and _TOKEN.issuperset(text)
 
 
-_ABSOLUTE: Final = re.compile(r"(?:https?|wss?)://([^/?#]*)", re.IGNORECASE)
+_ABSOLUTE: Final = lazy_pattern(r"(?:https?|wss?)://([^/?#]*)", re.IGNORECASE)
 
 
 def target_parts(target: str) -> tuple[str | None, str]:

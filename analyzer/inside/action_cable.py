@@ -7,7 +7,6 @@ the channel's name. Knows one connection's messages.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 import msgspec
@@ -27,6 +26,7 @@ from analyzer.inside.item import (
     short,
 )
 from analyzer.inside.json_text import NOTHING, decoded
+from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "action-cable"
 
@@ -105,5 +105,5 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
 
 
 PROTOCOL: Final = Protocol(
-    INNER, ActionCable, looks, subprotocols=re.compile(r"actioncable-v\d+-json")
+    INNER, ActionCable, looks, subprotocols=lazy_pattern(r"actioncable-v\d+-json")
 )

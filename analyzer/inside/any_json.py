@@ -7,7 +7,6 @@ answered is none. Knows one connection's messages.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 import msgspec
@@ -15,6 +14,7 @@ from msgspec import Raw
 
 from analyzer.inside.item import ASK_MAYBE, REPLY, REPLY_ERROR, Decoder, Item, Protocol, Setting
 from analyzer.inside.json_text import NOTHING, decoded, is_given, name_of, text_of
+from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "json"
 
@@ -24,7 +24,7 @@ _KEYS: Final = (
 """Asked for in this order; of one with too many values the next is taken."""
 _MANY: Final = 256
 """Different values with which a member is taken for text, not for a name."""
-_WORD: Final = re.compile(r"[\w.:/@\-]{1,64}")
+_WORD: Final = lazy_pattern(r"[\w.:/@\-]{1,64}")
 
 
 class _Head(msgspec.Struct, gc=False):

@@ -7,7 +7,6 @@ Knows items; must not know protocols or tables. Used by inside.talk.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import msgspec
@@ -28,6 +27,7 @@ from analyzer.inside.item import (
     Item,
 )
 from analyzer.inside.labels import Labels
+from analyzer.lazy_dataclass import dataclass
 
 OK, ERROR, CANCELLED, UNANSWERED, LOST = range(5)
 OUTCOMES: Final = ("ok", "error", "cancelled", "unanswered", "lost")

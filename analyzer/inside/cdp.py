@@ -7,7 +7,6 @@ the target where several share a connection. Knows one connection's messages.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 import msgspec
@@ -15,6 +14,7 @@ from msgspec import Raw
 
 from analyzer.inside.item import ASK, REPLY, REPLY_ERROR, Decoder, Item, Protocol, short
 from analyzer.inside.json_text import NOTHING, decoded, is_given
+from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "cdp"
 
@@ -88,7 +88,7 @@ BY_PATH: Final = Protocol(
     INNER,
     Cdp,
     looks_named,
-    path=re.compile(r"/devtools/(?:page|browser|worker|shared_worker|inspector)(?:/|$)"),
+    path=lazy_pattern(r"/devtools/(?:page|browser|worker|shared_worker|inspector)(?:/|$)"),
     needs_path=True,
 )
 PROTOCOL: Final = Protocol(INNER, Cdp, looks)

@@ -8,7 +8,6 @@ messages.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 import msgspec
@@ -30,6 +29,7 @@ from analyzer.inside.item import (
     short,
 )
 from analyzer.inside.json_text import NOTHING, decoded, is_given
+from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "centrifugo"
 
@@ -302,7 +302,7 @@ PROTOCOL: Final = Protocol(
     INNER,
     Centrifugo,
     looks,
-    subprotocols=re.compile(r"centrifuge-(?:json|protobuf)"),
-    path=re.compile(r"[^?]*/connection/(?:uni_)?websocket(?:\?|$)"),
+    subprotocols=lazy_pattern(r"centrifuge-(?:json|protobuf)"),
+    path=lazy_pattern(r"[^?]*/connection/(?:uni_)?websocket(?:\?|$)"),
     needs_path=True,
 )

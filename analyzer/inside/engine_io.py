@@ -26,6 +26,7 @@ from analyzer.inside.item import (
     short,
 )
 from analyzer.inside.json_text import text_of
+from analyzer.lazy_pattern import lazy_pattern
 
 ENGINE: Final = "engine.io"
 SOCKET: Final = "socket.io"
@@ -35,12 +36,12 @@ _KINDS: Final = ("connect", "disconnect", "event", "ack", "connect_error", "even
 _ENGINE_KINDS: Final = {0x31: "close", 0x35: "upgrade", 0x36: "noop"}
 _BINARY: Final = b"\x04"
 
-_SOCKET: Final = re.compile(
+_SOCKET: Final = lazy_pattern(
     rb"4([0-6])(?:(?<=[56])(\d{1,6})-)?(?:(/[^,]{0,256})(?:,|$))?(\d{1,20})?(?=[\[{\"]|$)"
 )
-_NAME: Final = re.compile(rb'\[\s*("(?:[^"\\]|\\.){0,1024}")')
-_OPEN: Final = re.compile(rb'0\{[^{}\[\]]{0,512}"sid"\s*:')
-_SHOWN: Final = re.compile(
+_NAME: Final = lazy_pattern(rb'\[\s*("(?:[^"\\]|\\.){0,1024}")')
+_OPEN: Final = lazy_pattern(rb'0\{[^{}\[\]]{0,512}"sid"\s*:')
+_SHOWN: Final = lazy_pattern(
     rb'0\{[^{}\[\]]{0,512}"sid"\s*:|4[04](?:/[^,"]{1,256},)?\{"|42(?:/[^,"]{1,256},)?\d{0,20}\[\s*"'
     rb'|43(?:/[^,"]{1,256},)?\d{1,20}\[|4[56]\d{1,6}-(?:/[^,"]{1,256},)?\d{0,20}\[|[23]probe$'
 )
@@ -148,7 +149,7 @@ def looks_named(payload: bytes, sender: int, is_text: bool) -> bool:
     return not is_text or payload[:1] in (b"0", b"1", b"2", b"3", b"4", b"5", b"6")
 
 
-PATH: Final = re.compile(r"[^?]*\?(?:.*&)?EIO=[1-5](?:&|$)")
+PATH: Final = lazy_pattern(r"[^?]*\?(?:.*&)?EIO=[1-5](?:&|$)")
 
 BY_PATH: Final = Protocol(ENGINE, EngineIo, looks_named, path=PATH, needs_path=True)
 PROTOCOL: Final = Protocol(ENGINE, EngineIo, looks)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import msgspec
@@ -17,6 +16,7 @@ import numpy as np
 
 from analyzer.columns import NULL
 from analyzer.inside.item import DELIVER, PUBLISH, PUBLISH_MAYBE, SUBSCRIBE
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 
 _WAITING_NS: Final = 60_000_000_000

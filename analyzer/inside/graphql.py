@@ -7,7 +7,6 @@ PROTOCOL.md (subprotocol graphql-ws). An operation is answered by its first resu
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 import msgspec
@@ -29,6 +28,7 @@ from analyzer.inside.item import (
     short,
 )
 from analyzer.inside.json_text import NOTHING, decoded, is_given, text_of
+from analyzer.lazy_pattern import lazy_pattern
 
 OLD: Final = "graphql-ws"
 NEW: Final = "graphql-transport-ws"
@@ -42,7 +42,7 @@ _TYPES: Final = frozenset(
         *("ka", "ping", "pong", "start", "subscribe", "data", "next", "error", "complete", "stop"),
     }
 )
-_NAMED: Final = re.compile(r"\s*(?:query|mutation|subscription)\s+([_A-Za-z][_0-9A-Za-z]{0,255})")
+_NAMED: Final = lazy_pattern(r"\s*(?:query|mutation|subscription)\s+([_A-Za-z][_0-9A-Za-z]{0,255})")
 
 
 class _Head(msgspec.Struct, gc=False):
@@ -121,5 +121,5 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
 
 
 PROTOCOL: Final = Protocol(
-    NEW, Graphql, looks, subprotocols=re.compile(r"graphql-ws|graphql-transport-ws")
+    NEW, Graphql, looks, subprotocols=lazy_pattern(r"graphql-ws|graphql-transport-ws")
 )

@@ -6,7 +6,6 @@ Knows one connection's messages.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 import msgspec
@@ -23,6 +22,7 @@ from analyzer.inside.item import (
     short,
 )
 from analyzer.inside.json_text import decoded
+from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "home-assistant"
 
@@ -88,6 +88,6 @@ PROTOCOL: Final = Protocol(
     INNER,
     HomeAssistant,
     looks,
-    path=re.compile(r"(?:[^?]*)/api/websocket(?:\?|$)"),
+    path=lazy_pattern(r"(?:[^?]*)/api/websocket(?:\?|$)"),
     needs_path=True,
 )

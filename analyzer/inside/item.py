@@ -7,11 +7,12 @@ in it. Knows no protocol. Used by all decoders, and by inside.talk, which pairs 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from re import Pattern
 from typing import Any, Final
 
 import msgspec
+
+from analyzer.lazy_dataclass import dataclass
 
 CLIENT: Final = 0
 SERVER: Final = 1

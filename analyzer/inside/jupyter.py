@@ -27,6 +27,7 @@ from analyzer.inside.item import (
     short,
 )
 from analyzer.inside.json_text import NOTHING, decoded
+from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "jupyter"
 
@@ -139,7 +140,7 @@ PROTOCOL: Final = Protocol(
     INNER,
     Jupyter,
     looks,
-    subprotocols=re.compile(re.escape(V1)),
-    path=re.compile(r"[^?]*/api/kernels/[^/?]+/channels(?:\?|$)"),
+    subprotocols=lazy_pattern(re.escape(V1)),
+    path=lazy_pattern(r"[^?]*/api/kernels/[^/?]+/channels(?:\?|$)"),
     needs_path=True,
 )

@@ -8,10 +8,10 @@ messages.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from analyzer.inside.item import Decoder, Item, Protocol, Setting
+from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "kubernetes"
 
@@ -49,5 +49,5 @@ PROTOCOL: Final = Protocol(
     INNER,
     Kubernetes,
     looks,
-    subprotocols=re.compile(r"(?:base64\.)?(?:v\d\.)?channel\.k8s\.io"),
+    subprotocols=lazy_pattern(r"(?:base64\.)?(?:v\d\.)?channel\.k8s\.io"),
 )

@@ -8,13 +8,13 @@ protocol. Used by inside.stage, and by tables for the columns.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.columns import NULL
+from analyzer.lazy_dataclass import dataclass, field
 
 Codes = npt.NDArray[np.int32]
 
@@ -140,6 +140,23 @@ class Says:
         for row, detail in self.details.items():
             values[row] = detail.id if name == "id" else detail.reply_to
         return values
+
+    def word(self, name: str, row: int) -> str | None:
+        """Return one cell of `column`, without making the others."""
+        detail = self.details.get(row)
+        label = detail.label if detail is not None else None
+        if label is None:
+            label = self.labels.known[self.codes[row]]
+        return label[Label._fields.index(name)]
+
+    def text(self, name: str, row: int) -> str | None:
+        """Return one cell of `texts`, without making the others."""
+        detail = self.details.get(row)
+        if detail is not None:
+            return detail.id if name == "id" else detail.reply_to
+        if self.plain is None or self.plain.flags[row] != (ASKS if name == "id" else ANSWERS):
+            return None
+        return str(int(self.plain.ids[row]))
 
     def items(self) -> npt.NDArray[np.int64]:
         """Return how many items each message holds; NULL where that is not known."""

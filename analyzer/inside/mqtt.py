@@ -9,7 +9,6 @@ messages.
 
 from __future__ import annotations
 
-import re
 from typing import Final, NamedTuple
 
 from analyzer.inside.item import (
@@ -28,6 +27,7 @@ from analyzer.inside.item import (
     Setting,
     short,
 )
+from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "mqtt"
 
@@ -367,7 +367,7 @@ def _begins_packet(payload: bytes, sender: int) -> bool:
     return bool(payload) and at == len(payload)
 
 
-_FIRST: Final = re.compile(
+_FIRST: Final = lazy_pattern(
     rb"\x10[\x80-\xff]{0,3}[\0-\x7f](?:\0\x04MQTT[\x04\x05\x84]|\0\x06MQIsdp\x03)"
 )
 
@@ -382,5 +382,5 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
 
 
 PROTOCOL: Final = Protocol(
-    INNER, Mqtt, looks, subprotocols=re.compile(r"mqtt|mqttv3\.1(?:\.1)?|mqttv5")
+    INNER, Mqtt, looks, subprotocols=lazy_pattern(r"mqtt|mqttv3\.1(?:\.1)?|mqttv5")
 )

@@ -7,7 +7,6 @@ and SEND (6). Knows one connection's messages.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from analyzer.inside.item import (
@@ -21,6 +20,7 @@ from analyzer.inside.item import (
     Setting,
 )
 from analyzer.inside.json_text import elements, name_of
+from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "ocpp"
 
@@ -94,7 +94,7 @@ PROTOCOL: Final = Protocol(
     INNER,
     Ocpp,
     looks,
-    subprotocols=re.compile(r"ocpp\d(?:\.\d){1,2}"),
-    path=re.compile(r"(?i)[^?]*/ocpp"),
+    subprotocols=lazy_pattern(r"ocpp\d(?:\.\d){1,2}"),
+    path=lazy_pattern(r"(?i)[^?]*/ocpp"),
     needs_path=True,
 )

@@ -8,7 +8,6 @@ messages.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 import msgspec
@@ -31,6 +30,7 @@ from analyzer.inside.item import (
     short,
 )
 from analyzer.inside.json_text import decoded, elements, name_of, text_of
+from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "phoenix"
 
@@ -142,7 +142,7 @@ BY_PATH: Final = Protocol(
     INNER,
     Phoenix,
     looks_named,
-    path=re.compile(r"[^?]*/websocket\?(?:.*&)?vsn=[12]\."),
+    path=lazy_pattern(r"[^?]*/websocket\?(?:.*&)?vsn=[12]\."),
     needs_path=True,
 )
 PROTOCOL: Final = Protocol(INNER, Phoenix, looks)

@@ -6,7 +6,6 @@ messages.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 import msgspec
@@ -27,6 +26,7 @@ from analyzer.inside.item import (
     short,
 )
 from analyzer.inside.json_text import NOTHING, decoded, text_of
+from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "pusher"
 
@@ -102,7 +102,7 @@ BY_PATH: Final = Protocol(
     INNER,
     Pusher,
     looks_named,
-    path=re.compile(r"[^?]*/app/[^/?]+\?(?:.*&)?protocol=\d"),
+    path=lazy_pattern(r"[^?]*/app/[^/?]+\?(?:.*&)?protocol=\d"),
     needs_path=True,
 )
 PROTOCOL: Final = Protocol(INNER, Pusher, looks)

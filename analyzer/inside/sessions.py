@@ -7,7 +7,6 @@ Used by inside.stage.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -20,10 +19,11 @@ from analyzer.inside.item import Setting
 from analyzer.inside.recognition import Recogniser
 from analyzer.inside.registry import GENERIC, PROTOCOLS
 from analyzer.inside.talk import SPEAKS, Shared, Talk
+from analyzer.lazy_pattern import lazy_pattern
 from analyzer.options import Options
 from analyzer.tcp.bytestream import Connection
 
-_SID: Final = re.compile(r"[^?#]*\?(?:[^#]*&)?sid=([^&#]+)")
+_SID: Final = lazy_pattern(r"[^?#]*\?(?:[^#]*&)?sid=([^&#]+)")
 _FIRST: Final = -2
 """Sessions are numbered downwards from here: -1 is no connection, 0 the first of WebSocket."""
 

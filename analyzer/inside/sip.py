@@ -20,14 +20,15 @@ from analyzer.inside.item import (
     Protocol,
     short,
 )
+from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "sip"
 
-_START: Final = re.compile(
+_START: Final = lazy_pattern(
     rb"(?:SIP/2\.0 ([1-6]\d\d) [^\r\n]{0,256}|([A-Z]{1,32}) [^ \r\n]{1,2048} SIP/2\.0)\r\n"
 )
-_CALL_ID: Final = re.compile(rb"\n(?:Call-ID|i)[ \t]*:[ \t]*([^\r\n]{1,256})\r", re.IGNORECASE)
-_SEQUENCE: Final = re.compile(rb"\nCSeq[ \t]*:[ \t]*(\d{1,10})[ \t]+([A-Z]{1,32})", re.IGNORECASE)
+_CALL_ID: Final = lazy_pattern(rb"\n(?:Call-ID|i)[ \t]*:[ \t]*([^\r\n]{1,256})\r", re.IGNORECASE)
+_SEQUENCE: Final = lazy_pattern(rb"\nCSeq[ \t]*:[ \t]*(\d{1,10})[ \t]+([A-Z]{1,32})", re.IGNORECASE)
 _HEAD: Final = 65_536
 """Bytes in which the fields are searched for."""
 
@@ -71,4 +72,4 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     return _START.match(payload) is not None and _CALL_ID.search(payload, 0, _HEAD) is not None
 
 
-PROTOCOL: Final = Protocol(INNER, Sip, looks, subprotocols=re.compile("sip"))
+PROTOCOL: Final = Protocol(INNER, Sip, looks, subprotocols=lazy_pattern("sip"))

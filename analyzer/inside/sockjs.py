@@ -7,20 +7,20 @@ decoder of the protocol inside. Knows one connection's messages.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 import msgspec
 
 from analyzer.inside.item import CLIENT, HEARTBEAT, Decoder, Item, Protocol, Setting
 from analyzer.inside.json_text import decoded
+from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "sockjs"
 
 _MAX_ITEMS: Final = 4096
 _STRINGS: Final = msgspec.json.Decoder(list[str])
 _STRING: Final = msgspec.json.Decoder(str)
-_CLOSE: Final = re.compile(rb'c\[\d{1,5},\s*"')
+_CLOSE: Final = lazy_pattern(rb'c\[\d{1,5},\s*"')
 
 
 class SockJs(Decoder):
@@ -110,7 +110,7 @@ PROTOCOL: Final = Protocol(
     INNER,
     SockJs,
     looks,
-    path=re.compile(r"[^?#]*/[^/.?#]+/[^/.?#]+/websocket(?:[?#]|$)"),
+    path=lazy_pattern(r"[^?#]*/[^/.?#]+/[^/.?#]+/websocket(?:[?#]|$)"),
     needs_path=True,
     unwrap=unwrap,
 )

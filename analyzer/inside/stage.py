@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -31,6 +30,7 @@ from analyzer.inside.registry import GENERIC, PROTOCOLS
 from analyzer.inside.sessions import Sessions, server_of
 from analyzer.inside.talk import GIVEN_UP, SPEAKS, UNDECIDED, Shared, Talk, Waiting
 from analyzer.inside.waiting import Chosen, WaitingRows, joined
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.websocket.connection import WebSocketConnection
 from analyzer.websocket.frames import CLIENT, SERVER

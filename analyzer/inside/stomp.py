@@ -28,6 +28,7 @@ from analyzer.inside.item import (
     Setting,
     short,
 )
+from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "stomp"
 
@@ -41,10 +42,10 @@ _SERVER: Final = frozenset({b"CONNECTED", b"MESSAGE", b"RECEIPT", b"ERROR"})
 _COMMANDS: Final = _CLIENT | _SERVER
 _LONGEST: Final = max(map(len, _COMMANDS))
 _UNESCAPED: Final = {b"\\n": b"\n", b"\\c": b":", b"\\\\": b"\\", b"\\r": b"\r"}
-_ESCAPE: Final = re.compile(rb"\\.", re.DOTALL)
+_ESCAPE: Final = lazy_pattern(rb"\\.", re.DOTALL)
 _MAX_HEADERS: Final = 256
 """Header lines of a frame that are read: brokers allow 100 to 1,000, of which few matter."""
-_END_OF_HEAD: Final = re.compile(rb"\r?\n\r?\n")
+_END_OF_HEAD: Final = lazy_pattern(rb"\r?\n\r?\n")
 _WANTED: Final = frozenset(
     {
         *(b"destination", b"receipt", b"receipt-id", b"correlation-id", b"reply-to"),
@@ -229,7 +230,7 @@ def _is_part(line: bytes) -> bool:
     return len(line) <= _LONGEST and any(each.startswith(line) for each in _COMMANDS)
 
 
-_FIRST: Final = re.compile(
+_FIRST: Final = lazy_pattern(
     rb"(?:\r?\n)*(?:(?:CONNECT|STOMP|SEND|SUBSCRIBE|UNSUBSCRIBE|N?ACK|BEGIN|COMMIT|ABORT|DISCONNECT"
     rb"|CONNECTED|MESSAGE|RECEIPT|ERROR)\r?\n(?:[!-9;-~][^\n:]{0,255}:[^\n]{0,4096}\n)*\r?\n)"
 )
@@ -245,5 +246,5 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
 
 
 PROTOCOL: Final = Protocol(
-    INNER, Stomp, looks, subprotocols=re.compile(r"v1[012]\.stomp|stomp|v\d\d\.stomp")
+    INNER, Stomp, looks, subprotocols=lazy_pattern(r"v1[012]\.stomp|stomp|v\d\d\.stomp")
 )

@@ -7,7 +7,6 @@ any one protocol. Used by inside.stage.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from analyzer.columns import NULL
@@ -17,6 +16,7 @@ from analyzer.inside.item import PUBLISH, PUBLISH_MAYBE, Decoder, Item, Protocol
 from analyzer.inside.labels import Detail, Label, Labels
 from analyzer.inside.recognition import Recogniser
 from analyzer.inside.sockjs import SockJs
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 
 UNDECIDED, SPEAKS, UNKNOWN, GIVEN_UP = range(4)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from analyzer.inside.item import Decoder, Item, Protocol, Setting
+from analyzer.lazy_pattern import lazy_pattern
 
 
 class Tunnel(Decoder):
@@ -30,15 +31,15 @@ def _tunnel(inner: str, first: re.Pattern[bytes], subprotocols: str | None = Non
     def looks(payload: bytes, sender: int, is_text: bool) -> bool:
         return first.match(payload) is not None
 
-    named: re.Pattern[str] | None = re.compile(subprotocols) if subprotocols else None
+    named: re.Pattern[str] | None = lazy_pattern(subprotocols) if subprotocols else None
     checked: Callable[[bytes, int, bool], bool] = looks
     return Protocol(inner, make, checked, subprotocols=named)
 
 
 PROTOCOLS: Final = (
-    _tunnel("rfb", re.compile(rb"RFB \d{3}\.\d{3}\n")),
-    _tunnel("ssh", re.compile(rb"SSH-(?:2\.0|1\.99)-[!-~]")),
-    _tunnel("tls", re.compile(rb"[\x14-\x17]\x03[\0-\x04][\0-\x48].", re.DOTALL)),
-    _tunnel("chisel", re.compile(rb"(?!)"), r"chisel-v\d+"),
+    _tunnel("rfb", lazy_pattern(rb"RFB \d{3}\.\d{3}\n")),
+    _tunnel("ssh", lazy_pattern(rb"SSH-(?:2\.0|1\.99)-[!-~]")),
+    _tunnel("tls", lazy_pattern(rb"[\x14-\x17]\x03[\0-\x04][\0-\x48].", re.DOTALL)),
+    _tunnel("chisel", lazy_pattern(rb"(?!)"), r"chisel-v\d+"),
 )
 """Both sides begin with their versions, so that two messages confirm them."""

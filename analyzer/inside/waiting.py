@@ -6,7 +6,6 @@ Holds rows, not payload. Knows batches; must not know protocols. Used by inside.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from analyzer.columns import Rows
 from analyzer.inside.labels import Detail
+from analyzer.lazy_dataclass import dataclass
 
 
 @dataclass(slots=True)

@@ -33,6 +33,7 @@ from analyzer.inside.item import (
     short,
 )
 from analyzer.inside.json_text import ERRORS, elements
+from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "wamp"
 
@@ -204,7 +205,7 @@ def _remember(known: dict[Any, str | None], key: Any, uri: str | None) -> None:
         del known[next(iter(known))]
 
 
-_HELLO: Final = re.compile(
+_HELLO: Final = lazy_pattern(
     rb'\[\s*(?:1\s*,\s*"[^"]{1,256}"\s*,\s*\{.{0,65536}"roles"|2\s*,\s*\d{1,16}\s*,'
     rb'\s*\{.{0,65536}"roles")',
     re.DOTALL,
@@ -220,5 +221,5 @@ PROTOCOL: Final = Protocol(
     INNER,
     Wamp,
     looks,
-    subprotocols=re.compile(r"wamp\.2\.(?:json|msgpack|cbor)(?:\.batched)?"),
+    subprotocols=lazy_pattern(r"wamp\.2\.(?:json|msgpack|cbor)(?:\.batched)?"),
 )

@@ -7,7 +7,6 @@ can be expanded. Knows one connection's messages.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from analyzer.inside.item import (
@@ -21,15 +20,16 @@ from analyzer.inside.item import (
     Setting,
     short,
 )
+from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "xmpp"
 
-_TAG: Final = re.compile(
+_TAG: Final = lazy_pattern(
     rb"\s{0,64}<(?:[A-Za-z_][\w.-]{0,63}:)?([A-Za-z_][\w.-]{0,63})"
     rb"((?:\s+[\w.:-]{1,64}\s*=\s*(?:\"[^\"<]{0,4096}\"|'[^'<]{0,4096}'))*)\s*(/?)>"
 )
-_ATTRIBUTE: Final = re.compile(rb"\s([\w.:-]{1,64})\s*=\s*(?:\"([^\"<]*)\"|'([^'<]*)')")
-_CHILD: Final = re.compile(rb"\s{0,64}<(?:[A-Za-z_][\w.-]{0,63}:)?([A-Za-z_][\w.-]{0,63})")
+_ATTRIBUTE: Final = lazy_pattern(rb"\s([\w.:-]{1,64})\s*=\s*(?:\"([^\"<]*)\"|'([^'<]*)')")
+_CHILD: Final = lazy_pattern(rb"\s{0,64}<(?:[A-Za-z_][\w.-]{0,63}:)?([A-Za-z_][\w.-]{0,63})")
 _PING: Final = b"urn:xmpp:ping"
 _MAX_PINGS: Final = 64
 
@@ -95,4 +95,4 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     )
 
 
-PROTOCOL: Final = Protocol(INNER, Xmpp, looks, subprotocols=re.compile("xmpp"))
+PROTOCOL: Final = Protocol(INNER, Xmpp, looks, subprotocols=lazy_pattern("xmpp"))

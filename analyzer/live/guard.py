@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from analyzer.capture.stats import CaptureStats
-from analyzer.report.observer import Observer
+from analyzer.report.observer import Observer, PayloadObserver
 from analyzer.report.output import Lasting, Writer
 from analyzer.tables.running import Snapshot
 from analyzer.tables.schema import TableRows
+from analyzer.websocket.hearing import Said
 
 FLUSH_NS = 1_000_000_000
 """What was seen stands on the disk at the latest after this time, whatever ends the run."""
@@ -88,11 +89,27 @@ class GuardedObserver(Guarded):
         self._do(lambda: self._observer.news(rows))
 
 
+class GuardedPayloadObserver(GuardedObserver):
+    """The same of an observer that is shown payloads."""
+
+    def __init__(self, observer: PayloadObserver) -> None:
+        super().__init__(observer)
+        self._listener = observer
+
+    def heard(self, said: Said) -> None:
+        """Hand on payloads (PayloadObserver)."""
+        self._do(lambda: self._listener.heard(said))
+
+
 def guarded(writers: Sequence[Writer]) -> list[Guarded]:
     """Return writers with their guards."""
-    return [
-        GuardedObserver(each) if isinstance(each, Observer) else Guarded(each) for each in writers
-    ]
+    return [_guard(each) for each in writers]
+
+
+def _guard(writer: Writer) -> Guarded:
+    if isinstance(writer, PayloadObserver):
+        return GuardedPayloadObserver(writer)
+    return GuardedObserver(writer) if isinstance(writer, Observer) else Guarded(writer)
 
 
 def first_failure(guards: Sequence[Guarded]) -> Exception | None:

@@ -12,13 +12,13 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import FrameType
 from typing import Protocol
 
 from analyzer.capture.live import LiveSource
 from analyzer.capture.records import RecordBatch
 from analyzer.capture.stats import CaptureStats
+from analyzer.lazy_dataclass import dataclass
 from analyzer.live.guard import Guarded, first_failure, guarded
 from analyzer.options import Options
 from analyzer.pipeline import Pipeline

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
 from analyzer.errors import OptionError
-from analyzer.options import Options
+from analyzer.lazy_dataclass import dataclass
+from analyzer.options import DEFAULT, Options
 from analyzer.report.observer import Observer
 
 MAX_IDLE_S = 3600.0
@@ -109,6 +110,9 @@ def modules(request: WatchRequest) -> list[str]:
         "prometheus_client": request.metrics is not None,
         "analyzer.report.rotation": request.rotates,
         "analyzer.report.live_view": request.has_screen,
+        # report.keys imports them when the screen begins.
+        "termios": request.has_screen,
+        "tty": request.has_screen,
         "analyzer.report.event_lines": not request.has_screen,
     }
     # What is not installed is said when it is used.
@@ -134,8 +138,12 @@ def live_options(options: Options) -> Options:
     return replace(options, **changes)  # type: ignore[arg-type]
 
 
-def build_observers(request: WatchRequest) -> list[Observer]:
+def build_observers(request: WatchRequest, options: Options = DEFAULT) -> list[Observer]:
     """Return the observers that are asked for; each has checked that it can work.
+
+    Args:
+        request: what is asked for.
+        options: of the run: limits of the screen, and whether it may show payload.
 
     Raises:
         OptionError: An option makes no sense.
@@ -143,7 +151,7 @@ def build_observers(request: WatchRequest) -> list[Observer]:
     """
     made: list[Observer] = []
     try:
-        _build(request, made)
+        _build(request, options, made)
     except BaseException:
         for observer in made:
             observer.abort()
@@ -151,7 +159,7 @@ def build_observers(request: WatchRequest) -> list[Observer]:
     return made
 
 
-def _build(request: WatchRequest, made: list[Observer]) -> None:
+def _build(request: WatchRequest, options: Options, made: list[Observer]) -> None:
     if request.metrics is not None:
         from analyzer.report.metrics import MetricsServer, address_of, labels_of
 
@@ -169,7 +177,7 @@ def _build(request: WatchRequest, made: list[Observer]) -> None:
     if request.has_screen:
         from analyzer.report.live_view import LiveView
 
-        made.append(LiveView(sys.stdout, request.source, request.interval_s))
+        made.append(LiveView(sys.stdout, request.source, request.interval_s, options))
     elif request.events is not None or request.screen:
         from analyzer.report.event_lines import EventWriter, kinds
         from analyzer.report.hiding import HidingObserver

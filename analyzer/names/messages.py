@@ -6,8 +6,9 @@ Knows the format alone. Must not know connections. Used by names.stage.
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from typing import Final
+
+from analyzer.lazy_dataclass import dataclass
 
 A: Final = 1
 CNAME: Final = 5

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 from analyzer.columns import NULL
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.names.messages import AAAA, HTTPS, A, Message, parse
 from analyzer.options import Options
 from analyzer.packets.segments import Datagram

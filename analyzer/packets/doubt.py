@@ -7,8 +7,8 @@ packets of a link type of which none was sound yet, and by decode for the findin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from analyzer.lazy_dataclass import dataclass
 from analyzer.packets import layers
 
 _CANDIDATES = (1, 101, 113, 276, 0, 127, 105, 9)

@@ -8,7 +8,6 @@ decode.PacketDecoder for each fragment that the header walk hands out.
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from analyzer.columns import NULL, Bytes
@@ -19,6 +18,7 @@ from analyzer.findings import (
     Finding,
     Kind,
 )
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 
 _LONGEST = 65_535

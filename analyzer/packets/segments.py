@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
-from dataclasses import dataclass, field
 
 from analyzer.capture.records import RecordBatch
 from analyzer.columns import Rows, empty, row_dtype
 from analyzer.findings import Finding
+from analyzer.lazy_dataclass import dataclass, field
 
 SEGMENT = row_dtype(
     [

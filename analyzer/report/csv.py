@@ -15,6 +15,7 @@ import numpy as np
 
 from analyzer.columns import NULL
 from analyzer.errors import ReportError
+from analyzer.lazy_pattern import lazy_pattern
 from analyzer.report.cells import Formatter
 from analyzer.report.output import PendingFolder, report_errors
 from analyzer.report.parts import PartFolder
@@ -23,7 +24,7 @@ from analyzer.tables.values import unit_ns
 
 _LARGEST_BLOCK = 1 << 30
 
-_ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|(.))", re.DOTALL)
+_ESCAPE = lazy_pattern(r"\\(?:x([0-9a-f]{2})|(.))", re.DOTALL)
 
 
 def file_name(table: str) -> str:

@@ -6,7 +6,6 @@ report.terminal and report.connection.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from analyzer.inside.item import HEARTBEAT, LABEL_ONLY
+from analyzer.lazy_pattern import lazy_pattern
 from analyzer.report.layout import Cell, Head, arrow, heading, say, table, traffic
 from analyzer.report.wording import duration, number, plural, share, size
 from analyzer.tables.spoken import Calls, Name, Spoken
@@ -182,10 +182,10 @@ def _place(value: int | None) -> str:
 
 
 _ENVELOPES: Final = {
-    "stomp": re.compile(r"[A-Z]+\\n(?:(?!\\n\\n).)*\\n\\n(.*)"),
-    "socket.io": re.compile(r'4[25][^\[{"]*\["(?:[^"\\]|\\.)*",?(.*?)\]?$|4[36][^\[]*(\[.*)'),
-    "json-rpc": re.compile(r'\{.*?"(?:params|result|error)"\s*:\s*(.*)'),
-    "cdp": re.compile(r'\{.*?"(?:params|result|error)"\s*:\s*(.*)'),
+    "stomp": lazy_pattern(r"[A-Z]+\\n(?:(?!\\n\\n).)*\\n\\n(.*)"),
+    "socket.io": lazy_pattern(r'4[25][^\[{"]*\["(?:[^"\\]|\\.)*",?(.*?)\]?$|4[36][^\[]*(\[.*)'),
+    "json-rpc": lazy_pattern(r'\{.*?"(?:params|result|error)"\s*:\s*(.*)'),
+    "cdp": lazy_pattern(r'\{.*?"(?:params|result|error)"\s*:\s*(.*)'),
 }
 """How previews begin, up to what the application itself has put in: what comes before it is
 said by kind, name and id already."""

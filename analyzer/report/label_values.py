@@ -11,6 +11,8 @@ import re
 from collections.abc import Hashable
 from typing import Final, Generic, TypeVar
 
+from analyzer.lazy_pattern import lazy_pattern
+
 WILDCARD: Final = "*"
 MAX_CHILDREN: Final = 20
 """Names of one place in paths; with more of them they are taken for ids. Routes of programs are
@@ -29,7 +31,7 @@ _OVERTAKES: Final = 2.0
 """A value gets the label of another when it is so many times as frequent: two that are about
 as frequent would take turns, and each turn begins new series."""
 
-_ID = re.compile(
+_ID = lazy_pattern(
     r"\d+|[0-9a-f]{8,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
     r"|(?=[^/]*\d)[a-z0-9_-]{12,}={0,2}",
     re.IGNORECASE,
@@ -44,10 +46,14 @@ class Templates:
 
     Segments that look like ids are wildcards, and so are all below a place that had more than
     MAX_CHILDREN different ones.
+
+    Attributes:
+        wildcards: places that became one for that reason: templates made before may differ.
     """
 
     def __init__(self) -> None:
         self._children: dict[str, set[str] | None] = {}
+        self.wildcards = 0
 
     def of(self, path: str) -> str:
         """Return the template of a path; its query is left out."""
@@ -74,6 +80,7 @@ class Templates:
         known.add(segment)
         if len(known) > MAX_CHILDREN:
             self._children[place] = None
+            self.wildcards += 1
             return WILDCARD
         return segment
 

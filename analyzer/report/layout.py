@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import IO, Literal
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from analyzer.lazy_dataclass import dataclass
 from analyzer.report.wording import printable
 
 PIPED_WIDTH = 100

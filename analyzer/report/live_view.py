@@ -1,31 +1,47 @@
 """The live view: a run on the terminal, with keys.
 
-Puts report.live_screen on the terminal four times a second, and gives the terminal back as it
-was, whatever ends the run. Knows rich and signals. An Observer; made by analyzer.live.watch.
+Puts the lines of report.screen on the terminal, and gives the terminal back as it was, whatever
+ends the run. Knows rich and signals. An Observer; made by analyzer.live.watch.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import os
 import signal
+import time
 from collections.abc import Callable
 from typing import IO, Any, Final
 
-from rich.console import Console, Group
+from rich.console import Console, ConsoleDimensions, Group
 from rich.live import Live
 
+from analyzer.options import DEFAULT, Options
 from analyzer.report.keys import Keyboard
 from analyzer.report.layout import make_console
-from analyzer.report.live_screen import SORTS, Choice, ordered, place_of, screen
 from analyzer.report.observer import CaptureStats
-from analyzer.report.rates import Rates
+from analyzer.report.screen.harmless import harmless
+from analyzer.report.screen.model import Model
+from analyzer.report.screen.whole import Screen
 from analyzer.tables.running import Snapshot
 from analyzer.tables.schema import TableRows
+from analyzer.websocket.hearing import Said
 
 REFRESH_NS: Final = 250_000_000
+MOST_OF_TIME: Final = 20
+"""Drawing takes at most one part in so many of the time, so that it does not slow the capture: a
+screen that takes 50 ms, as with tens of thousands of connections, is drawn once a second."""
+MOST_FOR_KEYS: Final = 4
+"""The same while keys are pressed, which somebody waits for."""
+LONGEST_NS: Final = 2_000_000_000
+LONGEST_FOR_KEYS_NS: Final = 250_000_000
+"""The screen is drawn at least so often, however long that takes: it must not seem to be dead."""
 _ENDING: Final = ("SIGTERM", "SIGHUP", "SIGQUIT")
 """Signals that end a process before it could give the terminal back."""
+_NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
+"""DECAWM off and on. Terminals disagree on how wide some characters are: a line that is longer
+there than it was counted here is cut at the edge, and does not push the lines below it down."""
 
 
 def can_show(console: Console) -> bool:
@@ -34,13 +50,16 @@ def can_show(console: Console) -> bool:
 
 
 class LiveView:
-    """Shows rates, and takes keys.
+    """Shows what goes on, and takes keys.
 
     Args:
         file: the terminal.
         source: what is watched, such as the name of an interface.
         interval_s: of the short polling that is modelled.
+        options: limits, and whether payloads may be shown.
         quit_run: called for the key q: ends the run as Ctrl-C does.
+        keyboard: where keys come from.
+        timer: seconds of the processor, for how long drawing takes.
     """
 
     def __init__(
@@ -48,16 +67,23 @@ class LiveView:
         file: IO[str],
         source: str,
         interval_s: float = 1.0,
+        options: Options = DEFAULT,
+        *,
         quit_run: Callable[[], None] | None = None,
+        keyboard: Keyboard | None = None,
+        timer: Callable[[], float] = time.thread_time,
     ) -> None:
-        self.rates = Rates(interval_s)
-        self.choice = Choice()
+        self.model = Model(options, interval_s, source)
+        self.screen = Screen(self.model, quit_run or _interrupt)
+        self._file = file
         self._console = make_console(file)
-        self._source = source
-        self._quit = quit_run or _interrupt
-        self._keyboard = Keyboard()
+        self._keyboard = keyboard or Keyboard()
+        self._timer = timer
         self._live: Live | None = None
         self._shown_at = 0
+        self._took_ns = 0
+        self._size = (0, 0)
+        self._waiting: list[str] = []
         self._snapshot: Callable[[], Snapshot] | None = None
         self._handlers: dict[int, Any] = {}
 
@@ -65,54 +91,46 @@ class LiveView:
         """Take the state of the run (Observer)."""
         self._snapshot = snapshot
 
+    def heard(self, said: Said) -> None:
+        """Take whole payloads (PayloadObserver)."""
+        self.model.heard(said)
+
     def news(self, rows: TableRows) -> None:
         """Take early rows (Observer)."""
-        self.rates.news(rows)
+        self.model.news(rows)
 
     def write(self, rows: TableRows) -> None:
         """Take final rows (Observer)."""
-        self.rates.write(rows)
+        self.model.write(rows)
 
     def tick(self, now_ns: int, stats: CaptureStats) -> None:
         """Take keys, and show what is new (Observer)."""
         if self._live is None:
             self._start()
-        keys = self._keyboard.pressed()
-        for key in keys:
-            self.press(key)
-        due = not self._shown_at <= now_ns < self._shown_at + REFRESH_NS
-        if not (due or keys):
-            self.rates.tick(now_ns, stats)
+        self._waiting += self._keyboard.pressed()
+        resized = self._measure()
+        wanted = bool(self._waiting) or resized
+        if wanted:
+            every = min(self._took_ns * MOST_FOR_KEYS, LONGEST_FOR_KEYS_NS)
+        else:
+            every = min(max(REFRESH_NS, self._took_ns * MOST_OF_TIME), LONGEST_NS)
+        # Also where the clock was set back.
+        if self._shown_at <= now_ns < self._shown_at + every:
+            self.model.tick(now_ns, stats)
             return
+        begun = self._timer()
         self._shown_at = now_ns
-        self.rates.tick(now_ns, stats, self._snapshot() if self._snapshot else None)
-        if not self.choice.paused or keys:
+        self.model.tick(now_ns, stats, self._snapshot() if self._snapshot else None)
+        keys, self._waiting = self._waiting, []
+        for key in keys:
+            self.screen.press(key)
+        if not self.screen.paused or wanted:
             self._show()
+        self._took_ns = round(1e9 * (self._timer() - begun))
 
-    def press(self, key: str) -> None:
-        """Do what a key asks for; unknown ones do nothing."""
-        choice = self.choice
-        if key == "q":
-            self._quit()
-        elif key == "p":
-            choice.paused = not choice.paused
-        elif key == "?":
-            choice.help = not choice.help
-        elif key == "escape":
-            choice.help, choice.connection = False, None
-        elif key == "s":
-            choice.sort = SORTS[(SORTS.index(choice.sort) + 1) % len(SORTS)]
-        elif key in ("up", "down", "page-up", "page-down"):
-            step = {"up": -1, "down": 1, "page-up": -10, "page-down": 10}[key]
-            lines = ordered(self.rates, choice.sort)
-            if lines:
-                place = max(0, min(place_of(lines, choice) + step, len(lines) - 1))
-                choice.chosen = lines[place].values["connection"]
-        elif key == "enter" and not choice.help and choice.connection is None:
-            lines = ordered(self.rates, choice.sort)
-            if lines:
-                choice.chosen = lines[place_of(lines, choice)].values["connection"]
-                choice.connection = choice.chosen
+    def warn(self, text: str) -> None:
+        """Show a sentence that the operator should know, until the run ends."""
+        self.model.warning = harmless(text)
 
     def close(self) -> None:
         """Give the terminal back."""
@@ -124,10 +142,22 @@ class LiveView:
 
     # --- the terminal
 
+    def _measure(self) -> bool:
+        """Ask the terminal how large it is; say whether that is new."""
+        try:
+            width, height = os.get_terminal_size(self._file.fileno())
+        except (OSError, ValueError):
+            width, height = self._console.size
+        size = width, height
+        if 0 in size or size == self._size:
+            return False
+        self._size = size
+        self._console.size = ConsoleDimensions(*size)
+        return True
+
     def _show(self) -> None:
         if self._live is not None:
-            lines = screen(self.rates, self.choice, self._console, self._source)
-            self._live.update(Group(*lines), refresh=True)
+            self._live.update(Group(*self.screen.lines(self._console)), refresh=True)
 
     def _start(self) -> None:
         self._keyboard.start()
@@ -146,7 +176,9 @@ class LiveView:
             if number is not None and signal.getsignal(number) == signal.SIG_DFL:
                 with contextlib.suppress(ValueError):  # not the main thread
                     self._handlers[number] = signal.signal(number, self._end)
+        self._measure()
         self._live.start()
+        self._file.write(_NO_WRAP)
 
     def _end(self, number: int, frame: object) -> None:
         """Give the terminal back, then end as the signal asks for."""
@@ -160,6 +192,7 @@ class LiveView:
         atexit.unregister(self._stop)
         try:
             with contextlib.suppress(OSError, ValueError):  # the terminal may be gone
+                self._file.write(_WRAP)
                 live.stop()
         finally:
             self._keyboard.close()

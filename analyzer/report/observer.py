@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 from analyzer.capture.stats import CaptureStats as CaptureStats
 from analyzer.tables.running import Snapshot
 from analyzer.tables.schema import TableRows
+from analyzer.websocket.hearing import Said
 
 
 @runtime_checkable
@@ -43,3 +44,11 @@ class Observer(Protocol):
 
     def abort(self) -> None:
         """The run ended otherwise (Writer)."""
+
+
+@runtime_checkable
+class PayloadObserver(Observer, Protocol):
+    """An observer that is also shown whole payloads, unless --payload none."""
+
+    def heard(self, said: Said) -> None:
+        """Take payloads of messages that were complete, before any row of them comes."""

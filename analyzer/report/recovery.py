@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from analyzer.errors import ReportError
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.report import csv, json, parquet, parts
 from analyzer.report.output import report_errors
 from analyzer.tables.schema import BY_NAME, TABLES

@@ -12,12 +12,14 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from analyzer.errors import OptionError, ReportError
+from analyzer.lazy_dataclass import dataclass
+from analyzer.lazy_pattern import lazy_pattern
 from analyzer.report.observer import CaptureStats
 from analyzer.report.output import Lasting, Writer, report_errors
 from analyzer.report.parts import LockFile
@@ -35,7 +37,7 @@ RETRY_NS: Final = 60 * _NS
 
 CLEAR_NS: Final = 60 * _NS
 """How often parts are looked at that may have become too old."""
-_NAME = re.compile(r"\d{8}T\d{6}Z-\d{4,}")
+_NAME = lazy_pattern(r"\d{8}T\d{6}Z-\d{4,}")
 
 
 def seconds_of(text: str) -> float:
@@ -73,6 +75,9 @@ class Keep:
 
     bytes: int = 0
     seconds: float = 0.0
+
+
+KEEP_ALL: Final = Keep()
 
 
 def keep_of(texts: Sequence[str]) -> Keep:
@@ -118,7 +123,7 @@ class RotatingWriter:
         every_s: float = 0.0,
         max_bytes: int = 0,
         keep: int = 0,
-        limits: Keep = Keep(),
+        limits: Keep = KEEP_ALL,
         kind: str = "",
         say: Callable[[str], None] | None = None,
     ) -> None:

@@ -13,10 +13,10 @@ from __future__ import annotations
 import ipaddress
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from analyzer.columns import NULL
+from analyzer.lazy_dataclass import dataclass
 from analyzer.names.stage import Lookup
 from analyzer.options import Options
 from analyzer.packets.segments import address_text

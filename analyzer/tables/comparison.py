@@ -8,13 +8,13 @@ where they come from or how they are shown (report.comparison does).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
 from analyzer.columns import NULL
 from analyzer.findings import SEVERITIES
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.tables import schema
 from analyzer.tables.figures import Figures
 from analyzer.tables.paths import Between

@@ -10,7 +10,6 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 import numpy as np
@@ -19,6 +18,8 @@ import numpy.typing as npt
 from analyzer.columns import NULL
 from analyzer.errors import OptionError
 from analyzer.findings import SEVERITIES
+from analyzer.lazy_dataclass import dataclass, field
+from analyzer.lazy_pattern import lazy_pattern
 from analyzer.tables.samples import Samples
 from analyzer.tables.schema import BY_NAME, TABLES, Column, Table, TableRows
 
@@ -38,7 +39,7 @@ _UNITS: Final[Mapping[str, float]] = {"us": 1e3, "seconds": 1e9}
 
 _NUMERIC: Final = ("int", "us", "seconds", "ratio", "bool")
 
-_FORM = re.compile(
+_FORM = lazy_pattern(
     r"""\s*(?P<function>[a-z0-9]+)\s*\(\s*
         (?:(?P<table>[a-z0-9_]+)\s*\.\s*)?(?P<name>[a-z0-9_-]+)\s*\)
         \s*(?P<operator>>=|<=|==|!=|>|<)\s*

@@ -7,13 +7,13 @@ re-exports this.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.columns import NULL
+from analyzer.lazy_dataclass import dataclass
 
 Type = Literal[
     "int",  # int64

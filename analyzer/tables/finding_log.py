@@ -6,13 +6,14 @@ Used by tables.build. Knows nothing of what the findings mean.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from analyzer.columns import NULL
 from analyzer.findings import SEVERITIES, TCP_CONNECTION_LIMIT, Finding
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.tables.schema import FINDINGS, TableRows
 from analyzer.tables.secrets import hide_subprotocols

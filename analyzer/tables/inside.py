@@ -6,7 +6,7 @@ them is hidden. Used by tables.build.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,15 @@ class Words(Sequence[str | None]):
     def __len__(self) -> int:
         return len(self.says.codes)
 
+    def __iter__(self) -> Iterator[str | None]:
+        return iter(self._all())
+
     def __getitem__(self, index: Any) -> Any:
+        if self._made is None and isinstance(index, int) and 0 <= index < len(self):
+            # Who looks at a few rows of many need not pay for the others.
+            is_label = self._name in Label._fields
+            cell = self.says.word if is_label else self.says.text
+            return shown(cell(self._name, index), self._options)
         return self._all()[index]
 
 

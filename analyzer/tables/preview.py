@@ -5,7 +5,7 @@ Used by tables.build. Knows bytes and text only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from analyzer.columns import NULL, Rows
@@ -63,6 +63,7 @@ class Previews(Sequence[str | None]):
     def __init__(self, payloads: Sequence[bytes | None], rows: Rows, options: Options) -> None:
         self._payloads = payloads
         self._rows = rows
+        self._options = options
         self._limit = options.preview_bytes
         self._shown = options.payload != "none"
         self._made: list[str | None] | None = None
@@ -88,5 +89,12 @@ class Previews(Sequence[str | None]):
     def __len__(self) -> int:
         return len(self._rows)
 
+    def __iter__(self) -> Iterator[str | None]:
+        return iter(self._all())
+
     def __getitem__(self, index: Any) -> Any:
+        if self._made is None and isinstance(index, int) and 0 <= index < len(self):
+            # Who looks at a few rows of many need not pay for the others.
+            payload = self._payloads[index] if self._shown else None
+            return Previews([payload], self._rows[index : index + 1], self._options)._all()[0]
         return self._all()[index]

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.http.stage import HttpStage
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.tables.schema import LEDGER_PARTS
+from analyzer.tables.summary import Summary
 from analyzer.tcp.reassembly import Reassembler
 from analyzer.websocket.stage import WebSocketStage
 
@@ -37,6 +38,7 @@ class Snapshot:
             "limit" (max_connections).
         poll_heads: mean header bytes of a request and a response of modelled polling; None
             where no handshake was seen.
+        summary: sums of all rows that were complete so far; it goes on changing.
     """
 
     tcp_connections: int
@@ -45,6 +47,7 @@ class Snapshot:
     held_bytes: Mapping[str, int]
     let_go: Mapping[str, int] = field(default_factory=dict)
     poll_heads: tuple[float, float] | None = None
+    summary: Summary = field(default_factory=Summary)
 
 
 def ledger_so_far(

@@ -15,6 +15,8 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote, unquote_plus
 
+from analyzer.lazy_pattern import lazy_pattern
+
 HIDDEN = "***"
 
 _SECRET_WORDS: Final = frozenset(
@@ -46,42 +48,42 @@ _STRONG_SEGMENTS: Final = frozenset(
 """Segments of a path that a secret follows; of other secret names only what looks
 random is hidden, since /auth/login and /session/list are places."""
 
-_WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_WORDS: Final = lazy_pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
-_JWT: Final = re.compile(r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){0,4}")
+_JWT: Final = lazy_pattern(r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){0,4}")
 """A JSON Web Token begins with the base64 of an opening brace and a quote (RFC 7519); it may
 have been cut before its first dot."""
 
-_USERINFO: Final = re.compile(r"(?<=://)[^/?#\s\"'<>]*@")
+_USERINFO: Final = lazy_pattern(r"(?<=://)[^/?#\s\"'<>]*@")
 """RFC 3986 3.2.1; a token may be in the place of the user."""
 
 _NAME: Final = r"[^\s=&;?#/,\"'<>(){}|:@\\]{1,128}"
-_PARAMETER: Final = re.compile(rf"({_NAME})(?:=|%3[Dd])")
-_VALUE_IN_QUERY: Final = re.compile(r"[^&;#]+")
-_VALUE_IN_PATH: Final = re.compile(r"[^&;#?]+")
-_VALUE_IN_TEXT: Final = re.compile(r"\"[^\"]*\"?|'[^']*'?|[^\s&;#\"'<>]+")
-_SEGMENT: Final = re.compile(r"/([^/?#\s;&=\"'<>]{1,128})/([^/?#\s;&\"'<>]+)")
+_PARAMETER: Final = lazy_pattern(rf"({_NAME})(?:=|%3[Dd])")
+_VALUE_IN_QUERY: Final = lazy_pattern(r"[^&;#]+")
+_VALUE_IN_PATH: Final = lazy_pattern(r"[^&;#?]+")
+_VALUE_IN_TEXT: Final = lazy_pattern(r"\"[^\"]*\"?|'[^']*'?|[^\s&;#\"'<>]+")
+_SEGMENT: Final = lazy_pattern(r"/([^/?#\s;&=\"'<>]{1,128})/([^/?#\s;&\"'<>]+)")
 
-_PAIR: Final = re.compile(
+_PAIR: Final = lazy_pattern(
     r"""(\\{0,8}["'])([^"'\\]{1,128})\1(\s{0,8}:\s{0,8})"""
     r"""("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|\\{1,8}"(?:(?!\\{1,8}").)*(?:\\{1,8}")?|\[[^\]]*\]?|[^\s,}\]"']+)""",
     re.DOTALL,
 )
 """A member of a JSON object, also within a string."""
 
-_ELEMENT: Final = re.compile(r"<([A-Za-z][\w.:-]{0,127})(\s[^<>]*)?>([^<]+)")
-_INPUT: Final = re.compile(
+_ELEMENT: Final = lazy_pattern(r"<([A-Za-z][\w.:-]{0,127})(\s[^<>]*)?>([^<]+)")
+_INPUT: Final = lazy_pattern(
     r"""(<[^<>]{0,256}\bname\s?=\s?["']([^"']{1,128})["'][^<>]{0,256}\b(?:value|content)\s?=\s?)"""
     r"""("[^"]*"?|'[^']*'?)""",
     re.IGNORECASE,
 )
-_INPUT_BACK: Final = re.compile(
+_INPUT_BACK: Final = lazy_pattern(
     r"""(<[^<>]{0,256}\b(?:value|content)\s?=\s?)("[^"]*"|'[^']*')"""
     r"""([^<>]{0,256}\bname\s?=\s?["']([^"']{1,128})["'])""",
     re.IGNORECASE,
 )
 
-_FIELD: Final = re.compile(
+_FIELD: Final = lazy_pattern(
     r"((?:authorization|cookie2?)\s{0,4}:\s{0,4})[^\r\n]+"
     r"|((?:token|secret|password|passwd|api[-_]?key|signature|jwt)\s{0,4}:\s{0,4})"
     r"(?:(?:bearer|basic|digest)\s{1,4})?[^\s,;\"'<>]+",
@@ -89,9 +91,11 @@ _FIELD: Final = re.compile(
 )
 """A field line in a body that repeats a request."""
 
-_SCHEME: Final = re.compile(r"\b(bearer|basic)(\s+)(?=[^\s,;]*[0-9=])[^\s,;\"'<>]+", re.IGNORECASE)
+_SCHEME: Final = lazy_pattern(
+    r"\b(bearer|basic)(\s+)(?=[^\s,;]*[0-9=])[^\s,;\"'<>]+", re.IGNORECASE
+)
 
-_SUBPROTOCOL: Final = re.compile(
+_SUBPROTOCOL: Final = lazy_pattern(
     r"((?:^|(?<=[.,\s_-]))(?:bearer|token|jwt|auth(?:orization)?|"
     r"base64url\.bearer\.authorization\.k8s\.io|access[._-]?token|api[._-]?key)[.,:=|]\s*)"
     r"[^\s,]+",
@@ -100,19 +104,19 @@ _SUBPROTOCOL: Final = re.compile(
 """bearer.<token>, base64url.bearer.authorization.k8s.io.<token>, or two entries:
 authorization, <token>."""
 
-_RUN: Final = re.compile(r"[^\s&;#\"'<>]+")
-_ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
+_RUN: Final = lazy_pattern(r"[^\s&;#\"'<>]+")
+_ENCODED: Final = lazy_pattern(r"%[0-9A-Fa-f]{2}")
 _MAX_ENCODED: Final = 3
 """A URL in a URL in a URL."""
 
-_TARGET: Final = re.compile(r"/|[A-Za-z][A-Za-z0-9+.-]{0,31}://|\?")
-_PLAIN: Final = re.compile(r"[A-Za-z0-9.,: /_-]*")
-_SUSPECT: Final = re.compile(r"eyJ|bearer|basic|token|jwt|auth|key|pass|secret|cookie|/", re.I)
+_TARGET: Final = lazy_pattern(r"/|[A-Za-z][A-Za-z0-9+.-]{0,31}://|\?")
+_PLAIN: Final = lazy_pattern(r"[A-Za-z0-9.,: /_-]*")
+_SUSPECT: Final = lazy_pattern(r"eyJ|bearer|basic|token|jwt|auth|key|pass|secret|cookie|/", re.I)
 
 _RANDOM_ID: Final = 10
 """Characters from which on the value of `id` is a secret: SignalR negotiates one and puts it
 into the query, where it is all that a connection needs."""
-_RANDOM: Final = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z]).{10,}", re.DOTALL)
+_RANDOM: Final = lazy_pattern(r"(?=.*[0-9])(?=.*[A-Za-z]).{10,}", re.DOTALL)
 
 
 @lru_cache(maxsize=4096)

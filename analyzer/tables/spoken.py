@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy.typing as npt
 from analyzer.columns import NULL
 from analyzer.inside.item import HEARTBEAT
 from analyzer.inside.labels import Label
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.tables import schema
 from analyzer.tables.inside import codes_of
 from analyzer.tables.samples import Samples

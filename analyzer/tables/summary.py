@@ -10,7 +10,6 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -18,6 +17,7 @@ import numpy.typing as npt
 
 from analyzer.columns import NULL
 from analyzer.findings import BY_ID, SEVERITIES
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.tables import schema
 from analyzer.tables.declare import row_values as row_values
 from analyzer.tables.finding_log import AMOUNT

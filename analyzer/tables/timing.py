@@ -6,13 +6,13 @@ Knows TCP's times and http's handshakes. Used by tables.build.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
 
 from analyzer.columns import NULL
 from analyzer.http.exchanges import Handshake
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.packets.segments import address_text
 from analyzer.tables.before_connect import Before

@@ -7,8 +7,9 @@ tcp._assembly on its rare paths: one Python object per held piece is fine here.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, field
 from operator import attrgetter
+
+from analyzer.lazy_dataclass import dataclass, field
 
 OVERHEAD_BYTES = 384
 """What holding a piece costs besides its bytes, counted against the limits: without it

@@ -6,10 +6,10 @@ tables, once for each session that leaves.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from analyzer.columns import NULL
+from analyzer.lazy_dataclass import dataclass
 from analyzer.tls.names import TLS_1_3, suite_name
 from analyzer.tls.records import ALERT, ALERT_BYTES, APPLICATION_DATA
 from analyzer.tls.session import CLIENT, SERVER, Session, Side, State

@@ -7,9 +7,9 @@ records or times. Used by tls.stage and tls.decryption.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from analyzer.lazy_dataclass import dataclass
 from analyzer.tls.names import TLS_1_3
 from analyzer.tls.records import Answer
 

@@ -5,12 +5,12 @@ Filled in by tls.unwrapping; used by tls.session, tls.stage and tables.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from analyzer.columns import NULL, Rows
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.tls.records import HANDSHAKE, OPENED_RECORD
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ text that is made here ever holds a secret.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
+from analyzer.lazy_dataclass import dataclass
+from analyzer.lazy_pattern import lazy_pattern
 from analyzer.options import DEFAULT, Options
 
 CLIENT_RANDOM: Final = "CLIENT_RANDOM"
@@ -41,9 +41,9 @@ _LABELS: Final[dict[str, tuple[int, ...]]] = {
 """Labels of secrets that are of use -> digits that the secret may have, () any."""
 _USELESS: Final = ("EARLY_EXPORTER_SECRET", "EXPORTER_SECRET", "EARLY_EXPORTER_MASTER_SECRET")
 """Well known, but nothing is encrypted with them."""
-_NUMBERED: Final = re.compile(r"(?:CLIENT|SERVER)_TRAFFIC_SECRET_(?:0|[1-9][0-9]{0,8})")
-_LABEL: Final = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
-_HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})+")
+_NUMBERED: Final = lazy_pattern(r"(?:CLIENT|SERVER)_TRAFFIC_SECRET_(?:0|[1-9][0-9]{0,8})")
+_LABEL: Final = lazy_pattern(r"[A-Z][A-Z0-9_]{0,63}")
+_HEX: Final = lazy_pattern(r"(?:[0-9A-Fa-f]{2})+")
 _BOM: Final = b"\xef\xbb\xbf"
 
 _MAX_CANDIDATES: Final = 8

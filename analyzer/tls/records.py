@@ -7,11 +7,11 @@ dtypes, and takes the lifecycle of tls.session as a table.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
 from analyzer.columns import row_dtype
+from analyzer.lazy_dataclass import dataclass
 
 CHANGE_CIPHER_SPEC: Final = 20
 ALERT: Final = 21

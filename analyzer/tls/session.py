@@ -6,7 +6,6 @@ bytes. Used by the kernel (the table), by tls.stage (which fills sessions) and b
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.columns import NULL
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.tls.hello import ClientHello, ServerHello
 from analyzer.tls.names import (
     TLS_1_2,

@@ -9,7 +9,7 @@ that is TLS. Called by pipeline.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy as np
 from analyzer import findings
 from analyzer.columns import NULL
 from analyzer.findings import Finding
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.tcp.bytestream import StreamBatch
 from analyzer.tls import hello

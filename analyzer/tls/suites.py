@@ -6,11 +6,11 @@ know how a key is made or used: tls.key_schedule and tls.protection do.
 
 from __future__ import annotations
 
-import re
 from enum import Enum
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from analyzer.lazy_pattern import lazy_pattern
 from analyzer.tls.cipher_suites import SUITES
 
 
@@ -42,7 +42,7 @@ class SuiteKeys(NamedTuple):
 
 HASH_BYTES: Final = {"md5": 16, "sha1": 20, "sha256": 32, "sha384": 48}
 
-_NAME: Final = re.compile(
+_NAME: Final = lazy_pattern(
     r"TLS_(?:\w+_WITH_)?(?P<cipher>AES_128|AES_256|CAMELLIA_128|CAMELLIA_256|CHACHA20|3DES_EDE)"
     r"_(?P<mode>GCM|CCM_8|CCM|CBC|POLY1305)(?:_(?P<hash>SHA|SHA256|SHA384))?"
 )

@@ -335,6 +335,7 @@ class FrameWalk(Rules):
                 self._end_seen(d, self.walks[d].packet_last, self.walks[d].time_last, True)
         elif m >= 0 and opcode <= _BINARY:
             self.frames[f].message = self.pool[m].message
+            self.walks[d].data_frame = self.walks[d].frame
             self._extend(d, m)
             if self.walks[d].bits & _FIN_BIT:
                 self._end_message(i, d, m, end)

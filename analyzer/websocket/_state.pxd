@@ -87,6 +87,7 @@ ctypedef struct Walk:
     long long step_frame
     long long zero_packet
     long long zero_frame
+    long long data_frame
 
 ctypedef struct Frame:
     long long connection

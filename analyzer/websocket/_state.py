@@ -181,6 +181,7 @@ class WalkState:
 
     def ending(self, d: cython.Py_ssize_t) -> tuple[int, ...]:
         """Return the values of frames.Ending for a direction."""
+        m: cython.Py_ssize_t = self.walks[d].message
         return (
             self.walks[d].mode,
             self.walks[d].have if self.walks[d].mode == _HEADER else 0,
@@ -205,6 +206,8 @@ class WalkState:
             self.walks[d].life_time,
             self.walks[d].shut_total,
             self.walks[d].shut_since,
+            self.pool[m].packet_last if m >= 0 else 0,
+            self.walks[d].data_frame,
         )
 
     def keys(self, d: cython.Py_ssize_t) -> tuple[Any, ...]:

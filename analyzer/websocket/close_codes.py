@@ -11,8 +11,9 @@ and no Close control frame was received by the endpoint", 1006.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from analyzer.lazy_dataclass import dataclass
 
 NO_STATUS: Final = 1005
 ABNORMAL: Final = 1006

@@ -7,11 +7,11 @@ makes one object per connection; handed on to tables when the connection opens a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import IntEnum
 
 from analyzer.columns import NULL
 from analyzer.http.exchanges import Handshake
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.websocket.frames import Ending
 from analyzer.websocket.keepalive import Keepalive
 from analyzer.websocket.negotiation import Negotiation

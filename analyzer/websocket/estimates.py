@@ -8,7 +8,6 @@ frames or tables. Used by websocket.stage.
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from analyzer import findings
 from analyzer.columns import Bytes, Rows
 from analyzer.findings import Finding
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.websocket.negotiation import Side
 from analyzer.websocket.permessage_deflate import TAIL

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from analyzer import findings
 from analyzer.findings import Kind
+from analyzer.lazy_pattern import lazy_pattern
 from analyzer.websocket import opcodes
 from analyzer.websocket.recognition import (
     MAX_PAYLOAD,
@@ -30,13 +31,13 @@ MAX_FAULTS: Final = 2
 _MAX_HEADERS: Final = 16
 _SHOWN: Final = 40
 
-_REQUEST = re.compile(rb"[A-Z][A-Z-]{2,19} [!-~]+(?: HTTP/|\Z)")
-_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})(?:;[ -~]*)?\r\n")
-_JSON = re.compile(rb"\s*[{\[]\s*[\"{\[\]}0-9tfn-]")
-_MARKUP = re.compile(rb"\s*<[!?a-zA-Z]")
-_OLD_DRAFT = re.compile(rb"\x00([\x09\x0a\x0d\x20-\x7e\x80-\xf4]+)\xff(?:\Z|[\x00\xff])")
+_REQUEST = lazy_pattern(rb"[A-Z][A-Z-]{2,19} [!-~]+(?: HTTP/|\Z)")
+_CHUNK = lazy_pattern(rb"([0-9A-Fa-f]{1,8})(?:;[ -~]*)?\r\n")
+_JSON = lazy_pattern(rb"\s*[{\[]\s*[\"{\[\]}0-9tfn-]")
+_MARKUP = lazy_pattern(rb"\s*<[!?a-zA-Z]")
+_OLD_DRAFT = lazy_pattern(rb"\x00([\x09\x0a\x0d\x20-\x7e\x80-\xf4]+)\xff(?:\Z|[\x00\xff])")
 """hixie-76 4.2, 5.3: a frame of text is 0x00, UTF-8, 0xFF."""
-_TLS = re.compile(rb"[\x14-\x17]\x03[\x00-\x04]([\x00-\x48])")
+_TLS = lazy_pattern(rb"[\x14-\x17]\x03[\x00-\x04]([\x00-\x48])")
 """RFC 8446 5.1: type, version, a length of at most 2^14 + 2048 (RFC 5246 6.2.3)."""
 
 

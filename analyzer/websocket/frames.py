@@ -160,6 +160,7 @@ WALK = row_dtype(
         ("step_frame", "<i8"),
         ("zero_packet", "<i8"),
         ("zero_frame", "<i8"),
+        ("data_frame", "<i8"),  # the last frame that was part of a message
     ]
 )
 """One direction of the walk."""
@@ -208,6 +209,9 @@ class Ending(NamedTuple):
     """Last packet of any kind."""
     shut_total: int
     shut_since: int
+    data_packet: int
+    """Last packet of the unfinished message's whole frames; 0 where it has none."""
+    data_frame: int
 
 
 CONTROL = row_dtype(

@@ -8,13 +8,13 @@ is the inside stage.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.columns import Bytes, Rows
+from analyzer.lazy_dataclass import dataclass
 from analyzer.options import Options
 
 _FLUSH_BYTES = 8 << 20

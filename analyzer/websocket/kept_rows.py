@@ -5,12 +5,12 @@ Knows CHUNK rows. Must not know what their bytes mean. Used by websocket.seeking
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from analyzer.columns import Rows, empty
+from analyzer.lazy_dataclass import dataclass
 from analyzer.tcp.bytestream import CHUNK, DATA, GAP_LOST, within
 from analyzer.websocket.recognition import unmasked
 

@@ -8,13 +8,15 @@ connection; whether an accepted extension was offered at all is judged by http.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from analyzer import findings
 from analyzer.findings import Finding
 from analyzer.http.exchanges import Extension, Handshake
+from analyzer.lazy_dataclass import dataclass
+from analyzer.lazy_pattern import lazy_pattern
 
 RSV1: Final = 4
 RSV2: Final = 2
@@ -26,7 +28,7 @@ MAX_WINDOW_BITS: Final = 15
 
 _NO_TAKEOVER = ("server_no_context_takeover", "client_no_context_takeover")
 _WINDOW_BITS = ("server_max_window_bits", "client_max_window_bits")
-_BITS = re.compile(r"[89]|1[0-5]")
+_BITS = lazy_pattern(r"[89]|1[0-5]")
 """RFC 7692 7.1.2.1: "a decimal integer value without leading zeroes between 8 to 15"."""
 
 _OFFERED = "offered"

@@ -39,7 +39,10 @@ def unfinished(end: Ending, direction: int) -> list[Finding]:
         # No row in `frames`, which holds whole ones.
         return [Finding(findings.WEBSOCKET_FRAME_CUT, *at, -1, missing, 1, direction)]
     if end.in_message:
-        return [Finding(findings.WEBSOCKET_MESSAGE_UNFINISHED, *at, end.frame, "", 1, direction)]
+        # Control frames may follow the last of its own.
+        at = (direction >> 1, end.data_packet)
+        kind = findings.WEBSOCKET_MESSAGE_UNFINISHED
+        return [Finding(kind, *at, end.data_frame, "", 1, direction)]
     return []
 
 

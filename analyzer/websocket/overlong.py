@@ -8,8 +8,9 @@ Knows bytes only. Owned by the walk (_state); read by websocket.stage.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
+
+from analyzer.lazy_dataclass import dataclass, field
 
 MAX_KEPT: Final = 65_536
 """Bytes kept of one control frame; each direction has at most one that is not complete.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy.typing as npt
 from analyzer import findings
 from analyzer.columns import NULL, Bytes, Rows
 from analyzer.findings import Finding, Kind
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.websocket._distances import Distances
 from analyzer.websocket._payload import digest_of

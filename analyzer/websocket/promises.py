@@ -8,9 +8,9 @@ frames.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final
 
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.websocket import foreign, opcodes
 from analyzer.websocket.kept_rows import Kept
 from analyzer.websocket.recognition import (

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import codecs
 import zlib
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal, NamedTuple
 
+from analyzer.lazy_dataclass import dataclass
 from analyzer.websocket import opcodes
 from analyzer.websocket.negotiation import RSV1
 from analyzer.websocket.opcodes import MAX_CONTROL

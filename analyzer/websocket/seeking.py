@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Container
-from dataclasses import dataclass, field
 from typing import Any
 
 from analyzer import findings
 from analyzer.columns import Rows
 from analyzer.findings import Finding
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.tcp.bytestream import GAP_CUT, StreamBatch
 from analyzer.websocket import foreign

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,16 +20,13 @@ from analyzer import findings
 from analyzer.columns import NULL, Rows, empty
 from analyzer.findings import KINDS, Finding
 from analyzer.http.exchanges import Handshake, HttpBatch
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.tcp.bytestream import StreamBatch
 from analyzer.websocket import beginnings, endings
 from analyzer.websocket import frames as layout
 from analyzer.websocket._frames import FrameWalk
-from analyzer.websocket.connection import (
-    CloseFrame,
-    Ping,
-    WebSocketConnection,
-)
+from analyzer.websocket.connection import CloseFrame, Ping, WebSocketConnection
 from analyzer.websocket.estimates import Estimator
 from analyzer.websocket.frames import CLIENT, FRAME, MESSAGE, SERVER, Ending, Keys
 from analyzer.websocket.hearing import Hearing
@@ -99,6 +96,7 @@ class WebSocketStage:
         preview = options.preview_bytes if options.payload == "preview" else 0
         self._walk = FrameWalk(preview, options.max_pending_messages, self._seeker)
         self.hearing = Hearing(options)
+        self.hears_all = False  # somebody listens to all connections, whatever the options
         self._payloads = PayloadStage(options, self.hearing)
         self._estimates = Estimator(options)
         self._pings = Pings(options)
@@ -261,7 +259,7 @@ class WebSocketStage:
             keep = layout.KEEP_ALL
         elif negotiation.deflate:
             keep = layout.KEEP_COMPRESSED
-        is_heard = self._options.inside or self._options.alternatives
+        is_heard = self._options.inside or self._options.alternatives or self.hears_all
         is_kept = self._is_estimated(connection, agreed) or is_heard
         kept = layout.KEEP_ALL if is_kept else keep
         rules = (negotiation.rsv_allowed, int(negotiation.deflate), kept, int(agreed is None))

@@ -214,7 +214,7 @@ def test_long_input_without_compiled_kernels_says_so_once(
     note = capsys.readouterr().err
     assert note.startswith("note: the kernels are not compiled, so that this takes about 110 times")
     assert note.count("\n") == 1
-    monkeypatch.setattr("analyzer.cli.analyze.kernels_are_compiled", lambda: False)
+    monkeypatch.setattr("analyzer.cli.shared.kernels_are_compiled", lambda: False)
     assert main.main(["--version"]) == 0
     assert "(the kernels are not compiled" in capsys.readouterr().out
     assert len(pipeline.calls) == 1

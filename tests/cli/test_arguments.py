@@ -1,49 +1,40 @@
-"""What verbs share: numbers with commas, and reports that appear together or not at all."""
+"""Options that verbs share mean the same and are explained in each of them."""
 
-from pathlib import Path
+import subprocess
+import sys
 
 import pytest
 
-from analyzer.cli.arguments import made, model, numbers, reports
-from analyzer.errors import OptionError, ReportError
-from analyzer.options import DEFAULT, Options
+from analyzer.cli import arguments
+from analyzer.cli.analyze_arguments import app
+
+OPTIONS = {
+    name: value.__metadata__[0]
+    for name, value in vars(arguments).items()
+    if hasattr(value, "__metadata__")
+}
 
 
-@pytest.mark.parametrize(
-    ("given", "kind", "expected"),
-    [
-        (["1"], float, (1.0,)),
-        (["0.5, 1", "5", "1.0"], float, (0.5, 1.0, 5.0)),
-        (["10,10", "20"], int, (10, 20)),
-        ([], int, ()),
-    ],
-)
-def test_numbers(given, kind, expected):
-    assert numbers("--x", given, kind) == expected
+def test_there_are_options():
+    assert {"Keys", "Where", "Quiet", "FailOn"} <= set(OPTIONS)
 
 
-@pytest.mark.parametrize(("given", "kind"), [(["a"], float), (["1.5"], int), (["1,,2"], int)])
-def test_no_numbers(given, kind):
-    with pytest.raises(OptionError, match="--x takes"):
-        numbers("--x", given, kind)
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_option_is_explained(name):
+    assert OPTIONS[name].help.rstrip().endswith(".")
 
 
-def test_reports_are_made_in_order(tmp_path):
-    writers = made(reports(tmp_path / "c", tmp_path / "p", str(tmp_path / "j")))
-    names = ["CsvWriter", "ParquetWriter", "JsonWriter"]
-    assert [type(writer).__name__ for writer in writers] == names
-    for writer in writers:
-        writer.abort()
-    assert list(tmp_path.iterdir()) == []
-    assert made(reports(None, None, None)) == []
+@pytest.mark.parametrize("given", [["x", "--payload", "some"], ["x", "--hold", "long"]])
+def test_a_value_that_is_none_is_refused(given):
+    with pytest.raises(Exception, match=r"some|long") as raised:
+        app(given, prog_name="wsanalyze", standalone_mode=False)
+    assert hasattr(raised.value, "format_message")
 
 
-def test_one_that_cannot_be_made_undoes_the_others(tmp_path):
-    with pytest.raises(ReportError):
-        made(reports(tmp_path / "c", None, str(Path("/no/such/folder/x"))))
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_the_model_as_it_is_by_default():
-    assert Options(**model(["1"], [], 30.0, True, True)) == DEFAULT
-    assert Options(**model(["2"], ["5"], 9.0, False, False)).poll_intervals_s == (2.0,)
+def test_options_need_nothing_of_the_analysis():
+    code = (
+        "import sys, analyzer.cli.arguments;"
+        "print([name for name in ('numpy', 'rich', 'analyzer.pipeline') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

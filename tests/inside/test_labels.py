@@ -3,7 +3,7 @@
 import numpy as np
 
 from analyzer.columns import NULL
-from analyzer.inside.labels import NOTHING, Detail, Label, Labels, Says
+from analyzer.inside.labels import ANSWERS, ASKS, NOTHING, Detail, Label, Labels, Plain, Says
 
 
 def test_each_label_has_one_number():
@@ -36,3 +36,17 @@ def test_columns():
     # Nothing is known of the first; in the third nothing begins.
     assert says.items().tolist() == [NULL, 2, 0, 1]
     assert says.reply_ns().tolist() == [NULL, 5_000, NULL, NULL]
+
+
+def test_one_cell_is_that_of_its_column():
+    labels = Labels(10)
+    code = labels.number(Label("mqtt", "PUBLISH", "t", "t"))
+    details = {1: Detail("7", None, 2), 3: Detail(None, "8", 1, NULL, Label("mqtt", "x", "far"))}
+    flags = np.array([ASKS, 0, ANSWERS, ASKS], np.int8)
+    plain = Plain(flags, np.array([5, 6, 7, 8]), np.zeros(4, np.int64))
+    for quick in (None, plain):
+        says = Says(np.array([0, code, code, code], np.int32), details, labels, quick)
+        for name in Label._fields:
+            assert [says.word(name, row) for row in range(4)] == says.column(name)
+        for name in ("id", "reply_to"):
+            assert [says.text(name, row) for row in range(4)] == says.texts(name)

@@ -5,7 +5,7 @@ from oracle.live import STATS, Recorder
 
 from analyzer.errors import ReportError
 from analyzer.live.guard import FLUSH_NS, Guarded, GuardedObserver, first_failure, guarded
-from analyzer.report.observer import Observer
+from analyzer.report.observer import Observer, PayloadObserver
 
 
 class Lasting:
@@ -69,3 +69,17 @@ def test_an_interrupt_is_no_fault():
     writer.write = write
     with pytest.raises(KeyboardInterrupt):
         Guarded(writer).write(None)
+
+
+class Listening(Recorder):
+    def heard(self, said):
+        raise ReportError("deaf")
+
+
+def test_who_is_shown_payloads_is_so_behind_a_guard_and_others_are_not():
+    one, two = guarded([Listening(), Recorder()])
+    assert isinstance(one, PayloadObserver)
+    assert not isinstance(two, PayloadObserver)
+    one.heard(None)
+    assert str(one.failure) == "deaf"
+    one.heard(None)

@@ -11,7 +11,7 @@ from oracle.live import replay
 
 import analyzer
 from analyzer.errors import OptionError, ReportError
-from analyzer.live.watch import MAX_IDLE_S, WatchRequest, build_observers, live_options
+from analyzer.live.watch import MAX_IDLE_S, WatchRequest, build_observers, live_options, modules
 from analyzer.options import Options
 from analyzer.report.event_lines import EventWriter
 from analyzer.report.live_view import LiveView
@@ -102,3 +102,10 @@ def test_limits_of_a_run_without_end():
     for idle in (0, -1, float("nan"), float("inf")):
         with pytest.raises(OptionError):
             Options(max_idle_s=idle)
+
+
+def test_what_keys_take_is_loaded_before_rights_are_given_up(monkeypatch):
+    """Else they cannot be imported, and the screen takes no key."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sys.stdout", Terminal())
+    assert {"termios", "tty"} <= set(modules(WatchRequest(screen=True)))

@@ -57,16 +57,13 @@ def assert_ties_out(tables: Tables) -> None:
     assert (parts >= 0).all(axis=None)
 
 
-def said(tables: Tables, tcp_stream: int | None = None) -> Said:
+def said(tables: Tables) -> Said:
     """Return type and payload of each message by sender, in order."""
     messages = tables["messages"]
-    if tcp_stream is not None:
-        rows = tables["connections"]
-        chosen = rows.loc[rows["tcp_stream"] == tcp_stream, "connection"]
-        messages = messages[messages["connection"].isin(chosen)]
     found: Said = {"client": [], "server": []}
-    for row in messages.sort_values(["connection", "message"]).itertuples():
-        found[row.direction].append((row.type, row.payload))
+    columns = [messages[name] for name in ("direction", "type", "payload")]
+    for direction, kind, payload in zip(*columns, strict=True):
+        found[direction].append((kind, payload))
     return found
 
 

@@ -19,7 +19,16 @@ from analyzer.report.keys import Keyboard, keys_of
         (b"\x1b", ["escape"]),
         (b"\r?\n", ["enter", "?", "enter"]),
         (b"\x1b[5~\x1b[6~", ["page-up", "page-down"]),
-        (b"\x00\xff\xc3\xa4s", ["s"]),
+        (b"\x00\xff\xc3\xa4s", ["ä", "s"]),
+        (
+            b"\x1b[H\x1b[4~\x1bOF\t\x1b[Z\x7f",
+            ["home", "end", "end", "tab", "back-tab", "backspace"],
+        ),
+        (b"\x1b[C\x1b[D\x15", ["right", "left", "clear"]),
+        # F5, Ctrl-Right, a mouse: sequences that mean nothing here leave no letters behind.
+        (b"\x1b[15~\x1b[1;5Cx\x1b[<0;10;5M", ["x"]),
+        # ESC and a letter that came as fast.
+        (b"\x1b2\x1b\x1b", ["escape", "2", "escape", "escape"]),
         (b"", []),
     ],
 )
@@ -68,3 +77,23 @@ def test_without_a_terminal_there_are_no_keys(monkeypatch, tmp_path):
 
 def _refuse(*_):
     raise OSError
+
+
+def test_keys_that_come_in_pieces():
+    master, slave = os.openpty()
+    keyboard = Keyboard(slave)
+    keyboard.start()
+    for piece, keys in (
+        (b"a\x1b[", ["a"]),
+        (b"B", ["down"]),
+        (b"\xe4\xb8", []),
+        (b"\x96", ["世"]),
+        (b"\x1b[1", []),
+        (b"", []),
+        (b"q", ["q"]),
+    ):
+        os.write(master, piece)
+        assert keyboard.pressed() == keys
+    keyboard.close()
+    os.close(master)
+    os.close(slave)

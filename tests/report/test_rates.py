@@ -5,28 +5,26 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from oracle.live import STATS, snapshot
-from oracle.rows import table_rows
-from oracle.sample import connection, handshake, message
 
 from analyzer.report import rates as module
 from analyzer.report.observer import CaptureStats
 from analyzer.report.rates import Rates
-from analyzer.tables.schema import CONNECTIONS, FINDINGS, HANDSHAKES, MESSAGES
 
 S = 1_000_000_000
 T = 1_800_000_000 * S
 
 
-def messages(*rows):
-    return table_rows(MESSAGES, list(rows))
+def say(rates, side, *payload):
+    """Count messages of a direction (0 client, 1 server)."""
+    rates.messages(np.full(len(payload), side), np.array(payload))
 
 
 def test_messages_per_second_by_direction():
     rates = Rates()
     for second in range(6):
         rates.tick(T + second * S, STATS)
-        rates.news(messages(*[message(0, "client", payload_bytes=10)] * 3))
-        rates.news(messages(*[message(0, "server", payload_bytes=7)] * (second + 1)))
+        say(rates, 0, *[10] * 3)
+        say(rates, 1, *[7] * (second + 1))
     rates.tick(T + 6 * S, STATS)
     assert rates.messages_per_s(0) == 3
     assert rates.bytes_per_s(0) == 30
@@ -34,18 +32,10 @@ def test_messages_per_second_by_direction():
     assert rates.course(1, 8) == [0, 0, 1, 2, 3, 4, 5, 6]
 
 
-def test_a_payload_that_is_not_known_counts_as_it_was_sent():
-    rates = Rates()
-    rates.tick(T, STATS)
-    rates.news(messages(message(0, "client", payload_bytes=None, transfer_bytes=55)))
-    rates.tick(T + S, STATS)
-    assert rates.bytes_per_s(0) == 55
-
-
 def test_rates_end_when_nothing_comes():
     rates = Rates()
     rates.tick(T, STATS)
-    rates.news(messages(message(0, "client")))
+    say(rates, 0, 10)
     for second in range(1, 9):
         rates.tick(T + second * S, STATS)
     assert rates.messages_per_s(0) == 0
@@ -55,11 +45,12 @@ def test_handshakes_of_the_last_minute():
     rates = Rates()
     times = np.random.default_rng(4).integers(1, 10**9, 400).tolist()
     rates.tick(T - 100 * S, STATS)
-    rates.news(table_rows(HANDSHAKES, [handshake(0, 0, total_us=10**12)]))
+    rates.handshake("accepted", 10**12)
     rates.tick(T, STATS)
-    rows = [handshake(place, place, total_us=time) for place, time in enumerate(times)]
-    refused = [handshake(0, None, outcome="refused", total_us=1)] * 5
-    rates.news(table_rows(HANDSHAKES, [*rows, *refused]))
+    for time in times:
+        rates.handshake("accepted", time)
+    for _ in range(5):
+        rates.handshake("refused", 1)
     rates.tick(T + S, STATS)
     median, p95 = rates.handshake_times()
     assert median == pytest.approx(float(np.median(times)))
@@ -69,45 +60,21 @@ def test_handshakes_of_the_last_minute():
     assert rates.handshake_times() is None
 
 
-def test_lines_of_connections_come_and_go():
+def test_memory_is_bounded():
     rates = Rates()
-    rates.tick(T, STATS)
-    rates.news(table_rows(CONNECTIONS, [connection(4), connection(5)]))
-    rates.news(
-        messages(
-            message(0, "client", connection=4, payload_bytes=3),
-            message(1, "server", connection=4, payload_bytes=4),
-            message(0, "client", connection=77),
-        )
-    )
-    assert rates.lines[4].messages == [1, 1]
-    assert rates.lines[4].payload == [3, 4]
-    assert [row["payload_bytes"] for row in rates.recent[4]] == [3, 4]
-    rates.write(table_rows(CONNECTIONS, [connection(4)]))
-    assert list(rates.lines) == [5]
-
-
-def test_memory_is_bounded(monkeypatch):
-    monkeypatch.setattr(module, "MAX_LINES", 10)
-    monkeypatch.setattr(module, "MAX_RECENT", 5)
-    rates = Rates()
-    for number in range(300):
+    for number in range(3 * module.WINDOW_S):
         rates.tick(T + number * S, STATS)
-        rates.news(table_rows(CONNECTIONS, [connection(number)]))
-        rates.news(messages(*[message(0, "client", connection=number)] * 100))
-        rates.write(table_rows(FINDINGS, [{"id": f"x-{number}", "severity": "note", "text": "x"}]))
-    assert list(rates.lines) == list(range(290, 300))
-    assert list(rates.recent) == list(range(295, 300))
-    assert {len(kept) for kept in rates.recent.values()} == {module.RECENT_MESSAGES}
-    assert len(rates.findings) == module.MAX_FINDINGS
+        for _ in range(100):
+            rates.handshake("accepted", 5)
     assert len(rates._seconds) <= module.WINDOW_S + 1
+    assert len(rates._durations) <= module.MAX_DURATIONS
 
 
 def test_a_clock_that_is_set_back():
     rates = Rates()
     for time in (T, T + S, T - 3600 * S, T - 3599 * S, T - 3598 * S):
         rates.tick(time, STATS)
-        rates.news(messages(message(0, "client")))
+        say(rates, 0, 10)
     assert rates.messages_per_s(0) >= 0
     assert rates.course(0, 5)[-2:] == [1, 1]
 
@@ -128,7 +95,7 @@ def test_polling_by_hand():
     assert rates.polling() is None
     shot = snapshot(connections=8)
     rates.tick(T, STATS, shot)
-    rates.news(messages(*[message(0, "client", payload_bytes=100)] * 4))
+    say(rates, 0, *[100] * 4)
     rates.tick(T + S, STATS, shot)
     cost, _ = rates.polling()
     both = shot.ledger[0]

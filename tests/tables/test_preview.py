@@ -54,3 +54,15 @@ def test_previews_of_rows():
     assert list(made) == ["hi", "68 69", None, None]
     assert len(made) == 4
     assert list(Previews((), rows, Options(payload="none"))) == [None] * 4
+
+
+def test_one_cell_is_made_alone():
+    rows = empty(MESSAGE, 4)
+    rows["payload_bytes"] = [2, 2, NULL, 300]
+    rows["opcode"] = [1, 2, 1, 1]
+    payloads = [b"hi", b"hi", b"x", None]
+    made = Previews(payloads, rows, Options())
+    assert [made[place] for place in range(4)] == ["hi", "68 69", None, None]
+    assert made[-1] is None
+    assert made[0:2] == ["hi", "68 69"]
+    assert Previews((), rows, Options(payload="none"))[2] is None

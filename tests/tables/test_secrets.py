@@ -143,11 +143,14 @@ def test_a_token_is_hidden_wherever_it_stands(text: str, at: int) -> None:
     ],
 )
 def test_hostile_text_takes_time_in_proportion(unit: str) -> None:
-    """A head may have 64 KiB; what took their square took a minute."""
+    """A head may have 64 KiB; what took their square took a minute.
+
+    Processor time, not time, and a hundred times what it takes: no busy machine fails it.
+    """
     for begin in ("", ":<a ", "/?"):
         started = process_time()
         hide(begin + unit * (64_000 // len(unit)))
-        assert process_time() - started < 5
+        assert process_time() - started < 30
 
 
 def test_names() -> None:

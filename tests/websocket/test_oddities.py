@@ -49,6 +49,13 @@ def test_a_frame_that_is_cut_has_no_number() -> None:
     assert (found.kind, found.frame, found.detail) == (findings.WEBSOCKET_FRAME_CUT, -1, "6")
 
 
+def test_a_message_that_ends_early_is_told_at_its_last_frame() -> None:
+    # A Close may follow it: packet 70, frame 9.
+    (found,) = unfinished(ending(in_message=1, data_packet=60, data_frame=7), 1)
+    assert found.kind is findings.WEBSOCKET_MESSAGE_UNFINISHED
+    assert (found.packet, found.frame) == (60, 7)
+
+
 def test_reserved_bits_are_named() -> None:
     assert oddity(findings.WEBSOCKET_RSV, 1, 0, 3, 0, 1).detail == "RSV2, RSV3"
     assert oddity(findings.WEBSOCKET_RSV1, 1, 0, 0, 0, 1).rfc == "RFC 6455 5.2"

@@ -6,17 +6,19 @@ Must not know times or packets. Called by http.delivery.groups.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
+from analyzer.lazy_dataclass import dataclass
+from analyzer.lazy_pattern import lazy_pattern
+
 ENGINE_IO: Final = "engine.io"
 SOCKJS: Final = "sockjs"
 
-_SOCKJS_PATH: Final = re.compile(
+_SOCKJS_PATH: Final = lazy_pattern(
     r"^(?P<prefix>[^?#]*)/(?P<server>[^/.?#]+)/(?P<session>[^/.?#]+)/"
     r"(?P<name>xhr|xhr_streaming|xhr_send|eventsource|htmlfile|jsonp|jsonp_send)$"
 )
@@ -30,7 +32,7 @@ _SOCKJS_NAMES: Final = {
     "htmlfile": ("GET", "stream"),
     "eventsource": ("GET", "sse"),
 }
-_SOCKJS_SERVER: Final = re.compile(r"\d{3}")
+_SOCKJS_SERVER: Final = lazy_pattern(r"\d{3}")
 """What SockJS clients put there; asked for where method and name alone say little."""
 
 CURSOR_WORDS: Final = frozenset(
@@ -55,8 +57,8 @@ CLIENT_WORDS: Final = frozenset(
 """A parameter with one of these words in its name names the client."""
 _CACHE_WORDS: Final = frozenset({"_", "rnd", "rand", "random", "nocache", "cb", "cachebuster"})
 _PAGE_WORDS: Final = frozenset({"page", "offset", "skip", "limit", "per", "pagesize"})
-_WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|_+$|^_+")
-_CLOCK: Final = re.compile(r"1\d{9}(?:\d{3}(?:\d{3})?)?(?:\.\d+)?|0\.\d{6,}")
+_WORDS: Final = lazy_pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|_+$|^_+")
+_CLOCK: Final = lazy_pattern(r"1\d{9}(?:\d{3}(?:\d{3})?)?(?:\.\d+)?|0\.\d{6,}")
 """Seconds, milliseconds or microseconds of Unix time; a random number of JavaScript."""
 _LONG: Final = 1024
 """Characters of a target that are kept as they are; of a longer one a digest."""

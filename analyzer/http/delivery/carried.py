@@ -8,7 +8,6 @@ http.delivery.deliveries; the caller that reads bodies says of which packet they
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from analyzer.columns import NULL
@@ -20,6 +19,7 @@ from analyzer.http.delivery.payloads import (
     sockjs_text,
 )
 from analyzer.http.exchanges import Exchange
+from analyzer.lazy_dataclass import dataclass
 from analyzer.tcp.bytestream import Connection
 
 CLIENT: Final = 0

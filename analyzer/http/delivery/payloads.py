@@ -10,13 +10,14 @@ Sources: RFC 8259; engine.io-protocol, revisions 3 and 4, "Payload"; sockjs-prot
 from __future__ import annotations
 
 import json
-import re
 from base64 import b64decode
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
-_SPACE: Final = re.compile(r"[ \t\n\r]*")
+from analyzer.lazy_dataclass import dataclass
+from analyzer.lazy_pattern import lazy_pattern
+
+_SPACE: Final = lazy_pattern(r"[ \t\n\r]*")
 _DECODER: Final = json.JSONDecoder()
 _SEPARATOR_V4: Final = b"\x1e"
 _MESSAGE: Final = 0x34  # "4"
@@ -301,7 +302,7 @@ def sockjs_frame(line: bytes) -> Found | None:
     return NOTHING if line == b"o" or line.startswith(b"c") or not line.strip(b"h") else None
 
 
-_FRAME: Final = re.compile(rb'[oh]$|a\[|m"|c\[')
+_FRAME: Final = lazy_pattern(rb'[oh]$|a\[|m"|c\[')
 
 
 def sockjs_text(line: bytes) -> bytes | None:

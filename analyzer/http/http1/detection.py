@@ -6,7 +6,6 @@ base of http.http1.conversation, which goes on where this is decided.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from analyzer import findings
@@ -26,12 +25,13 @@ from analyzer.http.http2.evidence import (
 )
 from analyzer.http.http2.frames import PREFACE
 from analyzer.http.pairing import Pairs
+from analyzer.lazy_pattern import lazy_pattern
 from analyzer.tcp.bytestream import DATA, GAP_CUT
 
 if TYPE_CHECKING:
     from analyzer.http.http2.connection import Http2Connection
 
-_MAY_BE_GET: Final = re.compile(rb"GET /[!-~]{4}[ -~]{4}")
+_MAY_BE_GET: Final = lazy_pattern(rb"GET /[!-~]{4}[ -~]{4}")
 """A request line that a snap length cut, with as many bytes as the status line needs
 that may answer it."""
 

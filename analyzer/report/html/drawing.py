@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 from markupsafe import Markup, escape
 
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.report.wording import duration
 
 HEIGHT = 16

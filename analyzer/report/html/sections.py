@@ -7,12 +7,12 @@ html.writer.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 
 from analyzer.columns import NULL
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.report.alternatives import name_of, verdict
 from analyzer.report.html.data import Kept, shortened
 from analyzer.report.html.drawing import (

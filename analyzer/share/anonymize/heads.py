@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import re
 from typing import Final
 
+from analyzer.lazy_pattern import lazy_pattern
 from analyzer.share.anonymize.words import Words
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-_LINE: Final = re.compile(rb"([^\r\n]*)(\r*\n)")
+_LINE: Final = lazy_pattern(rb"([^\r\n]*)(\r*\n)")
 
 _PLAIN_VALUES: Final = frozenset(
     b"""

@@ -11,6 +11,7 @@ import re
 from collections import deque
 from typing import Final
 
+from analyzer.lazy_pattern import lazy_pattern
 from analyzer.share.anonymize.frames import Frames
 from analyzer.share.anonymize.heads import Keys, rewritten
 from analyzer.share.anonymize.tls import RECORD_HEADER, Handshake
@@ -18,12 +19,12 @@ from analyzer.share.anonymize.words import Filter, Words
 
 _MAX_HEAD: Final = 64 * 1024
 _MAX_LINE: Final = 8 * 1024
-_REQUEST: Final = re.compile(rb"[A-Z]{3,16} [^\s]")
-_BEGUN: Final = re.compile(rb"[A-Z]{1,16} ?")
+_REQUEST: Final = lazy_pattern(rb"[A-Z]{3,16} [^\s]")
+_BEGUN: Final = lazy_pattern(rb"[A-Z]{1,16} ?")
 _PREFACE: Final = b"PRI * HTTP/2"
-_HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
-_LEADING: Final = re.compile(rb"(?:\r?\n)+")
-_FIELD: Final = re.compile(rb"^([!-9;-~]+)[ \t]*:[ \t]*(.*?)[ \t]*\r?$", re.MULTILINE)
+_HEAD_END: Final = lazy_pattern(rb"\r?\n\r?\n")
+_LEADING: Final = lazy_pattern(rb"(?:\r?\n)+")
+_FIELD: Final = lazy_pattern(rb"^([!-9;-~]+)[ \t]*:[ \t]*(.*?)[ \t]*\r?$", re.MULTILINE)
 
 
 class Dialogue:

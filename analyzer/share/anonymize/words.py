@@ -13,6 +13,7 @@ from hashlib import blake2b, shake_128
 from typing import Final
 
 from analyzer.http.delivery.callers import CLIENT_WORDS, CURSOR_WORDS
+from analyzer.lazy_pattern import lazy_pattern
 
 MAX_WORD: Final = 64
 """Longer runs of letters and digits are replaced in pieces."""
@@ -20,19 +21,19 @@ _BIJECTIVE: Final = 8
 _MAX_KNOWN: Final = 65_536
 """Replacements remembered: 10 MB. They are reckoned, so that forgetting changes nothing."""
 
-_TOKEN: Final = re.compile(
+_TOKEN: Final = lazy_pattern(
     rb"content-length:[0-9]+|\\u[0-9A-Fa-f]{4}|\\[\\\"/bfnrt]|%[0-9A-Fa-f]{2}|[A-Za-z0-9]{1,64}"
     rb"|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}"
     rb"|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}"
     rb"|\xf4[\x80-\x8f][\x80-\xbf]{2}|[\x80-\xff]"
 )
-_PARTIAL: Final = re.compile(
+_PARTIAL: Final = lazy_pattern(
     rb"(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})$"
 )
-_CONTINUATION: Final = re.compile(rb"[\x80-\xbf]{0,3}")
-_FIRST_DIGITS: Final = re.compile(rb"\[?[0-9]{0,2}")
-_POWER: Final = re.compile(rb"([0-9]+)[eE]([0-9]*)")
-_PORT: Final = re.compile(rb"(?<=:)[0-9]{1,5}(?=[/\s,]|$)")
+_CONTINUATION: Final = lazy_pattern(rb"[\x80-\xbf]{0,3}")
+_FIRST_DIGITS: Final = lazy_pattern(rb"\[?[0-9]{0,2}")
+_POWER: Final = lazy_pattern(rb"([0-9]+)[eE]([0-9]*)")
+_PORT: Final = lazy_pattern(rb"(?<=:)[0-9]{1,5}(?=[/\s,]|$)")
 
 KEPT: Final = frozenset(
     b"""
@@ -229,4 +230,4 @@ def _open_end(data: bytes) -> int:
     return begin
 
 
-_ALNUM: Final = re.compile(rb"[A-Za-z0-9]+")
+_ALNUM: Final = lazy_pattern(rb"[A-Za-z0-9]+")

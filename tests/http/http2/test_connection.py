@@ -22,7 +22,10 @@ CAPTURES = Path(__file__).parents[3] / "captures"
 
 def same(one, other):
     """Assert that two analyses have the same rows."""
-    for name, table in one.items():
+    for name in one:
+        if one.count(name) == other.count(name) == 0:
+            continue
+        table = one[name]
         keys = [column for column in table.columns if column != "payload"]
         if table[keys].equals(other[name][keys]):
             continue

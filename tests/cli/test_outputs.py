@@ -1,0 +1,49 @@
+"""What verbs share: numbers with commas, and reports that appear together or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from analyzer.cli.outputs import made, model, numbers, reports
+from analyzer.errors import OptionError, ReportError
+from analyzer.options import DEFAULT, Options
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "expected"),
+    [
+        (["1"], float, (1.0,)),
+        (["0.5, 1", "5", "1.0"], float, (0.5, 1.0, 5.0)),
+        (["10,10", "20"], int, (10, 20)),
+        ([], int, ()),
+    ],
+)
+def test_numbers(given, kind, expected):
+    assert numbers("--x", given, kind) == expected
+
+
+@pytest.mark.parametrize(("given", "kind"), [(["a"], float), (["1.5"], int), (["1,,2"], int)])
+def test_no_numbers(given, kind):
+    with pytest.raises(OptionError, match="--x takes"):
+        numbers("--x", given, kind)
+
+
+def test_reports_are_made_in_order(tmp_path):
+    writers = made(reports(tmp_path / "c", tmp_path / "p", str(tmp_path / "j")))
+    names = ["CsvWriter", "ParquetWriter", "JsonWriter"]
+    assert [type(writer).__name__ for writer in writers] == names
+    for writer in writers:
+        writer.abort()
+    assert list(tmp_path.iterdir()) == []
+    assert made(reports(None, None, None)) == []
+
+
+def test_one_that_cannot_be_made_undoes_the_others(tmp_path):
+    with pytest.raises(ReportError):
+        made(reports(tmp_path / "c", None, str(Path("/no/such/folder/x"))))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_model_as_it_is_by_default():
+    assert Options(**model(["1"], [], 30.0, True, True)) == DEFAULT
+    assert Options(**model(["2"], ["5"], 9.0, False, False)).poll_intervals_s == (2.0,)
