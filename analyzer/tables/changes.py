@@ -6,8 +6,8 @@ Knows the Talk of each point. Must not know times (tables.paths does). Used by t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from analyzer.lazy_dataclass import dataclass
 from analyzer.tables.schema import CHANGE_KINDS
 from analyzer.tables.secrets import hide, is_secret_name
 from analyzer.tables.talks import Talk

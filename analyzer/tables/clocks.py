@@ -10,8 +10,9 @@ tables.paths.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import median
+
+from analyzer.lazy_dataclass import dataclass
 
 DRIFT_FROM_NS = 60_000_000_000
 """Over less than a minute a usual crystal (50 ppm) drifts by less than paths jitter."""

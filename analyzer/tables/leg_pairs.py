@@ -19,10 +19,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 
 from analyzer.columns import NULL
+from analyzer.lazy_dataclass import dataclass
 from analyzer.options import Options
 from analyzer.tables.ways import Seen, Way
 from analyzer.tcp.bytestream import Connection

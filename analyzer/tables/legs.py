@@ -20,7 +20,6 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.columns import NULL, Rows
-from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.tables.leg_pairs import FAR, NEAR, Candidates, Leg, Pair
 from analyzer.tables.schema import DIRECTIONS, HOPS, TableRows

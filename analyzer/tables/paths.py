@@ -11,11 +11,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
 
 from analyzer.columns import NULL
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.tables.changes import Change, changes
 from analyzer.tables.clocks import Clocks, Point, clocks
 from analyzer.tables.schema import CHANGES, DIRECTIONS, PATHS, TableRows

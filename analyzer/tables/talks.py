@@ -8,11 +8,11 @@ the other capture (tables.paths does). Fed by the pipeline as a Listener, made b
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from analyzer.columns import NULL, Rows
+from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.tables.timing import Endpoints
 from analyzer.websocket.connection import WebSocketConnection
