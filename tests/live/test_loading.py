@@ -71,7 +71,7 @@ def drop(user):
 
 built = watch.build_observers
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-watch.build_observers = lambda request: Scraped(built(request))
+watch.build_observers = lambda *given: Scraped(built(*given))
 privileges.target = lambda asked: privileges.User("nobody", 65534, 65534)
 privileges.drop = drop
 sys.addaudithook(hook)
