@@ -30,6 +30,7 @@ class FakePipeline:
         on_progress: Callable[[int, int | None], None] | None = None,
         stdin: BinaryIO | None = None,
         only: Collection[int] | None = None,
+        listener: Any = None,
     ) -> Summary:
         read = stdin.read() if stdin is not None else None
         self.only.append(only)
