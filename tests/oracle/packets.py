@@ -27,7 +27,7 @@ def records(packets, link_type=1, snaplen=1 << 30, first=1, times=None):
     for i, packet in enumerate(packets):
         kept = packet[:snaplen]
         time = (first + i) * 1000 if times is None else times[i]
-        rows[i] = (first + i, time, len(data), len(kept), len(packet), link_type)
+        rows[i] = (first + i, time, len(data), len(kept), len(packet), link_type, 0)
         data += kept + b"\xa5" * 8
     return RecordBatch(rows, np.frombuffer(bytes(data), np.uint8).copy(), len(data))
 
