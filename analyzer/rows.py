@@ -144,6 +144,10 @@ class OptionValues(TypedDict, total=False):
     live_block_ms: int
     live_queue_bytes: int
     live_pace_s: float
+    max_screen_connections: int
+    max_screen_ended: int
+    max_screen_events: int
+    max_screen_payload_bytes: int
     max_fragmented_datagrams: int
     fragment_timeout_s: float
     max_fragments: int
@@ -196,6 +200,14 @@ class OptionValues(TypedDict, total=False):
     max_names: int
     max_connect_attempts: int
     max_leg_messages: int
+    leg_connect_s: float
+    max_leg_candidates: int
+    max_leg_pairs: int
+    max_early_legs: int
+    max_early_messages: int
+    max_undecided_messages: int
+    max_path_connections: int
+    max_path_messages: int
     max_handshakes_per_key: int
     max_ping_intervals: int
     max_estimated_connections: int
