@@ -10,6 +10,7 @@ command line and by the Python API.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Collection, Sequence
 from os import PathLike
@@ -190,9 +191,28 @@ class Pipeline:
         """Give the rows of all that is open at the end of the capture."""
         self._take_segments(self._packets.finish())
         self._take_stream(self._tcp.finish(), last=True)
+        self._finish_tables()
+
+    def _finish_tables(self) -> None:
         self._tables.add_findings(self._tls.finish())
         topics = self._inside.finish() if self._inside is not None else []
         self._deliver_tables(self._tables.finish(topics))
+
+    def salvage(self) -> None:
+        """Give what rows there can be of what is open, after a stage failed within a batch.
+
+        What that stage and those behind it were to do with the batch is missing: messages in its
+        packets have no rows, and counts of open connections end before them. A stage that fails
+        again leaves the rows of those behind it out. There is no comparison.
+        """
+        for step in (
+            lambda: self._take_segments(self._packets.finish()),
+            lambda: self._take_stream(self._tcp.finish(), last=True),
+            self._finish_tables,
+            self.diagnose,
+        ):
+            with contextlib.suppress(Exception):
+                step()
 
     def compared(self) -> list[TableRows]:
         """Return the rows of the comparison with other transports, after `settle`.

@@ -8,6 +8,7 @@ fields. Must not know sizes. Used by alternatives.heads.
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Final, NamedTuple
 
@@ -100,14 +101,22 @@ def client_of(fields: Fields) -> str:
     RFC 6455 4.1: a browser's handshake must have an Origin. Without one, a program has a browser's
     name only.
     """
-    agent = _value(fields, "user-agent")
+    name = _named(_value(fields, "user-agent"))
+    if name and _TEMPLATES[name].browser and not _value(fields, "origin"):
+        return ""
+    return name
+
+
+@functools.lru_cache(maxsize=64)
+def _named(agent: str) -> str:
+    """Return the client whose mark a User-Agent has; few programs make most connections."""
     if "CriOS/" in agent or "FxiOS/" in agent:
         # On iOS they are all WebKit.
         return ""
     for name, template in _TEMPLATES.items():
         # "node" is a whole name; other programs have it within theirs.
         if any(agent == mark if mark == "node" else mark in agent for mark in template.marks):
-            return "" if template.browser and not _value(fields, "origin") else name
+            return name
     return ""
 
 

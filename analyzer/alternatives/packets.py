@@ -66,8 +66,12 @@ def answer_segments(answers: Answers, beside: Floats, wire: npt.NDArray[Any]) ->
     shift = np.asarray(beside) - answers.mean_messages
     places = (np.arange(SIZE_CLASSES)[:, None] + _POINTS).ravel()
     body = np.minimum(places[None, :] * size_class[:, None], (mss - 1)[:, None])
-    each = np.maximum(1.0, np.ceil((body + shift[:, None]) / mss[:, None]))
-    each = each.reshape(len(mss), SIZE_CLASSES, len(_POINTS)).mean(axis=2)
+    body += shift[:, None]
+    body /= mss[:, None]
+    np.ceil(body, out=body)
+    np.maximum(body, 1.0, out=body)
+    # Of two points, added: numpy takes ten times as long to reduce an axis of two.
+    each = (body[:, 0::2] + body[:, 1::2]) / len(_POINTS)
     total: Floats = answers.full_segments + (answers.sizes * each).sum(axis=1)
     return total
 

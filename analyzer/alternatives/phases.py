@@ -52,13 +52,7 @@ def phases_of(known: Conversations, place: int, paced: Ints) -> Phases:
     waits = known.delays[:, layout.SHORT_POLL + layout.PHASES * place].astype(np.float64)
     waits[:, 0] += pushes - waits.sum(axis=1)
     moved = np.arange(layout.DELAY_CLASSES)
-    means = np.stack(
-        [
-            (waits * ((moved + shift) % layout.DELAY_CLASSES + 0.5)).sum(axis=1)
-            for shift in range(layout.DELAY_CLASSES)
-        ],
-        axis=1,
-    )
+    means = waits @ ((moved[:, None] + moved[None, :]) % layout.DELAY_CLASSES + 0.5)
     scale = paced / layout.DELAY_CLASSES / np.maximum(known.server_messages, 1)
     return Phases(requests, means * scale[:, None])
 

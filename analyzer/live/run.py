@@ -238,7 +238,7 @@ def outcome_of(
 
     Whatever ends it, writers are closed with the rows that were complete. After a fault of one
     writer all others get the rows of a run that ended well; after a fault of a stage, those up
-    to it.
+    to it, and of what was open those that the stages can still make.
 
     Args:
         source: closed when all is done.
@@ -271,7 +271,9 @@ def outcome_of(
         outcome.hurried = True
     except Exception as error:
         outcome.failure = error
-        if not loop.broken:
+        if loop.broken:
+            pipeline.salvage()
+        else:
             # The source failed, not the stages: they can say what is open.
             _settle(pipeline, outcome)
     finally:

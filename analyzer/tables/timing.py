@@ -13,6 +13,7 @@ import numpy as np
 from analyzer.columns import NULL
 from analyzer.http.exchanges import Handshake
 from analyzer.lazy_dataclass import dataclass, field
+from analyzer.lazy_pattern import lazy_pattern
 from analyzer.options import Options
 from analyzer.packets.segments import address_text
 from analyzer.tables.before_connect import Before
@@ -23,6 +24,7 @@ from analyzer.tcp.bytestream import Connection
 from analyzer.tls.names import suite_name, version_name
 from analyzer.tls.session import Session
 
+_NONCE = lazy_pattern(r"[A-Za-z0-9+/]{22}==|[A-Za-z0-9+/]{27}=")
 _address = lru_cache(maxsize=65_536)(address_text)
 """Few addresses have many connections."""
 
@@ -201,6 +203,15 @@ def refusal_preview(detail: Handshake, options: Options) -> str | None:
     return preview(shown.rstrip("\ufffd").encode(), size + limit, is_text=True, limit=limit)
 
 
+def _hide_nonce(text: str) -> str:
+    """Hide secrets in the value of Sec-WebSocket-Key or -Accept, unless it is what it should be.
+
+    16 or 20 bytes in base64 (RFC 6455 4.1, 4.2.2) tell nothing, though they may look as if; and no
+    two are alike, so that remembering them would drive out all else.
+    """
+    return text if _NONCE.fullmatch(text) else hide(text)
+
+
 def handshake_rows(attempts: Sequence[Attempt], options: Options) -> TableRows:
     """Return the rows of `handshakes`."""
 
@@ -226,8 +237,8 @@ def handshake_rows(attempts: Sequence[Attempt], options: Options) -> TableRows:
             hidden(hide, detail.origin),
             hidden(hide, detail.user_agent),
             hidden(hide, detail.version),
-            hidden(hide, detail.key),
-            hidden(hide, detail.accept),
+            hidden(_hide_nonce, detail.key),
+            hidden(_hide_nonce, detail.accept),
             -1 if valid is None else int(valid),
             _number(detail.status),
             OUTCOMES.index(detail.outcome),

@@ -307,6 +307,47 @@ def test_a_fault_of_a_stage_leaves_the_rows_before_it(monkeypatch):
     assert set(seen) <= set(all_rows)
 
 
+STAGES = ["TlsStage", "HttpStage", "WebSocketStage", "InsideStage", "TableBuilder"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("again", [False, True])
+def test_a_fault_of_a_stage_leaves_the_rows_of_what_is_open(monkeypatch, stage, again):
+    """Three connections are open when a stage fails, once or from then on."""
+    clock, watcher = Clock(), Watcher()
+    pushes = itertools.count()
+    made = getattr(pipeline, stage)
+    push = made.push
+
+    def fails(self, *given, **more):
+        count = next(pushes)
+        if count == 14 or (again and count > 14):
+            raise AssertionError("a fault of our own")
+        return push(self, *given, **more)
+
+    monkeypatch.setattr(made, "push", fails)
+    source = Played("socket-io-room.pcap", clock, batch_bytes=600)
+    outcome = run.outcome_of(source, OPTIONS, [watcher], clock=clock)
+    assert isinstance(outcome.failure, AssertionError)
+    monkeypatch.undo()
+    expected = Watcher()
+    run.run(Played("socket-io-room.pcap", clock), OPTIONS, [expected], clock=clock)
+
+    def numbers(of, *columns):
+        values = of.rows(next(table for table in TABLES if table.name == columns[0])).values
+        return set(zip(*(list(values[name]) for name in columns[1:]), strict=True))
+
+    wanted = numbers(expected, "connections", "connection", "client_port")
+    assert len(wanted) == 3
+    if not again:
+        assert wanted <= numbers(watcher, "connections", "connection", "client_port")
+    elif stage in ("InsideStage", "TableBuilder"):
+        assert not numbers(watcher, "connections", "connection")
+    said = numbers(watcher, "messages", "connection", "message", "payload_bytes")
+    every = numbers(expected, "messages", "connection", "message", "payload_bytes")
+    assert said <= every
+
+
 def test_a_source_that_fails_ends_it_as_its_end_would():
     clock, watcher = Clock(), Watcher()
 

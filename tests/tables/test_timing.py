@@ -126,3 +126,19 @@ def test_silence():
     assert silence(10, 70) == 60
     assert silence(NULL, 70) == silence(10, NULL) == NULL
     assert silence(70, 69) == 0  # two clocks in one capture
+
+
+def test_a_key_is_shown_as_it_is_and_what_is_none_is_not():
+    """RFC 6455 1.3's key has nothing to hide; a slash in one makes no path with a secret in it."""
+    key, looks = "dGhlIHNhbXBsZSBub25jZQ==", "AA/token/BBBBBBBBBBBBBB=="
+    accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+    row = tcp()
+
+    def shown(**fields):
+        made = attempt(detail(**fields), row, Endpoints.of(row, 0), 1, 260)
+        values = handshake_rows([made], Options()).values
+        return values["key"][0], values["accept"][0]
+
+    assert shown(key=key, accept=accept) == (key, accept)
+    assert shown(key=looks, accept=accept) == (looks, accept)
+    assert shown(key="token=secret", accept="access_token=abc") == ("token=***", "access_token=***")
