@@ -291,6 +291,10 @@ class FrameRows:
         side.losses += 1
         self._session.find(findings.HTTP2_LOST, row[PACKET], f"of the {who}: {why}")
         self._session.lose_heads(number, row)
+        for stream in self._session.streams.values():
+            # What is lost may be any stream's: none can go on within the frame that it was in.
+            if stream.kind == WEBSOCKET and not stream.left and not stream.ended[number]:
+                self._session.tunnels.lose_place(stream, number, row)
         side.header = side.content = side.stream = None
         side.left = 0
         self._share_parts(side, number, row, len(side.parts))
