@@ -172,6 +172,13 @@ class FrameRows:
                 self._session.tunnels.open(stream, None)
                 self._results.clients.append((stream.account.slot, self._session.client))
                 self._path.load(row)
+        if (
+            (stream is not None and stream.kind == ATTEMPT and content and not stream.left)
+            and self._session.may_be_open(stream)
+            and may_be_websocket(content, is_client=number == self._session.client)
+        ):
+            self._session.open_unanswered(stream)
+            self._path.load(row)
         if stream is None or stream.left or stream.kind not in (WEBSOCKET, ATTEMPT):
             self._share(number, begin, end, stream)
             if stream is not None and stream.kind == EXCHANGE and not stream.left:
