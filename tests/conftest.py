@@ -3,6 +3,7 @@
 Where coverage is measured, it notes for each line which test files run it.
 """
 
+import os
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -13,6 +14,9 @@ from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.append(str(Path(__file__).parents[1] / "captures" / "make"))
+
+# The width of the terminal that tests run in is not to decide how wide a report is.
+os.environ.pop("COLUMNS", None)
 
 # No test fails on time: a loaded machine takes ten times as long.
 settings.register_profile(

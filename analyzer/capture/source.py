@@ -77,6 +77,7 @@ class Source:
     interfaces: list[Interface] = field(default_factory=list)
     _bytes_before: int = 0
     _current: FileStream | None = None
+    _reading: Stream | None = None
     _packets: int = 0
     _known: int = 0  # interfaces of the files before
 
@@ -100,11 +101,13 @@ class Source:
             yield RecordBatch(findings=[Finding(CAPTURE_EMPTY)])
 
     def close(self) -> None:
-        """Close every file; iterating to the end does so too."""
+        """Close every file, also the one that is being read; iterating to the end does so too."""
         for one in self._inputs:
             if one.opened is not None:
                 one.opened[1].close()
                 one.opened = None
+        if self._reading is not None:
+            self._reading.close()
 
     def _read(self, one: _Input) -> Iterator[RecordBatch]:
         try:
@@ -114,7 +117,7 @@ class Source:
             yield RecordBatch(findings=[_unreadable(one, error)])
             return
         one.opened = None
-        self._current = file
+        self._current, self._reading = file, stream
         reader = _READERS[kind](
             self.options,
             first_packet=self._packets + 1,
@@ -126,7 +129,7 @@ class Source:
         finally:
             stream.close()
             self._bytes_before += file.taken
-            self._current = None
+            self._current = self._reading = None
 
     def _drain(self, one: _Input, stream: Stream, reader: Reader) -> Iterator[RecordBatch]:
         try:

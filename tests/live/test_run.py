@@ -43,7 +43,8 @@ class Played:
 
     def __init__(self, name, clock, *, endless=False, batch_bytes=3000):
         self.clock, self.endless = clock, endless
-        self.batches = iter(open_capture(CAPTURES / name, Options(batch_bytes=batch_bytes)))
+        self.capture = open_capture(CAPTURES / name, Options(batch_bytes=batch_bytes))
+        self.batches = iter(self.capture)
         self.packets = 0
         self.stopped = self.closed = False
         self.waited = []
@@ -67,6 +68,7 @@ class Played:
         return CaptureStats(self.packets, 0, self.packets, True)
 
     def close(self):
+        self.capture.close()
         self.closed = True
 
 
