@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from analyzer.alternatives.sampling import Sampler
 from analyzer.http.exchanges import HttpBatch
 from analyzer.inside.stage import InsideStage
+from analyzer.tables.chosen import Opening
 from analyzer.websocket.frames import CLIENT
 from analyzer.websocket.hearing import Listener, Said
 from analyzer.websocket.stage import WebSocketBatch, WebSocketStage
@@ -23,6 +24,7 @@ class Audience:
         inside: reads what they say; None: nobody does.
         sampler: deflates some of them; None: nobody does.
         others: hear all messages, as long as the capture lasts: who watches a live run.
+        opening: decides on connections before anybody hears them; None: all are wanted.
     """
 
     def __init__(
@@ -31,9 +33,11 @@ class Audience:
         inside: InsideStage | None,
         sampler: Sampler | None,
         others: Sequence[Listener] = (),
+        opening: Opening | None = None,
     ) -> None:
         self._websocket, self._inside, self._sampler = websocket, inside, sampler
-        self._others = others
+        self._opening = opening
+        self._others = others if opening is None else [opening.told(each) for each in others]
         # Slots that only the sampler listens to.
         self._sampled: set[int] = set()
         websocket.hears_all = bool(others)
@@ -42,12 +46,16 @@ class Audience:
 
     def begin(self, http: HttpBatch) -> None:
         """Take the batch of http, before the websocket stage walks it."""
+        if self._opening is not None:
+            self._opening.begin(http)
         if self._inside is not None:
             self._inside.begin(http)
         if self._sampler is not None:
             self._sampler.begin(http)
 
     def _hear(self, said: Said) -> None:
+        if self._opening is not None:
+            self._opening.hear(said)
         if self._inside is not None:
             self._inside.hear(said)
         if self._sampler is not None:

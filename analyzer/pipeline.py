@@ -31,6 +31,7 @@ from analyzer.packets.segments import SegmentBatch
 from analyzer.report.observer import Observer, PayloadObserver
 from analyzer.report.output import WantsCapture, Writer
 from analyzer.tables.build import TableBuilder
+from analyzer.tables.chosen import Decide, Opening
 from analyzer.tables.figures import Figures
 from analyzer.tables.news import News
 from analyzer.tables.running import Snapshot, ledger_so_far
@@ -42,6 +43,7 @@ from analyzer.tcp.bytestream import StreamBatch
 from analyzer.tcp.reassembly import Reassembler
 from analyzer.tls.keylog import KeyRing
 from analyzer.tls.stage import TlsStage
+from analyzer.websocket.connection import WebSocketConnection
 from analyzer.websocket.stage import WebSocketBatch, WebSocketStage
 
 Path = str | PathLike[str]
@@ -65,6 +67,8 @@ class Pipeline:
         only: WebSocket connections that are compared with other transports and diagnosed;
             None: all.
         listener: what hears connections and messages below the tables.
+        decide: says which connections are wanted, when they open: of the others there are no
+            rows, and nothing is counted. None: all.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class Pipeline:
         writers: Sequence[Writer],
         only: Collection[int] | None = None,
         listener: Listener | None = None,
+        decide: Decide | None = None,
     ) -> None:
         self._writers = writers
         self._listener = listener
@@ -84,24 +89,32 @@ class Pipeline:
         self._tls = TlsStage(options, self._ring, follower)
         self._http = HttpStage(options)
         self._websocket = WebSocketStage(options)
+        by_slot = self._websocket.by_slot
+        self._opening = None if decide is None else Opening(decide, options, by_slot)
+        if self._opening is not None:
+            only = self._opening.chosen.connections
+            self.summary.capture.selected = self._opening.counts
         self._inside = InsideStage(options, self._websocket.by_slot) if options.inside else None
         if self._inside is not None:
             self._http.carry_to(self._inside.carry)
         self._tables = TableBuilder(options)
-        self.summary.left_out = left_out = self._tables.legs.left_out
-        self._undecided = Undecided(self._tables.legs, options.max_undecided_messages)
+        left_out = self._tables.legs.left_out
+        self._undecided = None
+        if self._opening is None:
+            # Where connections are chosen, the leg that counts may not be among them.
+            self.summary.left_out = left_out
+            self._undecided = Undecided(self._tables.legs, options.max_undecided_messages)
         self._figures = [writer for writer in writers if isinstance(writer, Figures)]
         for figures in self._figures:
-            figures.left_out = left_out
+            figures.left_out = self.summary.left_out
         self._alternatives = None
         if options.alternatives:
-            by_slot = self._websocket.by_slot
             self._alternatives = AlternativesStage(options, only, left_out, by_slot)
         sampler = self._alternatives.sampler if self._alternatives is not None else None
         listeners = [each.heard for each in writers if isinstance(each, PayloadObserver)]
         if options.payload == "none":
             listeners = []
-        self._audience = Audience(self._websocket, self._inside, sampler, listeners)
+        self._audience = Audience(self._websocket, self._inside, sampler, listeners, self._opening)
         # Only reports have it, so that the summary alone does not pay for it.
         self._series = None
         if writers:
@@ -154,10 +167,12 @@ class Pipeline:
             "websocket": self._websocket.held_bytes,
             "inside": self._inside.held_bytes if self._inside is not None else 0,
         }
+        opened = self._wanted(self._websocket.open_connections)
+        ended = self.summary.ledger
         return Snapshot(
             tcp_connections=self._tcp.tracked,
-            connections=len(self._websocket.open_connections),
-            ledger=ledger_so_far(self._tcp, self._http, self._websocket, self.summary.ledger),
+            connections=len(opened),
+            ledger=ledger_so_far(self._tcp, self._http, self._websocket, opened, ended),
             held_bytes=held,
             let_go=self._tcp.let_go,
             poll_heads=self._polls.means,
@@ -220,14 +235,17 @@ class Pipeline:
         note_secured(http, tls)
         self._audience.begin(http)
         websocket = self._websocket.push(http)
+        if self._opening is not None and websocket.opened:
+            self._opening.open(websocket.opened)
+            self.summary.capture.selected = self._opening.counts
         if self._listener is not None:
             self._listener.hear(websocket)
         if self._news is not None:
             now = self.summary.capture.last_time if now is None else now
-            for rows in self._news.push(websocket, tls, now):
+            for rows in self._chosen(self._news.push(websocket, tls, now)):
                 for observer in self._observers:
                     observer.news(rows)
-            self._polls.push(websocket.opened)
+            self._polls.push(self._wanted(websocket.opened))
         inside = None
         if self._inside is not None:
             inside = self._inside.push(websocket, last=last)
@@ -244,18 +262,32 @@ class Pipeline:
     def _deliver_tables(self, tables: Sequence[TableRows]) -> None:
         if self._diagnosis is not None:
             self._diagnosis.push(tables)
-        for rows in self._undecided.released():
-            self._count(rows)
+        if self._undecided is not None:
+            for rows in self._undecided.released():
+                self._count(rows)
         self.deliver(tables)
 
     def deliver(self, tables: Sequence[TableRows]) -> None:
         """Hand rows to all writers."""
-        for rows in tables:
-            for some in self._undecided.take(rows):
+        for rows in self._chosen(tables):
+            for some in [rows] if self._undecided is None else self._undecided.take(rows):
                 self._count(some)
             for writer in self._writers:
                 if writer not in self._figures:
                     writer.write(rows)
+
+    def _chosen(self, tables: Sequence[TableRows]) -> Sequence[TableRows]:
+        """Return the rows of connections that are wanted."""
+        if self._opening is None:
+            return tables
+        some = [self._opening.chosen.of(rows) for rows in tables]
+        return [rows for rows in some if rows.count]
+
+    def _wanted(self, connections: Collection[WebSocketConnection]) -> list[WebSocketConnection]:
+        if self._opening is None:
+            return list(connections)
+        wanted = self._opening.chosen.connections
+        return [each for each in connections if each.connection in wanted]
 
     def _count(self, rows: TableRows) -> None:
         """Let rows be added up."""

@@ -18,9 +18,10 @@ from analyzer.columns import NULL
 from analyzer.errors import OptionError
 from analyzer.lazy_dataclass import dataclass
 from analyzer.report.output import WantsCapture, Writer
+from analyzer.tables.chosen import Chosen, Numbers
 from analyzer.tables.declare import take_rows
 from analyzer.tables.late import held_up
-from analyzer.tables.schema import CONNECTIONS, DIRECTIONS, MESSAGES, SCOPES, Table, TableRows
+from analyzer.tables.schema import CONNECTIONS, DIRECTIONS, MESSAGES, Table, TableRows
 from analyzer.tables.summary import Capture
 from analyzer.tables.values import to_pandas
 
@@ -37,6 +38,8 @@ _ROW_BY_ROW: Final = frozenset(
     }
 )
 """Methods that look at one row alone: rows are filtered batch by batch, as they come."""
+
+Mask = npt.NDArray[np.bool_]
 
 _EXAMPLES: Final = {
     "connection": "server_port == 8080 and path.str.startswith('/chat')",
@@ -346,24 +349,18 @@ class Selected:
 
 
 class Selection:
-    """A Writer that hands on the rows of selected connections.
-
-    Rows that belong to no WebSocket connection (refused handshakes, plain HTTP
-    exchanges, findings) are kept if their TCP connection carries a selected one.
-    Findings about the capture itself are kept: they say what may be missing.
-    """
+    """A Writer that hands on the rows of selected connections (tables.chosen)."""
 
     def __init__(self, writer: Writer, selected: Selected) -> None:
         """Hand on to `writer`."""
         self._writer = writer
-        self._connections = np.array(sorted(selected.connections), np.int64)
-        self._tcp_streams = np.array(sorted(selected.tcp_streams), np.int64)
+        self._chosen = Chosen(Numbers(selected.connections), Numbers(selected.tcp_streams))
 
     def write(self, rows: TableRows) -> None:
         """Hand on the rows that are selected."""
-        kept = np.flatnonzero(self._mask(rows))
-        if len(kept):
-            self._writer.write(take_rows(rows, kept.tolist()))
+        some = self._chosen.of(rows)
+        if some.count:
+            self._writer.write(some)
 
     def captured(self, capture: Capture) -> None:
         """Hand on what was read."""
@@ -377,27 +374,6 @@ class Selection:
     def abort(self) -> None:
         """Abort the writer."""
         self._writer.abort()
-
-    def _mask(self, rows: TableRows) -> Any:
-        mask = np.zeros(rows.count, bool)
-        loose = np.ones(rows.count, bool)
-        if "connection" in rows.values:
-            connections = np.asarray(rows.values["connection"])
-            mask |= np.isin(connections, self._connections)
-            loose = connections == NULL
-        if "tcp_stream" in rows.values:
-            streams = np.asarray(rows.values["tcp_stream"])
-            mask |= loose & np.isin(streams, self._tcp_streams)
-            if rows.table.name == "findings":
-                mask |= loose & (streams == NULL)
-        if "scope" in rows.values:
-            # Totals of the connections that were compared: the selected ones.
-            total = SCOPES.index("connections")
-            mask |= loose & (np.asarray(rows.values["scope"]) == total)
-        if rows.table.name in ("diagnoses", "series"):
-            # Made of the selected connections alone.
-            mask[:] = True
-        return mask
 
 
 def select(connections: pd.DataFrame, where: str) -> Selected:

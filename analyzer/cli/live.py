@@ -44,6 +44,7 @@ from analyzer.cli.live_arguments import (
     LiveRequest,
     Promiscuous,
     UserName,
+    WhereOpened,
     Write,
     WriteFiles,
     WriteSize,
@@ -72,6 +73,7 @@ from analyzer.errors import KeyLogError, OptionError, ReportError, WsanalyzeErro
 
 if TYPE_CHECKING:
     from analyzer.capture.live import LiveSource
+    from analyzer.live.choice import Choice
     from analyzer.live.ready import Readiness
     from analyzer.live.run import Keeper, Observer, Outcome
     from analyzer.options import Options
@@ -104,6 +106,7 @@ def live(
     write: Write = None,
     write_size: WriteSize = None,
     write_files: WriteFiles = None,
+    where: WhereOpened = None,
     csv: CsvFolder = None,
     parquet: ParquetFolder = None,
     json: JsonFile = None,
@@ -152,7 +155,7 @@ def _start(given: dict[str, Any]) -> int:
     source = str(follow) if follow is not None else ", ".join(named)
     free = not given["quiet"] and given["json"] != STDOUT
     same: tuple[str, ...] = ("filter", "promiscuous", "backend", "follow", "user", "count")
-    same += ("write", "write_files", "csv", "parquet", "json", "fail_on", "until", "quiet")
+    same += ("write", "write_files", "csv", "parquet", "json", "fail_on", "until", "quiet", "where")
     duration, most = given["duration"], given["write_size"]
     # A pipe, a log file or a journal gets no payload unless somebody asked for it.
     hides = given["payload"] is None and not sys.stdout.isatty()
@@ -190,6 +193,7 @@ def run(request: LiveRequest, options: Options) -> int:
 
     _check(request)
     watched, awaited = conditions(request.fail_on), _awaited(request.until)
+    decide = _choice(request.where)
     with loop.signals() as stop:
         source = opened(request, options)
         keeper: Keeper | None = None
@@ -232,10 +236,19 @@ def run(request: LiveRequest, options: Options) -> int:
                 stop=stop,
                 keeper=keeper,
                 ending=ready.stopping,
+                decide=decide,
             )
         except KeyLogError as error:
             raise _as_whom(error, who) from error
     return _answer(request, outcome, watched, awaited)
+
+
+def _choice(where: str | None) -> Choice | None:
+    if where is None:
+        return None
+    from analyzer.live.choice import Choice
+
+    return Choice(where)
 
 
 def _awaited(given: Sequence[str]) -> Conditions | None:
@@ -390,7 +403,9 @@ def _load_all(request: LiveRequest) -> None:
     from analyzer.live.loading import load_all
     from analyzer.live.watch import modules
 
-    load_all(modules(request.watch), tables=request.csv is not None or request.parquet is not None)
+    # A condition takes pandas, as tables do.
+    wanted = (request.csv, request.parquet, request.where)
+    load_all(modules(request.watch), tables=any(each is not None for each in wanted))
 
 
 def _as_whom(error: WsanalyzeError, who: str | None) -> WsanalyzeError:

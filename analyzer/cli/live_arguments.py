@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from analyzer.cli.arguments import REPORTS
+from analyzer.cli.arguments import REPORTS, SELECTION
 from analyzer.cli.outputs import Payload
 from analyzer.errors import OptionError
 from analyzer.lazy_dataclass import dataclass, field
@@ -76,6 +76,7 @@ class LiveRequest:
     until: list[str]
     quiet: bool
     watch: WatchRequest
+    where: str | None = None
     keys: list[Path] = field(default_factory=list)
     hides_payload: bool = False
 
@@ -87,6 +88,17 @@ Interfaces = Annotated[
         help="Interfaces to capture on (wsanalyze interfaces lists them); any is all of "
         "them, - reads a capture from standard input as it comes.",
         show_default=False,
+    ),
+]
+WhereOpened = Annotated[
+    str | None,
+    typer.Option(
+        "--where",
+        metavar="EXPR",
+        help="Only connections for which this holds when they open, such as "
+        "\"server_port == 8080 and path.str.startswith('/chat')\": addresses, ports, host, path, "
+        "scheme, subprotocol, http_version.",
+        rich_help_panel=SELECTION,
     ),
 ]
 Filter = Annotated[

@@ -22,6 +22,7 @@ from analyzer.diagnosis.facts import numbers
 from analyzer.diagnosis.rules import RULES
 from analyzer.findings import SEVERITIES, Finding
 from analyzer.options import Options
+from analyzer.tables.chosen import numbers_of
 from analyzer.tables.finding_log import FindingLog
 from analyzer.tables.schema import DIAGNOSES, TableRows
 from analyzer.tables.timing import columns_of
@@ -42,7 +43,7 @@ class DiagnosisStage:
     def __init__(self, options: Options, only: Collection[int] | None = None) -> None:
         self._options = options
         self._case = Case(options)
-        self._only = None if only is None else np.array(sorted(only), np.int64)
+        self._only = numbers_of(only)
         self._asked = NULL
         self._changed = False
         self._told: dict[str, int] = {}
@@ -111,7 +112,7 @@ class DiagnosisStage:
         if self._only is None or "connection" not in rows.values:
             return rows
         owner = numbers(rows, "connection")
-        mask = np.isin(owner, self._only)
+        mask = self._only.mask(owner)
         if rows.table.name == "findings":
             mask |= (owner == NULL) & (numbers(rows, "tcp_stream") == NULL)
         if mask.all():

@@ -23,6 +23,7 @@ from analyzer.live.guard import Guarded, first_failure, guarded
 from analyzer.options import Options
 from analyzer.pipeline import Pipeline
 from analyzer.report.output import Writer
+from analyzer.tables.chosen import Decide
 from analyzer.tables.running import Snapshot
 from analyzer.tables.schema import TableRows
 from analyzer.tables.summary import Summary
@@ -230,6 +231,7 @@ def outcome_of(
     stop: Stop | None = None,
     keeper: Keeper | None = None,
     ending: Callable[[], None] | None = None,
+    decide: Decide | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Outcome:
     """Analyse what `source` gives until it ends, `until` holds, or `stop` is asked for.
@@ -248,6 +250,7 @@ def outcome_of(
         keeper: keeps the packets.
         ending: called when no packet is read any more, before what is open is settled: observers
             hear nothing of time from then on.
+        decide: says which connections are wanted, when they open; None: all.
         clock: seconds, for tests.
 
     Returns:
@@ -257,7 +260,7 @@ def outcome_of(
         WsanalyzeError: It cannot begin; writers were aborted.
     """
     guards = guarded([*writers, *observers])
-    pipeline = _begun(options, guards, source)
+    pipeline = _begun(options, guards, source, decide)
     stop = stop or Stop()
     outcome = Outcome(pipeline.summary)
     loop = _Loop(source, pipeline, guards, keeper, until or Until(), stop, clock)
@@ -279,9 +282,11 @@ def outcome_of(
     return outcome
 
 
-def _begun(options: Options, guards: Sequence[Guarded], source: LiveSource) -> Pipeline:
+def _begun(
+    options: Options, guards: Sequence[Guarded], source: LiveSource, decide: Decide | None
+) -> Pipeline:
     try:
-        return Pipeline(options, guards)
+        return Pipeline(options, guards, decide=decide)
     except BaseException:
         for each in guards:
             each.abort()

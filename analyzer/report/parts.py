@@ -68,9 +68,9 @@ def _taken(path: Path, named: Path) -> int:
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     while True:
-        if path.is_symlink():
-            raise ReportError(f"cannot write {named}: {path.name} is a link")
-        with report_errors(named):
+        with report_errors(named):  # also a folder that may not be looked into
+            if path.is_symlink():
+                raise ReportError(f"cannot write {named}: {path.name} is a link")
             descriptor = os.open(path, flags, 0o666)
         try:
             found = os.fstat(descriptor)

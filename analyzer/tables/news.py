@@ -19,9 +19,9 @@ from analyzer.inside.labels import Says
 from analyzer.inside.stage import InsideStage
 from analyzer.options import Options
 from analyzer.tables.build import message_rows
-from analyzer.tables.ends import connection_cells
-from analyzer.tables.schema import CONNECTIONS, TableRows
-from analyzer.tables.timing import Attempt, Endpoints, attempt, columns_of, handshake_rows
+from analyzer.tables.chosen import opened_rows
+from analyzer.tables.schema import TableRows
+from analyzer.tables.timing import Attempt, Endpoints, attempt, handshake_rows
 from analyzer.tables.tls_sessions import decrypted_session, encrypted_attempt
 from analyzer.tls.stage import TlsBatch
 from analyzer.websocket.frames import TOLD
@@ -60,7 +60,7 @@ class News:
         """
         out = [
             handshake_rows(self._attempts(batch, tls), self._options),
-            self._opened(batch),
+            opened_rows(batch.opened, batch.http, self._options),
             self._complete(batch),
         ]
         if now != NULL and not self._looked <= now < self._looked + LOOK_EVERY_NS:
@@ -86,17 +86,6 @@ class News:
                 ends = Endpoints.of(tcp, ended.session.client_side)
                 rows.append(encrypted_attempt(ended, tcp, ends))
         return rows
-
-    def _opened(self, batch: WebSocketBatch) -> TableRows:
-        stream = batch.http.stream
-        rows = [
-            connection_cells(
-                *(opened, stream.connection(opened.slot), NULL, self._options),
-                http2_stream=batch.http.streams.get(opened.slot, NULL),
-            )
-            for opened in batch.opened
-        ]
-        return TableRows(CONNECTIONS, columns_of(CONNECTIONS.columns, rows), len(rows))
 
     def _complete(self, batch: WebSocketBatch) -> TableRows:
         """Return the messages whose rows left, except those that were reported before."""

@@ -18,6 +18,7 @@ from analyzer.lazy_dataclass import dataclass, field
 from analyzer.tables.schema import LEDGER_PARTS
 from analyzer.tables.summary import Summary
 from analyzer.tcp.reassembly import Reassembler
+from analyzer.websocket.connection import WebSocketConnection
 from analyzer.websocket.stage import WebSocketStage
 
 _BY_TCP = ("link_bytes", "ip_bytes", "tcp_bytes", "duplicate_bytes", "retransmitted_bytes")
@@ -51,7 +52,11 @@ class Snapshot:
 
 
 def ledger_so_far(
-    tcp: Reassembler, http: HttpStage, websocket: WebSocketStage, ended: Sequence[Mapping[str, int]]
+    tcp: Reassembler,
+    http: HttpStage,
+    websocket: WebSocketStage,
+    opened: Sequence[WebSocketConnection],
+    ended: Sequence[Mapping[str, int]],
 ) -> tuple[Mapping[str, int], Mapping[str, int]]:
     """Return the ledger of WebSocket connections by direction, open ones counted in.
 
@@ -59,13 +64,13 @@ def ledger_so_far(
         tcp: what counted packets.
         http: counts headers and bodies.
         websocket: what counted frames.
+        opened: open connections that count.
         ended: the same of connections that ended, by direction.
 
     Returns:
         LEDGER_PARTS, wire_bytes and packets. Payload that no stage has understood yet is
         unparsed, or TLS's where that is below.
     """
-    opened = websocket.open_connections
     client, server = [], []
     encrypted = []
     for each in opened:

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from analyzer.columns import NULL
 from analyzer.options import Options
+from analyzer.tables.chosen import numbers_of
 from analyzer.tables.declare import TableRows
 from analyzer.tables.legs import without
 from analyzer.tables.schema import DIRECTIONS, SERIES
@@ -67,7 +68,7 @@ class Series:
         self._every = max(1, round(options.series_every_s * 1e9))
         self._most = options.max_series_rows
         self._most_delays = options.max_series_delays
-        self._only = None if only is None else np.array(sorted(only), np.int64)
+        self._only = numbers_of(only)
         self._left_out = left_out
         self._intervals: dict[int, _Interval] = {}
         self._handshakes: Counter[int] = Counter()
@@ -167,7 +168,7 @@ class Series:
     def _chosen(self, rows: TableRows) -> npt.NDArray[np.bool_]:
         if self._only is None:
             return np.ones(rows.count, bool)
-        return np.isin(_numbers(rows, "connection"), self._only)
+        return self._only.mask(_numbers(rows, "connection"))
 
     def _count(self, counter: Counter[int], times: Integers) -> None:
         places = times[times != NULL] // self._every

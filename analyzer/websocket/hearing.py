@@ -21,7 +21,8 @@ _FLUSH_BYTES = 8 << 20
 """Inflated payload that is kept together before it is handed on: a batch of a MiB can hold a
 GiB of it. Where it is cut changes nothing: the listener takes one message after the other."""
 
-_LOST = -1
+LOST = -1
+"""In the place of a message: bytes of the direction were lost, or it is not for who listens."""
 
 
 @dataclass(slots=True)
@@ -227,7 +228,7 @@ class Hearing:
                 # A piece with a length lay in a control frame between messages.
                 if not length:
                     self._joined.pop(direction, None)
-                    yield index, _LOST, direction, None, False
+                    yield index, LOST, direction, None, False
                 continue
             joined = self._joined.get(direction)
             if joined is None or joined.message != message:

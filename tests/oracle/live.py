@@ -13,6 +13,7 @@ from analyzer.capture.source import open_capture
 from analyzer.options import DEFAULT, Options
 from analyzer.pipeline import Pipeline
 from analyzer.report.observer import CaptureStats
+from analyzer.tables.chosen import Decide
 from analyzer.tables.running import Snapshot
 from analyzer.tables.schema import LEDGER_PARTS, TableRows
 from analyzer.tables.summary import row_values
@@ -67,10 +68,15 @@ def packets_of(name: str) -> Iterator[RecordBatch]:
 
 
 def replay(
-    name: str, observers: Sequence[Any], options: Options = DEFAULT, *, ticks: bool = True
+    name: str,
+    observers: Sequence[Any],
+    options: Options = DEFAULT,
+    *,
+    ticks: bool = True,
+    decide: Decide | None = None,
 ) -> Pipeline:
     """Lead a capture through the pipeline packet by packet, with ticks; do not finish it."""
-    pipeline = Pipeline(options, observers)
+    pipeline = Pipeline(options, observers, decide=decide)
     for count, batch in enumerate(packets_of(name), 1):
         pipeline.push(batch)
         now = pipeline.summary.capture.last_time

@@ -160,6 +160,17 @@ def test_a_folder_that_was_made_goes_with_its_parts(tmp_path):
     held.discard()
 
 
+def test_a_folder_that_may_not_be_looked_into_is_an_error_with_its_name(tmp_path, monkeypatch):
+    """Root may look anywhere, so that the kernel's answer is played."""
+
+    def denied(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(parts.Path, "is_symlink", denied)
+    with pytest.raises(ReportError, match=r"cannot write .*x\.csv: Permission denied"):
+        Part(tmp_path / "x.csv")
+
+
 def test_what_a_dead_run_left_is_set_aside(tmp_path):
     assert parts.set_aside(tmp_path, ["a"]) is None
     for name in ("a", "b", "other"):
