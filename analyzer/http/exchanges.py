@@ -99,6 +99,11 @@ class Handshake:
         """Slot of the TCP connection."""
         return self.slot if self.carrier < 0 else self.carrier
 
+    @property
+    def request_whole(self) -> bool:
+        """Whether all that the request says was captured: what is not in it was not asked."""
+        return self.request_packet != 0
+
 
 @dataclass(slots=True, repr=False)
 class Exchange:

@@ -354,7 +354,8 @@ def check_elsewhere(handshake: Handshake, upgrade: str, checks: Checks) -> None:
         handshake.outcome = "refused"
         handshake.outcome_reason = f"The server chose another protocol that was offered: {upgrade}."
         return
-    checks.add(findings.HANDSHAKE_BAD_UPGRADE, upgrade[:60] or "none", rfc="RFC 9110 7.8")
+    if handshake.request_whole:
+        checks.add(findings.HANDSHAKE_BAD_UPGRADE, upgrade[:60] or "none", rfc="RFC 9110 7.8")
     handshake.outcome = "bad-response"
     handshake.outcome_reason = f"The 101 switches to another protocol: {upgrade}."
 
@@ -404,7 +405,7 @@ def in_sentence(text: str) -> str:
 
 def check_choice(handshake: Handshake, checks: Checks) -> None:
     """The server may choose only from what was offered (RFC 6455 4.1 items 5 and 6)."""
-    if handshake.request_bytes == 0:
+    if not handshake.request_whole:
         return
     chosen, offered = handshake.subprotocol, handshake.subprotocols_offered
     if chosen is not None and chosen not in offered:

@@ -116,19 +116,20 @@ def recognised(data: bytes, *, is_final: bool) -> Nature | None:
     return Nature(kind, "text", True) if is_final else None
 
 
-def judged(data: bytes, shape: Shape, *, is_final: bool = False) -> Judgement:
+def judged(data: bytes, shape: Shape, *, is_final: bool = False, cut: int = 0) -> Judgement:
     """Judge bytes that begin with a doubtful header, at least 2 of them.
 
     Args:
         data: from the header to the end of its segment, or of all segments so far.
         shape: of frames in this direction.
         is_final: nothing more will come.
+        cut: bytes of the last segment behind them that were not captured.
     """
     nature = recognised(data, is_final=is_final)
     if nature is not None:
         return Judgement(False, nature)
     end = _end_of_frames(data, shape)
-    if end == len(data):
+    if end == len(data) + cut:
         return Judgement(True)
     if len(data) >= LEAST_TEXT and _is_text(data[:LOOKED_AT]):
         return Judgement(False, Nature(findings.WEBSOCKET_NOT_FRAMES, "text", True))

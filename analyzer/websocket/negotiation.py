@@ -136,9 +136,7 @@ def negotiate(handshake: Handshake) -> Negotiation:
     A response that breaks a rule is followed as far as it can be understood: both
     ends went on with it, or there would be no frames to ask for.
     """
-    agreed = _agreed(
-        handshake.extensions, handshake.extensions_offered, handshake.method is not None
-    )
+    agreed = _agreed(handshake.extensions, handshake.extensions_offered, handshake.request_whole)
     if not agreed.findings:
         return agreed
     slot, packet = handshake.slot, handshake.response_packet

@@ -72,6 +72,8 @@ class _Doubt:
     """Opcode of the frame before it and its payload as sent, where that is in the same row."""
     end: int = 0
     """Where its frame would end, in `data`."""
+    cut: int = 0
+    """Bytes of its last segment behind `data` that a snap length took."""
 
 
 class Seeker:
@@ -135,16 +137,9 @@ class Seeker:
                 self._foreign.discard(direction)
                 continue
             if row["mode"] == layout.SEEK and row["skipped"]:
-                found.append(
-                    Finding(
-                        findings.WEBSOCKET_NOT_RESYNCHRONISED,
-                        slot,
-                        int(row["packet_last"]),
-                        -1,
-                        int(row["skipped"]),
-                        direction=direction,
-                    )
-                )
+                at = (slot, int(row["packet_last"]), -1, int(row["skipped"]))
+                kind = findings.WEBSOCKET_NOT_RESYNCHRONISED
+                found.append(Finding(kind, *at, direction=direction))
         return found
 
     def _guess(self, slot: int) -> list[Finding]:
@@ -259,7 +254,7 @@ class Seeker:
         doubt = search.doubt
         assert doubt is not None
         data = bytes(doubt.data)
-        judgement = foreign.judged(data, doubt.shape, is_final=is_final)
+        judgement = foreign.judged(data, doubt.shape, is_final=is_final, cut=doubt.cut)
         if start is not None and judgement.is_frame is None:
             nature = foreign.recognised(data[: start or None], is_final=True)
             judgement = foreign.Judgement(False, nature or foreign.BINARY)
@@ -447,6 +442,7 @@ class Seeker:
         direction = int(row["direction"])
         search = self._searches.get(direction)
         if search is not None and search.doubt is not None:
+            search.doubt.cut = int(row["length"]) if row["kind"] == GAP_CUT else 0
             rows = self._settled(walk, direction, search, None, is_final=True)
             if rows is not None:
                 return [*rows, gap(row)]

@@ -44,6 +44,7 @@ from analyzer.websocket.oddities import (
     weak_keys,
 )
 from analyzer.websocket.opcodes import CLOSE, PING, PONG, close_code_name, is_error, parse_close
+from analyzer.websocket.overlaps import Overlaps
 from analyzer.websocket.overlong import MAX_KEPT
 from analyzer.websocket.payloads import PayloadStage, Previews
 from analyzer.websocket.pings import Pings
@@ -100,6 +101,7 @@ class WebSocketStage:
         self._payloads = PayloadStage(options, self.hearing)
         self._estimates = Estimator(options)
         self._pings = Pings(options)
+        self._overlaps = Overlaps()
         self._by_slot: dict[int, WebSocketConnection] = {}
         # Findings of frames that are not complete, by direction: their frame, and they.
         self._cut: dict[int, tuple[int, list[Finding]]] = {}
@@ -132,6 +134,7 @@ class WebSocketStage:
         lost = stream.directions["lost_bytes"]
         for slot in batch.ended:
             self._end(slot, stream, int(lost[2 * slot] + lost[2 * slot + 1]), out)
+        out.findings = self._overlaps.sift(out.findings, batch)
         self._batch = None
         return out
 

@@ -28,7 +28,7 @@ def handshake(offered: str | None, accepted: str) -> Handshake:
     return Handshake(
         slot=3,
         client_side=0,
-        method=None if offered is None else "GET",
+        request_packet=0 if offered is None else 5,
         response_packet=7,
         extensions_offered=parsed(offered or ""),
         extensions=parsed(accepted),

@@ -3,6 +3,8 @@
 import random
 
 import pytest
+from conversation import Conversation, encapsulate
+from oracle.captures import pcap
 from oracle.stages import (
     BINARY,
     CLIENT,
@@ -21,6 +23,7 @@ from oracle.stages import (
     talk,
 )
 from oracle.websocket import frame
+from oracle.whole import tables_of
 
 from analyzer.options import Options
 from analyzer.websocket import kept_rows
@@ -212,3 +215,16 @@ def test_close_is_understood_in_the_middle():
     steps += [client(CLOSE, close(1001)), server(CLOSE, close(1001)), server(PING)]
     one = talk(steps, sides_known=False).only()
     assert one.close_kind == "clean"
+
+
+@pytest.mark.parametrize("kept", [62, 64, 80, 150])
+def test_a_faulty_frame_that_a_snap_length_cut_ends_where_its_segment_does(kept):
+    # A Ping of 200 bytes, fragmented, with RSV2: three faults, and one frame all the same.
+    one = Conversation().upgrade()
+    faulty = frame(PING, b"p" * 200, mask=KEY, fin=False, rsv=2)
+    one.client(faulty).client(frame(TEXT, b"after", mask=KEY))
+    packets = [(each.time_ns, encapsulate(each.data, "ethernet")[1]) for each in one.packets]
+    cut = [(when, data[: kept if faulty in data else None], len(data)) for when, data in packets]
+    tables = tables_of(pcap(cut))
+    assert list(tables["frames"]["payload_bytes"]) == [200, 5]
+    assert "websocket-not-frames" not in set(tables["findings"]["id"])

@@ -124,6 +124,7 @@ class Http2Connection(FrameRows):
         if row[ACKED] >= 0 and not taken:
             path.acknowledge(link, number)
         if kind == DATA:
+            self._session.hear(number, row[PACKET])
             if row[LENGTH]:
                 self._walk(side, number, row, piece.data, max(taken, 0))
             else:

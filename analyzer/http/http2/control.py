@@ -37,6 +37,7 @@ class Control:
         first: window of a new stream, by the side that sends.
         windows: of the connection; None where they are not known.
         enabled: the server takes extended CONNECT.
+        lost_heads: by side, whether heads of it may have been lost.
     """
 
     def __init__(
@@ -56,6 +57,10 @@ class Control:
             self.windows = Windows(link.own, (self.first[0], self.first[1]))
             link.watched = True
         self.enabled = False
+        self.lost_heads = [False, False]
+        self._enabled_at = 0  # packet of the setting
+        self._later: list[tuple[Kind, int, str, int]] = []
+        self._heard = [False, False]
         self._connect_setting = [0, 0]
         self._counts: dict[tuple[int, int], list[int]] = {}
         self._told: set[tuple[str, int]] = set()
@@ -79,6 +84,45 @@ class Control:
         """Note an oddity, once for each `key`."""
         if (kind.id, key) not in self._told:
             self._told.add((kind.id, key))
+            self.find(kind, packet, detail, side)
+
+    # --- what depends on the other side
+
+    def find_later(self, kind: Kind, packet: int, detail: str, side: int) -> None:
+        """Note an oddity that is one only if all was seen that the other side had sent.
+
+        A hole in its stream shows later than what comes behind it, or never: until more of it
+        was read, nobody is to blame.
+        """
+        self._later.append((kind, packet, detail, side))
+
+    def hear(self, side: int, packet: int) -> None:
+        """Take note that the bytes of a side can be read up to those of a packet."""
+        self._heard[side] = True
+        if not self._later:
+            return
+        waiting, self._later = self._later, []
+        for each in waiting:
+            kind, seen, _, at_fault = each
+            if at_fault == side:
+                self._later.append(each)
+            elif packet > seen:
+                self._find_now(each)
+            elif kind is not findings.HTTP2_WINDOW_EXCEEDED:
+                self._later.append(each)
+
+    def settle_later(self) -> None:
+        """Note what waits for the other side: the connection has ended without a hole."""
+        waiting, self._later = self._later, []
+        for each in waiting:
+            if self._heard[1 - each[3]]:
+                self._find_now(each)
+
+    def _find_now(self, found: tuple[Kind, int, str, int]) -> None:
+        kind, packet, detail, side = found
+        if kind is findings.HTTP2_WINDOW_EXCEEDED:
+            self.find_once(kind, packet, detail, side, side)
+        elif not (self.enabled and self._enabled_at < packet):
             self.find(kind, packet, detail, side)
 
     def count(self, kind: int, side: int, row: Row) -> None:
@@ -131,7 +175,7 @@ class Control:
             self.find(kind, packet, "0 after 1", side)
         self._connect_setting[side] = value or had
         if side != self.client and value:
-            self.enabled = True
+            self.enabled, self._enabled_at = True, packet
 
     def go_away(self, frame: Any, side: int, packet: int) -> None:
         """Take a GOAWAY frame."""
@@ -156,7 +200,8 @@ class Control:
         if not allowed:
             who = "client" if side == self.client else "server"
             text = f"the {who} sent more than its window"
-            self.find_once(findings.HTTP2_WINDOW_EXCEEDED, row[PACKET], text, side, side)
+            if not any(kind is findings.HTTP2_WINDOW_EXCEEDED for kind, *_ in self._later):
+                self.find_later(findings.HTTP2_WINDOW_EXCEEDED, row[PACKET], text, side)
 
     def widen(
         self, frame: Any, side: int, header: FrameHeader, stream: Stream | None, row: Row
@@ -174,6 +219,7 @@ class Control:
 
     def unwatch_windows(self) -> None:
         """Bytes were lost: nothing is known of the windows any more."""
+        self._later = []
         self.windows = None
         self.link.watched = False
         for stream in self.streams.values():

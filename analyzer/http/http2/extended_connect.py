@@ -50,7 +50,6 @@ def begin_connect(
     first_time: int,
     row: Row,
     *,
-    enabled: bool,
     is_ended: bool = False,
 ) -> Handshake:
     """Return the attempt that an extended CONNECT begins.
@@ -63,7 +62,6 @@ def begin_connect(
         pseudo: its pseudo-header fields.
         first_time: ns of its first byte.
         row: with its last byte.
-        enabled: the server has announced that it takes one, or may have, unseen.
         is_ended: END_STREAM came with it.
     """
     handshake = Handshake(slot, client, results.next_handshake())
@@ -78,7 +76,7 @@ def begin_connect(
     handshake.request_packet = row[PACKET]
     before = len(results.findings)
     checks = Checks(results.findings, slot, row[PACKET], 2 * slot + client)
-    _check_connect(head, pseudo, checks, enabled=enabled)
+    _check_connect(head, pseudo, checks)
     if is_ended:
         checks.add(
             findings.HTTP2_CONNECT_INVALID,
@@ -91,10 +89,8 @@ def begin_connect(
     return handshake
 
 
-def _check_connect(head: Head, pseudo: Mapping[str, str], checks: Checks, *, enabled: bool) -> None:
+def _check_connect(head: Head, pseudo: Mapping[str, str], checks: Checks) -> None:
     """Apply the rules for the client's request."""
-    if not enabled:
-        checks.add(findings.HTTP2_CONNECT_NOT_ENABLED)
     method = pseudo.get(":method", "")
     if method != "CONNECT":
         # RFC 8441 4: the pseudo-header field ":protocol" is for "requests using the CONNECT

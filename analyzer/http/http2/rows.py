@@ -172,6 +172,13 @@ class FrameRows:
                 self._session.tunnels.open(stream, None)
                 self._results.clients.append((stream.account.slot, self._session.client))
                 self._path.load(row)
+        if (
+            (stream is not None and stream.kind == ATTEMPT and content and not stream.left)
+            and self._session.may_be_open(stream)
+            and may_be_websocket(content, is_client=number == self._session.client)
+        ):
+            self._session.open_unanswered(stream)
+            self._path.load(row)
         if stream is None or stream.left or stream.kind not in (WEBSOCKET, ATTEMPT):
             self._share(number, begin, end, stream)
             if stream is not None and stream.kind == EXCHANGE and not stream.left:
@@ -291,6 +298,10 @@ class FrameRows:
         side.losses += 1
         self._session.find(findings.HTTP2_LOST, row[PACKET], f"of the {who}: {why}")
         self._session.lose_heads(number, row)
+        for stream in self._session.streams.values():
+            # What is lost may be any stream's: none can go on within the frame that it was in.
+            if stream.kind == WEBSOCKET and not stream.left and not stream.ended[number]:
+                self._session.tunnels.lose_place(stream, number, row)
         side.header = side.content = side.stream = None
         side.left = 0
         self._share_parts(side, number, row, len(side.parts))

@@ -199,6 +199,7 @@ class Session(Control):
 
     def lose_heads(self, side: int, row: Row) -> None:
         """Header blocks of a direction may have been lost."""
+        self.lost_heads[side] = True
         self.spoil(side, row)
         self.decoders[side].lose()
         self.whole = False
@@ -303,9 +304,10 @@ class Session(Control):
         if is_connect(pseudo):
             handshake = begin_connect(
                 *(self.results, self.slot, self.client, head, pseudo, block.begun, row),
-                enabled=self.enabled or not self.whole,
                 is_ended=block.ends_stream,
             )
+            if self.whole and not self.enabled:
+                self.find_later(findings.HTTP2_CONNECT_NOT_ENABLED, row[PACKET], "", self.client)
             handshake.http2_stream = stream.number
             handshake.first_in_connection = self.whole and not (
                 self.exchanges.begun or self._attempts
@@ -352,6 +354,27 @@ class Session(Control):
             transaction.refusal = RefusalReader(handshake, head)
             if stream.early:
                 self._tell_early(stream, handshake)
+
+    @staticmethod
+    def _cut_answer(handshake: Handshake) -> None:
+        handshake.outcome = "cut"
+        handshake.outcome_reason = "Bytes of the server were not captured: its answer, perhaps."
+
+    def may_be_open(self, stream: Stream) -> bool:
+        """Return whether the answer to an attempt may have been lost."""
+        transaction = stream.transaction
+        is_open = transaction is not None and not transaction.answered
+        return is_open and self.lost_heads[1 - self.client]
+
+    def open_unanswered(self, stream: Stream) -> None:
+        """Open an attempt whose answer was lost: frames come behind it."""
+        transaction = stream.transaction
+        assert transaction is not None
+        assert transaction.handshake is not None
+        transaction.answered = True
+        self._cut_answer(transaction.handshake)
+        self.tunnels.open(stream, transaction.handshake)
+        self._release_early(stream)
 
     def _tell_early(self, stream: Stream, handshake: Handshake) -> None:
         handshake.early_bytes = stream.early_bytes
@@ -414,6 +437,9 @@ class Session(Control):
         transaction = stream.transaction
         if stream.kind == ATTEMPT and transaction is not None and not transaction.answered:
             assert transaction.handshake is not None
+            if self.lost_heads[1 - self.client]:
+                self._cut_answer(transaction.handshake)
+                return
             reset_connect(self.results, transaction.handshake, side, who, name, row[PACKET])
         elif code not in _ORDINARY or (stream.kind == WEBSOCKET and not was_over):
             text = f"the {who} reset stream {stream.number}: {name}"
@@ -430,10 +456,13 @@ class Session(Control):
 
     def finish(self, tcp: Any, resets: list[int], row: Row) -> None:
         """Settle what is unfinished: the TCP connection has ended."""
+        self.settle_later()
         for stream in list(self.streams.values()):
             transaction = stream.transaction
             if stream.kind == ATTEMPT and transaction is not None and not transaction.answered:
                 handshake = transaction.handshake
+                if handshake is not None and self.lost_heads[1 - self.client]:
+                    self._cut_answer(handshake)
                 if handshake is not None and handshake.outcome == "no-answer":
                     pairing.unanswered(handshake, self.results, tcp, self.client, resets)
             self.let_go(stream, row, is_cut=True)

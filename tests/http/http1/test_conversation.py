@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 from oracle.conversations import HEADER_BYTES, batch_of, cut, rows_of
+from oracle.stages import REQUEST, RESPONSE
 from oracle.upgrades import OK, PLAIN, SWITCH, UPGRADE, ids, payload, run, switching
 
 from analyzer.columns import NULL
 from analyzer.http.stage import HttpStage
 from analyzer.options import Options
 from analyzer.tcp.bytestream import DATA, GAP_CUT
+from analyzer.websocket.negotiation import negotiate
 
 # --- upgrades
 
@@ -391,6 +393,23 @@ def test_gap_in_the_101():
     (handshake,) = out.upgrades
     assert (handshake.outcome, handshake.status) == ("cut", 101)
     assert payload(out, 1) == b"\x81\x02hi"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        RESPONSE + b"Sec-WebSocket-Protocol: chat\r\n",
+        RESPONSE + b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=9\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: foo\r\nConnection: Upgrade\r\n",
+    ],
+)
+def test_what_a_cut_request_offered_is_not_known(answer):
+    # The server is not to blame for choosing what stood in the part that was not captured.
+    out = run([(0, REQUEST), (0, 90), (1, answer + b"\r\n"), (1, b"\x81\x02hi")])
+    (handshake,) = out.upgrades or out.handshakes
+    assert handshake.status == 101
+    assert not [id_ for id_ in ids(out) if id_.startswith("handshake")]
+    assert not negotiate(handshake).findings
 
 
 @pytest.mark.parametrize(("captured", "path"), [(40, "/chat"), (14, None)])

@@ -2,8 +2,11 @@
 
 import struct
 
-from oracle.http2 import CLIENT, SERVER, Talk, capture
-from oracle.whole import grave, tables_of
+import pytest
+from oracle import websocket
+from oracle.captures import pcap
+from oracle.http2 import CLIENT, SERVER, Talk, capture, segments
+from oracle.whole import assert_ties_out, grave, said, tables_of
 
 
 def frame(kind, flags, stream, payload=b""):
@@ -93,3 +96,78 @@ def test_a_frame_size_that_was_allowed():
     tables = tables_of(capture(talk.steps))
     assert tables["messages"]["payload_bytes"].tolist() == [30_000]
     assert "http2-malformed" in grave(tables)
+
+
+# --- what the other side may have sent, unseen
+
+
+def without(packets, piece):
+    """The packets but the first that ends with these bytes."""
+    place = next(at for at, (_, packet, _) in enumerate(packets) if packet.endswith(piece))
+    return packets[:place] + packets[place + 1 :]
+
+
+def blamed(packets, size=2**20):
+    tables = tables_of(pcap(packets, nanoseconds=True), payload="full", batch_bytes=size)
+    found = tables["findings"]
+    return tables, set(found[found["severity"] == "error"]["id"])
+
+
+@pytest.mark.parametrize("size", [1, 7 * 64, 2**20])
+def test_a_server_whose_settings_were_lost_may_have_allowed_it(size):
+    talk = Talk()
+    settings = next(what for side, what in talk.steps if side == SERVER)
+    talk.open(1)
+    for number in range(6):
+        talk.frame(SERVER, 1, 1, b"hello %d, and so on" % number)
+    tables, ids = blamed(without(segments(talk.steps), settings), size)
+    assert "http2-lost" in set(tables["findings"]["id"])
+    assert not ids
+
+
+@pytest.mark.parametrize("size", [1, 7 * 64, 2**20])
+def test_a_server_that_never_allowed_it_is_told_of_whatever_the_batches(size):
+    talk = Talk(enabled=False)
+    talk.open(1)
+    talk.frame(SERVER, 1, 1, b"hello")
+    assert blamed(segments(talk.steps), size)[1] == {"http2-connect-not-enabled"}
+
+
+@pytest.mark.parametrize("size", [7 * 1024, 2**20])
+def test_a_window_that_an_update_opened_unseen_was_not_exceeded(size):
+    talk = Talk()
+    talk.open(1)
+    for number in range(9):
+        talk.send(SERVER, 1, websocket.frame(2, bytes([number]) * 10_000))
+        if number == 4:
+            for stream in (None, 1):
+                talk.ends[CLIENT].increment_flow_control_window(40_000, stream)
+            update = talk.flush(CLIENT)
+    assert not blamed(segments(talk.steps), size)[1]
+    # Something of the client comes behind it, by which the hole shows.
+    talk.frame(CLIENT, 1, 1, b"thank you")
+    tables, ids = blamed(without(segments(talk.steps), update), size)
+    assert "tcp-lost" in set(tables["findings"]["id"])
+    assert not ids
+
+
+@pytest.mark.parametrize("size", [1, 7 * 64, 2**20])
+def test_an_attempt_whose_answer_was_lost_goes_on_with_its_frames(size):
+    talk = Talk()
+    talk.connect(1)
+    talk.accept(1)
+    answer = talk.steps[-1][1]
+    for number in range(6):
+        talk.frame(CLIENT, 1, 1, b"ask %d, and so on" % number)
+        talk.frame(SERVER, 1, 1, b"say %d, and so on" % number)
+    talk.close(1)
+    tables, ids = blamed(without(segments(talk.steps), answer), size)
+    assert not ids
+    (row,) = tables["handshakes"].itertuples()
+    assert row.outcome == "cut"
+    assert len(tables["connections"]) == 1
+    texts = [payload for _, payload in said(tables)["server"]]
+    assert texts[-3:] == [b"say %d, and so on" % number for number in (3, 4, 5)]
+    assert tables["connections"]["close_kind"].tolist() == ["clean"]
+    assert "handshake-reset" not in set(tables["findings"]["id"])
+    assert_ties_out(tables)

@@ -2,6 +2,7 @@
 
 from oracle.captures import pcap
 from oracle.http2 import CLIENT, SERVER, Talk, capture, segments
+from oracle.websocket import frame
 from oracle.whole import assert_ties_out, grave, said, tables_of
 
 
@@ -73,3 +74,30 @@ def test_bytes_that_are_no_frames_are_no_ones():
     tables = tables_of(capture(talk.steps))
     assert "http2-malformed" in grave(tables)
     assert_ties_out(tables)
+
+
+def test_bytes_lost_between_frames_may_be_those_of_any_message():
+    # Where the next frame of HTTP/2 is, is lost with the second half of a message: what comes
+    # next on the stream is not that half.
+    talk = Talk()
+    talk.open(1)
+    talk.frame(CLIENT, 1, 1, b"before")
+    half = frame(1, b"0123456789" * 20, mask=b"\x0f\xf0\x1e\xe1")
+    talk.send(CLIENT, 1, half[:90])
+    talk.send(CLIENT, 1, half[90:])
+    for number in range(8):
+        talk.frame(CLIENT, 1, 1, b"after %d, and long enough to be told apart" % number)
+    packets = segments(talk.steps)
+    (lost,) = (at for at, (_, packet, _) in enumerate(packets) if packet.endswith(half[90:]))
+    del packets[lost]
+    for size in (1, 700, 2**20):
+        tables = tables_of(pcap(packets, nanoseconds=True), payload="full", batch_bytes=size)
+        texts = [payload for _, payload in said(tables)["client"]]
+        assert texts[0] == b"before"
+        assert texts[-6:] == [
+            b"after %d, and long enough to be told apart" % number for number in range(2, 8)
+        ]
+        found = tables["findings"]
+        assert "http2-lost" in set(found["id"])
+        assert "error" not in set(found["severity"])
+        assert_ties_out(tables)
