@@ -248,8 +248,7 @@ def outcome_of(
         until: when to end by itself.
         stop: how others ask for the end.
         keeper: keeps the packets.
-        ending: called when no packet is read any more, before what is open is settled: observers
-            hear nothing of time from then on.
+        ending: called when no packet is read any more: observers hear nothing of time from then on.
         decide: says which connections are wanted, when they open; None: all.
         clock: seconds, for tests.
 

@@ -26,6 +26,12 @@ VERY_WIDE = 126
 _INDENT = 2
 _GAP = 2
 
+_SEPARATORS = "/?&=:"
+_WORTH_FOLDING = 4
+"""Characters that all cells of a column begin with: fewer are not worth a line that says so."""
+_END = 4
+"""Characters of the end of an address that stay at least where its middle is left out."""
+
 SEVERITY_STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan", "info": "dim"}
 _SEVERITY_SYMBOLS = {"error": "✖", "warning": "▲", "note": "●", "info": "·"}
 _ASCII_SYMBOLS = {"error": "x", "warning": "!", "note": "*", "info": "-"}
@@ -37,12 +43,17 @@ Justify = Literal["left", "right"]
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A column's header. A flexible column is cut with an ellipsis where room lacks."""
+    """A column's header. A flexible column is cut with an ellipsis where room lacks.
+
+    A column of addresses differs at its end: where room lacks, what all its cells begin with is
+    said once, below the table. What is still too long, of several, is cut in its middle.
+    """
 
     text: str
     justify: Justify = "right"
     flexible: bool = False
     at_least: int = 12
+    addresses: bool = False
 
 
 class _ReportConsole(Console):
@@ -99,10 +110,35 @@ def table(console: Console, heads: Sequence[Head], rows: Iterable[Sequence[Cell]
     """Print a table without boxes, indented; only flexible columns are ever cut."""
     body = [[Text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     widths = fitted(heads, body, console.width - _INDENT)
+    folded = ""
+    for place, head in enumerate(heads):
+        if head.addresses and any(row[place].cell_len > widths[place] for row in body):
+            folded = _fold(body, place, _dots(console)) or folded
+            widths = fitted(heads, body, console.width - _INDENT)
+            if len(body) > 1:
+                for row in body:
+                    row[place] = _without_middle(row[place], widths[place], _dots(console))
     if any(head.text for head in heads):
         print_row(console, [Text(head.text, "dim") for head in heads], heads, widths)
     for row in body:
         print_row(console, row, heads, widths)
+    if folded:
+        say(console, Text(f"{_dots(console)} before each: {folded}", "dim"))
+
+
+def _fold(body: Sequence[list[Text]], place: int, dots: str) -> str:
+    """Shorten what all cells of a column begin with, up to a separator; return what that is."""
+    plain = [row[place].plain for row in body]
+    # Character by character: all begin with what the first and the last in order share.
+    first, last = min(plain), max(plain)
+    same = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), None)
+    common = first[:same]
+    shared = common[: max(common.rfind(each) for each in _SEPARATORS) + 1]
+    if len(body) < 2 or len(shared) < _WORTH_FOLDING:
+        return ""
+    for row, text in zip(body, plain, strict=True):
+        row[place] = Text(dots + text[len(shared) :], row[place].style)
+    return shared
 
 
 def fitted(heads: Sequence[Head], rows: Sequence[Sequence[Text]], room: int) -> list[int]:
@@ -153,9 +189,28 @@ def _line(console: Console, line: Text) -> None:
         console.file.write(line.plain + "\n")
 
 
+def _dots(console: Console) -> str:
+    return "..." if is_ascii(console) else "…"
+
+
+def _without_middle(text: Text, width: int, dots: str) -> Text:
+    """Return an address that fits: with its host and port, and its end as far as there is room."""
+    host, _, _ = text.plain.partition("/")
+    room = width - len(dots)
+    keep = max(cell_len(host) + 1, room // 2)
+    if text.cell_len <= width or keep > room - _END:
+        return text
+    kept = text.copy()
+    kept.truncate(keep)
+    end = text.plain[-(room - kept.cell_len) :]
+    while cell_len(end) > room - kept.cell_len:  # wide characters
+        end = end[1:]
+    return Text(f"{kept.plain}{dots}{end}", text.style)
+
+
 def _cut(text: Text, width: int, console: Console) -> None:
     if text.cell_len > width:
-        dots = "..." if is_ascii(console) else "…"
+        dots = _dots(console)
         text.truncate(max(0, width - len(dots)))
         text.append(dots)
 

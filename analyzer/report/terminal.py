@@ -436,7 +436,7 @@ def connection_cells(
         heads.append(Head("client", "left", flexible=True, at_least=15))
     host = common_host(lines)
     title = "server and path" if host is None else "path"
-    heads.append(Head(title, "left", flexible=True, at_least=16))
+    heads.append(Head(title, "left", flexible=True, at_least=16, addresses=True))
     if very_wide:
         heads.append(Head("opened", "left"))
     heads += [Head("lasted"), Head(f"{up} msgs"), Head(f"{down} msgs")]

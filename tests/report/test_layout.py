@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -57,3 +58,46 @@ def test_severity_needs_no_colour() -> None:
 def test_traffic_is_escaped() -> None:
     assert layout.traffic("\x1b[0m[b]").plain == "\\x1b[0m[b]"
     assert layout.traffic(None).plain == "-"
+
+
+def shown(width: int, *addresses: str) -> list[str]:
+    stream = io.StringIO()
+    console = Console(file=stream, width=width)
+    heads = [Head("#"), Head("path", "left", flexible=True, at_least=16, addresses=True), Head("n")]
+    rows = [(str(place), text, "12345") for place, text in enumerate(addresses)]
+    layout.table(console, heads, rows)
+    return stream.getvalue().splitlines()
+
+
+def test_what_addresses_begin_with_alike_is_said_once():
+    lines = shown(30, "/chat/lobby?user=chatter-one", "/chat/lobby?user=chatter-two")
+    assert [line.split()[1] for line in lines[1:3]] == ["…chatter-one", "…chatter-two"]
+    assert lines[3].strip() == "… before each:"
+    assert lines[4].strip() == "/chat/lobby?user="
+
+
+def test_a_port_differs_and_stays():
+    lines = shown(30, "192.168.100.7:8080/feed/one", "192.168.100.7:8081/feed/one")
+    assert [line.split()[1] for line in lines[1:3]] == ["…8080/feed/one", "…8081/feed/one"]
+
+
+def test_addresses_that_fit_are_left_alone():
+    assert [line.split()[1] for line in shown(60, "/chat/1", "/chat/2")[1:]] == [
+        "/chat/1",
+        "/chat/2",
+    ]
+
+
+def test_addresses_without_a_common_beginning_keep_their_port_and_their_end():
+    lines = shown(40, "10.0.0.1:9027/api/kernels/c9ce07d9/channels?session=42", "chat.example/7")
+    cell = lines[1].split()[1]
+    assert cell.startswith("10.0.0.1:9027/")
+    assert cell.endswith("=42")
+    assert lines[2].split()[1] == "chat.example/7"
+    assert all(len(line) <= 40 for line in lines)
+
+
+def test_wide_characters_in_an_address_keep_the_table_in_line():
+    lines = shown(30, "/部屋/" + "猫" * 40, "x")
+    assert cell_len(lines[1]) <= 30
+    assert lines[1].endswith("12345")

@@ -130,7 +130,7 @@ def test_silence():
 
 def test_a_key_is_shown_as_it_is_and_what_is_none_is_not():
     """RFC 6455 1.3's key has nothing to hide; a slash in one makes no path with a secret in it."""
-    key, looks = "dGhlIHNhbXBsZSBub25jZQ==", "AA/token/BBBBBBBBBBBBBB=="
+    key, looks = "dGhlIHNhbXBsZSBub25jZQ==", "AA/token/BBBBBBBBBBBBB=="
     accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
     row = tcp()
 
