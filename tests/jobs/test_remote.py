@@ -107,7 +107,7 @@ def test_a_process_that_is_killed_leaves_no_report(
 
 def test_a_report_that_cannot_be_written(process: remote.WriterProcess, tmp_path: Path) -> None:
     report = process.report("csv", tmp_path / "no" / "such")
-    with pytest.raises(ReportError, match="cannot write .*: No such file or directory"):
+    with pytest.raises(ReportError, match=r"cannot write .*: No such file or directory"):
         run([ROOT / CAPTURES[0]], Options(), [report])
     assert list(tmp_path.iterdir()) == []
 
@@ -125,7 +125,7 @@ def test_what_was_there_stays_when_the_analysis_fails(
 
 def test_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote.sys, "executable", "/no/such/python")
-    with pytest.raises(ReportError, match="cannot start a process .*No such file"):
+    with pytest.raises(ReportError, match=r"cannot start a process .*No such file"):
         remote.WriterProcess()
     monkeypatch.setattr(remote.sys, "executable", "")
     assert not remote.possible()
