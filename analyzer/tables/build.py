@@ -377,6 +377,7 @@ def message_rows(
         says: what they say; None: unknown.
     """
     count = len(rows)
+    again = partial(message_rows, rows, payloads, options, final=final, says=says)
 
     def wire() -> np.ndarray[Any, np.dtype[np.int64]]:
         total = np.zeros(count, np.int64)
@@ -416,10 +417,14 @@ def message_rows(
     }
     makers |= message_columns(says, count, options)
     if not final:
-        makers |= dict.fromkeys(_UNTIL_ACKNOWLEDGED, lambda: np.full(count, NULL, np.int64))
-        makers["overhead_ratio"] = lambda: np.full(count, np.nan)
-    again = partial(message_rows, rows, payloads, options, final=final, says=says)
+        makers |= _not_yet(count)
     return TableRows(MESSAGES, LazyColumns(makers, again), count)
+
+
+def _not_yet(count: int) -> dict[str, Callable[[], Values]]:
+    """Return what makes the columns that are not known before a message is acknowledged."""
+    makers: dict[str, Callable[[], Values]] = {"overhead_ratio": lambda: np.full(count, np.nan)}
+    return makers | dict.fromkeys(_UNTIL_ACKNOWLEDGED, lambda: np.full(count, NULL, np.int64))
 
 
 _UNTIL_ACKNOWLEDGED = (
