@@ -10,7 +10,7 @@ from typing import Final
 from analyzer.columns import NULL
 from analyzer.http.delivery.deliveries import AnswerReader, RequestReader
 from analyzer.http.delivery.refusals import RefusalReader
-from analyzer.http.handover import KIND, LENGTH, MAX_KEPT_ROWS, SPAN, Piece
+from analyzer.http.handover import KIND, LENGTH, MAX_KEPT_ROWS, SPAN, Piece, Row
 from analyzer.http.http1.body import Body
 from analyzer.http.pairing import Transaction
 from analyzer.tcp.bytestream import GAP_CUT
@@ -48,6 +48,7 @@ class Side:
         finished: FIN seen.
         reader: wants the content of the body that passes; None: nobody does.
         segments: rows with bytes of the head that was read last.
+        lost: the last row of bytes that were not captured: messages may be missing.
     """
 
     __slots__ = (
@@ -61,7 +62,7 @@ class Side:
             "held_bytes",
             "is_client",
         ),
-        *("limited", "mode", "pending", "reader", "seen", "segments"),
+        *("limited", "lost", "mode", "pending", "reader", "seen", "segments"),
     )
 
     def __init__(self, direction: int) -> None:
@@ -79,6 +80,7 @@ class Side:
         self.finished = False
         self.reader: AnswerReader | RequestReader | RefusalReader | None = None
         self.segments = 0
+        self.lost: Row | None = None
 
     def hold(self, piece: Piece, at: int, limit: int) -> bool:
         """Keep what lies after `at`, or above `limit` bytes only that it was there.

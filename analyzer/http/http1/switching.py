@@ -12,7 +12,7 @@ from analyzer.http.exchanges import Handshake
 from analyzer.http.handover import KIND, PACKET, Piece, end_row
 from analyzer.http.head import NEITHER, Head, recognise
 from analyzer.http.http1.messages import Messages
-from analyzer.http.http1.reader_state import HEAD, SEEK, Side
+from analyzer.http.http1.reader_state import HEAD, HOLD, SEEK, Side
 from analyzer.http.pairing import Transaction
 from analyzer.http.upgrade import Checks, check_elsewhere, check_switch, has_token
 from analyzer.tcp.bytestream import GAP_CUT
@@ -62,9 +62,7 @@ class Switching(Messages):
         upgrade = head.values.get("upgrade", "")
         names_websocket = has_token(upgrade, "websocket")
         if names_websocket:
-            # Requests before the attempt were answered without our seeing it.
-            while len(self._pairs.queue) > 1 and self._pairs.queue[0].handshake is None:
-                self._pairs.drop_first()
+            self._drop_answered()
         transaction = self._pairs.queue.popleft() if self._pairs.queue else None
         handshake = transaction.handshake if transaction is not None else None
         is_asked = handshake is not None or transaction is None or transaction.cut
@@ -88,6 +86,20 @@ class Switching(Messages):
         results.answered(handshake.key)
         pairing.answer_attempt(handshake, head, side.first_time, piece.row)
         self._judge(side, handshake, head, piece, is_asked=is_asked)
+
+    def _drop_answered(self) -> None:
+        """Let the requests leave before the one that a 101 answers.
+
+        They were answered without our seeing it. Where bytes were lost, the attempt itself may
+        be among them, or it was sent through the tunnel that a lost 200 opened.
+        """
+        queue, client = self._pairs.queue, self._sides[self._client]
+        is_lost = any(each.lost is not None for each in self._sides)
+        if is_lost and client.held and [each.method for each in queue] == ["CONNECT"]:
+            self._pairs.drop_first()
+            self._begin_anew()
+        while queue and queue[0].handshake is None and (len(queue) > 1 or is_lost):
+            self._pairs.drop_first()
 
     def _judge(
         self, side: Side, handshake: Handshake, head: Head, piece: Piece, *, is_asked: bool
@@ -113,7 +125,9 @@ class Switching(Messages):
             handshake.outcome = "bad-response"
             handshake.outcome_reason = "The request did not ask for an upgrade."
         client = self._sides[self._client]
-        early = handshake.early_bytes = client.held_bytes
+        # Behind a hole, what comes late was not sent late.
+        is_early = client.mode == HOLD and side.lost is None
+        early = handshake.early_bytes = client.held_bytes if is_early else 0
         if early:
             first = client.held[0].row[PACKET]
             results.find(
