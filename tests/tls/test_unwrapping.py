@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from oracle.sealed import HEADER_BYTES, OVERHEAD, FakeDecryptor, Traffic, seal, streams
 from oracle.whole import assert_ties_out, tables_of
@@ -126,6 +126,7 @@ def test_content_is_that_of_the_records_and_every_byte_is_accounted_for(sizes, s
 
 
 @given(seed=st.integers(0, 2**32), cuts=st.lists(st.integers(0, 300), max_size=8))
+@example(seed=1533, cuts=[7])  # the cut lies within a hole that begins in a header
 @settings(max_examples=40, deadline=None)
 def test_how_rows_are_cut_into_batches_changes_nothing(seed, cuts):
     source = random.Random(seed)
