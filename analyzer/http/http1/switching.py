@@ -14,7 +14,14 @@ from analyzer.http.head import NEITHER, Head, recognise
 from analyzer.http.http1.messages import Messages
 from analyzer.http.http1.reader_state import HEAD, HOLD, SEEK, Side
 from analyzer.http.pairing import Transaction
-from analyzer.http.upgrade import Checks, check_elsewhere, check_switch, has_token
+from analyzer.http.upgrade import (
+    Checks,
+    accept_for,
+    check_elsewhere,
+    check_switch,
+    has_token,
+    is_attempt,
+)
 from analyzer.tcp.bytestream import GAP_CUT
 
 
@@ -62,7 +69,7 @@ class Switching(Messages):
         upgrade = head.values.get("upgrade", "")
         names_websocket = has_token(upgrade, "websocket")
         if names_websocket:
-            self._drop_answered()
+            self._drop_answered(head)
         transaction = self._pairs.queue.popleft() if self._pairs.queue else None
         handshake = transaction.handshake if transaction is not None else None
         is_asked = handshake is not None or transaction is None or transaction.cut
@@ -87,17 +94,33 @@ class Switching(Messages):
         pairing.answer_attempt(handshake, head, side.first_time, piece.row)
         self._judge(side, handshake, head, piece, is_asked=is_asked)
 
-    def _drop_answered(self) -> None:
+    def _drop_answered(self, head: Head) -> None:
         """Let the requests leave before the one that a 101 answers.
 
-        They were answered without our seeing it. Where bytes were lost, the attempt itself may
-        be among them, or it was sent through the tunnel that a lost 200 opened.
+        They were answered without our seeing it: the attempt itself may be held back behind
+        one whose refusal was lost, or behind a CONNECT whose 200 was. Where bytes are known
+        to be lost, it may be among them.
         """
         queue, client = self._pairs.queue, self._sides[self._client]
+        accepts = head.each("sec-websocket-accept")
         is_lost = any(each.lost is not None for each in self._sides)
-        if is_lost and client.held and [each.method for each in queue] == ["CONNECT"]:
-            self._pairs.drop_first()
-            self._begin_anew()
+        while len(queue) == 1:
+            first, later = queue[0], client.held_request()
+            is_first = _fits(first.handshake, accepts)
+            # A client that follows a redirect may use its key again.
+            is_later = later is not None and _any_fits(later, accepts) and (is_lost or not is_first)
+            if first.method == "CONNECT" and later is not None and is_attempt(later):
+                self._pairs.drop_first()
+                self._begin_anew()
+            elif first.handshake is not None and (is_later or (is_lost and not is_first)):
+                first.handshake.outcome = "cut"
+                first.handshake.outcome_reason = "Its answer was not captured."
+                self._pairs.drop_first()
+                if later is None:
+                    return
+                self._replay(client)
+            else:
+                break
         while queue and queue[0].handshake is None and (len(queue) > 1 or is_lost):
             self._pairs.drop_first()
 
@@ -144,8 +167,12 @@ class Switching(Messages):
 
         self._stop_reading()
         self._pairs.settle()
-        made = Http2Connection(self._results, self._slot, self._client, whole=True)
+        client = self._sides[self._client]
+        whole = client.lost is None
+        made = Http2Connection(self._results, self._slot, self._client, whole=whole)
         self.successor = made
+        if client.lost is not None:
+            made.lose_place(client.lost)
         if transaction is not None and transaction.exchange is not None:
             made.session.begin_upgraded(transaction.exchange)
         for side in self._sides:
@@ -167,3 +194,15 @@ class Switching(Messages):
             results.upgrades.append(handshake)
             results.marks.append(results.handover.place())
         self._hand_on()
+
+
+def _fits(handshake: Handshake | None, accepts: list[str]) -> bool:
+    """Return whether an answer fits the key of an attempt, or has no Accept."""
+    if handshake is None:
+        return False
+    keys = handshake.keys or ((handshake.key,) if handshake.key else ())
+    return not accepts or any(accept_for(key) in accepts for key in keys)
+
+
+def _any_fits(request: Head, accepts: list[str]) -> bool:
+    return any(accept_for(key) in accepts for key in request.each("sec-websocket-key"))
