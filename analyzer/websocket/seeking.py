@@ -301,7 +301,8 @@ class Seeker:
         probe = self._probes.get(slot)
         if slot in self._doubtful and kept is not None:
             self._open(slot, 0, int(row["time"]), int(row["packet"]))
-            return [kept]
+            before = [] if probe is None else probe.kept
+            return [*before, kept]
         if probe is None:
             if kept is not None and self._starts_otherwise(row):
                 _set_mode(walk, slot, layout.IGNORE)
