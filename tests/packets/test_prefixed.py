@@ -16,11 +16,7 @@ from analyzer.packets.segments import address_text
 
 BODY = TCP(sport=1234, dport=80, seq=0x80C0FFEE) / Raw(b"body")
 V4 = bytes(IP(src="192.0.2.1", dst="192.0.2.2") / BODY)
-V6 = bytes(
-    IPv6(src="2001:db8::1", dst="2001:db8::2")
-    / TCP(sport=1234, dport=80, seq=SEQUENCE)
-    / Raw(b"body")
-)
+V6 = bytes(IPv6(src="2001:db8::1", dst="2001:db8::2") / BODY)
 FRAME = bytes(ethernet(type=0x0800))
 SNAP = b"\xaa\xaa\x03\0\0\0\x08\x00"
 
