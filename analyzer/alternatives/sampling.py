@@ -231,18 +231,18 @@ class Sampler:
         """Take messages that were complete, in the order of their ends."""
         if not self._has_room:
             return
-        slots = [direction >> 1 for direction in said.directions]
-        wanted = {slot for slot in set(slots) if self.wants(slot)}
+        slots = said.directions >> 1
+        wanted = [slot for slot in np.unique(slots).tolist() if self.wants(slot)]
         if not wanted:
             return
-        rows = said.rows
-        chosen = [at for at, slot in enumerate(slots) if slot in wanted and said.places[at] >= 0]
-        some = rows.take(chosen)
+        chosen = np.flatnonzero(np.isin(slots, wanted) & (said.places >= 0))
+        some = said.rows.take(chosen)
         columns = (some[name].tolist() for name in _COLUMNS)
-        for at, sender, time, first, last in zip(chosen, *columns, strict=True):
+        numbers = chosen.tolist(), slots[chosen].tolist()
+        for at, slot, sender, time, first, last in zip(*numbers, *columns, strict=True):
             payload = said.payloads[at]
             if sender == SERVER and payload is not None and self._has_room:
-                self._take(slots[at], time, payload, first, last)
+                self._take(slot, time, payload, first, last)
 
     def _take(self, slot: int, time: int, payload: bytes, first: int, last: int) -> None:
         sample = self._samples.get(slot)

@@ -37,25 +37,25 @@ class Chatter:
 
     def add(self, rows: TableRows, run: Run) -> None:
         """Take rows of `messages`."""
-        places = self._sums.places(run.key)
-        gap = numbers(rows, "gap_us")[run.order]
-        payload = numbers(rows, "transfer_bytes")[run.order]
-        headers = numbers(rows, "wire_bytes")[run.order] - payload
-        first = numbers(rows, "packet_first")[run.order]
+        gap = numbers(rows, "gap_us")
+        first = numbers(rows, "packet_first")
         # In a packet of its own, or there is nothing to save.
-        small = run.own & (gap >= 0) & (gap <= self._near) & (first > run.packet_before)
-        small &= (payload >= 0) & (headers >= payload) & (places >= 0)
-        some = np.flatnonzero(small)
-        if not len(some):
+        near = run.own & (gap >= 0) & (gap <= self._near) & (first > run.packet_before)
+        some = np.flatnonzero(near)
+        payload = numbers(rows, "transfer_bytes")[some]
+        headers = numbers(rows, "wire_bytes")[some] - payload
+        places = self._sums.places(run.key[some])
+        small = (payload >= 0) & (headers >= payload) & (places >= 0)
+        if not small.any():
             return
-        saved = numbers(rows, "packet_header_bytes")[run.order][some].clip(0) + numbers(
-            rows, "ack_bytes"
-        )[run.order][some].clip(0)
-        sums, at = self._sums.values, places[some]
+        some, payload, headers = some[small], payload[small], headers[small]
+        saved = numbers(rows, "packet_header_bytes")[some].clip(0)
+        saved += numbers(rows, "ack_bytes")[some].clip(0)
+        sums, at = self._sums.values, places[small]
         for column, values in (
             (_COUNT, np.ones(len(some), np.int64)),
-            (_HEADERS, headers[some]),
-            (_PAYLOAD, payload[some]),
+            (_HEADERS, headers),
+            (_PAYLOAD, payload),
             (_SAVED, saved),
         ):
             np.add.at(sums[column], at, values)

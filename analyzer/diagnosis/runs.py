@@ -21,20 +21,16 @@ sides each: eight times as many as are diagnosed. 8 bytes for each number kept."
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Rows of `messages` of one batch, sorted by connection and side.
+    """Rows of `messages` of one batch, in the order of the table.
 
     Attributes:
-        order: places of the rows.
         key: of each, 2 * connection + side.
-        number: of the message in its connection.
         own: the message before it in the connection is of the same sender.
         answers: it is of the peer.
         packet_before: last packet of its sender's message before; NULL for the first.
     """
 
-    order: npt.NDArray[np.intp]
     key: Numbers
-    number: Numbers
     own: npt.NDArray[np.bool_]
     answers: npt.NDArray[np.bool_]
     packet_before: Numbers
@@ -51,20 +47,35 @@ class Runs:
         self._last = Keyed(2, 2 * SPAN, NULL)
 
     def follow(self, rows: TableRows) -> Run:
-        """Take rows of `messages`, and say what came before each."""
+        """Take rows of `messages`, at least one, and say what came before each."""
         key = 2 * numbers(rows, "connection") + codes(rows, "direction")
-        order = np.argsort(key, kind="stable")
-        key = key[order]
-        number, packet = numbers(rows, "message")[order], numbers(rows, "packet_last")[order]
-        first = np.r_[True, key[1:] != key[:-1]] if len(key) else np.zeros(0, np.bool_)
-        number_before = np.r_[NULL, number[:-1]] if len(key) else number
-        packet_before = np.r_[NULL, packet[:-1]] if len(key) else packet
-        places = self._last.places(key)
-        starts = np.flatnonzero(first & (places >= 0))
-        number_before[first] = packet_before[first] = NULL
-        number_before[starts], packet_before[starts] = self._last.values[:, places[starts]]
-        ends = np.flatnonzero(np.r_[first[1:], True] & (places >= 0)) if len(key) else starts
-        self._last.values[0, places[ends]] = number[ends]
-        self._last.values[1, places[ends]] = packet[ends]
+        number, packet = numbers(rows, "message"), numbers(rows, "packet_last")
+        order = grouped(key)
+        # Of each key the rows stand together now: what came before is one place to the left.
+        together = key[order]
+        changes = np.flatnonzero(together[1:] != together[:-1])
+        starts = order[np.append(0, changes + 1)]
+        ends = order[np.append(changes, len(order) - 1)]
+        number_before, packet_before = np.empty_like(number), np.empty_like(packet)
+        number_before[order[1:]] = number[order[:-1]]
+        packet_before[order[1:]] = packet[order[:-1]]
+        places = self._last.places(key[starts])
+        known = places >= 0
+        number_before[starts] = packet_before[starts] = NULL
+        seen = self._last.values[:, places[known]]
+        number_before[starts[known]], packet_before[starts[known]] = seen
+        self._last.values[:, places[known]] = number[ends[known]], packet[ends[known]]
         own = (number_before != NULL) & (number == number_before + 1)
-        return Run(order, key, number, own, ~own & (number > 0), packet_before)
+        return Run(key, own, ~own & (number > 0), packet_before)
+
+
+def grouped(key: Numbers) -> npt.NDArray[np.intp]:
+    """Return the places of keys, equal ones together and in their order.
+
+    NumPy sorts integers of 16 bits by radix, four times as fast as wider ones. The keys of a
+    batch seldom spread further, since connections are numbered as they open.
+    """
+    least = int(key.min())
+    if int(key.max()) - least <= np.iinfo(np.uint16).max:
+        return np.argsort((key - least).astype(np.uint16), kind="stable")
+    return np.argsort(key, kind="stable")

@@ -124,24 +124,23 @@ class Stalls:
     def add_messages(self, rows: TableRows, run: Run) -> None:
         """Take rows of `messages`."""
         is_server = run.key % 2 == SERVER
-        wait = numbers(rows, "gap_us")[run.order]
+        wait = numbers(rows, "gap_us")
         answers = run.answers & is_server & (wait >= 0)
         self._note_habits(run.key[answers], wait[answers])
-        held = held_up(rows)[run.order]
+        held = held_up(rows)
         # Loss, a closed window or a delayed ACK is another cause.
         slow = np.flatnonzero(answers & (wait >= self._bar // 2) & (held < self._bar // _QUICK))
-        first = numbers(rows, "time_first")[run.order]
-        packet = numbers(rows, "packet_first")[run.order]
-        self._add(first[slow] - wait[slow], first[slow], run.key[slow] // 2, packet[slow])
+        first = numbers(rows, "time_first")
+        packet = numbers(rows, "packet_first")[slow]
+        self._add(first[slow] - wait[slow], first[slow], run.key[slow] // 2, packet)
         # So is loss of what was asked: its end is where the wait for the answer begins.
         lost = np.flatnonzero(~is_server & (held >= self._bar // _QUICK))
-        last = numbers(rows, "time_last")[run.order][lost]
+        last = numbers(rows, "time_last")[lost]
         self._lost |= dict.fromkeys(zip((run.key[lost] // 2).tolist(), last.tolist(), strict=True))
         while len(self._lost) > self._options.max_stall_waits:
             del self._lost[next(iter(self._lost))]
         sent = np.flatnonzero(is_server & (first != NULL))
-        order = sent[np.argsort(run.order[sent], kind="stable")]
-        self._sent(Sends(first[order], run.key[order] // 2, run.answers[order]))
+        self._sent(Sends(first[sent], run.key[sent] // 2, run.answers[sent]))
 
     def add_pings(self, rows: TableRows) -> None:
         """Take rows of `pings`: a library answers them from the same loop (RFC 6455 5.5.2)."""

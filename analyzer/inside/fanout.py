@@ -8,7 +8,7 @@ was there. Knows items; must not know protocols. Used by inside.stage.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import deque
+from collections import Counter, deque
 from typing import Final, NamedTuple
 
 import msgspec
@@ -85,31 +85,44 @@ class Published(msgspec.Struct):
 class Equals:
     """Publications of one mark, in order of time.
 
-    Who repeats itself has thousands of them: none is found by looking at each.
+    Who repeats itself has thousands of them: none is found by looking at each, and to forget
+    the earliest moves none of the others.
     """
 
-    __slots__ = ("_published", "_times")
+    __slots__ = ("_begin", "_published", "_times")
 
     def __init__(self) -> None:
         self._times: list[int] = []
-        self._published: list[Published] = []
+        self._published: list[Published | None] = []
+        self._begin = 0  # those before are forgotten
 
     def __len__(self) -> int:
-        return len(self._times)
+        return len(self._times) - self._begin
 
     def add(self, published: Published) -> None:
         """Put one in its place, mostly the last."""
-        place = bisect_right(self._times, published.time)
-        self._times.insert(place, published.time)
-        self._published.insert(place, published)
+        times, time = self._times, published.time
+        if not times or time >= times[-1]:
+            times.append(time)
+            self._published.append(published)
+        else:
+            place = bisect_right(times, time, self._begin)
+            times.insert(place, time)
+            self._published.insert(place, published)
 
-    def drop(self) -> None:
+    def drop(self, count: int = 1) -> None:
         """Forget the earliest."""
-        del self._times[0], self._published[0]
+        begin = self._begin + count
+        self._published[self._begin : begin] = [None] * count
+        if 2 * begin > len(self._times):
+            # Half of the list at a time, so that each number is moved once on the average.
+            del self._times[:begin], self._published[:begin]
+            begin = 0
+        self._begin = begin
 
     def first_after(self, time: int) -> Published | None:
         """Return the earliest that is later than `time` (ns)."""
-        place = bisect_right(self._times, time)
+        place = bisect_right(self._times, time, self._begin)
         return self._published[place] if place < len(self._times) else None
 
 
@@ -267,13 +280,16 @@ class Spreading:
 
     def trim(self) -> None:
         """Forget publications beyond the limit, the oldest first."""
-        while len(self.order) > self._most_waiting:
-            oldest = self.order.popleft()
-            equals = self.waiting[oldest]
-            if isinstance(equals, Published) or len(equals) == 1:
-                del self.waiting[oldest]
+        waiting, order = self.waiting, self.order
+        more = len(order) - self._most_waiting
+        if more <= 0:
+            return
+        for oldest, count in Counter(order.popleft() for _ in range(more)).items():
+            equals = waiting[oldest]
+            if isinstance(equals, Published) or len(equals) == count:
+                del waiting[oldest]
             else:
-                equals.drop()
+                equals.drop(count)
 
     def _match(self, mark: Mark, member: int, since: int, time: int) -> Published | None:
         """Return the publication that is delivered."""

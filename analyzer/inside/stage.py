@@ -130,9 +130,10 @@ class InsideStage:
 
     def hear(self, said: Said) -> None:
         """Take messages that were complete."""
-        columns = np.array([said.rows[name] for name in _MOMENT], np.int64)
-        places = np.array(said.places, np.int64)
-        slots = np.array(said.directions, np.int64) >> 1
+        places, slots = said.places, said.directions >> 1
+        columns = np.empty((len(_MOMENT), len(places)), np.int64)
+        for column, name in zip(columns, _MOMENT, strict=True):
+            column[:] = said.rows[name]
         texts = (said.rows["opcode"] == _TEXT).astype(np.uint8)
         self._reserve(int(places.max(initial=-1)) + 1)
         self._quick.begin(columns)
@@ -146,8 +147,8 @@ class InsideStage:
                 if at >= count:
                     break
             moment = Moment._make(columns[:, at].tolist())
-            message = Waiting(said.places[at], said.payloads[at], bool(texts[at]), moment)
-            self._hear_one(said.directions[at], message, at in said.too_long)
+            message = Waiting(int(places[at]), said.payloads[at], bool(texts[at]), moment)
+            self._hear_one(int(said.directions[at]), message, at in said.too_long)
             at += 1
 
     def _hear_one(self, direction: int, message: Waiting, too_long: bool) -> None:

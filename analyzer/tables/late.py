@@ -25,7 +25,7 @@ def held_up(rows: TableRows) -> npt.NDArray[np.int64]:
     total = np.zeros(rows.count, np.int64)
     for name in LATE_COLUMNS:
         if name in rows.values:
-            total += np.asarray(cast("Any", rows.values[name]), np.int64).clip(0)
+            total += np.maximum(cast("Any", rows.values[name]), 0)
     return total
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
 from oracle.diagnosed import TABLES
 from oracle.rows import table_rows
 
-from analyzer.diagnosis.runs import Runs
+from analyzer.diagnosis.runs import Runs, grouped
 
 
 @pytest.mark.parametrize("size", [1, 3, 500])
@@ -31,10 +32,9 @@ def test_against_the_plain_story(size: int) -> None:
     for at in range(0, len(rows), size):
         batch = rows[at : at + size]
         run = runs.follow(table_rows(TABLES["messages"], batch))
-        for place, own, answers, before in zip(
-            run.order, run.own, run.answers, run.packet_before, strict=True
+        for row, own, answers, before in zip(
+            batch, run.own, run.answers, run.packet_before, strict=True
         ):
-            row = batch[int(place)]
             said[row["connection"], row["message"]] = (bool(own), bool(answers), int(before))
     for owner, sides in enumerate(story):
         for number, side in enumerate(sides):
@@ -43,3 +43,11 @@ def test_against_the_plain_story(size: int) -> None:
             assert own == (number > 0 and sides[number - 1] == side)
             assert answers == (number > 0 and sides[number - 1] != side)
             assert before == (100 + mine[-1] if mine else -(2**63))
+
+
+@pytest.mark.parametrize("spread", [1, 500, 70_000, 2**40])
+def test_equal_keys_come_together_in_their_order(spread: int) -> None:
+    draw = random.Random(spread)
+    keys = [7 + draw.randrange(spread) for _ in range(1000)]
+    expected = sorted(range(len(keys)), key=lambda place: keys[place])
+    assert grouped(np.array(keys, np.int64)).tolist() == expected
