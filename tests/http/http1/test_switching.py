@@ -250,3 +250,20 @@ def test_the_rest_of_a_101_behind_a_hole_is_no_frame(gone):
     tables = tables_of(one.pcap(), payload="full")
     assert "error" not in set(tables["findings"]["severity"])
     assert len(said(tables)["server"]) == 9
+
+
+@pytest.mark.parametrize("size", [1, 700, 2**20])
+def test_what_came_before_an_upgrade_in_the_middle_of_a_capture_is_no_frame(size):
+    # The capture begins within what a client and its SOCKS proxy settle.
+    one = Conversation().client(b"\1\4user\4pass").server(b"\1\0")
+    one.client(b"\5\1\0\1\x7f\0\0\1\0\x50").server(b"\5\0\0\1\0\0\0\0\0\0")
+    one.client(asked()).server(response())
+    for number in range(4):
+        one.client(frame(1, b"hi %d, and more of it" % number, key=b"abc%d" % number))
+        one.server(frame(1, b"ok %d, and more of it" % number))
+    one.close()
+    tables = tables_of(one.pcap(), payload="full", batch_bytes=size)
+    assert "error" not in set(tables["findings"]["severity"])
+    assert tables["handshakes"]["outcome"].tolist() == ["accepted"]
+    assert [len(said(tables)[side]) for side in ("client", "server")] == [4, 4]
+    assert_ties_out(tables)
