@@ -6,8 +6,10 @@ verbs. Whatever is slow to import is imported by the functions that need it.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -21,6 +23,10 @@ T = TypeVar("T")
 Payload = Literal["none", "preview", "full"]
 
 STDOUT = "-"
+
+JOBS_FROM_BYTES = 50_000_000
+"""Input from which reports are written by another process unless --jobs says otherwise: that
+takes a good quarter of a second to start, in which 10 to 20 MB are analysed."""
 
 
 def conditions(given: Sequence[str]) -> Conditions | None:
@@ -129,6 +135,59 @@ def reports(
 
         target: Any = sys.stdout.buffer if json == STDOUT else json
         yield lambda: JsonWriter(target, lasting=lasting)
+
+
+def remote_reports(
+    csv: Path | None, parquet: Path | None, json: str | None, jobs: int, *, hides: bool = False
+) -> Iterator[Callable[[], Writer]]:
+    """Yield what makes the same reports in other processes, up to `jobs` with this one.
+
+    Args:
+        csv: a folder.
+        parquet: a folder.
+        json: a file; not STDOUT.
+        jobs: processes, two or more.
+        hides: whether the reports get no whole payloads.
+    """
+    from analyzer.jobs.remote import Kind, WriterProcess
+
+    asked: list[tuple[Kind, Path | None]] = [("csv", csv), ("parquet", parquet)]
+    asked.append(("json", None if json is None else Path(json)))
+    processes: list[WriterProcess] = []
+
+    def make(kind: Kind, target: Path, place: int) -> Writer:
+        if place == len(processes):
+            processes.append(WriterProcess())
+        return processes[place].report(kind, target, hides=hides)
+
+    wanted = [(kind, target) for kind, target in asked if target is not None]
+    for place, (kind, target) in enumerate(wanted):
+        yield partial(make, kind, target, place % (jobs - 1))
+
+
+def useful_jobs(asked: int | None, files: Sequence[Path]) -> int:
+    """Return how many processes may work: as asked, else as it pays.
+
+    Args:
+        asked: by --jobs; None: nothing was.
+        files: what is read.
+    """
+    from analyzer.cli.shared import input_bytes
+
+    if asked is None and (input_bytes(files) < JOBS_FROM_BYTES or cores() < 2):
+        return 1
+    if asked == 1:
+        return 1
+    from analyzer.jobs.remote import possible
+
+    return (2 if asked is None else asked) if possible() else 1
+
+
+def cores() -> int:
+    """Return on how many cores this process may run."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def shared_files(

@@ -1,10 +1,12 @@
 """What verbs share: numbers with commas, and reports that appear together or not at all."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from analyzer.cli.outputs import made, model, numbers, reports
+from analyzer.cli import outputs
+from analyzer.cli.outputs import made, model, numbers, remote_reports, reports, useful_jobs
 from analyzer.errors import OptionError, ReportError
 from analyzer.options import DEFAULT, Options
 
@@ -47,3 +49,29 @@ def test_one_that_cannot_be_made_undoes_the_others(tmp_path):
 def test_the_model_as_it_is_by_default():
     assert Options(**model(["1"], [], 30.0, True, True)) == DEFAULT
     assert Options(**model(["2"], ["5"], 9.0, False, False)).poll_intervals_s == (2.0,)
+
+
+def test_reports_of_other_processes(tmp_path):
+    makers = remote_reports(tmp_path / "c", None, str(tmp_path / "j"), 2)
+    writers = made(makers)
+    assert [writer.target for writer in writers] == [tmp_path / "c", tmp_path / "j"]
+    for writer in writers:
+        writer.abort()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_processes_where_they_pay(tmp_path, monkeypatch):
+    large = tmp_path / "large"
+    large.touch()
+    os.truncate(large, outputs.JOBS_FROM_BYTES)  # of no size on the disk
+    monkeypatch.setattr(outputs, "cores", lambda: 2)
+    assert useful_jobs(None, [large]) == 2
+    assert useful_jobs(None, []) == 1
+    assert useful_jobs(1, [large]) == 1
+    assert useful_jobs(3, []) == 3
+    monkeypatch.setattr(outputs, "cores", lambda: 1)
+    assert useful_jobs(None, [large]) == 1
+
+
+def test_cores():
+    assert outputs.cores() >= 1
