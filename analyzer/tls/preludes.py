@@ -142,4 +142,5 @@ class Preludes:
             self.passed = np.concatenate([rows.take(taken), begins])[order]
         else:
             self.passed = rows[passes]
-        return rows[~passes]
+        rest: Rows = rows[~passes]
+        return rest
