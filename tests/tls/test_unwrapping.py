@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -116,10 +117,13 @@ def test_content_is_that_of_the_records_and_every_byte_is_accounted_for(sizes, s
         own = sum(int(row["tls"]) for row in out)
         assert own == sum(map(len, records)) - sum(map(len, contents))
         # Every packet is there; its pieces follow each other within its payload.
+        pieces = defaultdict(list)
+        for each in out:
+            pieces[int(each["packet"])].append(
+                (int(each["into"]), int(each["into"] + each["span"]))
+            )
         for row in mine:
-            pieces = [each for each in out if each["packet"] == row["packet"]]
-            assert pieces
-            ends = sorted((int(each["into"]), int(each["into"] + each["span"])) for each in pieces)
+            ends = sorted(pieces[row["packet"]])
             assert ends[0][0] == 0
             assert ends[-1][1] == row["length"]
             assert all(one[1] == two[0] for one, two in itertools.pairwise(ends))
