@@ -19,10 +19,10 @@ from analyzer.cli.outputs import (
     failed,
     made,
     numbers,
+    possible_jobs,
     remote_reports,
     reports,
     shared_files,
-    useful_jobs,
 )
 from analyzer.cli.shared import pipes, progress, say_if_slow
 from analyzer.errors import OptionError
@@ -74,7 +74,7 @@ class Request:
     no_keep_alive: bool = False
     no_alternatives: bool = False
     no_inside: bool = False
-    jobs: int | None = None
+    jobs: int = 1
 
     @property
     def json_to_stdout(self) -> bool:
@@ -200,7 +200,7 @@ def _makers(request: Request, options: Options) -> Iterator[Callable[[], Writer]
 def _tables(request: Request) -> Iterator[Callable[[], Writer]]:
     """Yield what makes the reports of all tables."""
     hides = _payload(request) != request.payload
-    jobs = useful_jobs(request.jobs, request.files)
+    jobs = possible_jobs(request.jobs)
     json = request.json
     if jobs > 1:
         other = None if request.json_to_stdout else json

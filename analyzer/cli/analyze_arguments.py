@@ -155,7 +155,7 @@ def analyze(
     no_keep_alive: NoKeepAlive = False,
     no_alternatives: NoAlternatives = False,
     no_inside: NoInside = False,
-    jobs: Jobs = None,
+    jobs: Jobs = 1,
     version: Version = False,
 ) -> int:
     """Show what WebSocket traffic in captures does, and what it costs on the wire.

@@ -90,12 +90,12 @@ EmbedKeys = Annotated[
     ),
 ]
 Jobs = Annotated[
-    int | None,
+    int,
     typer.Option(
         metavar="N",
         min=1,
         help="Processes at most: others write --csv, --parquet and --json while this one analyses. "
-        "Default: 2 from 50 MB on, where there are two cores.",
+        "2 pays from some 50 MB on, where a second core is idle.",
         rich_help_panel=REPORTS,
     ),
 ]

@@ -6,7 +6,6 @@ verbs. Whatever is slow to import is imported by the functions that need it.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -23,10 +22,6 @@ T = TypeVar("T")
 Payload = Literal["none", "preview", "full"]
 
 STDOUT = "-"
-
-JOBS_FROM_BYTES = 50_000_000
-"""Input from which reports are written by another process unless --jobs says otherwise: that
-takes a good quarter of a second to start, in which 10 to 20 MB are analysed."""
 
 
 def conditions(given: Sequence[str]) -> Conditions | None:
@@ -165,29 +160,13 @@ def remote_reports(
         yield partial(make, kind, target, place % (jobs - 1))
 
 
-def useful_jobs(asked: int | None, files: Sequence[Path]) -> int:
-    """Return how many processes may work: as asked, else as it pays.
-
-    Args:
-        asked: by --jobs; None: nothing was.
-        files: what is read.
-    """
-    from analyzer.cli.shared import input_bytes
-
-    if asked is None and (input_bytes(files) < JOBS_FROM_BYTES or cores() < 2):
-        return 1
+def possible_jobs(asked: int) -> int:
+    """Return how many processes may work, of those that --jobs asks for."""
     if asked == 1:
         return 1
     from analyzer.jobs.remote import possible
 
-    return (2 if asked is None else asked) if possible() else 1
-
-
-def cores() -> int:
-    """Return on how many cores this process may run."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return asked if possible() else 1
 
 
 def shared_files(

@@ -1,12 +1,11 @@
 """What verbs share: numbers with commas, and reports that appear together or not at all."""
 
-import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from analyzer.cli import outputs
-from analyzer.cli.outputs import made, model, numbers, remote_reports, reports, useful_jobs
+from analyzer.cli.outputs import made, model, numbers, possible_jobs, remote_reports, reports
 from analyzer.errors import OptionError, ReportError
 from analyzer.options import DEFAULT, Options
 
@@ -60,18 +59,7 @@ def test_reports_of_other_processes(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_processes_where_they_pay(tmp_path, monkeypatch):
-    large = tmp_path / "large"
-    large.touch()
-    os.truncate(large, outputs.JOBS_FROM_BYTES)  # of no size on the disk
-    monkeypatch.setattr(outputs, "cores", lambda: 2)
-    assert useful_jobs(None, [large]) == 2
-    assert useful_jobs(None, []) == 1
-    assert useful_jobs(1, [large]) == 1
-    assert useful_jobs(3, []) == 3
-    monkeypatch.setattr(outputs, "cores", lambda: 1)
-    assert useful_jobs(None, [large]) == 1
-
-
-def test_cores():
-    assert outputs.cores() >= 1
+def test_as_many_processes_as_can_be(monkeypatch):
+    assert [possible_jobs(asked) for asked in (1, 2, 3)] == [1, 2, 3]
+    monkeypatch.setattr(sys, "executable", "")
+    assert possible_jobs(3) == 1
