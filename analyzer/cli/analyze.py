@@ -13,7 +13,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from analyzer.cli.outputs import Payload, conditions, failed, made, numbers, reports, shared_files
+from analyzer.cli.outputs import (
+    Payload,
+    conditions,
+    failed,
+    made,
+    numbers,
+    possible_jobs,
+    remote_reports,
+    reports,
+    shared_files,
+)
 from analyzer.cli.shared import pipes, progress, say_if_slow
 from analyzer.errors import OptionError
 from analyzer.lazy_dataclass import dataclass, field
@@ -64,6 +74,7 @@ class Request:
     no_keep_alive: bool = False
     no_alternatives: bool = False
     no_inside: bool = False
+    jobs: int = 1
 
     @property
     def json_to_stdout(self) -> bool:
@@ -167,11 +178,7 @@ def _payload(request: Request) -> Payload:
 
 
 def _makers(request: Request, options: Options) -> Iterator[Callable[[], Writer]]:
-    for make in reports(request.csv, request.parquet, request.json):
-        if _payload(request) == request.payload:
-            yield make
-        else:
-            yield partial(_without_payload, make)
+    yield from _tables(request)
     yield from shared_files(request.har, request.html, request.payload)
     if request.pcapng is not None:
         from analyzer.share.pcapng import PcapngWriter
@@ -188,6 +195,21 @@ def _makers(request: Request, options: Options) -> Iterator[Callable[[], Writer]
     elif request.embed_keys or request.anonymize:
         name = "--embed-keys" if request.embed_keys else "--anonymize"
         raise OptionError(f"{name} is about a capture to be written", hint="--pcapng FILE")
+
+
+def _tables(request: Request) -> Iterator[Callable[[], Writer]]:
+    """Yield what makes the reports of all tables."""
+    hides = _payload(request) != request.payload
+    jobs = possible_jobs(request.jobs)
+    json = request.json
+    if jobs > 1:
+        other = None if request.json_to_stdout else json
+        yield from remote_reports(request.csv, request.parquet, other, jobs, hides=hides)
+        here = reports(None, None, json if request.json_to_stdout else None)
+    else:
+        here = reports(request.csv, request.parquet, json)
+    for make in here:
+        yield partial(_without_payload, make) if hides else make
 
 
 def _without_payload(make: Callable[[], Writer]) -> Writer:

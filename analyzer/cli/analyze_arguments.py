@@ -25,6 +25,7 @@ from analyzer.cli.arguments import (
     Hold,
     HtmlFile,
     Interval,
+    Jobs,
     JsonFile,
     KeptPayload,
     Keys,
@@ -154,6 +155,7 @@ def analyze(
     no_keep_alive: NoKeepAlive = False,
     no_alternatives: NoAlternatives = False,
     no_inside: NoInside = False,
+    jobs: Jobs = 1,
     version: Version = False,
 ) -> int:
     """Show what WebSocket traffic in captures does, and what it costs on the wire.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -129,6 +130,43 @@ def reports(
 
         target: Any = sys.stdout.buffer if json == STDOUT else json
         yield lambda: JsonWriter(target, lasting=lasting)
+
+
+def remote_reports(
+    csv: Path | None, parquet: Path | None, json: str | None, jobs: int, *, hides: bool = False
+) -> Iterator[Callable[[], Writer]]:
+    """Yield what makes the same reports in other processes, up to `jobs` with this one.
+
+    Args:
+        csv: a folder.
+        parquet: a folder.
+        json: a file; not STDOUT.
+        jobs: processes, two or more.
+        hides: whether the reports get no whole payloads.
+    """
+    from analyzer.jobs.remote import Kind, WriterProcess
+
+    asked: list[tuple[Kind, Path | None]] = [("csv", csv), ("parquet", parquet)]
+    asked.append(("json", None if json is None else Path(json)))
+    processes: list[WriterProcess] = []
+
+    def make(kind: Kind, target: Path, place: int) -> Writer:
+        if place == len(processes):
+            processes.append(WriterProcess())
+        return processes[place].report(kind, target, hides=hides)
+
+    wanted = [(kind, target) for kind, target in asked if target is not None]
+    for place, (kind, target) in enumerate(wanted):
+        yield partial(make, kind, target, place % (jobs - 1))
+
+
+def possible_jobs(asked: int) -> int:
+    """Return how many processes may work, of those that --jobs asks for."""
+    if asked == 1:
+        return 1
+    from analyzer.jobs.remote import possible
+
+    return asked if possible() else 1
 
 
 def shared_files(

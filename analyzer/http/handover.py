@@ -12,7 +12,7 @@ import numpy as np
 
 from analyzer.columns import Rows, insert
 from analyzer.http._row_path import RowPath
-from analyzer.tcp.bytestream import CHUNK, DATA, GAP_CUT, StreamBatch, within
+from analyzer.tcp.bytestream import CHUNK, DATA, GAP_CUT, GAP_LOST, StreamBatch, within
 
 Row = tuple[int, ...]
 """One CHUNK row as a tuple."""
@@ -108,6 +108,23 @@ def end_row(direction: int, time: int) -> Row:
     """Return a row of no packet, for what ends with its connection."""
     row = [0] * (WINDOW + 1)
     row[DIRECTION], row[TIME] = direction, time
+    return tuple(row)
+
+
+LONGEST_GAP: Final = 2**31 - 1
+"""Length of a gap that is not known: beyond the end of any frame. It has no span."""
+
+
+def lost_row(direction: int, seen: Row) -> Row:
+    """Return a row that says that bytes are missing, and nobody knows how many.
+
+    Args:
+        direction: that they are of.
+        seen: the row with which that shows.
+    """
+    row = list(end_row(direction, seen[TIME]))
+    row[KIND], row[PACKET], row[READY], row[ACKED] = GAP_LOST, seen[PACKET], seen[TIME], -1
+    row[OFFSET], row[LENGTH] = seen[OFFSET], LONGEST_GAP
     return tuple(row)
 
 

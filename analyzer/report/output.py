@@ -109,7 +109,7 @@ class PendingFile:
             self.direct = self.target.exists() and not stat.S_ISREG(self.target.stat().st_mode)
         self.path = self.target
         if not self.direct:
-            self.path = self.target.with_name(f".{self.target.name}.{os.getpid()}.partial")
+            self.path = partial_path(self.target, os.getpid())
         with report_errors(target):
             if not self.direct and self.target.exists() and not os.access(self.target, os.W_OK):
                 raise PermissionError(13, os.strerror(13))
@@ -132,6 +132,31 @@ class PendingFile:
             self.file.close()
         if not self.direct:
             self.path.unlink(missing_ok=True)
+
+
+def partial_path(target: Path, process: int) -> Path:
+    """Return where a process writes a file until it is complete."""
+    return target.with_name(f".{target.name}.{process}.partial")
+
+
+def remove_partial(target: Path, process: int, *, made_folder: bool) -> None:
+    """Remove what a process left that was killed while it wrote.
+
+    Args:
+        target: a file, or a folder of files.
+        process: its number.
+        made_folder: whether the folder was made by it; it goes too, if it is empty.
+    """
+    if not target.is_dir():
+        with contextlib.suppress(OSError):
+            partial_path(Path(os.path.realpath(target)), process).unlink(missing_ok=True)
+        return
+    for path in target.glob(f".*.{process}.partial"):
+        with contextlib.suppress(OSError):
+            path.unlink()
+    if made_folder:
+        with contextlib.suppress(OSError):
+            target.rmdir()
 
 
 class PendingFolder:

@@ -7,7 +7,8 @@ must not know report formats. Called by pipeline.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from analyzer.tables.failed_connects import FailedConnects
 from analyzer.tables.finding_log import FindingLog
 from analyzer.tables.http_groups import HttpGroups
 from analyzer.tables.inside import call_rows, fanout_rows, message_columns, topic_rows
+from analyzer.tables.lazy_columns import LazyColumns
 from analyzer.tables.ledger import ledger_rows
 from analyzer.tables.legs import Legs
 from analyzer.tables.preview import Previews
@@ -309,28 +311,6 @@ class TableBuilder:
         )
 
 
-class LazyColumns(Mapping[str, Values]):
-    """Columns that are made when a report first reads them.
-
-    The terminal summary reads few of the millions of cells that CSV needs.
-    """
-
-    def __init__(self, makers: Mapping[str, Callable[[], Values]]) -> None:
-        self._makers = makers
-        self._made: dict[str, Values] = {}
-
-    def __getitem__(self, name: str) -> Values:
-        if name not in self._made:
-            self._made[name] = self._makers[name]()
-        return self._made[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._makers)
-
-    def __len__(self) -> int:
-        return len(self._makers)
-
-
 def _whole(rows: Rows, name: str) -> Callable[[], Values]:
     return lambda: rows[name].astype(np.int64)
 
@@ -364,7 +344,8 @@ def _frame_rows(rows: Rows) -> TableRows:
             rows["close_code"] < 0, NULL, rows["close_code"].astype(np.int64)
         ),
     }
-    return TableRows(FRAMES, LazyColumns(makers), len(rows))
+    columns = LazyColumns(makers, partial(_frame_rows, rows))
+    return TableRows(FRAMES, columns, len(rows))
 
 
 _COSTS = (
@@ -396,6 +377,7 @@ def message_rows(
         says: what they say; None: unknown.
     """
     count = len(rows)
+    again = partial(message_rows, rows, payloads, options, final=final, says=says)
 
     def wire() -> np.ndarray[Any, np.dtype[np.int64]]:
         total = np.zeros(count, np.int64)
@@ -435,9 +417,14 @@ def message_rows(
     }
     makers |= message_columns(says, count, options)
     if not final:
-        makers |= dict.fromkeys(_UNTIL_ACKNOWLEDGED, lambda: np.full(count, NULL, np.int64))
-        makers["overhead_ratio"] = lambda: np.full(count, np.nan)
-    return TableRows(MESSAGES, LazyColumns(makers), count)
+        makers |= _not_yet(count)
+    return TableRows(MESSAGES, LazyColumns(makers, again), count)
+
+
+def _not_yet(count: int) -> dict[str, Callable[[], Values]]:
+    """Return what makes the columns that are not known before a message is acknowledged."""
+    makers: dict[str, Callable[[], Values]] = {"overhead_ratio": lambda: np.full(count, np.nan)}
+    return makers | dict.fromkeys(_UNTIL_ACKNOWLEDGED, lambda: np.full(count, NULL, np.int64))
 
 
 _UNTIL_ACKNOWLEDGED = (

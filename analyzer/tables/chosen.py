@@ -187,8 +187,8 @@ class Opening:
 
     def hear(self, said: Said) -> None:
         """Decide on the connections of messages, where that is still open."""
-        slots = {direction >> 1 for direction in said.directions}
-        self.open([self._by_slot[slot] for slot in sorted(slots) if slot in self._by_slot])
+        slots = np.unique(said.directions >> 1).tolist()
+        self.open([self._by_slot[slot] for slot in slots if slot in self._by_slot])
 
     def open(self, connections: Iterable[WebSocketConnection]) -> None:
         """Decide on connections, where that is still open."""
@@ -208,7 +208,7 @@ class Opening:
 
         def hear(said: Said) -> None:
             wanted = self.chosen.connections.mask(said.rows["connection"])
-            places = [at if keep else LOST for at, keep in zip(said.places, wanted, strict=True)]
+            places = np.where(wanted, said.places, LOST)
             listener(Said(said.rows, places, said.directions, said.payloads, said.too_long))
 
         return hear

@@ -162,6 +162,8 @@ class RecordCut:
                 found.append((int(d), int(i), int(self.links[n].at)))
                 self.sides[d].head = self.sides[d].tail = -1
                 self.sides[d].have = self.sides[d].left = self.sides[d].seen = 0
+                # Whether a hole that began here goes on from one before it is found out again.
+                self.sides[d].lost = self.sides[d].began_lost
         return found
 
     @cython.cfunc

@@ -146,7 +146,9 @@ class RecordLay(RecordCut):
         own: cython.longlong = 0
         if self.out[o].kind == _DATA:
             self.out[o].kind = _GAP_CUT
-            if at < _HEADER and self.records[r].fate != _HOLE:
+            # Content 0: its session was closed. What comes with later batches is not even cut
+            # into records, so that no header of it is counted here either.
+            if at < _HEADER and content and self.records[r].fate != _HOLE:
                 own = _HEADER - at if _HEADER - at < span else span
         if length == 0:
             self.out[o].kind = _FRAMING

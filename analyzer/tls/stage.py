@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from analyzer import findings
-from analyzer.columns import NULL
+from analyzer.columns import NULL, Rows
 from analyzer.findings import Finding
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
@@ -28,6 +28,7 @@ from analyzer.tls.inside import Unwrapped
 from analyzer.tls.keeping import source_name
 from analyzer.tls.keylog import KeyRing
 from analyzer.tls.names import TLS_1_3, alert_name, suite_name
+from analyzer.tls.preludes import Preludes
 from analyzer.tls.records import WALK, Answer
 from analyzer.tls.session import Session, Side, State
 from analyzer.tls.unwrapping import Unwrapper
@@ -128,6 +129,7 @@ class TlsStage:
         self._limit = options.max_hello_bytes
         self._limit_total = options.max_hello_bytes_total
         self._walk = RecordWalk(options.max_hello_bytes)
+        self._preludes = Preludes()
         self._readers: dict[int, _Reader] = {}  # by direction, the oldest first
         self._read: set[int] = set()  # directions that are no longer wanted
         self._held = 0
@@ -142,10 +144,11 @@ class TlsStage:
         """Take one batch; return what became complete with it."""
         self._walk.reserve(2 * len(batch.connections))
         data = batch.records.data
+        rows = self._preludes.taken(batch.rows, data)
         # The walk learns only after a batch that enough was read, so that how much comes
         # here hangs on the batch; what is made of it does not.
         for packet, time, begun, start, direction, length, behind in self._walk.walk(
-            batch.rows, data
+            rows, data
         ).tolist():
             if direction not in self._read:
                 content = data[start : start + length].tobytes()
@@ -153,7 +156,7 @@ class TlsStage:
         for number in self._stale:
             del self._by_stream[number]
         self._stale = []
-        out = TlsBatch(self._unwrapped(batch), by_stream=self._by_stream)
+        out = TlsBatch(self._unwrapped(batch, rows), by_stream=self._by_stream)
         if batch.ended:
             self._end(batch, out)
         out.findings, self._findings = self._findings + out.findings, []
@@ -166,8 +169,8 @@ class TlsStage:
         """Bytes that wait for hellos, records or keys, about."""
         return self._held + (self._unwrapper.held if self._unwrapper is not None else 0)
 
-    def _unwrapped(self, batch: StreamBatch) -> StreamBatch:
-        """Return the batch with the rows of what is inside, as far as there are keys."""
+    def _unwrapped(self, batch: StreamBatch, rows: Rows) -> StreamBatch:
+        """Return the batch with the rows of what is inside `rows`, as far as there are keys."""
         records = batch.records
         if self._follower is not None:
             self._follower()
@@ -184,13 +187,13 @@ class TlsStage:
                 return batch
             unwrapper = self._unwrapper = Unwrapper(self._options, self._ring)
         unwrapper.may_grow = self._may_grow
-        rows = unwrapper.push(batch, self._walk.is_tls())
+        rows = unwrapper.push(replace(batch, rows=rows), self._walk.is_tls())
         self._findings += unwrapper.take_findings()
         for slot in unwrapper.take_begun():
             if slot in self._sessions:
                 self._sessions[slot].inside = unwrapper.session(slot)
                 self._by_stream[batch.connection(slot).tcp_stream] = self._sessions[slot]
-        return replace(batch, rows=rows)
+        return replace(batch, rows=self._preludes.put_back(rows))
 
     # --- hellos
 
@@ -337,6 +340,7 @@ class TlsStage:
                 if reader is not None:
                     self._held -= reader.messages.held
                 self._read.discard(direction)
+            self._preludes.forget(slot)
         self._walk.reset(batch.ended)
         if self._unwrapper is not None:
             for slot in batch.ended:

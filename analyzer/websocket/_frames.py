@@ -162,10 +162,14 @@ class FrameWalk(Rules):
                     self._charge(i, d, charged - start, p - start)
                     return 0
             if (
-                # A frame that ends within its row is not looked at.
+                # A frame that ends within its row is looked at only where no header can follow.
                 p < end
-                and (p == start or self.walks[d].payload_left > end - p)
                 and self.walks[d].payload_left != end - p
+                and (
+                    p == start
+                    or self.walks[d].payload_left > end - p
+                    or self._ends_at_none(d, p, end)
+                )
                 and not self.walks[d].trusted
                 and self._looks_like_frames(d, p, end)
             ):

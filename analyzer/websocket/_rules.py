@@ -90,6 +90,29 @@ class Rules(Messages):
         return not (int(self.vouched[d, bit >> 3]) >> (bit & 7)) & 1
 
     @cython.cfunc
+    def _ends_at_none(
+        self, d: cython.Py_ssize_t, p: cython.Py_ssize_t, end: cython.Py_ssize_t
+    ) -> cython.bint:
+        """Tell whether no header can stand where the frame ends, within its row.
+
+        Its payload begins at `p`. No sender that keeps to RFC 6455 5.2 makes a reserved opcode
+        or the mask bit of the other side; where the payload never came, chance makes one.
+        """
+        at: cython.Py_ssize_t = p + self.walks[d].payload_left
+        first: cython.int
+        opcode: cython.int
+        if at <= p or at + 2 > end:
+            return False
+        first = int(self.data[at])
+        opcode = first & 15
+        return (
+            opcode > _PONG
+            or (opcode > _BINARY and opcode < _CLOSE)
+            or ((first >> 4) & 7 & ~self.walks[d].rsv_allowed) != 0
+            or int(self.data[at + 1]) >> 7 == self.walks[d].sender
+        )
+
+    @cython.cfunc
     def _looks_like_frames(
         self, d: cython.Py_ssize_t, p: cython.Py_ssize_t, end: cython.Py_ssize_t
     ) -> cython.bint:

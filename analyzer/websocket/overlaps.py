@@ -65,13 +65,13 @@ class Overlaps:
                         span[1] = each.packet
         kept: list[Finding] = []
         for each in found:
-            span = self._doubtful(each)
-            if span is None:
+            doubt = self._doubtful(each)
+            if doubt is None:
                 kept.append(each)
-            elif not span[2]:
-                span[2] = 1
+            elif not doubt[2]:
+                doubt[2] = 1
                 lost = findings.WEBSOCKET_FRAMING_LOST
-                kept.append(Finding(lost, each.slot, span[0], direction=each.direction))
+                kept.append(Finding(lost, each.slot, doubt[0], direction=each.direction))
         for slot in batch.ended:
             self._spans.pop(2 * slot, None)
             self._spans.pop(2 * slot + 1, None)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Container
+from itertools import takewhile
 from typing import Any
 
 from analyzer import findings
@@ -301,7 +302,9 @@ class Seeker:
         probe = self._probes.get(slot)
         if slot in self._doubtful and kept is not None:
             self._open(slot, 0, int(row["time"]), int(row["packet"]))
-            return [kept]
+            # A hole right before it may end in the middle of a frame.
+            holes = takewhile(lambda each: not each.payload, reversed(probe.kept if probe else ()))
+            return [*reversed(list(holes)), kept]
         if probe is None:
             if kept is not None and self._starts_otherwise(row):
                 _set_mode(walk, slot, layout.IGNORE)

@@ -30,19 +30,8 @@ from analyzer.websocket.connection import CloseFrame, Ping, WebSocketConnection
 from analyzer.websocket.estimates import Estimator
 from analyzer.websocket.frames import CLIENT, FRAME, MESSAGE, SERVER, Ending, Keys
 from analyzer.websocket.hearing import Hearing
-from analyzer.websocket.negotiation import (
-    Negotiation,
-    names_websocket,
-    negotiate,
-    offered_sides,
-)
-from analyzer.websocket.oddities import (
-    STEPS_BY_CHANCE,
-    oddity,
-    thinned,
-    unfinished,
-    weak_keys,
-)
+from analyzer.websocket.negotiation import Negotiation, names_websocket, negotiate, offered_sides
+from analyzer.websocket.oddities import STEPS_BY_CHANCE, oddity, thinned, unfinished, weak_keys
 from analyzer.websocket.opcodes import CLOSE, PING, PONG, close_code_name, is_error, parse_close
 from analyzer.websocket.overlaps import Overlaps
 from analyzer.websocket.overlong import MAX_KEPT
@@ -226,12 +215,14 @@ class WebSocketStage:
         self._walk.walk(rows[at:], records)
 
     def _has_unknown(self, batch: HttpBatch) -> bool:
-        """Tell whether rows of connections without a clean upgrade are in the batch."""
+        """Tell whether rows without a clean upgrade before them are in the batch."""
         slots = batch.rows["direction"] >> 1
         modes = self._walk.rows("walks")["mode"][batch.rows["direction"]]
-        is_accepted = np.zeros(len(batch.stream.connections) + 1, bool)
-        is_accepted[[each.slot for each in batch.upgrades if each.outcome == "accepted"]] = True
-        return bool(((modes == layout.PROBE) & ~is_accepted[slots]).any())
+        until = np.full(len(batch.stream.connections) + 1, len(slots))
+        for each, place in zip(batch.upgrades, batch.upgrade_rows, strict=True):
+            if each.outcome == "accepted":
+                until[each.slot] = place
+        return bool(((modes == layout.PROBE) & (np.arange(len(slots)) < until[slots])).any())
 
     def _open(
         self, slot: int, handshake: Handshake | None, opened_at: int, client_side: int = 0
@@ -251,9 +242,9 @@ class WebSocketStage:
         self._count += 1
         self._by_slot[slot] = connection
         self._batch.opened.append(connection)
-        packet = handshake.response_packet if handshake is not None else 0
+        at = (slot, handshake.response_packet if handshake is not None else 0, -1)
         self._batch.findings += [
-            Finding(found.kind, slot, packet, -1, found.detail, 1, connection.direction(SERVER))
+            Finding(found.kind, *at, found.detail, 1, connection.direction(SERVER))
             for found in negotiation.findings
         ]
         self._seeker.known(slot, negotiation)

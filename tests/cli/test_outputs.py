@@ -1,10 +1,11 @@
 """What verbs share: numbers with commas, and reports that appear together or not at all."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from analyzer.cli.outputs import made, model, numbers, reports
+from analyzer.cli.outputs import made, model, numbers, possible_jobs, remote_reports, reports
 from analyzer.errors import OptionError, ReportError
 from analyzer.options import DEFAULT, Options
 
@@ -47,3 +48,18 @@ def test_one_that_cannot_be_made_undoes_the_others(tmp_path):
 def test_the_model_as_it_is_by_default():
     assert Options(**model(["1"], [], 30.0, True, True)) == DEFAULT
     assert Options(**model(["2"], ["5"], 9.0, False, False)).poll_intervals_s == (2.0,)
+
+
+def test_reports_of_other_processes(tmp_path):
+    makers = remote_reports(tmp_path / "c", None, str(tmp_path / "j"), 2)
+    writers = made(makers)
+    assert [writer.target for writer in writers] == [tmp_path / "c", tmp_path / "j"]
+    for writer in writers:
+        writer.abort()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_as_many_processes_as_can_be(monkeypatch):
+    assert [possible_jobs(asked) for asked in (1, 2, 3)] == [1, 2, 3]
+    monkeypatch.setattr(sys, "executable", "")
+    assert possible_jobs(3) == 1

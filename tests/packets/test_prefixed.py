@@ -12,8 +12,11 @@ from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6
 from scapy.packet import Raw
 
-V4 = bytes(IP(src="192.0.2.1", dst="192.0.2.2") / TCP(sport=1234, dport=80) / Raw(b"body"))
-V6 = bytes(IPv6(src="2001:db8::1", dst="2001:db8::2") / TCP(sport=1234, dport=80) / Raw(b"body"))
+from analyzer.packets.segments import address_text
+
+BODY = TCP(sport=1234, dport=80, seq=0x80C0FFEE) / Raw(b"body")
+V4 = bytes(IP(src="192.0.2.1", dst="192.0.2.2") / BODY)
+V6 = bytes(IPv6(src="2001:db8::1", dst="2001:db8::2") / BODY)
 FRAME = bytes(ethernet(type=0x0800))
 SNAP = b"\xaa\xaa\x03\0\0\0\x08\x00"
 
@@ -137,10 +140,15 @@ def test_tshark_reads_the_same(name, tmp_path):
     link_type, below, packet = LINKS[name]
     path = tmp_path / "link.pcap"
     path.write_bytes(captures.pcap([(0, below + packet, len(below + packet))], link_type=link_type))
-    run = subprocess.run(
-        ["tshark", "-n", "-r", path, "-T", "fields", "-e", "tcp.srcport", "-e", "tcp.len"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert run.stdout.split() == ["1234", "4"]
+    names = ["ip.src", "ipv6.src", "tcp.srcport", "tcp.dstport", "tcp.seq_raw", "tcp.payload"]
+    fields = [word for field in names for word in ("-e", field)]
+    command = ["tshark", "-n", "-r", str(path), "-T", "fields", *fields]
+    line = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    v4, v6, *read = line.rstrip("\n").split("\t")
+    batch, _ = decode([below + packet], link_type)
+    (row,) = batch.rows
+    start = int(row["start"])
+    payload = batch.records.data[start : start + int(row["length"])].tobytes()
+    mine = [row["source_port"], row["destination_port"], row["seq"], payload.hex()]
+    assert [str(value) for value in mine] == read
+    assert address_text(row["source_high"], row["source_low"], row["version"]) == (v4 or v6)

@@ -24,7 +24,7 @@ from analyzer.columns import NULL
 from analyzer.http.stage import HttpStage
 from analyzer.options import DEFAULT, Options
 from analyzer.tables import build
-from analyzer.tables.build import LazyColumns, TableBuilder
+from analyzer.tables.build import TableBuilder
 from analyzer.tables.schema import OUTCOMES
 from analyzer.websocket.connection import Ping
 from analyzer.websocket.stage import WebSocketStage
@@ -127,19 +127,6 @@ def test_findings_and_rows_do_not_depend_on_the_cut(place):
     whole, cut = built([STEPS, STEPS]), built([STEPS, STEPS], [place, place + 3])
     for name, table in whole.items():
         assert table.equals(cut[name]), name
-
-
-def test_columns_are_made_once_and_when_read():
-    made = []
-
-    def maker():
-        made.append(1)
-        return [NULL]
-
-    columns = LazyColumns({"one": maker, "two": lambda: [2]})
-    assert (list(columns), len(columns), made) == (["one", "two"], 2, [])
-    assert columns["one"] is columns["one"]
-    assert made == [1]
 
 
 def test_a_ping_without_a_time_has_no_round_trip():

@@ -2,8 +2,11 @@
 
 import random
 
+import pytest
+from conversation import Conversation
 from oracle.conversations import START_TIME
 from oracle.websocket import frame
+from oracle.whole import assert_ties_out, said, tables_of
 
 from analyzer.columns import empty
 from analyzer.tcp.bytestream import CHUNK
@@ -78,3 +81,25 @@ def test_words() -> None:
     text = described(1, 300, 300, "client")
     assert "by the client announces a text frame of 300 bytes, and none of them came" in text
     assert "only 100 of them came" in described(2, 300, 200, "server")
+
+
+@pytest.mark.parametrize("size", [1, 2**20])
+@pytest.mark.parametrize("behind", [90, 300])
+@pytest.mark.parametrize("announced", [20, 60])
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_a_header_without_payload_before_a_longer_frame_in_its_segment(
+    side: str, announced: int, behind: int, size: int
+) -> None:
+    # 20 or 60 bytes of the frame behind it would be its payload, and the rest no header.
+    key = b"\x91\xa2\xe3\xf4" if side == "client" else None
+    torn = frame(1, bytes(announced), mask=key)[: 6 if key else 2]
+    good = [frame(1, text * (behind // 10), mask=key) for text in (b"it is here", b"and again!")]
+    one = Conversation().upgrade().send(side, frame(1, b"before", mask=key))
+    one.send(side, torn + good[0]).send(side, good[1]).close()
+    tables = tables_of(one.pcap(), payload="full", batch_bytes=size)
+    assert [payload for _, payload in said(tables)[side]] == [
+        *(b"before", b"it is here" * (behind // 10), b"and again!" * (behind // 10)),
+    ]
+    found = tables["findings"]
+    assert found[found["severity"] == "error"]["id"].tolist() == ["websocket-torn-write"]
+    assert_ties_out(tables)

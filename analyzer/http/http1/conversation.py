@@ -24,6 +24,7 @@ from analyzer.http.handover import (
     WIRE,
     Piece,
     end_row,
+    lost_row,
 )
 from analyzer.http.head import (
     NEITHER,
@@ -43,7 +44,7 @@ from analyzer.http.http1.switching import Switching
 from analyzer.http.http1.whole_upgrade import Opening
 from analyzer.http.pairing import Transaction
 from analyzer.http.upgrade import Checks, refuse
-from analyzer.tcp.bytestream import DATA, FIN, GAP_CUT, RESET
+from analyzer.tcp.bytestream import DATA, FIN, GAP_CUT, GAP_LOST, RESET
 
 _LOOKED_AT = 1024
 
@@ -140,6 +141,10 @@ class Conversation(Switching):
             return
         if side.mode == SEEK:
             if recognise(piece.data) != (REQUEST if side.is_client else RESPONSE):
+                if side.is_client and self._sides[1 - self._client].mode == WAIT:
+                    # The answer that waits may turn these into frames.
+                    self._hold(side, piece, 0)
+                    return
                 self._pairs.count(row[WIRE])
                 return
             side.mode = HEAD
@@ -278,6 +283,9 @@ class Conversation(Switching):
             self._wait_rows = 0
             self._waited = late and not self._pairs.queue
             self._replay(server)
+            client = self._sides[self._client]
+            if client.held and client.mode == SEEK and not self.handed_on:
+                self._replay(client)
 
     def _response(self, side: Side, head: Head, piece: Piece) -> None:
         self._waited = False
@@ -321,6 +329,8 @@ class Conversation(Switching):
 
     def _gap(self, side: Side, piece: Piece) -> None:
         """Go on after bytes that were not captured."""
+        if piece.row[KIND] == GAP_LOST:
+            side.lost = piece.row
         if side.mode == SEEK:
             return
         lost = piece.length
@@ -370,6 +380,9 @@ class Conversation(Switching):
         self.handed_on = True
         self._results.leave(self._slot, search=search)
         for side in self._sides:
+            if side.lost is not None and side.mode == SEEK:
+                # What comes next of it may begin in the middle of a frame.
+                self._results.handover.put(lost_row(side.direction, side.lost))
             for piece in side.held:
                 self._results.handover.hand_on(piece)
             side.held = []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from analyzer import findings
 from analyzer.http.collector import Results
 from analyzer.http.handover import ACKED, DIRECTION, KIND, MAX_KEPT_ROWS, PACKET, Piece
-from analyzer.http.head import MAYBE, NEITHER, REQUEST, proxied_client, proxy_header, recognise
+from analyzer.http.head import MAYBE, NEITHER, REQUEST, recognise
 from analyzer.http.http1 import socks
 from analyzer.http.http1.reader_state import ROW_BYTES, SEEK, Side
 from analyzer.http.http2.evidence import (
@@ -27,6 +27,7 @@ from analyzer.http.http2.frames import PREFACE
 from analyzer.http.pairing import Pairs
 from analyzer.lazy_pattern import lazy_pattern
 from analyzer.tcp.bytestream import DATA, GAP_CUT
+from analyzer.tcp.proxy_header import proxied_client, proxy_header
 
 if TYPE_CHECKING:
     from analyzer.http.http2.connection import Http2Connection

@@ -10,7 +10,8 @@ from typing import Final
 from analyzer.columns import NULL
 from analyzer.http.delivery.deliveries import AnswerReader, RequestReader
 from analyzer.http.delivery.refusals import RefusalReader
-from analyzer.http.handover import KIND, LENGTH, MAX_KEPT_ROWS, SPAN, Piece
+from analyzer.http.handover import KIND, LENGTH, MAX_KEPT_ROWS, SPAN, Piece, Row
+from analyzer.http.head import REQUEST, Head, head_end, leading_empty, parse_head, recognise
 from analyzer.http.http1.body import Body
 from analyzer.http.pairing import Transaction
 from analyzer.tcp.bytestream import GAP_CUT
@@ -22,6 +23,9 @@ HOLD: Final = 2  # after a request whose answer decides what follows
 WAIT: Final = 3  # a response that acknowledges a request not yet seen
 SEEK: Final = 4  # lost; a row that begins with a head ends it
 
+
+_MOST_OF_A_HEAD: Final = 64
+"""Rows that are looked at for a request that was kept back."""
 
 _FAR: Final = 2**31 - 1
 """The longest gap that a row can say; what nobody knows the size of is a GiB."""
@@ -48,6 +52,7 @@ class Side:
         finished: FIN seen.
         reader: wants the content of the body that passes; None: nobody does.
         segments: rows with bytes of the head that was read last.
+        lost: the last row of bytes that were not captured: messages may be missing.
     """
 
     __slots__ = (
@@ -61,7 +66,7 @@ class Side:
             "held_bytes",
             "is_client",
         ),
-        *("limited", "mode", "pending", "reader", "seen", "segments"),
+        *("limited", "lost", "mode", "pending", "reader", "seen", "segments"),
     )
 
     def __init__(self, direction: int) -> None:
@@ -79,6 +84,7 @@ class Side:
         self.finished = False
         self.reader: AnswerReader | RequestReader | RefusalReader | None = None
         self.segments = 0
+        self.lost: Row | None = None
 
     def hold(self, piece: Piece, at: int, limit: int) -> bool:
         """Keep what lies after `at`, or above `limit` bytes only that it was there.
@@ -107,6 +113,16 @@ class Side:
         if self.mode in (HOLD, WAIT):
             self.mode = HEAD
         return held
+
+    def held_request(self) -> Head | None:
+        """Return the head with which what is kept back begins, if it is a request's."""
+        data = b"".join(piece.data for piece in self.held[:_MOST_OF_A_HEAD])
+        if recognise(data) != REQUEST:
+            return None
+        leading = leading_empty(data)
+        end = head_end(data, leading)
+        head = parse_head(data, leading, end) if end >= 0 else None
+        return head if isinstance(head, Head) else None
 
     def memory(self, most: int) -> int:
         """Return about how many bytes are kept; of held rows, payload up to `most`."""

@@ -12,9 +12,16 @@ from analyzer.http.exchanges import Handshake
 from analyzer.http.handover import KIND, PACKET, Piece, end_row
 from analyzer.http.head import NEITHER, Head, recognise
 from analyzer.http.http1.messages import Messages
-from analyzer.http.http1.reader_state import HEAD, SEEK, Side
+from analyzer.http.http1.reader_state import HEAD, HOLD, SEEK, Side
 from analyzer.http.pairing import Transaction
-from analyzer.http.upgrade import Checks, check_elsewhere, check_switch, has_token
+from analyzer.http.upgrade import (
+    Checks,
+    accept_for,
+    check_elsewhere,
+    check_switch,
+    has_token,
+    is_attempt,
+)
 from analyzer.tcp.bytestream import GAP_CUT
 
 
@@ -62,9 +69,7 @@ class Switching(Messages):
         upgrade = head.values.get("upgrade", "")
         names_websocket = has_token(upgrade, "websocket")
         if names_websocket:
-            # Requests before the attempt were answered without our seeing it.
-            while len(self._pairs.queue) > 1 and self._pairs.queue[0].handshake is None:
-                self._pairs.drop_first()
+            self._drop_answered(head)
         transaction = self._pairs.queue.popleft() if self._pairs.queue else None
         handshake = transaction.handshake if transaction is not None else None
         is_asked = handshake is not None or transaction is None or transaction.cut
@@ -88,6 +93,36 @@ class Switching(Messages):
         results.answered(handshake.key)
         pairing.answer_attempt(handshake, head, side.first_time, piece.row)
         self._judge(side, handshake, head, piece, is_asked=is_asked)
+
+    def _drop_answered(self, head: Head) -> None:
+        """Let the requests leave before the one that a 101 answers.
+
+        They were answered without our seeing it: the attempt itself may be held back behind
+        one whose refusal was lost, or behind a CONNECT whose 200 was. Where bytes are known
+        to be lost, it may be among them.
+        """
+        queue, client = self._pairs.queue, self._sides[self._client]
+        accepts = head.each("sec-websocket-accept")
+        is_lost = any(each.lost is not None for each in self._sides)
+        while len(queue) == 1:
+            first, later = queue[0], client.held_request()
+            is_first = _fits(first.handshake, accepts)
+            # A client that follows a redirect may use its key again.
+            is_later = later is not None and _any_fits(later, accepts) and (is_lost or not is_first)
+            if first.method == "CONNECT" and later is not None and is_attempt(later):
+                self._pairs.drop_first()
+                self._begin_anew()
+            elif first.handshake is not None and (is_later or (is_lost and not is_first)):
+                first.handshake.outcome = "cut"
+                first.handshake.outcome_reason = "Its answer was not captured."
+                self._pairs.drop_first()
+                if later is None:
+                    return
+                self._replay(client)
+            else:
+                break
+        while queue and queue[0].handshake is None and (len(queue) > 1 or is_lost):
+            self._pairs.drop_first()
 
     def _judge(
         self, side: Side, handshake: Handshake, head: Head, piece: Piece, *, is_asked: bool
@@ -113,7 +148,9 @@ class Switching(Messages):
             handshake.outcome = "bad-response"
             handshake.outcome_reason = "The request did not ask for an upgrade."
         client = self._sides[self._client]
-        early = handshake.early_bytes = client.held_bytes
+        # Behind a hole, what comes late was not sent late.
+        is_early = client.mode == HOLD and side.lost is None
+        early = handshake.early_bytes = client.held_bytes if is_early else 0
         if early:
             first = client.held[0].row[PACKET]
             results.find(
@@ -130,8 +167,12 @@ class Switching(Messages):
 
         self._stop_reading()
         self._pairs.settle()
-        made = Http2Connection(self._results, self._slot, self._client, whole=True)
+        client = self._sides[self._client]
+        whole = client.lost is None
+        made = Http2Connection(self._results, self._slot, self._client, whole=whole)
         self.successor = made
+        if client.lost is not None:
+            made.lose_place(client.lost)
         if transaction is not None and transaction.exchange is not None:
             made.session.begin_upgraded(transaction.exchange)
         for side in self._sides:
@@ -153,3 +194,15 @@ class Switching(Messages):
             results.upgrades.append(handshake)
             results.marks.append(results.handover.place())
         self._hand_on()
+
+
+def _fits(handshake: Handshake | None, accepts: list[str]) -> bool:
+    """Return whether an answer fits the key of an attempt, or has no Accept."""
+    if handshake is None:
+        return False
+    keys = handshake.keys or ((handshake.key,) if handshake.key else ())
+    return not accepts or any(accept_for(key) in accepts for key in keys)
+
+
+def _any_fits(request: Head, accepts: list[str]) -> bool:
+    return any(accept_for(key) in accepts for key in request.each("sec-websocket-key"))

@@ -86,6 +86,12 @@ class Http2Connection(FrameRows):
             kept += side.search.size if side.search is not None else 0
         return kept + self._session.early_bytes
 
+    def lose_place(self, row: Row) -> None:
+        """Begin where bytes of a row's direction were lost: its frames are searched for."""
+        number = row[DIRECTION] & 1
+        self._path.load(row)
+        self._lose(self._sides[number], number, row, "bytes were not captured")
+
     def give_up(self, packet: int) -> None:
         """Release what is kept, because all connections together keep too much."""
         limit = self._results.options.max_held_head_bytes_total
@@ -327,6 +333,8 @@ class Http2Connection(FrameRows):
             fragment = session.fragment_of(block, header, content) if not spoilt else b""
         elif block is None:
             text = "CONTINUATION without a header block"
+            if session.lost_heads[number]:
+                return  # it may have begun with what was lost
             session.find(findings.HTTP2_MALFORMED, row[PACKET], text, number, "RFC 9113 6.10")
             session.decoders[number].lose()
             return

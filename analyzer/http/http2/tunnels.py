@@ -50,16 +50,14 @@ from analyzer.http.handover import (
     WINDOW,
     Row,
     end_row,
+    lost_row,
 )
 from analyzer.http.http2.streams import WEBSOCKET, Stream
-from analyzer.tcp.bytestream import DATA, END_CLOSED, END_OPEN, FIN, GAP_LOST, RESET
+from analyzer.tcp.bytestream import DATA, END_CLOSED, END_OPEN, FIN, RESET
 from analyzer.tcp.lifecycle import State
 
 _ENDINGS: Final = ("fin_time", "closed_time")
 _SIDES: Final = ("fin_side", "reset_side")
-
-_LONGEST: Final = 2**31 - 1
-"""Length of a gap that is not known: beyond the end of any frame. It has no span."""
 
 _COLUMNS: Final = {
     "packets": PACKETS,
@@ -180,10 +178,7 @@ class Tunnels:
             side: of the TCP connection.
             row: of the connection, with which that shows.
         """
-        gap = list(end_row(2 * stream.account.slot + side, row[TIME]))
-        gap[KIND], gap[PACKET], gap[READY], gap[ACKED] = GAP_LOST, row[PACKET], row[TIME], -1
-        gap[OFFSET], gap[LENGTH] = row[OFFSET], _LONGEST
-        self._results.handover.put(tuple(gap))
+        self._results.handover.put(lost_row(2 * stream.account.slot + side, row))
 
     # --- ends
 

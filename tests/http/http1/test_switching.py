@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from conversation import Conversation, Deflater, frame, response
+from conversation import request as asked
 from oracle.conversations import batch_of, rows_of
 from oracle.upgrades import PLAIN, SWITCH, UPGRADE, ids, payload, request, run, switching
+from oracle.whole import assert_ties_out, said, tables_of
 
 from analyzer.http.stage import HttpStage
 from analyzer.options import Options
@@ -143,3 +146,124 @@ def test_batches_do_not_matter(rows_in_batch):
         upgrades += [each.outcome for each in out.upgrades]
     assert upgrades == ["accepted"]
     assert found == ["handshake-bad-upgrade", "handshake-key-reused"]
+
+
+# --- a request that was lost
+
+
+@pytest.mark.parametrize("lost", ["request", "request and first"])
+@pytest.mark.parametrize("size", [1, 700, 2**20])
+def test_frames_behind_a_request_that_was_lost(lost, size):
+    # 16 segments acknowledge it before its loss is certain: frames come meanwhile.
+    agreed = "Sec-WebSocket-Extensions: permessage-deflate"
+    one = Conversation().upgrade(agreed, chosen=[agreed])
+    deflate = Deflater()
+    texts = [b"the client says %d, the client says it" % number for number in range(30)]
+    for number, text in enumerate(texts):
+        one.client(frame(1, deflate(text), key=b"\1\2\3%c" % number, rsv=4))
+        one.server(frame(1, b"ok %d" % number))
+    one.close()
+    gone = [3] if lost == "request" else [3, 7]
+    one.packets = [each for at, each in enumerate(one.packets) if at not in gone]
+    tables = tables_of(one.pcap(), payload="full", batch_bytes=size)
+    found = tables["findings"]
+    assert "error" not in set(found["severity"])
+    assert tables["connections"]["close_kind"].tolist() == ["clean"]
+    got = [payload for _, payload in said(tables)["client"]]
+    if lost == "request":
+        assert got == texts
+    else:
+        # All that follows refers to the first.
+        assert got == [None] * 29
+    assert len(said(tables)["server"]) == 30
+    assert_ties_out(tables)
+
+
+def test_a_tunnel_whose_opening_was_lost_is_no_answer_to_connect():
+    one = Conversation().open().client(b"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n")
+    one.server(b"HTTP/1.1 200 OK\r\n\r\n").client(asked()).server(response())
+    for number in range(9):
+        one.client(frame(1, b"hi %d, and more of it" % number, key=b"abc%d" % number))
+        one.server(frame(1, b"ok %d, and more of it" % number))
+    one.close()
+    place = next(at for at, each in enumerate(one.packets) if b"200 OK" in each.data)
+    del one.packets[place]
+    tables = tables_of(one.pcap(), payload="full")
+    assert "error" not in set(tables["findings"]["severity"])
+    assert tables["handshakes"]["outcome"].tolist() == ["accepted"]
+    assert [len(said(tables)[side]) for side in ("client", "server")] == [9, 9]
+    assert_ties_out(tables)
+
+
+OTHER = "AAAAAAAAAAAAAAAAAAAAAA=="
+
+
+def behind_a_lost_answer(*gone: bytes, first: bytes) -> Conversation:
+    """An attempt, one whose key is another on the same connection, and frames; packets gone."""
+    one = Conversation().open().client(first)
+    one.server(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+    one.client(asked(key=OTHER)).server(response(key=OTHER))
+    for number in range(9):
+        one.client(frame(1, b"hi %d, and more of it" % number, key=b"abc%d" % number))
+        one.server(frame(1, b"ok %d, and more of it" % number))
+    one.close()
+    one.packets = [each for each in one.packets if not any(part in each.data for part in gone)]
+    return one
+
+
+@pytest.mark.parametrize("size", [700, 2**20])
+@pytest.mark.parametrize(
+    "first", [asked(), asked().replace(b"GET", b"POST"), asked(key=OTHER, path="/old")]
+)
+@pytest.mark.parametrize("gone", [[b"401 Unauth"], [b"401 Unauth", b"GET / "]])
+def test_a_101_behind_a_lost_refusal_answers_the_request_that_its_accept_fits(gone, first, size):
+    one = behind_a_lost_answer(*gone, first=first.replace(b" / ", b" /first "))
+    tables = tables_of(one.pcap(), payload="full", batch_bytes=size)
+    errors = set(tables["findings"][tables["findings"]["severity"] == "error"]["id"])
+    assert errors <= ({"handshake-bad-method"} if first.startswith(b"POST") else set())
+    # Nobody can tell one request from the other where the key is the same and one is missing.
+    is_told = len(gone) == 1 or OTHER.encode() not in first
+    outcomes = tables["handshakes"]["outcome"].tolist()
+    assert outcomes == (["cut", "accepted"] if is_told else ["accepted"])
+    assert [len(said(tables)[side]) for side in ("client", "server")] == [9, 9]
+    assert_ties_out(tables)
+
+
+def test_a_wrong_accept_stays_one_where_nothing_was_lost():
+    one = Conversation().open().client(asked()).server(response(key=OTHER))
+    one.client(frame(1, b"hello", key=b"abcd")).close()
+    found = tables_of(one.pcap())["findings"]
+    assert "handshake-bad-accept" in set(found["id"])
+
+
+@pytest.mark.parametrize("gone", [1, 2])
+def test_the_rest_of_a_101_behind_a_hole_is_no_frame(gone):
+    one = Conversation().open().client(asked())
+    answer = response()
+    pieces = [answer[at : at + 8] for at in range(0, len(answer), 8)]
+    for piece in pieces:
+        one.server(piece)
+    for number in range(9):
+        one.server(frame(1, b"ok %d, and more of it" % number))
+    first = next(at for at, each in enumerate(one.packets) if each.data.endswith(pieces[4]))
+    one.packets = [each for at, each in enumerate(one.packets) if not first <= at < first + gone]
+    tables = tables_of(one.pcap(), payload="full")
+    assert "error" not in set(tables["findings"]["severity"])
+    assert len(said(tables)["server"]) == 9
+
+
+@pytest.mark.parametrize("size", [1, 700, 2**20])
+def test_what_came_before_an_upgrade_in_the_middle_of_a_capture_is_no_frame(size):
+    # The capture begins within what a client and its SOCKS proxy settle.
+    one = Conversation().client(b"\1\4user\4pass").server(b"\1\0")
+    one.client(b"\5\1\0\1\x7f\0\0\1\0\x50").server(b"\5\0\0\1\0\0\0\0\0\0")
+    one.client(asked()).server(response())
+    for number in range(4):
+        one.client(frame(1, b"hi %d, and more of it" % number, key=b"abc%d" % number))
+        one.server(frame(1, b"ok %d, and more of it" % number))
+    one.close()
+    tables = tables_of(one.pcap(), payload="full", batch_bytes=size)
+    assert "error" not in set(tables["findings"]["severity"])
+    assert tables["handshakes"]["outcome"].tolist() == ["accepted"]
+    assert [len(said(tables)[side]) for side in ("client", "server")] == [4, 4]
+    assert_ties_out(tables)

@@ -171,3 +171,14 @@ def test_an_attempt_whose_answer_was_lost_goes_on_with_its_frames(size):
     assert tables["connections"]["close_kind"].tolist() == ["clean"]
     assert "handshake-reset" not in set(tables["findings"]["id"])
     assert_ties_out(tables)
+
+
+def test_a_continuation_whose_beginning_was_lost_is_none_of_the_clients_faults():
+    talk = Talk()
+    for number in range(1, 9, 2):
+        talk.request(number, x_long="a" * 30_000 if number == 3 else "b")
+        talk.answer(number, b"ok")
+    packets = segments(talk.steps, mss=16_393)
+    place = next(at for at, (_, packet, _) in enumerate(packets) if len(packet) > 16_000)
+    _, ids = blamed(packets[:place] + packets[place + 1 :])
+    assert not ids

@@ -1,0 +1,117 @@
+"""What goes between the processes of one analysis: packed objects, each after its length.
+
+Rows of `frames` and `messages` go as the stages made them, and their columns are made where they
+are written: text of payload costs more than anything else of them. Knows tables and labels. Must
+not know processes or reports. Used by jobs.remote and jobs.worker.
+
+Objects are packed with pickle. Both ends are processes of one program, joined by pipes that
+nobody else can open.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import struct
+from typing import IO, Any
+
+from analyzer.inside.labels import Label, Labels
+from analyzer.tables.lazy_columns import LazyColumns
+from analyzer.tables.schema import BY_NAME, Table
+
+_LENGTH = struct.Struct("<Q")
+
+
+class Packer:
+    """Packs objects for one process, which has one Unpacker."""
+
+    def __init__(self) -> None:
+        self._told: list[tuple[Labels, int]] = []
+
+    def pack(self, item: object) -> bytes:
+        """Return an object as bytes, as it is now."""
+        out = io.BytesIO()
+        _Pickler(out, self._told).dump(item)
+        return out.getvalue()
+
+
+class _Pickler(pickle.Pickler):
+    def __init__(self, out: IO[bytes], told: list[tuple[Labels, int]]) -> None:
+        super().__init__(out, pickle.HIGHEST_PROTOCOL)
+        self._told = told
+
+    def reducer_override(self, item: Any) -> Any:
+        """Return how an object is made again where pickle's own way would cost too much."""
+        if isinstance(item, LazyColumns):
+            if item.source is not None:
+                return _columns, (item.source,)
+            return dict, (dict(item),)
+        if isinstance(item, Table) and BY_NAME.get(item.name) is item:
+            return _table, (item.name,)
+        return NotImplemented
+
+    def persistent_id(self, item: Any) -> Any:
+        """Return, for the labels of a run, which they are and those that are new."""
+        if not isinstance(item, Labels):
+            return None
+        # A run has one that grows, up to max_inside_names: sent whole with each batch it would
+        # be most of the bytes.
+        for place, (labels, told) in enumerate(self._told):
+            if labels is item:
+                self._told[place] = (item, len(item.known))
+                return place, item.known[told:]
+        if len(item.known) == 1:
+            return -1, []  # of rows that say nothing: each batch has its own
+        self._told.append((item, len(item.known)))
+        return len(self._told) - 1, item.known[1:]
+
+
+def _columns(source: Any) -> Any:
+    return source().values
+
+
+def _table(name: str) -> Table:
+    return BY_NAME[name]
+
+
+class Unpacker:
+    """Makes the objects of one Packer again, in its order."""
+
+    def __init__(self) -> None:
+        self._labels: dict[int, Labels] = {}
+
+    def unpack(self, packed: bytes | bytearray | memoryview) -> Any:
+        """Return an object."""
+        reader = pickle.Unpickler(io.BytesIO(packed))
+        reader.persistent_load = self._labels_of  # type: ignore[method-assign]
+        return reader.load()
+
+    def _labels_of(self, told: tuple[int, list[Label]]) -> Labels:
+        place, more = told
+        if place < 0:
+            return Labels(0)
+        labels = self._labels.setdefault(place, Labels(0))
+        for label in more:
+            labels.number(label, force=True)
+        return labels
+
+
+def write(file: IO[bytes], packed: bytes) -> None:
+    """Write packed bytes, and their length before them.
+
+    Raises:
+        OSError: Nobody reads them any more.
+    """
+    file.write(_LENGTH.pack(len(packed)))
+    file.write(packed)
+    file.flush()
+
+
+def read(file: IO[bytes]) -> bytes | None:
+    """Return the next packed bytes; None where the other end has closed, or is gone."""
+    head = file.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    (size,) = _LENGTH.unpack(head)
+    packed = file.read(size)
+    return packed if len(packed) == size else None

@@ -1,0 +1,44 @@
+"""Columns that are made when somebody reads them.
+
+The terminal summary reads few of the millions of cells that CSV needs. Knows no table. Used by
+tables.build, for the tables with most rows, and by jobs.wire, which has them made elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from analyzer.tables.declare import TableRows, Values
+
+
+class LazyColumns(Mapping[str, Values]):
+    """The columns of some rows.
+
+    Args:
+        makers: by column, what makes its values.
+        source: makes the same rows, in another process too: a function of a module and what it is
+            given (functools.partial). None: there is no such thing.
+
+    Attributes:
+        source: the same.
+    """
+
+    def __init__(
+        self,
+        makers: Mapping[str, Callable[[], Values]],
+        source: Callable[[], TableRows] | None = None,
+    ) -> None:
+        self._makers = makers
+        self.source = source
+        self._made: dict[str, Values] = {}
+
+    def __getitem__(self, name: str) -> Values:
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
