@@ -205,12 +205,13 @@ class Pipeline:
         packets have no rows, and counts of open connections end before them. A stage that fails
         again leaves the rows of those behind it out. There is no comparison.
         """
-        for step in (
+        steps: list[Callable[[], None]] = [
             lambda: self._take_segments(self._packets.finish()),
             lambda: self._take_stream(self._tcp.finish(), last=True),
             self._finish_tables,
             self.diagnose,
-        ):
+        ]
+        for step in steps:
             with contextlib.suppress(Exception):
                 step()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
@@ -137,7 +138,8 @@ class PcapngWriter:
     def _write(self, file: IO[bytes]) -> None:
         flows, fragments = self._find_flows()
         if self._false is not None:
-            self._false.read(self._inputs, flows)
+            look_ups = self._everything
+            self._false.read(self._inputs, flows, fragments.of(flows), look_ups=look_ups)
             file.write(blocks.section(self._false.said))
         else:
             file.write(blocks.section())
@@ -249,8 +251,19 @@ class _False:
         self._content: FalseContent | None = None
         self._packets: FalsePackets | None = None
         self.said = ""
+        self._left: Counter[str] = Counter()
 
-    def read(self, inputs: Sequence[Path], flows: Flows) -> None:
+    def read(
+        self, inputs: Sequence[Path], flows: Flows, fragments: Numbers, *, look_ups: bool
+    ) -> None:
+        """Read what streams hold, and count what is left out.
+
+        Args:
+            inputs: the captures.
+            flows: of the chosen connections.
+            fragments: packets of theirs that are IP fragments.
+            look_ups: whether name look-ups would be kept as well.
+        """
         from analyzer.share.anonymize.content import FalseContent
         from analyzer.share.anonymize.packets import FalsePackets
         from analyzer.share.anonymize.words import Words
@@ -259,7 +272,11 @@ class _False:
         decoder, tcp = PacketDecoder(self._options), Reassembler(self._options)
         for records in open_capture(inputs, self._options):
             segments = decoder.push(records)
+            self._count(segments, directions_of(segments, flows))
+            if look_ups:
+                self._left["name look-ups"] += len({each.packet for each in segments.datagrams})
             content.push(segments, tcp.push(segments))
+        self._left["IP fragments"] = len(fragments)
         content.push(SegmentBatch(RecordBatch()), tcp.finish())
         self._packets = FalsePackets(content)
         self.said = (
@@ -267,18 +284,38 @@ class _False:
             f"{content.compressed} bytes of compressed messages, {content.encrypted} of TLS "
             f"records, {content.other} of other protocols"
         )
+        left = ", ".join(f"{count} {what}" for what, count in self._left.items() if count)
+        self.said += f"; left out: {left}" if left else ""
 
-    def rewrite(self, segments: SegmentBatch, directions: Numbers) -> Numbers:
-        """Rewrite the packets of chosen segments in place; return which may be written."""
-        assert self._packets is not None
+    def _count(self, segments: SegmentBatch, directions: Numbers) -> None:
+        """Count packets whose headers below IP are not understood."""
+        from analyzer.share.anonymize.packets import understood
+
+        for at, record in self._chosen(segments, directions):
+            row, data = segments.rows[at], segments.records.data
+            begin, captured, _ = record
+            is_joined = not begin <= int(row["start"]) <= begin + captured
+            if not is_joined and not understood(data, record, row):
+                self._left["packets in tunnels"] += 1
+
+    def _chosen(
+        self, segments: SegmentBatch, directions: Numbers
+    ) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """Yield the place of each chosen segment, and its record."""
         records = segments.records
         chosen = np.flatnonzero(directions >= 0)
         places = np.searchsorted(records.rows["packet"], segments.rows["packet"][chosen])
         columns = [records.rows[name][places].tolist() for name in _RECORD_FIELDS]
+        yield from zip(chosen.tolist(), zip(*columns, strict=True), strict=True)
+
+    def rewrite(self, segments: SegmentBatch, directions: Numbers) -> Numbers:
+        """Rewrite the packets of chosen segments in place; return which may be written."""
+        assert self._packets is not None
+        data = segments.records.data
         written = [
             int(segments.rows["packet"][at])
-            for at, record in zip(chosen.tolist(), zip(*columns, strict=True), strict=True)
-            if self._packets.rewrite(records.data, record, segments.rows[at], int(directions[at]))
+            for at, record in self._chosen(segments, directions)
+            if self._packets.rewrite(data, record, segments.rows[at], int(directions[at]))
         ]
         return np.array(written, np.int64)
 

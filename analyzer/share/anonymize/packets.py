@@ -32,6 +32,34 @@ def checksum(data: bytes) -> int:
     return ~total & 0xFFFF
 
 
+def understood(data: Bytes, record: tuple[int, ...], segment: np.void) -> bool:
+    """Return whether a packet can be rewritten.
+
+    Args:
+        data: the batch's buffer.
+        record: first byte, bytes captured, link type.
+        segment: its row of SEGMENT.
+    """
+    begin, captured, link_type = record
+    payload = int(segment["start"])
+    ip = payload - int(segment["tcp_bytes"]) - int(segment["ip_bytes"])
+    if not begin <= ip <= payload <= begin + captured:
+        return False  # joined of fragments
+    length = ip - begin
+    if link_type in _BARE:
+        return length == _BARE[link_type]
+    if link_type == _ETHERNET:
+        return _ethertype_at(data, begin, ip) + 2 == ip
+    return length == {_SLL: 16, _SLL2: 20}.get(link_type)
+
+
+def _ethertype_at(data: Bytes, begin: int, ip: int) -> int:
+    at = begin + 12
+    while data[at : at + 2].tobytes() in _VLAN and at + 4 < ip:
+        at += 4
+    return at
+
+
 class FalsePackets:
     """Rewrites packets of chosen connections in place."""
 
@@ -50,14 +78,13 @@ class FalsePackets:
             segment: its row of SEGMENT.
             direction: 2 * tcp_stream + side.
         """
+        if not understood(data, record, segment):
+            return False
         begin, captured, link_type = record
         payload = int(segment["start"])
         tcp = payload - int(segment["tcp_bytes"])
         ip = tcp - int(segment["ip_bytes"])
-        if not begin <= ip <= payload <= begin + captured:
-            return False  # joined of fragments
-        if not self._link(data, begin, ip, link_type):
-            return False
+        self._link(data, begin, link_type)
         self._ip(data, ip, int(segment["version"]))
         kept, length = int(segment["captured"]), int(segment["length"])
         if kept:
@@ -72,31 +99,18 @@ class FalsePackets:
         made = self.addresses.of(data[at : at + length].tobytes())
         data[at : at + length] = np.frombuffer(made, np.uint8)
 
-    def _link(self, data: Bytes, begin: int, ip: int, link_type: int) -> bool:
-        length = ip - begin
-        if link_type in _BARE:
-            return length == _BARE[link_type]
+    def _link(self, data: Bytes, begin: int, link_type: int) -> None:
         if link_type == _ETHERNET:
-            at = begin + 12
-            while data[at : at + 2].tobytes() in _VLAN and at + 4 < ip:
-                at += 4
-            if at + 2 != ip:
-                return False
             self._swap(data, begin, 6)
             self._swap(data, begin + 6, 6)
-            return True
-        if link_type in (_SLL, _SLL2):
+        elif link_type in (_SLL, _SLL2):
             at = 6 if link_type == _SLL else 12
             size = int(data[begin + 5]) if link_type == _SLL else int(data[begin + 11])
-            if length != (16 if link_type == _SLL else 20):
-                return False
             if size == 6:
                 self._swap(data, begin + at, 6)
                 data[begin + at + 6 : begin + at + 8] = 0
             else:
                 data[begin + at : begin + at + 8] = 0
-            return True
-        return False
 
     def _ip(self, data: Bytes, ip: int, version: int) -> None:
         if version == 6:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 from pathlib import Path
 
@@ -106,3 +107,52 @@ def test_keys_are_not_given_away(capsys: pytest.CaptureFixture[str], tmp_path: P
     command = [str(CAPTURES / "npm-ws-basic.pcap"), "--pcapng", str(tmp_path / "x")]
     assert main.main([*command, "--anonymize", "--embed-keys"]) == 2
     assert "gives away" in capsys.readouterr().err
+
+
+def left_out(new: Path) -> str:
+    found = analyzer.analyze(new, alternatives=False).findings
+    (text,) = found.loc[found["id"] == "capture-anonymized", "text"]
+    return str(text).partition("; left out: ")[2].rstrip(".")
+
+
+def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
+    """Each packet with TCP in a tunnel, as tshark counts them; none of a plain capture."""
+    inside = fields(CAPTURES / "vxlan.pcap", "vxlan and tcp", "frame.number")
+    assert left_out(written("vxlan.pcap", tmp_path, "--anonymize")) == (
+        f"{len(inside)} packets in tunnels"
+    )
+    assert left_out(written("npm-ws-closes.pcap", tmp_path, "--anonymize")) == ""
+
+
+def test_look_ups_that_are_left_out_are_counted(tmp_path: Path) -> None:
+    case, new = ROOT / "tests" / "cases" / "dns_5s.pcap", tmp_path / "new.pcapng"
+    assert main.main([str(case), "--quiet", "--pcapng", str(new), "--anonymize"]) == 0
+    assert left_out(new) == f"{len(fields(case, 'dns', 'frame.number'))} name look-ups"
+
+
+def in_fragments(capture: bytes) -> bytes:
+    """Cut each IPv4 packet with at least 64 bytes into two (RFC 791 3.2), at the 32nd byte."""
+    out, at = [capture[:24]], 24
+    while at < len(capture):
+        seconds, fraction, size, _ = struct.unpack_from("<4I", capture, at)
+        packet = capture[at + 16 : at + 16 + size]
+        link, ip, carried = packet[:14], bytearray(packet[14:34]), packet[34:]
+        at += 16 + size
+        parts = (
+            [(0x2000, carried[:32]), (4, carried[32:])] if len(carried) >= 64 else [(0, carried)]
+        )
+        for where, part in parts:
+            ip[2:4], ip[6:8], ip[10:12] = (20 + len(part)).to_bytes(2), where.to_bytes(2), bytes(2)
+            ip[10:12] = checksum(bytes(ip)).to_bytes(2)
+            made = link + bytes(ip) + part
+            out.append(struct.pack("<4I", seconds, fraction, len(made), len(made)) + made)
+    return b"".join(out)
+
+
+def test_fragments_that_are_left_out_are_counted(tmp_path: Path) -> None:
+    case, new = tmp_path / "fragments.pcap", tmp_path / "new.pcapng"
+    case.write_bytes(in_fragments((CAPTURES / "npm-ws-closes.pcap").read_bytes()))
+    parts = fields(case, "ip.flags.mf == 1 or ip.frag_offset > 0", "frame.number")
+    assert parts
+    assert main.main([str(case), "--quiet", "--pcapng", str(new), "--anonymize"]) == 0
+    assert left_out(new) == f"{len(parts)} IP fragments"
