@@ -52,10 +52,6 @@ user_pref("browser.startup.homepage_override.mstone", "ignore");
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
-LEAVES = "httpx"
-"""httpx-ws closes its TCP connection behind its Close, without waiting for the server's."""
-
-
 class Handler(http.server.BaseHTTPRequestHandler):
     """Serves one exchange after the other, and logs it with the size of its request's head."""
 
@@ -151,8 +147,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         masked = self.rfile.read(head[1] & 0x7F)
         payload = bytes(byte ^ head[2 + n % 4] for n, byte in enumerate(masked))
         code = int.from_bytes(payload[:2], "big") if len(payload) > 1 else 1005
-        how = "fin" if LEAVES in self.headers.get("User-Agent", "") else "close"
-        self.events.append({"port": port, "who": "client", "event": "closing", "how": how,
+        # Whether it waits for the server's Close shows only on the wire: see note_leavers().
+        self.events.append({"port": port, "who": "client", "event": "closing", "how": "close",
                             "code": code, "reason": payload[2:].decode()})  # fmt: skip
         self.wfile.write(bytes((0x88, len(payload))) + payload)
         self.close_connection = True
@@ -227,6 +223,24 @@ def run_curl(site: str) -> None:
     )  # fmt: skip
 
 
+def note_leavers(path: Path, events: list[dict[str, Any]]) -> None:
+    """Log `fin` for who ended its TCP connection before the server's Close, as tshark sees it.
+
+    httpx-ws does not wait for it. No program tells, so the packets must.
+    """
+    fins = recording.tshark_fields(
+        path, f"tcp.flags.fin == 1 && tcp.dstport == {PORT}", "tcp.srcport", "frame.number"
+    )
+    closes = recording.tshark_fields(
+        path, f"websocket.opcode == 8 && tcp.srcport == {PORT}", "tcp.dstport", "frame.number"
+    )
+    answered = {int(port): int(number) for port, number in closes}
+    left = {int(port) for port, number in fins if int(number) < answered.get(int(port), 0)}
+    for event in events:
+        if event["event"] == "closing":
+            event["how"] = "fin" if event["port"] in left else "close"
+
+
 def main() -> None:
     # While there is a way out.
     os.environ["CAPTURES_NODE_MODULES"] = str(recording.node_modules("undici@7"))
@@ -253,6 +267,7 @@ def main() -> None:
             for program in PROGRAMS.values():
                 asyncio.run(program(plain))
         events = Handler.events
+        note_leavers(path, events)
         recording.publish(
             path,
             path.name,
