@@ -95,7 +95,7 @@ Jobs = Annotated[
         metavar="N",
         min=1,
         help="Processes at most: others write --csv, --parquet and --json while this one analyses. "
-        "2 pays from some 50 MB on, where a second core is idle.",
+        "2 is for large files where a second core is idle; the work in all is more.",
         rich_help_panel=REPORTS,
     ),
 ]
