@@ -23,6 +23,7 @@ from analyzer.diagnosis.rules import RULES
 from analyzer.findings import SEVERITIES, Finding
 from analyzer.options import Options
 from analyzer.tables.chosen import numbers_of
+from analyzer.tables.declare import take_rows
 from analyzer.tables.finding_log import FindingLog
 from analyzer.tables.schema import DIAGNOSES, TableRows
 from analyzer.tables.timing import columns_of
@@ -117,16 +118,7 @@ class DiagnosisStage:
             mask |= (owner == NULL) & (numbers(rows, "tcp_stream") == NULL)
         if mask.all():
             return rows
-        places = np.flatnonzero(mask)
-        values = {
-            name: some[places] if isinstance(some, np.ndarray) else _some(some, places.tolist())
-            for name, some in rows.values.items()
-        }
-        return TableRows(rows.table, values, len(places))
-
-
-def _some(values: Sequence[object], places: Sequence[int]) -> list[object]:
-    return [values[place] for place in places]
+        return take_rows(rows, np.flatnonzero(mask).tolist())
 
 
 def _rank(each: Diagnosis) -> tuple[object, ...]:

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from analyzer.columns import NULL, Rows
 from analyzer.options import Options
+from analyzer.tables.declare import take_rows
 from analyzer.tables.leg_pairs import FAR, NEAR, Candidates, Leg, Pair
 from analyzer.tables.schema import DIRECTIONS, HOPS, TableRows
 from analyzer.tables.timing import columns_of
@@ -334,24 +335,14 @@ def _ends(tcp: Connection) -> tuple[int, ...]:
 def without(rows: TableRows, connections: Collection[int]) -> TableRows:
     """Return the rows of all connections but some."""
     out = _owned(rows, connections)
-    return _chosen(rows, np.flatnonzero(~out)) if out.any() else rows
+    return take_rows(rows, np.flatnonzero(~out).tolist()) if out.any() else rows
 
 
 def only(rows: TableRows, connections: Collection[int]) -> TableRows:
     """Return the rows of some connections."""
-    return _chosen(rows, np.flatnonzero(_owned(rows, connections)))
+    return take_rows(rows, np.flatnonzero(_owned(rows, connections)).tolist())
 
 
 def _owned(rows: TableRows, connections: Collection[int]) -> npt.NDArray[np.bool_]:
     numbers: Any = rows.values["connection"]
     return np.isin(np.asarray(numbers, np.int64), np.fromiter(connections, np.int64))
-
-
-def _chosen(rows: TableRows, places: npt.NDArray[np.intp]) -> TableRows:
-    def taken(values: Any) -> Any:
-        if isinstance(values, np.ndarray):
-            return values[places]
-        return [values[place] for place in places.tolist()]
-
-    kept = {name: taken(values) for name, values in rows.values.items()}
-    return TableRows(rows.table, kept, len(places))
