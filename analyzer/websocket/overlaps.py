@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from analyzer import findings
+from analyzer.columns import Rows
 from analyzer.findings import ERROR, Finding
 from analyzer.http.exchanges import HttpBatch
 from analyzer.tcp.bytestream import RETRANSMISSION
@@ -33,13 +34,12 @@ class Overlaps:
 
     def _note(self, batch: HttpBatch) -> None:
         """Note what tcp found in a batch."""
-        rows = batch.rows
-        for found in batch.stream.findings:
-            if found.kind is not findings.TCP_OVERLAP_DIFFERS:
-                continue
-            its = rows[(rows["packet"] == found.packet) & (rows["direction"] == found.direction)]
-            again = its[its["kind"] == RETRANSMISSION]
-            if len(again) and (again["length"] == again["payload"]).all():
+        differing = [
+            each for each in batch.stream.findings if each.kind is findings.TCP_OVERLAP_DIFFERS
+        ]
+        old = _repeats(batch.rows) if differing else {}
+        for found in differing:
+            if old.get((found.packet, found.direction)):
                 continue  # nothing of it is new: the stream goes on as it was
             spans = self._spans.setdefault(found.direction, [])
             if not spans or (spans[-1][1] != _OPEN and len(spans) < MAX_SPANS):
@@ -85,3 +85,13 @@ class Overlaps:
             if span[0] <= found.packet < span[1]:
                 return span
         return None
+
+
+def _repeats(rows: Rows) -> dict[tuple[int, int], bool]:
+    """Return, by packet and direction, whether all of a segment was there before."""
+    out: dict[tuple[int, int], bool] = {}
+    again = rows[rows["kind"] == RETRANSMISSION]
+    columns = (again[name].tolist() for name in ("packet", "direction", "length", "payload"))
+    for packet, direction, length, payload in zip(*columns, strict=True):
+        out[packet, direction] = out.get((packet, direction), True) and length == payload
+    return out

@@ -19,6 +19,9 @@ from analyzer.http.http2.frames import FrameHeader, error_name, frame_name
 from analyzer.http.http2.streams import Exchanges, Stream
 
 _SECOND: Final = 1_000_000_000
+MAX_LATER: Final = 256
+"""Oddities of a connection that wait for the other side: more than a client has streams before a
+server says anything. Of a capture of one direction nothing ever settles them."""
 
 
 class Control:
@@ -92,9 +95,10 @@ class Control:
         """Note an oddity that is one only if all was seen that the other side had sent.
 
         A hole in its stream shows later than what comes behind it, or never: until more of it
-        was read, nobody is to blame.
+        was read, nobody is to blame; beyond MAX_LATER of them nobody is blamed.
         """
-        self._later.append((kind, packet, detail, side))
+        if len(self._later) < MAX_LATER:
+            self._later.append((kind, packet, detail, side))
 
     def hear(self, side: int, packet: int) -> None:
         """Take note that the bytes of a side can be read up to those of a packet."""

@@ -8,6 +8,8 @@ from oracle.captures import pcap
 from oracle.http2 import CLIENT, SERVER, Talk, capture, segments
 from oracle.whole import assert_ties_out, grave, said, tables_of
 
+from analyzer.http.http2 import control
+
 
 def frame(kind, flags, stream, payload=b""):
     head = len(payload).to_bytes(3, "big") + bytes((kind, flags))
@@ -182,3 +184,18 @@ def test_a_continuation_whose_beginning_was_lost_is_none_of_the_clients_faults()
     place = next(at for at, (_, packet, _) in enumerate(packets) if len(packet) > 16_000)
     _, ids = blamed(packets[:place] + packets[place + 1 :])
     assert not ids
+
+
+@pytest.mark.parametrize(("most", "told"), [(8, 8), (control.MAX_LATER, 20)])
+def test_what_waits_for_the_server_is_bounded(monkeypatch, most, told):
+    monkeypatch.setattr(control, "MAX_LATER", most)
+    talk = Talk(enabled=False)
+    streams = range(1, 41, 2)
+    for stream in streams:
+        talk.connect(stream)
+    for stream in streams:
+        talk.answer(stream, status=501)
+    tables, ids = blamed(segments(talk.steps))
+    assert ids == {"http2-connect-not-enabled"}
+    found = tables["findings"]
+    assert found[found["id"] == "http2-connect-not-enabled"]["count"].sum() == told
