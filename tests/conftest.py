@@ -4,6 +4,7 @@ Where coverage is measured, it notes for each line which test files run it.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -17,6 +18,10 @@ sys.path.append(str(Path(__file__).parents[1] / "captures" / "make"))
 
 # The width of the terminal that tests run in is not to decide how wide a report is.
 os.environ.pop("COLUMNS", None)
+# Shells let what runs in the background ignore SIGINT, and programs that tests end by it inherit
+# that (POSIX, 2.11 Signals and Error Handling).
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No test fails on time: a loaded machine takes ten times as long.
 settings.register_profile(
