@@ -319,7 +319,8 @@ class Publications(Had):
     @cython.cfunc
     def _equals(self, head: cython.longlong) -> Equals:
         """Return all of the mark that is found by a row which has others."""
-        return self.many[self.rows[head, _MANY] - 1]
+        equals: Equals = self.many[self.rows[head, _MANY] - 1]
+        return equals
 
     @cython.cfunc
     def _unlink(self, row: cython.longlong, instead: cython.longlong) -> cython.int:
