@@ -64,6 +64,15 @@ Files = Annotated[
         show_default=False,
     ),
 ]
+Each = Annotated[
+    bool,
+    typer.Option(
+        "--each",
+        help="Analyse every capture by itself, those in folders within folders too. Reports "
+        "are named as captures are; --parquet DIR is one dataset with a part for each.",
+        rich_help_panel=SELECTION,
+    ),
+]
 Connection = Annotated[
     int | None,
     typer.Option(metavar="N", min=0, help="Show one in full.", rich_help_panel=SELECTION),
@@ -155,7 +164,8 @@ def analyze(
     no_keep_alive: NoKeepAlive = False,
     no_alternatives: NoAlternatives = False,
     no_inside: NoInside = False,
-    jobs: Jobs = 1,
+    jobs: Jobs = None,
+    each: Each = False,
     version: Version = False,
 ) -> int:
     """Show what WebSocket traffic in captures does, and what it costs on the wire.
