@@ -89,10 +89,10 @@ def analyze_files(files: Sequence[str]) -> int:
     return answered(Request(files=[Path(each) for each in files]))
 
 
-def answered(request: Request) -> int:
-    """Do what is asked, unless nobody reads it any more; return the exit status."""
+def answered(request: Request, do: Callable[[Request], int] | None = None) -> int:
+    """Do what is asked (default `run`), unless nobody reads it any more; return the exit status."""
     with pipes():
-        return run(request)
+        return (do or run)(request)
 
 
 def run(request: Request) -> int:
@@ -101,10 +101,6 @@ def run(request: Request) -> int:
     Raises:
         WsanalyzeError: It cannot be done; the caller's problem.
     """
-    if request.each:
-        from analyzer.cli.each import run_each
-
-        return run_each(request)
     say_if_slow(request.files)
     console = _console(request)
     single = _single(request, console)

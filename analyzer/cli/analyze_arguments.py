@@ -177,4 +177,9 @@ def analyze(
     Exit status: 0 analysed, 1 a condition of --fail-on holds, 2 cannot be done.
     """
     given = locals()
-    return answered(Request(**{each.name: given[each.name] for each in fields(Request)}))
+    request = Request(**{field.name: given[field.name] for field in fields(Request)})
+    if not request.each:
+        return answered(request)
+    from analyzer.cli.each import run_each
+
+    return answered(request, run_each)

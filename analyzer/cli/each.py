@@ -2,7 +2,7 @@
 
 A capture is a task (`analyse`), done here or by a process of jobs.pool. One that cannot be read,
 or whose process dies, is said and does not keep the others from being analysed. Called by
-cli.analyze.
+cli.analyze_arguments.
 """
 
 from __future__ import annotations
