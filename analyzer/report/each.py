@@ -72,8 +72,10 @@ def render(outcomes: Sequence[Outcome], console: Console) -> None:
         if len(read) > 1:
             say(console, _total(read))
     for each in failed:
-        reason = f"{each.error}; {each.hint}" if each.hint else each.error
-        say(console, traffic(each.name, "bold"), ": ", traffic(reason))
+        reason = (each.error or "").removesuffix(".")
+        if each.name not in reason:
+            reason = f"{each.name}: {reason}"
+        say(console, traffic(f"{reason}; {each.hint}" if each.hint else reason))
 
 
 def _row(outcome: Outcome) -> list[Text]:
