@@ -21,7 +21,7 @@ def test_what_fits_passes() -> None:
 
 @pytest.mark.parametrize("given", [0.0, -1.0, NAN, INFINITE])
 def test_an_idle_time_out_of_range_is_refused_by_name(given: float) -> None:
-    with pytest.raises(OptionError, match="^--idle takes seconds up to 315360000, not"):
+    with pytest.raises(OptionError, match=r"^--idle takes seconds up to 315360000, not"):
         ranges.idle("--idle", given)
 
 

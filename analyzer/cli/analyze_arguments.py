@@ -65,6 +65,15 @@ Files = Annotated[
         show_default=False,
     ),
 ]
+Each = Annotated[
+    bool,
+    typer.Option(
+        "--each",
+        help="Analyse every capture by itself, those in folders within folders too. Reports "
+        "are named as captures are; --parquet DIR is one dataset with a part for each.",
+        rich_help_panel=SELECTION,
+    ),
+]
 Connection = Annotated[
     int | None,
     typer.Option(metavar="N", min=0, help="Show one in full.", rich_help_panel=SELECTION),
@@ -157,7 +166,8 @@ def analyze(
     no_keep_alive: NoKeepAlive = False,
     no_alternatives: NoAlternatives = False,
     no_inside: NoInside = False,
-    jobs: Jobs = 1,
+    jobs: Jobs = None,
+    each: Each = False,
     version: Version = False,
 ) -> int:
     """Show what WebSocket traffic in captures does, and what it costs on the wire.
@@ -169,4 +179,9 @@ def analyze(
     Exit status: 0 analysed, 1 a condition of --fail-on holds, 2 cannot be done.
     """
     given = locals()
-    return answered(Request(**{each.name: given[each.name] for each in fields(Request)}))
+    request = Request(**{field.name: given[field.name] for field in fields(Request)})
+    if not request.each:
+        return answered(request)
+    from analyzer.cli.each import run_each
+
+    return answered(request, run_each)

@@ -122,7 +122,12 @@ def made(makers: Iterable[Callable[[], Writer]]) -> list[Writer]:
 
 
 def reports(
-    csv: Path | None, parquet: Path | None, json: str | None, *, lasting: bool = False
+    csv: Path | None,
+    parquet: Path | None,
+    json: str | None,
+    *,
+    lasting: bool = False,
+    dataset: tuple[Path | None, str] = (None, ""),
 ) -> Iterator[Callable[[], Writer]]:
     """Yield what makes each report that is asked for.
 
@@ -131,6 +136,7 @@ def reports(
         parquet: a folder.
         json: a file; may be STDOUT.
         lasting: rows are to outlive a run that is killed (report.parts).
+        dataset: folder of a Parquet dataset of many captures, and the name of this one there.
     """
     if csv is not None:
         from analyzer.report.csv import CsvWriter, LastingCsvWriter
@@ -142,6 +148,10 @@ def reports(
 
         other = parquet
         yield lambda: LastingParquetWriter(other) if lasting else ParquetWriter(other)
+    if dataset[0] is not None:
+        from analyzer.report.dataset import DatasetWriter
+
+        yield partial(DatasetWriter, dataset[0], dataset[1])
     if json is not None:
         from analyzer.report.json import JsonWriter
 
