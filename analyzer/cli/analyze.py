@@ -18,7 +18,7 @@ from analyzer.cli.outputs import (
     conditions,
     failed,
     made,
-    numbers,
+    model,
     possible_jobs,
     remote_reports,
     reports,
@@ -72,6 +72,7 @@ class Request:
     interval: list[str] = field(default_factory=lambda: ["1"])
     clients: list[str] = field(default_factory=list)
     hold: float = 30.0
+    buffered: str | None = None
     no_keep_alive: bool = False
     no_alternatives: bool = False
     no_inside: bool = False
@@ -131,16 +132,13 @@ def analysed(
     from analyzer.analysis import run as analyse
     from analyzer.options import Options
 
+    shape = request.interval, request.clients, request.hold, request.buffered
     options = Options(
         payload=_payload(request),
         series_every_s=request.every,
         show_secrets=request.show_secrets,
         keys=tuple(map(str, request.keys)),
-        poll_intervals_s=numbers("--interval", request.interval, float),
-        clients=numbers("--clients", request.clients, int),
-        long_poll_hold_s=request.hold,
-        keep_alive=not request.no_keep_alive,
-        alternatives=not request.no_alternatives,
+        **model(*shape, not request.no_keep_alive, not request.no_alternatives),
         inside=not request.no_inside,
     )
     watched = conditions(request.fail_on)

@@ -16,6 +16,7 @@ from analyzer.cli.analyze import Request, answered
 from analyzer.cli.arguments import (
     SELECTION,
     Anonymize,
+    Buffered,
     Clients,
     CsvFolder,
     EmbedKeys,
@@ -161,6 +162,7 @@ def analyze(
     interval: Interval = ["1"],  # noqa: B006  typer copies it
     clients: Clients = [],  # noqa: B006
     hold: Hold = 30.0,
+    buffered: Buffered = None,
     no_keep_alive: NoKeepAlive = False,
     no_alternatives: NoAlternatives = False,
     no_inside: NoInside = False,

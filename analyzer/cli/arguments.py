@@ -138,6 +138,15 @@ Hold = Annotated[
         metavar="S", help="How long a modelled long poll is held.", rich_help_panel=_MODEL
     ),
 ]
+Buffered = Annotated[
+    str | None,
+    typer.Option(
+        metavar="BYTES,S",
+        help="Model a stream behind a proxy that holds it back until so many bytes or seconds "
+        "have come together; without seconds: until it closes.",
+        rich_help_panel=_MODEL,
+    ),
+]
 NoKeepAlive = Annotated[
     bool,
     typer.Option(

@@ -69,6 +69,7 @@ def model(
     interval: Sequence[str],
     clients: Sequence[str],
     hold: float,
+    buffered: str | None,
     keep_alive: bool,
     alternatives: bool,
 ) -> dict[str, Any]:
@@ -81,9 +82,25 @@ def model(
         "poll_intervals_s": numbers("--interval", interval, float),
         "clients": numbers("--clients", clients, int),
         "long_poll_hold_s": hold,
+        "buffered": _buffer(buffered),
         "keep_alive": keep_alive,
         "alternatives": alternatives,
     }
+
+
+def _buffer(given: str | None) -> tuple[int, float] | None:
+    """Return bytes and seconds of --buffered; without seconds it waits for ever.
+
+    Raises:
+        OptionError: One is no number.
+    """
+    if given is None:
+        return None
+    size, comma, wait = given.partition(",")
+    try:
+        return int(size), float(wait) if comma else float("inf")
+    except ValueError as error:
+        raise OptionError(f"--buffered takes bytes and seconds, not {given!r}") from error
 
 
 def made(makers: Iterable[Callable[[], Writer]]) -> list[Writer]:
