@@ -93,6 +93,8 @@ class Handshake:
     """Slot of the TCP connection, where `slot` is borrowed for a stream of it; else -1."""
     early_bytes: int = 0
     """Bytes the client sent after the request before the 101 was seen."""
+    fields_unknown: bool = False
+    """Fields of the request refer to headers that were not captured (HPACK)."""
 
     @property
     def tcp_slot(self) -> int:
@@ -102,7 +104,7 @@ class Handshake:
     @property
     def request_whole(self) -> bool:
         """Whether all that the request says was captured: what is not in it was not asked."""
-        return self.request_packet != 0
+        return self.request_packet != 0 and not self.fields_unknown
 
 
 @dataclass(slots=True, repr=False)

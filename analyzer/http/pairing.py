@@ -17,7 +17,7 @@ from analyzer.http.delivery.deliveries import AnswerReader
 from analyzer.http.delivery.groups import Lane
 from analyzer.http.delivery.refusals import RefusalReader
 from analyzer.http.exchanges import Exchange, Handshake
-from analyzer.http.handover import PACKET, TIME, WIRE, Row
+from analyzer.http.handover import ACKED, PACKET, TIME, WIRE, Row
 from analyzer.http.head import Head, target_parts
 from analyzer.http.upgrade import (
     Checks,
@@ -49,10 +49,12 @@ class Transaction:
         target: what a plain request asks for; lane: of its group, if it may have one.
         reader: of the answer, until that has ended; refusal: of one to an attempt.
         closes: request or answer said that the connection ends with them.
+        acked: bytes of the server that the client had when it sent its request; -1 if unknown.
     """
 
     __slots__ = (
-        *("answered", "closes", "complete", "cut", "exchange", "handshake", "head", "lane"),
+        *("acked", "answered", "closes", "complete", "cut", "exchange", "handshake", "head"),
+        "lane",
         *("meter", "method", "reader", "refusal", "target"),
     )
 
@@ -70,6 +72,7 @@ class Transaction:
         self.reader: AnswerReader | None = None
         self.refusal: RefusalReader | None = None
         self.closes = False
+        self.acked = -1
 
 
 def begin(
@@ -96,6 +99,7 @@ def begin(
     transaction.method = head.method
     transaction.cut = cut
     transaction.head = head
+    transaction.acked = row[ACKED]
     return transaction
 
 

@@ -56,12 +56,13 @@ class Conversation(Switching):
         handed_on: the connection is no longer HTTP; its rows leave.
     """
 
-    __slots__ = ("_resets", "_waited")
+    __slots__ = ("_resets", "_wait_for", "_waited")
 
     def __init__(self, slot: int, results: Results, *, start_seen: bool) -> None:
         super().__init__(slot, results, start_seen=start_seen)
         self._resets: list[int] = []
         self._waited = False
+        self._wait_for = 0
 
     @classmethod
     def behind(cls, opening: Opening, results: Results) -> Conversation:
@@ -71,7 +72,9 @@ class Conversation(Switching):
         made._kept, made._client = None, handshake.client_side
         side = made._sides[made._client]
         side.is_client, side.mode, side.seen = True, HOLD, opening.seen
-        made._pairs.add(Transaction(None, handshake), handshake.request_packet)
+        attempt = Transaction(None, handshake)
+        attempt.acked = 0
+        made._pairs.add(attempt, handshake.request_packet)
         return made
 
     # --- rows
@@ -148,6 +151,8 @@ class Conversation(Switching):
                 self._pairs.count(row[WIRE])
                 return
             side.mode = HEAD
+            if not side.is_client and not self._must_wait(piece):
+                self._drop_overtaken(side, row[OFFSET])
         if side.mode == HEAD and side.is_client and not side.pending:
             self._pairs.new_meter()
         self._pairs.count(row[WIRE])
@@ -181,7 +186,7 @@ class Conversation(Switching):
         else:
             if not side.is_client and self._must_wait(piece):
                 side.mode = WAIT
-                self._wait_rows = 1
+                self._wait_rows, self._wait_for = 1, piece.row[ACKED]
                 return at
             if at and side.is_client:
                 self._pairs.new_meter()
@@ -268,22 +273,24 @@ class Conversation(Switching):
     def _must_wait(self, piece: Piece) -> bool:
         """Return whether the request is still to come.
 
-        Captures on several queues swap packets: a response that acknowledges bytes of
-        the client that were not seen yet waits for them, for as many rows as tcp waits
-        before it calls bytes lost.
+        Captures on several queues swap packets, and what is behind a hole comes late: a
+        response that acknowledges bytes of the client that were not seen yet waits for them,
+        for as many rows as tcp waits before it calls bytes lost.
         """
-        if self._pairs.queue or self._waited:
+        client = self._sides[self._client]
+        if client.mode == HOLD or self._waited:
             return False
-        return piece.row[ACKED] > self._sides[self._client].seen
+        return piece.row[ACKED] > client.seen
 
     def _check_wait(self) -> None:
-        server = self._sides[1 - self._client]
+        server, client = self._sides[1 - self._client], self._sides[self._client]
         late = self._wait_rows > self._results.options.lost_after_segments
-        if self._pairs.queue or late:
+        if client.mode == HOLD or client.seen >= self._wait_for or late:
             self._wait_rows = 0
-            self._waited = late and not self._pairs.queue
+            self._waited = client.mode != HOLD and client.seen < self._wait_for
+            if server.lost is not None and server.held:
+                self._drop_overtaken(server, server.held[0].row[OFFSET])
             self._replay(server)
-            client = self._sides[self._client]
             if client.held and client.mode == SEEK and not self.handed_on:
                 self._replay(client)
 

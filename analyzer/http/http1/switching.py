@@ -9,7 +9,7 @@ from __future__ import annotations
 from analyzer import findings
 from analyzer.http import pairing
 from analyzer.http.exchanges import Handshake
-from analyzer.http.handover import KIND, PACKET, Piece, end_row
+from analyzer.http.handover import ACKED, KIND, OFFSET, PACKET, SPAN, Piece, end_row
 from analyzer.http.head import NEITHER, Head, recognise
 from analyzer.http.http1.messages import Messages
 from analyzer.http.http1.reader_state import HEAD, HOLD, SEEK, Side
@@ -52,6 +52,34 @@ class Switching(Messages):
         )
         client.release()
         client.mode = SEEK
+
+    def _drop_overtaken(self, server: Side, offset: int) -> None:
+        """Let the requests leave whose answers are in a hole before a response.
+
+        Args:
+            server: the side of the response.
+            offset: of the response in the stream.
+
+        A client that had more of the server when it sent the next request than when it sent
+        this one had the answer to this one, unless it pipelines (RFC 9112 9.3.2).
+        """
+        queue, client, hole = self._pairs.queue, self._sides[self._client], server.lost
+        while queue and hole is not None:
+            first = queue[0]
+            later = -1
+            if len(queue) > 1:
+                later = queue[1].acked
+            elif client.held and client.held_request() is not None:
+                later = client.held[0].row[ACKED]
+            is_in_hole = 0 <= first.acked < hole[OFFSET] + hole[SPAN]
+            if first.answered or not is_in_hole or not first.acked < later <= offset:
+                return
+            if first.handshake is not None:
+                first.handshake.outcome = "cut"
+                first.handshake.outcome_reason = "Its answer was not captured."
+            self._pairs.drop_first()
+            if not queue and client.held:
+                self._replay(client)
 
     def _begin_anew(self) -> None:
         """Forget what was read: another protocol follows, or HTTP over it, or after all.

@@ -130,7 +130,7 @@ class Http2Connection(FrameRows):
         if row[ACKED] >= 0 and not taken:
             path.acknowledge(link, number)
         if kind == DATA:
-            self._session.hear(number, row[PACKET])
+            self._session.hear(number, row)
             if row[LENGTH]:
                 self._walk(side, number, row, piece.data, max(taken, 0))
             else:
@@ -143,6 +143,7 @@ class Http2Connection(FrameRows):
             path.attribute_span(link, number, 0, row[SPAN], None)
         elif kind in (FIN, RESET):
             self._session.exchanges.no_more()
+            self._session.no_more_windows()
             self._session.tcp_ends(number, kind, row)
             if kind == RESET:
                 self._resets.append(number)

@@ -12,7 +12,7 @@ from analyzer import findings
 from analyzer.findings import Kind
 from analyzer.http._row_accounts import Link
 from analyzer.http.collector import Results
-from analyzer.http.handover import PACKET, TIME, Row
+from analyzer.http.handover import ACKED, OFFSET, PACKET, SPAN, TIME, Row
 from analyzer.http.http2 import frames
 from analyzer.http.http2.flow import STALL_NS, Windows
 from analyzer.http.http2.frames import FrameHeader, error_name, frame_name
@@ -61,9 +61,9 @@ class Control:
             link.watched = True
         self.enabled = False
         self.lost_heads = [False, False]
-        self._enabled_at = 0  # packet of the setting
-        self._later: list[tuple[Kind, int, str, int]] = []
-        self._heard = [False, False]
+        self._enabled_at = (0, 0)  # packet of the setting, and its place in the stream
+        self._later: list[tuple[Kind, Row, str, int]] = []
+        self._reached = [-1, -1]  # how far each side's stream was read
         self._connect_setting = [0, 0]
         self._counts: dict[tuple[int, int], list[int]] = {}
         self._told: set[tuple[str, int]] = set()
@@ -91,18 +91,19 @@ class Control:
 
     # --- what depends on the other side
 
-    def find_later(self, kind: Kind, packet: int, detail: str, side: int) -> None:
+    def find_later(self, kind: Kind, row: Row, detail: str, side: int) -> None:
         """Note an oddity that is one only if all was seen that the other side had sent.
 
         A hole in its stream shows later than what comes behind it, or never: until more of it
-        was read, nobody is to blame; beyond MAX_LATER of them nobody is blamed.
+        was read, nobody is to blame; beyond MAX_LATER of them nobody is blamed. Nor is a sender
+        whose row acknowledges what is only captured behind it: packets were swapped.
         """
         if len(self._later) < MAX_LATER:
-            self._later.append((kind, packet, detail, side))
+            self._later.append((kind, row, detail, side))
 
-    def hear(self, side: int, packet: int) -> None:
-        """Take note that the bytes of a side can be read up to those of a packet."""
-        self._heard[side] = True
+    def hear(self, side: int, row: Row) -> None:
+        """Take note that the bytes of a side can be read up to those of a row."""
+        self._reached[side] = row[OFFSET] + row[SPAN]
         if not self._later:
             return
         waiting, self._later = self._later, []
@@ -110,7 +111,7 @@ class Control:
             kind, seen, _, at_fault = each
             if at_fault == side:
                 self._later.append(each)
-            elif packet > seen:
+            elif row[PACKET] > seen[PACKET] and seen[ACKED] <= row[OFFSET]:
                 self._find_now(each)
             elif kind is not findings.HTTP2_WINDOW_EXCEEDED:
                 self._later.append(each)
@@ -119,14 +120,18 @@ class Control:
         """Note what waits for the other side: the connection has ended without a hole."""
         waiting, self._later = self._later, []
         for each in waiting:
-            if self._heard[1 - each[3]]:
+            reached = self._reached[1 - each[3]]
+            # A FIN counts as a byte to those who acknowledge it.
+            if reached >= 0 and each[1][ACKED] <= reached + 1:
                 self._find_now(each)
 
-    def _find_now(self, found: tuple[Kind, int, str, int]) -> None:
-        kind, packet, detail, side = found
+    def _find_now(self, found: tuple[Kind, Row, str, int]) -> None:
+        kind, row, detail, side = found
+        packet = row[PACKET]
+        at, place = self._enabled_at
         if kind is findings.HTTP2_WINDOW_EXCEEDED:
             self.find_once(kind, packet, detail, side, side)
-        elif not (self.enabled and self._enabled_at < packet):
+        elif not (self.enabled and (at < packet or place < row[ACKED])):
             self.find(kind, packet, detail, side)
 
     def count(self, kind: int, side: int, row: Row) -> None:
@@ -140,15 +145,14 @@ class Control:
             text = f"{counted[1]} {frame_name(kind)} frames of the {who} within a second"
             self.find_once(findings.HTTP2_FLOOD, row[PACKET], text, 2 * kind + side, side)
 
-    def settle_settings(
-        self, frame: Any, side: int, header: FrameHeader, packet: int, time: int
-    ) -> None:
-        """Take a SETTINGS frame."""
+    def settle_settings(self, frame: Any, side: int, header: FrameHeader, row: Row) -> None:
+        """Take a SETTINGS frame that ends in a row."""
+        packet, time = row[PACKET], row[TIME]
         if header.flags & frames.ACK:
             return
         for number, value in frame.settings.items():
             if number == frames.ENABLE_CONNECT_PROTOCOL:
-                self._take_connect_setting(value, side, packet)
+                self._take_connect_setting(value, side, row)
             elif number == frames.MAX_FRAME_SIZE:
                 if frames.DEFAULT_FRAME_BYTES <= value < 2**24:
                     self.most[1 - side] = max(self.most[1 - side], value)
@@ -165,7 +169,7 @@ class Control:
                     if stream.windows is not None:
                         stream.windows.open(1 - side, change, time)
 
-    def _take_connect_setting(self, value: int, side: int, packet: int) -> None:
+    def _take_connect_setting(self, value: int, side: int, row: Row) -> None:
         """Take SETTINGS_ENABLE_CONNECT_PROTOCOL (RFC 8441 3).
 
         "The value of the parameter MUST be 0 or 1", and a sender MUST NOT send "a value of 0
@@ -173,13 +177,14 @@ class Control:
         server that breaks this still accepts extended CONNECT.
         """
         kind, had = findings.HTTP2_CONNECT_SETTING, self._connect_setting[side]
+        packet = row[PACKET]
         if value > 1:
             self.find(kind, packet, value, side)
         elif value == 0 and had:
             self.find(kind, packet, "0 after 1", side)
         self._connect_setting[side] = value or had
         if side != self.client and value:
-            self.enabled, self._enabled_at = True, packet
+            self.enabled, self._enabled_at = True, (packet, row[OFFSET])
 
     def go_away(self, frame: Any, side: int, packet: int) -> None:
         """Take a GOAWAY frame."""
@@ -205,7 +210,7 @@ class Control:
             who = "client" if side == self.client else "server"
             text = f"the {who} sent more than its window"
             if not any(kind is findings.HTTP2_WINDOW_EXCEEDED for kind, *_ in self._later):
-                self.find_later(findings.HTTP2_WINDOW_EXCEEDED, row[PACKET], text, side)
+                self.find_later(findings.HTTP2_WINDOW_EXCEEDED, row, text, side)
 
     def widen(
         self, frame: Any, side: int, header: FrameHeader, stream: Stream | None, row: Row
@@ -224,6 +229,10 @@ class Control:
     def unwatch_windows(self) -> None:
         """Bytes were lost: nothing is known of the windows any more."""
         self._later = []
+        self.no_more_windows()
+
+    def no_more_windows(self) -> None:
+        """A side has ended its stream, or bytes were lost: windows are not opened, or not seen."""
         self.windows = None
         self.link.watched = False
         for stream in self.streams.values():

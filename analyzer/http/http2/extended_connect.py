@@ -51,6 +51,7 @@ def begin_connect(
     row: Row,
     *,
     is_ended: bool = False,
+    is_whole: bool = True,
 ) -> Handshake:
     """Return the attempt that an extended CONNECT begins.
 
@@ -63,6 +64,7 @@ def begin_connect(
         first_time: ns of its first byte.
         row: with its last byte.
         is_ended: END_STREAM came with it.
+        is_whole: all its fields are known; else what is not among them may have been sent.
     """
     handshake = Handshake(slot, client, results.next_handshake())
     fill_request(handshake, head)
@@ -76,7 +78,8 @@ def begin_connect(
     handshake.request_packet = row[PACKET]
     before = len(results.findings)
     checks = Checks(results.findings, slot, row[PACKET], 2 * slot + client)
-    _check_connect(head, pseudo, checks)
+    handshake.fields_unknown = not is_whole
+    _check_connect(head, pseudo, checks, is_whole=is_whole)
     if is_ended:
         checks.add(
             findings.HTTP2_CONNECT_INVALID,
@@ -89,10 +92,12 @@ def begin_connect(
     return handshake
 
 
-def _check_connect(head: Head, pseudo: Mapping[str, str], checks: Checks) -> None:
+def _check_connect(
+    head: Head, pseudo: Mapping[str, str], checks: Checks, *, is_whole: bool
+) -> None:
     """Apply the rules for the client's request."""
     method = pseudo.get(":method", "")
-    if method != "CONNECT":
+    if method != "CONNECT" and (method or is_whole):
         # RFC 8441 4: the pseudo-header field ":protocol" is for "requests using the CONNECT
         # method".
         text = f":protocol stands on a {method[:32] or 'request without a method'}"
@@ -101,7 +106,7 @@ def _check_connect(head: Head, pseudo: Mapping[str, str], checks: Checks) -> Non
     # RFC 9113 8.3.1: the host may come in Host instead, as in any request.
     if "host" not in head.values:
         missing.append(":authority")
-    if missing:
+    if missing and is_whole:
         checks.add(findings.HTTP2_CONNECT_INCOMPLETE, ", ".join(missing))
     scheme = pseudo.get(":scheme")
     if scheme is not None and scheme.lower() not in ("http", "https"):
@@ -111,7 +116,7 @@ def _check_connect(head: Head, pseudo: Mapping[str, str], checks: Checks) -> Non
         checks.add(findings.HTTP2_CONNECT_INVALID, text, rfc="RFC 8441 5")
     check_fragment(pseudo.get(":path"), checks)
     versions = head.each("sec-websocket-version")
-    if "13" not in versions:
+    if "13" not in versions and (versions or is_whole):
         checks.add(findings.HANDSHAKE_BAD_VERSION, versions[0] if versions else "none sent")
     if "sec-websocket-protocol" in head.values:
         check_offered(head.values["sec-websocket-protocol"], checks)
@@ -130,9 +135,17 @@ def is_plain_answer(handshake: Handshake, head: Head) -> bool:
 
 
 def answer_connect(
-    results: Results, handshake: Handshake, head: Head, first_time: int, row: Row
+    results: Results,
+    handshake: Handshake,
+    head: Head,
+    first_time: int,
+    row: Row,
+    *,
+    is_whole: bool = True,
 ) -> bool:
     """Take the final answer; say whether the WebSocket is open.
+
+    Without `is_whole` fields of it are not known.
 
     "a 2xx (Successful) response ... indicates that the tunnel is open" (RFC 8441 5).
     """
@@ -152,7 +165,8 @@ def answer_connect(
         refuse(handshake, head, checks)
         return False
     handshake.outcome = "accepted"
-    check_choice(handshake, checks)
+    if is_whole or handshake.subprotocol is not None:
+        check_choice(handshake, checks)
     if head.repeated:
         check_repeated(head, checks, ONCE_IN_RESPONSE)
     if checks.kinds:

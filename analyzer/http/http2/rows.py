@@ -303,7 +303,8 @@ class FrameRows:
             if stream.kind == WEBSOCKET and not stream.left and not stream.ended[number]:
                 self._session.tunnels.lose_place(stream, number, row)
         side.header = side.content = side.stream = None
-        side.left = 0
+        # A preface that is still to come was lost, or is found among what is searched.
+        side.left = side.preface = 0
         self._share_parts(side, number, row, len(side.parts))
         side.partial = bytearray()
         self._begin_search(side, number, row)

@@ -47,12 +47,13 @@ class Block:
         ends_stream: END_STREAM was set.
         size: bytes of all its frames, with their headers.
         frames: how many; begun: ns of its first byte.
+        known: all its fields could be read.
         spoilt: bytes of it were lost, or it is too long.
     """
 
     __slots__ = (
-        *("begun", "data", "ends_stream", "frames", "number", "pushed", "size", "spoilt"),
-        "stream",
+        *("begun", "data", "ends_stream", "frames", "known", "number", "pushed", "size"),
+        *("spoilt", "stream"),
     )
 
     def __init__(self, stream: Stream | None, number: int, begun: int) -> None:
@@ -64,6 +65,7 @@ class Block:
         self.size = 0
         self.frames = 0
         self.spoilt = False
+        self.known = False
         self.pushed = False
 
 
@@ -258,7 +260,7 @@ class Session(Control):
         if isinstance(frame, str):
             self.find(findings.HTTP2_MALFORMED, packet, frame, side)
         elif kind == frames.SETTINGS:
-            self.settle_settings(frame, side, header, packet, row[TIME])
+            self.settle_settings(frame, side, header, row)
         elif kind == frames.WINDOW_UPDATE:
             self.widen(frame, side, header, stream, row)
         elif kind == frames.RST_STREAM:
@@ -278,7 +280,8 @@ class Session(Control):
         else:
             fields = decoder.decode(block.data)
         is_known = not isinstance(fields, str)
-        if not is_known or not is_whole(fields):
+        block.known = is_known and is_whole(fields)
+        if not block.known:
             who = "client" if side == self.client else "server"
             why = fields if isinstance(fields, str) else "they refer to headers that were not seen"
             text = f"of the {who}: {why}"
@@ -305,9 +308,10 @@ class Session(Control):
             handshake = begin_connect(
                 *(self.results, self.slot, self.client, head, pseudo, block.begun, row),
                 is_ended=block.ends_stream,
+                is_whole=block.known,
             )
             if self.whole and not self.enabled:
-                self.find_later(findings.HTTP2_CONNECT_NOT_ENABLED, row[PACKET], "", self.client)
+                self.find_later(findings.HTTP2_CONNECT_NOT_ENABLED, row, "", self.client)
             handshake.http2_stream = stream.number
             handshake.first_in_connection = self.whole and not (
                 self.exchanges.begun or self._attempts
@@ -344,7 +348,9 @@ class Session(Control):
             handshake.outcome = "cut"
             handshake.outcome_reason = "The answer's head could not be read."
             self.tunnels.open(stream, handshake)
-        elif answer_connect(self.results, handshake, head, block.begun, row):
+        elif answer_connect(
+            *(self.results, handshake, head, block.begun, row), is_whole=block.known
+        ):
             if stream.early:
                 self._tell_early(stream, handshake)
             self.tunnels.open(stream, handshake)

@@ -6,7 +6,7 @@ import pytest
 from conversation import Conversation, Deflater, frame, response
 from conversation import request as asked
 from oracle.conversations import batch_of, rows_of
-from oracle.upgrades import PLAIN, SWITCH, UPGRADE, ids, payload, request, run, switching
+from oracle.upgrades import OK, PLAIN, SWITCH, UPGRADE, ids, payload, request, run, switching
 from oracle.whole import assert_ties_out, said, tables_of
 
 from analyzer.http.stage import HttpStage
@@ -267,3 +267,48 @@ def test_what_came_before_an_upgrade_in_the_middle_of_a_capture_is_no_frame(size
     assert tables["handshakes"]["outcome"].tolist() == ["accepted"]
     assert [len(said(tables)[side]) for side in ("client", "server")] == [4, 4]
     assert_ties_out(tables)
+
+
+def run_rows(rows):
+    return HttpStage(Options()).push(batch_of(rows, 1, [0]), last=True)
+
+
+def requests(*lines: bytes) -> list[bytes]:
+    return [b"GET %b HTTP/1.1\r\nHost: h\r\n\r\n" % line for line in lines]
+
+
+def test_a_101_behind_a_hole_on_both_sides_answers_the_request_that_it_acknowledges():
+    # aiohttp: four requests on a connection. Of the second, request and answer were lost, and of
+    # the first the answer's end; what the client sent behind its hole is sorted in late.
+    first, second, third = requests(b"/one", b"/two", b"/three")
+    steps = [(0, first), (1, 50), (0, len(second)), (1, 70)]
+    steps += [(0, third), (1, OK), (0, UPGRADE), (1, SWITCH), (0, b"\x81\x80abcd")]
+    rows = rows_of(steps)
+    late = [each for each in rows if not each[0][6] & 1][1:]
+    others = [each for each in rows if each not in late]
+    for order in (rows, [*others, *late]):
+        out = run_rows(order)
+        (handshake,) = out.upgrades
+        assert (handshake.outcome, handshake.path) == ("accepted", "/chat")
+        assert [(each.path, each.status) for each in out.exchanges] == [
+            ("/one", None),
+            ("/three", 200),
+        ]
+        assert payload(out, 0) == b"\x81\x80abcd"
+
+
+def test_a_refusal_behind_a_hole_is_that_of_the_last_attempt():
+    steps = [(0, UPGRADE), (1, 60), (0, UPGRADE), (1, REFUSAL)]
+    out = run(steps)
+    assert [(each.outcome, each.status) for each in out.handshakes] == [
+        ("cut", None),
+        ("refused", 404),
+    ]
+
+
+def test_answers_to_pipelined_requests_stay_in_order_behind_a_hole():
+    # RFC 9112 9.3.2: both were sent before anything came back.
+    first, second = requests(b"/one", b"/two")
+    rows = rows_of([(0, first), (0, second), (1, 60), (1, OK)])
+    out = run_rows(rows)
+    assert [(each.path, each.status) for each in out.exchanges] == [("/one", 200), ("/two", None)]

@@ -199,3 +199,52 @@ def test_what_waits_for_the_server_is_bounded(monkeypatch, most, told):
     assert ids == {"http2-connect-not-enabled"}
     found = tables["findings"]
     assert found[found["id"] == "http2-connect-not-enabled"]["count"].sum() == told
+
+
+def swapped(packets, piece):
+    """The packets, the last that ends with these bytes behind the payload that follows it."""
+    at = max(at for at, (_, packet, _) in enumerate(packets) if packet.endswith(piece))
+    behind = next(n for n in range(at + 1, len(packets)) if len(packets[n][1]) > 54)
+    return [*packets[:at], *packets[at + 1 : behind + 1], packets[at], *packets[behind + 1 :]]
+
+
+@pytest.mark.parametrize("size", [1, 2**20])
+@pytest.mark.parametrize(("opened", "ids"), [(True, set()), (False, {"http2-window-exceeded"})])
+def test_an_update_that_was_captured_late_had_opened_the_window(opened, ids, size):
+    # Two queues of a capture swap the update and what the server sends when it has it: its ACK
+    # says that it did (RFC 9293 3.10.7.4).
+    talk = Talk()
+    talk.open(1)
+    body = websocket.frame(2, b"x" * 15_990)
+    for _ in range(4):
+        talk.send(SERVER, 1, body)
+    for stream in (None, 1):
+        talk.ends[CLIENT].increment_flow_control_window(20_000, stream)
+    update = talk.flush(CLIENT)
+    talk.send(SERVER, 1, websocket.frame(2, b"y" * 6000))
+    talk.frame(CLIENT, 1, 1, b"thank you")
+    packets = segments(talk.steps, 16_000, acks=False)
+    if opened:
+        packets = swapped(packets, update)
+    else:
+        # A frame of a type that says nothing stands in its place.
+        assert len(update) == 26
+        packets = [
+            (time, packet.replace(update, frame(0xBE, 0, 0, b"." * 17)), length)
+            for time, packet, length in packets
+        ]
+    assert blamed(packets, size)[1] == ids
+
+
+@pytest.mark.parametrize("size", [1, 2**20])
+def test_settings_that_were_captured_late_had_allowed_it(size):
+    talk = Talk()
+    settings = next(what for side, what in talk.steps if side == SERVER)
+    talk.open(1)
+    talk.frame(SERVER, 1, 1, b"hello")
+    packets = segments(talk.steps, acks=False)
+    at = next(at for at, (_, packet, _) in enumerate(packets) if packet.endswith(settings))
+    # The first HEADERS frame of the client: type 1 behind 54 bytes of lower layers (RFC 9113 4.1).
+    connect = next(n for n in range(at, len(packets)) if packets[n][1][57:58] == b"\1")
+    packets.insert(connect, packets.pop(at))
+    assert not blamed(packets, size)[1]

@@ -2,7 +2,8 @@
 
 import pytest
 from h2.settings import SettingCodes
-from oracle.http2 import CLIENT, SERVER, Talk, capture
+from oracle.captures import pcap
+from oracle.http2 import CLIENT, SERVER, Talk, capture, segments
 from oracle.whole import grave, tables_of
 
 from analyzer.http.http2.extended_connect import is_connect
@@ -173,3 +174,41 @@ def test_early_data_before_a_refusal():
     row, tables = handshake_of(talk)
     assert [each for each, _ in ids_of(tables)] == ["handshake-early-data", "handshake-refused"]
     assert (row.server, row.refusal_preview) == ("nginx", "<p>no such place</p>")
+
+
+def test_what_the_unseen_table_of_heads_has_may_have_been_sent():
+    # The capture begins behind the first request: the fields of the second refer to it (RFC 7541
+    # 2.3.2), so that nobody knows whether it has a version, an authority or subprotocols.
+    talk = Talk()
+    heads = [(":method", "GET"), (":scheme", "https"), (":path", "/")]
+    heads += [(":authority", "server.example.com"), ("sec-websocket-version", "13")]
+    heads += [("sec-websocket-protocol", "chat.v2")]
+    talk.ends[CLIENT].send_headers(1, heads, end_stream=True)
+    talk.flush(CLIENT)
+    talk.answer(1, b"hello", sec_websocket_protocol="chat.v2")
+    begun = len(talk.steps)
+    talk.connect(3, path="/other", sec_websocket_protocol="chat.v2")
+    talk.accept(3, sec_websocket_protocol="chat.v2")
+    for _ in range(4):
+        talk.frame(CLIENT, 3, 1, b"hello")
+        talk.frame(SERVER, 3, 1, b"hello")
+    packets = segments(talk.steps, acks=False, syn=False)[begun:]
+    tables = tables_of(pcap(packets, nanoseconds=True))
+    ids = [each for each, _ in ids_of(tables)]
+    assert not [each for each in ids if each.startswith(("http2-connect", "handshake"))]
+    assert tables["handshakes"]["outcome"].tolist() == ["accepted"]
+    assert tables["handshakes"]["host"].isna().all()
+
+
+def test_a_whole_request_without_its_fields_is_blamed():
+    talk = Talk()
+    heads = [(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https")]
+    config = talk.ends[CLIENT].config
+    config.validate_outbound_headers = config.normalize_outbound_headers = False
+    talk.ends[SERVER].config.validate_inbound_headers = False
+    talk.ends[CLIENT].send_headers(1, heads)
+    talk.flush(CLIENT)
+    talk.accept(1)
+    _, tables = handshake_of(talk)
+    ids = [each for each, _ in ids_of(tables)]
+    assert sorted(ids) == ["handshake-bad-version", "http2-connect-incomplete"]

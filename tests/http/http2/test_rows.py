@@ -1,9 +1,14 @@
 """Rows that hold parts of frames, or nothing: cut headers, gaps, cut packets."""
 
+from pathlib import Path
+
 from oracle.captures import pcap
 from oracle.http2 import CLIENT, SERVER, Talk, capture, segments
+from oracle.mutations import packets_of
 from oracle.websocket import frame
 from oracle.whole import assert_ties_out, grave, said, tables_of
+
+CAPTURES = Path(__file__).parents[3] / "captures"
 
 
 def long_message():
@@ -101,3 +106,16 @@ def test_bytes_lost_between_frames_may_be_those_of_any_message():
         assert "http2-lost" in set(found["id"])
         assert "error" not in set(found["severity"])
         assert_ties_out(tables)
+
+
+def test_a_preface_behind_a_hole_of_unknown_size_is_found_with_its_frames():
+    # Packet 85 has the client's Finished of TLS: what the hole held of HTTP/2 is not known, and
+    # the preface comes whole behind it.
+    path = CAPTURES / "http2-hypercorn-tls.pcap"
+    link, packets = packets_of(path.read_bytes())
+    del packets[84]
+    tables = tables_of(pcap(packets, link_type=link), keys=path.with_suffix(".keys"))
+    told = tables["findings"].set_index("id")["severity"]
+    assert told["http2-lost"] == "warning"
+    assert "error" not in set(told)
+    assert_ties_out(tables)
