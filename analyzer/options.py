@@ -300,7 +300,7 @@ class Options:
     max_inside_subscriptions: int = 262_144
     """Publishers and subscribers of all topics together. About 100 B each."""
     max_inside_publications: int = 16_384
-    """Publications of the last minute whose deliveries may still come. About 500 B each."""
+    """Publications of the last minute whose deliveries may still come. About 250 B each."""
 
     # --- alternatives
     alternatives: bool = True
