@@ -10,6 +10,9 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from analyzer.columns import NULL
 from analyzer.diagnosis import causes
 from analyzer.diagnosis.case import Case
@@ -52,8 +55,8 @@ class _Measure:
 
 
 def _both_idle(end: Ended) -> int:
-    known = [idle for idle in (end.client_idle, end.server_idle) if idle != NULL]
-    return min(known) if len(known) == 2 else NULL
+    client, server = end.client_idle, end.server_idle
+    return NULL if NULL in (client, server) else min(client, server)
 
 
 _SILENCES = (
@@ -270,19 +273,22 @@ def _cluster(
     group: Sequence[Ended], measure: _Measure, least: int, options: Options
 ) -> _Cluster | None:
     """Return the largest cluster of one measure, None where chance explains it."""
-    known = sorted(
-        ((measure.of(end), end.number, end) for end in group if measure.of(end) >= least),
-    )
-    start = best = best_end = 0
-    for stop, (value, _, _) in enumerate(known):
-        while value - known[start][0] > _tolerance(known[start][0], options):
-            start += 1
-        if stop + 1 - start > best_end - best:
-            best, best_end = start, stop + 1
-    if best_end - best < 2:
+    measured = np.array([measure.of(end) for end in group], np.int64)
+    places = np.flatnonzero(measured >= least)
+    if len(places) < 2:
         return None
-    values = [value for value, _, _ in known[best:best_end]]
-    ends = [end for _, _, end in known[best:best_end]]
+    numbers = np.array([end.number for end in group], np.int64)
+    places = places[np.lexsort((numbers[places], measured[places]))]
+    known = measured[places]
+    # Both grow with the value: the first one that reaches so far begins the cluster of each.
+    starts = np.searchsorted(known + _tolerances(known, options), known)
+    sizes = np.arange(1, len(known) + 1) - starts
+    stop = int(sizes.argmax())
+    best = slice(int(starts[stop]), stop + 1)
+    if sizes[stop] < 2:
+        return None
+    values: list[int] = known[best].tolist()
+    ends = [group[place] for place in places[best].tolist()]
     spread = max(values) - min(values)
     if measure.side is not None and _spread_of_lives(ends) <= max(
         2 * spread, round(options.same_time_s * 1e9)
@@ -303,6 +309,12 @@ def _tolerance(value: int, options: Options) -> int:
     return max(round(2 * options.same_time_share * value), round(2e9 * options.same_time_s))
 
 
+def _tolerances(values: npt.NDArray[np.int64], options: Options) -> npt.NDArray[np.int64]:
+    """Return `_tolerance` of each."""
+    share = np.rint(2 * options.same_time_share * values).astype(np.int64)
+    return np.maximum(share, round(2e9 * options.same_time_s))
+
+
 def _spread_of_lives(ends: Sequence[Ended]) -> int:
     lives = [end.duration for end in ends if end.duration != NULL]
     return max(lives, default=0) - min(lives, default=0)
@@ -316,11 +328,11 @@ def _moments(ends: Sequence[Ended], spread: int, options: Options) -> int:
     where they lie farther apart than the silences differ.
     """
     apart = max(3 * spread, round(options.same_moment_s * 1e9))
-    times = sorted(end.closed_at for end in ends if end.closed_at != NULL)
-    count, last = 0, None
-    for time in times:
-        if last is None or time - last >= apart:
-            count, last = count + 1, time
+    times = np.sort([end.closed_at for end in ends if end.closed_at != NULL])
+    count, at = 0, 0
+    while at < len(times):
+        count += 1
+        at = int(np.searchsorted(times, times[at] + apart))
     return count
 
 
