@@ -90,7 +90,7 @@ class WebSocketStage:
         self._payloads = PayloadStage(options, self.hearing)
         self._estimates = Estimator(options)
         self._pings = Pings(options)
-        self._overlaps = Overlaps()
+        self._overlaps = Overlaps(options.resync_frames)
         self._by_slot: dict[int, WebSocketConnection] = {}
         # Findings of frames that are not complete, by direction: their frame, and they.
         self._cut: dict[int, tuple[int, list[Finding]]] = {}
@@ -123,7 +123,7 @@ class WebSocketStage:
         lost = stream.directions["lost_bytes"]
         for slot in batch.ended:
             self._end(slot, stream, int(lost[2 * slot] + lost[2 * slot + 1]), out)
-        out.findings = self._overlaps.sift(out.findings, batch)
+        out.findings = self._overlaps.sift(out.findings, batch, frames)
         self._batch = None
         return out
 
