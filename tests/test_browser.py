@@ -125,6 +125,50 @@ def test_wireshark_filter_is_copied(browser: Any, page: Path) -> None:
     assert said.startswith("Copied: frame.number >= 47 && frame.number <= ")
 
 
+def test_one_tab_stop_a_table_and_arrow_keys_within(browser: Any, page: Path) -> None:
+    """Real keys: Tab reaches a row and its button, arrows and End choose the row, Enter opens."""
+    from selenium.webdriver.common.keys import Keys
+
+    opened(browser, page)
+    shown = "return [...document.querySelectorAll('#table-messages tbody [tabindex=\"0\"]')].length"
+    assert browser.execute_script(shown) == 2
+    browser.execute_script("document.querySelector('#table-messages tbody tr').focus()")
+    where = """const at = document.activeElement, row = at.closest('tr');
+    return [row && row.row, at.tagName];"""
+
+    def press(*keys: str) -> list[Any]:
+        browser.switch_to.active_element.send_keys(*keys)
+        found: list[Any] = browser.execute_script(where)
+        return found
+
+    assert press(Keys.ARROW_DOWN) == [1, "TR"]
+    assert press(Keys.TAB) == [1, "BUTTON"]
+    assert browser.execute_script(shown) == 2
+    browser.execute_script("document.activeElement.closest('tr').focus()")
+    assert press(Keys.END) == [49, "TR"]
+    assert press(Keys.HOME) == [0, "TR"]
+    press(Keys.ENTER)
+    assert browser.execute_script("return document.activeElement.ariaExpanded") == "true"
+    assert press(Keys.TAB, Keys.TAB)[0] is None  # out of the table
+
+
+def test_paper_is_white_and_wide_enough(page: Path) -> None:
+    """A page shown dark, as the printer gets it: A4 within its margins, 186 mm (703 px)."""
+    with chromium(703, dark=True) as driver:
+        opened(driver, page)
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+        driver.execute_script("dispatchEvent(new Event('beforeprint'))")
+        style = "return getComputedStyle(document.documentElement).getPropertyValue('--page')"
+        assert driver.execute_script(style).strip() == "#ffffff"
+        wide = """return [...document.querySelectorAll('main *')].filter((e) => !e.closest('svg'))
+          .map((e) => e.getBoundingClientRect()).filter((b) => b.width && b.right > 704).length"""
+        assert driver.execute_script(wide) == 0
+        hidden = "return document.querySelector('#table-messages input').offsetParent"
+        assert driver.execute_script(hidden) is None
+        driver.execute_script("dispatchEvent(new Event('afterprint'))")
+        assert complaints(driver) == []
+
+
 @pytest.mark.parametrize(("width", "dark"), [(400, False), (1200, True)])
 def test_narrow_and_dark(page: Path, width: int, dark: bool) -> None:
     with chromium(width, dark=dark) as driver:

@@ -14,13 +14,14 @@ from typing import Any
 
 import cython
 
-from analyzer.inside.fanout import Published
 from analyzer.inside.item import DELIVER_MAYBE
 
 if cython.compiled:
     from cython.cimports.analyzer.inside._open_calls import OpenCalls
+    from cython.cimports.analyzer.inside._publications import Publications
 else:
     from analyzer.inside._open_calls import OpenCalls
+    from analyzer.inside._publications import Publications
 
 _NULL = cython.declare(cython.longlong, -(2**63))
 _SOCKET_IO = cython.declare(cython.int, 1)
@@ -50,10 +51,7 @@ class Quick(OpenCalls):
     def __init__(self, numbers: Any, labels: Any, spreading: Any) -> None:
         OpenCalls.__init__(self, numbers, labels)
         self.spreading = spreading
-        self.waiting = spreading.waiting
-        self.order = spreading.order
-        self.note = self.order.append
-        self.trim_at = spreading.trim_at
+        self.publications: Publications = spreading.publications
 
     def run(
         self,
@@ -152,29 +150,26 @@ class Quick(OpenCalls):
         self, lane: cython.Py_ssize_t, at: cython.Py_ssize_t, known: tuple[Any, ...], body: bytes
     ) -> cython.int:
         """Note an event that may be a publication, or the delivery of one."""
-        mark = (known[2], hash(body), len(body))  # as mark_of has it
+        key: cython.longlong = known[3]
+        mixed: cython.longlong = hash(body)
+        size: cython.longlong = len(body)
+        publications: Publications = self.publications
+        talk = self.talks[lane]
         time: cython.longlong
         if self.moments[0, at]:
             time = self.moments[5, at]
-            if time == _NULL or mark not in self.waiting:
+            if time == _NULL or publications._find(key, mixed, size) < 0:
                 return 0
-            talk = self.talks[lane]
             where = (talk.server, known[2][1], talk.member, talk.since)
             stands = (talk.connection, int(self.moments[1, at]))
             self.spreading.take(DELIVER_MAYBE, where, stands, known[1], body, int(time))
             return 0
         time = self.moments[4, at]
         if time != _NULL:
-            talk = self.talks[lane]
-            stands = (talk.connection, int(self.moments[1, at]))
-            published = Published(talk.member, stands, int(time), False)
-            if self.waiting.setdefault(mark, published) is published:
-                # As `remember` has it, without its call.
-                self.note(mark)
-                if len(self.order) >= self.trim_at:
-                    self.spreading.trim()
-            else:
-                self.spreading.remember(mark, published)
+            member: cython.longlong = talk.member
+            publications._remember(
+                key, mixed, size, member, talk.connection, self.moments[1, at], time, False
+            )
         return 0
 
     # --- JSON-RPC
@@ -220,7 +215,7 @@ class Quick(OpenCalls):
 
     @cython.cfunc
     def _name(self, lane: cython.Py_ssize_t, name: Any, kind: str) -> Any:
-        """Return label, name and key of the topic of a name; None: there is no room for it."""
+        """Return label, name, topic of a name, and its hash; None: there is no room for it."""
         names: dict[Any, Any] = self.names[lane]
         key = name if kind == "event" else (name, kind)
         known = names.get(key)
@@ -232,7 +227,8 @@ class Quick(OpenCalls):
             label = talk.number(kind, text, "/" if kind == "event" else None)
             if label < 0:
                 return None
-            known = (label, text, (talk.server, talk.inner, text))
+            topic = (talk.server, talk.inner, text)
+            known = (label, text, topic, hash(topic))
             if len(names) < _MAX_NAMES:
                 names[key] = known
         return known

@@ -39,6 +39,7 @@ NAMES = {
     "long-poll-h2": "long polling over HTTP/2",
     "sse-h2": "server-sent events over HTTP/2",
     "short-poll-latest": "short polling for the latest alone",
+    "stream-buffered": "HTTP streaming through a proxy that buffers",
 }
 _SHORT_NAMES = NAMES | {
     "request": "request per message",
@@ -50,6 +51,7 @@ _SHORT_NAMES = NAMES | {
     "short-poll-h2": "short poll h2",
     "long-poll-h2": "long poll h2",
     "short-poll-latest": "short poll latest",
+    "stream-buffered": "buffered stream",
 }
 """In tables, whose bars need room."""
 _SOURCES = {
@@ -75,7 +77,9 @@ _LEGEND = (
 )
 _CODED = "in gzip: on wire, with bodies compressed"
 _FLOOR = "request per message: a floor, since no client knows when to ask"
+_HELD = "buffered stream: through a proxy that holds bytes back, as --buffered says"
 _LATEST = "short-poll-latest"
+_BUFFERED = "stream-buffered"
 _SUPERSEDED = 0.5
 """Polls for the latest are shown where they leave out at least half of the messages."""
 _UNPLAYABLE = "request"
@@ -107,12 +111,13 @@ def section(rows: Sequence[Row], console: Console) -> bool:
     heading(console, "Against WebSocket" if over_http else "Against plain HTTP", note)
     _table(sorted(rows, key=lambda row: row["wire_bytes"]), console)
     say(console, Text(verdict(rows)))
-    for line in (*_latest(rows), *_rates(rows), *_break_evens(rows)):
+    for line in (*_latest(rows), *_held_back(rows), *_rates(rows), *_break_evens(rows)):
         say(console, line)
     floor = f"; {_FLOOR}" if any(map(_is_floor, rows)) else ""
     shown = console.width >= WIDER and any(row["gzip_wire_bytes"] is not None for row in rows)
     coded = f"; {_CODED}" if shown else ""
-    say(console, Text(f"{_capital(_LEGEND)}{coded}{floor}.", "dim"))
+    held = f"; {_HELD}" if any(row["transport"] == _BUFFERED for row in rows) else ""
+    say(console, Text(f"{_capital(_LEGEND)}{coded}{floor}{held}.", "dim"))
     for line in _sampling(rows):
         say(console, Text(_capital(line), "dim"))
     sources = {row["source"] for row in rows} - {"measured"}
@@ -195,7 +200,8 @@ def verdict(rows: Sequence[Row]) -> str:
     other comparison comes second.
     """
     ours = next(row for row in rows if row["transport"] == "websocket")
-    left_out = ("websocket", _LATEST)
+    # A proxy that buffers happens to a stream; nobody chooses it.
+    left_out = ("websocket", _LATEST, _BUFFERED)
     others = [row for row in rows if row["transport"] not in left_out and not _is_floor(row)]
     if not others:
         return "WebSocket is the only one."
@@ -233,6 +239,20 @@ def _latest(rows: Sequence[Row]) -> list[str]:
             f"({_times(row['ratio_application'])} at application level), and brings "
             f"{plural(row['messages'], 'message')}."
         )
+    return lines
+
+
+def _held_back(rows: Sequence[Row]) -> list[str]:
+    """Return a sentence on a stream behind a proxy that buffers; nothing where none is modelled."""
+    lines = []
+    for row in rows:
+        mean, most = row["added_latency_ms_mean"], row["added_latency_ms_p95"]
+        if row["transport"] == _BUFFERED and mean is not None and most is not None:
+            lines.append(
+                "A proxy that holds bytes of the stream back would make messages late by "
+                f"{duration(1e6 * mean)} on the average, 5 % of them by more than "
+                f"{duration(1e6 * most)}."
+            )
     return lines
 
 

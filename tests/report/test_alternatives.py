@@ -395,3 +395,12 @@ def test_rows_of_totals_alone_reach_the_report() -> None:
     assert list(some.alternatives) == ["connections"]
     made = table_rows(ALTERNATIVES, [OURS])
     assert row_values(made, 0)["messages"] == 39
+
+
+def test_a_proxy_that_buffers_is_no_choice_and_has_a_sentence():
+    held = row("stream-buffered", 5_000, added_latency_ms_mean=612.0, added_latency_ms_p95=998.0)
+    text = words(rendered([OURS, row("sse", 12_000), held], 80))
+    assert "cheapest on the wire: 10.0 kB; next is server-sent events" in text
+    assert "buffered stream: through a proxy that holds bytes back, as --buffered says." in text
+    assert "late by 612 ms on the average, 5 % of them by more than 998 ms." in text
+    assert "holds bytes" not in words(rendered([OURS, row("sse", 12_000)], 80))

@@ -92,7 +92,7 @@ def packed(rows: TableRows, shown: Sequence[str], more: dict[str, Any] | None = 
 
     Args:
         rows: all that the details of a row show.
-        shown: columns of the table, in their order.
+        shown: columns of the table, in their order; those without any value are left out.
         more: further columns of whole numbers, by name, null where NULL.
     """
     kept = [column for column in rows.table.columns if column.type != "payload"]
@@ -102,6 +102,7 @@ def packed(rows: TableRows, shown: Sequence[str], more: dict[str, Any] | None = 
     parts: list[bytes] = []
     heads: list[dict[str, Any]] = []
     taken = 0
+    empty = {column.name for column, values in columns if rows.count and _is_empty(column, values)}
     for column, values in columns:
         kind, body = _packed_column(column, values)
         heads.append(
@@ -118,7 +119,19 @@ def packed(rows: TableRows, shown: Sequence[str], more: dict[str, Any] | None = 
         padded = body + b" " * (-len(body) % 8)
         taken += len(padded)
         parts.append(padded)
-    return _blob({"rows": rows.count, "shown": list(shown), "columns": heads}, parts)
+    used = [name for name in shown if name not in empty]
+    return _blob({"rows": rows.count, "shown": used, "columns": heads}, parts)
+
+
+def _is_empty(column: Column, values: Any) -> bool:
+    if column.type == "text":
+        return not any(values)
+    numbers = np.asarray(values)
+    if column.type == "ratio":
+        return bool(np.isnan(numbers).all())
+    if column.type in ("enum", "bool"):
+        return bool((numbers < 0).all())
+    return column.type != "key" and bool((numbers == NULL).all())
 
 
 def _blob(head: dict[str, Any], parts: Sequence[bytes]) -> str:

@@ -81,9 +81,9 @@ def mark(at: float, kind: str, name: str) -> Markup:
     ).format(at, paths[kind], line, name)
 
 
-def key(name: str, text: str, kind: str | None = None) -> Key:
-    """Return an entry of a legend: a box, or a mark."""
-    shape = box(0, 100, name, top=1, high=12) if kind is None else mark(50, kind, name)
+def key(name: str, text: str, kind: str | None = None, *, top: float = 1, high: float = 12) -> Key:
+    """Return an entry of a legend: a box where it is in the drawing, or a mark."""
+    shape = box(0, 100, name, top=top, high=high) if kind is None else mark(50, kind, name)
     return Key(Markup('<svg viewBox="0 0 14 14" aria-hidden="true">{}</svg>').format(shape), text)
 
 

@@ -98,7 +98,6 @@
     constructor(host, data) {
       this.data = data;
       this.host = host;
-      this.order = Array.from({ length: data.rows }, (_, row) => row);
       this.page = 0;
       this.sorted = null;
       this.up = true;
@@ -122,11 +121,11 @@
       this.back = el("button", { type: "button", onclick: () => this.turn(-1) }, "previous");
       this.next = el("button", { type: "button", onclick: () => this.turn(1) }, "next");
       const heads = this.columns.map((column) => {
-        const button = el("button", { type: "button", title: column.text, onclick: () => this.sort(column) }, column.name);
+        const button = el("button", { type: "button", title: column.text, onclick: () => this.sort(column) });
         return el("th", { scope: "col", class: column.kind === "text" || column.kind === "u1" ? "" : "number" }, button);
       });
       this.heads = heads;
-      this.body = el("tbody", { onkeydown: (event) => this.key(event) });
+      this.body = el("tbody", { onkeydown: (event) => this.key(event), onfocusin: (event) => this.reach(event.target.closest("tr")) });
       const table = el("table", {},
         el("thead", {}, el("tr", {}, el("th", { class: "act", scope: "col", title: "copies a filter for Wireshark" }, "copy"), ...heads)), this.body);
       table.setAttribute("aria-label", label);
@@ -157,8 +156,8 @@
       const tests = this.tests();
       for (const [column, select] of this.selects)
         if (select.value !== "") { const code = Number(select.value); tests.push((row) => column.values[row] === code); }
-      this.order = [];
-      for (let row = 0; row < this.data.rows; row += 1) if (tests.every((test) => test(row))) this.order.push(row);
+      this.order = Array.from({ length: this.data.rows }, (_, row) => row);
+      if (tests.length) this.order = this.order.filter((row) => tests.every((test) => test(row)));
       this.page = 0;
       this.arrange();
     }
@@ -182,7 +181,9 @@
       this.columns.forEach((each, place) => {
         const state = each === column ? (this.up ? "ascending" : "descending") : "none";
         this.heads[place].setAttribute("aria-sort", state);
-        this.heads[place].firstChild.textContent = each.name + (each === column ? (this.up ? " ▲" : " ▼") : "");
+        /* A name may be broken at its underscores, on paper. */
+        const parts = each.name.split("_").flatMap((part, at) => (at ? ["_", el("wbr"), part] : [part]));
+        this.heads[place].firstChild.replaceChildren(...parts, each === column ? (this.up ? " ▲" : " ▼") : "");
       });
       this.draw();
     }
@@ -190,6 +191,8 @@
     draw() {
       const from = this.page * PAGE, rows = this.order.slice(from, from + PAGE);
       this.body.replaceChildren(...rows.map((row) => this.line(row)));
+      this.reached = null;
+      this.reach(this.body.firstChild);
       this.back.disabled = this.page === 0;
       this.next.disabled = from + PAGE >= this.order.length;
       const all = this.data.rows === this.order.length ? "" : ` of ${this.data.rows}`;
@@ -201,12 +204,19 @@
         return el("td", { class: column.kind === "text" || column.kind === "u1" ? "" : "number", title: column.kind === "text" ? text.slice(0, 2000) : false }, text.length > 300 ? text.slice(0, 300) + "…" : text);
       });
       const asked = this.wireshark(row);
-      const button = asked && el("button", { type: "button", title: `copy the Wireshark filter: ${asked}`,
+      const button = asked && el("button", { type: "button", tabindex: -1, title: `copy the Wireshark filter: ${asked}`,
         onclick: (event) => { event.stopPropagation(); copy(asked, button); } }, "filter");
-      const made = el("tr", { tabindex: 0, "aria-expanded": "false", onclick: () => this.open(made, row) },
+      const made = el("tr", { tabindex: -1, "aria-expanded": "false", onclick: () => this.open(made, row) },
         el("td", { class: "act" }, ...(asked ? [button] : [])), ...cells);
       made.row = row;
       return made;
+    }
+    /* One row of a table can be reached by Tab, with its button; arrow keys choose which. */
+    reach(line) {
+      if (!line || line.row === undefined || line === this.reached) return;
+      for (const [each, index] of [[this.reached, -1], [line, 0]])
+        for (const one of each ? [each, ...each.querySelectorAll("button")] : []) one.tabIndex = index;
+      this.reached = line;
     }
     wireshark(row) {
       const get = (name) => (this.data.by[name] ? value(this.data.by[name], row) : null);
@@ -232,6 +242,8 @@
       const line = event.target.closest("tr");
       if (event.target.tagName === "BUTTON" || !line || line.row === undefined) return;
       if (event.key === "Enter" || event.key === " ") { event.preventDefault(); this.open(line, line.row); return; }
+      const end = { Home: "firstElementChild", End: "lastElementChild" }[event.key];
+      if (end) { event.preventDefault(); const at = this.body[end]; (at.row === undefined ? at.previousElementSibling : at).focus(); return; }
       const step = { ArrowDown: "nextElementSibling", ArrowUp: "previousElementSibling" }[event.key];
       if (!step) return;
       let other = line[step];
@@ -248,34 +260,46 @@
     const seconds = series.by.second.values.map((us) => us / 1e6);
     const every = series.by.seconds.values[0];
     const pick = (name, per) => Array.from(series.by[name].values, (v) => (v === NULL_I4 || Number.isNaN(v) ? null : v / per));
-    const draw = () => {
+    const steps = [1, 2, 5, 10, 15, 30].map((minutes) => minutes * 60);
+    const incrs = [0.001, 0.01, 0.1, 1, 10].flatMap((ten) => [ten, 2 * ten, 5 * ten]).concat(steps, [1, 2, 4, 8, 24].map((hours) => hours * 3600))
+      .filter((step) => step >= every).sort((a, b) => a - b);
+    const whole = [1, 2, 5].flatMap((step) => [0, 1, 2, 3, 4, 5].map((power) => step * 10 ** power)).sort((a, b) => a - b);
+    const draw = (fixed) => {
       host.replaceChildren();
       const axis = { stroke: css("--soft"), grid: { stroke: css("--line"), width: 1 }, ticks: { stroke: css("--line") } };
-      const utc = (seconds) => new Date(seconds * 1e3).toISOString().slice(11, every < 1 ? 23 : 19);
+      const utc = (seconds) => new Date(Math.round(seconds * 1e3)).toISOString().slice(11, every < 1 ? 23 : 19);
       const plans = [
         ["Messages a second", [["from client", "client_messages"], ["from server", "server_messages"]], (v) => String(+v.toFixed(2))],
         ["Bytes a second on the wire", [["from client", "client_wire_bytes"], ["from server", "server_wire_bytes"]], (v) => size(Math.round(v))],
-        ["Connections open", [["open", "connections_open", 1]], (v) => String(+v.toFixed(2))],
+        ["Connections open", [["open", "connections_open", 1]], (v) => String(+v.toFixed(2)), { incrs: whole }],
         ["Delivery", [["median", "delivery_us_median", 1e-3], ["95 %", "delivery_us_p95", 1e-3]], (v) => duration(v)],
-      ];
+      ].map(([title, columns, format, more]) => [title, columns.map(([label, name, per]) => [label, pick(name, per ?? every)]), format, more])
+        /* Messages of one packet each have no time between first and last byte. */
+        .filter(([title, columns]) => title !== "Delivery" || columns.some(([, values]) => values.some((v) => v)));
       /* All boxes first: how wide one is depends on how many there are. */
       const boxes = plans.map(([title]) => el("div", { class: "chart", role: "img", "aria-label": title }, el("h3", {}, title)));
       host.append(...boxes);
-      plans.forEach(([, columns, format], at) => {
-        const x = { ...axis, space: every < 1 ? 90 : 70, values: (_, ticks) => ticks.map(utc) };
+      plans.forEach(([, columns, format, more], at) => {
+        const x = { ...axis, space: every < 1 ? 95 : 70, incrs, values: (_, ticks) => ticks.map(utc) };
         new uPlot({
-          width: Math.max(240, boxes[at].clientWidth), height: 190,
-          axes: [x, { ...axis, size: 70, values: (_, ticks) => ticks.map(format) }],
+          width: fixed || Math.max(240, boxes[at].clientWidth), height: fixed ? 160 : 190, padding: [null, every < 1 ? 40 : 28, null, null],
+          axes: [x, { ...axis, size: 70, ...more, values: (_, ticks) => ticks.map(format) }],
+          scales: { y: { range: (_, low, high) => uPlot.rangeNum(Math.min(0, low ?? 0), high || 1, 0.1, true) } },
+          legend: { markers: { dash: (_, place) => (place > 1 ? "dotted" : "solid") } },
           series: [{ label: "UTC", value: (_, v) => (v == null ? "" : utc(v)) }, ...columns.map(([label], place) => ({
             label, stroke: css(place ? "--server" : "--client"), width: 2, dash: place ? [6, 3] : [], points: { show: series.rows < 60 },
             value: (_, v) => (v == null ? "" : format(v)) }))],
-        }, [Array.from(seconds), ...columns.map(([, name, per]) => pick(name, per ?? every))], boxes[at]);
+        }, [Array.from(seconds), ...columns.map(([, values]) => values)], boxes[at]);
       });
     };
     draw();
     let timer;
-    addEventListener("resize", () => { clearTimeout(timer); timer = setTimeout(draw, 200); });
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+    addEventListener("resize", () => { clearTimeout(timer); timer = setTimeout(draw, 200, 0); });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw());
+    /* Paper: white, and two charts beside each other on A4 or Letter. */
+    const paper = (printing) => { document.documentElement.classList.toggle("printing", printing); draw(printing ? 330 : 0); };
+    addEventListener("beforeprint", () => paper(true));
+    addEventListener("afterprint", () => paper(false));
   }
 
   async function start() {

@@ -113,9 +113,13 @@ def timeline(connections: Kept, messages: Kept, pings: Kept, span: tuple[int, in
     shown = sorted(busiest, key=lambda row: row["opened_at"] or begin)
     active = _Activity(messages, pings, begin, end)
     drawn = [_life(row, active, begin, end) for row in shown]
+    # Where a colour lies in its line tells it too: as there, so in the legend.
     legend = [
-        *(key("life", "open"), key("client", "messages of the client (above)")),
-        *(key("server", "of the server (below)"), key("stall", "held up"), key("ping", "ping")),
+        key("life", "open", top=5, high=4),
+        key("client", "messages of the client (above)", top=0, high=7),
+        key("server", "of the server (below)", top=7, high=7),
+        key("stall", "held up", top=0, high=14),
+        key("ping", "ping", top=11, high=3),
     ]
     legend += [key(name, ENDINGS[kind], shape) for kind, (shape, name) in _END_MARKS.items()]
     chart = Chart("", legend, drawn, scale(time_ticks(end - begin)))
@@ -222,19 +226,23 @@ def _total(row: Row) -> int:
 
 
 def _waterfall(row: Row, longest: int) -> Line:
-    shapes, at, parts = [], 0.0, []
+    shapes, at = [], 0.0
+    parts: list[tuple[int, str]] = []
     for column, name, text in _PHASES:
         took = row[column]
         if took is None or took <= 0:
             continue
         wide = 100 * took / longest
-        shapes.append(box(at, wide, name))
-        parts.append(f"{text} {duration(took)}")
+        shapes.append(box(at, wide, f"{name} part"))
+        parts.append((took, f"{text} {duration(took)}"))
         at += wide
     who = row["connection"] if row["connection"] is not None else f"h{row['handshake']}"
     outcome = "" if row["outcome"] == "accepted" else f", {row['outcome']} {row['status'] or ''}"
     label = f"{who}  {shortened(row['path'] or row['host'] or '', MAX_LABEL)}{outcome}"
-    return Line(label, svg(shapes, "; ".join(parts)), duration(_total(row)))
+    said = "; ".join(text for _, text in parts)
+    # In words too, for those whom colours do not tell: which part took longest.
+    longest_part = f", {max(parts)[1]}" if len(parts) > 1 else ""
+    return Line(label, svg(shapes, said), duration(_total(row)) + longest_part)
 
 
 # --- distributions -------------------------------------------------------------------
@@ -261,9 +269,11 @@ def delays(messages: Kept, pings: Kept, calls: Kept) -> Section:
         ("Calls: request to reply", _by_name(calls)),
     ):
         curves = [Curve(name, np.sort(values).tolist()) for name, values in some if len(values)]
-        if curves:
+        if some is delivery and curves and not any(curve.values[-1] for curve in curves):
+            section.lines.append("Each message came in one packet: it was there at once.")
+        elif curves:
             section.charts.append(cdf(curves, title))
-    if not section.charts:
+    if not section.charts and not section.lines:
         section.lines.append("Nothing was timed.")
     return section
 
@@ -295,9 +305,9 @@ def sizes(messages: Kept) -> Section:
     rows = []
     for each in range(int(used.min()), int(used.max()) + 1):
         counts = [int((known & (classes == each) & (direction == code)).sum()) for code in (0, 1)]
-        shapes = [box(0, 100 * counts[0] / whole, "client")] if counts[0] else []
+        shapes = [box(0, 100 * counts[0] / whole, "client part")] if counts[0] else []
         if counts[1]:
-            shapes.append(box(100 * counts[0] / whole, 100 * counts[1] / whole, "server"))
+            shapes.append(box(100 * counts[0] / whole, 100 * counts[1] / whole, "server part"))
         said = f"{number(counts[0])} up, {number(counts[1])} down"
         rows.append(Line(_class_name(each), svg(shapes, said), said))
     legend = [key("client", "from the client"), key("server", "from the server")]

@@ -233,7 +233,9 @@ class HtmlWriter:
             rows = kept[name.partition("-")[0]]
             if not rows.seen and name in _OPTIONAL:
                 continue
-            section = Section(f"table-{name}", title, table=name)
+            section = Section(f"table-{name}", title, table=name if rows.seen else "")
+            if not rows.seen:
+                section.lines.append("None.")
             if rows.seen > rows.count:
                 few = f"The first {number(rows.count)} of {number(rows.seen)}; --csv has them all."
                 section.lines.append(few)

@@ -108,3 +108,13 @@ def test_text_is_kept_as_long_as_it_is_shown() -> None:
     assert [each and len(each) for each in held] == [data.MAX_CELL, data.MAX_CELL + 1, None]
     _, columns = unpacked(packed(kept.ordered(["connection"]), ["path"]))
     assert columns["path"] == ["x" * data.MAX_CELL, "x" * data.MAX_CELL + "…", None]
+
+
+def test_columns_without_any_value_are_not_shown() -> None:
+    rows: list[Row] = [{"connection": 0, "direction": "client", "reply_us": None}, {"name": ""}]
+    names = ["connection", "direction", "type", "compressed", "name", "reply_us", "overhead_ratio"]
+    head, found = unpacked(packed(table_rows(MESSAGES, rows), names))
+    assert head["shown"] == ["connection", "direction"]
+    assert found["reply_us"] == [None, None]  # rows that are opened have all columns
+    head, _ = unpacked(packed(table_rows(MESSAGES, []), names))
+    assert head["shown"] == names

@@ -55,7 +55,7 @@ def test_waterfall_adds_up() -> None:
         {"handshake": 1, "outcome": "refused", "status": 403, "upgrade_us": 80 * MS},
     ]
     slow, fast = sections.handshakes(kept("handshakes", rows)).charts[0].rows or ()
-    assert (slow.value, fast.value) == ("80.0 ms", "40.0 ms")
+    assert (slow.value, fast.value) == ("80.0 ms", "40.0 ms, request to answer 25.0 ms")
     assert slow.label.endswith("refused 403")
     assert "TCP 10.0 ms; client idle 5.00 ms; request to answer 25.0 ms" in fast.svg
     assert 'x="18.750%"' in fast.svg  # 15 of 80 ms before the request
@@ -92,3 +92,13 @@ def test_nothing_to_draw() -> None:
     assert sections.ledger(Summary()).lines
     assert sections.alternatives(Summary()) is None
     assert sections.outstanding(Summary()).cards == []
+
+
+def test_messages_of_one_packet_have_a_sentence_in_place_of_a_curve() -> None:
+    """One packet has one time: delivery is 0 for all of them."""
+    none = kept("pings", []), kept("calls", [])
+    at_once: Row = {"connection": 7, "direction": "client", "delivery_us": 0}
+    section = sections.delays(kept("messages", [at_once]), *none)
+    assert (section.charts, len(section.lines)) == ([], 1)
+    section = sections.delays(kept("messages", [at_once, {**at_once, "delivery_us": MS}]), *none)
+    assert (len(section.charts), section.lines) == (1, [])
