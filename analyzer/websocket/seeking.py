@@ -21,13 +21,12 @@ from analyzer.options import Options
 from analyzer.tcp.bytestream import GAP_CUT, StreamBatch
 from analyzer.websocket import foreign
 from analyzer.websocket import frames as layout
-from analyzer.websocket.boundary import BoundarySearch
+from analyzer.websocket.boundary import BoundarySearch, Doubt, Search
 from analyzer.websocket.cut_heads import CutHeads, old_draft
 from analyzer.websocket.holding import Holding
 from analyzer.websocket.kept_rows import Kept, frame_before, gap, keep, replayed, trimmed
 from analyzer.websocket.negotiation import Negotiation
 from analyzer.websocket.recogniser import Recogniser, Verdict
-from analyzer.websocket.searches import Doubt, Search
 
 Opener = Callable[[int, int, int, int], None]
 """Opens a recognised connection: slot, client side, time in ns, packet."""
