@@ -301,11 +301,11 @@ def _cluster(
     starts = np.searchsorted(known + _tolerances(known, options), known)
     sizes = np.arange(1, len(known) + 1) - starts
     stop = int(sizes.argmax())
-    best = slice(int(starts[stop]), stop + 1)
+    start, beyond = int(starts[stop]), stop + 1
     if sizes[stop] < 2:
         return None
-    values: list[int] = known[best].tolist()
-    ends = [group[place] for place in places[best].tolist()]
+    values: list[int] = known[start:beyond].tolist()
+    ends = [group[place] for place in places[start:beyond].tolist()]
     spread = max(values) - min(values)
     if measure.side is not None and _spread_of_lives(ends) <= max(
         2 * spread, round(options.same_time_s * 1e9)
@@ -320,7 +320,9 @@ def _cluster(
     paths = {_target(end) for end in ends}
     # Those at another path may have another timer, or none.
     others = [
-        value for value, _, end in (*known[:best], *known[best_end:]) if _target(end) in paths
+        int(measured[place])
+        for place in (*places[:start].tolist(), *places[beyond:].tolist())
+        if _target(group[place]) in paths
     ]
     chance = max(_chance(count, of, relative, _RANGE), _chance_nearby(count, values, others))
     if chance > options.max_chance:
@@ -335,8 +337,9 @@ def _tolerance(value: int, options: Options) -> int:
 
 def _tolerances(values: npt.NDArray[np.int64], options: Options) -> npt.NDArray[np.int64]:
     """Return `_tolerance` of each."""
-    share = np.rint(2 * options.same_time_share * values).astype(np.int64)
-    return np.maximum(share, round(2e9 * options.same_time_s))
+    shares: npt.NDArray[np.int64] = np.rint(2 * options.same_time_share * values).astype(np.int64)
+    shares.clip(round(2e9 * options.same_time_s), None, out=shares)
+    return shares
 
 
 def _spread_of_lives(ends: Sequence[Ended]) -> int:
