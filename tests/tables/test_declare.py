@@ -49,4 +49,4 @@ def test_each_row_as_plain_values():
     nothing = dict.fromkeys(whole)
     assert list(each_row(rows)) == [whole, nothing]
     assert [row_values(rows, place) for place in (0, 1)] == [whole, nothing]
-    assert list(each_row(TableRows(table, dict.fromkeys(values, []), 0))) == []
+    assert list(each_row(TableRows(table, {name: [] for name in values}, 0))) == []
