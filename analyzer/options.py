@@ -9,7 +9,7 @@ from __future__ import annotations
 from os import PathLike
 from typing import TYPE_CHECKING, Literal
 
-from analyzer.errors import OptionError
+from analyzer import ranges
 
 if TYPE_CHECKING:
     from dataclasses import dataclass
@@ -21,13 +21,6 @@ MIB = 1024 * KIB
 
 PayloadPolicy = Literal["none", "preview", "full"]
 OverlapPolicy = Literal["first", "last"]
-
-SHORTEST_S, LONGEST_S = 0.001, 86_400.0
-"""Of modelled polls: below a millisecond it is no polling, above a day nobody waits."""
-LONGEST_IDLE_S = 10 * 365 * 86_400.0
-MOST_CLIENTS = 100_000_000
-MOST_VALUES = 16
-"""Intervals, and numbers of clients, of one analysis: each is rows for each connection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,7 +300,7 @@ class Options:
     max_inside_subscriptions: int = 262_144
     """Publishers and subscribers of all topics together. About 100 B each."""
     max_inside_publications: int = 16_384
-    """Publications of the last minute whose deliveries may still come. About 500 B each."""
+    """Publications of the last minute whose deliveries may still come. About 250 B each."""
 
     # --- alternatives
     alternatives: bool = True
@@ -319,6 +312,9 @@ class Options:
     the time-outs of proxies."""
     keep_alive: bool = True
     """Modelled requests share a TCP connection; else each opens its own."""
+    buffered: tuple[int, float] | None = None
+    """Bytes and seconds for which a proxy holds a modelled stream back, whichever comes first; of
+    infinite seconds until the buffer is full or the stream closes, as nginx does with 4 or 8 kB."""
     clients: tuple[int, ...] = ()
     """Numbers of clients for which `scaling` states rates."""
     max_compared_connections: int = 2048
@@ -460,35 +456,12 @@ class Options:
         Raises:
             OptionError: a number of the model of other transports is out of range.
         """
-        _check("--interval (poll_intervals_s)", self.poll_intervals_s)
-        _check("--hold (long_poll_hold_s)", (self.long_poll_hold_s,))
-        _check("--every (series_every_s)", (self.series_every_s,))
-        if self.max_idle_s is not None and not 0 < self.max_idle_s <= LONGEST_IDLE_S:
-            raise OptionError(
-                f"--idle (max_idle_s) takes seconds up to {LONGEST_IDLE_S:.0f}, "
-                f"not {self.max_idle_s}"
-            )
-        if len(self.clients) > MOST_VALUES or any(
-            not isinstance(each, int) or not 0 < each <= MOST_CLIENTS for each in self.clients
-        ):
-            raise OptionError(
-                f"--clients (clients) takes up to {MOST_VALUES} whole numbers from 1 to "
-                f"{MOST_CLIENTS}, not {_listed(self.clients)}"
-            )
-
-
-def _check(name: str, seconds: tuple[float, ...]) -> None:
-    # Written so that nan is refused as well.
-    if len(seconds) > MOST_VALUES or not all(SHORTEST_S <= each <= LONGEST_S for each in seconds):
-        raise OptionError(
-            f"{name} takes up to {MOST_VALUES} numbers of seconds from {SHORTEST_S} to "
-            f"{LONGEST_S:.0f}, not {_listed(seconds)}"
-        )
-
-
-def _listed(values: tuple[float, ...]) -> str:
-    text = ", ".join(map(str, values))
-    return text if len(text) <= 60 else f"{text[:60]}..."
+        ranges.seconds("--interval (poll_intervals_s)", self.poll_intervals_s)
+        ranges.seconds("--hold (long_poll_hold_s)", (self.long_poll_hold_s,))
+        ranges.seconds("--every (series_every_s)", (self.series_every_s,))
+        ranges.buffer("--buffered (buffered)", self.buffered)
+        ranges.idle("--idle (max_idle_s)", self.max_idle_s)
+        ranges.clients("--clients (clients)", self.clients)
 
 
 DEFAULT = Options()

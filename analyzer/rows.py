@@ -228,6 +228,7 @@ class OptionValues(TypedDict, total=False):
     poll_intervals_s: tuple[float, ...]
     long_poll_hold_s: float
     keep_alive: bool
+    buffered: tuple[int, float] | None
     clients: tuple[int, ...]
     max_compared_connections: int
     max_observed_hosts: int

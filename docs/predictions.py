@@ -35,6 +35,8 @@ WORKLOADS = {
     "calls-delay": "calls over a path of 40 ms",
 }
 TRANSPORTS = ("short-poll", "long-poll", "stream", "sse")
+BUFFERED, BUFFER = "stream-buffered", (4096, float("inf"))
+"""What went through nginx, and the buffer it has: until it is full or the stream closes."""
 ALONE = "websocket alone"
 """From a WebSocket capture without any real exchange."""
 ALONE_BYTES = 5.0
@@ -113,6 +115,7 @@ def total(files: tuple[str, ...], scope: str, interval_s: float, hold_s: float) 
         [CAPTURES / f"{name}.pcap" for name in files],
         poll_intervals_s=(interval_s,),
         long_poll_hold_s=hold_s,
+        buffered=BUFFER,
     )
     rows = analysis.alternatives
     rows = rows[(rows.scope == scope) & (rows.source != "measured")]
@@ -164,7 +167,8 @@ def in_gzip(workload: str) -> Iterator[Prediction]:
 def transports(workload: str) -> Iterator[Prediction]:
     """Yield what is predicted of a chat or a feed over each transport."""
     ours = f"{workload}-websocket"
-    for transport in TRANSPORTS:
+    buffered = (CAPTURES / f"{workload}-{BUFFERED}.pcap").exists()
+    for transport in (*TRANSPORTS, *((BUFFERED,) if buffered else ())):
         other = f"{workload}-{transport}"
         facts = real(other)
         settings = (facts["interval_s"], facts["hold_s"])

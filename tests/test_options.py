@@ -57,6 +57,25 @@ def test_times_that_make_no_sense_are_refused(value: float) -> None:
         Options(long_poll_hold_s=value)
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        *((0, 1.0), (-1, 1.0), (2**30 + 1, 1.0), (1.5, 1.0), (NAN, 1.0), (10**40, 1.0)),
+        *((4096, 0.0), (4096, -1.0), (4096, NAN), (4096, -INFINITE), (4096, 86_401.0)),
+        *((), (4096,), (4096, 1.0, 2.0)),
+    ],
+)
+def test_a_buffer_that_makes_no_sense_is_refused(value: tuple[int, float]) -> None:
+    with pytest.raises(OptionError, match="--buffered") as error:
+        Options(buffered=value)
+    assert len(str(error.value)) < 250
+
+
+@pytest.mark.parametrize("value", [(1, 0.001), (2**30, 86_400), (4096, INFINITE), None])
+def test_buffers_at_the_edge_are_taken(value: tuple[int, float] | None) -> None:
+    assert Options(buffered=value).buffered == value
+
+
 @pytest.mark.parametrize("value", [0, -1, 10**8 + 1, 10**40, 1.5, NAN])
 def test_numbers_of_clients_that_make_no_sense_are_refused(value: int) -> None:
     with pytest.raises(OptionError, match="--clients"):

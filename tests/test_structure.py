@@ -19,6 +19,7 @@ UNTESTED = {"version.py"}
 KERNEL_PARTS = {
     "http/_row_accounts.py": "http/http2/connection.py",
     "http/_row_path.py": "http/http2/connection.py",
+    "inside/_had.py": "inside/_publications.py",
     "inside/_open_calls.py": "inside/_quick.py",
     "tcp/_copies.py": "tcp/_assembly.py",
     "tcp/_delivery.py": "tcp/_assembly.py",

@@ -43,6 +43,7 @@ ctypedef struct Latest:
 
 cdef class Schedule:
     cdef public object _arrays
+    cdef public object buffers
     cdef Lane[::1] lanes
     cdef Conversation[::1] conversations
     cdef Kind[::1] kinds

@@ -14,6 +14,7 @@ import cython
 import numpy as np
 
 from analyzer.alternatives import lanes as layout
+from analyzer.alternatives._buffers import Buffers
 from analyzer.alternatives.packets import ACK_DELAY_NS
 from analyzer.columns import NULL, grown
 from analyzer.tcp._state import record_view
@@ -41,9 +42,12 @@ class Schedule:
 
     Args:
         intervals: ns between polls; each has PHASES lanes.
+        buffered: bytes and ns that the buffer of a proxy holds (ns NULL: until it is full), which
+            has the last lane; None: there is no such lane.
     """
 
-    def __init__(self, intervals: Any) -> None:
+    def __init__(self, intervals: Any, buffered: Any = None) -> None:
+        self.buffers = None if buffered is None else Buffers(*buffered)
         self.intervals = np.ascontiguousarray(intervals, np.int64)
         self.width = _SHORT_POLL + _PHASES * len(intervals)
         self._arrays = {}
@@ -105,6 +109,8 @@ class Schedule:
         begun["mss"] = np.maximum(mss, 1)
         begun["size_class"] = begun["mss"] // _SIZE_CLASSES + 1
         self._arrays["conversations"][numbers] = begun
+        if self.buffers is not None:
+            self.buffers.open(numbers, origins, mss)
 
     def _by_connection(self, name: str) -> Any:
         array = self._arrays[name]
@@ -112,7 +118,14 @@ class Schedule:
 
     def lanes_of(self, name: str, numbers: Any) -> Any:
         """Return "lanes", "sizes" or "delays" of connections: shape (numbers, lanes, ...)."""
-        return self._by_connection(name).take(numbers, axis=0)
+        rows = self._by_connection(name).take(numbers, axis=0)
+        if self.buffers is None:
+            return rows
+        return np.concatenate([rows, self.buffers.rows_of(name, numbers)], axis=1)
+
+    def buffer_ranges_of(self, numbers: Any) -> Any:
+        """Return ns that delays behind a proxy's buffer span; int64, empty without a buffer."""
+        return np.zeros(0, np.int64) if self.buffers is None else self.buffers.ranges_of(numbers)
 
     def latest_of(self, numbers: Any) -> Any:
         """Return the LATEST rows of connections: shape (numbers, intervals)."""
@@ -151,6 +164,8 @@ class Schedule:
         c: cython.Py_ssize_t
         time: cython.longlong
         size: cython.longlong
+        if self.buffers is not None:
+            self.buffers.add(numbers, senders, times, sizes, replies)
         for i in range(len(numbers)):
             c = numbers[i]
             if c < 0 or c >= self._count:
@@ -174,11 +189,18 @@ class Schedule:
             else:
                 self._push(c, time, size, self._write(c, size, firsts[i], lasts[i]), kinds[i])
 
-    def finish(self, numbers: cython.longlong[::1]) -> None:
-        """Close the answers of connections that are being filled."""
+    def finish(self, numbers: cython.longlong[::1], ends: cython.longlong[::1]) -> None:
+        """Close the answers of connections that are being filled.
+
+        Args:
+            numbers: of them.
+            ends: ns since the origin of each.
+        """
         i: cython.Py_ssize_t
         c: cython.Py_ssize_t
         lane: cython.Py_ssize_t
+        if self.buffers is not None:
+            self.buffers.finish(numbers, ends)
         for i in range(len(numbers)):
             c = numbers[i]
             for lane in range(c * self.width, (c + 1) * self.width):

@@ -218,5 +218,5 @@ class Account:
         }
 
 
-_REQUESTING = frozenset({"request", "short-poll", "long-poll", "stream", "sse"})
+_REQUESTING = frozenset({"request", "short-poll", "long-poll", "stream", "sse", "stream-buffered"})
 """What opens a connection for each request without keep-alive."""

@@ -45,6 +45,8 @@ class Conversations:
         keep_alive: one TCP connection for many requests, else one for each.
         coding: what gzip makes of bodies; None: they are plain.
         latest: LATEST rows, shape (connections, intervals).
+        buffer_ns: ns that delays behind a buffering proxy span; empty without one, which has the
+            last lane.
     """
 
     duration: Ints
@@ -57,6 +59,7 @@ class Conversations:
     keep_alive: bool = True
     coding: Coding | None = None
     latest: npt.NDArray[Any] = field(default_factory=lambda: np.zeros((0, 0), layout.LATEST))
+    buffer_ns: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     _different: list[Heads] = field(default_factory=list, init=False)
     _which: Ints = field(default_factory=lambda: np.zeros(0, np.int64), init=False)
 

@@ -68,6 +68,8 @@ def _each_cost(known: Conversations, intervals: Sequence[int]) -> list[Cost]:
     costs += [long_poll(known, http2=True), server_sent_events(known, http2=True)]
     if known.latest.size:
         costs += [short_poll_latest(known, k, each) for k, each in enumerate(intervals)]
+    if known.buffer_ns.size:
+        costs.append(stream_buffered(known))
     return costs
 
 
@@ -377,6 +379,55 @@ def _pushed(
         delay=np.zeros(len(known.heads)),
         delay_range=known.gap,
     )
+
+
+def stream_buffered(known: Conversations) -> Cost:
+    """One response that goes on, behind a proxy that passes on what has come together."""
+    account = Account(known)
+    account.posts()
+    number = known.lanes.shape[1] - 1
+    lane, written = known.lane(number), known.answers(number)
+    writes = written.answers
+    # The proxy makes one chunk of all that leaves the buffer together.
+    each = np.maximum(known.of_heads(lambda heads: heads.chunk) - _CHUNK, 0.0)
+    chunk = _chunk_framing(written)
+    request, _ = account.head("stream", "request")
+    answer, _ = account.head("stream", "answer")
+    one = np.ones(len(known.heads))
+    traffic = account.traffic
+    traffic.ask(one, request)
+    traffic.answer(one, answer)
+    account.requests += 1
+    account.payload += written.payload_bytes
+    beside = each * written.mean_messages + chunk
+    if known.coding is not None:
+        traffic.server_bytes += sampling.GZIP_FRAME + CODING_FIELD
+        beside = np.zeros(len(one))
+        way = known.coding.samples.shape[1] - 1
+        written, _ = account.in_gzip(way, written, -writes)
+    packets = answer_segments(written, beside + known.wire["record"], known.wire)
+    traffic.answer(writes, beside + written.mean_payload, packets, known.wire["push_acks"])
+    posts = known.lane(layout.POSTS)["answers"] > 0
+    full = known.wire["server_header"] + known.wire["client_ack"] * known.wire["bulk_acks"]
+    return account.cost(
+        "stream-buffered",
+        0,
+        one + posts,
+        empty_polls=_nothing(known),
+        # A further message only makes a later write longer.
+        per_message=(_mean_payload(known) + each) * (1 + full / known.wire["mss"]),
+        observed=_observed(known, "stream"),
+        delay=lane["delay"],
+        delays=known.delays[:, number],
+        delay_range=known.buffer_ns,
+    )
+
+
+def _chunk_framing(written: Answers) -> Floats:
+    """Return the bytes that frame a chunk of mean size: its size in hex, twice CRLF."""
+    body = written.mean_payload + written.mean_messages
+    digits: Floats = np.floor(np.log2(np.maximum(body, 1)) / 4) + 1
+    return np.where(written.answers > 0, digits + 4, 0.0)
 
 
 def websocket(known: Conversations, answered: Floats) -> Cost:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from analyzer.alternatives.heads import Heads
 from analyzer.alternatives.lanes import LATEST
-from analyzer.alternatives.packets import BULK_ACKS, SYN_OPTIONS, WIRE
+from analyzer.alternatives.packets import ACK_DELAY_NS, BULK_ACKS, SYN_OPTIONS, WIRE
 from analyzer.columns import NULL, Rows, row_dtype
 from analyzer.http.exchanges import HttpBatch
 from analyzer.lazy_dataclass import dataclass, field
@@ -75,6 +75,7 @@ class Ended:
         compressed: bool: some of the messages or bodies went compressed.
         latest: LATEST rows, shape (count, intervals).
         named: bool: a protocol inside names kinds of messages.
+        buffer_ns: int64, ns that delays behind a buffering proxy span; empty without one.
     """
 
     connection: Ints
@@ -97,6 +98,7 @@ class Ended:
     compressed: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     latest: npt.NDArray[Any] = field(default_factory=lambda: np.zeros((0, 0), LATEST))
     named: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    buffer_ns: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.connection)
@@ -116,6 +118,23 @@ def joined(blocks: Sequence[Ended]) -> Ended:
         else:
             values[name] = np.concatenate([getattr(block, name) for block in blocks])
     return Ended(**values)
+
+
+def answered_soon(posts: Sequence[tuple[int, int]], arrivals: Sequence[int]) -> int:
+    """Return how many messages of a client the server's follow within the ACK delay.
+
+    Args:
+        posts: time and size of each of the client's.
+        arrivals: times of the server's.
+    """
+    if not posts or not arrivals:
+        return 0
+    pushed = np.sort(np.array(arrivals, np.int64))
+    posted = np.array([time for time, _ in posts if time != NULL], np.int64)
+    places = np.searchsorted(pushed, posted)
+    following = pushed[np.minimum(places, len(pushed) - 1)]
+    soon = (places < len(pushed)) & (following - posted < ACK_DELAY_NS)
+    return int(np.count_nonzero(soon))
 
 
 def gaps_ns(tcp: Rows) -> Ints:

@@ -93,6 +93,24 @@ LATEST = row_dtype([("messages", "<f8"), ("payload_bytes", "<f8"), ("delay", "<f
 payload, and ns of all waits; the mean over all phases."""
 
 
+BUFFER = row_dtype(
+    [
+        ("origin", "<i8"),  # ns: from when on messages can be delivered
+        ("latest", "<i8"),  # ns since the origin: the server's latest message
+        ("first", "<i8"),  # ns since the origin: the first byte in the buffer
+        ("filled", "<i8"),  # bytes in it
+        ("messages", "<i8"),  # whose last byte is in it
+        ("offsets", "<f8"),  # ns from `first` to these, all together
+        ("offset_class", "<i8"),  # ns in a class of these
+        ("delay_class", "<i8"),  # ns in a class of delays
+        ("mss", "<i4"),
+        ("size_class", "<i4"),  # bytes in a size class
+    ]
+)
+"""The buffer of a proxy before one connection. How long a message waits in it has no upper limit,
+so that classes become twice as wide as often as it takes."""
+
+
 class Answers(NamedTuple):
     """The answers of a lane, or the mean of several; one element for each connection.
 

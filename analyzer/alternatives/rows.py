@@ -199,6 +199,7 @@ def _conversations(ended: Ended, *, keep_alive: bool) -> Conversations:
         wire=ended.wire,
         heads=ended.heads,
         latest=ended.latest,
+        buffer_ns=ended.buffer_ns,
         keep_alive=keep_alive,
     )
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from analyzer.alternatives.buffering import buffer_of
 from analyzer.alternatives.evidence import announced_mss, gaps_ns
 from analyzer.alternatives.lanes import SIZE_CLASSES
 from analyzer.columns import NULL
@@ -24,7 +25,7 @@ from analyzer.websocket.connection import WebSocketConnection
 from analyzer.websocket.frames import SERVER
 from analyzer.websocket.hearing import Said
 
-# The ways to carry payload; one for each polling interval follows.
+# The ways to carry payload; one for each polling interval follows, then that of a buffer.
 STREAM: Final = 0  # one context, flushed for each message
 SINGLE: Final = 1  # each message by itself, as the only one of a list
 LONG: Final = 2  # the answers of long polls
@@ -74,19 +75,30 @@ class PayloadSample:
         mss: payload bytes of a full segment.
         room: bytes that are looked at.
         most: messages that are looked at.
+        buffered: bytes and ns that the buffer of a proxy holds (ns NULL: until it is full), for the
+            last way; None: there is no such way.
     """
 
     def __init__(
-        self, intervals: Sequence[int], origin: int, gap: int, mss: int, room: int, most: int
+        self,
+        intervals: Sequence[int],
+        origin: int,
+        gap: int,
+        mss: int,
+        room: int,
+        most: int,
+        buffered: tuple[int, int] | None = None,
     ) -> None:
         self._intervals = [max(each, gap) for each in intervals]
         self._origin, self._gap, self._mss = origin, max(gap, 1), max(mss, 1)
         self._class = self._mss // SIZE_CLASSES + 1
         self._room, self._most = room, most
         # Plain lists: a field of a numpy row takes longer to add to than a short body to deflate.
-        self._sums: list[list[float]] = [[0] * len(_SUMS) for _ in range(POLLS + len(intervals))]
+        ways = POLLS + len(intervals) + (buffered is not None)
+        self._sums: list[list[float]] = [[0] * len(_SUMS) for _ in range(ways)]
         self._sizes = [[0] * SIZE_CLASSES for _ in self._sums]
         self._context = zlib.compressobj(LEVEL, zlib.DEFLATED, -15)
+        self._buffer = None if buffered is None else _Buffer(*buffered)
         self._time = 0
         # The write and the answers that are being filled: when they go out, and what is in them.
         self._write = (0, 0)
@@ -121,6 +133,12 @@ class PayloadSample:
         for place, interval in enumerate(self._intervals):
             tick = (self._time - interval // 2 + interval - 1) // interval
             self._answer(POLLS + place, tick, payload)
+        if self._buffer is not None:
+            self._add_writes(self._buffer.take(self._time, payload + b"\n"))
+
+    def _add_writes(self, writes: Iterable[tuple[int, int]]) -> None:
+        for plain, coded in writes:
+            self._add(len(self._sums) - 1, plain, coded, streamed=True)
 
     def finish(self) -> Samples:
         """Close what is being filled; return SAMPLE rows, one for each way."""
@@ -129,8 +147,10 @@ class PayloadSample:
                 self._add(way, *self._body(payloads))
                 self._open[way] = []
         if self._write[0]:
-            self._add(STREAM, *self._write)
+            self._add(STREAM, *self._write, streamed=True)
             self._write = (0, 0)
+        if self._buffer is not None:
+            self._add_writes(self._buffer.close())
         rows = np.zeros(len(self._sums), SAMPLE)
         for place, name in enumerate(_SUMS):
             rows[name] = [sums[place] for sums in self._sums]
@@ -139,11 +159,9 @@ class PayloadSample:
 
     def _stream(self, payload: bytes, *, joined: bool) -> None:
         piece = len(self._context.compress(payload + b"\n"))
-        piece += len(self._context.flush(zlib.Z_SYNC_FLUSH))
-        # RFC 9112 7.1: the chunk's size in hex, CRLF, the data, CRLF.
-        size = piece + len(f"{piece:x}") + 4
+        size = _chunk(piece + len(self._context.flush(zlib.Z_SYNC_FLUSH)))
         if self._write[0] and not joined:
-            self._add(STREAM, *self._write)
+            self._add(STREAM, *self._write, streamed=True)
             self._write = (0, 0)
         self._write = (self._write[0] + len(payload) + 1, self._write[1] + size)
 
@@ -168,9 +186,9 @@ class PayloadSample:
         body = b"[%b]" % b",".join(payloads)
         return len(body), gzip_size(body)
 
-    def _add(self, way: int, plain: int, coded: int) -> None:
+    def _add(self, way: int, plain: int, coded: int, *, streamed: bool = False) -> None:
         # A server need not compress what only grows; a stream it has begun to.
-        in_gzip = coded < plain or way == STREAM
+        in_gzip = coded < plain or streamed
         sent = coded if in_gzip else plain
         sums = self._sums[way]
         sums[0] += 1
@@ -182,6 +200,51 @@ class PayloadSample:
         sums[6] += sent * sent
         sums[7] += plain * sent
         self._sizes[way][sent % self._mss // self._class] += 1
+
+
+def _chunk(data: int) -> int:
+    """Return the size of a chunk (RFC 9112 7.1): the data's size in hex, CRLF, the data, CRLF."""
+    return data + len(f"{data:x}") + 4
+
+
+class _Buffer:
+    """The buffer of a proxy that deflates what it passes on: one context, a flush for each write.
+
+    When bytes leave is as in alternatives._buffers.
+    """
+
+    def __init__(self, room: int, wait: int) -> None:
+        self._room, self._wait = room, wait
+        self._context = zlib.compressobj(LEVEL, zlib.DEFLATED, -15)
+        self._filled = self._coded = self._first = 0
+
+    def take(self, time: int, body: bytes) -> Iterable[tuple[int, int]]:
+        """Take bytes of a stream; yield the sizes of what is passed on, plain and in gzip."""
+        if self._filled and self._wait != NULL and time - self._first >= self._wait:
+            yield from self.close()
+        if not self._filled:
+            self._first = time
+        whole = self._filled + len(body)
+        left = whole % self._room
+        if whole < self._room:
+            left = len(body)
+        else:
+            self._deflate(body[: len(body) - left])
+            yield from self.close()
+            self._first = time
+        if left:
+            self._deflate(body[-left:])
+
+    def close(self) -> Iterable[tuple[int, int]]:
+        """Yield the sizes of what is left; nothing of an empty buffer."""
+        if self._filled:
+            self._coded += len(self._context.flush(zlib.Z_SYNC_FLUSH))
+            yield self._filled, _chunk(self._coded)
+        self._filled = self._coded = 0
+
+    def _deflate(self, data: bytes) -> None:
+        self._filled += len(data)
+        self._coded += len(self._context.compress(data))
 
 
 class Sampler:
@@ -207,7 +270,8 @@ class Sampler:
         self._places = options.max_gzip_connections
         self._samples: dict[int, PayloadSample | None] = {}
         self._http: HttpBatch | None = None
-        self.ways = POLLS + len(intervals)
+        self._buffered = buffer_of(options)
+        self.ways = POLLS + len(intervals) + (self._buffered is not None)
 
     def begin(self, http: HttpBatch) -> None:
         """Take the batch of http, before the websocket stage walks it."""
@@ -268,7 +332,7 @@ class Sampler:
         mss = int(announced_mss(http.stream.directions, slots)[0])
         origin = max(connection.opened_at, 0)
         limits = self._options.max_gzip_bytes, self._options.max_gzip_messages
-        return PayloadSample(self._intervals, origin, gap, mss, *limits)
+        return PayloadSample(self._intervals, origin, gap, mss, *limits, self._buffered)
 
     def take(self, slots: Sequence[int]) -> Samples:
         """Return the SAMPLE rows of connections that end, and forget them.

@@ -15,12 +15,14 @@ from typing import Any, Final
 import numpy as np
 
 from analyzer.alternatives._schedule import Schedule
+from analyzer.alternatives.buffering import buffer_of
 from analyzer.alternatives.evidence import (
     LONGEST_NS,
     MEASURED,
     TURNAROUND_NS,
     USUAL_MSS,
     Ended,
+    answered_soon,
     joined,
     wire_rows,
 )
@@ -259,11 +261,12 @@ class Sessions:
             # The last poll lasts until the next would have come.
             duration = max(0, max(session.starts) - session.begun) + interval
         one = np.zeros(1, np.int64)
-        schedule = Schedule(self._intervals)
+        schedule = Schedule(self._intervals, buffer_of(self._options))
         hold = round(self._options.long_poll_hold_s * _NS)
         schedule.open(one, one + max(session.begun, 0), one + gap, hold, wire["mss"].astype(int))
         _fill(schedule, session)
-        schedule.finish(one)
+        duration = min(duration, LONGEST_NS * 2)
+        schedule.finish(one, one + duration)
         shared = schedule.conversations_of(one)
         _finish_measured(measured[0], session)
         return Ended(
@@ -271,18 +274,19 @@ class Sessions:
             session=one + session.number,
             hosts=[session.first.host],
             heads=[self._heads.from_exchange(session.first)],
-            duration=one + min(duration, LONGEST_NS * 2),
+            duration=one + duration,
             shared=shared,
             lanes=schedule.lanes_of("lanes", one),
             sizes=schedule.lanes_of("sizes", one),
             delays=schedule.lanes_of("delays", one),
             latest=schedule.latest_of(one),
+            buffer_ns=schedule.buffer_ranges_of(one),
             named=np.zeros(1, bool),
             wire=wire,
             measured=measured,
             kind=KIND_TRANSPORTS[session.kind],
             interval=one + (interval or NULL),
-            answered=one + _answered(session),
+            answered=one + answered_soon(session.posts, session.arrivals),
             empty_polls=one + session.empty,
             # Python's integers until here: clocks that jump give more than 2^63 ns in total.
             delay=np.full(1, float(session.delay)),
@@ -469,18 +473,6 @@ def _interval(session: _Session) -> int:
         return 0
     starts = np.array([start for start in session.starts if start != NULL], np.int64)
     return int(np.median(np.diff(np.sort(starts)))) if len(starts) > 1 else 0
-
-
-def _answered(session: _Session) -> int:
-    """Return how many messages of the client the server's follow within the ACK delay."""
-    if not session.posts or not session.pushes:
-        return 0
-    pushed = np.sort(np.array(session.arrivals, np.int64))
-    posted = np.array([time for time, _ in session.posts if time != NULL], np.int64)
-    places = np.searchsorted(pushed, posted)
-    following = pushed[np.minimum(places, len(pushed) - 1)]
-    soon = (places < len(pushed)) & (following - posted < ACK_DELAY_NS)
-    return int(np.count_nonzero(soon))
 
 
 def _finish_measured(measured: Any, session: _Session) -> None:

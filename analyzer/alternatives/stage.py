@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from analyzer import findings
 from analyzer.alternatives._schedule import Schedule
+from analyzer.alternatives.buffering import buffer_of
 from analyzer.alternatives.evidence import Ended, announced_mss, evidence, gaps_ns, joined, note_tls
 from analyzer.alternatives.heads import HeadMaker, Observed
 from analyzer.alternatives.http2 import HeadSizes
@@ -59,7 +60,7 @@ class AlternativesStage:
         nanoseconds = (round(each * _NS) for each in options.poll_intervals_s)
         self._intervals = list(dict.fromkeys(nanoseconds))
         self._hold = round(options.long_poll_hold_s * _NS)
-        self._schedule = Schedule(self._intervals)
+        self._schedule = Schedule(self._intervals, buffer_of(options))
         connections = {} if by_slot is None else by_slot
         self.sampler = Sampler(options, self._intervals, connections, only)
         self._is_open = np.zeros(0, bool)
@@ -168,7 +169,7 @@ class AlternativesStage:
         if late:
             slots = np.array(late, np.int64)
             self._is_open[slots] = False
-            self._schedule.finish(slots)
+            self._schedule.finish(slots, np.zeros(len(slots), np.int64))
         return [each for each in ended if self._is_open[each.slot]]
 
     def _reserve(self, slots: int) -> None:
@@ -228,7 +229,6 @@ class AlternativesStage:
     ) -> Ended:
         slots = np.array([each.slot for each in ended], np.int64)
         self._is_open[slots] = False
-        self._schedule.finish(slots)
         shared = self._schedule.conversations_of(slots)
         closed = np.array([each.closed_at for each in ended], np.int64)
         tcp = http.stream.connections.take(slots)
@@ -237,6 +237,7 @@ class AlternativesStage:
         unclosed = np.where(tcp["end"] == END_CAPTURE, self._latest, tcp["last_time"])
         end = np.where(closed == NULL, unclosed, closed)
         duration = np.where(end == NULL, 0, np.maximum(end - shared["origin"], 0))
+        self._schedule.finish(slots, duration)
         client = np.array([each.direction(0) for each in ended], np.int64)
         wire, measured = evidence(http, ended, client)
         if tls is not None and tls.by_stream:
@@ -252,6 +253,7 @@ class AlternativesStage:
             sizes=self._schedule.lanes_of("sizes", slots),
             delays=self._schedule.lanes_of("delays", slots),
             latest=self._schedule.latest_of(slots),
+            buffer_ns=self._schedule.buffer_ranges_of(slots),
             named=self._is_named[slots],
             wire=wire,
             measured=measured,

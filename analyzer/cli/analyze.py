@@ -18,7 +18,7 @@ from analyzer.cli.outputs import (
     conditions,
     failed,
     made,
-    numbers,
+    model,
     possible_jobs,
     remote_reports,
     reports,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from analyzer.report.connection import ConnectionReport
     from analyzer.report.handshake import HandshakeReport
     from analyzer.report.output import Writer
+    from analyzer.tables.conditions import Conditions
     from analyzer.tables.summary import Summary
 
 OK, FOUND = 0, 1
@@ -71,10 +72,12 @@ class Request:
     interval: list[str] = field(default_factory=lambda: ["1"])
     clients: list[str] = field(default_factory=list)
     hold: float = 30.0
+    buffered: str | None = None
     no_keep_alive: bool = False
     no_alternatives: bool = False
     no_inside: bool = False
-    jobs: int = 1
+    jobs: int | None = None
+    each: bool = False
 
     @property
     def json_to_stdout(self) -> bool:
@@ -87,10 +90,10 @@ def analyze_files(files: Sequence[str]) -> int:
     return answered(Request(files=[Path(each) for each in files]))
 
 
-def answered(request: Request) -> int:
-    """Do what is asked, unless nobody reads it any more; return the exit status."""
+def answered(request: Request, do: Callable[[Request], int] | None = None) -> int:
+    """Do what is asked (default `run`), unless nobody reads it any more; return the exit status."""
     with pipes():
-        return run(request)
+        return (do or run)(request)
 
 
 def run(request: Request) -> int:
@@ -99,26 +102,47 @@ def run(request: Request) -> int:
     Raises:
         WsanalyzeError: It cannot be done; the caller's problem.
     """
+    say_if_slow(request.files)
+    console = _console(request)
+    single = _single(request, console)
+    summary, watched = analysed(request, single)
+    if console is not None:
+        _print(request, console, summary, single)
+    return FOUND if failed(watched) else OK
+
+
+def analysed(
+    request: Request,
+    single: ConnectionReport | HandshakeReport | None = None,
+    capture: str | None = None,
+) -> tuple[Summary, Conditions | None]:
+    """Analyse what is asked for, and write its reports.
+
+    Args:
+        request: what to do.
+        single: gets all rows, too.
+        capture: what a dataset of several captures names this one; Parquet then goes into it.
+
+    Returns:
+        What was found, and what watched for the conditions of --fail-on.
+
+    Raises:
+        WsanalyzeError: It cannot be done.
+    """
     from analyzer.analysis import run as analyse
     from analyzer.options import Options
 
+    shape = request.interval, request.clients, request.hold, request.buffered
     options = Options(
         payload=_payload(request),
         series_every_s=request.every,
         show_secrets=request.show_secrets,
         keys=tuple(map(str, request.keys)),
-        poll_intervals_s=numbers("--interval", request.interval, float),
-        clients=numbers("--clients", request.clients, int),
-        long_poll_hold_s=request.hold,
-        keep_alive=not request.no_keep_alive,
-        alternatives=not request.no_alternatives,
+        **model(*shape, not request.no_keep_alive, not request.no_alternatives),
         inside=not request.no_inside,
     )
-    say_if_slow(request.files)
-    console = _console(request)
-    single = _single(request, console)
     watched = conditions(request.fail_on)
-    writers = made(_makers(request, options))
+    writers = made(_makers(request, options, capture))
     try:
         with progress(request.files, wanted=not request.no_progress) as on_progress:
             summary = analyse(
@@ -132,9 +156,7 @@ def run(request: Request) -> int:
         for writer in writers:
             writer.abort()
         raise
-    if console is not None:
-        _print(request, console, summary, single)
-    return FOUND if failed(watched) else OK
+    return summary, watched
 
 
 def _console(request: Request) -> Console | None:
@@ -177,8 +199,10 @@ def _payload(request: Request) -> Payload:
     return "full" if request.har is not None and request.payload == "preview" else request.payload
 
 
-def _makers(request: Request, options: Options) -> Iterator[Callable[[], Writer]]:
-    yield from _tables(request)
+def _makers(
+    request: Request, options: Options, capture: str | None
+) -> Iterator[Callable[[], Writer]]:
+    yield from _tables(request, capture)
     yield from shared_files(request.har, request.html, request.payload)
     if request.pcapng is not None:
         from analyzer.share.pcapng import PcapngWriter
@@ -197,12 +221,14 @@ def _makers(request: Request, options: Options) -> Iterator[Callable[[], Writer]
         raise OptionError(f"{name} is about a capture to be written", hint="--pcapng FILE")
 
 
-def _tables(request: Request) -> Iterator[Callable[[], Writer]]:
+def _tables(request: Request, capture: str | None) -> Iterator[Callable[[], Writer]]:
     """Yield what makes the reports of all tables."""
     hides = _payload(request) != request.payload
-    jobs = possible_jobs(request.jobs)
+    jobs = possible_jobs(request.jobs or 1)
     json = request.json
-    if jobs > 1:
+    if capture is not None:
+        here = reports(request.csv, None, json, dataset=(request.parquet, capture))
+    elif jobs > 1:
         other = None if request.json_to_stdout else json
         yield from remote_reports(request.csv, request.parquet, other, jobs, hides=hides)
         here = reports(None, None, json if request.json_to_stdout else None)

@@ -16,6 +16,7 @@ from analyzer.cli.analyze import Request, answered
 from analyzer.cli.arguments import (
     SELECTION,
     Anonymize,
+    Buffered,
     Clients,
     CsvFolder,
     EmbedKeys,
@@ -62,6 +63,15 @@ Files = Annotated[
         help="Captures (pcap, pcapng, also .gz and .zst) or folders of them, "
         "analysed as one; - is standard input.",
         show_default=False,
+    ),
+]
+Each = Annotated[
+    bool,
+    typer.Option(
+        "--each",
+        help="Analyse every capture by itself, those in folders within folders too. Reports "
+        "are named as captures are; --parquet DIR is one dataset with a part for each.",
+        rich_help_panel=SELECTION,
     ),
 ]
 Connection = Annotated[
@@ -152,10 +162,12 @@ def analyze(
     interval: Interval = ["1"],  # noqa: B006  typer copies it
     clients: Clients = [],  # noqa: B006
     hold: Hold = 30.0,
+    buffered: Buffered = None,
     no_keep_alive: NoKeepAlive = False,
     no_alternatives: NoAlternatives = False,
     no_inside: NoInside = False,
-    jobs: Jobs = 1,
+    jobs: Jobs = None,
+    each: Each = False,
     version: Version = False,
 ) -> int:
     """Show what WebSocket traffic in captures does, and what it costs on the wire.
@@ -167,4 +179,9 @@ def analyze(
     Exit status: 0 analysed, 1 a condition of --fail-on holds, 2 cannot be done.
     """
     given = locals()
-    return answered(Request(**{each.name: given[each.name] for each in fields(Request)}))
+    request = Request(**{field.name: given[field.name] for field in fields(Request)})
+    if not request.each:
+        return answered(request)
+    from analyzer.cli.each import run_each
+
+    return answered(request, run_each)

@@ -90,12 +90,12 @@ EmbedKeys = Annotated[
     ),
 ]
 Jobs = Annotated[
-    int,
+    int | None,
     typer.Option(
         metavar="N",
         min=1,
-        help="Processes at most: others write --csv, --parquet and --json while this one analyses. "
-        "2 is for large files where a second core is idle; the work in all is more.",
+        help="Processes at most. With --each: captures at a time; default as many as cores. "
+        "Without: others write --csv, --parquet and --json while one analyses; default 1.",
         rich_help_panel=REPORTS,
     ),
 ]
@@ -136,6 +136,15 @@ Hold = Annotated[
     float,
     typer.Option(
         metavar="S", help="How long a modelled long poll is held.", rich_help_panel=_MODEL
+    ),
+]
+Buffered = Annotated[
+    str | None,
+    typer.Option(
+        metavar="BYTES,S",
+        help="Model a stream behind a proxy that holds it back until so many bytes or seconds "
+        "have come together; without seconds: until it closes.",
+        rich_help_panel=_MODEL,
     ),
 ]
 NoKeepAlive = Annotated[

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import typer
 
 from analyzer.cli.arguments import (
+    Buffered,
     Clients,
     CsvFolder,
     FailOn,
@@ -131,6 +132,7 @@ def live(
     interval: Interval = ["1"],  # noqa: B006  typer copies it
     clients: Clients = [],  # noqa: B006
     hold: Hold = 30.0,
+    buffered: Buffered = None,
     no_keep_alive: NoKeepAlive = False,
     no_alternatives: NoAlternatives = False,
     no_inside: NoInside = False,
@@ -168,7 +170,7 @@ def _start(given: dict[str, Any]) -> int:
         keys=given["keys"],
         **{name: given[name] for name in same},
     )
-    shape = given["interval"], given["clients"], given["hold"]
+    shape = given["interval"], given["clients"], given["hold"], given["buffered"]
     options = Options(
         payload=given["payload"] or "preview",
         show_secrets=given["show_secrets"],

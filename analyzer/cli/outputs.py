@@ -69,6 +69,7 @@ def model(
     interval: Sequence[str],
     clients: Sequence[str],
     hold: float,
+    buffered: str | None,
     keep_alive: bool,
     alternatives: bool,
 ) -> dict[str, Any]:
@@ -81,9 +82,25 @@ def model(
         "poll_intervals_s": numbers("--interval", interval, float),
         "clients": numbers("--clients", clients, int),
         "long_poll_hold_s": hold,
+        "buffered": _buffer(buffered),
         "keep_alive": keep_alive,
         "alternatives": alternatives,
     }
+
+
+def _buffer(given: str | None) -> tuple[int, float] | None:
+    """Return bytes and seconds of --buffered; without seconds it waits for ever.
+
+    Raises:
+        OptionError: One is no number.
+    """
+    if given is None:
+        return None
+    size, comma, wait = given.partition(",")
+    try:
+        return int(size), float(wait) if comma else float("inf")
+    except ValueError as error:
+        raise OptionError(f"--buffered takes bytes and seconds, not {given!r}") from error
 
 
 def made(makers: Iterable[Callable[[], Writer]]) -> list[Writer]:
@@ -105,7 +122,12 @@ def made(makers: Iterable[Callable[[], Writer]]) -> list[Writer]:
 
 
 def reports(
-    csv: Path | None, parquet: Path | None, json: str | None, *, lasting: bool = False
+    csv: Path | None,
+    parquet: Path | None,
+    json: str | None,
+    *,
+    lasting: bool = False,
+    dataset: tuple[Path | None, str] = (None, ""),
 ) -> Iterator[Callable[[], Writer]]:
     """Yield what makes each report that is asked for.
 
@@ -114,6 +136,7 @@ def reports(
         parquet: a folder.
         json: a file; may be STDOUT.
         lasting: rows are to outlive a run that is killed (report.parts).
+        dataset: folder of a Parquet dataset of many captures, and the name of this one there.
     """
     if csv is not None:
         from analyzer.report.csv import CsvWriter, LastingCsvWriter
@@ -125,6 +148,10 @@ def reports(
 
         other = parquet
         yield lambda: LastingParquetWriter(other) if lasting else ParquetWriter(other)
+    if dataset[0] is not None:
+        from analyzer.report.dataset import DatasetWriter
+
+        yield partial(DatasetWriter, dataset[0], dataset[1])
     if json is not None:
         from analyzer.report.json import JsonWriter
 

@@ -90,14 +90,7 @@ def timers(case: Case) -> Iterator[Diagnosis]:
         if facts.gap is not None and _BUSY * facts.gap[1] >= end.duration
     }
     for (_, side), group in _groups(case).items():
-        found, left = [], group
-        for _ in range(_MOST_TIMERS):
-            cluster = _best(left, _SILENCES, least, case.options)
-            if cluster is None:
-                break
-            found.append(cluster)
-            left = _less(left, [cluster])
-        found = _kept(found, group, case.options)
+        found = _timers_of(group, least, case.options)
         yield from (_idle(cluster, side, len(group)) for cluster in found)
         left = _less(group, found)
         # What an idle time-out explains needs no other; a side that was silent for most of its life
@@ -106,6 +99,30 @@ def timers(case: Case) -> Iterator[Diagnosis]:
         aged = _best(busy, (_LIFE,), least, case.options)
         if aged is not None:
             yield _lifetime(aged, side, len(group))
+
+
+def ended_by_timer(case: Case) -> set[int]:
+    """Return the connections that an idle time-out ended: no other rule need explain them."""
+    least = round(case.options.idle_timeout_min_s * 1e9)
+    return {
+        end.number
+        for group in _groups(case).values()
+        for cluster in _timers_of(group, least, case.options)
+        for end in cluster.ends
+    }
+
+
+def _timers_of(group: Sequence[Ended], least: int, options: Options) -> list[_Cluster]:
+    """Return the idle time-outs that ended connections of a group."""
+    found: list[_Cluster] = []
+    left = group
+    for _ in range(_MOST_TIMERS):
+        cluster = _best(left, _SILENCES, least, options)
+        if cluster is None:
+            break
+        found.append(cluster)
+        left = _less(left, [cluster])
+    return _kept(found, group, options)
 
 
 def _less(group: Sequence[Ended], clusters: Sequence[_Cluster]) -> list[Ended]:
@@ -293,7 +310,14 @@ def _cluster(
     if count < 2:
         return None
     of = _moments(group, spread, options)
-    if _chance(count, of, spread / max(min(values), 1)) > options.max_chance:
+    relative = spread / max(min(values), 1)
+    paths = {_target(end) for end in ends}
+    # Those at another path may have another timer, or none.
+    others = [
+        value for value, _, end in (*known[:best], *known[best_end:]) if _target(end) in paths
+    ]
+    chance = max(_chance(count, of, relative, _RANGE), _chance_nearby(count, values, others))
+    if chance > options.max_chance:
         return None
     return _Cluster(measure.name, ends, values, len(group))
 
@@ -324,15 +348,38 @@ def _moments(ends: Sequence[Ended], spread: int, options: Options) -> int:
     return count
 
 
-def _chance(count: int, of: int, spread: float) -> float:
+def _chance_nearby(count: int, values: Sequence[int], others: Sequence[int]) -> float:
+    """Return how likely equal values are where the others tell how close values lie here.
+
+    Connections that end one after the other, of a server that is drained, had all been silent for
+    about as long: their silences lie closer than over the whole range. Half as many others as
+    there are in the group, and two at least, tell so: the nearest ones, whatever lies far away.
+    """
+    low, high = min(values), max(values)
+    near = sorted(others, key=lambda value: max(low / value, value / high))
+    relative, worst = (high - low) / max(low, 1), 0.0
+    for more, value in enumerate(near, 1):
+        low, high = min(low, value), max(high, value)
+        if more >= max(2, count / 2):
+            worst = max(worst, _chance(count, count + more, relative, math.log(high / low)))
+    return worst
+
+
+def _chance(count: int, of: int, spread: float, extent: float) -> float:
     """Return about how likely `count` of `of` values lie as close as this by chance.
 
-    Of values spread evenly over the logarithm of 3 s to 400 s, by the first term of the scan
+    Of values spread evenly over a range of logarithms, by the first term of the scan
     statistic: of * C(of - 1, count - 1) * p ** (count - 1), p the window's share of the range;
     times of / 2, since the window was fitted to the values.
+
+    Args:
+        count: values within the window.
+        of: all values.
+        spread: the window, relative to the values.
+        extent: of the range; that of 3 s to 400 s counts at most.
     """
     of = max(of, count)
-    share = max(spread, _RESOLUTION) / _RANGE
+    share = max(spread, _RESOLUTION) / min(extent, _RANGE)
     # In logarithms: hundreds of connections make numbers that no float holds.
     ways = math.lgamma(of) - math.lgamma(count) - math.lgamma(of - count + 1)
     odds = math.log(of) + math.log(of / 2) + ways + (count - 1) * math.log(share)

@@ -14,13 +14,12 @@ from typing import Any
 
 import cython
 
-from analyzer.inside.fanout import Published
-from analyzer.inside.item import DELIVER_MAYBE
-
 if cython.compiled:
     from cython.cimports.analyzer.inside._open_calls import OpenCalls
+    from cython.cimports.analyzer.inside._publications import Publications
 else:
     from analyzer.inside._open_calls import OpenCalls
+    from analyzer.inside._publications import Publications
 
 _NULL = cython.declare(cython.longlong, -(2**63))
 _SOCKET_IO = cython.declare(cython.int, 1)
@@ -36,6 +35,8 @@ _PROTOCOL = cython.declare(cython.int, 0)
 _TURNS = cython.declare(cython.int, 2)
 _BEAT = cython.declare(cython.int, 7)
 
+_MEMBER = cython.declare(cython.int, 3)  # of publications, as in _publications
+
 
 @cython.cclass
 class Quick(OpenCalls):
@@ -50,10 +51,7 @@ class Quick(OpenCalls):
     def __init__(self, numbers: Any, labels: Any, spreading: Any) -> None:
         OpenCalls.__init__(self, numbers, labels)
         self.spreading = spreading
-        self.waiting = spreading.waiting
-        self.order = spreading.order
-        self.note = self.order.append
-        self.trim_at = spreading.trim_at
+        self.publications: Publications = spreading.publications
 
     def run(
         self,
@@ -152,29 +150,55 @@ class Quick(OpenCalls):
         self, lane: cython.Py_ssize_t, at: cython.Py_ssize_t, known: tuple[Any, ...], body: bytes
     ) -> cython.int:
         """Note an event that may be a publication, or the delivery of one."""
-        mark = (known[2], hash(body), len(body))  # as mark_of has it
+        key: cython.longlong = known[3]
+        mixed: cython.longlong = hash(body)
+        size: cython.longlong = len(body)
+        publications: Publications = self.publications
+        talk = self.talks[lane]
         time: cython.longlong
         if self.moments[0, at]:
             time = self.moments[5, at]
-            if time == _NULL or mark not in self.waiting:
+            if time == _NULL or publications._find(key, mixed, size) < 0:
                 return 0
-            talk = self.talks[lane]
-            where = (talk.server, known[2][1], talk.member, talk.since)
-            stands = (talk.connection, int(self.moments[1, at]))
-            self.spreading.take(DELIVER_MAYBE, where, stands, known[1], body, int(time))
-            return 0
+            return self._deliver_event(talk, known, at, mixed, size)
         time = self.moments[4, at]
         if time != _NULL:
-            talk = self.talks[lane]
-            stands = (talk.connection, int(self.moments[1, at]))
-            published = Published(talk.member, stands, int(time), False)
-            if self.waiting.setdefault(mark, published) is published:
-                # As `remember` has it, without its call.
-                self.note(mark)
-                if len(self.order) >= self.trim_at:
-                    self.spreading.trim()
-            else:
-                self.spreading.remember(mark, published)
+            member: cython.longlong = talk.member
+            publications._remember(
+                key, mixed, size, member, talk.connection, self.moments[1, at], time, False
+            )
+        return 0
+
+    @cython.cfunc
+    def _deliver_event(
+        self,
+        talk: Any,
+        known: tuple[Any, ...],
+        at: cython.Py_ssize_t,
+        mixed: cython.longlong,
+        size: cython.longlong,
+    ) -> cython.int:
+        """Note an event that may be the delivery of a publication."""
+        publications: Publications = self.publications
+        key: cython.longlong = known[3]
+        time: cython.longlong = self.moments[5, at]
+        member: cython.longlong = talk.member
+        row: cython.longlong = publications._match(key, mixed, size, member, talk.since, time)
+        if row < 0:
+            return 0
+        kept: list[Any] = known[4]
+        if not kept:
+            topic = self.spreading.topic(known[2])
+            if topic is None:
+                publications._is_first(row)
+                return 0
+            kept.append(topic)
+        topic = kept[0]
+        if talk.member not in topic.subscribers:
+            self.spreading.subscribe(topic, talk.member)
+        if publications._is_first(row):
+            self.spreading.published(topic, int(publications.rows[row, _MEMBER]))
+        publications._deliver(topic.number, row, talk.connection, self.moments[1, at], time)
         return 0
 
     # --- JSON-RPC
@@ -220,7 +244,10 @@ class Quick(OpenCalls):
 
     @cython.cfunc
     def _name(self, lane: cython.Py_ssize_t, name: Any, kind: str) -> Any:
-        """Return label, name and key of the topic of a name; None: there is no room for it."""
+        """Return what is known of a name; None: there is no room for it.
+
+        That is its label, itself, the key of its topic, that one's hash, and a list for the topic.
+        """
         names: dict[Any, Any] = self.names[lane]
         key = name if kind == "event" else (name, kind)
         known = names.get(key)
@@ -232,7 +259,8 @@ class Quick(OpenCalls):
             label = talk.number(kind, text, "/" if kind == "event" else None)
             if label < 0:
                 return None
-            known = (label, text, (talk.server, talk.inner, text))
+            topic = (talk.server, talk.inner, text)
+            known = (label, text, topic, hash(topic), [])
             if len(names) < _MAX_NAMES:
                 names[key] = known
         return known

@@ -172,19 +172,12 @@ class WriterProcess:
             self._changed.wait()
         if self._failure is None:
             targets = ", ".join(str(report.target) for report in self._open.values())
+            how = how_it_ended(self._process.wait())
             self._failure = ReportError(
-                f"cannot write {targets}: the process that writes it {self._how()}",
+                f"cannot write {targets}: the process that writes it {how}",
                 hint="--jobs 1 writes reports in the process that analyses",
             )
         raise self._failure
-
-    def _how(self) -> str:
-        status = self._process.wait()
-        if status >= 0:
-            return f"ended with status {status}"
-        with contextlib.suppress(ValueError):
-            return f"was killed by {signal.Signals(-status).name}"
-        return f"was killed by signal {-status}"
 
     def _end(self) -> None:
         """Let the process end, and wait for it; kill it if it does not."""
@@ -280,6 +273,15 @@ class RemoteReport:
         if not self._over:
             self._over = True
             self._process.abort()
+
+
+def how_it_ended(status: int) -> str:
+    """Return what a process's status says: "was killed by SIGKILL", "ended with status 1"."""
+    if status >= 0:
+        return f"ended with status {status}"
+    with contextlib.suppress(ValueError):
+        return f"was killed by {signal.Signals(-status).name}"
+    return f"was killed by signal {-status}"
 
 
 def _enlarge(pipe: IO[bytes]) -> None:

@@ -38,6 +38,8 @@ class Lookup:
         queries: (packet, time ns) of each, retries too.
         answers: (packet, time ns, addresses) of each.
         pending: types that were asked for and not answered yet.
+        known: types of which addresses are known.
+        ids: those of its queries.
     """
 
     client: str
@@ -45,6 +47,8 @@ class Lookup:
     queries: list[tuple[int, int]] = field(default_factory=list)
     answers: list[tuple[int, int, tuple[str, ...]]] = field(default_factory=list)
     pending: set[int] = field(default_factory=set)
+    known: set[int] = field(default_factory=set)
+    ids: set[int] = field(default_factory=set)
 
     @property
     def last_time(self) -> int:
@@ -95,10 +99,12 @@ class NamesStage:
     def _ask(self, datagram: Datagram, message: Message) -> None:
         key = (datagram.source, message.name)
         lookup = self._open.pop(key, None)
-        if lookup is None or not self._goes_on(lookup, datagram.time):
+        if lookup is None or not self._goes_on(lookup, message, datagram.time):
             lookup = Lookup(*key)
         self._open[key] = lookup
         lookup.pending.add(message.type)
+        if len(lookup.ids) < _MAX_STEPS:
+            lookup.ids.add(message.id)
         if len(lookup.queries) < _MAX_STEPS:
             lookup.queries.append((datagram.packet, datagram.time))
         query = (*(datagram.source, datagram.source_port, message.id), message.name, message.type)
@@ -108,7 +114,11 @@ class NamesStage:
             if len(held) > self._limit:
                 held.popitem(last=False)
 
-    def _goes_on(self, lookup: Lookup, now: int) -> bool:
+    def _goes_on(self, lookup: Lookup, message: Message, now: int) -> bool:
+        if message.type in lookup.known and message.id not in lookup.ids:
+            # Who has the addresses asks no more: that is for another connection. Some ask for both
+            # families again, with the same ids, where one had no answer.
+            return False
         return now - lookup.last_time <= (GIVEN_UP_NS if lookup.pending else GOES_ON_NS)
 
     def _answer(self, datagram: Datagram, message: Message) -> Lookup | None:
@@ -117,6 +127,8 @@ class NamesStage:
         if lookup is None:
             return None
         lookup.pending.discard(message.type)
+        if message.addresses:
+            lookup.known.add(message.type)
         if len(lookup.answers) < _MAX_STEPS:
             lookup.answers.append((datagram.packet, datagram.time, message.addresses))
         return lookup

@@ -24,6 +24,10 @@ from workloads import WORKLOADS, Line, Workload
 
 STAGGER = 0.07
 """Seconds between the starts of the clients."""
+PORT_FIELD = "X-Client-Port"
+"""How a proxy says where its client is."""
+BEHIND = 100
+"""The server's port is so much higher behind a proxy."""
 LINGER = 1.5
 """Seconds from the end of the clients to that of the server."""
 
@@ -49,10 +53,13 @@ class Room:
             "short-poll": self.short_poll,
             "long-poll": self.long_poll,
             "stream": self.stream,
+            "stream-buffered": self.stream,
             "sse": self.sse,
             "websocket": self.websocket,
         }
         for transport, answer in answers.items():
+            if transport not in workload.paths:
+                continue
             self.app.router.add_get(workload.paths[transport], answer)
         self.app.router.add_post(workload.paths["say"], self.say)
 
@@ -131,7 +138,8 @@ class Room:
         return self._list(request, event)
 
     async def _parts(self, request: web.Request, kind: str, form: str) -> web.StreamResponse:
-        """Goes on until the client leaves."""
+        """Goes on until the client leaves; behind a proxy until the end, for what it holds back."""
+        behind = PORT_FIELD in request.headers
         event = self.exchange(request, 200, kind)
         response = web.StreamResponse(headers={"Cache-Control": "no-cache"})
         coder = zlib.compressobj(wbits=31) if self.workload.gzip else None
@@ -139,11 +147,14 @@ class Room:
             # aiohttp's own compression does not flush for each event.
             response.headers["Content-Encoding"] = "gzip"
         response.content_type = "text/event-stream" if kind == "sse" else "application/x-ndjson"
-        response.enable_chunked_encoding()
+        if request.version >= aiohttp.HttpVersion11:
+            response.enable_chunked_encoding()
         await response.prepare(request)
         sent = 0
         while True:
-            await self.wait(self.member(request), sent)
+            await self.wait(self.member(request), sent, to_the_end=behind)
+            if self.over and behind:
+                return response
             for text in self.deliver(request, sent):
                 part = (form % text).encode()
                 event["body_bytes"] += len(part)
@@ -180,6 +191,8 @@ class Room:
 
 
 def _port(request: web.Request) -> int:
+    if PORT_FIELD in request.headers:
+        return int(request.headers[PORT_FIELD])
     assert request.transport is not None
     return int(request.transport.get_extra_info("peername")[1])
 
@@ -277,6 +290,9 @@ class Member:
             await self.websocket(path, end)
         elif transport == "sse":
             await self.read(path, end, "text/event-stream", "data: ")
+        elif transport == "stream-buffered":
+            # What the proxy holds back comes when the server ends the stream.
+            await self.read(path, end + LINGER, "*/*", "")
         else:
             await self.read(path, end, "*/*", "")
 
@@ -296,7 +312,10 @@ async def serve(workload: Workload, transport: str, host: str, start: float, log
     # A stream's handler ends with its client.
     runner = web.AppRunner(room.app, access_log=None, handler_cancellation=True)
     await runner.setup()
-    await web.TCPSite(runner, host, workload.port).start()
+    if transport == "stream-buffered":
+        await web.TCPSite(runner, "127.0.0.1", workload.port + BEHIND).start()
+    else:
+        await web.TCPSite(runner, host, workload.port).start()
     await room.push()
     await until(start + workload.end + LINGER)
     await runner.cleanup()

@@ -2,8 +2,9 @@
 
 Short polling, long polling, a chunked stream, server-sent events and WebSocket, served by
 aiohttp to members who send headers like those of a browser over kept-alive connections; over
-loopback, and over a path with a round trip of 40 ms. What is said is in workloads.py, the
-two programs are in chat_ends.py.
+loopback, and over a path with a round trip of 40 ms. The stream of one workload goes through an
+nginx that buffers too, whose way to the server is not captured. What is said is in
+workloads.py, the two programs are in chat_ends.py.
 
 The log has one `delivered` event for each line and member, with the times (Unix seconds)
 for which it was planned, at which it became available at the server, was handed to the
@@ -29,6 +30,7 @@ from typing import Any
 
 import netns
 import recording
+from chat_ends import BEHIND
 from workloads import WORKLOADS, Workload
 
 ENDS = Path(__file__).with_name("chat_ends.py")
@@ -41,11 +43,30 @@ TRANSPORTS = {
     "stream": "one chunked response for each member",
     "sse": "server-sent events",
 }
+BUFFERED = "stream-buffered"
+TEXTS = TRANSPORTS | {BUFFERED: "one response for each member through nginx, which buffers 4 kB"}
+NGINX = """
+daemon off; user root; pid %(folder)s/pid; error_log %(folder)s/error.log;
+events { worker_connections 64; }
+http {
+  access_log off; client_body_temp_path %(folder)s/body; proxy_temp_path %(folder)s/proxy;
+  fastcgi_temp_path %(folder)s/f; uwsgi_temp_path %(folder)s/u; scgi_temp_path %(folder)s/s;
+  server {
+    listen %(host)s:%(port)d;
+    location / {
+      proxy_pass http://127.0.0.1:%(behind)d; proxy_set_header X-Client-Port $remote_port;
+      proxy_buffering on; proxy_buffer_size 4k; proxy_buffers 8 4k;
+    }
+  }
+}
+"""
 NOT_LOST = "tcp.analysis.retransmission || tcp.analysis.lost_segment"
 
 
 @contextlib.contextmanager
-def captured(path: Path, *, delayed: bool) -> Iterator[tuple[list[str], list[str], str]]:
+def captured(
+    path: Path, *, delayed: bool, pattern: str = "tcp"
+) -> Iterator[tuple[list[str], list[str], str]]:
     """Capture what two ends say to each other, over loopback or over the delaying path.
 
     Yields:
@@ -55,20 +76,40 @@ def captured(path: Path, *, delayed: bool) -> Iterator[tuple[list[str], list[str
         netns.add()
         try:
             inside = netns.inside(netns.A)
-            with recording.capture(path, interface="lo", prefix=inside):
+            with recording.capture(path, interface="lo", prefix=inside, pattern=pattern):
                 yield inside, inside, "127.0.0.1"
         finally:
             netns.remove()
         return
     with netns.forwarded(delay=ONE_WAY):
         server = netns.inside(netns.B)
-        with recording.capture(path, interface="tun0", prefix=server):
+        with recording.capture(path, interface="tun0", prefix=server, pattern=pattern):
             yield server, netns.inside(netns.A), netns.ADDRESS_B
+
+
+@contextlib.contextmanager
+def proxied(workload: Workload, before: list[str], host: str) -> Iterator[None]:
+    """Run nginx with proxy_buffering between the clients and the server, beside the server."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "nginx.conf"
+        ports = {"port": workload.port, "behind": workload.port + BEHIND}
+        file.write_text(NGINX % {"folder": folder, "host": host, **ports})
+        command = [*before, "nginx", "-c", str(file), "-e", f"{folder}/start.log"]
+        nginx = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        try:
+            yield
+        finally:
+            nginx.terminate()
+            nginx.wait()
 
 
 def run(workload: Workload, transport: str, *, delayed: bool, path: Path) -> list[recording.Event]:
     """Record one transport. Server and clients are processes; returns their events."""
-    with captured(path, delayed=delayed) as (server, client, host):
+    pattern = f"tcp port {workload.port}"
+    with (
+        captured(path, delayed=delayed, pattern=pattern) as (server, client, host),
+        proxied(workload, server, host) if transport == BUFFERED else contextlib.nullcontext(),
+    ):
         start = time.monotonic() + 4
         what = [workload.name, transport, host, repr(start)]
         command = [sys.executable, str(ENDS)]
@@ -149,7 +190,11 @@ def record(workload: Workload, transport: str, *, delayed: bool, path: Path) -> 
     events = run(workload, transport, delayed=delayed, path=path)
     found = facts(workload, transport, delayed=delayed, events=events)
     check(path, events, found, workload.port)
-    text = TRANSPORTS[transport].format(interval=workload.interval, hold=workload.hold)
+    text = TEXTS[transport].format(interval=workload.interval, hold=workload.hold)
+    nginx = []
+    if transport == BUFFERED:
+        version = recording.program_version("nginx", "-v")
+        nginx.append(version.removeprefix("nginx version: "))
     way = "a path with a round trip of 40 ms" if delayed else "loopback"
     recording.publish(
         path,
@@ -159,6 +204,7 @@ def record(workload: Workload, transport: str, *, delayed: bool, path: Path) -> 
         programs=[
             f"Python {platform.python_version()}",
             *recording.python_versions("aiohttp"),
+            *nginx,
         ],
         events=events,
         more={"delivery": found},
@@ -172,7 +218,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for workload in WORKLOADS.values():
             for delayed in (False, True):
-                for transport in TRANSPORTS:
+                for transport in TEXTS:
+                    if transport not in workload.paths:
+                        continue
                     middle = "-delay-" if delayed else "-"
                     path = Path(folder) / f"{workload.name}{middle}{transport}.pcap"
                     if not wanted or path.name in wanted:

@@ -169,6 +169,7 @@ FEED = Workload(
         "short-poll": "/api/v2/feed/items",
         "long-poll": "/api/v2/feed/wait",
         "stream": "/api/v2/feed/live",
+        "stream-buffered": "/api/v2/feed/buffered",
         "sse": "/api/v2/feed/events",
         "websocket": "/api/v2/feed/socket",
         "say": "/api/v2/feed/remarks",

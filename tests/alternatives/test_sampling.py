@@ -86,6 +86,27 @@ def test_a_stream_has_one_context_and_a_flush_for_each_message():
     assert found["plain"] == sum(len(payload) + 1 for _, payload, *_ in said)
 
 
+def test_a_proxy_that_buffers_deflates_what_it_passes_on():
+    """One context, a flush and a chunk for each write, which ends in the midst of a message."""
+    said = [(0, TEXTS[0]), (10, TEXTS[1]), (400, TEXTS[0]), (2000, b"x")]
+    made = PayloadSample([], 0, MS, 1448, 1 << 20, 1 << 20, (700, 1000 * MS))
+    for number, (time, payload) in enumerate(said):
+        made.take(time * MS, payload, number, number)
+    found = made.finish()[-1]
+    whole = b"".join(payload + b"\n" for _, payload in said)
+    # 1,400 bytes fill the buffer twice, with the second and the third message; what is left leaves
+    # a second after its first byte; the last when the stream closes.
+    last = len(whole) - 2
+    context, sizes = zlib.compressobj(6, zlib.DEFLATED, -15), []
+    for begin, end in ((0, 700), (700, 1400), (1400, last), (last, len(whole))):
+        piece = context.compress(whole[begin:end]) + context.flush(zlib.Z_SYNC_FLUSH)
+        sizes.append(len(b"%x\r\n" % len(piece) + piece + b"\r\n"))
+    assert last > 1400
+    assert (found["answers"], found["plain"]) == (4, len(whole))
+    assert found["coded"] == sum(sizes)
+    assert sample_of([]).shape == (POLLS + 1,)
+
+
 def test_full_segments_are_counted_apart():
     noise = np.random.default_rng(5).integers(0, 256, 3000, np.uint8).tobytes()
     found = sample_of([(0, noise)], mss=1000)[SINGLE]

@@ -68,7 +68,7 @@ def opened(intervals, gap=MS, hold=30_000 * MS, number=0, mss=MSS, schedule=None
 def taken(schedule, number=0):
     """Return lanes, sizes, delays and the shared row of one finished connection."""
     some = np.array([number], np.int64)
-    schedule.finish(some)
+    schedule.finish(some, 0 * some)
     arrays = [schedule.lanes_of(name, some)[0] for name in ("lanes", "sizes", "delays")]
     return (*arrays, schedule.conversations_of(some)[0])
 
@@ -196,7 +196,7 @@ def test_nothing_at_all():
     none = np.zeros(0, np.int64)
     schedule.open(none, none, none, 0, none)
     add(schedule, [])
-    schedule.finish(none)
+    schedule.finish(none, none)
     assert schedule.lanes_of("lanes", none).shape == (0, layout.SHORT_POLL)
 
 

@@ -277,6 +277,8 @@ def test_a_fault_of_its_own_is_one_line(monkeypatch, capsys):
         (["--interval", "0.5, 1", "--interval", "5,1"], {"poll_intervals_s": (0.5, 1.0, 5.0)}),
         (["--clients", "1000", "--clients", "10000,100"], {"clients": (1000, 10_000, 100)}),
         (["--hold", "20"], {"long_poll_hold_s": 20.0}),
+        (["--buffered", "4096,0.5"], {"buffered": (4096, 0.5)}),
+        ([], {"buffered": None}),
         (["--no-keep-alive"], {"keep_alive": False}),
         (["--no-alternatives"], {"alternatives": False, "keep_alive": True}),
     ],

@@ -1,6 +1,7 @@
 """What verbs share: numbers with commas, and reports that appear together or not at all."""
 
 import sys
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -46,8 +47,22 @@ def test_one_that_cannot_be_made_undoes_the_others(tmp_path):
 
 
 def test_the_model_as_it_is_by_default():
-    assert Options(**model(["1"], [], 30.0, True, True)) == DEFAULT
-    assert Options(**model(["2"], ["5"], 9.0, False, False)).poll_intervals_s == (2.0,)
+    assert Options(**model(["1"], [], 30.0, None, True, True)) == DEFAULT
+    assert Options(**model(["2"], ["5"], 9.0, None, False, False)).poll_intervals_s == (2.0,)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("4096", (4096, inf)), ("8192,0.5", (8192, 0.5)), (" 1 , inf ", (1, inf)), (None, None)],
+)
+def test_a_buffer(given, expected):
+    assert Options(**model(["1"], [], 30.0, given, True, True)).buffered == expected
+
+
+@pytest.mark.parametrize("given", ["", "x", "4k", "4096,", ",1", "4096,1,2", "1e3", "4096,x"])
+def test_no_buffer(given):
+    with pytest.raises(OptionError, match="--buffered takes bytes and seconds"):
+        model(["1"], [], 30.0, given, True, True)
 
 
 def test_reports_of_other_processes(tmp_path):

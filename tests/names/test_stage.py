@@ -75,6 +75,29 @@ def test_a_later_query_is_another_look_up():
     assert second.before(99) == (8 * SECOND, int(8.1 * SECOND))
 
 
+def test_who_has_the_addresses_and_asks_again_asks_for_another_connection():
+    wire = Wire()
+    wire.ask(0)
+    (first,) = wire.answer(0.01)
+    wire.ask(0.5, number=2, port=5001)
+    (second,) = wire.answer(0.51, number=2, port=5001)
+    assert first is not second
+    assert second.before(99)[0] == SECOND // 2
+
+
+def test_both_families_asked_again_where_one_had_no_answer():
+    wire = Wire()
+    wire.ask(0)
+    wire.ask(0.001, kind="AAAA", number=2)
+    wire.answer(0.02)
+    # As the resolver of glibc does after 5 s: with the ids that it had.
+    wire.ask(5)
+    wire.answer(5.01)
+    wire.ask(5.02, kind="AAAA", number=2)
+    (lookup,) = wire.answer(5.03, kind="AAAA", number=2)
+    assert lookup.before(99) == (0, int(5.03 * SECOND))
+
+
 def test_clients_and_names_are_apart():
     wire = Wire()
     wire.ask(0)

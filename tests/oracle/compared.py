@@ -59,12 +59,13 @@ def ended(
     wire=None,
     replies=None,
     kinds=None,
+    buffered=None,
     **changes,
 ):
     """One connection that ended. Times in ms; `changes` are fields of Ended."""
     one = np.zeros(1, np.int64)
     wire = wire_row() if wire is None else wire
-    schedule = Schedule([each * MS for each in intervals])
+    schedule = Schedule([each * MS for each in intervals], buffered)
     schedule.open(one, one, one + gap * MS, hold * MS, wire["mss"].astype(np.int64))
     columns = list(zip(*said, strict=True)) or [(), (), ()]
     packets = np.arange(1, len(said) + 1)
@@ -78,7 +79,7 @@ def ended(
         np.array(replies if replies is not None else [0] * len(said), np.uint8),
         np.array(kinds if kinds is not None else [0] * len(said), np.int64),
     )
-    schedule.finish(one)
+    schedule.finish(one, one + duration * MS)
     shared = schedule.conversations_of(one)
     made = Ended(
         connection=one,
@@ -91,6 +92,7 @@ def ended(
         sizes=schedule.lanes_of("sizes", one),
         delays=schedule.lanes_of("delays", one),
         latest=schedule.latest_of(one),
+        buffer_ns=schedule.buffer_ranges_of(one),
         wire=wire,
         measured=np.zeros(1, MEASURED),
     )
@@ -109,5 +111,6 @@ def known(*, keep_alive=True, **arguments):
         wire=one.wire,
         heads=one.heads,
         latest=one.latest,
+        buffer_ns=one.buffer_ns,
         keep_alive=keep_alive,
     )

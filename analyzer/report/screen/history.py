@@ -118,6 +118,21 @@ class History:
         # A message's row waits for an ACK, that of a control frame does not.
         return sorted(self._events.get(connection, ()), key=lambda event: event.time)
 
+    def named(self, inner: str, kind: str, name: str) -> list[tuple[int, Event]]:
+        """Return messages of a protocol, kind and name, harmless, with their connections, by time.
+
+        A word that messages do not have is "".
+        """
+        wanted = tuple(word or None for word in (inner, kind, name))
+        found = [
+            (connection, event)
+            for connection, events in self._events.items()
+            for event in events
+            if event.said is not None
+            and (event.said["inner"], event.said["kind"], event.said["name"]) == wanted
+        ]
+        return sorted(found, key=lambda each: each[1].time)
+
     def payload(self, connection: int, message: int) -> bytes | None:
         """Return the whole payload of a message, if it is still there."""
         found = self._watched_payloads.find(connection, message)

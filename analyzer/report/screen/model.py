@@ -14,6 +14,7 @@ from analyzer.columns import NULL
 from analyzer.options import DEFAULT, Options
 from analyzer.report.observer import CaptureStats
 from analyzer.report.rates import Rates
+from analyzer.report.screen.call_log import CallLog
 from analyzer.report.screen.harmless import harmless
 from analyzer.report.screen.history import History
 from analyzer.report.screen.lines import NS, Lines
@@ -44,6 +45,7 @@ class Model:
         self.rates = Rates(interval_s)
         self.lines = Lines(options)
         self.history = History(options)
+        self.calls = CallLog()
         self.notable = Notable()
         self.has_payload = options.payload != "none"
         self.warning = ""
@@ -99,6 +101,8 @@ class Model:
                 line = self.lines.find(number)
                 if line is not None:
                     line.inner = inner
+        elif name == "calls":
+            self.calls.take(rows)
         elif name == "frames":
             self.history.frames(rows)
         elif name == "pings":

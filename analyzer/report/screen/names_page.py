@@ -13,7 +13,8 @@ from rich.text import Text
 from analyzer.inside.item import HEARTBEAT
 from analyzer.report.screen.harmless import harmless
 from analyzer.report.screen.model import Model
-from analyzer.report.screen.page import Column, ListPage, View, fitting
+from analyzer.report.screen.named_pages import CallPage, NamePage
+from analyzer.report.screen.page import OPEN, Column, Key, ListPage, Page, View, fitting
 from analyzer.report.wording import duration, number, share, size
 from analyzer.tables.spoken import Calls
 
@@ -58,6 +59,14 @@ class NamesPage(ListPage[Named]):
     def id_of(self, item: Named) -> tuple[str, ...]:
         """Return what it is called."""
         return item.inner, item.kind, item.name
+
+    def keys(self) -> list[Key]:
+        """Return the keys of lists."""
+        return [OPEN._replace(text="its last messages"), *super().keys()]
+
+    def opens(self, item: Named, model: Model) -> Page:
+        """Return the page of its messages."""
+        return NamePage(item.inner, item.kind, item.name)
 
     def layout(self, view: View) -> list[Column]:
         """Return the columns."""
@@ -126,6 +135,14 @@ class CallsPage(ListPage[Called]):
     def id_of(self, item: Called) -> tuple[str, str]:
         """Return what it is called."""
         return item.inner, item.name
+
+    def keys(self) -> list[Key]:
+        """Return the keys of lists."""
+        return [OPEN._replace(text="its last calls, the slowest first"), *super().keys()]
+
+    def opens(self, item: Called, model: Model) -> Page:
+        """Return the page of its calls."""
+        return CallPage(item.inner, item.name)
 
     def layout(self, view: View) -> list[Column]:
         """Return the columns."""

@@ -10,7 +10,8 @@ _ALTERNATIVE = (
         "transport",
         TRANSPORTS,
         NEVER,
-        "Transport; -h2: over HTTP/2; -latest: only the last message of each kind.",
+        "Transport; -h2: over HTTP/2; -latest: only the last message of each kind; -buffered: "
+        "through a proxy that holds bytes back (--buffered).",
     ),
     Column(
         "interval_s",

@@ -21,6 +21,7 @@ HTTP_TRANSPORTS = ("engine.io", "sockjs")
 TRANSPORTS = (
     *("websocket", "request", "short-poll", "long-poll", "stream", "sse"),
     *("short-poll-h2", "long-poll-h2", "sse-h2", "short-poll-latest"),
+    "stream-buffered",
 )
 CODINGS = ("gzip",)
 SOURCES = ("measured", "observed", "modelled")
