@@ -17,13 +17,13 @@ from os import PathLike
 from typing import BinaryIO, Protocol
 
 from analyzer.alternatives.polls import PollHeads
+from analyzer.alternatives.recorded import Original
 from analyzer.alternatives.stage import AlternativesStage
 from analyzer.audience import Audience
 from analyzer.capture.records import RecordBatch
 from analyzer.capture.source import open_capture
 from analyzer.columns import NULL
 from analyzer.diagnosis.stage import DiagnosisStage
-from analyzer.findings import CAPTURE_ANONYMIZED
 from analyzer.http.stage import HttpStage
 from analyzer.inside.stage import InsideStage
 from analyzer.names.stage import Lookup, NamesStage
@@ -127,10 +127,7 @@ class Pipeline:
         self._observers = [writer for writer in writers if isinstance(writer, Observer)]
         self._news = News(options, self._websocket, self._inside) if self._observers else None
         self._polls = PollHeads(options)
-        self._is_chosen = only is not None or decide is not None
-        self._is_false = False
-        self._figures_read: list[bytes] = []
-        self._options = options
+        self._original = Original(options, chosen=only is not None or decide is not None)
         self._pushed = time.monotonic_ns()
         self._may_bring_keys = False
         for observer in self._observers:
@@ -140,9 +137,7 @@ class Pipeline:
         """Analyse one batch of captured packets."""
         if self._says_nothing(records):
             return
-        self._is_false |= any(each.kind is CAPTURE_ANONYMIZED for each in records.findings)
-        if records.figures:
-            self._figures_read.append(records.figures)
+        self._original.push(records)
         self._take_segments(self._packets.push(records))
         self._pushed = time.monotonic_ns()
 
@@ -233,20 +228,7 @@ class Pipeline:
             return []
         early = self._alternatives.has_given
         made = self._alternatives.finish()
-        if not self._is_false:
-            return made
-        from analyzer.alternatives.recorded import Facts, instead
-
-        capture = self.summary.capture
-        facts = Facts(
-            capture.packets,
-            capture.wire_bytes,
-            capture.first_time,
-            capture.last_time,
-            self.summary.rows["connections"],
-        )
-        chosen = self._is_chosen or early
-        return instead(made, self._figures_read, facts, self._options, chosen=chosen)
+        return self._original.instead(made, self.summary, early=early)
 
     def diagnose(self) -> None:
         """Give the rows of diagnoses, after `settle`."""

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from analyzer import findings
+from analyzer.capture.records import RecordBatch
 from analyzer.columns import NULL
 from analyzer.findings import Finding
 from analyzer.findings.kinds import Kind
@@ -24,6 +25,7 @@ from analyzer.options import Options
 from analyzer.tables.declare import Column
 from analyzer.tables.finding_log import FindingLog
 from analyzer.tables.schema import ALTERNATIVES, SCALING, TableRows
+from analyzer.tables.summary import Summary
 
 TABLES: Final = {table.name: table for table in (ALTERNATIVES, SCALING)}
 MAX_BYTES: Final = 4 << 20
@@ -88,6 +90,44 @@ def packed(
     data = json.dumps(whole, separators=(",", ":")).encode()
     made = zlib.compress(data, 9)
     return made if len(made) <= MAX_BYTES and len(data) <= MAX_PLAIN else b""
+
+
+class Original:
+    """What the files of an analysis say of their originals.
+
+    Args:
+        options: of the analysis.
+        chosen: some connections alone are looked at.
+    """
+
+    def __init__(self, options: Options, *, chosen: bool) -> None:
+        self._options, self._chosen = options, chosen
+        self._is_false = False
+        self._figures: list[bytes] = []
+
+    def push(self, records: RecordBatch) -> None:
+        """Note whether a file was anonymized, and what it carries."""
+        self._is_false |= any(each.kind is findings.CAPTURE_ANONYMIZED for each in records.findings)
+        if records.figures:
+            self._figures.append(records.figures)
+
+    def instead(self, made: list[TableRows], summary: Summary, *, early: bool) -> list[TableRows]:
+        """Return what is to be shown in place of the rows `made`.
+
+        Args:
+            made: rows of the comparison.
+            summary: of what was read.
+            early: some rows left already.
+        """
+        if not self._is_false:
+            return made
+        capture = summary.capture
+        facts = Facts(
+            *(capture.packets, capture.wire_bytes, capture.first_time, capture.last_time),
+            summary.rows["connections"],
+        )
+        chosen = self._chosen or early
+        return instead(made, self._figures, facts, self._options, chosen=chosen)
 
 
 def instead(
