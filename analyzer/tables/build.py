@@ -144,6 +144,8 @@ class TableBuilder:
             return []
         self._inner.update(inside.inner)
         calls = call_rows(inside.calls, self._options, inside.plain_calls)
+        if inside.deliveries is None:
+            return [calls]
         return [calls, fanout_rows(inside.deliveries, self._options)]
 
     def _forget(self, http: HttpBatch) -> None:
