@@ -65,7 +65,7 @@ def test_standard_output_is_the_table_alone(option: str, capfd: pytest.CaptureFi
     assert main.main(["compare", A, B, option, "-"]) == 0
     out = capfd.readouterr().out
     assert out.startswith("metric,group" if option == "--csv" else "{\n")
-    assert len(out.splitlines()) == len(METRICS) + (1 if option == "--csv" else 4)
+    assert len(out.splitlines()) == len(METRICS) + (1 if option == "--csv" else 6)
 
 
 def test_folder_and_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
