@@ -197,7 +197,7 @@ class Pipeline:
         self._finish_tables()
 
     def _finish_tables(self) -> None:
-        self._tables.add_findings(self._tls.finish())
+        self._tables.add_findings([*self._names.finish(), *self._tls.finish()])
         topics = self._inside.finish() if self._inside is not None else []
         self._deliver_tables(self._tables.finish(topics))
 
