@@ -439,13 +439,20 @@ def _refusal_of_426(handshake: Handshake, upgrade: str | None) -> str:
     return reason
 
 
+def _has_version(handshake: Handshake, versions: str) -> bool:
+    """Tell whether a refusal names the version that the request has: it is about another matter."""
+    named = [each.strip() for each in versions.split(",")]
+    return handshake.version is not None and handshake.version.strip() in named
+
+
 def refuse(handshake: Handshake, head: Head, checks: Checks) -> None:
     """Say why a final response other than 101 is a refusal."""
     status = head.status
     values = head.values
     reason = _REASONS.get(status)
     versions = values.get("sec-websocket-version")
-    if status in (400, 426) and versions:
+    has_version = versions is not None and _has_version(handshake, versions)
+    if status in (400, 426) and versions and not has_version:
         # RFC 6455 4.2.2: "Sec-WebSocket-Version ... indicating the version(s) the
         # server is capable of understanding".
         reason = (
@@ -462,6 +469,8 @@ def refuse(handshake: Handshake, head: Head, checks: Checks) -> None:
         reason = f"the server answered as to a plain request ({status})"
     elif reason is None:
         reason = f"the server answered {status} {head.reason}".rstrip()
+    if has_version and status in (400, 426):
+        reason += f"; it names version {handshake.version}, which the request has"
     if status == 401 and (challenge := values.get("www-authenticate")):
         reason += f", scheme {challenge.partition(' ')[0]}"
     if handshake.outcome_reason:
