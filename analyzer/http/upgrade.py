@@ -451,12 +451,14 @@ def refuse(handshake: Handshake, head: Head, checks: Checks) -> None:
     values = head.values
     reason = _REASONS.get(status)
     versions = values.get("sec-websocket-version")
-    has_version = versions is not None and _has_version(handshake, versions)
-    if status in (400, 426) and versions and not has_version:
+    if status in (400, 426) and versions:
         # RFC 6455 4.2.2: "Sec-WebSocket-Version ... indicating the version(s) the
         # server is capable of understanding".
         reason = (
-            f"the server wants another protocol version ({status}); "
+            f"the server names the versions that it speaks ({status}): {versions}; version "
+            f"{handshake.version}, which the request has, is among them"
+            if _has_version(handshake, versions)
+            else f"the server wants another protocol version ({status}); "
             f"the server offers version {versions}"
         )
         checks.note(findings.HANDSHAKE_OTHER_VERSIONS, versions[:60])
@@ -469,8 +471,6 @@ def refuse(handshake: Handshake, head: Head, checks: Checks) -> None:
         reason = f"the server answered as to a plain request ({status})"
     elif reason is None:
         reason = f"the server answered {status} {head.reason}".rstrip()
-    if has_version and status in (400, 426):
-        reason += f"; it names version {handshake.version}, which the request has"
     if status == 401 and (challenge := values.get("www-authenticate")):
         reason += f", scheme {challenge.partition(' ')[0]}"
     if handshake.outcome_reason:
