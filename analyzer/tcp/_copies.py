@@ -43,12 +43,15 @@ class CopyCheck(RowWriter):
     @cython.cfunc
     def _is_copy(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.bint:
         """Return whether segment `i` is a packet seen before; remember it if it is not."""
+        # Of the connection, not of its slot, which another one may have had before: when a slot is
+        # free again depends on how the input is cut.
+        owner: cython.longlong = 2 * self.links[d >> 1].first_packet + (d & 1)
         # One number for four: the keys make it one that no sender can aim at.
         key: cython.ulonglong = wide_unsigned(self.segments[i].identity) ^ wide_unsigned(
             wide_unsigned(self.segments[i].seq) * self.key0
             + wide_unsigned(self.segments[i].ack) * self.key1
             + wide_unsigned(self.payload) * self.key2
-            + wide_unsigned(d) * _SPREAD
+            + wide_unsigned(owner) * _SPREAD
         )
         at: cython.Py_ssize_t = (key ^ (key >> 32)) & _RECENT_MASK
         number: cython.longlong = self.index[at]
@@ -58,7 +61,7 @@ class CopyCheck(RowWriter):
             if number <= 0 or number <= self.recent_head - _RECENTS:
                 break
             n = number & (_RECENTS - 1)
-            if self.recents[n].key == key and self.recents[n].direction == d:
+            if self.recents[n].key == key and self.recents[n].owner == owner:
                 if self._is_same(i, d, n):
                     return True
                 break
@@ -68,7 +71,7 @@ class CopyCheck(RowWriter):
         self.recents[n].key = key
         self.recents[n].time = self.time
         self.recents[n].count = self.counts[d].packets
-        self.recents[n].direction = d
+        self.recents[n].owner = owner
         self.recents[n].previous = self.index[at]
         self.index[at] = self.recent_head
         if self.segments[i].name != self.tracks[d].name:

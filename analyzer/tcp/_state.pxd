@@ -86,7 +86,7 @@ ctypedef struct Recent:
     long long time
     long long previous
     long long count
-    long long direction
+    long long owner
 
 ctypedef struct Piece:
     long long offset

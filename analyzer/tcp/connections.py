@@ -118,11 +118,11 @@ RARE = row_dtype(
 """The private part of a direction that few segments need."""
 
 RECENT = row_dtype(
-    [("key", "<u8"), ("time", "<i8"), ("previous", "<i8"), ("count", "<i8"), ("direction", "<i8")]
+    [("key", "<u8"), ("time", "<i8"), ("previous", "<i8"), ("count", "<i8"), ("owner", "<i8")]
 )
 """A segment in the ring of recent ones: a mix of its identity, seq, ack and length, the number of
-the one before it that has the same place in the index (0 if none), and how many its direction
-had sent by then."""
+the one before it that has the same place in the index (0 if none), how many its direction had
+sent by then, and twice the first packet of its connection, with the side."""
 
 PIECE = row_dtype([("offset", "<i8"), ("position", "<i8"), ("previous", "<i8"), ("length", "<i8")])
 """Where the arena has delivered payload, and the number of the piece before it."""
