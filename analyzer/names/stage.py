@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
+from analyzer import findings
 from analyzer.columns import NULL
+from analyzer.findings import Finding
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.names.messages import AAAA, HTTPS, A, Message, parse
 from analyzer.options import Options
@@ -24,8 +26,10 @@ search domain's fallback, a CNAME asked for by itself."""
 GIVEN_UP_NS = 60_000_000_000
 """A query after this much silence is another look-up, though the one before had no answer:
 resolvers give up after 5 s times a few servers and attempts."""
-_MAX_STEPS = 32
+_MAX_STEPS = 16
 """Queries and answers kept of one look-up."""
+_MAX_ADDRESSES = 32
+"""Addresses kept of one look-up: clients try the first few."""
 
 
 @dataclass(slots=True)
@@ -36,7 +40,7 @@ class Lookup:
         client: address that asks.
         name: that it asks for.
         queries: (packet, time ns) of each, retries too.
-        answers: (packet, time ns, addresses) of each.
+        answers: (packet, time ns, addresses that no answer had before) of each.
         pending: types that were asked for and not answered yet.
         known: types of which addresses are known.
         ids: those of its queries.
@@ -77,6 +81,15 @@ class NamesStage:
         self._limit = options.max_names
         self._waiting: OrderedDict[_Query, Lookup] = OrderedDict()
         self._open: OrderedDict[tuple[str, str], Lookup] = OrderedDict()
+        self._forgotten = 0
+        self._first_forgotten = NULL
+
+    def finish(self) -> list[Finding]:
+        """Return what max_names left out."""
+        if not self._forgotten:
+            return []
+        detail = f"{self._forgotten} queries were forgotten before their answer could come"
+        return [Finding(findings.NAMES_LIMIT, packet=self._first_forgotten, detail=detail)]
 
     def push(self, datagrams: Iterable[Datagram]) -> Sequence[Lookup]:
         """Take DNS messages; return the look-ups that got an answer, each once a batch.
@@ -110,9 +123,18 @@ class NamesStage:
         query = (*(datagram.source, datagram.source_port, message.id), message.name, message.type)
         # A query sent again from the same port with the same id is still the first one.
         self._waiting.setdefault(query, lookup)
-        for held in (self._waiting, self._open):
-            if len(held) > self._limit:
-                held.popitem(last=False)
+        if len(self._open) > self._limit:
+            self._open.popitem(last=False)
+        if len(self._waiting) > self._limit:
+            _, oldest = self._waiting.popitem(last=False)
+            self._note_forgotten(oldest, datagram)
+
+    def _note_forgotten(self, lookup: Lookup, now: Datagram) -> None:
+        """Count a query whose answer could still come."""
+        if now.time - lookup.last_time <= GIVEN_UP_NS:
+            self._forgotten += 1
+            if self._first_forgotten == NULL:
+                self._first_forgotten = now.packet
 
     def _goes_on(self, lookup: Lookup, message: Message, now: int) -> bool:
         if message.type in lookup.known and message.id not in lookup.ids:
@@ -130,5 +152,8 @@ class NamesStage:
         if message.addresses:
             lookup.known.add(message.type)
         if len(lookup.answers) < _MAX_STEPS:
-            lookup.answers.append((datagram.packet, datagram.time, message.addresses))
+            before = {each for _, _, found in lookup.answers for each in found}
+            new = [each for each in dict.fromkeys(message.addresses) if each not in before]
+            addresses = tuple(new[: _MAX_ADDRESSES - len(before)])
+            lookup.answers.append((datagram.packet, datagram.time, addresses))
         return lookup

@@ -15,7 +15,9 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from analyzer import findings
 from analyzer.columns import NULL
+from analyzer.findings import Finding
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.names.stage import Lookup
 from analyzer.options import Options
@@ -90,10 +92,12 @@ class BeforeConnect:
         self._max_names = options.max_names
         self._max_connects = options.max_connect_attempts
         self._names: OrderedDict[str, deque[Lookup]] = OrderedDict()
+        self._kept = 0  # look-ups of all names
         self._addresses: OrderedDict[str, OrderedDict[str, None]] = OrderedDict()
         self._connects: OrderedDict[tuple[str, int], deque[_Connect]] = OrderedDict()
         self._by_stream: dict[int, _Connect] = {}  # those of them that are open
         self._loopback: dict[int, set[str]] = {}  # servers by port
+        self._forgotten = 0
         self._told = -1  # packet of the last answer noted
         self._found: dict[int, _Found] = {}  # by tcp_stream, where there is anything
 
@@ -136,6 +140,13 @@ class BeforeConnect:
         told.sort(key=lambda each: each[0])
         self._told = told[-1][0] if told else self._told
         return told
+
+    def finish(self) -> list[Finding]:
+        """Return what max_names left out."""
+        if not self._forgotten:
+            return []
+        detail = f"{self._forgotten} names were forgotten before a connect could follow"
+        return [Finding(findings.NAMES_LIMIT, detail=detail)]
 
     def _connect(self, slot: int, tcp: Connection, stream: StreamBatch) -> None:
         client = _address(tcp.high0, tcp.low0, tcp.version)
@@ -208,6 +219,7 @@ class BeforeConnect:
         held = self._names.pop(lookup.name, None)
         held = deque(maxlen=_LOOKUPS_OF_A_NAME) if held is None else held
         if not any(each is lookup for each in held):
+            self._kept += len(held) < _LOOKUPS_OF_A_NAME
             held.append(lookup)
         self._names[lookup.name] = held
         for address in addresses:
@@ -216,8 +228,11 @@ class BeforeConnect:
             if len(names) > _LOOKUPS_OF_A_NAME:
                 names.popitem(last=False)
             self._addresses[address] = names
-        while len(self._names) > self._max_names:
-            self._names.popitem(last=False)
+        while self._kept > self._max_names:
+            _, dropped = self._names.popitem(last=False)
+            self._kept -= len(dropped)
+            if dropped[-1].last_time + USED_NS > lookup.last_time:
+                self._forgotten += 1
         while len(self._addresses) > self._max_names:
             self._addresses.popitem(last=False)
 

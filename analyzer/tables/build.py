@@ -161,6 +161,7 @@ class TableBuilder:
         Args:
             topics: all that were seen.
         """
+        self.add_findings([*self._before.finish(), *self.legs.finish()])
         encrypted, more = self._tls.finish(self._handshakes)
         attempts, refused = self._failed.finish(self._handshakes + len(encrypted))
         attempts = encrypted + attempts

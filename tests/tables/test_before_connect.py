@@ -185,3 +185,19 @@ def test_many_look_ups_of_a_name_in_one_batch():
     before.push(found, batch)
     rows = [Connection._make(row.tolist()) for row in table[:12]]
     assert [before.of(row, "app.test").dns for row in rows] == [20 * MS] * 12
+
+
+def test_a_flood_of_names_that_are_answered():
+    before = BeforeConnect(Options(max_names=20))
+    opened(before, lookups=[lookup(f"r{n}.test", answered=20, packet=2 * n) for n in range(60)])
+    assert len(before._names) == 20
+    (finding,) = before.finish()
+    assert finding.kind.id == "names-limit"
+    assert "40 names" in finding.detail
+    # Those of long ago are of no use to any connect.
+    before = BeforeConnect(Options(max_names=20))
+    for n in range(60):
+        asked = 5000 * n
+        found = lookup(f"r{n}.test", asked=asked, answered=asked + 20, packet=2 * n)
+        opened(before, lookups=[found])
+    assert before.finish() == []

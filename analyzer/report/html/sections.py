@@ -30,7 +30,7 @@ from analyzer.report.html.drawing import (
 )
 from analyzer.report.terminal import ENDINGS, PART_NAMES, target
 from analyzer.report.wording import duration, number, plural, share, size
-from analyzer.tables.declare import row_values
+from analyzer.tables.declare import each_row
 from analyzer.tables.late import LATE_COLUMNS
 from analyzer.tables.schema import DIRECTIONS
 from analyzer.tables.summary import Summary
@@ -108,7 +108,7 @@ def timeline(connections: Kept, messages: Kept, pings: Kept, span: tuple[int, in
     begin, end = span
     if not rows.count or end <= begin:
         return Section("timeline", "Connections over time", ["There are no connections to draw."])
-    lives = [row_values(rows, place) for place in range(rows.count)]
+    lives = list(each_row(rows))
     busiest = sorted(lives, key=lambda row: -row["wire_bytes"])[:SHOWN_LIVES]
     shown = sorted(busiest, key=lambda row: row["opened_at"] or begin)
     active = _Activity(messages, pings, begin, end)
@@ -200,7 +200,7 @@ _PHASES: Final = (
 
 def handshakes(kept: Kept) -> Section:
     """Return the waterfall of the slowest handshakes."""
-    rows = [row_values(kept.ordered(["handshake"]), place) for place in range(kept.count)]
+    rows = list(each_row(kept.ordered(["handshake"])))
     timed = [row for row in rows if row["upgrade_us"] is not None or row["tcp_us"] is not None]
     section = Section("handshakes", "Opening handshakes")
     if not timed:
