@@ -127,7 +127,7 @@ class Sessions:
             else:
                 if is_call(exchange):
                     self._call(exchange)
-                if exchange.sent:
+                if exchange.sent or exchange.transport:
                     self._post(exchange)
         for slot in http.ended:
             if websockets.get(slot, True) and http.http_bytes[2 * slot : 2 * slot + 2].any():
@@ -161,14 +161,15 @@ class Sessions:
             if exchange.client_key not in self._by_client:
                 self._by_client[exchange.client_key] = session
                 for post in self._early.pop(exchange.client_key, ()):
-                    self._early_messages -= len(post.sent)
+                    self._early_messages -= max(1, len(post.sent))
                     self._post(post)
         _count(session, exchange, self._options.max_session_connections)
         session.starts.append(exchange.request_first_time)
         del session.starts[: -self._options.max_session_messages]
         room = max(0, self._options.max_session_messages - len(session.pushes))
-        kept = exchange.deliveries[:room]
-        self._cut_messages += max(0, exchange.messages - len(kept))
+        given = [(exchange.response_last_time, size) for size in exchange.carried]
+        kept = (given or exchange.deliveries)[:room]
+        self._cut_messages += max(0, (len(given) or exchange.messages) - len(kept))
         session.empty += not exchange.messages
         waited = _note_delay(session, exchange)
         session.pushes += _spread(kept, *waited) if waited else kept
@@ -182,13 +183,14 @@ class Sessions:
         _count(session, exchange, self._options.max_session_connections)
         room = max(0, self._options.max_session_messages - len(session.posts))
         time = exchange.request_last_time
-        session.posts += [(time, size) for size in exchange.sent[:room]]
-        self._cut_messages += max(0, len(exchange.sent) - room)
-        session.payload_bytes += sum(exchange.sent)
+        sent = exchange.carried_up or exchange.sent
+        session.posts += [(time, size) for size in sent[:room]]
+        self._cut_messages += max(0, len(sent) - room)
+        session.payload_bytes += sum(sent)
 
     def _wait_for_poll(self, exchange: Exchange) -> None:
         """Keep what is posted before the client's first poll is known for a poll."""
-        count = len(exchange.sent)
+        count = max(1, len(exchange.sent))
         if self._early_messages + count > self._options.max_session_messages:
             self._cut_early += count
             return
@@ -391,7 +393,7 @@ def _count(session: _Session, exchange: Exchange, most_streams: int) -> None:
         + exchange.response_header_bytes
         + exchange.response_body_bytes
     )
-    session.payload_bytes += exchange.message_bytes
+    session.payload_bytes += sum(exchange.carried) or exchange.message_bytes
     stream = _stream_of(exchange)
     _add_to(session.wire, stream, exchange.wire_bytes, most_streams)
     session.counted &= exchange.packets > 0

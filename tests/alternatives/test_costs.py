@@ -493,3 +493,13 @@ def test_connections_side_by_side_do_not_mix():
 def test_the_example_has_the_heads_of_the_documentation():
     assert (HEADS.poll.request, HEADS.poll.answer) == (300, 150)
     assert (HEADS.post.request, HEADS.post.answer) == (350, 100)
+
+
+def test_who_polls_over_engine_io_posts_to_leave():
+    """A packet close of a byte; the poll that is open is answered with a byte, and acknowledged."""
+    said = heads(parting=1.0)
+    for transport in ("long-poll", "stream", "short-poll"):
+        plain, leaving = cost_of(transport), cost_of(transport, heads=[said])
+        more = [leaving.sums[name][0] - plain.sums[name][0] for name in ("requests", "packets")]
+        more.append(leaving.sums["application_bytes"][0] - plain.sums["application_bytes"][0])
+        assert more == ([1, 5, 351 + 101 + 151] if transport == "long-poll" else [0, 0, 0])
