@@ -37,6 +37,8 @@ WORKLOADS = {
     "calls-chromium-delay": "calls from a page in Chromium over a path of 40 ms",
     "gauges": "held out: gauges, of which the latest alone is polled, over loopback",
     "gauges-delay": "held out: gauges, of which the latest alone is polled, over a path of 40 ms",
+    "presence": "unseen: presence over loopback",
+    "presence-delay": "unseen: presence over a path of 40 ms",
     "engine-io": "a Socket.IO room over Engine.IO's long polling and WebSocket, over loopback",
     "engine-io-delay": "a Socket.IO room over Engine.IO's long polling and WebSocket, over a path"
     " of 40 ms",
