@@ -114,6 +114,15 @@ class Account:
             return np.full(len(self.known.heads), np.nan)
         return self.known.of_heads(lambda heads: heads.acks.get(pair, np.nan))
 
+    def split(self, pair: str, answers: Floats) -> None:
+        """Add the further packets of answers whose headers and bodies are written apart.
+
+        Their ACKs are among those that were seen. Over HTTP/2 frames are gathered.
+        """
+        if not self.http2:
+            writes = self.known.of_heads(lambda heads: heads.answer_writes.get(pair, 1.0))
+            self.traffic.server_packets += answers * (writes - 1)
+
     def framed(self, body: Floats) -> Floats:
         """Return what HTTP/2 frames add to bodies that are not empty."""
         return np.where(body > 0, DATA_FRAME, 0.0) if self.http2 else np.zeros(len(body))

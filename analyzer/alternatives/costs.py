@@ -177,6 +177,7 @@ def _answers(
     traffic.client_bytes += asked_any * request_first
     traffic.server_bytes += asked_any * answer_first
     account.requests += count
+    account.split(asked.pair, count)
 
 
 def short_poll(known: Conversations, place: int, interval: int, *, http2: bool = False) -> Cost:

@@ -58,6 +58,8 @@ class Heads:
             body separately.
         client: whose requests modelled headers are taken from; "" where none is known.
         acks: packets that only acknowledge, of a small real exchange, by the name of its headers.
+        answer_writes: packets of a small real answer, by the name of its headers: some write
+            headers and body apart.
         parting: POSTs with which a client that polls leaves: Engine.IO's packet close.
     """
 
@@ -78,6 +80,7 @@ class Heads:
     post_writes: float = 1.0
     client: str = ""
     acks: dict[str, float] = field(default_factory=dict)
+    answer_writes: dict[str, float] = field(default_factory=dict)
     parting: float = 0.0
 
     @property
@@ -215,6 +218,7 @@ def _merged(own: Heads, roles: dict[str, Role], sizes: HeadSizes) -> Heads:
         post_writes=post.writes if post is not None else own.post_writes,
         client=own.client,
         parting=own.parting,
+        answer_writes={_PAIRS[name]: role.answer_writes for name, role in found.items()},
         acks={
             _PAIRS[name]: role.pure_acks
             for name, role in found.items()
