@@ -90,7 +90,7 @@ class Role:
             self.small_segments += exchange.request_segments
         given = exchange.response_header_bytes + exchange.response_body_bytes
         # Over HTTP/2, where packets are not counted, frames are pieces too.
-        is_small = exchange.packets > 0 and 0 < exchange.response_segments and given <= _SMALL
+        is_small = exchange.packets > 0 and exchange.response_segments > 0 and given <= _SMALL
         if is_small:
             self.small_answers += 1
             self.answer_segments += exchange.response_segments
