@@ -89,7 +89,8 @@ class Role:
             self.small += 1
             self.small_segments += exchange.request_segments
         given = exchange.response_header_bytes + exchange.response_body_bytes
-        is_small = exchange.response_segments > 0 and given <= _SMALL
+        # Over HTTP/2, where packets are not counted, frames are pieces too.
+        is_small = exchange.packets > 0 and exchange.response_segments > 0 and given <= _SMALL
         if is_small:
             self.small_answers += 1
             self.answer_segments += exchange.response_segments

@@ -89,6 +89,10 @@ class _Session:
     ended: int = NULL
     empty: int = 0
     delay: int = 0
+    unknown: int = 0
+    """Messages of polls of which nothing says how long they waited."""
+    told: int = 0
+    """All messages of its exchanges."""
     last_answer: int = NULL
 
 
@@ -291,7 +295,8 @@ class Sessions:
             answered=one + answered_soon(session.posts, session.arrivals),
             empty_polls=one + session.empty,
             # Python's integers until here: clocks that jump give more than 2^63 ns in total.
-            delay=np.full(1, float(session.delay)),
+            # What is not known waited as the others did.
+            delay=np.full(1, session.delay * session.told / max(1, session.told - session.unknown)),
         )
 
     def _evidence(self, session: _Session) -> tuple[Any, Any, int]:
@@ -417,7 +422,9 @@ def _note_delay(session: _Session, exchange: Exchange) -> tuple[int, int] | None
     """
     asked, answered = exchange.request_first_time, exchange.response_first_time
     before, session.last_answer = session.last_answer, max(session.last_answer, answered)
+    session.told += exchange.messages
     if NULL in (asked, answered, before) or not exchange.messages:
+        session.unknown += exchange.messages if session.kind == "poll" else 0
         return None
     if session.kind == "poll":
         until = answered

@@ -76,3 +76,4 @@ def test_answers_whose_head_and_body_leave_apart():
     large = {**small, "response_body_bytes": 4000, "response_segments": 4, "packets": 8}
     assert (role(large).answer_writes, role(large).pure_acks) == (1, None)
     assert role({}).answer_writes == 1
+    assert role({**apart, "packets": 0}).answer_writes == 1
