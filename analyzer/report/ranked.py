@@ -17,7 +17,7 @@ from rich.text import Text
 from analyzer.columns import NULL
 from analyzer.diagnosis.lateness import CAUSE_OF
 from analyzer.report.inside import preview_of
-from analyzer.report.layout import Head, arrow, say, table
+from analyzer.report.layout import Head, arrow, least, say, table
 from analyzer.report.wording import clock, duration, number, plural, size
 from analyzer.tables.declare import row_values
 from analyzer.tables.late import LATE_COLUMNS, held_up, waited
@@ -101,7 +101,8 @@ class RankedListing:
             what = "late" if self._late is not None else "with such a value"
             say(self._console, f"0 of {plural(self._seen, 'message')} {what}")
             return
-        table(self._console, *_filled([_cells(self._console, row) for *_, row in found]))
+        cells = [_cells(self._console, row) for *_, row in found]
+        table(self._console, *_filled(cells, self._console.width))
         if self._of > len(found):
             say(self._console, f"{number(len(found))} of {number(self._of)}")
 
@@ -135,12 +136,19 @@ _HEADS = (
 )
 
 
-def _filled(rows: list[tuple[Text, ...]]) -> tuple[list[Head], list[list[Text]]]:
+_SPARED = ("gap", "payload", "preview", "delivery")
+"""Columns that a narrow terminal does without, the first one first."""
+
+
+def _filled(rows: list[tuple[Text, ...]], width: int) -> tuple[list[Head], list[list[Text]]]:
     """Return columns and rows without the columns that are empty in every row.
 
     Their room goes to the preview: most messages are not held up, and many have no reply.
     """
     kept = [place for place in range(len(_HEADS)) if any(row[place].plain for row in rows)]
+    for spared in _SPARED:
+        if least(_HEADS, rows, kept) > width:
+            kept = [place for place in kept if _HEADS[place].text != spared]
     return [_HEADS[place] for place in kept], [[row[place] for place in kept] for row in rows]
 
 

@@ -25,9 +25,9 @@ ROWS = [message(n) for n in range(3)]
 ROWS += [message(3, stall_us=25 * MS), message(4, stall_us=90 * MS), message(5, stall_us=5 * MS)]
 
 
-def listed(cut: int = 99, **options: object) -> str:
+def listed(cut: int = 99, width: int = 140, **options: object) -> str:
     console = make_console(io.StringIO())
-    console.width = 140
+    console.width = width
     listing = RankedListing(console, **options)  # type: ignore[arg-type]
     for start in range(0, len(ROWS), cut):
         listing.write(table_rows(MESSAGES, ROWS[start : start + cut]))
@@ -70,3 +70,14 @@ def test_nothing_to_list() -> None:
 
 def test_how_many_of() -> None:
     assert listed(top=2).splitlines()[-1].strip() == "2 of 6"
+
+
+@pytest.mark.parametrize("width", [64, 80, 100, 140])
+def test_a_narrow_terminal_is_spared_columns(width: int) -> None:
+    """What held a message up is the last to go: it is what is asked for."""
+    text = listed(width=width, late_us=20_000.0)
+    head, *lines = text.splitlines()
+    assert {len(line) <= width for line in (head, *lines)} == {True}
+    assert ("payload" in head) == (width > 80)
+    assert "held up" in head
+    assert all("late-by-loss" in line for line in lines)
