@@ -10,6 +10,9 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from analyzer.columns import NULL
 from analyzer.diagnosis import causes
 from analyzer.diagnosis.case import Case
@@ -52,8 +55,8 @@ class _Measure:
 
 
 def _both_idle(end: Ended) -> int:
-    known = [idle for idle in (end.client_idle, end.server_idle) if idle != NULL]
-    return min(known) if len(known) == 2 else NULL
+    client, server = end.client_idle, end.server_idle
+    return NULL if NULL in (client, server) else min(client, server)
 
 
 _SILENCES = (
@@ -287,19 +290,22 @@ def _cluster(
     group: Sequence[Ended], measure: _Measure, least: int, options: Options
 ) -> _Cluster | None:
     """Return the largest cluster of one measure, None where chance explains it."""
-    known = sorted(
-        ((measure.of(end), end.number, end) for end in group if measure.of(end) >= least),
-    )
-    start = best = best_end = 0
-    for stop, (value, _, _) in enumerate(known):
-        while value - known[start][0] > _tolerance(known[start][0], options):
-            start += 1
-        if stop + 1 - start > best_end - best:
-            best, best_end = start, stop + 1
-    if best_end - best < 2:
+    measured = np.array([measure.of(end) for end in group], np.int64)
+    places = np.flatnonzero(measured >= least)
+    if len(places) < 2:
         return None
-    values = [value for value, _, _ in known[best:best_end]]
-    ends = [end for _, _, end in known[best:best_end]]
+    numbers = np.array([end.number for end in group], np.int64)
+    places = places[np.lexsort((numbers[places], measured[places]))]
+    known = measured[places]
+    # Both grow with the value: the first one that reaches so far begins the cluster of each.
+    starts = np.searchsorted(known + _tolerances(known, options), known)
+    sizes = np.arange(1, len(known) + 1) - starts
+    stop = int(sizes.argmax())
+    start, beyond = int(starts[stop]), stop + 1
+    if sizes[stop] < 2:
+        return None
+    values: list[int] = known[start:beyond].tolist()
+    ends = [group[place] for place in places[start:beyond].tolist()]
     spread = max(values) - min(values)
     if measure.side is not None and _spread_of_lives(ends) <= max(
         2 * spread, round(options.same_time_s * 1e9)
@@ -314,7 +320,9 @@ def _cluster(
     paths = {_target(end) for end in ends}
     # Those at another path may have another timer, or none.
     others = [
-        value for value, _, end in (*known[:best], *known[best_end:]) if _target(end) in paths
+        int(measured[place])
+        for place in (*places[:start].tolist(), *places[beyond:].tolist())
+        if _target(group[place]) in paths
     ]
     chance = max(_chance(count, of, relative, _RANGE), _chance_nearby(count, values, others))
     if chance > options.max_chance:
@@ -325,6 +333,13 @@ def _cluster(
 def _tolerance(value: int, options: Options) -> int:
     """Return how far values of one timer may lie apart, both ways together."""
     return max(round(2 * options.same_time_share * value), round(2e9 * options.same_time_s))
+
+
+def _tolerances(values: npt.NDArray[np.int64], options: Options) -> npt.NDArray[np.int64]:
+    """Return `_tolerance` of each."""
+    shares: npt.NDArray[np.int64] = np.rint(2 * options.same_time_share * values).astype(np.int64)
+    shares.clip(round(2e9 * options.same_time_s), None, out=shares)
+    return shares
 
 
 def _spread_of_lives(ends: Sequence[Ended]) -> int:
@@ -340,11 +355,11 @@ def _moments(ends: Sequence[Ended], spread: int, options: Options) -> int:
     where they lie farther apart than the silences differ.
     """
     apart = max(3 * spread, round(options.same_moment_s * 1e9))
-    times = sorted(end.closed_at for end in ends if end.closed_at != NULL)
-    count, last = 0, None
-    for time in times:
-        if last is None or time - last >= apart:
-            count, last = count + 1, time
+    times = np.sort([end.closed_at for end in ends if end.closed_at != NULL])
+    count, at = 0, 0
+    while at < len(times):
+        count += 1
+        at = int(np.searchsorted(times, times[at] + apart))
     return count
 
 

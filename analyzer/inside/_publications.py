@@ -172,6 +172,22 @@ class Publications(Had):
         """
         self._deliver(topic, row, stands[0], stands[1], time)
 
+    def said(self, row: int) -> tuple[int, int, int]:
+        """Return connection, message and time (ns) of a publication."""
+        return (
+            int(self.rows[row, _CONNECTION]),
+            int(self.rows[row, _MESSAGE]),
+            int(self.rows[row, _TIME]),
+        )
+
+    def add_delivery(self, topic: int, cells: tuple[int, int, int, int, int]) -> None:
+        """Note a delivery whose publication is known: topic and the other cells of a row."""
+        at = int(self.delivery_count)
+        if at == len(self.deliveries):
+            self.deliveries = more(np.asarray(self.deliveries), 2 * at)
+        np.asarray(self.deliveries)[at] = (topic, *cells)
+        self.delivery_count = at + 1
+
     def take_deliveries(self) -> Any:
         """Return the deliveries, int64 by fanout.Deliveries, once."""
         deliveries = np.asarray(self.deliveries)[: int(self.delivery_count)].copy()

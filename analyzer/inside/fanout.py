@@ -2,7 +2,8 @@
 
 A delivery belongs to a publication of the same topic and the same body on a connection to the
 same server: the earliest that its receiver has not had yet, and that came after the receiver
-was there. Knows items; must not know protocols. Used by inside.stage.
+was there. What the server's code says again under another topic is matched by inside.crossing.
+Knows items; must not know protocols. Used by inside.stage.
 """
 
 from __future__ import annotations
@@ -14,14 +15,13 @@ import numpy.typing as npt
 
 from analyzer.columns import NULL
 from analyzer.inside._publications import Publications
+from analyzer.inside.crossing import Crossed, Crossings, Mark, Server, TopicKey
 from analyzer.inside.item import DELIVER, PUBLISH, PUBLISH_MAYBE, SUBSCRIBE
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 
 _SAMPLES: Final = 4096
 """Times kept of a topic for median and 95 %; of more, every second, fourth, ..."""
-
-Server = tuple[object, ...]
 
 
 class Deliveries(NamedTuple):
@@ -78,12 +78,6 @@ class Topic:
         return round(float(np.quantile(self.times, share))) if self.times else NULL
 
 
-TopicKey = tuple[Server, str, str]
-"""Server, inner protocol, topic."""
-Mark = tuple[int, int, int]
-"""Hash of a topic, hash and length of a body."""
-
-
 def mark_of(key: TopicKey, body: bytes) -> Mark:
     """Return what a publication and its deliveries have in common.
 
@@ -109,6 +103,7 @@ class Spreading:
         self._numbered: list[Topic] = []
         self._names: list[str] = []
         self.publications = Publications(options.max_inside_publications)
+        self._crossings = Crossings(self.publications, options.max_inside_topics)
         self._members = 0
         self.limited = ""
 
@@ -145,21 +140,37 @@ class Spreading:
             if about is not None:
                 self.published(about, member)
             if body is not None:
-                is_sure = spread == PUBLISH
-                self.publications.remember(
-                    mark_of(key, body), member, stands, time, counted=is_sure
-                )
+                mark, is_sure = mark_of(key, body), spread == PUBLISH
+                self.publications.remember(mark, member, stands, time, counted=is_sure)
+                if is_sure:
+                    self._crossings.published(key, mark, time)
         else:
+            heard = None if body is None else mark_of(key, body)
             found = None
-            if body is not None:
-                found = self.publications.match(mark_of(key, body), member, since, time)
-            if found is None:
-                about = self.topic(key) if spread == DELIVER else None
-                if about is not None:
-                    about.deliveries += 1
-                    self.subscribe(about, member)
+            if heard is not None:
+                found = self.publications.match(heard, member, since, time)
+            if found is not None:
+                self._delivered(key, member, stands, found, time)
                 return
-            self._delivered(key, member, stands, found, time)
+            about = self.topic(key) if spread == DELIVER else None
+            if about is not None:
+                about.deliveries += 1
+                self.subscribe(about, member)
+                if heard is not None:
+                    receiver = (member, since)
+                    crossed = self._crossings.delivered(key, heard, receiver, stands, time)
+                    self._crossed(about, crossed)
+
+    def _crossed(self, topic: Topic, crossed: list[Crossed]) -> None:
+        """Note deliveries of what was published under another topic."""
+        if self._crossings.is_full:
+            self.limited = self.limited or "max_inside_topics"
+        for publisher, is_first, cells in crossed:
+            # It counted when it came; take_deliveries counts it with its time.
+            topic.deliveries -= 1
+            if is_first:
+                self.published(topic, publisher)
+            self.publications.add_delivery(topic.number, cells)
 
     def take_deliveries(self) -> Deliveries:
         """Return the deliveries that were matched, once."""

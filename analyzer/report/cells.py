@@ -15,9 +15,10 @@ from typing import Any, Literal, cast
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns import NULL
+from analyzer.columns import NULL, Bytes
 from analyzer.report import _cells
 from analyzer.tables.schema import Column, Table, TableRows, Type
+from analyzer.tables.texts import Texts, laid
 
 Dialect = Literal["csv", "json"]
 
@@ -66,18 +67,22 @@ class Formatter:
         columns = [_prepared(column, rows) for column in self.table.columns]
         for start, end in pairwise(_cuts(columns, self.table, rows.count)):
             numbers = np.empty((len(columns), end - start), np.int64)
-            text: list[bytes] = []
+            text: list[Any] = []
             text_at = np.zeros(len(columns), np.int64)
             taken = 0
             for place, column in enumerate(columns):
                 if isinstance(column, np.ndarray):
                     numbers[place] = column[start:end]
                     continue
-                joined, numbers[place] = _joined(column[start:end], taken)
+                joined: Bytes | bytes
+                if isinstance(column, Texts):
+                    joined, numbers[place] = _slice(column, start, end, taken)
+                else:
+                    joined, numbers[place] = _joined(column[start:end], taken)
                 text_at[place] = taken
                 taken += len(joined)
                 text.append(joined)
-            buffer = np.frombuffer(b"".join([*text, b"\0"]), np.uint8).copy()
+            buffer = np.frombuffer(bytearray().join([*text, b"\0"]), np.uint8)
             yield memoryview(cast("Any", self._cells.format(numbers, buffer, text_at)))
 
 
@@ -101,21 +106,17 @@ def _json_prefixes(table: Table) -> list[bytes]:
 
 def _prepared(
     column: Column, rows: TableRows
-) -> npt.NDArray[np.int64] | list[str | None] | list[bytes | None]:
+) -> npt.NDArray[np.int64] | Texts | list[bytes | None]:
     """Return what the kernel needs of a column: int64, or the cells' text or bytes."""
     values = rows.values[column.name]
-    if (
-        column.type in ("text", "payload")
-        and cast("Sequence[object]", values).count(None) == rows.count
-    ):
-        return np.full(rows.count, NULL, np.int64)
     if column.type == "text":
-        return list(cast("Sequence[str | None]", values))
+        cells = laid(values)
+        return cells if cells.known.any() else np.full(rows.count, NULL, np.int64)
     if column.type == "payload":
-        return [
-            None if value is None else base64.b64encode(value)
-            for value in cast("Sequence[bytes | None]", values)
-        ]
+        payloads = list(cast("Sequence[bytes | None]", values))
+        if payloads.count(None) == rows.count:
+            return np.full(rows.count, NULL, np.int64)
+        return [None if value is None else base64.b64encode(value) for value in payloads]
     numbers = np.asarray(values)
     if column.type in ("bool", "enum"):
         return np.where(numbers < 0, NULL, numbers.astype(np.int64))
@@ -135,29 +136,17 @@ def _cuts(columns: Sequence[Any], table: Table, count: int) -> list[int]:
     return [*sorted({int(cut) for cut in cuts} - {count}), count] if count else []
 
 
-def _joined(
-    cells: list[str | None] | list[bytes | None], taken: int
-) -> tuple[bytes, npt.NDArray[np.int64]]:
-    """Return the bytes of all cells, and where each ends after `taken`: NULL if null."""
-    known: list[Any] = [cell for cell in cells if cell is not None]
-    joined = _bytes(known)
-    if joined is None:
-        # Lone surrogates cannot be written as UTF-8: they become question marks.
-        known = [cell.encode("utf-8", "replace") for cell in known]
-        joined = b"".join(known)
+def _slice(column: Texts, start: int, end: int, taken: int) -> tuple[Bytes, npt.NDArray[np.int64]]:
+    """Return the bytes of some cells, and where each ends after `taken`: NULL if null."""
+    offsets = column.offsets[start : end + 1]
+    ends = np.where(column.known[start:end], offsets[1:] - offsets[0] + taken, NULL)
+    return column.data[offsets[0] : offsets[-1]], ends
+
+
+def _joined(cells: Sequence[bytes | None], taken: int) -> tuple[bytes, npt.NDArray[np.int64]]:
+    """Return the same of cells that are bytes."""
+    known = [cell for cell in cells if cell is not None]
     ends = taken + np.cumsum(np.fromiter(map(len, known), np.int64, len(known)))
-    if len(known) == len(cells):
-        return joined, ends
     numbers = np.full(len(cells), NULL, np.int64)
     numbers[[cell is not None for cell in cells]] = ends
-    return joined, numbers
-
-
-def _bytes(cells: list[Any]) -> bytes | None:
-    """Return cells joined, if each of their characters is a byte; else None."""
-    if not cells:
-        return b""
-    if isinstance(cells[0], bytes):
-        return b"".join(cells)
-    text = "".join(cells)
-    return text.encode() if text.isascii() else None
+    return b"".join(known), numbers

@@ -128,16 +128,6 @@ def table(console: Console, heads: Sequence[Head], rows: Iterable[Sequence[Cell]
         say(console, Text(f"{_dots(console)} before each: {folded}", "dim"))
 
 
-def least(heads: Sequence[Head], rows: Sequence[Sequence[Text]], kept: Sequence[int]) -> int:
-    """Return the columns of a terminal that a table of the `kept` columns needs at least."""
-    needed = 0
-    for place in kept:
-        widest = max(heads[place].text, *(row[place].plain for row in rows), key=cell_len)
-        wide = cell_len(widest)
-        needed += _GAP + (min(wide, heads[place].at_least) if heads[place].flexible else wide)
-    return needed
-
-
 def _fold(body: Sequence[list[Text]], place: int, parted: str, dots: str) -> str:
     """Shorten what all cells of a column begin with, up to a separator; return what that is."""
     plain = [row[place].plain for row in body]

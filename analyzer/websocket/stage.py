@@ -394,7 +394,8 @@ class WebSocketStage:
             out.findings.append(Finding(fault, *at, detail, 1, direction))
         if connection.closes[sender] is None:
             connection.closes[sender] = CloseFrame(
-                *(body.code, body.reason, time, packet, number), body_known=payload is not None
+                *(body.code, body.reason, time, packet, number),
+                body_known=payload is not None and not body.faults,
             )
             if body.code is not None and is_error(body.code) and not connection.closes[1 - sender]:
                 detail = f"{body.code} ({close_code_name(body.code)})"
