@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns import NULL
+from analyzer.columns import NULL, distinct
 from analyzer.diagnosis import causes
 from analyzer.diagnosis.causes import Diagnosis
 from analyzer.diagnosis.evidence import MOST, packets
@@ -301,7 +301,7 @@ class Stalls:
 
 def _sends_of(server: Server, servers: Mapping[int, Server], sends: Sends) -> Sends:
     """Return what a server sent, in order of time."""
-    known = np.unique(sends.owner)
+    known = distinct(sends.owner)
     its = [number for number in known.tolist() if servers.get(number) == server]
     own = np.flatnonzero(np.isin(sends.owner, np.array(its, np.int64)))
     own = own[np.argsort(sends.times[own], kind="stable")]

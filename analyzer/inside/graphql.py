@@ -15,10 +15,10 @@ from msgspec import Raw
 from analyzer.inside.item import (
     ASK,
     CANCEL_END,
+    END,
     FIRST,
     FIRST_ERROR,
     HEARTBEAT,
-    REPLY,
     REPLY_ERROR,
     SERVER,
     Decoder,
@@ -27,7 +27,7 @@ from analyzer.inside.item import (
     Setting,
     short,
 )
-from analyzer.inside.json_text import NOTHING, decoded, is_given, naming, text_of
+from analyzer.inside.json_text import NOTHING, decoded, is_given, text_of
 from analyzer.lazy_pattern import lazy_pattern
 
 OLD: Final = "graphql-ws"
@@ -36,6 +36,10 @@ NEW: Final = "graphql-transport-ws"
 _HEARTBEATS: Final = frozenset({"ka", "ping", "pong"})
 _ASKS: Final = frozenset({"start", "subscribe"})
 _RESULTS: Final = frozenset({"data", "next"})
+_OF_OLD: Final = frozenset(
+    {"ka", "start", "stop", "data", "connection_error", "connection_terminate"}
+)
+_OF_NEW: Final = frozenset({"ping", "pong", "subscribe", "next"})
 _TYPES: Final = frozenset(
     {
         *("connection_init", "connection_ack", "connection_error", "connection_terminate"),
@@ -61,7 +65,6 @@ class _Result(msgspec.Struct, gc=False):
 
 
 _HEAD: Final = msgspec.json.Decoder(_Head)
-_NAMING: Final = naming("type")
 _OPERATION: Final = msgspec.json.Decoder(_Operation)
 _RESULT: Final = msgspec.json.Decoder(_Result)
 
@@ -79,6 +82,9 @@ class Graphql(Decoder):
         if head is None or head.type not in _TYPES:
             return None
         kind = head.type
+        if self.setting.subprotocol not in (OLD, NEW) and kind in _OF_OLD | _OF_NEW:
+            # The handshake was not captured.
+            self.inner = OLD if kind in _OF_OLD else NEW
         if kind in _HEARTBEATS:
             return [Item(HEARTBEAT)]
         token = bytes(head.id)
@@ -92,7 +98,7 @@ class Graphql(Decoder):
         elif kind == "error":
             item.reply_to, item.role = text_of(token), REPLY_ERROR
         elif kind == "complete" and sender == SERVER:
-            item.reply_to, item.role = text_of(token), REPLY
+            item.reply_to, item.role = text_of(token), END
         elif kind in ("complete", "stop"):
             item.reply_to, item.role = text_of(token), CANCEL_END
         return [item]
@@ -110,8 +116,7 @@ def _name(payload: Raw) -> str | None:
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     """Return whether a message is one that opens a connection of GraphQL, or an operation."""
-    is_one = payload[:1] == b"{" and _NAMING.search(payload) is not None
-    head = decoded(_HEAD, payload) if is_one else None
+    head = decoded(_HEAD, payload) if payload[:1] == b"{" else None
     if head is None:
         return False
     if head.type in ("connection_init", "connection_ack"):
@@ -128,4 +133,5 @@ PROTOCOL: Final = Protocol(
     looks,
     subprotocols=lazy_pattern(r"graphql-ws|graphql-transport-ws"),
     begins=b"{",
+    needs=(b'"type"',),
 )
