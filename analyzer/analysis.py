@@ -14,11 +14,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import UnionType
 from typing import (
     TYPE_CHECKING,
     Any,
     BinaryIO,
     Literal,
+    TypeGuard,
     Unpack,
     cast,
     get_args,
@@ -318,6 +320,10 @@ def options_of(values: OptionValues) -> Options:
 
 def _check_value(name: str, value: object, hint: Any) -> None:
     origin, inner = get_origin(hint), get_args(hint)
+    if origin is UnionType and inner[-1] is type(None):
+        if value is not None:
+            _check_value(name, value, inner[0])
+        return
     if origin is Literal:
         if value not in inner:
             valid = ", ".join(map(repr, inner[:-1])) + f" or {inner[-1]!r}"
@@ -328,8 +334,15 @@ def _check_value(name: str, value: object, hint: Any) -> None:
     elif hint is int:
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise OptionError(f"{name} takes a whole number from 0 on, not {value!r}")
-    elif hint is float and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise OptionError(f"{name} takes a number, not {value!r}")
+    elif hint is float:
+        if not _is_number(value) or value < 0:
+            raise OptionError(f"{name} takes a number from 0 on, not {value!r}")
+    elif origin is tuple and not (isinstance(value, tuple | list) and all(map(_is_number, value))):
+        raise OptionError(f"{name} takes several numbers, such as (1, 2), not {value!r}")
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def compare(
