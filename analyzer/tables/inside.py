@@ -51,6 +51,10 @@ class Words(LazyTexts):
         found = says.column(self._name) if is_label else says.texts(self._name)
         return Texts.of([shown(text, self._options) for text in found])
 
+    def show(self, text: str | None) -> str | None:
+        """Return a word of a label as the column has it."""
+        return shown(text, self._options)
+
     def __len__(self) -> int:
         return len(self.says.codes)
 

@@ -18,7 +18,7 @@ from analyzer.inside.item import HEARTBEAT
 from analyzer.inside.labels import Label
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.tables import schema
-from analyzer.tables.inside import codes_of
+from analyzer.tables.inside import Words, codes_of
 from analyzer.tables.samples import Samples
 from analyzer.tables.schema import TableRows
 
@@ -88,8 +88,13 @@ class Spoken:
             np.bincount(places, weights=each.astype(np.float64)).astype(np.int64)
             for each in (payload, np.where(wire == NULL, 0, wire))
         )
+        words = values["name"]
         for code, count, size, cost in zip(used, counts, *sums, strict=True):
-            self._add_name(labels[code], int(count), int(size), int(cost))
+            label = labels[code]
+            if isinstance(words, Words):
+                # Labels are as they came; two that differ in a secret are one.
+                label = label._replace(name=words.show(label.name))
+            self._add_name(label, int(count), int(size), int(cost))
 
     def _add_name(self, label: Label, count: int, payload: int, wire: int) -> None:
         if label.inner is None:

@@ -2,6 +2,7 @@ from analyzer.tcp._rows cimport RowWriter
 
 
 cdef class CopyCheck(RowWriter):
+    cdef Py_ssize_t _recent_place(self, Py_ssize_t i, unsigned int hashed)
     cdef bint _is_copy(self, Py_ssize_t i, Py_ssize_t d)
     cdef bint _is_same(self, Py_ssize_t i, Py_ssize_t d, Py_ssize_t n)
     cdef int _keep(self, Py_ssize_t d, long long place, long long start, long long count)

@@ -31,7 +31,7 @@ _RECENTS = cython.declare(cython.longlong, connections.RECENTS)
 _PIECES = cython.declare(cython.longlong, connections.PIECES)
 _ARENA = cython.declare(cython.longlong, connections.ARENA_BYTES)
 _WEAK_WINDOW = cython.declare(cython.ulonglong, connections.WEAK_WINDOW_NS)
-_RECENT_MASK = cython.declare(cython.ulonglong, connections.RECENTS - 1)
+_RECENT_MASK = cython.declare(cython.ulonglong, connections.RECENT_PLACES - 1)
 _REPEATS = cython.declare(cython.int, connections.REPEATS)
 _SPREAD = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)
 
@@ -39,6 +39,19 @@ _SPREAD = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)
 @cython.cclass
 class CopyCheck(RowWriter):
     """Remembers segments and payload, and finds those that come again."""
+
+    @cython.cfunc
+    def _recent_place(self, i: cython.Py_ssize_t, hashed: cython.uint) -> cython.Py_ssize_t:
+        """Return the place of segment `i` in the index: known before its direction is.
+
+        So it can be fetched early (see _lookup._warm): waiting for it took a sixth of a run.
+        """
+        spread: cython.ulonglong = wide_unsigned(self.segments[i].identity) ^ wide_unsigned(
+            wide_unsigned(self.segments[i].seq) * self.key0
+            + wide_unsigned(self.segments[i].ack) * self.key1
+            + wide_unsigned(hashed) * _SPREAD
+        )
+        return (spread ^ (spread >> 32)) & _RECENT_MASK
 
     @cython.cfunc
     def _is_copy(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.bint:
@@ -50,7 +63,7 @@ class CopyCheck(RowWriter):
             + wide_unsigned(self.payload) * self.key2
             + wide_unsigned(d) * _SPREAD
         )
-        at: cython.Py_ssize_t = (key ^ (key >> 32)) & _RECENT_MASK
+        at: cython.Py_ssize_t = self._recent_place(i, self.hashed)
         number: cython.longlong = self.index[at]
         n: cython.Py_ssize_t
         _: cython.int

@@ -89,6 +89,8 @@ class Lookup(Ordering):
             self.guesses[i - begin] = self.table[hashed & mask].slot
         if not cython.compiled:
             return 0
+        for i in range(begin, end):
+            seen += self.index[self._recent_place(i, self.hashes[i - begin])]
         for i in range(end - begin):
             s = self.guesses[i] - 1
             if s >= 0:

@@ -64,7 +64,7 @@ class AssemblerState:
         self.guesses = np.zeros(connections.BLOCK, np.intp)
         self.segments = record_view(np.zeros(0, SEGMENT))
         self.recents = record_view(np.zeros(connections.RECENTS, connections.RECENT))
-        self.index = np.zeros(connections.RECENTS, np.int64)
+        self.index = np.zeros(connections.RECENT_PLACES, np.int64)
         self.pieces = record_view(np.zeros(connections.PIECES, connections.PIECE))
         self._make_blanks()
         self.arrays = {

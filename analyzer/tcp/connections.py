@@ -146,6 +146,10 @@ gives all packets the same one, or two in turn. RFC 6864 4.1 lets it."""
 RECENTS = 131_072
 """Segments remembered in all, so that memory is bounded with many connections: 5 MiB."""
 
+RECENT_PLACES = 4 * RECENTS
+"""Places of their index: most are empty, so that a new segment is mostly known to be new by the
+index alone."""
+
 PIECES = 65_536
 """Pieces of delivered payload remembered in all: a full arena where they have 64 bytes."""
 

@@ -39,3 +39,27 @@ def test_finding_of_no_connection() -> None:
 def test_other_findings_are_no_cause() -> None:
     rows = [finding("websocket-rsv", 0, 3), finding("websocket-bad-utf8", 0, 3)]
     assert diagnoses(connections=[connection(0)], findings=rows) == {}
+
+
+@pytest.mark.parametrize(
+    ("id_", "text", "cause", "said"),
+    [
+        (
+            "websocket-not-frames",
+            "Bytes that are not a frame appear where a frame must begin: HTML by the server.",
+            "not-frames",
+            "1 connection has what is no frame: HTML by the server.",
+        ),
+        (
+            "deflate-window-exceeded",
+            "A compressed message refers beyond the agreed window: 700 bytes back, of 512.",
+            "window-exceeded",
+            "2 compressed messages of the server on 1 connection refer back too far: "
+            "700 bytes back, of 512.",
+        ),
+    ],
+)
+def test_sentences_say_how_many_and_whose(id_: str, text: str, cause: str, said: str) -> None:
+    count = 2 if cause == "window-exceeded" else 1
+    rows = [finding(id_, 0, 8, text=text, direction="server", count=count)]
+    assert diagnoses(connections=[connection(0)], findings=rows)[cause].text == said

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from oracle.diagnosed import MS, S, diagnoses
+from oracle.diagnosed import MS, S, case, diagnoses
 from oracle.rows import Row
+
+from analyzer.options import Options
 
 
 def call(number: int, wait: int | None, name: str = "add", **more: object) -> Row:
@@ -26,3 +28,8 @@ def test_what_is_usual_is_not_slow() -> None:
     # Too few to know what is usual; other calls say nothing of these.
     rows = [call(n, 5 * MS, "ping") for n in range(30)]
     assert diagnoses(calls=[*rows, call(31, 3 * S)]) == {}
+
+
+def test_names_beyond_the_limit_are_counted() -> None:
+    replies = case(Options(max_reply_names=2), calls=[call(n, 5, f"n{n % 4}") for n in range(12)])
+    assert replies.replies.cut == 6

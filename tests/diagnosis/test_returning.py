@@ -94,3 +94,18 @@ def test_no_storm() -> None:
     assert "reconnect-storm" not in diagnoses(connections=visits(40, life=20.0))
     others = [{**row, "client_ip": f"10.0.1.{n}"} for n, row in enumerate(visits(40))]
     assert "reconnect-storm" not in diagnoses(connections=others)
+
+
+def test_a_client_that_an_idle_timeout_ends_each_time_is_no_storm() -> None:
+    """The client spoke shortly before, and the server had been silent for 6 s each time."""
+    silences = {"server_idle_s": 6 * S, "client_idle_s": 1 * S, "end_packet": 9}
+    rows = [connection(n, opened=20.0 * n, life=8.0 + 0.3 * n, **silences) for n in range(8)]
+    for n, row in enumerate(rows):
+        row["client_idle_s"] = round((0.2 + 0.2 * n) * S)
+    found = diagnoses(connections=rows)
+    assert found["idle-timeout"].connections == 8
+    assert "reconnect-storm" not in found
+    # Thrown out after silences that are not alike.
+    for n, row in enumerate(rows):
+        row["server_idle_s"] = round((0.3 + 0.7 * n) * S)
+    assert diagnoses(connections=rows)["reconnect-storm"].connections == 8

@@ -80,6 +80,17 @@ def test_others_that_were_silent_for_longer_refute_a_timer() -> None:
     assert "idle-timeout" in diagnoses(connections=rows)
 
 
+def test_silences_that_lie_close_by_the_ways_of_a_server_that_is_drained() -> None:
+    """Seven that end one after the other, each after some 20 s: three within 1 % are chance."""
+    near = (21.5, 21.6, 21.65, 20.5, 19.1, 18.0, 16.8)
+    rows = [idle(n, T, opened=9.0 * n) for n, T in enumerate(near)]
+    assert "idle-timeout" not in diagnoses(connections=rows)
+    # The same three among silences of any length are a timer.
+    apart = (21.5, 21.6, 21.65, 11.0, 7.4, 5.2, 3.1)
+    rows = [idle(n, T, opened=9.0 * n) for n, T in enumerate(apart)]
+    assert diagnoses(connections=rows)["idle-timeout"].connections == 3
+
+
 @pytest.mark.parametrize("count", [2, 5, 20, 200])
 def test_silences_of_people_are_no_timer(count: int) -> None:
     draw = random.Random(count)

@@ -6,6 +6,7 @@ import pytest
 from oracle.spoken import heard, upgrade
 from oracle.stages import TEXT, client, server
 
+from analyzer.options import Options
 from analyzer.report.connection import ConnectionReport
 from analyzer.report.inside import content_of, of_connection, said, section
 from analyzer.report.layout import make_console
@@ -45,6 +46,19 @@ def test_section(page):
     ]
     assert "1 heartbeat" in text()
     assert "\x1b" not in text()
+
+
+@pytest.mark.parametrize("show_secrets", [False, True])
+def test_secrets_in_names_are_hidden(page, show_secrets):
+    console, text = page
+    summary = Summary()
+    topics = [b"/topic/b?access_token=abc%d" % number for number in (1, 2)]
+    talk = [*TALK[:2], *(client(TEXT, SEND % (topic, 9)) for topic in topics)]
+    heard([talk], (), Options(show_secrets=show_secrets), summary)
+    section(summary.inside, 10_000, console)
+    assert ("abc1" in text()) == show_secrets
+    rows = [line.split()[:3] for line in text().splitlines() if "access_token" in line]
+    assert (["SEND", "/topic/b?access_token=***", "2"] in rows) != show_secrets
 
 
 def test_nothing_recognised(page):
