@@ -33,6 +33,15 @@ WORKLOADS = {
     "board-delay": "held out: a board in gzip over a path of 40 ms",
     "calls": "calls over loopback",
     "calls-delay": "calls over a path of 40 ms",
+    "calls-chromium": "calls from a page in Chromium over loopback",
+    "calls-chromium-delay": "calls from a page in Chromium over a path of 40 ms",
+    "gauges": "held out: gauges, of which the latest alone is polled, over loopback",
+    "gauges-delay": "held out: gauges, of which the latest alone is polled, over a path of 40 ms",
+    "presence": "unseen: presence over loopback",
+    "presence-delay": "unseen: presence over a path of 40 ms",
+    "engine-io": "a Socket.IO room over Engine.IO's long polling and WebSocket, over loopback",
+    "engine-io-delay": "a Socket.IO room over Engine.IO's long polling and WebSocket, over a path"
+    " of 40 ms",
 }
 TRANSPORTS = ("short-poll", "long-poll", "stream", "sse")
 BUFFERED, BUFFER = "stream-buffered", (4096, float("inf"))
@@ -126,6 +135,11 @@ def predictions(workload: str) -> Iterator[Prediction]:
     """Yield every figure that is compared, both ways where the model goes both ways."""
     if workload.startswith("calls"):
         yield from calls(workload)
+    elif workload.startswith("gauges"):
+        yield from one(workload, "short-poll", "short-poll-latest")
+    elif workload.startswith("engine-io"):
+        yield from one(workload, "polling", "long-poll")
+        yield from back(workload, "polling", "long-poll")
     elif workload.startswith("board"):
         yield from in_gzip(workload)
     else:
@@ -156,6 +170,7 @@ def in_gzip(workload: str) -> Iterator[Prediction]:
         for figure, column in (
             ("requests", "requests"),
             ("application_bytes", "gzip_application_bytes"),
+            ("packets", "gzip_packets"),
             ("wire_bytes", "gzip_wire_bytes"),
         ):
             yield Prediction(workload, "websocket", transport, figure, row[column], facts[figure])
@@ -166,25 +181,32 @@ def in_gzip(workload: str) -> Iterator[Prediction]:
 
 def transports(workload: str) -> Iterator[Prediction]:
     """Yield what is predicted of a chat or a feed over each transport."""
-    ours = f"{workload}-websocket"
     buffered = (CAPTURES / f"{workload}-{BUFFERED}.pcap").exists()
     for transport in (*TRANSPORTS, *((BUFFERED,) if buffered else ())):
-        other = f"{workload}-{transport}"
-        facts = real(other)
-        settings = (facts["interval_s"], facts["hold_s"])
-        row = total((ours, other), "connections", *settings)[transport]
-        for figure in BARS:
-            yield Prediction(workload, "websocket", transport, figure, row[figure], facts[figure])
-        later = facts["latency_ms"] - real(ours)["latency_ms"]
-        late = row["added_latency_ms_mean"]
-        yield Prediction(workload, "websocket", transport, "delay_ms", late, later)
+        yield from one(workload, transport, transport)
     for transport in TRANSPORTS:
-        other = f"{workload}-{transport}"
-        row = total((other,), "sessions", 1.0, 30.0)["websocket"]
-        for figure in BARS:
-            yield Prediction(
-                workload, transport, "websocket", figure, row[figure], real(ours)[figure]
-            )
+        yield from back(workload, transport, transport)
+
+
+def one(workload: str, name: str, transport: str) -> Iterator[Prediction]:
+    """Yield what WebSocket's capture predicts of a transport; the other's is called `name`."""
+    ours, other = f"{workload}-websocket", f"{workload}-{name}"
+    facts = real(other)
+    settings = (facts["interval_s"], facts["hold_s"])
+    row = total((ours, other), "connections", *settings)[transport]
+    for figure in BARS:
+        yield Prediction(workload, "websocket", transport, figure, row[figure], facts[figure])
+    later = facts["latency_ms"] - real(ours)["latency_ms"]
+    late = row["added_latency_ms_mean"]
+    yield Prediction(workload, "websocket", transport, "delay_ms", late, later)
+
+
+def back(workload: str, name: str, transport: str) -> Iterator[Prediction]:
+    """Yield what the capture of another transport predicts of WebSocket."""
+    facts = real(f"{workload}-websocket")
+    row = total((f"{workload}-{name}",), "sessions", 1.0, 30.0)["websocket"]
+    for figure in BARS:
+        yield Prediction(workload, transport, "websocket", figure, row[figure], facts[figure])
 
 
 def tables() -> str:

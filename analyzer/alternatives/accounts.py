@@ -51,7 +51,7 @@ class Cost:
         delay_range: ns, of all classes together.
         phases: what depends on when a client polls within the interval; None of other
             transports.
-        gzip: application_bytes and wire_bytes with bodies in gzip, and the error of both; nan
+        gzip: application_bytes, wire_bytes, packets with bodies in gzip, the error of bytes; nan
             where that is not known.
         superseded: messages of the server that are not delivered at all, and their payload.
         error: bytes by which a sample of the payload may mislead, in 95 of 100 cases.
@@ -75,7 +75,7 @@ class Cost:
     superseded: tuple[Floats, Floats] | None = None
 
 
-GZIP_SUMS: Final = ("application_bytes", "wire_bytes", "error")
+GZIP_SUMS: Final = ("application_bytes", "wire_bytes", "packets", "error")
 SUMS: Final = ("requests", "packets", "header_bytes", "application_bytes", "wire_bytes")
 
 
@@ -113,6 +113,15 @@ class Account:
         if self.http2:
             return np.full(len(self.known.heads), np.nan)
         return self.known.of_heads(lambda heads: heads.acks.get(pair, np.nan))
+
+    def split(self, pair: str, answers: Floats) -> None:
+        """Add the further packets of answers whose headers and bodies are written apart.
+
+        Their ACKs are among those that were seen. Over HTTP/2 frames are gathered.
+        """
+        if not self.http2:
+            writes = self.known.of_heads(lambda heads: heads.answer_writes.get(pair, 1.0))
+            self.traffic.server_packets += answers * (writes - 1)
 
     def framed(self, body: Floats) -> Floats:
         """Return what HTTP/2 frames add to bodies that are not empty."""

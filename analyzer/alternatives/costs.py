@@ -177,6 +177,7 @@ def _answers(
     traffic.client_bytes += asked_any * request_first
     traffic.server_bytes += asked_any * answer_first
     account.requests += count
+    account.split(asked.pair, count)
 
 
 def short_poll(known: Conversations, place: int, interval: int, *, http2: bool = False) -> Cost:
@@ -300,6 +301,7 @@ def long_poll(known: Conversations, *, http2: bool = False) -> Cost:
     size, first = account.head("long_poll", "request")
     account.traffic.ask(one, size + (answered == 0) * first, acked=1.0)
     account.requests += 1
+    _leave(account)
     single = _exchange_wire(account, _LONG, _mean_payload(known), 1.0, rides)
     return account.cost(
         "long-poll-h2" if http2 else "long-poll",
@@ -312,6 +314,19 @@ def long_poll(known: Conversations, *, http2: bool = False) -> Cost:
         delays=known.delays[:, number],
         delay_range=known.gap,
     )
+
+
+def _leave(account: Account) -> None:
+    """Add what Engine.IO's client posts to leave, a byte, and the byte that ends its last poll."""
+    left = account.known.of_heads(lambda heads: heads.parting)
+    sizes = [account.head(pair, side)[0] for pair, side in _PARTING]
+    account.traffic.ask(left, sizes[0] + 1)
+    for size in sizes[1:]:
+        account.traffic.answer(left, size + 1)
+    account.requests += left
+
+
+_PARTING: Final = (("post", "request"), ("post", "answer"), ("long_poll", "answer"))
 
 
 def _rotates(known: Conversations) -> Floats:

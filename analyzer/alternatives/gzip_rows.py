@@ -17,6 +17,7 @@ from analyzer.tables.schema import CODINGS
 
 _MOST: Final = 2**62  # of a column's value
 _NAMES: Final = ("application", "wire")
+_SUMMED: Final = ("application_bytes", "wire_bytes", "packets")
 _GZIP: Final = CODINGS.index("gzip")
 
 
@@ -34,10 +35,12 @@ def append_gzip(
     unknown = np.full(count, np.nan)
     known = np.isfinite(gzip.get("wire_bytes", unknown))
     columns["content_encoding"].append(np.where(known, _GZIP, -1).astype(np.int8))
+    for name in _SUMMED:
+        size = np.where(known, gzip.get(name, unknown), 0)
+        rounded = np.rint(np.clip(size, 0, _MOST)).astype(np.int64)
+        columns[f"gzip_{name}"].append(np.where(known, rounded, NULL))
     for name in _NAMES:
         size, whole = gzip.get(f"{name}_bytes", unknown), ours[f"{name}_bytes"]
-        rounded = np.rint(np.clip(np.where(known, size, 0), 0, _MOST)).astype(np.int64)
-        columns[f"gzip_{name}_bytes"].append(np.where(known, rounded, NULL))
         ratio = np.where(whole > 0, size / np.where(whole > 0, whole, 1), np.nan)
         columns[f"gzip_ratio_{name}"].append(ratio)
     columns["gzip_error_bytes"].append(gzip.get("error", unknown))
@@ -47,7 +50,7 @@ class GzipSum:
     """What bodies in gzip cost a transport in total; those of which nothing is known stay plain."""
 
     def __init__(self) -> None:
-        self._sums = dict.fromkeys(_NAMES, 0.0)
+        self._sums = dict.fromkeys(_SUMMED, 0.0)
         self._error = 0.0
         self._known = False
 
@@ -58,9 +61,9 @@ class GzipSum:
             gzip: bytes with bodies in gzip, nan where not known; empty where there are none.
             plain: bytes without.
         """
-        for name in _NAMES:
-            size = plain[f"{name}_bytes"]
-            coded = gzip.get(f"{name}_bytes", np.full(len(size), np.nan))
+        for name in _SUMMED:
+            size = plain[name]
+            coded = gzip.get(name, np.full(len(size), np.nan))
             known = np.isfinite(coded)
             self._known |= bool(known.any())
             self._sums[name] += float(np.where(known, coded, np.maximum(size, 0)).sum())
@@ -77,9 +80,10 @@ class GzipSum:
             "content_encoding": _GZIP if self._known else -1,
             "gzip_error_bytes": self._error if self._known else float("nan"),
         }
+        for name in _SUMMED:
+            out[f"gzip_{name}"] = min(round(self._sums[name]), _MOST) if self._known else NULL
         for name in _NAMES:
-            size, whole = self._sums[name], ours[f"{name}_bytes"]
-            out[f"gzip_{name}_bytes"] = min(round(size), _MOST) if self._known else NULL
+            size, whole = self._sums[f"{name}_bytes"], ours[f"{name}_bytes"]
             ratio = size / whole if self._known and whole else float("nan")
             out[f"gzip_ratio_{name}"] = ratio
         return out

@@ -17,6 +17,7 @@ from analyzer.alternatives.http2 import DATE, Fields, HeadSizes, answer_fields, 
 from analyzer.alternatives.roles import JSON_LIST, Envelope, Pair, Role
 from analyzer.http.exchanges import Exchange, Handshake
 from analyzer.lazy_dataclass import dataclass, field
+from analyzer.lazy_pattern import lazy_pattern
 from analyzer.options import Options
 
 _MAX_SAMPLES: Final = 16
@@ -57,6 +58,9 @@ class Heads:
             body separately.
         client: whose requests modelled headers are taken from; "" where none is known.
         acks: packets that only acknowledge, of a small real exchange, by the name of its headers.
+        answer_writes: packets of a small real answer, by the name of its headers: some write
+            headers and body apart.
+        parting: POSTs with which a client that polls leaves: Engine.IO's packet close.
     """
 
     poll: Pair
@@ -76,6 +80,8 @@ class Heads:
     post_writes: float = 1.0
     client: str = ""
     acks: dict[str, float] = field(default_factory=dict)
+    answer_writes: dict[str, float] = field(default_factory=dict)
+    parting: float = 0.0
 
     @property
     def reply(self) -> Pair:
@@ -83,6 +89,8 @@ class Heads:
         return self.post if "post" in self.observed and self.post_body > 0 else self.poll
 
 
+_ENGINE_IO: Final = lazy_pattern(r"[^?]*\?(?:.*&)?EIO=[1-5](?:&|$)")
+"""Target of Engine.IO: over WebSocket a Close ends it, over polls a packet."""
 CHUNK_LINE: Final = 7.0
 """A line in a chunk (RFC 9112 7.1): size in hex (two digits), CRLF, LF of the line, CRLF."""
 EVENT_CHUNK: Final = 14.0
@@ -209,6 +217,8 @@ def _merged(own: Heads, roles: dict[str, Role], sizes: HeadSizes) -> Heads:
         gzip=any(role.accepting for role in found.values()),
         post_writes=post.writes if post is not None else own.post_writes,
         client=own.client,
+        parting=own.parting,
+        answer_writes={_PAIRS[name]: role.answer_writes for name, role in found.items()},
         acks={
             _PAIRS[name]: role.pure_acks
             for name, role in found.items()
@@ -294,6 +304,7 @@ class HeadMaker:
             gzip=sent.gzip,
             post_writes=sent.writes,
             client=sent.client,
+            parting=float(_ENGINE_IO.match(target) is not None),
         )
 
     def from_exchange(self, exchange: Exchange) -> Heads:
@@ -335,6 +346,7 @@ def _shape(handshake: Handshake) -> tuple[object, ...]:
         handshake.request_bytes,
         handshake.response_bytes,
         len(handshake.path or ""),
+        _ENGINE_IO.match(handshake.path or "") is not None,
         handshake.extensions_offered_text,
         handshake.extensions_text,
         handshake.subprotocols_offered,

@@ -14,7 +14,7 @@ from analyzer.http.exchanges import Exchange
 from analyzer.lazy_dataclass import dataclass, field
 
 _SMALL: Final = 1200
-"""Requests that fit into one packet on about every path (RFC 8200 5: at least 1,280 bytes)."""
+"""Requests and answers that fit into one packet on about every path (RFC 8200 5: 1,280 bytes)."""
 
 
 @dataclass(slots=True)
@@ -74,6 +74,8 @@ class Role:
     accepting: int = 0
     small: int = 0
     small_segments: int = 0
+    small_answers: int = 0
+    answer_segments: int = 0
     metered: int = 0
     acks: int = 0
 
@@ -86,7 +88,14 @@ class Role:
         if exchange.request_segments and size <= _SMALL:
             self.small += 1
             self.small_segments += exchange.request_segments
-        self._count_acks(exchange, size)
+        given = exchange.response_header_bytes + exchange.response_body_bytes
+        # Over HTTP/2, where packets are not counted, frames are pieces too.
+        is_small = exchange.packets > 0 and exchange.response_segments > 0 and given <= _SMALL
+        if is_small:
+            self.small_answers += 1
+            self.answer_segments += exchange.response_segments
+        if size <= _SMALL and (is_small or exchange.response_segments == 1):
+            self._count_acks(exchange)
         self.accepting += coded or "gzip" in _value(exchange.request_header, "accept-encoding")
         self.request += exchange.request_header_bytes
         self.answer += exchange.response_header_bytes
@@ -108,10 +117,10 @@ class Role:
             self.empty += 1
             self.empty_bytes += content
 
-    def _count_acks(self, exchange: Exchange, size: int) -> None:
-        """Count what only acknowledges, of exchanges whose answer took one packet."""
+    def _count_acks(self, exchange: Exchange) -> None:
+        """Count what only acknowledges, of an exchange that could have taken two packets."""
         data = exchange.request_segments + exchange.response_segments
-        if exchange.packets < data or exchange.response_segments != 1 or size > _SMALL:
+        if exchange.packets < data:
             return
         self.metered += 1
         # With the last exchange of a connection its FINs are counted too: no more than an ACK for
@@ -148,6 +157,11 @@ class Role:
     def writes(self) -> float:
         """Packets in which a request left that would have fitted into one."""
         return self.small_segments / self.small if self.small else 1.0
+
+    @property
+    def answer_writes(self) -> float:
+        """Packets in which an answer left that would have fitted into one."""
+        return self.answer_segments / self.small_answers if self.small_answers else 1.0
 
     @property
     def pure_acks(self) -> float | None:

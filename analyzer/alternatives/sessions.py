@@ -89,6 +89,10 @@ class _Session:
     ended: int = NULL
     empty: int = 0
     delay: int = 0
+    unknown: int = 0
+    """Messages of polls of which nothing says how long they waited."""
+    told: int = 0
+    """All messages of its exchanges."""
     last_answer: int = NULL
 
 
@@ -127,7 +131,7 @@ class Sessions:
             else:
                 if is_call(exchange):
                     self._call(exchange)
-                if exchange.sent:
+                if exchange.sent or exchange.transport:
                     self._post(exchange)
         for slot in http.ended:
             if websockets.get(slot, True) and http.http_bytes[2 * slot : 2 * slot + 2].any():
@@ -161,14 +165,15 @@ class Sessions:
             if exchange.client_key not in self._by_client:
                 self._by_client[exchange.client_key] = session
                 for post in self._early.pop(exchange.client_key, ()):
-                    self._early_messages -= len(post.sent)
+                    self._early_messages -= max(1, len(post.sent))
                     self._post(post)
         _count(session, exchange, self._options.max_session_connections)
         session.starts.append(exchange.request_first_time)
         del session.starts[: -self._options.max_session_messages]
         room = max(0, self._options.max_session_messages - len(session.pushes))
-        kept = exchange.deliveries[:room]
-        self._cut_messages += max(0, exchange.messages - len(kept))
+        given = [(exchange.response_last_time, size) for size in exchange.carried]
+        kept = (given or exchange.deliveries)[:room]
+        self._cut_messages += max(0, (len(given) or exchange.messages) - len(kept))
         session.empty += not exchange.messages
         waited = _note_delay(session, exchange)
         session.pushes += _spread(kept, *waited) if waited else kept
@@ -182,13 +187,14 @@ class Sessions:
         _count(session, exchange, self._options.max_session_connections)
         room = max(0, self._options.max_session_messages - len(session.posts))
         time = exchange.request_last_time
-        session.posts += [(time, size) for size in exchange.sent[:room]]
-        self._cut_messages += max(0, len(exchange.sent) - room)
-        session.payload_bytes += sum(exchange.sent)
+        sent = exchange.carried_up or exchange.sent
+        session.posts += [(time, size) for size in sent[:room]]
+        self._cut_messages += max(0, len(sent) - room)
+        session.payload_bytes += sum(sent)
 
     def _wait_for_poll(self, exchange: Exchange) -> None:
         """Keep what is posted before the client's first poll is known for a poll."""
-        count = len(exchange.sent)
+        count = max(1, len(exchange.sent))
         if self._early_messages + count > self._options.max_session_messages:
             self._cut_early += count
             return
@@ -289,7 +295,8 @@ class Sessions:
             answered=one + answered_soon(session.posts, session.arrivals),
             empty_polls=one + session.empty,
             # Python's integers until here: clocks that jump give more than 2^63 ns in total.
-            delay=np.full(1, float(session.delay)),
+            # What is not known waited as the others did.
+            delay=np.full(1, session.delay * session.told / max(1, session.told - session.unknown)),
         )
 
     def _evidence(self, session: _Session) -> tuple[Any, Any, int]:
@@ -391,7 +398,7 @@ def _count(session: _Session, exchange: Exchange, most_streams: int) -> None:
         + exchange.response_header_bytes
         + exchange.response_body_bytes
     )
-    session.payload_bytes += exchange.message_bytes
+    session.payload_bytes += sum(exchange.carried) or exchange.message_bytes
     stream = _stream_of(exchange)
     _add_to(session.wire, stream, exchange.wire_bytes, most_streams)
     session.counted &= exchange.packets > 0
@@ -415,7 +422,9 @@ def _note_delay(session: _Session, exchange: Exchange) -> tuple[int, int] | None
     """
     asked, answered = exchange.request_first_time, exchange.response_first_time
     before, session.last_answer = session.last_answer, max(session.last_answer, answered)
+    session.told += exchange.messages
     if NULL in (asked, answered, before) or not exchange.messages:
+        session.unknown += exchange.messages if session.kind == "poll" else 0
         return None
     if session.kind == "poll":
         until = answered

@@ -166,6 +166,11 @@ class Exchange:
     """ns: the longest that one of these waited for the last."""
     sent: list[int] = field(default_factory=list)
     """Sizes in bytes of the messages in the request's body, up to max_deliveries."""
+    carried: list[int] = field(default_factory=list)
+    """Sizes of the packets of Engine.IO in the response, its own ones too, as its WebSocket would
+    carry them: with their types."""
+    carried_up: list[int] = field(default_factory=list)
+    """The same of the request's body."""
     empty: bool = False
     """A complete final answer that brought no message; errors and redirections too."""
     unchanged: bool = False

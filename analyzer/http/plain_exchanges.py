@@ -135,6 +135,7 @@ def request_ends(exchange: Exchange, reader: RequestReader | None, content: int)
     if exchange.method in _SENDING:
         if reader is not None:
             exchange.sent = reader.end(content)
+            exchange.carried_up = reader.carried
         elif content:
             exchange.sent = [content]
     elif reader is not None:

@@ -94,13 +94,13 @@ class Plain:
     ids: npt.NDArray[np.int64]
     replies: npt.NDArray[np.int64]
 
-    def longer(self, count: int) -> Plain:
-        """Return it with so many empty rows appended."""
+    def behind(self, count: int) -> Plain:
+        """Return it with so many empty rows before it."""
         more = np.zeros(count, np.int64)
         return Plain(
-            np.concatenate([self.flags, more.astype(np.int8)]),
-            np.concatenate([self.ids, more]),
-            np.concatenate([self.replies, more]),
+            np.concatenate([more.astype(np.int8), self.flags]),
+            np.concatenate([more, self.ids]),
+            np.concatenate([more, self.replies]),
         )
 
 

@@ -467,14 +467,16 @@ class InsideStage:
         plain = Plain(*self._quick.take_plain(places)) if len(self._codes) else None
         if not ready:
             return rows, previews, Says(codes, details, labels, plain)
-        for at, each in enumerate(ready, len(rows)):
-            if each.detail is not None:
-                details[at] = each.detail
-        codes = np.concatenate([codes, np.array([each.code for each in ready], np.int32)])
+        # What waited goes first, so that the rows of a side stay in order.
+        details = {at + len(ready): each for at, each in details.items()}
+        for at, held in enumerate(ready):
+            if held.detail is not None:
+                details[at] = held.detail
+        codes = np.concatenate([np.array([each.code for each in ready], np.int32), codes])
         if self._options.payload != "none":
             begun = [each.preview for each in ready]
             previews = Chosen(previews, range(len(rows)), begun)
-        plain = None if plain is None else plain.longer(len(ready))
+        plain = None if plain is None else plain.behind(len(ready))
         return joined(rows, ready), previews, Says(codes, details, labels, plain)
 
     def _codes_of(self, places: Codes) -> tuple[Codes, dict[int, Detail]]:

@@ -27,27 +27,28 @@ class Held:
 
 
 class Chosen(Sequence[bytes | None]):
-    """A slice of a sequence that makes its elements when they are read, and further elements."""
+    """Some elements, and a slice of a sequence that makes its elements when they are read."""
 
     def __init__(
-        self, of: Sequence[bytes | None], places: Sequence[int], more: Sequence[bytes | None] = ()
+        self, of: Sequence[bytes | None], places: Sequence[int], first: Sequence[bytes | None] = ()
     ) -> None:
         self._of = of
         self._places = places
-        self._more = more
+        self._first = first
         self._made: list[bytes | None] | None = None
 
     def __len__(self) -> int:
-        return len(self._places) + len(self._more)
+        return len(self._first) + len(self._places)
 
     def __getitem__(self, index: Any) -> Any:
         if self._made is None:
-            self._made = [*(self._of[place] for place in self._places), *self._more]
+            self._made = [*self._first, *(self._of[place] for place in self._places)]
         return self._made[index]
 
     def pieces(self) -> Pieces:
         """Return them in one buffer, without an object for each."""
-        return pieces(self._of).take(self._places).joined(pieces(self._more))
+        rest = pieces(self._of).take(self._places)
+        return pieces(self._first).joined(rest) if self._first else rest
 
 
 class WaitingRows:
@@ -107,5 +108,5 @@ class WaitingRows:
 
 
 def joined(rows: Rows, held: Iterable[Held]) -> Rows:
-    """Return rows with those that waited after them."""
-    return np.concatenate([rows, *(each.row for each in held)])
+    """Return rows with those that waited before them."""
+    return np.concatenate([*(each.row for each in held), rows])

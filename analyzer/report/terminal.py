@@ -153,6 +153,10 @@ def _capture(summary: Summary, console: Console) -> None:
 def _unread(summary: Summary) -> str:
     """Say how many TLS sessions could not be read, and what to do about it."""
     unread, read = summary.tls_unread, summary.tls_read
+    wrong = summary.findings.get("tls-wrong-keys")
+    if wrong is not None and wrong.examples:
+        said = wrong.examples[0].partition(". ")[0]
+        return f"{said}: clients write one while a session begins (SSLKEYLOGFILE)"
     if read:
         said = f"{plural(read, 'TLS session')} could be read, {number(unread)} of "
         said += f"{number(read + unread)} could not"

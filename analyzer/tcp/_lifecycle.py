@@ -227,7 +227,7 @@ class Lifecycle(Lookup):
         now: cython.longlong = self.clock
         self._plan_sweep()
         if before != _NULL and before < now - self.max_idle:
-            self.sweep_at = now + self.max_idle
+            self.sweep_at = now + self.max_idle if now <= _NEVER - self.max_idle else _NEVER
             return 0
         idle = []
         ahead = {}

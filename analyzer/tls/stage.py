@@ -359,9 +359,10 @@ class TlsStage:
         found = bad_lines(self._ring)
         if self._unread and self._ring:
             sessions = self._ring.sessions
+            fit = f"{self._fitting} of them these, but not all secrets, or wrong ones"
             detail = (
                 f"{_plural(self._unread, 'TLS session')} could not be read; the key log has "
-                f"{_plural(sessions, 'session')}, {self._fitting or 'none'} of them these"
+                f"{_plural(sessions, 'session')}, {fit if self._fitting else 'none of them these'}"
             )
             found.append(
                 Finding(

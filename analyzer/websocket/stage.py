@@ -226,7 +226,12 @@ class WebSocketStage:
         return bool(((modes == layout.PROBE) & (np.arange(len(slots)) < until[slots])).any())
 
     def _open(
-        self, slot: int, handshake: Handshake | None, opened_at: int, client_side: int = 0
+        self,
+        slot: int,
+        handshake: Handshake | None,
+        opened_at: int,
+        client_side: int = 0,
+        in_middle: int = 0,
     ) -> None:
         """Open a connection in both directions of a slot."""
         assert self._batch is not None
@@ -262,8 +267,8 @@ class WebSocketStage:
         for sender in (CLIENT, SERVER):
             direction = connection.direction(sender)
             # Behind its own request a client begins with a frame.
-            is_joined = agreed is None and (handshake is None or sender == SERVER)
-            self._walk.open(direction, connection.connection, sender, (*rules, int(is_joined)))
+            joined = bool(in_middle) or (agreed is None and (handshake is None or sender == SERVER))
+            self._walk.open(direction, connection.connection, sender, (*rules, int(joined)))
             if handshake is not None:
                 self._walk.begun(direction, *beginnings.last_of_handshake(handshake, sender))
             # What one side sends, the other acknowledges, and says how large it may be.
@@ -295,7 +300,7 @@ class WebSocketStage:
         handshake = self._doubtful.pop(slot, None)
         is_named = slot in self._named
         self._named.discard(slot)
-        self._open(slot, handshake, time, client_side)
+        self._open(slot, handshake, time, client_side, int(not is_named))
         if not is_named:
             assert self._batch is not None
             self._batch.findings.append(Finding(findings.WEBSOCKET_MID_STREAM, slot, packet))

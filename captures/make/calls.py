@@ -3,7 +3,8 @@
 aiohttp serves quotes; the client asks by requests (a POST for each call, over one kept-alive
 connection) or by websockets, at times planned from a fixed seed. Over loopback, and over a path
 with a round trip of 40 ms. The log has one `call` event for each, with the times (Unix seconds) at
-which it was made and its answer had arrived.
+which it was made and its answer had arrived. The same calls from a page in Chromium (fetch, or its
+WebSocket) are in captures of their own.
 
     python calls.py [NAME.pcap ...]
 """
@@ -12,12 +13,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import platform
 import random
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -131,32 +134,80 @@ def run(transport: str, *, delayed: bool, path: Path) -> list[recording.Event]:
     return [json.loads(line) for line in printed.splitlines()]
 
 
+def run_chromium(
+    transport: str, modules: Path, *, delayed: bool, path: Path
+) -> tuple[list[float], str]:
+    """Record the calls from a page; return how many ms each took, and the browser's version."""
+    what = path.with_suffix(".json")
+    what.write_text(json.dumps({"calls": plan(), "paths": PATHS}))
+    script = str(Path(__file__).with_name("calls_chromium.js"))
+    with captured(path, delayed=delayed) as (server, client, host):
+        lead = 6
+        end = repr(time.monotonic() + lead + plan()[-1][0] + 4)
+        start = str(round(1000 * (time.time() + lead)))
+        ends = [
+            subprocess.Popen([*server, sys.executable, __file__, "serve", host, end]),
+            subprocess.Popen(
+                [*client, "node", script, transport, host, str(PORT), start, str(what)],
+                stdout=subprocess.PIPE,
+                env={**os.environ, "NODE_PATH": str(modules)},
+            ),
+        ]
+        printed = ends[1].communicate(timeout=90)[0]
+        assert [one.wait(timeout=30) for one in ends] == [0, 0]
+    events = [json.loads(line) for line in printed.splitlines()]
+    (version,) = [event["text"] for event in events if event["event"] == "version"]
+    return [event["ms"] for event in events if event["event"] == "call"], version
+
+
+def record_chromium(transport: str, modules: Path, *, delayed: bool, path: Path) -> None:
+    waits, version = run_chromium(transport, modules, delayed=delayed, path=path)
+    publish(transport, waits, delayed=delayed, path=path, programs=[
+        version, f"Python {platform.python_version()}", *recording.python_versions("aiohttp"),
+    ])  # fmt: skip
+
+
 def record(transport: str, *, delayed: bool, path: Path) -> None:
     events = run(transport, delayed=delayed, path=path)
     calls = [event for event in events if event["event"] == "call"]
     waits = [1e3 * (event["answered_at"] - event["called_at"]) for event in calls]
+    programs = [
+        f"Python {platform.python_version()}",
+        *recording.python_versions("aiohttp", "requests", "websockets"),
+    ]
+    others = [event for event in events if event["event"] != "call"]
+    publish(transport, waits, others, delayed=delayed, path=path, programs=programs)
+
+
+def publish(
+    transport: str,
+    waits: list[float],
+    events: Sequence[recording.Event] = (),
+    *,
+    delayed: bool,
+    path: Path,
+    programs: Sequence[str],
+) -> None:
+    """Check a capture and put it in place, with what the client's log says."""
     found: dict[str, Any] = {
         "source": "application log",
         "transport": transport,
         "workload": "calls",
         "round_trip_ms": 2e3 * ONE_WAY if delayed else 0.0,
         "requests": CALLS if transport == "ajax" else 1,
-        "delivered": len(calls),
+        "delivered": len(waits),
         "mean_latency_ms": round(sum(waits) / len(waits), 3),
         "p95_latency_ms": round(sorted(waits)[int(0.95 * len(waits))], 3),
     }
-    check(path, events, found, PORT)
+    check(path, list(events), found, PORT)
     way = "a path with a round trip of 40 ms" if delayed else "loopback"
     recording.publish(
         path,
         path.name,
         description=f"{CALLS} questions with their answers over {TRANSPORTS[transport]}; {way}",
         generator=Path(__file__).name,
-        programs=[
-            f"Python {platform.python_version()}",
-            *recording.python_versions("aiohttp", "requests", "websockets"),
-        ],
-        events=[event for event in events if event["event"] != "call"],
+        programs=programs,
+        events=events,
         more={"delivery": found},
     )
 
@@ -175,6 +226,10 @@ def main() -> None:
                 path = Path(folder) / f"calls-{'delay-' if delayed else ''}{transport}.pcap"
                 if len(sys.argv) < 2 or path.name in sys.argv[1:]:
                     record(transport, delayed=delayed, path=path)
+                path = path.with_name(path.name.replace("calls-", "calls-chromium-"))
+                if len(sys.argv) < 2 or path.name in sys.argv[1:]:
+                    modules = recording.node_modules("playwright-core")
+                    record_chromium(transport, modules, delayed=delayed, path=path)
 
 
 if __name__ == "__main__":

@@ -41,11 +41,11 @@ async function serve() {
 
 async function talk() {
   const { io: connect } = require('socket.io-client');
-  // As a browser: at most six connections, kept alive.
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 6 });
+  // As a browser: kept-alive connections of its own, without the probes each second of Node's agent.
+  const agents = members.map(() => new http.Agent({ keepAlive: true, keepAliveMsecs: 60000, maxSockets: 6 }));
   await until(0);
   const clients = members.map((name, member) => {
-    const client = connect(`http://${host}:${port}`, { transports: [transport], agent, auth: { member }, forceNew: true,
+    const client = connect(`http://${host}:${port}`, { transports: [transport], agent: agents[member], auth: { member }, forceNew: true,
       extraHeaders: { Cookie: `room=${name}; session=4d5be01c8f2a47d59a1be2` } });
     for (const kind of ['line', 'ticker', 'notice']) {
       client.on(kind, ({ n }) => log({ event: 'arrived', member, n, arrived_at: Date.now() / 1000 }));
@@ -60,7 +60,7 @@ async function talk() {
   await until(seconds);
   for (const client of clients) client.disconnect();
   await wait(LINGER);
-  agent.destroy();
+  for (const agent of agents) agent.destroy();
   process.exit(0);
 }
 (end === 'serve' ? serve : talk)();

@@ -242,4 +242,30 @@ ROOM = Workload(
 )
 """For engine_io.py, whose transports have paths of their own."""
 
+PRESENCE = Workload(
+    name="presence",
+    seed=6174,
+    port=9024,
+    members=("amir", "bea", "chen", "dora"),
+    end=28.0,
+    interval=1.2,
+    hold=5.0,
+    sizes=(70, 240),
+    member_share=0.3,
+    burst=14,
+    pauses=(0.8, 3.5),
+    paths={
+        "short-poll": "/presence/changes",
+        "long-poll": "/presence/wait",
+        "stream": "/presence/stream",
+        "sse": "/presence/events",
+        "websocket": "/presence/socket",
+        "say": "/presence/me",
+    },
+    browser={},
+    page="/",
+    cookie="account=%s",
+)
+"""For presence.py, whose programs have headers of their own."""
+
 WORKLOADS = {workload.name: workload for workload in (CHAT, FEED, BOARD)}

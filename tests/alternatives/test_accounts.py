@@ -33,3 +33,13 @@ def test_answers_in_gzip_say_so():
     same, field = Account(one).in_gzip(SINGLE, pushes, np.zeros(1))
     assert same is pushes
     assert field[0] == 0
+
+
+def test_answers_whose_header_and_body_are_written_apart():
+    said = heads(answer_writes={"poll": 2.0})
+    for http2, more in ((False, 7), (True, 0)):
+        account = Account(known(heads=[said]), http2=http2)
+        account.split("poll", np.full(1, 7.0))
+        assert account.traffic.server_packets == more
+        account.split("post", np.full(1, 7.0))
+        assert account.traffic.server_packets == more

@@ -13,7 +13,6 @@ from analyzer.alternatives import costs
 from analyzer.alternatives.conversations import Conversations
 from analyzer.alternatives.costs import all_costs, websocket
 from analyzer.alternatives.roles import Envelope, Pair
-from analyzer.columns import NULL
 
 S = 1000 * MS
 
@@ -69,27 +68,6 @@ def test_polls_for_the_latest_number_by_number():
     # Those 2.2 have waited 1,020 ms: the rows take the mean over all three.
     assert cost.delay / 3 == pytest.approx((0.2 * 100 + 2 * 500) / 2.2 * MS)
     assert [float(each[0]) for each in cost.superseded] == pytest.approx([0.8, 80])
-
-
-def test_a_stream_behind_a_proxy_that_buffers_number_by_number():
-    """202 bytes: the second message fills them at 0.7 s; the third waits until the end at 10 s."""
-    (cost,) = [
-        cost
-        for cost in all_costs(known(buffered=(202, NULL)), [1000 * MS])
-        if cost.transport == "stream-buffered"
-    ]
-    client = 310 + 350 + 50
-    # A line feed a message; a chunk for each write: two digits and two CRLF.
-    server = 170 + 100 + 300 + 3 + 2 * 6
-    app = client + server
-    # GET, its answer and the ACK of that; the same of the POST; two writes with an ACK each.
-    packets = 3 + 3 + 4 + 2 * 6
-    assert sums(cost) == pytest.approx((2, app, app - 350, packets, app + packets * 66 + 4 * 8))
-    assert cost.tcp_connections == 2
-    assert cost.delay == (200 + 5800) * MS
-    assert cost.delays.sum() == 2
-    # A class is a power of two of ns that holds 5.8 s in 32 of them.
-    assert cost.delay_range + 1 == 32 * 2**28
 
 
 @pytest.mark.parametrize("transport", ["short-poll", "short-poll-latest"])
@@ -493,3 +471,13 @@ def test_connections_side_by_side_do_not_mix():
 def test_the_example_has_the_heads_of_the_documentation():
     assert (HEADS.poll.request, HEADS.poll.answer) == (300, 150)
     assert (HEADS.post.request, HEADS.post.answer) == (350, 100)
+
+
+def test_who_polls_over_engine_io_posts_to_leave():
+    """A packet close of a byte; the poll that is open is answered with a byte, and acknowledged."""
+    said = heads(parting=1.0)
+    for transport in ("long-poll", "stream", "short-poll"):
+        plain, leaving = cost_of(transport), cost_of(transport, heads=[said])
+        more = [leaving.sums[name][0] - plain.sums[name][0] for name in ("requests", "packets")]
+        more.append(leaving.sums["application_bytes"][0] - plain.sums["application_bytes"][0])
+        assert more == ([1, 5, 351 + 101 + 151] if transport == "long-poll" else [0, 0, 0])

@@ -11,9 +11,11 @@ from analyzer.tables.schema import ALTERNATIVES
 
 OURS = {"application_bytes": np.array([100.0, 0.0]), "wire_bytes": np.array([200.0, 0.0])}
 PLAIN = {"application_bytes": np.array([400.0, 50.0]), "wire_bytes": np.array([800.0, 90.0])}
+PLAIN["packets"] = np.array([9.0, 4.0])
 GZIP = {
     "application_bytes": np.array([150.4, np.nan]),
     "wire_bytes": np.array([500.0, np.nan]),
+    "packets": np.array([6.4, np.nan]),
     "error": np.array([3.0, np.nan]),
 }
 
@@ -28,6 +30,7 @@ def test_rows():
     assert made["content_encoding"][0].tolist() == [0, -1]
     assert made["gzip_application_bytes"][0].tolist() == [150, NULL]
     assert made["gzip_wire_bytes"][0].tolist() == [500, NULL]
+    assert made["gzip_packets"][0].tolist() == [6, NULL]
     assert made["gzip_ratio_wire"][0][0] == pytest.approx(2.5)
     assert np.isnan(made["gzip_ratio_wire"][0][1])
     assert made["gzip_error_bytes"][0][0] == 3
@@ -51,5 +54,6 @@ def test_in_a_total_what_is_not_known_stays_plain():
     cells = total.columns({"application_bytes": 100.0, "wire_bytes": 200.0})
     assert cells["gzip_application_bytes"] == round(150.4 + 50)
     assert cells["gzip_wire_bytes"] == 500 + 90
+    assert cells["gzip_packets"] == round(6.4 + 4)
     assert cells["gzip_ratio_wire"] == pytest.approx(590 / 200)
     assert cells["gzip_error_bytes"] == 3

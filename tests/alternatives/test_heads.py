@@ -303,3 +303,21 @@ def test_limits():
     assert few.heads("h4.example", OWN).poll.request == 300
     # 16 of a kind are enough, which cuts nothing.
     assert not list(observed(*[exchange()] * 40).cut())
+
+
+@pytest.mark.parametrize(
+    ("path", "posts"),
+    [
+        ("/socket.io/?EIO=4&transport=websocket", 1),
+        ("/live/?transport=websocket&EIO=3", 1),
+        ("/ws?EIO=x", 0),
+        ("/EIO=4", 0),
+        ("/ws", 0),
+        (None, 0),
+    ],
+)
+def test_engine_io_leaves_with_a_post(path, posts):
+    heads = maker().from_handshake(handshake(path=path))
+    assert heads.parting == posts
+    # Whatever real exchanges say.
+    assert module._merged(heads, {}, HeadSizes(1 << 20)).parting == posts

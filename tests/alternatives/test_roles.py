@@ -59,6 +59,21 @@ def test_acks_of_exchanges_that_were_metered():
     polls = [{**one, "packets": 2}, {**one, "packets": 4}, {**one, "packets": 7}]
     assert role(*polls).pure_acks == (0 + 2 + 2) / 3
     # Answers of several packets have ACKs within, HTTP/2 is not metered.
-    others = [{**one, "packets": 9, "response_segments": 3}, {**one, "packets": 0}]
+    large = {"packets": 9, "response_segments": 3, "response_body_bytes": 4000}
+    others = [{**one, **large}, {**one, "packets": 0}]
     assert role(*others).pure_acks is None
     assert role(*polls, *others).pure_acks == role(*polls).pure_acks
+
+
+def test_answers_whose_head_and_body_leave_apart():
+    """uvicorn's: a packet for the header, one for the body, an ACK of each."""
+    small = {"response_header_bytes": 125, "response_body_bytes": 300, "request_segments": 1}
+    apart = {**small, "response_segments": 2, "packets": 5}
+    made = role(apart, apart)
+    assert (made.answer_writes, made.pure_acks) == (2, 2)
+    assert role({**small, "response_segments": 1, "packets": 3}).answer_writes == 1
+    # What fits into no packet has several for another reason.
+    large = {**small, "response_body_bytes": 4000, "response_segments": 4, "packets": 8}
+    assert (role(large).answer_writes, role(large).pure_acks) == (1, None)
+    assert role({}).answer_writes == 1
+    assert role({**apart, "packets": 0}).answer_writes == 1

@@ -98,6 +98,16 @@ def test_sessions_without_keys_are_said_on_the_first_screen() -> None:
     assert "--keys" not in rendered(made)
 
 
+def test_keys_of_other_sessions_are_said_on_the_first_screen() -> None:
+    made = Summary()
+    made.add(table_rows(TLS_SESSIONS, [{"decrypted": False}] * 10))
+    said = "10 TLS sessions could not be read; the key log has 3 sessions, none of them these"
+    text = f"{said}. Write it"
+    made.add(table_rows(FINDINGS, [finding("tls-wrong-keys", "warning", text=text, count=10)]))
+    words = " ".join(rendered(made).split("What stands out")[0].split())
+    assert f"{said}: clients write one while a session begins (SSLKEYLOGFILE)" in words
+
+
 def test_traffic_is_never_markup() -> None:
     assert "\\x1b]0;evil\\x07 [red]." in rendered(summary())
 

@@ -11,6 +11,7 @@ from analyzer.tls.cipher_suites import SUITES
     ("number", "name"),
     [
         (0x1301, "TLS_AES_128_GCM_SHA256"),  # RFC 8446 B.4
+        (0x1307, "TLS_AEGIS_128L_SHA256"),  # draft-irtf-cfrg-aegis-aead
         (0x00FF, "TLS_EMPTY_RENEGOTIATION_INFO_SCSV"),  # RFC 5746 3.3
         (0x5600, "TLS_FALLBACK_SCSV"),  # RFC 7507 2
         (0xC0AE, "TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8"),  # RFC 7251 2

@@ -1,12 +1,16 @@
 """What is behind a 101 that a snap length cut."""
 
+from pathlib import Path
+
 import pytest
 from conversation import Conversation, encapsulate, request, response
 from oracle.captures import pcap
+from oracle.mutations import packets_of
 from oracle.stages import BINARY, KEY, PING, TEXT
 from oracle.websocket import frame
 from oracle.whole import assert_ties_out, tables_of
 
+TESTS = Path(__file__).parents[1]
 HEADERS = 54  # Ethernet, IPv4 and TCP without options
 HIXIE_76 = (
     b"GET /demo HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n"
@@ -138,3 +142,14 @@ def test_bytes_that_are_known_are_named_though_they_were_cut(kept):
     assert errors == {"websocket-not-frames"}
     assert sizes[0] == 5
     assert "an HTTP response" in " ".join(tables["findings"]["text"])
+
+
+def test_a_connection_that_is_recognised_later_may_begin_within_a_message():
+    # Its heads were cut before they name websocket, and what came first is not recognised.
+    link, packets = packets_of(
+        (TESTS / "cases/conformance/d-reserved-inside-compressed.pcap").read_bytes()
+    )
+    cut = [(when, data[:68], length) for when, data, length in packets]
+    tables = tables_of(pcap(cut, link_type=link))
+    assert "websocket-mid-stream" in ids(tables)
+    assert "websocket-lone-continuation" not in ids(tables)

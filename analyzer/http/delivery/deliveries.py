@@ -19,6 +19,7 @@ from analyzer.http.delivery.inflating import CODINGS, Inflater
 from analyzer.http.delivery.line_readers import EventStream, Lines, Seen, TextLines
 from analyzer.http.delivery.payloads import (
     Found,
+    engine_io_carried,
     engine_io_messages,
     engine_io_session,
     json_messages,
@@ -347,6 +348,9 @@ class AnswerReader:
             content = self._exchange.content_bytes = len(body)
             if self._carrier is not None and self._target.transport == ENGINE_IO:
                 self._carrier.answer(body, self._time)
+            if self._target.transport == ENGINE_IO:
+                sizes = engine_io_carried(body, self._target.version)
+                self._exchange.carried = sizes[: self._options.max_deliveries]
         if found is None:
             found = Found((content,) if content and (body is None or body.strip()) else ())
         for size in found.sizes:
@@ -377,9 +381,14 @@ class AnswerReader:
 
 
 class RequestReader:
-    """Finds the messages in a request's body, of transports that pack several into one."""
+    """Finds the messages in a request's body, of transports that pack several into one.
 
-    __slots__ = ("_carrier", "_options", "_store", "_target", "_whole", "reading")
+    Attributes:
+        reading: it wants the rest of the body.
+        carried: of a complete body: as of Exchange.
+    """
+
+    __slots__ = ("_carrier", "_options", "_store", "_target", "_whole", "carried", "reading")
 
     def __init__(
         self,
@@ -396,6 +405,7 @@ class RequestReader:
         if target.transport and not head.values.get("content-encoding"):
             self._whole = bytearray()
         self.reading = self._whole is not None
+        self.carried: list[int] = []
 
     def take(self, data: bytes, time: int) -> None:
         """Read on in the content."""
@@ -431,6 +441,8 @@ class RequestReader:
                 self._carrier.request(body)
             if self._target.transport == ENGINE_IO:
                 found = engine_io_messages(body, self._target.version)
+                sizes = engine_io_carried(body, self._target.version)
+                self.carried = sizes[: self._options.max_deliveries]
             else:
                 found = sockjs_messages(body)
         self.settle()

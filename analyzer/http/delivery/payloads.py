@@ -21,6 +21,8 @@ _SPACE: Final = lazy_pattern(r"[ \t\n\r]*")
 _DECODER: Final = json.JSONDecoder()
 _SEPARATOR_V4: Final = b"\x1e"
 _MESSAGE: Final = 0x34  # "4"
+_POLLING_ALONE: Final = (b"1", b"5", b"6")
+"""close, upgrade, noop"""
 _BINARY: Final = 0x62  # "b"
 _END_OF_LENGTH: Final = 0xFF
 _MAX_LENGTH_DIGITS: Final = 10
@@ -203,6 +205,16 @@ def engine_io_frames(body: bytes, version: int) -> list[tuple[bytes, bool]] | No
         else:
             frames.append((packet, packet[0] >= 0x30))
     return frames
+
+
+def engine_io_carried(body: bytes, version: int) -> list[int]:
+    """Return the sizes of a payload's packets as WebSocket would carry them, each in a frame.
+
+    All but those that only polling needs: noop, which ends a poll, and close, for which WebSocket
+    has a frame of its own; nor upgrade.
+    """
+    frames = engine_io_frames(body, version) or []
+    return [len(data) for data, is_text in frames if not (is_text and data[:1] in _POLLING_ALONE)]
 
 
 def _base64(text: bytes) -> bytes:

@@ -231,6 +231,11 @@ class Http2Connection(FrameRows):
     def _begin(self, side: Side, number: int, header: FrameHeader, row: Row) -> None:
         """Begin a frame whose header was read."""
         session = self._session
+        if not side.begun and header.kind != frames.SETTINGS:
+            # RFC 9113 3.4: each side's "connection preface" has "a SETTINGS frame" first, which
+            # this is not: the hole before it does not show where no SYN was captured either.
+            session.settings_lost(number)
+        side.begun = True
         side.header, side.left, side.lost = header, header.length, False
         side.content = None
         kind = header.kind
@@ -308,6 +313,8 @@ class Http2Connection(FrameRows):
             self._fragment(side, number, header, content, settled(row))
         elif content is not None and not side.lost:
             session.frame(header, number, bytes(content), settled(row), stream)
+        elif header.kind == frames.SETTINGS:
+            session.settings_lost(number)
         if side.faults > _MOST_FAULTS:
             side.faults = 0
             self._lose(side, number, settled(row), "its frames make no sense")

@@ -103,9 +103,9 @@ class Control:
 
     def hear(self, side: int, row: Row) -> None:
         """Take note that the bytes of a side can be read up to those of a row."""
-        self._reached[side] = row[OFFSET] + row[SPAN]
-        if not self._later:
-            return
+        is_first, self._reached[side] = self._reached[side] < 0, row[OFFSET] + row[SPAN]
+        if not self._later or is_first:
+            return  # whether its settings are first, its first frame has to say
         waiting, self._later = self._later, []
         for each in waiting:
             kind, seen, _, at_fault = each
@@ -168,6 +168,12 @@ class Control:
                 for stream in self.streams.values():
                     if stream.windows is not None:
                         stream.windows.open(1 - side, change, time)
+
+    def settings_lost(self, side: int) -> None:
+        """Settings of a side were not captured: it may have allowed anything."""
+        if side != self.client:
+            self.enabled = True
+        self.unwatch_windows()
 
     def _take_connect_setting(self, value: int, side: int, row: Row) -> None:
         """Take SETTINGS_ENABLE_CONNECT_PROTOCOL (RFC 8441 3).

@@ -54,6 +54,7 @@ class Side:
         data_left: of a DATA frame, content still to come.
         preface: bytes of the client's preface still to come.
         lost: bytes of the frame were lost.
+        begun: a frame was read.
         search: for the next frame; None while its place is known.
     """
 
@@ -70,7 +71,7 @@ class Side:
             "pad",
             "partial",
         ),
-        *("parts", "preface", "search", "stream"),
+        *("begun", "parts", "preface", "search", "stream"),
     )
 
     def __init__(self) -> None:
@@ -83,7 +84,7 @@ class Side:
         self.pad = 0
         self.data_left = 0
         self.preface = 0
-        self.lost = False
+        self.lost = self.begun = False
         self.search: FrameSearch | None = None
         self.faults = self.empty = self.losses = 0
 

@@ -168,6 +168,7 @@ ALTERNATIVES = Table(
             "Client whose fields modelled requests have, chosen by the handshake's User-Agent; in "
             "totals that of all connections, null where they differ.",
         ),
+        integer("gzip_packets", _NO_CODING, "packets with bodies in gzip."),
     ),
 )
 

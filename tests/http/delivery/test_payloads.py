@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.http.delivery.payloads import (
+    engine_io_carried,
     engine_io_messages,
     engine_io_session,
     json_messages,
@@ -158,3 +159,23 @@ def test_sockjs_requests():
     assert sizes(sockjs_messages(b"d=%5B%22hello%22%5D")) == [5]
     assert sockjs_messages(b"{") is None
     assert sockjs_messages(b"1") is None
+
+
+@pytest.mark.parametrize(
+    ("body", "version", "sizes"),
+    [
+        # Open, ping and messages with their types; binary as what base64 decodes to.
+        (b'0{"sid":"x"}', 4, [12]),
+        (b'2\x1e42["a"]\x1ebAQID', 4, [1, 7, 3]),
+        (b"3", 4, [1]),
+        # What only polling has: close, upgrade, noop.
+        (b"1", 4, []),
+        (b"6", 4, []),
+        (b"5\x1e4x", 4, [2]),
+        (b'7:42["a"]1:6', 3, [7]),
+        (b"no payload", 4, []),
+        (b"", 4, []),
+    ],
+)
+def test_packets_that_websocket_would_carry(body: bytes, version: int, sizes: list[int]) -> None:
+    assert engine_io_carried(body, version) == sizes

@@ -248,3 +248,32 @@ def test_settings_that_were_captured_late_had_allowed_it(size):
     connect = next(n for n in range(at, len(packets)) if packets[n][1][57:58] == b"\1")
     packets.insert(connect, packets.pop(at))
     assert not blamed(packets, size)[1]
+
+
+@pytest.mark.parametrize("size", [1, 2**20])
+@pytest.mark.parametrize("with_syn", [True, False])
+def test_a_server_whose_first_frame_is_none_of_settings_had_sent_them_before(with_syn, size):
+    # RFC 9113 3.4: a server's preface is a SETTINGS frame. Without its SYN-ACK nobody knows where
+    # its stream begins.
+    talk = Talk()
+    settings = next(what for side, what in talk.steps if side == SERVER)
+    talk.open(1)
+    talk.frame(SERVER, 1, 1, b"hello")
+    packets = without(segments(talk.steps), settings)
+    if not with_syn:
+        del packets[1]
+    assert not blamed(packets, size)[1]
+
+
+@pytest.mark.parametrize("size", [1, 2**20])
+@pytest.mark.parametrize("kept", [54, 60, 63, 70])
+def test_settings_that_were_cut_may_have_allowed_it(kept, size):
+    talk = Talk()
+    settings = next(what for side, what in talk.steps if side == SERVER)
+    talk.open(1)
+    talk.frame(SERVER, 1, 1, b"hello")
+    packets = [
+        (time, packet[: kept if packet.endswith(settings) else None], length)
+        for time, packet, length in segments(talk.steps)
+    ]
+    assert not blamed(packets, size)[1]
