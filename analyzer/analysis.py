@@ -18,14 +18,11 @@ from typing import (
     TYPE_CHECKING,
     Any,
     BinaryIO,
-    Literal,
     Unpack,
     cast,
-    get_args,
-    get_origin,
-    get_type_hints,
 )
 
+from analyzer.checking import options_of
 from analyzer.errors import OptionError
 from analyzer.options import Options
 from analyzer.report.output import Writer
@@ -300,36 +297,6 @@ def analyze(
     with as_paths(source, link_type) as (paths, stdin):
         summary = run(paths, checked, [collector], where=where, stdin=stdin)
     return Analysis(collector, summary)
-
-
-def options_of(values: OptionValues) -> Options:
-    """Return options with these values, once each is of its type.
-
-    Raises:
-        OptionError: A value is wrong; it names the valid ones.
-        TypeError: There is no such option.
-    """
-    hints = get_type_hints(OptionValues)
-    for name, value in values.items():
-        if name in hints:
-            _check_value(name, value, hints[name])
-    return Options(**values)
-
-
-def _check_value(name: str, value: object, hint: Any) -> None:
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin is Literal:
-        if value not in inner:
-            valid = ", ".join(map(repr, inner[:-1])) + f" or {inner[-1]!r}"
-            raise OptionError(f"{name} takes {valid}, not {value!r}")
-    elif hint is bool:
-        if not isinstance(value, bool):
-            raise OptionError(f"{name} takes True or False, not {value!r}")
-    elif hint is int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise OptionError(f"{name} takes a whole number from 0 on, not {value!r}")
-    elif hint is float and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise OptionError(f"{name} takes a number, not {value!r}")
 
 
 def compare(

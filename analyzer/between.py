@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Unpack
 
-from analyzer.analysis import StrPath, compared, options_of, several, to_frame
+from analyzer.analysis import StrPath, compared, several, to_frame
+from analyzer.checking import options_of
 from analyzer.rows import OptionValues
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, Final, Unpack
 
-from analyzer.analysis import options_of
 from analyzer.capture.records import RecordBatch
+from analyzer.checking import options_of
 from analyzer.errors import OptionError
 from analyzer.options import Options
 from analyzer.pipeline import Pipeline

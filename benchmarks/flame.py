@@ -17,7 +17,7 @@ from html import escape
 from pathlib import Path
 
 WIDTH, HEIGHT = 1000, 17
-LEAST = 0.004
+LEAST = 0.01
 """Share of the whole below which a box is left out, and all below it."""
 _COLOURS = {"analyzer": "#f4a261", "numpy": "#8ecae6", "pyarrow": "#a7c957"}
 

@@ -331,7 +331,7 @@ def machine(rounds: int, *, cpu: bool) -> str:
         subprocess.run([name, "--version"], capture_output=True, text=True, check=True)
         for name in (TSHARK, CAPINFOS)
     ]
-    first = "; ".join(each.stdout.splitlines()[0] for each in versions)
+    first = "; ".join(each.stdout.splitlines()[0].rstrip(".") for each in versions)
     measured = "processor seconds" if cpu else "seconds from start to end"
     libraries = ", ".join(f"{name} {version(name)}" for name in ("numpy", "pyarrow"))
     return (

@@ -69,18 +69,3 @@ def test_a_file_in_memory_is_read_twice_for_where() -> None:
 def test_what_is_no_source(wrong: object) -> None:
     with pytest.raises(OptionError), as_paths(wrong):
         pass
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "text"),
-    [
-        ("payload", "ful", "payload takes 'none', 'preview' or 'full', not 'ful'"),
-        ("inside", 1, "inside takes True or False, not 1"),
-        ("preview_bytes", -1, "preview_bytes takes a whole number from 0 on, not -1"),
-        ("late_us", "x", "late_us takes a number, not 'x'"),
-    ],
-)
-def test_wrong_values_name_the_valid_ones(name: str, value: object, text: str) -> None:
-    with pytest.raises(OptionError) as caught:
-        analyzer.analyze(CAPTURES / "npm-ws-basic.pcap", **{name: value})  # type: ignore[arg-type]
-    assert str(caught.value) == text

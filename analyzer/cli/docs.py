@@ -63,9 +63,19 @@ def _page(arguments: Sequence[str]) -> str:
     known = topics()
     if wanted not in known:
         near = difflib.get_close_matches(wanted, known, 1)
-        hint = f"did you mean {near[0]}?" if near else "wsanalyze docs lists them"
+        hint = f"did you mean {near[0]}?" if near else _speaking(arguments[0])
         raise OptionError(f"there is no page {arguments[0]!r}", hint=hint)
     for page in folder().glob("*.md"):
         if page.stem.lower() == wanted:
             return page.read_text(encoding="utf-8")
     raise OptionError(f"there is no page {arguments[0]!r}")
+
+
+def _speaking(word: str) -> str:
+    """Return a hint: the pages that have a word, such as a close code or a finding."""
+    found = [
+        page.stem.lower()
+        for page in sorted(folder().glob("*.md"))
+        if word.lower() in page.read_text(encoding="utf-8").lower()
+    ]
+    return f"these have it: {', '.join(found)}" if found else "wsanalyze docs lists them"

@@ -231,6 +231,8 @@ def _field(column: Column, value: Any) -> Cell:
         return clock(value)
     if column.type == "bool":
         return "yes" if value else "no"
+    if column.type == "ratio":
+        return f"{value:.3f}"
     if column.name.endswith("_bytes"):
         return f"{number(value)} B"
     return traffic(str(value))

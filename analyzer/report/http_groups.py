@@ -35,9 +35,9 @@ def section(summary: Summary, console: Console) -> None:
     wide = console.width >= WIDE
     heads = [Head("#"), Head("", "left")]
     heads += [Head("client", "left", flexible=True)] if wide else []
-    heads += [Head("path", "left", flexible=True), Head("requests"), Head("each")]
-    heads += [Head("spread")] if wide else []
-    heads += [Head("empty"), Head("messages"), Head("bytes/msg"), Head("wait")]
+    heads += [Head("path", "left", flexible=True), Head("requests" if wide else "asked")]
+    heads += [Head("each")] + ([Head("spread")] if wide else [])
+    heads += [Head("empty"), Head("messages" if wide else "msgs"), Head("bytes/msg"), Head("wait")]
     shown = groups[:SHOWN_GROUPS]
     table(console, heads, [_cells(group, wide=wide) for group in shown])
     if count > len(shown):
@@ -47,7 +47,7 @@ def section(summary: Summary, console: Console) -> None:
 
 def _cells(group: dict[str, Any], *, wide: bool) -> tuple[Cell, ...]:
     kind = _KINDS[group["kind"]]
-    if group["transport"] is not None:
+    if wide and group["transport"] is not None:
         kind = f"{kind} ({group['transport']})"
     cells: list[Cell] = [str(group["group"]), kind]
     if wide:

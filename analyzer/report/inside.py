@@ -46,7 +46,7 @@ def _names(spoken: Spoken, wire: int, console: Console) -> None:
     names = [each for each in spoken.names.items() if each[0][1] != HEARTBEAT]
     names.sort(key=lambda each: (-each[1]["wire_bytes"], str(each[0])))
     heads = [
-        *(Head("kind", "left", flexible=True, at_least=8), Head("name", "left", flexible=True)),
+        *(Head("kind", "left", flexible=True, at_least=8), _named("name")),
         *(Head("messages"), Head("payload"), Head("wire"), Head("share")),
     ]
     rows: list[tuple[Cell, ...]] = [
@@ -71,6 +71,11 @@ def _names(spoken: Spoken, wire: int, console: Console) -> None:
         say(console, f"{what}: {cost}")
 
 
+def _named(text: str) -> Head:
+    """Return the head of a column of names, which differ at their ends (com.example.add)."""
+    return Head(text, "left", flexible=True, addresses=True, parted="/?&=:.")
+
+
 def _kind(name: Name) -> str:
     if name[1] is None:
         # Attachments, the middle of a packet: they continue an item of an earlier message.
@@ -85,10 +90,17 @@ def _calls(spoken: Spoken, console: Console) -> None:
     if not calls:
         return
     heads = [
-        *(Head("calls", "left", flexible=True), Head("count"), Head("median"), Head("95 %")),
+        *(_named("calls"), Head("count"), Head("median"), Head("95 %")),
         *(Head("worst"), Head("errors"), Head("unanswered"), Head("worst in", "left")),
     ]
-    table(console, heads, [_call_row(name, counts) for (_, name), counts in calls[:SHOWN_CALLS]])
+    rows = [_call_row(name, counts) for (_, name), counts in calls[:SHOWN_CALLS]]
+    # Mostly there are none; names need the room.
+    kept = [
+        at
+        for at, head in enumerate(heads)
+        if head.text not in ("errors", "unanswered") or any(row[at] for row in rows)
+    ]
+    table(console, [heads[at] for at in kept], [[row[at] for at in kept] for row in rows])
     if len(calls) > SHOWN_CALLS:
         say(console, f"and {plural(len(calls) - SHOWN_CALLS, 'more name')}")
     lost = sum(counts.outcomes["lost"] for _, counts in calls)
@@ -122,7 +134,7 @@ def _topics(spoken: Spoken, console: Console) -> None:
     if not topics:
         return
     heads = [
-        *(Head("topics", "left", flexible=True), Head("publishers"), Head("subscribers")),
+        *(_named("topics"), Head("senders"), Head("readers")),
         *(Head("messages"), Head("deliveries"), Head("to reader"), Head("95 %")),
     ]
     rows: list[tuple[Cell, ...]] = [

@@ -54,6 +54,8 @@ class Head:
     flexible: bool = False
     at_least: int = 12
     addresses: bool = False
+    parted: str = _SEPARATORS
+    """Characters behind which addresses are folded; of names a dot too."""
 
 
 class _ReportConsole(Console):
@@ -113,7 +115,7 @@ def table(console: Console, heads: Sequence[Head], rows: Iterable[Sequence[Cell]
     folded = ""
     for place, head in enumerate(heads):
         if head.addresses and any(row[place].cell_len > widths[place] for row in body):
-            folded = _fold(body, place, _dots(console)) or folded
+            folded = _fold(body, place, head.parted, _dots(console)) or folded
             widths = fitted(heads, body, console.width - _INDENT)
             if len(body) > 1:
                 for row in body:
@@ -126,14 +128,14 @@ def table(console: Console, heads: Sequence[Head], rows: Iterable[Sequence[Cell]
         say(console, Text(f"{_dots(console)} before each: {folded}", "dim"))
 
 
-def _fold(body: Sequence[list[Text]], place: int, dots: str) -> str:
+def _fold(body: Sequence[list[Text]], place: int, parted: str, dots: str) -> str:
     """Shorten what all cells of a column begin with, up to a separator; return what that is."""
     plain = [row[place].plain for row in body]
     # Character by character: all begin with what the first and the last in order share.
     first, last = min(plain), max(plain)
     same = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), None)
     common = first[:same]
-    shared = common[: max(common.rfind(each) for each in _SEPARATORS) + 1]
+    shared = common[: max(common.rfind(each) for each in parted) + 1]
     if len(body) < 2 or len(shared) < _WORTH_FOLDING:
         return ""
     for row, text in zip(body, plain, strict=True):

@@ -28,3 +28,9 @@ def test_it_knows_what_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
     assert "did you mean findings?" in capsys.readouterr().err
     assert main.main(["docs", "../README"]) == 2
     assert main.main(["docs", "a", "b"]) == 2
+    capsys.readouterr()
+    assert main.main(["docs", "1006"]) == 2  # a close code: no page of its own
+    assert "these have it: " in (said := capsys.readouterr().err)
+    assert "glossary" in said
+    assert main.main(["docs", "no such word"]) == 2
+    assert "wsanalyze docs lists them" in capsys.readouterr().err

@@ -58,6 +58,12 @@ def test_what_is_not_known_is_a_dash() -> None:
     assert line.split()[2:] == ["10.0.0.1", "-", "10", "-", "-", "-", "4", "-", "0"]
 
 
+def test_a_narrow_terminal_has_room_for_long_values() -> None:
+    text = rendered([group(0, kind="long-poll", transport="engine.io", path="/socket.io/x")], 80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "/socket.io/x" in text
+
+
 def test_transport_is_named_and_hostile_text_is_harmless() -> None:
     text = rendered([group(0, kind="long-poll", transport="engine.io", path="/\x1b[31m")])
     assert "long poll (engine.io)" in text
