@@ -87,7 +87,8 @@ class Script:
     def pcap(self) -> bytes:
         """Return the capture, in order of its times."""
         rows = sorted(self.seen)
-        return pcap([Packet(START_NS + round(at * MS), data) for at, _, data in rows])
+        made: bytes = pcap([Packet(START_NS + round(at * MS), data) for at, _, data in rows])
+        return made
 
 
 def script(point: str, sender: str) -> bytes:
@@ -96,7 +97,8 @@ def script(point: str, sender: str) -> bytes:
     keys = {"client": b"\x01\x02\x03\x04", "server": None}
 
     def said(side: str, opcode: int, payload: bytes) -> bytes:
-        return frame(opcode, payload, key=keys[side])
+        made: bytes = frame(opcode, payload, key=keys[side])
+        return made
 
     wire.leaves(0, "client", flags=SYN)
     wire.leaves(20, "server", flags=SYN | ACK)
@@ -115,7 +117,8 @@ def script(point: str, sender: str) -> bytes:
     wire.leaves(321, receiver)
     wire.leaves(330, receiver, said(receiver, PONG, b"one"), ACK | PSH)
     wire.leaves(350, sender)
-    # 2: a header and its payload, two small writes. The ACK of the first is delayed by 40 ms, the second waits for it.
+    # 2: a header and its payload in two small writes. The ACK of the first is delayed by 40 ms,
+    # and the second waits for it.
     data = said(sender, TEXT, b"held by Nagle's algorithm")
     head = 2 if sender == "server" else 6
     wire.leaves(500, sender, data[:head], ACK | PSH)
