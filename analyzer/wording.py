@@ -72,6 +72,11 @@ def clock(nanoseconds: int) -> str:
     return f"{_utc(nanoseconds):%H:%M:%S}.{fraction:06d}"
 
 
+def timestamp(nanoseconds: int) -> str:
+    """Return a time in UTC to the microsecond, as ISO 8601 has it."""
+    return f"{_utc(nanoseconds):%Y-%m-%d}T{clock(nanoseconds)}Z"
+
+
 def address(ip: str | None, port: int | None) -> str:
     """Return an address with its port; IPv6 in brackets (RFC 3986 3.2.2)."""
     host = f"[{ip}]" if ip and ":" in ip else ip or "?"

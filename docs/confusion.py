@@ -106,6 +106,8 @@ REAL: dict[str, set[str]] = {
     # nginx collects events, by the times that its generator put into them.
     "held-stream.pcap": {"stream-held"},
     # Offered by the client, not accepted, and JSON: an estimate, and a note.
+    "calls-chromium-delay-websocket.pcap": {"compression-missed"},
+    "calls-chromium-websocket.pcap": {"compression-missed"},
     "engine-io-delay-websocket.pcap": {"compression-missed"},
     "engine-io-websocket.pcap": {"compression-missed"},
     "http2-chromium-node.pcap": {"compression-missed"},

@@ -42,6 +42,7 @@ def test_counts_and_times() -> None:
     assert wording.plural(2, "query", "queries") == "2 queries"
     assert wording.moment(1_767_323_045_000_000_006) == "2026-01-02 03:04:05"
     assert wording.clock(1_767_323_045_123_456_789) == "03:04:05.123456"
+    assert wording.timestamp(1_767_323_045_123_456_789) == "2026-01-02T03:04:05.123456Z"
     assert wording.address("10.0.0.1", 80) == "10.0.0.1:80"
     assert wording.address("2001:db8::7", 80) == "[2001:db8::7]:80"
     assert wording.address(None, None) == "?"

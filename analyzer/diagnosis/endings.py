@@ -12,7 +12,7 @@ from analyzer.columns import NULL
 from analyzer.diagnosis import causes
 from analyzer.diagnosis.case import Case
 from analyzer.diagnosis.causes import Diagnosis
-from analyzer.diagnosis.evidence import MOST, packets, seconds, server_name, side_name
+from analyzer.diagnosis.evidence import MOST, packets, seconds, server_name, side_name, when
 from analyzer.diagnosis.facts import CLIENT, SERVER, Control, Ended, Facts, Seen, Unanswered
 from analyzer.lazy_dataclass import dataclass
 from analyzer.wording import plural
@@ -29,8 +29,10 @@ class _Gone:
     """A connection whose one side went away without a word."""
 
     end: Ended
-    packet: int
+    sign: Seen
     """Its last frame."""
+    last: int
+    """Its last sign of life, in ns."""
     silence: int
     back: tuple[int, int] | None
     """The connection by which it was back, and how long after its last sign of life."""
@@ -54,7 +56,7 @@ def vanished(case: Case) -> Iterator[Diagnosis]:
         # Without a frame of it, the end of its handshake was its last sign of life.
         last = sign.time if sign.time != NULL else end.opened_at
         back = _back(openings[_caller(end)], last) if side == CLIENT else None
-        groups[end.server, side].append(_Gone(end, sign.packet, end.closed_at - last, back))
+        groups[end.server, side].append(_Gone(end, sign, last, end.closed_at - last, back))
     for (_, side), gone in groups.items():
         yield _vanished(gone, side)
 
@@ -107,14 +109,15 @@ def _vanished(gone: Sequence[_Gone], side: int) -> Diagnosis:
         text=text + ".",
         connections=len(ends),
         connection=first.end.number,
-        packet=first.packet,
+        packet=first.sign.packet,
         seconds=sum(waits),
         ended=len(ends),
         evidence={
             "packets": packets(
-                packet for each in gone for packet in (each.packet, each.end.end_packet)
+                packet for each in gone for packet in (each.sign.packet, each.end.end_packet)
             ),
             "connections": [end.number for end in ends][:MOST],
+            **when(first.last, "last_sign_of_life_at"),
             "vanished": side_name(side).split()[-1],
             "silent_s": [wait / 1e9 for wait in waits][:MOST],
             "back_in_connections": [back[0] for back in backs][:MOST],
@@ -230,6 +233,7 @@ def _unanswered(hung: Sequence[_Hung], side: int, state: str) -> Diagnosis:
                 packet for each in hung for packet in (each.ping.packet, each.end.end_packet)
             ),
             "connections": [end.number for end in ends][:MOST],
+            **when(first.ping.time),
             "no_pong_of": who.split()[-1],
             "acknowledged": state != "unseen",
             "state": state,
@@ -271,6 +275,7 @@ def closes_lost(case: Case) -> Iterator[Diagnosis]:
                     packet for end, close in found for packet in (close.packet, end.end_packet)
                 ),
                 "connections": [end.number for end in ends][:MOST],
+                **when(first.time),
                 "sent_by": side_name(side).split()[-1],
                 "code": None if code == NULL else code,
                 "other_end_logs": ABNORMAL,

@@ -10,7 +10,7 @@ from typing import Any
 
 from analyzer.columns import NULL
 from analyzer.diagnosis.facts import Ended
-from analyzer.wording import address
+from analyzer.wording import address, timestamp
 
 MOST = 10
 """Packets and connections listed as evidence: enough to look at, few enough to read."""
@@ -27,6 +27,16 @@ def lists(ends: Sequence[Ended]) -> dict[str, Any]:
 def packets(some: Iterable[int]) -> list[int]:
     """Return the first few packets in order, without nulls."""
     return sorted({packet for packet in some if packet != NULL})[:MOST]
+
+
+def when(time: int, name: str = "first_at") -> dict[str, str]:
+    """Return when something first showed, in UTC; nothing where that is not known.
+
+    Args:
+        time: ns since 1970, or NULL.
+        name: under which evidence has it.
+    """
+    return {} if time == NULL else {name: timestamp(time)}
 
 
 def seconds(ns: int) -> str:

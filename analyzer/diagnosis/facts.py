@@ -180,6 +180,7 @@ class Late:
     worst_packet: int = NULL
     worst_message: int = NULL
     first_packet: int = NULL
+    first_time: int = NULL
 
     def add(self, more: Late) -> None:
         """Take some more."""
@@ -191,7 +192,7 @@ class Late:
             self.worst, self.worst_packet = more.worst, more.worst_packet
             self.worst_message = more.worst_message
         if self.first_packet == NULL or more.first_packet < self.first_packet:
-            self.first_packet = more.first_packet
+            self.first_packet, self.first_time = more.first_packet, more.first_time
 
 
 @dataclass(slots=True, repr=False)
@@ -365,17 +366,18 @@ def late_messages(rows: TableRows, bar: int) -> Iterator[tuple[int, int, str, La
     owner = 2 * numbers(rows, "connection")[late] + codes(rows, "direction")[late]
     key = owner * len(LATE_COLUMNS) + cause
     wait, number = total[late], numbers(rows, "message")[late]
-    packet = numbers(rows, "packet_last")[late]
+    packet, time = numbers(rows, "packet_last")[late], numbers(rows, "time_last")[late]
     # The worst of each key comes first, the first message among equals.
     order = np.lexsort((number, -wait, key))
     starts = np.flatnonzero(np.r_[True, np.diff(key[order]) != 0])
     sums = np.add.reduceat(wait[order], starts).tolist()
-    firsts = np.minimum.reduceat(packet[order], starts).tolist()
+    firsts = np.lexsort((packet, key))[starts].tolist()
     counts = np.diff(np.r_[starts, len(order)]).tolist()
     for place, count, total_wait, first in zip(starts.tolist(), counts, sums, firsts, strict=True):
         top = int(order[place])
         late_one = Late(
-            count, total_wait, int(wait[top]), int(packet[top]), int(number[top]), first
+            *(count, total_wait, int(wait[top]), int(packet[top]), int(number[top])),
+            *(int(packet[first]), int(time[first])),
         )
         side = int(owner[top]) % len(DIRECTIONS)
         yield int(owner[top]) // 2, side, LATE_COLUMNS[int(cause[top])], late_one

@@ -13,7 +13,7 @@ from analyzer.columns import NULL
 from analyzer.diagnosis import causes
 from analyzer.diagnosis.case import Case
 from analyzer.diagnosis.causes import Cause, Diagnosis
-from analyzer.diagnosis.evidence import MOST, packets, side_name
+from analyzer.diagnosis.evidence import MOST, packets, side_name, when
 from analyzer.diagnosis.facts import Facts, Late
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.wording import duration, plural
@@ -95,6 +95,7 @@ def _late(found: _Sum, side: int) -> Diagnosis:
         evidence={
             "packets": packets([late.worst_packet, *found.firsts])[:MOST],
             "connections": found.connections[:MOST],
+            **when(late.first_time),
             "sent_by": sender.split()[-1],
             "messages": late.messages,
             "waited_s": late.total / 1e9,

@@ -13,7 +13,7 @@ from analyzer.columns import NULL
 from analyzer.diagnosis import causes
 from analyzer.diagnosis.case import Case, loose_of
 from analyzer.diagnosis.causes import Diagnosis
-from analyzer.diagnosis.evidence import MOST, packets
+from analyzer.diagnosis.evidence import MOST, packets, when
 from analyzer.wording import address, duration, number, plural, printable
 
 Row = dict[str, Any]
@@ -76,6 +76,7 @@ def _slow(server: str, part: str, found: Sequence[tuple[Row, int, int]], case: C
         evidence={
             "packets": packets([_packet(worst), *map(_packet, rows)]),
             "handshakes": [row["handshake"] for row in rows][:MOST],
+            **_when(rows[0]),
             "part": part,
             "parts_of_the_worst_us": {
                 column: worst[column] / 1000 for column, _, _ in _PARTS if worst.get(column)
@@ -139,6 +140,7 @@ def _stripped(server: str, found: Sequence[tuple[Row, frozenset[str]]]) -> Diagn
         evidence={
             "packets": packets(map(_packet, rows)),
             "handshakes": [row["handshake"] for row in rows][:MOST],
+            **_when(rows[0]),
             "missing": missing,
             "statuses": statuses,
             "servers": sorted({row["server"] for row in rows if row.get("server")}),
@@ -182,6 +184,7 @@ def _refused(
         evidence={
             "packets": packets(row["response_packet"] or _packet(row) for row in rows),
             "handshakes": [row["handshake"] for row in rows][:MOST],
+            **_when(rows[0]),
             "status": status,
             "server": server or None,
             "body": body or None,
@@ -228,6 +231,11 @@ def _went_on_polling(rows: Sequence[Row], case: Case) -> int | None:
 
 def _server(row: Row) -> str:
     return row["host"] or address(row["server_ip"], row["server_port"])
+
+
+def _when(row: Row) -> dict[str, str]:
+    """Return when a request was made."""
+    return when(row.get("request_at") or NULL, "first_request_at")
 
 
 def _packet(row: Row) -> int:

@@ -11,7 +11,7 @@ from analyzer.columns import NULL
 from analyzer.diagnosis import causes
 from analyzer.diagnosis.case import Case
 from analyzer.diagnosis.causes import Diagnosis
-from analyzer.diagnosis.evidence import MOST, packets, side_name
+from analyzer.diagnosis.evidence import MOST, packets, side_name, when
 from analyzer.diagnosis.facts import CLIENT, SERVER, Ended, Late
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.wording import duration, number, plural
@@ -129,6 +129,7 @@ def _slow(reader: _Reader, side: int) -> Diagnosis:
         evidence={
             "packets": packets([*firsts[: MOST // 2], *worst, *ends[:MOST]]),
             "connections": reader.connections[:MOST],
+            **when(reader.late.first_time, "first_message_at"),
             "did_not_read": who.split()[-1],
             "window_closed_s": shut / 1e9,
             "messages": reader.late.messages,

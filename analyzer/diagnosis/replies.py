@@ -13,7 +13,7 @@ import numpy as np
 from analyzer.columns import NULL
 from analyzer.diagnosis import causes
 from analyzer.diagnosis.causes import Diagnosis
-from analyzer.diagnosis.evidence import MOST, packets, side_name
+from analyzer.diagnosis.evidence import MOST, packets, side_name, when
 from analyzer.diagnosis.facts import codes, numbers
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
@@ -21,9 +21,9 @@ from analyzer.tables.samples import Samples
 from analyzer.tables.schema import TableRows
 from analyzer.wording import duration, number, plural, printable
 
-_Slow = tuple[int, int, int, int]
+_Slow = tuple[int, int, int, int, int]
 """A slow reply: its time in ns, negative so that the slowest comes first; packet, connection,
-request."""
+request, and when that was made."""
 
 
 @dataclass(slots=True)
@@ -78,10 +78,11 @@ class Replies:
         for at in slow:
             place = some[at]
             cells = (
-                numbers(rows, name)[place] for name in ("reply_packet", "connection", "request")
+                numbers(rows, name)[place]
+                for name in ("reply_packet", "connection", "request", "requested_at")
             )
-            packet, connection, request = map(int, cells)
-            kept.slow.append((-int(waits[at]), packet, connection, request))
+            packet, connection, request, asked = map(int, cells)
+            kept.slow.append((-int(waits[at]), packet, connection, request, asked))
         kept.slow = sorted(kept.slow)[:MOST]
 
     def diagnoses(self) -> Iterator[Diagnosis]:
@@ -98,7 +99,7 @@ _MOST_SAMPLES = 4096
 
 
 def _diagnosis(inner: str, name: str, caller: int, kept: _Name, usual: float) -> Diagnosis:
-    worst, packet, connection, request = kept.slow[0]
+    worst, packet, connection, request, asked = kept.slow[0]
     return Diagnosis(
         cause=causes.SLOW_REPLY,
         text=f"{number(kept.slow_count)} of {plural(kept.replies.count, 'call')} of "
@@ -112,6 +113,7 @@ def _diagnosis(inner: str, name: str, caller: int, kept: _Name, usual: float) ->
             "packets": packets(each[1] for each in kept.slow),
             "connections": sorted({each[2] for each in kept.slow if each[2] != NULL}),
             "call": [connection, request] if connection != NULL else None,
+            **when(asked, "worst_requested_at"),
             "calls": kept.replies.count,
             "slow": kept.slow_count,
             "worst_s": -worst / 1e9,

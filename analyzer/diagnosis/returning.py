@@ -14,7 +14,7 @@ from analyzer.columns import NULL
 from analyzer.diagnosis import causes
 from analyzer.diagnosis.case import Case
 from analyzer.diagnosis.causes import Diagnosis
-from analyzer.diagnosis.evidence import MOST, lists, packets, seconds, server_name, side_name
+from analyzer.diagnosis.evidence import MOST, lists, packets, seconds, server_name, side_name, when
 from analyzer.diagnosis.facts import SERVER, Ended, Facts
 from analyzer.diagnosis.silences import ended_by_timer
 from analyzer.lazy_dataclass import dataclass
@@ -75,7 +75,12 @@ def _unused(ends: Sequence[Ended], side: int, why: str) -> Diagnosis:
         connection=first.number,
         packet=first.end_packet,
         ended=len(ends),
-        evidence={**lists(ends), "ended_by": who.split()[-1], "reason": why or None},
+        evidence={
+            **lists(ends),
+            **when(first.closed_at, "first_closed_at"),
+            "ended_by": who.split()[-1],
+            "reason": why or None,
+        },
     )
 
 
@@ -187,6 +192,7 @@ def _storm(client: str, chain: Sequence[_Visit], case: Case) -> Diagnosis:
         evidence={
             "packets": packets(visit.packet for visit in chain),
             "connections": opened[:MOST],
+            **when(chain[0].begin),
             "client": client,
             "every_s": every / 1e9,
             "median_life_s": lives[len(lives) // 2] / 1e9,

@@ -17,7 +17,7 @@ from analyzer.columns import NULL
 from analyzer.diagnosis import causes
 from analyzer.diagnosis.case import Case
 from analyzer.diagnosis.causes import Diagnosis
-from analyzer.diagnosis.evidence import lists, seconds, server_name, side_name
+from analyzer.diagnosis.evidence import lists, seconds, server_name, side_name, when
 from analyzer.diagnosis.facts import CLIENT, SERVER, Ended, Facts
 from analyzer.lazy_dataclass import dataclass
 from analyzer.options import Options
@@ -185,6 +185,7 @@ def _idle(cluster: _Cluster, side: int, of: int) -> Diagnosis:
         ended=len(ends),
         evidence={
             **lists(ends),
+            **when(first.closed_at, "first_closed_at"),
             "ended_by": who.split()[-1],
             "silent": cluster.measure,
             "T_s": T / 1e9,
@@ -225,6 +226,7 @@ def _lifetime(cluster: _Cluster, side: int, of: int) -> Diagnosis:
         ended=len(ends),
         evidence={
             **lists(ends),
+            **when(first.closed_at, "first_closed_at"),
             "ended_by": side_name(side).split()[-1],
             "T_s": cluster.median / 1e9,
             "shortest_s": min(cluster.values) / 1e9,
@@ -411,7 +413,7 @@ _RESOLUTION = 0.0005
 
 def entries_lost(case: Case) -> Iterator[Diagnosis]:
     """Yield one for each server whose flows were forgotten while they were silent."""
-    groups: dict[tuple[str, int], list[tuple[Ended, int, int]]] = defaultdict(list)
+    groups: dict[tuple[str, int], list[tuple[Ended, int, int, int]]] = defaultdict(list)
     for end, facts in case.ends:
         if end.kind != "reset" or facts.gap is None or end.closed_by not in (CLIENT, SERVER):
             continue
@@ -420,11 +422,11 @@ def entries_lost(case: Case) -> Iterator[Diagnosis]:
             continue
         # The side that answers with RST was silent for at least as long.
         if end.idle(end.closed_by) >= silence:
-            groups[end.server].append((end, silence, packet))
+            groups[end.server].append((end, silence, packet, time))
     for server, found in groups.items():
         shortest = min(found, key=lambda each: each[1])
         first = min(found, key=lambda each: each[2])
-        ends = [end for end, _, _ in found]
+        ends = [end for end, *_ in found]
         yield Diagnosis(
             cause=causes.IDLE_ENTRY_LOST,
             text=f"{plural(len(ends), 'connection')} with {server_name(ends[0])} got a RST in "
@@ -435,8 +437,9 @@ def entries_lost(case: Case) -> Iterator[Diagnosis]:
             ended=len(ends),
             evidence={
                 **lists(ends),
-                "first_data_packets": [packet for _, _, packet in found][:10],
-                "silences_s": [silence / 1e9 for _, silence, _ in found][:10],
+                **when(first[3]),
+                "first_data_packets": [packet for _, _, packet, _ in found][:10],
+                "silences_s": [silence / 1e9 for _, silence, _, _ in found][:10],
                 "server": f"{server[0]}:{server[1]}",
             },
         )

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from analyzer.columns import NULL, distinct
 from analyzer.diagnosis import causes
 from analyzer.diagnosis.causes import Diagnosis
-from analyzer.diagnosis.evidence import MOST, packets
+from analyzer.diagnosis.evidence import MOST, packets, when
 from analyzer.diagnosis.facts import CLIENT, SERVER, codes, numbers
 from analyzer.diagnosis.keyed import Keyed, Numbers
 from analyzer.diagnosis.runs import SPAN, Run
@@ -353,6 +353,7 @@ def _diagnosis(stalls: Sequence[Stall]) -> Diagnosis:
         evidence={
             "packets": packets(wait.packet for stall in shown[:4] for wait in stall.waits[:4]),
             "connections": connections[:MOST],
+            **when(first.begin),
             "stalls": len(stalls),
             "worst_s": worst.length / 1e9,
             "began": [stall.begin / 1e9 for stall in shown[2 : 2 + MOST]],

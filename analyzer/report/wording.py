@@ -12,3 +12,4 @@ from analyzer.wording import plural as plural
 from analyzer.wording import printable as printable
 from analyzer.wording import share as share
 from analyzer.wording import size as size
+from analyzer.wording import timestamp as timestamp

@@ -91,7 +91,8 @@ def test_absent_columns_are_null() -> None:
 def message(draw: tuple[int, int, int, tuple[int, ...]]) -> Row:
     number, connection, side, waits = draw
     row = {"connection": connection, "message": number, "direction": ("client", "server")[side]}
-    return {**row, "packet_last": 100 + number, **dict(zip(LATE_COLUMNS, waits, strict=True))}
+    row |= {"packet_last": 100 + number, "time_last": 7 * number}
+    return {**row, **dict(zip(LATE_COLUMNS, waits, strict=True))}
 
 
 WAITS = st.tuples(*[st.sampled_from([0, 5 * MS, 30 * MS])] * len(LATE_COLUMNS))
@@ -111,7 +112,7 @@ def test_late_messages_are_those_of_a_plain_loop(drawn: list[tuple[int, ...]], c
         if total >= 20 * MS:
             column = LATE_COLUMNS[int(np.argmax(waits))]  # type: ignore[arg-type]
             late = expected.setdefault((owner, side, column), Late())
-            late.add(Late(1, total, total, 100 + number, number, 100 + number))
+            late.add(Late(1, total, total, 100 + number, number, 100 + number, 7 * number))
     made: dict[tuple[int, int, str], Late] = {}
     rows = [message(each) for each in drawn]  # type: ignore[arg-type]
     for start in range(0, len(rows), cut):
