@@ -117,13 +117,12 @@ def script(point: str, sender: str) -> bytes:
     wire.leaves(321, receiver)
     wire.leaves(330, receiver, said(receiver, PONG, b"one"), ACK | PSH)
     wire.leaves(350, sender)
-    # 2: a header and its payload in two small writes. The ACK of the first is delayed by 40 ms,
-    # and the second waits for it.
+    # 2: two small writes: a header, a client's without its key, and the rest. The ACK of the
+    # first is delayed by 40 ms, and the second waits for it.
     data = said(sender, TEXT, b"held by Nagle's algorithm")
-    head = 2 if sender == "server" else 6
-    wire.leaves(500, sender, data[:head], ACK | PSH)
+    wire.leaves(500, sender, data[:2], ACK | PSH)
     wire.leaves(560, receiver)
-    wire.leaves(580, sender, data[head:], ACK | PSH)
+    wire.leaves(580, sender, data[2:], ACK | PSH)
     wire.leaves(600, receiver)
     # 3: of two segments the first is lost, and sent again 201 ms later.
     data = said(sender, TEXT, b"l" * 1500)

@@ -51,6 +51,7 @@ class Silence(WalkState):
         self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, p: cython.Py_ssize_t
     ) -> cython.int:
         """A frame of direction `d` begins at byte `p`, in row `i`, which was not heard yet."""
+        self.walks[d].head_nagle = 0
         self.walks[d].before_packet = self.walks[d].heard_packet
         self.walks[d].before_time = self.walks[d].heard_time
         if p > self.chunks[i].start:

@@ -54,6 +54,7 @@ ctypedef struct Walk:
     long long round_trip
     long long ack_delay
     long long acked_time
+    long long head_nagle
     int mode
     int message
     int head

@@ -112,7 +112,8 @@ class Waits(Silence):
     @cython.cfunc
     def _begin_waits(self, d: cython.Py_ssize_t, m: cython.Py_ssize_t) -> cython.int:
         """Message `m` of direction `d` begins."""
-        self.pool[m].nagle = self.pool[m].resent = 0
+        self.pool[m].nagle = self.walks[d].head_nagle
+        self.pool[m].resent = 0
         self.pool[m].window = self._held_back(d, self.pool[m].time_first)
         self.pool[m].resent_until = _NULL
         self.pool[m].shut_before = self._closed_for(d ^ 1, self.pool[m].time_first)
@@ -179,11 +180,20 @@ class Waits(Silence):
         mss: cython.int = self.walks[d].mss if self.walks[d].mss else _SMALL
         m: cython.Py_ssize_t = self.walks[d].message
         self.walks[d].ack_delay = _NULL
-        if m < 0 or delay < _SHORTEST or delay > _LONGEST or time == _NULL:
+        if (
+            (m < 0 and not self.walks[d].have)
+            or delay < _SHORTEST
+            or delay > _LONGEST
+            or time == _NULL
+        ):
             return 0
         if behind < 0 or behind > self._at_once(d) or self.chunks[i].payload + _OPTIONS >= mss:
             return 0
-        self.pool[m].nagle += time - self.walks[d].heard_time
+        if m >= 0:
+            self.pool[m].nagle += time - self.walks[d].heard_time
+        else:
+            # A header that was written in pieces: of a message, if it turns out to begin one.
+            self.walks[d].head_nagle += time - self.walks[d].heard_time
         return 0
 
     @cython.cfunc

@@ -127,6 +127,7 @@ WALK = row_dtype(
         ("round_trip", "<i8"),  # ns from its bytes to their ACK, where that came at once; NULL
         ("ack_delay", "<i8"),  # ns more than that until all of it was acknowledged; NULL
         ("acked_time", "<i8"),  # ns: when; good where ack_delay is
+        ("head_nagle", "<i8"),  # ns that the header now read waited for delayed ACKs
         ("mode", "<i4"),
         ("message", "<i4"),  # pool index; -1 between messages
         ("head", "<i4"),  # first and last message that wait for an ACK; -1

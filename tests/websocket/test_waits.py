@@ -193,6 +193,25 @@ def test_the_sender_waited_for_a_delayed_ack():
     assert held() == int(40.8 * MS)
 
 
+def test_a_header_that_is_written_byte_by_byte():
+    """Its first byte leaves at once; all that is written behind it waits for the ACK."""
+    wire = Wire()
+    wire.at(0, SERVER, content=TEXT[:1])
+    wire.ack(40.2, 1)
+    wire.at(40.8, SERVER, content=TEXT[1:])
+    assert only(wire, round_trip=int(0.1 * MS), mss=1460)["nagle"] == int(40.8 * MS)
+
+
+def test_a_control_frame_that_waited_leaves_it_to_no_message():
+    wire, ping = Wire(), frame(9, b"alive?")
+    wire.at(0, SERVER, content=ping[:1])
+    wire.ack(40.2, 1)
+    wire.at(40.8, SERVER, content=ping[1:])
+    wire.ack(41, len(ping))
+    wire.at(50, SERVER, content=TEXT)
+    assert only(wire, round_trip=int(0.1 * MS), mss=1460)["nagle"] == 0
+
+
 def test_seen_at_the_receiver_the_way_to_the_sender_and_back_comes_on_top():
     # The client's ACK leaves 40 ms behind the header; the payload is a round trip of 20 ms away.
     assert held(40.0, 60.3, round_trip=20 * MS) == 0  # of the receiver's side nothing is known
