@@ -103,8 +103,8 @@ REAL: dict[str, set[str]] = {
     "ends-server.pcap": {"late-by-loss"},
     # Java's client: connected, and sent nothing for 909 ms.
     "client-heads.pcap": {"slow-handshake"},
-    # Written a byte at a time with Nagle's algorithm on: the first leaves, all others follow the ACK,
-    # 43 ms later (packets 27 to 29, and eight times more).
+    # Several writes a message, with Nagle's algorithm on: what follows the first waits for its ACK,
+    # 43 ms (packets 27 to 29).
     "tls13-records.pcap": {"nagle-delayed-ack"},
     # nginx collects events, by the times that its generator put into them.
     "held-stream.pcap": {"stream-held"},
