@@ -457,8 +457,8 @@ class Options:
             OptionError: a number of the model of other transports is out of range.
         """
         ranges.seconds("--interval (poll_intervals_s)", self.poll_intervals_s)
-        ranges.seconds("--hold (long_poll_hold_s)", (self.long_poll_hold_s,))
-        ranges.seconds("--every (series_every_s)", (self.series_every_s,))
+        ranges.interval("--hold (long_poll_hold_s)", self.long_poll_hold_s)
+        ranges.interval("--every (series_every_s)", self.series_every_s)
         ranges.buffer("--buffered (buffered)", self.buffered)
         ranges.idle("--idle (max_idle_s)", self.max_idle_s)
         ranges.clients("--clients (clients)", self.clients)

@@ -39,6 +39,12 @@ def seconds(name: str, given: Sequence[float]) -> None:
         )
 
 
+def interval(name: str, given: float) -> None:
+    """Refuse one interval out of range; arguments and errors as of seconds()."""
+    if not SHORTEST_S <= given <= LONGEST_S:
+        raise OptionError(f"{name} takes seconds from {SHORTEST_S} to {LONGEST_S:.0f}, not {given}")
+
+
 def buffer(name: str, given: tuple[int, float] | None) -> None:
     """Refuse a buffer that cannot be; arguments and errors as of seconds()."""
     if given is None:

@@ -25,6 +25,13 @@ def test_an_idle_time_out_of_range_is_refused_by_name(given: float) -> None:
         ranges.idle("--idle", given)
 
 
+@pytest.mark.parametrize("given", [0.0, 86_401.0, NAN])
+def test_one_interval_out_of_range(given: float) -> None:
+    ranges.interval("--every", 1.0)
+    with pytest.raises(OptionError, match=r"^--every takes seconds from 0\.001 to 86400, not "):
+        ranges.interval("--every", given)
+
+
 def test_messages_stay_short() -> None:
     with pytest.raises(OptionError) as error:
         ranges.clients("--clients", tuple(range(1, 1000)))
