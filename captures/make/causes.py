@@ -15,6 +15,7 @@ from causes_bytes import BYTES
 from causes_ends import ENDS
 from causes_healthy import HEALTHY
 from causes_opening import OPENING
+from causes_streams import STREAMS
 from causes_talk import MS, S, Variant, begun, chat, joined, openings
 from causes_waits import (
     always_slow,
@@ -276,7 +277,7 @@ MAKERS: tuple[Callable[[random.Random, int], Variant], ...] = (
     *(blocked, slow_calls, quiet_room, does_not_read, reads_in_time, nagle, waits_itself),
     *(chatty, steady, hop, collecting_hop),
     *(slow_reply, always_slow),
-    *(*ENDS, *OPENING, *BYTES),
+    *(*ENDS, *OPENING, *BYTES, *STREAMS),
     *HEALTHY,
 )
 

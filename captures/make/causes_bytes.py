@@ -11,7 +11,7 @@ import struct
 import zlib
 
 from causes_talk import MS, S, Talk, Variant, begun, chat, joined, openings
-from conversation import BINARY, CLOSE, PING, TEXT, Deflater, Packet, frame, pcap
+from conversation import BINARY, CLOSE, PING, SYN, TEXT, Deflater, Packet, frame, ip_packet, pcap
 
 START = 1_700_000_000 * S
 
@@ -42,6 +42,21 @@ def framed_text(draw: random.Random, seed: int) -> Variant:
         talk.wait(draw.uniform(1, 500) * MS).text("server", words).text("client", words)
     talk.close()
     return joined("framed text", [talk])
+
+
+def documents(draw: random.Random, seed: int) -> Variant:
+    """Pages and lines of a protocol as payload, in a capture that misses segments of them."""
+    talk, missed = begun(0, 0), set()
+    head = b"HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html\r\n\r\n<html><body>\r\n"
+    for _ in range(draw.randint(6, 12)):
+        talk.wait(draw.uniform(10, 400) * MS).text("client", "next page")
+        begin = len(talk.packets)
+        talk.send("server", frame(TEXT, head * draw.randint(60, 200)))
+        if draw.random() < 0.5:
+            missed.add(draw.randrange(begin + 1, len(talk.packets) - 2))
+    talk.close()
+    talk.packets = [one for number, one in enumerate(talk.packets) if number not in missed]
+    return joined(f"documents, {len(missed)} segments missed", [talk])
 
 
 def torn(draw: random.Random, seed: int) -> Variant:
@@ -257,6 +272,18 @@ def mostly_one_direction(draw: random.Random, seed: int) -> Variant:
     return joined("mostly one direction", [talk])
 
 
+def nobody_answers(draw: random.Random, seed: int) -> Variant:
+    """Connects to a host that is down, beside healthy connections: there is one direction only."""
+    talks = _talks(draw)
+    for number in range(draw.choice((1, 5))):
+        talk = Talk(client_port=50_000 + number, server_ip="10.1.0.9", start_ns=START + number * S)
+        for wait in (1, 2, 4):
+            talk.segment("client", flags=SYN, seq=talk.isn["client"])
+            talk.wait(wait * S)
+        talks.append(talk)
+    return joined("nobody answers", talks)
+
+
 def wrong_link(draw: random.Random, seed: int) -> Variant:
     """Ethernet frames in a file that says raw IP."""
     talks = _talks(draw)
@@ -274,8 +301,24 @@ def right_link(draw: random.Random, seed: int) -> Variant:
     return Variant("right link", pcap(packets, way="raw", nanoseconds=True), frozenset())
 
 
+def other_links(draw: random.Random, seed: int) -> Variant:
+    """Cooked, loopback, tagged and tunnelled packets in files that say so, others among them."""
+    way = draw.choice(("sll", "sll2", "null", "ppp", "vlan", "qinq", "mpls", "pppoe"))
+    talks = _talks(draw)
+    for talk in talks[:1]:
+        # Packets of a protocol that is none of TCP's: OSPF (89), and bytes that mean nothing.
+        for _ in range(5):
+            noise = ip_packet("10.1.0.8", "224.0.0.5", 89, draw.randbytes(44))
+            at = START + round(draw.uniform(0, 3) * S)
+            talk.packets.append(Packet(at, noise))
+    packets = sorted((one for talk in talks for one in talk.packets), key=lambda one: one.time_ns)
+    made = pcap(packets, way=way, nanoseconds=True)
+    return Variant(f"right link, {way} n={len(talks)}", made, frozenset())
+
+
 BYTES = (
-    *(not_frames, framed_text, torn, in_turn, old_draft, window_exceeded, window_kept),
+    *(not_frames, framed_text, documents, torn, in_turn, old_draft, window_exceeded, window_kept),
     *(compression_wasted, compression_helps, compression_missed, nothing_missed),
-    *(seen_twice, sent_twice, one_direction, mostly_one_direction, wrong_link, right_link),
+    *(seen_twice, sent_twice, one_direction, mostly_one_direction, nobody_answers),
+    *(wrong_link, right_link, other_links),
 )
