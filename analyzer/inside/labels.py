@@ -122,8 +122,12 @@ class Says:
     def column(self, name: str) -> list[str | None]:
         """Return a column of Label."""
         place = Label._fields.index(name)
-        words = [label[place] for label in self.labels.known]
-        values = [words[code] for code in self.codes.tolist()]
+        known = self.labels.known
+        if len(known) > len(self.codes):  # a small batch of a run with many names
+            values = [known[code][place] for code in self.codes.tolist()]
+        else:
+            words = [label[place] for label in known]
+            values = [words[code] for code in self.codes.tolist()]
         for row, detail in self.details.items():
             if detail.label is not None:
                 values[row] = detail.label[place]
@@ -160,11 +164,12 @@ class Says:
 
     def items(self) -> npt.NDArray[np.int64]:
         """Return how many items each message holds; NULL where that is not known."""
-        usual = [
-            NULL if label.inner is None else int(label.kind is not None)
-            for label in self.labels.known
-        ]
-        values = np.array(usual, np.int64)[self.codes]
+        labels, places = self.labels.known, self.codes
+        if len(labels) > len(places):  # as above
+            used, at = np.unique(places, return_inverse=True)
+            labels, places = [labels[code] for code in used.tolist()], at.astype(np.int32)
+        usual = [NULL if label.inner is None else int(label.kind is not None) for label in labels]
+        values = np.array(usual, np.int64)[places]
         for row, detail in self.details.items():
             values[row] = detail.items
         return values

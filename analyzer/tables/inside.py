@@ -44,7 +44,9 @@ class Words(Sequence[str | None]):
         if self._made is None:
             is_label = self._name in Label._fields
             found = self.says.column(self._name) if is_label else self.says.texts(self._name)
-            self._made = [shown(text, self._options) for text in found]
+            # Few words, many messages.
+            words = {text: shown(text, self._options) for text in set(found)}
+            self._made = [words[text] for text in found]
         return self._made
 
     def __len__(self) -> int:
@@ -86,7 +88,9 @@ def call_rows(
 ) -> TableRows:
     """Return rows of `calls`, in the order in which they were over."""
     if plain is None or not len(plain.rows):
-        return TableRows(CALLS, turned(CALLS.columns, _cells(calls, options)), len(calls))
+        cells = _cells(calls, options) if calls else []
+        values = turned(CALLS.columns, cells) if calls else columns_of(CALLS.columns, [])
+        return TableRows(CALLS, values, len(calls))
     cells = _plain_cells(plain, options)
     count = len(plain.rows)
     if calls:
