@@ -21,7 +21,7 @@ from analyzer.pipeline import Pipeline
 from analyzer.rows import Call, Handshake, Message, OptionValues
 from analyzer.sources import ETHERNET, Source, batches
 from analyzer.tables import schema
-from analyzer.tables.declare import Table, row_values
+from analyzer.tables.declare import Table, each_row
 from analyzer.tables.schema import TableRows
 
 _SCALES: Final = {"us": 1e3, "seconds": 1e9}
@@ -50,8 +50,7 @@ class _Taker:
         """Yield the rows that came since, as Python values."""
         while self._rows:
             rows = self._rows.popleft()
-            for place in range(rows.count):
-                values = row_values(rows, place)
+            for values in each_row(rows):
                 for column in rows.table.columns:
                     value = values[column.name]
                     if value is None:

@@ -17,6 +17,7 @@ from os import PathLike
 from typing import BinaryIO, Protocol
 
 from analyzer.alternatives.polls import PollHeads
+from analyzer.alternatives.recorded import Original
 from analyzer.alternatives.stage import AlternativesStage
 from analyzer.audience import Audience
 from analyzer.capture.records import RecordBatch
@@ -126,6 +127,7 @@ class Pipeline:
         self._observers = [writer for writer in writers if isinstance(writer, Observer)]
         self._news = News(options, self._websocket, self._inside) if self._observers else None
         self._polls = PollHeads(options)
+        self._original = Original(options, chosen=only is not None or decide is not None)
         self._pushed = time.monotonic_ns()
         self._may_bring_keys = False
         for observer in self._observers:
@@ -135,6 +137,7 @@ class Pipeline:
         """Analyse one batch of captured packets."""
         if self._says_nothing(records):
             return
+        self._original.push(records)
         self._take_segments(self._packets.push(records))
         self._pushed = time.monotonic_ns()
 
@@ -143,7 +146,7 @@ class Pipeline:
         may_bring_keys, self._may_bring_keys = self._may_bring_keys, records.may_bring_keys
         if may_bring_keys != records.may_bring_keys:
             return False
-        return not (len(records.rows) or records.findings or records.secrets)
+        return not (len(records.rows) or records.findings or records.secrets or records.figures)
 
     def tick(self, now: int | None = None) -> None:
         """Let time pass without packets: what waits for the clock alone is settled.
@@ -194,7 +197,7 @@ class Pipeline:
         self._finish_tables()
 
     def _finish_tables(self) -> None:
-        self._tables.add_findings(self._tls.finish())
+        self._tables.add_findings([*self._names.finish(), *self._tls.finish()])
         topics = self._inside.finish() if self._inside is not None else []
         self._deliver_tables(self._tables.finish(topics))
 
@@ -221,7 +224,11 @@ class Pipeline:
         It takes the longest of what is done at the end, and may be left out or interrupted:
         nothing was delivered by then.
         """
-        return [] if self._alternatives is None else self._alternatives.finish()
+        if self._alternatives is None:
+            return []
+        early = self._alternatives.has_given
+        made = self._alternatives.finish()
+        return self._original.instead(made, self.summary, early=early)
 
     def diagnose(self) -> None:
         """Give the rows of diagnoses, after `settle`."""

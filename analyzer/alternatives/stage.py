@@ -122,6 +122,11 @@ class AlternativesStage:
             ended = ended[len(some) :]
         return out
 
+    @property
+    def has_given(self) -> bool:
+        """Some rows left before the capture ended (max_compared_connections)."""
+        return self._early > 0
+
     def finish(self) -> list[TableRows]:
         """Return the rows of all connections that waited, and the totals."""
         blocks = [joined(self._waiting)] if self._waiting else []

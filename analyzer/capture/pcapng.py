@@ -15,6 +15,7 @@ import numpy as np
 from analyzer.capture import _records
 from analyzer.capture.clock import MICROSECONDS, linear, ticks_to_ns
 from analyzer.capture.formats import PCAPNG_MAGIC, refusal
+from analyzer.capture.pcapng_blocks import FIGURES, FIGURES_MAGIC
 from analyzer.capture.reader import Reader
 from analyzer.capture.records import RECORD, Interface
 from analyzer.columns import Rows, grown, row_dtype
@@ -179,6 +180,9 @@ class PcapngReader(Reader):
     def _comment(self, options: bytes) -> None:
         """Say that a section was anonymized: its payload is not what was sent."""
         for code, value in self._options(options, 0):
+            if code == FIGURES and value.startswith(FIGURES_MAGIC):
+                self._figures += value[len(FIGURES_MAGIC) :]
+                continue
             said = _OVERWRITTEN.fullmatch(value.decode("utf-8", "replace"))
             if code == _COMMENT and said is not None:
                 self._findings.append(Finding(CAPTURE_ANONYMIZED, detail=said[1]))

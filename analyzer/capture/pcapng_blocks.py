@@ -18,6 +18,12 @@ STATISTICS: Final = 5
 ENHANCED_PACKET: Final = 6
 SECRETS: Final = 10
 
+FIGURES: Final = 0xB5F1
+"""An option for local use: its highest bit is set."""
+FIGURES_MAGIC: Final = b"wsanalyze:"
+"""How its value begins, since others may use the same number."""
+FIGURES_BYTES: Final = 60_000
+
 _TLS_KEY_LOG: Final = 0x544C534B  # "TLSK" (section 4.7)
 _END, _COMMENT = 0, 1
 _SHB_USERAPPL, _IF_NAME, _IF_DESCRIPTION, _IF_TSRESOL = 4, 2, 3, 9
@@ -36,11 +42,18 @@ def option(code: int, value: bytes) -> bytes:
     return struct.pack("<HH", code, len(value)) + value + bytes(-len(value) % 4)
 
 
-def section(comment: str = "") -> bytes:
-    """Return a Section Header Block that names this program (section 4.1)."""
+def section(comment: str = "", figures: bytes = b"") -> bytes:
+    """Return a Section Header Block that names this program (section 4.1).
+
+    Args:
+        comment: what users read.
+        figures: for this program alone; others skip options for local use (section 3.5.1).
+    """
     body = struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)
     if comment:
         body += option(_COMMENT, _text(comment))
+    for at in range(0, len(figures), FIGURES_BYTES):
+        body += option(FIGURES, FIGURES_MAGIC + figures[at : at + FIGURES_BYTES])
     body += option(_SHB_USERAPPL, f"wsanalyze {__version__}".encode())
     return block(SECTION, body + option(_END, b""))
 

@@ -51,6 +51,7 @@ class Reader(ABC):
         self._first_interface = first_interface
         self.may_bring_keys = False
         self._new_secrets: list[tuple[int, bytes]] = []
+        self._figures = b""
         self._first_packet = first_packet
         self._data: Bytes = np.empty(0, np.uint8)
         self._used = 0
@@ -164,9 +165,13 @@ class Reader(ABC):
         """Hand out what was found; the batch gets the buffer, its tail stays here."""
         findings, self._findings = self._findings, []
         secrets, self._new_secrets = self._new_secrets, []
+        figures, self._figures = self._figures, b""
         if not self._count:
             return RecordBatch(
-                findings=findings, secrets=secrets, may_bring_keys=self.may_bring_keys
+                findings=findings,
+                secrets=secrets,
+                may_bring_keys=self.may_bring_keys,
+                figures=figures,
             )
         batch = RecordBatch(
             rows=self._rows[: self._count],
@@ -175,6 +180,7 @@ class Reader(ABC):
             findings=findings,
             secrets=secrets,
             may_bring_keys=self.may_bring_keys,
+            figures=figures,
         )
         self._rows, self._count = np.empty(0, RECORD), 0
         # The batch's owner may write after `used` from now on, so the tail is

@@ -51,6 +51,7 @@ class RecordBatch:
         findings: oddities of the file itself (cut, damaged, ...).
         secrets: (packet before it, text) of TLS key logs in the file, in order.
         may_bring_keys: a later batch may have secrets too.
+        figures: what an anonymized file carries of its original (alternatives.recorded).
     """
 
     rows: Rows = field(default_factory=lambda: empty(RECORD))
@@ -60,6 +61,7 @@ class RecordBatch:
     # Never shown: keys are no output.
     secrets: list[tuple[int, bytes]] = field(default_factory=list, repr=False)
     may_bring_keys: bool = False
+    figures: bytes = b""
 
     def append(self, payload: bytes | bytearray | memoryview | Bytes) -> int:
         """Append bytes to `data` and return where they start.

@@ -41,7 +41,7 @@ JsonFile = Annotated[
     str | None,
     typer.Option(
         metavar="FILE",
-        help="Write the table as JSON; - is standard output.",
+        help="Write the table, and those of --paths and --changes, as JSON; - is standard output.",
         rich_help_panel=REPORTS,
     ),
 ]
@@ -122,31 +122,32 @@ def _tables(
     from analyzer.report.single import SingleTable
     from analyzer.tables.schema import CHANGES, COMPARISON, PATHS, Table
 
-    made: list[tuple[SingleTable, Table]] = []
+    made: list[SingleTable] = []
 
     def dialect(name: str) -> Dialect:
         return "json" if name.endswith(".json") else "csv"
 
     def write(tables: Sequence[Any]) -> None:
-        for each, table in made:
-            each.write(next(rows for rows in tables if rows.table is table))
-        for each, _ in made:
+        rows = {each.table.name: each for each in tables}
+        for each in made:
+            each.write([rows[table.name] for table in each.tables])
+        for each in made:
             each.close()
 
     try:
-        wanted: list[tuple[str | None, Table, Dialect]] = [
-            (csv, COMPARISON, "csv"),
-            (json, COMPARISON, "json"),
-            (paths, PATHS, dialect(paths or "")),
-            (changes, CHANGES, dialect(changes or "")),
+        wanted: list[tuple[str | None, list[Table], Dialect]] = [
+            (csv, [COMPARISON], "csv"),
+            (json, [COMPARISON, PATHS, CHANGES], "json"),
+            (paths, [PATHS], dialect(paths or "")),
+            (changes, [CHANGES], dialect(changes or "")),
         ]
-        for name, table, kind in wanted:
+        for name, held, kind in wanted:
             if name is not None:
                 target: Any = sys.stdout.buffer if name == STDOUT else name
-                made.append((SingleTable(target, table, kind), table))
+                made.append(SingleTable(target, held, kind))
         yield write
     except BaseException:
-        for each, _ in made:
+        for each in made:
             each.abort()
         raise
 

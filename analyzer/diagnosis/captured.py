@@ -91,6 +91,39 @@ def two_legs(case: Case) -> Iterator[Diagnosis]:
     )
 
 
+# --- who collects
+
+
+def held_streams(case: Case) -> Iterator[Diagnosis]:
+    """Yield one for streams whose events came together, though they say they came about apart."""
+    options = case.options
+    rows = [
+        row
+        for row in case.kept["http_groups"]
+        if (row["held_messages"] or 0) >= options.buffered_messages
+        and row["held_messages"] >= options.buffered_share * row["timed_messages"]
+    ]
+    if not rows:
+        return
+    worst = max(rows, key=lambda row: row["held_us_max"])
+    held, timed = (sum(row[name] for row in rows) for name in ("held_messages", "timed_messages"))
+    some = "an HTTP stream" if len(rows) == 1 else f"{len(rows)} HTTP streams"
+    yield Diagnosis(
+        cause=causes.STREAM_HELD,
+        text=f"{number(held)} of {number(timed)} events of {some} came together with later ones, "
+        f"though by the times in them they came about apart; the longest waited "
+        f"{duration(worst['held_us_max'])}. They waited before the point of capture: the packets "
+        "do not show whether in the server or in a proxy.",
+        evidence={
+            "groups": [row["group"] for row in rows][:MOST],
+            "path": worst["path"],
+            "held_messages": held,
+            "timed_messages": timed,
+            "longest_s": worst["held_us_max"] / 1e9,
+        },
+    )
+
+
 # --- a hop that collects
 
 

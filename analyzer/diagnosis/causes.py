@@ -256,6 +256,15 @@ PROXY_BUFFERS = _cause(
     "Switch the hop's buffering off for this path.",
 )
 
+STREAM_HELD = _cause(
+    "stream-held",
+    NOTE,
+    "Events of an HTTP stream wait for later ones before they come: a proxy that buffers, or the "
+    "server itself.",
+    "If the server sends each event at once, switch buffering off in the proxy before it "
+    "(nginx: proxy_buffering off, or X-Accel-Buffering: no in the answer).",
+)
+
 # --- what is wasted
 COMPRESSION_WASTED = _cause(
     "compression-wasted",

@@ -128,24 +128,42 @@ def _vanished(gone: Sequence[_Gone], side: int) -> Diagnosis:
 
 @dataclass(frozen=True, slots=True)
 class _Hung:
-    """A connection that its Ping's sender ended because no Pong came."""
+    """A connection that its Ping's sender ended because no Pong came.
+
+    Attributes:
+        end: its row.
+        ping: the first Ping that waited.
+        state: what became of it, a key of _WHY.
+        wait: from the Ping to the end, in ns.
+        reason: that of the Close.
+    """
 
     end: Ended
     ping: Control
-    acked: bool
+    state: str
     wait: int
     reason: str
 
 
+_WHY = {
+    "unseen": "TCP never acknowledged the ping, so the path to {who} is gone",
+    "hangs": "TCP acknowledged the ping, so the program of {who} hangs",
+    "sends": "TCP acknowledged the ping and {who} went on sending, so its program does not read",
+    "ignores": "{who} answered the Close behind it, so its library does not answer pings",
+}
+_DONE = (1000, 1001, 1005, NULL)
+"""Codes of a Close with which a program may just be done (RFC 6455 7.4.1)."""
+
+
 def pings(case: Case) -> Iterator[Diagnosis]:
-    """Yield one for each side, and for whether TCP acknowledged the Pings."""
-    groups: dict[tuple[tuple[str, int], int, bool], list[_Hung]] = defaultdict(list)
+    """Yield one for each side, and for what became of the Pings."""
+    groups: dict[tuple[tuple[str, int], int, str], list[_Hung]] = defaultdict(list)
     for end, facts in case.ends:
         hung = _hung(end, facts, round(case.options.ping_wait_min_s * 1e9))
         if hung is not None:
-            groups[end.server, 1 - end.closed_by, hung.acked].append(hung)
-    for (_, side, acked), hung_ones in groups.items():
-        yield _unanswered(hung_ones, side, acked=acked)
+            groups[end.server, 1 - end.closed_by, hung.state].append(hung)
+    for (_, side, state), hung_ones in groups.items():
+        yield _unanswered(hung_ones, side, state)
 
 
 def _outstanding(facts: Facts) -> list[Unanswered]:
@@ -171,25 +189,38 @@ def _hung(end: Ended, facts: Facts, least: int) -> _Hung | None:
     ended = close.time if close is not None else end.closed_at
     if first.sent == NULL or last is None or ended - first.sent < least:
         return None
+    state = _state(facts, first, side)
+    if state == "ignores" and close is not None and close.code in _DONE:
+        # Nobody waited for this Pong: the one side was done, and the other answered.
+        return None
     ping = last if last.frame == first.frame else Control(first.frame, NULL, first.sent)
-    return _Hung(end, ping, first.acked != NULL, ended - first.sent, end.close_reason or "")
+    return _Hung(end, ping, state, ended - first.sent, end.close_reason or "")
 
 
-def _unanswered(hung: Sequence[_Hung], side: int, *, acked: bool) -> Diagnosis:
+def _state(facts: Facts, ping: Unanswered, side: int) -> str:
+    """Return what became of a Ping of a side that got no Pong: a key of _WHY."""
+    if ping.acked == NULL:
+        return "unseen"
+    close, answer = facts.closes[side], facts.closes[1 - side]
+    if close is not None and answer is not None and answer.time >= close.time:
+        return "ignores"
+    last = None if facts.last is None else facts.last[1 - side]
+    # What was sent before the Ping can have come says nothing.
+    sends = last is not None and last.time > ping.sent + ping.acked
+    return "sends" if sends else "hangs"
+
+
+def _unanswered(hung: Sequence[_Hung], side: int, state: str) -> Diagnosis:
     first = min(hung, key=lambda each: each.end.number)
     ends = [each.end for each in hung]
     wait = min(each.wait for each in hung)
     who = side_name(side)
-    why = (
-        f"TCP acknowledged the ping, so the program of {who} hangs"
-        if acked
-        else f"TCP never acknowledged the ping, so the path to {who} is gone"
-    )
     code = f" with {first.end.close_code}" if first.end.close_code != NULL else ""
     return Diagnosis(
         cause=causes.PING_UNANSWERED,
         text=f"{plural(len(ends), 'connection')} with {server_name(ends[0])} ended by "
-        f"{side_name(1 - side)}{code}: no pong in {seconds(wait)}; {why}.",
+        f"{side_name(1 - side)}{code}: no pong in {seconds(wait)}; "
+        f"{_WHY[state].format(who=who)}.",
         connections=len(ends),
         connection=first.end.number,
         packet=first.ping.packet if first.ping.packet != NULL else first.end.end_packet,
@@ -201,7 +232,8 @@ def _unanswered(hung: Sequence[_Hung], side: int, *, acked: bool) -> Diagnosis:
             ),
             "connections": [end.number for end in ends][:MOST],
             "no_pong_of": who.split()[-1],
-            "acknowledged": acked,
+            "acknowledged": state != "unseen",
+            "state": state,
             "waits_s": [each.wait / 1e9 for each in hung][:MOST],
             "close_reasons": sorted({each.reason for each in hung if each.reason})[:MOST],
         },

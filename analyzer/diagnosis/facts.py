@@ -208,7 +208,7 @@ class Facts:
         gap: the last message after a long silence of both sides: its number, silence in ns,
             time, packet, sender.
         attempt: the handshake's row, where it is odd.
-        last: the last frame of each side, where the connection fell silent.
+        last: the last frame of each side, where the connection fell silent, or a Ping waited.
     """
 
     found: dict[str, Found] = field(default_factory=dict)
@@ -267,7 +267,7 @@ class Gatherer:
     def ended(self, end: Ended) -> Facts:
         """Return the facts of a connection that ended, and forget them."""
         facts = self.facts.pop(end.number, None)
-        if end.kind == "timeout":
+        if end.kind == "timeout" or (facts is not None and facts.unanswered):
             facts = facts or Facts()
             facts.last = self.last_frames.of(end.number)
         return facts or NOTHING

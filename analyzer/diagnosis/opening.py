@@ -19,20 +19,22 @@ from analyzer.wording import address, duration, number, plural, printable
 Row = dict[str, Any]
 
 _PARTS = (
-    ("dns_us", "name lookup (DNS)", "the resolver: a query that is lost costs 5 s, search domains "
-     "one query each"),
-    ("attempts_us", "failed attempts to other addresses", "the addresses of the name: one that "
-     "does not answer, often IPv6, costs until the client tries the next"),
-    ("tcp_us", "the TCP connect", "the path's round-trip time, lost SYNs, and a server whose "
-     "backlog is full"),
-    ("tls_us", "the TLS handshake", "the server's processor, and round trips: TLS 1.3 and "
-     "resumption save some"),
-    ("upgrade_us", "the answer to the upgrade", "what the server does before it answers 101: "
-     "authentication, a database, a node that starts"),
-    ("idle_us", "the client, between these parts", "what the client does before it asks: a "
-     "connection opened early, a page that loads"),
+    ("dns_us", "name lookup (DNS) took {wait} of {whole}",
+     "the resolver: a query that is lost costs 5 s, search domains one query each"),
+    ("attempts_us", "failed attempts to other addresses took {wait} of {whole}",
+     "the addresses of the name: one that does not answer, often IPv6, costs until the client "
+     "tries the next"),
+    ("tcp_us", "the TCP connect took {wait} of {whole}",
+     "the path's round-trip time, lost SYNs, and a server whose backlog is full"),
+    ("tls_us", "the TLS handshake took {wait} of {whole}",
+     "the server's processor, and round trips: TLS 1.3 and resumption save some"),
+    ("upgrade_us", "the answer to the upgrade took {wait} of {whole}",
+     "what the server does before it answers 101: authentication, a database, a node that starts"),
+    ("idle_us", "the client was connected and sent nothing for {wait} of {whole}",
+     "what the client does before it asks: a connection opened early, a page or a program that "
+     "loads. Captured at the server, a request that was lost on its way looks the same"),
 )  # fmt: skip
-"""Parts of a handshake: the column, what it is called, where to look."""
+"""Parts of a handshake: the column, what took long, where to look."""
 
 
 # --- slow
@@ -56,7 +58,7 @@ def slow(case: Case) -> Iterator[Diagnosis]:
 
 
 def _slow(server: str, part: str, found: Sequence[tuple[Row, int, int]], case: Case) -> Diagnosis:
-    name, where = next((name, where) for column, name, where in _PARTS if column == part)
+    words, where = next((words, where) for column, words, where in _PARTS if column == part)
     rows = [row for row, _, _ in found]
     worst, wait, whole = max(found, key=lambda each: each[2])
     accepted = case.outcomes["accepted"]
@@ -64,7 +66,7 @@ def _slow(server: str, part: str, found: Sequence[tuple[Row, int, int]], case: C
         cause=causes.SLOW_HANDSHAKE,
         text=f"{number(len(found))} of {plural(accepted, 'handshake')} took "
         f"{duration(case.options.slow_handshake_s * 1e9)} or longer, with {server}: in the worst "
-        f"{name} took {duration(wait)} of {duration(whole)}.",
+        f"{words.format(wait=duration(wait), whole=duration(whole))}.",
         connections=len(found),
         connection=min(
             (row["connection"] for row in rows if row["connection"] is not None), default=NULL
@@ -123,10 +125,12 @@ def _stripped(server: str, found: Sequence[tuple[Row, frozenset[str]]]) -> Diagn
     statuses = sorted({row["status"] for row in rows if row["status"] is not None})
     answered = f", answered {', '.join(map(str, statuses))}" if statuses else ", never answered"
     if missing:
-        what = f"lack {' and '.join(missing)} beside Sec-WebSocket-Key: a hop before took "
+        lack = "lacks" if len(rows) == 1 else "lack"
+        what = f"{lack} {' and '.join(missing)} beside Sec-WebSocket-Key: a hop before took "
         what += "them away" if len(missing) > 1 else "it away"
     else:
-        what = "are complete, yet 426 asks for an upgrade: a hop behind takes Upgrade away"
+        are = "is" if len(rows) == 1 else "are"
+        what = f"{are} complete, yet 426 asks for an upgrade: a hop behind takes Upgrade away"
     return Diagnosis(
         cause=causes.PROXY_STRIPPED,
         text=f"{plural(len(rows), 'upgrade request')} to {server}{answered}, {what}.",

@@ -41,11 +41,15 @@ class Replies:
 
     Args:
         options: limits and thresholds.
+
+    Attributes:
+        cut: calls of further names, which are not compared.
     """
 
     def __init__(self, options: Options) -> None:
         self._options = options
         self._bar = round(options.slow_reply_s * 1e9)
+        self.cut = 0
         self._names: dict[tuple[str, str, int], _Name] = {}
 
     def add(self, rows: TableRows) -> None:
@@ -64,6 +68,7 @@ class Replies:
         kept = self._names.get(key)
         if kept is None:
             if len(self._names) >= self._options.max_reply_names:
+                self.cut += len(some)
                 return
             kept = self._names[key] = _Name(Samples(_MOST_SAMPLES))
         kept.replies.add(waits, numbers(rows, "connection")[some])

@@ -16,6 +16,7 @@ from analyzer.diagnosis.case import Case
 from analyzer.diagnosis.causes import Diagnosis
 from analyzer.diagnosis.evidence import MOST, lists, packets, seconds, server_name, side_name
 from analyzer.diagnosis.facts import SERVER, Ended, Facts
+from analyzer.diagnosis.silences import ended_by_timer
 from analyzer.lazy_dataclass import dataclass
 from analyzer.wording import plural
 
@@ -110,8 +111,11 @@ def storms(case: Case) -> Iterator[Diagnosis]:
         if row["outcome"] in ("refused", "bad-accept", "bad-response", "reset"):
             key = (row["client_ip"], (row["server_ip"], row["server_port"]), _target(row["path"]))
             visits[key].append(_attempt(row))
-    for (client, _, _), some in visits.items():
-        chain = _chain(some, case)
+    chains = {key: chain for key, some in visits.items() if (chain := _chain(some, case))}
+    # Asked for rarely: it looks at all that ended.
+    timed = ended_by_timer(case) if chains else set()
+    for (client, _, _), some in chains.items():
+        chain = _chain([visit for visit in some if visit.connection not in timed], case)
         if chain:
             yield _storm(client, chain, case)
 

@@ -41,6 +41,7 @@ RULES: tuple[Rule, ...] = (
     captured.from_findings,
     captured.two_legs,
     captured.buffers,
+    captured.held_streams,
     lambda case: case.compression.diagnoses(),
     lambda case: case.replies.diagnoses(),
     lambda case: case.chatter.diagnoses(),

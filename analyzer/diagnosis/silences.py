@@ -10,6 +10,9 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from analyzer.columns import NULL
 from analyzer.diagnosis import causes
 from analyzer.diagnosis.case import Case
@@ -52,8 +55,8 @@ class _Measure:
 
 
 def _both_idle(end: Ended) -> int:
-    known = [idle for idle in (end.client_idle, end.server_idle) if idle != NULL]
-    return min(known) if len(known) == 2 else NULL
+    client, server = end.client_idle, end.server_idle
+    return NULL if NULL in (client, server) else min(client, server)
 
 
 _SILENCES = (
@@ -90,14 +93,7 @@ def timers(case: Case) -> Iterator[Diagnosis]:
         if facts.gap is not None and _BUSY * facts.gap[1] >= end.duration
     }
     for (_, side), group in _groups(case).items():
-        found, left = [], group
-        for _ in range(_MOST_TIMERS):
-            cluster = _best(left, _SILENCES, least, case.options)
-            if cluster is None:
-                break
-            found.append(cluster)
-            left = _less(left, [cluster])
-        found = _kept(found, group, case.options)
+        found = _timers_of(group, least, case.options)
         yield from (_idle(cluster, side, len(group)) for cluster in found)
         left = _less(group, found)
         # What an idle time-out explains needs no other; a side that was silent for most of its life
@@ -106,6 +102,30 @@ def timers(case: Case) -> Iterator[Diagnosis]:
         aged = _best(busy, (_LIFE,), least, case.options)
         if aged is not None:
             yield _lifetime(aged, side, len(group))
+
+
+def ended_by_timer(case: Case) -> set[int]:
+    """Return the connections that an idle time-out ended: no other rule need explain them."""
+    least = round(case.options.idle_timeout_min_s * 1e9)
+    return {
+        end.number
+        for group in _groups(case).values()
+        for cluster in _timers_of(group, least, case.options)
+        for end in cluster.ends
+    }
+
+
+def _timers_of(group: Sequence[Ended], least: int, options: Options) -> list[_Cluster]:
+    """Return the idle time-outs that ended connections of a group."""
+    found: list[_Cluster] = []
+    left = group
+    for _ in range(_MOST_TIMERS):
+        cluster = _best(left, _SILENCES, least, options)
+        if cluster is None:
+            break
+        found.append(cluster)
+        left = _less(left, [cluster])
+    return _kept(found, group, options)
 
 
 def _less(group: Sequence[Ended], clusters: Sequence[_Cluster]) -> list[Ended]:
@@ -270,19 +290,22 @@ def _cluster(
     group: Sequence[Ended], measure: _Measure, least: int, options: Options
 ) -> _Cluster | None:
     """Return the largest cluster of one measure, None where chance explains it."""
-    known = sorted(
-        ((measure.of(end), end.number, end) for end in group if measure.of(end) >= least),
-    )
-    start = best = best_end = 0
-    for stop, (value, _, _) in enumerate(known):
-        while value - known[start][0] > _tolerance(known[start][0], options):
-            start += 1
-        if stop + 1 - start > best_end - best:
-            best, best_end = start, stop + 1
-    if best_end - best < 2:
+    measured = np.array([measure.of(end) for end in group], np.int64)
+    places = np.flatnonzero(measured >= least)
+    if len(places) < 2:
         return None
-    values = [value for value, _, _ in known[best:best_end]]
-    ends = [end for _, _, end in known[best:best_end]]
+    numbers = np.array([end.number for end in group], np.int64)
+    places = places[np.lexsort((numbers[places], measured[places]))]
+    known = measured[places]
+    # Both grow with the value: the first one that reaches so far begins the cluster of each.
+    starts = np.searchsorted(known + _tolerances(known, options), known)
+    sizes = np.arange(1, len(known) + 1) - starts
+    stop = int(sizes.argmax())
+    start, beyond = int(starts[stop]), stop + 1
+    if sizes[stop] < 2:
+        return None
+    values: list[int] = known[start:beyond].tolist()
+    ends = [group[place] for place in places[start:beyond].tolist()]
     spread = max(values) - min(values)
     if measure.side is not None and _spread_of_lives(ends) <= max(
         2 * spread, round(options.same_time_s * 1e9)
@@ -293,7 +316,16 @@ def _cluster(
     if count < 2:
         return None
     of = _moments(group, spread, options)
-    if _chance(count, of, spread / max(min(values), 1)) > options.max_chance:
+    relative = spread / max(min(values), 1)
+    paths = {_target(end) for end in ends}
+    # Those at another path may have another timer, or none.
+    others = [
+        int(measured[place])
+        for place in (*places[:start].tolist(), *places[beyond:].tolist())
+        if _target(group[place]) in paths
+    ]
+    chance = max(_chance(count, of, relative, _RANGE), _chance_nearby(count, values, others))
+    if chance > options.max_chance:
         return None
     return _Cluster(measure.name, ends, values, len(group))
 
@@ -301,6 +333,13 @@ def _cluster(
 def _tolerance(value: int, options: Options) -> int:
     """Return how far values of one timer may lie apart, both ways together."""
     return max(round(2 * options.same_time_share * value), round(2e9 * options.same_time_s))
+
+
+def _tolerances(values: npt.NDArray[np.int64], options: Options) -> npt.NDArray[np.int64]:
+    """Return `_tolerance` of each."""
+    shares: npt.NDArray[np.int64] = np.rint(2 * options.same_time_share * values).astype(np.int64)
+    shares.clip(round(2e9 * options.same_time_s), None, out=shares)
+    return shares
 
 
 def _spread_of_lives(ends: Sequence[Ended]) -> int:
@@ -316,23 +355,46 @@ def _moments(ends: Sequence[Ended], spread: int, options: Options) -> int:
     where they lie farther apart than the silences differ.
     """
     apart = max(3 * spread, round(options.same_moment_s * 1e9))
-    times = sorted(end.closed_at for end in ends if end.closed_at != NULL)
-    count, last = 0, None
-    for time in times:
-        if last is None or time - last >= apart:
-            count, last = count + 1, time
+    times = np.sort([end.closed_at for end in ends if end.closed_at != NULL])
+    count, at = 0, 0
+    while at < len(times):
+        count += 1
+        at = int(np.searchsorted(times, times[at] + apart))
     return count
 
 
-def _chance(count: int, of: int, spread: float) -> float:
+def _chance_nearby(count: int, values: Sequence[int], others: Sequence[int]) -> float:
+    """Return how likely equal values are where the others tell how close values lie here.
+
+    Connections that end one after the other, of a server that is drained, had all been silent for
+    about as long: their silences lie closer than over the whole range. Half as many others as
+    there are in the group, and two at least, tell so: the nearest ones, whatever lies far away.
+    """
+    low, high = min(values), max(values)
+    near = sorted(others, key=lambda value: max(low / value, value / high))
+    relative, worst = (high - low) / max(low, 1), 0.0
+    for more, value in enumerate(near, 1):
+        low, high = min(low, value), max(high, value)
+        if more >= max(2, count / 2):
+            worst = max(worst, _chance(count, count + more, relative, math.log(high / low)))
+    return worst
+
+
+def _chance(count: int, of: int, spread: float, extent: float) -> float:
     """Return about how likely `count` of `of` values lie as close as this by chance.
 
-    Of values spread evenly over the logarithm of 3 s to 400 s, by the first term of the scan
+    Of values spread evenly over a range of logarithms, by the first term of the scan
     statistic: of * C(of - 1, count - 1) * p ** (count - 1), p the window's share of the range;
     times of / 2, since the window was fitted to the values.
+
+    Args:
+        count: values within the window.
+        of: all values.
+        spread: the window, relative to the values.
+        extent: of the range; that of 3 s to 400 s counts at most.
     """
     of = max(of, count)
-    share = max(spread, _RESOLUTION) / _RANGE
+    share = max(spread, _RESOLUTION) / min(extent, _RANGE)
     # In logarithms: hundreds of connections make numbers that no float holds.
     ways = math.lgamma(of) - math.lgamma(count) - math.lgamma(of - count + 1)
     odds = math.log(of) + math.log(of / 2) + ways + (count - 1) * math.log(share)

@@ -91,6 +91,8 @@ class DiagnosisStage:
         ]
         if self._case.stalls.cut:
             cut.append(f"{self._case.stalls.cut} slow answers above max_stall_waits")
+        if self._case.replies.cut:
+            cut.append(f"{self._case.replies.cut} calls of names above max_reply_names")
         if self._case.gatherer.cut:
             cut.append(f"facts of {self._case.gatherer.cut} open connections were given up")
         if len(made) > most:

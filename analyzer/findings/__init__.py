@@ -22,6 +22,7 @@ from analyzer.findings.kinds import SEVERITIES as SEVERITIES
 from analyzer.findings.kinds import WARNING as WARNING
 from analyzer.findings.kinds import Finding as Finding
 from analyzer.findings.kinds import Kind as Kind
+from analyzer.findings.names import *
 from analyzer.findings.packets import *
 from analyzer.findings.tcp import *
 from analyzer.findings.tls import *

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analyzer.findings.kinds import ERROR, NOTE, WARNING
+from analyzer.findings.kinds import ERROR, INFO, NOTE, WARNING
 from analyzer.findings.kinds import kind_of as _kind
 
 CAPTURE_CUT = _kind("capture-cut", WARNING, "", "The capture ends within a record: {detail}.")
@@ -64,4 +64,10 @@ CAPTURE_ANONYMIZED = _kind(
     "",
     "The capture was anonymized: addresses, names and payload are false, lengths and times are "
     "true; overwritten: {detail}.",
+)
+CAPTURE_LEGS_LIMIT = _kind(
+    "capture-legs-limit",
+    INFO,
+    "",
+    "Legs of one conversation were not looked for among all connections: {detail}.",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analyzer.findings.kinds import INFO
+from analyzer.findings.kinds import INFO, NOTE
 from analyzer.findings.kinds import kind_of as _kind
 
 COMPARED_LIMIT = _kind(
@@ -10,4 +10,19 @@ COMPARED_LIMIT = _kind(
     INFO,
     "",
     "The comparison with other transports is not complete: {detail}.",
+)
+
+COMPARED_RECORDED = _kind(
+    "compared-recorded",
+    INFO,
+    "",
+    "The comparison with other transports is that of the original capture, which the anonymized "
+    "file carries: false payload would give other numbers.",
+)
+COMPARED_FALSE = _kind(
+    "compared-false",
+    NOTE,
+    "",
+    "The comparison with other transports is not that of the original: it was reckoned from the "
+    "false payload of an anonymized file, since {detail}.",
 )

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from analyzer import findings
 from analyzer.capture.records import RecordBatch
+from analyzer.columns import NULL
 from analyzer.findings import Finding, Kind
 from analyzer.http._row_accounts import Link
 from analyzer.http._row_path import RowPath
@@ -54,7 +55,7 @@ class Results:
         self.path = RowPath()
         self.links: dict[int, Link] = {}
         self.streams: dict[int, int] = {}
-        self._keys: dict[str, bool] = {}
+        self._keys: dict[str, int] = {}  # when it was answered
         self._handshakes = 0
         self.begin(StreamBatch(RecordBatch()))
 
@@ -109,21 +110,21 @@ class Results:
         self._handshakes += 1
         return self._handshakes - 1
 
-    def note_key(self, key: str, checks: Checks) -> None:
-        """Remember a key; return whether an earlier handshake used it.
+    def note_key(self, key: str, time: int, checks: Checks) -> None:
+        """Remember the key of a request sent at `time` (ns); tell where it was used before.
 
         RFC 6455 4.1: "The nonce MUST be selected randomly for each connection." The
-        same key in a handshake that is still unanswered is the same request, passed
-        on by a proxy that was captured on both sides.
+        same key in a request that was sent before the handshake was answered is the same
+        request, passed on by a proxy that was captured on both sides.
         """
-        answered = self._keys.pop(key, None)
-        if answered:
+        answered = self._keys.pop(key, NULL)
+        if answered != NULL and answered <= time:
             checks.add(findings.HANDSHAKE_KEY_REUSED, key[:60])
-        self._keys[key] = False
+        self._keys[key] = NULL
         if len(self._keys) > self.options.max_remembered_keys:
             del self._keys[next(iter(self._keys))]
 
-    def answered(self, key: str | None) -> None:
-        """Note that the handshake with this key has its answer."""
+    def answered(self, key: str | None, time: int) -> None:
+        """Note that the handshake with this key has its answer, which came at `time` (ns)."""
         if key in self._keys:
-            self._keys[key] = True
+            self._keys[key] = time

@@ -158,6 +158,12 @@ class Exchange:
     messages: int = 0
     message_bytes: int = 0
     """Of all messages of the response."""
+    timed: int = 0
+    """Messages of a stream in which a time was found: see http.delivery.event_times."""
+    held: int = 0
+    """Those of them that came together with later ones, though they came about apart."""
+    held_most: int = 0
+    """ns: the longest that one of these waited for the last."""
     sent: list[int] = field(default_factory=list)
     """Sizes in bytes of the messages in the request's body, up to max_deliveries."""
     empty: bool = False

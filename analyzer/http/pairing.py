@@ -153,7 +153,7 @@ def begin_attempt(
     checks = Checks(out, slot, row[PACKET], direction)
     check_request(head, checks)
     if handshake.key is not None:
-        results.note_key(handshake.key, checks)
+        results.note_key(handshake.key, first_time, checks)
     if checks.kinds:
         handshake.outcome_reason = in_sentence(out[before].text).rstrip(".")
     return handshake

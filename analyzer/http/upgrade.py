@@ -335,7 +335,12 @@ def check_switch(handshake: Handshake, head: Head, checks: Checks) -> None:
     if handshake.outcome == "accepted" and checks.kinds:
         handshake.outcome_reason = "Accepted, though " + plain(checks.kinds[0].text)
     elif handshake.outcome == "accepted" and handshake.outcome_reason:
-        handshake.outcome_reason = f"Accepted, though {handshake.outcome_reason}."
+        # That of a cut request is a sentence already.
+        handshake.outcome_reason = _accepted_though(handshake.outcome_reason)
+
+
+def _accepted_though(reason: str) -> str:
+    return reason if reason.endswith(".") else f"Accepted, though {reason}."
 
 
 def _spelling(head: Head, name: str) -> str:

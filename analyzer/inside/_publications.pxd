@@ -21,6 +21,10 @@ cdef class Publications(Had):
     cdef long long[:, ::1] order
     cdef Py_ssize_t order_begin
     cdef Py_ssize_t order_count
+    cdef long long[:, ::1] deliveries
+    cdef Py_ssize_t delivery_count
+    cdef bint _is_first(self, long long row)
+    cdef int _deliver(self, long long topic, long long row, long long connection, long long message, long long time)
     cdef Py_ssize_t _bucket(self, long long key, long long body)
     cdef long long _find(self, long long key, long long body, long long size)
     cdef long long _new_row(self)

@@ -8,6 +8,8 @@ run of 680,000 events of Socket.IO, most of it in memory that was cold.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cython
 import numpy as np
 
@@ -112,6 +114,8 @@ class Publications(Had):
         self.buckets = np.full(1, -1, np.int64)
         self.order = np.zeros((_BEGIN, 3), np.int64)
         self.order_begin = self.order_count = 0
+        self.deliveries = np.zeros((_BEGIN, 6), np.int64)
+        self.delivery_count = 0
 
     def __len__(self) -> int:
         """Return how many are remembered."""
@@ -139,7 +143,7 @@ class Publications(Had):
 
     def match(
         self, mark: tuple[int, int, int], member: int, since: int, time: int
-    ) -> tuple[int, int, int, int, bool] | None:
+    ) -> tuple[int, int, bool] | None:
         """Return the publication that is delivered; None if there is none.
 
         Args:
@@ -149,21 +153,76 @@ class Publications(Had):
             time: ns of the last byte of the delivery.
 
         Returns:
-            Who published, connection, message, ns of its first byte, and whether only now it is
-            known that it was a publication.
+            Its row, which stays until another is remembered; who published; and whether only now
+            it is known that it was a publication.
         """
         row: cython.longlong = self._match(mark[0], mark[1], mark[2], member, since, time)
         if row < 0:
             return None
-        first = not self.rows[row, _COUNTED]
-        self.rows[row, _COUNTED] = 1
+        return int(row), int(self.rows[row, _MEMBER]), bool(self._is_first(row))
+
+    def deliver(self, topic: int, row: int, stands: tuple[int, int], time: int) -> None:
+        """Note a delivery.
+
+        Args:
+            topic: its number.
+            row: of the publication.
+            stands: connection and message of the delivery.
+            time: ns of its last byte.
+        """
+        self._deliver(topic, row, stands[0], stands[1], time)
+
+    def said(self, row: int) -> tuple[int, int, int]:
+        """Return connection, message and time (ns) of a publication."""
         return (
-            int(self.rows[row, _MEMBER]),
             int(self.rows[row, _CONNECTION]),
             int(self.rows[row, _MESSAGE]),
             int(self.rows[row, _TIME]),
-            first,
         )
+
+    def add_delivery(self, topic: int, cells: tuple[int, int, int, int, int]) -> None:
+        """Note a delivery whose publication is known: topic and the other cells of a row."""
+        at = int(self.delivery_count)
+        if at == len(self.deliveries):
+            self.deliveries = more(np.asarray(self.deliveries), 2 * at)
+        np.asarray(self.deliveries)[at] = (topic, *cells)
+        self.delivery_count = at + 1
+
+    def take_deliveries(self) -> Any:
+        """Return the deliveries, int64 by fanout.Deliveries, once."""
+        deliveries = np.asarray(self.deliveries)[: int(self.delivery_count)].copy()
+        self.delivery_count = 0
+        return deliveries
+
+    # --- deliveries
+
+    @cython.cfunc
+    def _is_first(self, row: cython.longlong) -> cython.bint:
+        """Return whether a publication was not known to be one, and note that it is."""
+        before: cython.longlong = self.rows[row, _COUNTED]
+        self.rows[row, _COUNTED] = 1
+        return not before
+
+    @cython.cfunc
+    def _deliver(
+        self,
+        topic: cython.longlong,
+        row: cython.longlong,
+        connection: cython.longlong,
+        message: cython.longlong,
+        time: cython.longlong,
+    ) -> cython.int:
+        at: cython.Py_ssize_t = self.delivery_count
+        if at == len(self.deliveries):
+            self.deliveries = more(np.asarray(self.deliveries), 2 * at)
+        self.deliveries[at, 0] = topic
+        self.deliveries[at, 1] = self.rows[row, _CONNECTION]
+        self.deliveries[at, 2] = self.rows[row, _MESSAGE]
+        self.deliveries[at, 3] = connection
+        self.deliveries[at, 4] = message
+        self.deliveries[at, 5] = time - self.rows[row, _TIME]
+        self.delivery_count = at + 1
+        return 0
 
     # --- publications
 
@@ -341,8 +400,6 @@ class Publications(Had):
         self.rows[row, _NEXT] = self.free_row
         self.free_row = row
         return 0
-
-    # --- deliveries
 
     @cython.cfunc
     def _match(

@@ -9,5 +9,6 @@ cdef class Quick(OpenCalls):
     cdef Publications publications
     cdef int _socket_io(self, Py_ssize_t lane, Py_ssize_t at, Py_ssize_t place, bytes payload)
     cdef int _spread(self, Py_ssize_t lane, Py_ssize_t at, tuple known, bytes body)
+    cdef int _deliver_event(self, object talk, tuple known, Py_ssize_t at, long long mixed, long long size)
     cdef int _json_rpc(self, Py_ssize_t lane, Py_ssize_t at, Py_ssize_t place, bytes payload)
     cdef object _name(self, Py_ssize_t lane, object name, str kind)

@@ -14,8 +14,6 @@ from typing import Any
 
 import cython
 
-from analyzer.inside.item import DELIVER_MAYBE
-
 if cython.compiled:
     from cython.cimports.analyzer.inside._open_calls import OpenCalls
     from cython.cimports.analyzer.inside._publications import Publications
@@ -36,6 +34,8 @@ _MAX_NAMES = cython.declare(cython.Py_ssize_t, 256)
 _PROTOCOL = cython.declare(cython.int, 0)
 _TURNS = cython.declare(cython.int, 2)
 _BEAT = cython.declare(cython.int, 7)
+
+_MEMBER = cython.declare(cython.int, 3)  # of publications, as in _publications
 
 
 @cython.cclass
@@ -160,16 +160,45 @@ class Quick(OpenCalls):
             time = self.moments[5, at]
             if time == _NULL or publications._find(key, mixed, size) < 0:
                 return 0
-            where = (talk.server, known[2][1], talk.member, talk.since)
-            stands = (talk.connection, int(self.moments[1, at]))
-            self.spreading.take(DELIVER_MAYBE, where, stands, known[1], body, int(time))
-            return 0
+            return self._deliver_event(talk, known, at, mixed, size)
         time = self.moments[4, at]
         if time != _NULL:
             member: cython.longlong = talk.member
             publications._remember(
                 key, mixed, size, member, talk.connection, self.moments[1, at], time, False
             )
+        return 0
+
+    @cython.cfunc
+    def _deliver_event(
+        self,
+        talk: Any,
+        known: tuple[Any, ...],
+        at: cython.Py_ssize_t,
+        mixed: cython.longlong,
+        size: cython.longlong,
+    ) -> cython.int:
+        """Note an event that may be the delivery of a publication."""
+        publications: Publications = self.publications
+        key: cython.longlong = known[3]
+        time: cython.longlong = self.moments[5, at]
+        member: cython.longlong = talk.member
+        row: cython.longlong = publications._match(key, mixed, size, member, talk.since, time)
+        if row < 0:
+            return 0
+        kept: list[Any] = known[4]
+        if not kept:
+            topic = self.spreading.topic(known[2])
+            if topic is None:
+                publications._is_first(row)
+                return 0
+            kept.append(topic)
+        topic = kept[0]
+        if talk.member not in topic.subscribers:
+            self.spreading.subscribe(topic, talk.member)
+        if publications._is_first(row):
+            self.spreading.published(topic, int(publications.rows[row, _MEMBER]))
+        publications._deliver(topic.number, row, talk.connection, self.moments[1, at], time)
         return 0
 
     # --- JSON-RPC
@@ -215,7 +244,10 @@ class Quick(OpenCalls):
 
     @cython.cfunc
     def _name(self, lane: cython.Py_ssize_t, name: Any, kind: str) -> Any:
-        """Return label, name, topic of a name, and its hash; None: there is no room for it."""
+        """Return what is known of a name; None: there is no room for it.
+
+        That is its label, itself, the key of its topic, that one's hash, and a list for the topic.
+        """
         names: dict[Any, Any] = self.names[lane]
         key = name if kind == "event" else (name, kind)
         known = names.get(key)
@@ -228,7 +260,7 @@ class Quick(OpenCalls):
             if label < 0:
                 return None
             topic = (talk.server, talk.inner, text)
-            known = (label, text, topic, hash(topic))
+            known = (label, text, topic, hash(topic), [])
             if len(names) < _MAX_NAMES:
                 names[key] = known
         return known

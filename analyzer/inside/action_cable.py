@@ -25,7 +25,7 @@ from analyzer.inside.item import (
     Protocol,
     short,
 )
-from analyzer.inside.json_text import NOTHING, decoded
+from analyzer.inside.json_text import NOTHING, decoded, naming
 from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "action-cable"
@@ -48,6 +48,7 @@ class _Identifier(msgspec.Struct, gc=False):
 
 
 _HEAD: Final = msgspec.json.Decoder(_Head)
+_NAMING: Final = naming("command", "type")
 _IDENTIFIER: Final = msgspec.json.Decoder(_Identifier)
 
 
@@ -96,7 +97,8 @@ def _channel(identifier: str | None) -> str | None:
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     """Return whether a message subscribes, or is a type that only Action Cable has."""
-    head = decoded(_HEAD, payload) if payload[:1] == b"{" else None
+    is_one = payload[:1] == b"{" and _NAMING.search(payload) is not None
+    head = decoded(_HEAD, payload) if is_one else None
     if head is None:
         return False
     if head.command in _COMMANDS and head.identifier is not None:
@@ -105,5 +107,9 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
 
 
 PROTOCOL: Final = Protocol(
-    INNER, ActionCable, looks, subprotocols=lazy_pattern(r"actioncable-v\d+-json")
+    INNER,
+    ActionCable,
+    looks,
+    subprotocols=lazy_pattern(r"actioncable-v\d+-json"),
+    begins=b"{",
 )

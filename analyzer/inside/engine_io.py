@@ -152,4 +152,4 @@ def looks_named(payload: bytes, sender: int, is_text: bool) -> bool:
 PATH: Final = lazy_pattern(r"[^?]*\?(?:.*&)?EIO=[1-5](?:&|$)")
 
 BY_PATH: Final = Protocol(ENGINE, EngineIo, looks_named, path=PATH, needs_path=True)
-PROTOCOL: Final = Protocol(ENGINE, EngineIo, looks)
+PROTOCOL: Final = Protocol(ENGINE, EngineIo, looks, begins=b"0234")

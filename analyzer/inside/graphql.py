@@ -27,7 +27,7 @@ from analyzer.inside.item import (
     Setting,
     short,
 )
-from analyzer.inside.json_text import NOTHING, decoded, is_given, text_of
+from analyzer.inside.json_text import NOTHING, decoded, is_given, naming, text_of
 from analyzer.lazy_pattern import lazy_pattern
 
 OLD: Final = "graphql-ws"
@@ -61,6 +61,7 @@ class _Result(msgspec.Struct, gc=False):
 
 
 _HEAD: Final = msgspec.json.Decoder(_Head)
+_NAMING: Final = naming("type")
 _OPERATION: Final = msgspec.json.Decoder(_Operation)
 _RESULT: Final = msgspec.json.Decoder(_Result)
 
@@ -109,7 +110,8 @@ def _name(payload: Raw) -> str | None:
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     """Return whether a message is one that opens a connection of GraphQL, or an operation."""
-    head = decoded(_HEAD, payload) if payload[:1] == b"{" else None
+    is_one = payload[:1] == b"{" and _NAMING.search(payload) is not None
+    head = decoded(_HEAD, payload) if is_one else None
     if head is None:
         return False
     if head.type in ("connection_init", "connection_ack"):
@@ -121,5 +123,9 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
 
 
 PROTOCOL: Final = Protocol(
-    NEW, Graphql, looks, subprotocols=lazy_pattern(r"graphql-ws|graphql-transport-ws")
+    NEW,
+    Graphql,
+    looks,
+    subprotocols=lazy_pattern(r"graphql-ws|graphql-transport-ws"),
+    begins=b"{",
 )

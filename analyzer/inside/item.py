@@ -127,7 +127,7 @@ Looks = Callable[[bytes, int, bool], bool]
 """Says whether one message (payload, sender, is_text) is clearly of a protocol."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Protocol:
     """One protocol: how it is recognised, and what reads it.
 
@@ -135,6 +135,7 @@ class Protocol:
         inner: its name.
         make: makes a decoder for a connection.
         looks: distinguishes its messages from all others.
+        begins: first bytes that such a message may have; empty: any. Others are not asked for it.
         subprotocols: names in Sec-WebSocket-Protocol that are enough, in lower case.
         path: of request targets; before messages in weight, but two must confirm it.
         needs_path: messages alone do not distinguish it from others.
@@ -147,6 +148,7 @@ class Protocol:
     subprotocols: Pattern[str] | None = None
     path: Pattern[str] | None = None
     needs_path: bool = False
+    begins: bytes = b""
     unwrap: Callable[[bytes, int], list[bytes] | None] | None = None
 
 

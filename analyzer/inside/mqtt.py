@@ -382,5 +382,9 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
 
 
 PROTOCOL: Final = Protocol(
-    INNER, Mqtt, looks, subprotocols=lazy_pattern(r"mqtt|mqttv3\.1(?:\.1)?|mqttv5")
+    INNER,
+    Mqtt,
+    looks,
+    subprotocols=lazy_pattern(r"mqtt|mqttv3\.1(?:\.1)?|mqttv5"),
+    begins=b"\x10\x20",
 )

@@ -14,7 +14,7 @@ from analyzer.columns import NULL
 from analyzer.http.delivery.callers import ENGINE_IO, SOCKJS
 from analyzer.http.delivery.carried import Carried
 from analyzer.inside import engine_io, sockjs
-from analyzer.inside.fanout import Server
+from analyzer.inside.crossing import Server
 from analyzer.inside.item import Setting
 from analyzer.inside.recognition import Recogniser
 from analyzer.inside.registry import GENERIC, PROTOCOLS

@@ -72,4 +72,10 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     return _START.match(payload) is not None and _CALL_ID.search(payload, 0, _HEAD) is not None
 
 
-PROTOCOL: Final = Protocol(INNER, Sip, looks, subprotocols=lazy_pattern("sip"))
+PROTOCOL: Final = Protocol(
+    INNER,
+    Sip,
+    looks,
+    subprotocols=lazy_pattern("sip"),
+    begins=b"ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+)

@@ -21,7 +21,7 @@ from analyzer.http.exchanges import HttpBatch
 from analyzer.inside._quick import Quick
 from analyzer.inside.calls import DoneCall, Moment, PlainCalls
 from analyzer.inside.engine_io import SOCKET, EngineIo
-from analyzer.inside.fanout import Delivery, Topic
+from analyzer.inside.fanout import Deliveries, Topic
 from analyzer.inside.item import Setting
 from analyzer.inside.json_rpc import HEADS, JsonRpc
 from analyzer.inside.labels import Codes, Detail, Plain, Says
@@ -61,7 +61,7 @@ class InsideBatch:
         previews: of each; empty where none are kept.
         says: what each says.
         calls: that are over; plain_calls: those of the quick way.
-        deliveries: with the inner protocol of each.
+        deliveries: of publications.
         topics: all, at the end of the capture.
         inner: protocol of each connection that ended, by its number.
         findings: oddities.
@@ -73,7 +73,7 @@ class InsideBatch:
     says: Says
     calls: list[DoneCall] = field(default_factory=list)
     plain_calls: PlainCalls | None = None
-    deliveries: list[Delivery] = field(default_factory=list)
+    deliveries: Deliveries | None = None
     topics: list[Topic] = field(default_factory=list)
     inner: dict[int, str | None] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
@@ -407,8 +407,7 @@ class InsideStage:
         numbers = np.array([number for number, _ in numbered], np.int64)
         plain = PlainCalls(self._quick.take_done(), numbers, self._shared.labels)
         found, self._findings = self._findings, []
-        spreading = self._shared.spreading
-        deliveries, spreading.deliveries = spreading.deliveries, []
+        deliveries = self._shared.spreading.take_deliveries()
         return InsideBatch(
             batch, messages, previews, says, calls, plain, deliveries, [], out_inner, found
         )

@@ -246,5 +246,9 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
 
 
 PROTOCOL: Final = Protocol(
-    INNER, Stomp, looks, subprotocols=lazy_pattern(r"v1[012]\.stomp|stomp|v\d\d\.stomp")
+    INNER,
+    Stomp,
+    looks,
+    subprotocols=lazy_pattern(r"v1[012]\.stomp|stomp|v\d\d\.stomp"),
+    begins=b"\r\nABCDEMNRSU",
 )

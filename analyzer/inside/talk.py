@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 
 from analyzer.columns import NULL
 from analyzer.inside.calls import Book, Call, DoneCall, Moment, Numbers
-from analyzer.inside.fanout import Server, Spreading
+from analyzer.inside.crossing import Server
+from analyzer.inside.fanout import Spreading
 from analyzer.inside.item import PUBLISH, PUBLISH_MAYBE, Decoder, Item, Protocol, Setting
 from analyzer.inside.labels import Detail, Label, Labels
 from analyzer.inside.recognition import Recogniser

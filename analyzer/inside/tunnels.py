@@ -22,7 +22,9 @@ class Tunnel(Decoder):
         return []
 
 
-def _tunnel(inner: str, first: re.Pattern[bytes], subprotocols: str | None = None) -> Protocol:
+def _tunnel(
+    inner: str, first: re.Pattern[bytes], begins: bytes, subprotocols: str | None = None
+) -> Protocol:
     def make(setting: Setting) -> Decoder:
         decoder = Tunnel(setting)
         decoder.inner = inner
@@ -33,13 +35,15 @@ def _tunnel(inner: str, first: re.Pattern[bytes], subprotocols: str | None = Non
 
     named: re.Pattern[str] | None = lazy_pattern(subprotocols) if subprotocols else None
     checked: Callable[[bytes, int, bool], bool] = looks
-    return Protocol(inner, make, checked, subprotocols=named)
+    return Protocol(inner, make, checked, subprotocols=named, begins=begins)
 
 
 PROTOCOLS: Final = (
-    _tunnel("rfb", lazy_pattern(rb"RFB \d{3}\.\d{3}\n")),
-    _tunnel("ssh", lazy_pattern(rb"SSH-(?:2\.0|1\.99)-[!-~]")),
-    _tunnel("tls", lazy_pattern(rb"[\x14-\x17]\x03[\0-\x04][\0-\x48].", re.DOTALL)),
-    _tunnel("chisel", lazy_pattern(rb"(?!)"), r"chisel-v\d+"),
+    _tunnel("rfb", lazy_pattern(rb"RFB \d{3}\.\d{3}\n"), b"R"),
+    _tunnel("ssh", lazy_pattern(rb"SSH-(?:2\.0|1\.99)-[!-~]"), b"S"),
+    _tunnel(
+        "tls", lazy_pattern(rb"[\x14-\x17]\x03[\0-\x04][\0-\x48].", re.DOTALL), b"\x14\x15\x16\x17"
+    ),
+    _tunnel("chisel", lazy_pattern(rb"(?!)"), b"", r"chisel-v\d+"),
 )
 """Both sides begin with their versions, so that two messages confirm them."""

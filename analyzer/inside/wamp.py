@@ -222,4 +222,5 @@ PROTOCOL: Final = Protocol(
     Wamp,
     looks,
     subprotocols=lazy_pattern(r"wamp\.2\.(?:json|msgpack|cbor)(?:\.batched)?"),
+    begins=b"[",
 )

@@ -95,4 +95,6 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     )
 
 
-PROTOCOL: Final = Protocol(INNER, Xmpp, looks, subprotocols=lazy_pattern("xmpp"))
+PROTOCOL: Final = Protocol(
+    INNER, Xmpp, looks, subprotocols=lazy_pattern("xmpp"), begins=b"< \t\n\v\f\r"
+)

@@ -44,8 +44,7 @@ NAMES = {
 _SHORT_NAMES = NAMES | {
     "request": "request per message",
     "stream": "HTTP stream",
-    "sse": "SSE",
-    "sse-h2": "SSE h2",
+    "sse-h2": "server-sent events h2",
     "short-poll": "short poll",
     "long-poll": "long poll",
     "short-poll-h2": "short poll h2",
@@ -71,15 +70,21 @@ _CLIENTS = {
 _SESSIONS = "with the headers of the same client's requests"
 """What the model of messages that came over plain HTTP has."""
 _LEGEND = (
-    "app bytes: all above TCP, HTTP headers too; on wire: whole packets; "
-    "x: times WebSocket's; "
+    "app bytes: what TCP carries, HTTP headers too; on wire: whole packets; x: times WebSocket's; "
     "delay: how much later the server's messages arrive than over WebSocket"
 )
+_P95 = "95 %: all but one message in twenty are less late"
+_TERMS = {
+    "-h2": "h2: over HTTP/2",
+    "stream": "HTTP stream: an answer that goes on, a chunk for each message",
+}
 _CODED = "in gzip: on wire, with bodies compressed"
-_FLOOR = "request per message: a floor, since no client knows when to ask"
+_FLOOR = "request per message: the least it could be, since no client knows when to ask"
 _HELD = "buffered stream: through a proxy that holds bytes back, as --buffered says"
 _LATEST = "short-poll-latest"
 _BUFFERED = "stream-buffered"
+_REPLACED = "short poll latest: polls that fetch only the latest message of each kind"
+_HEADERS = "Headers: all that TCP carries but payload; on the wire: whole packets"
 _SUPERSEDED = 0.5
 """Polls for the latest are shown where they leave out at least half of the messages."""
 _UNPLAYABLE = "request"
@@ -87,8 +92,8 @@ _UNPLAYABLE = "request"
 _RATES = ("Mbit/s", "Gbit/s", "Tbit/s")
 WIDER = 112
 SHORTEST_BAR, LONGEST_BAR = 4, 24
-_DAY_S = 86_400
-_LONG_NS = 10_000_000_000
+DAY_S = 86_400
+LONG_NS = 10_000_000_000
 """Shorter connections say little about a day."""
 _EXACT = 0.0005
 """Errors below so small a share are not worth a word."""
@@ -111,23 +116,43 @@ def section(rows: Sequence[Row], console: Console) -> bool:
     heading(console, "Against WebSocket" if over_http else "Against plain HTTP", note)
     _table(sorted(rows, key=lambda row: row["wire_bytes"]), console)
     say(console, Text(verdict(rows)))
-    for line in (*_latest(rows), *_held_back(rows), *_rates(rows), *_break_evens(rows)):
+    for line in sentences(rows):
         say(console, line)
-    floor = f"; {_FLOOR}" if any(map(_is_floor, rows)) else ""
-    shown = console.width >= WIDER and any(row["gzip_wire_bytes"] is not None for row in rows)
-    coded = f"; {_CODED}" if shown else ""
-    held = f"; {_HELD}" if any(row["transport"] == _BUFFERED for row in rows) else ""
-    say(console, Text(f"{_capital(_LEGEND)}{coded}{floor}{held}.", "dim"))
-    for line in _sampling(rows):
+    legend = "; ".join(_legend(rows, wider=console.width >= WIDER))
+    say(console, Text(f"{_capital(legend)}.", "dim"))
+    for line in (*_sampling(rows), *made_from(rows)):
         say(console, Text(_capital(line), "dim"))
-    sources = {row["source"] for row in rows} - {"measured"}
-    if "observed" in sources or "modelled" in sources:
-        which = _SOURCES["observed"] if "observed" in sources else _modelled(rows)
-        if over_http:
-            which = _SESSIONS
-        rules = "docs/alternatives.md has the rules."
-        say(console, Text(f"Modelled {which}; {rules}", "dim"))
     return True
+
+
+def sentences(rows: Sequence[Row]) -> list[str]:
+    """Return what is to be said of rows besides the cheapest: rates, delays, break-even points."""
+    return [*_latest(rows), *_held_back(rows), *_rates(rows), *_break_evens(rows)]
+
+
+def made_from(rows: Sequence[Row]) -> list[str]:
+    """Return a sentence on where modelled headers come from; nothing where none are."""
+    sources = {row["source"] for row in rows} - {"measured"}
+    if not sources:
+        return []
+    ours = next((row for row in rows if row["transport"] == "websocket"), None)
+    which = _SOURCES["observed"] if "observed" in sources else _modelled(rows)
+    if ours is not None and ours["source"] != "measured":
+        which = _SESSIONS
+    return [f"Modelled {which}; docs/alternatives.md has the rules."]
+
+
+def _legend(rows: Sequence[Row], *, wider: bool) -> list[str]:
+    """Return what the words and columns of the table mean, those alone that are there."""
+    transports = {row["transport"] for row in rows}
+    some = [_LEGEND, *([_P95] if wider else [])]
+    if wider and any(row["gzip_wire_bytes"] is not None for row in rows):
+        some.append(_CODED)
+    some += [
+        text for term, text in _TERMS.items() if any(name.endswith(term) for name in transports)
+    ]
+    some += [_FLOOR] if any(map(_is_floor, rows)) else []
+    return [*some, *([_HELD] if _BUFFERED in transports else [])]
 
 
 def _modelled(rows: Sequence[Row]) -> str:
@@ -236,7 +261,7 @@ def _latest(rows: Sequence[Row]) -> list[str]:
         lines.append(
             f"If a message replaces the one before of its kind ({how}), "
             f"{name_of(row)} takes {_times(row['ratio_wire'])} as much as WebSocket "
-            f"({_times(row['ratio_application'])} at application level), and brings "
+            f"({_times(row['ratio_application'])} without TCP/IP headers), and brings "
             f"{plural(row['messages'], 'message')}."
         )
     return lines
@@ -276,7 +301,7 @@ def _cheapest(ours: Row, others: Sequence[Row], *, gzip: bool) -> str:
         return (
             f"WebSocket {tense} cheapest on the wire: {size(ours['wire_bytes'])}; next is "
             f"{name_of(best)}{with_gzip} with {_times(wire)} as much "
-            f"({_times(application)} at application level)."
+            f"({_times(application)} without TCP/IP headers)."
         )
     if wire is not None and wire > 1 - _EQUAL:
         return (
@@ -287,7 +312,7 @@ def _cheapest(ours: Row, others: Sequence[Row], *, gzip: bool) -> str:
     return (
         f"{_capital(name_of(best))}{with_gzip} {tense} cheapest on the wire: "
         f"{size(cost(best, 'wire_bytes'))}, {_times(wire)} what WebSocket takes "
-        f"({_times(application)} at application level){_price(best)}."
+        f"({_times(application)} without TCP/IP headers){_price(best)}."
     )
 
 
@@ -296,7 +321,7 @@ def _sampling(rows: Sequence[Row]) -> list[str]:
     coded = [row for row in rows if row["gzip_wire_bytes"] is not None]
     if not coded:
         return []
-    text = "gzip: each answer by itself, streams with one context; "
+    text = "gzip: each answer is compressed by itself, a stream as a whole; "
     errors = [row["gzip_error_bytes"] for row in coded]
     if any(error is None for error in errors):
         return [f"{text}one answer alone was deflated, so how far that is off is not known."]
@@ -345,8 +370,8 @@ def _rates(rows: Sequence[Row]) -> list[str]:
     parts = []
     for row in some[:2]:
         # Of a moment nobody knows what a day would be.
-        is_long = row["duration_s"] >= _LONG_NS
-        a_day = f", {size(row['wire_bytes_per_s'] * _DAY_S)} a day" if is_long else ""
+        is_long = row["duration_s"] >= LONG_NS
+        a_day = f", {size(row['wire_bytes_per_s'] * DAY_S)} a day" if is_long else ""
         name = NAMES[row["transport"]]
         if row["interval_s"] is not None:
             name = f"{name} each {duration(row['interval_s'])}"
@@ -379,6 +404,9 @@ def scaling(rows: Sequence[Row], console: Console) -> None:
         some = [row for row in rows if row["clients"] == clients]
         say(console, Text(plural(clients, "client"), "bold"))
         table(console, heads, [_scaled(row, columns) for row in some])
+    adds = "; TCP/IP adds: what packets have besides" if "TCP/IP adds" in columns else ""
+    latest = any(row["transport"] == _LATEST for row in rows)
+    say(console, Text(f"{_HEADERS}{adds}{f'; {_REPLACED}' if latest else ''}.", "dim"))
 
 
 _SCALED = (

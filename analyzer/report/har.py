@@ -28,7 +28,7 @@ from urllib.parse import parse_qsl, quote
 
 from analyzer.report.output import PendingFile, report_errors
 from analyzer.report.wording import address
-from analyzer.tables.declare import row_values
+from analyzer.tables.declare import each_row, take_rows
 from analyzer.tables.schema import TableRows
 from analyzer.version import __version__
 
@@ -89,10 +89,9 @@ class HarWriter:
             if rows.table.name == "frames":
                 opcodes: Any = rows.values["opcode"]
                 places = [at for at, code in enumerate(opcodes) if code > _LAST_DATA]
-            else:
-                places = list(range(rows.count))
-            for place in places:
-                take(row_values(rows, place))
+                rows = take_rows(rows, places)
+            for row in each_row(rows):
+                take(row)
 
     def close(self) -> None:
         """Write the file and put it in place."""

@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -101,7 +102,8 @@ class RankedListing:
             what = "late" if self._late is not None else "with such a value"
             say(self._console, f"0 of {plural(self._seen, 'message')} {what}")
             return
-        table(self._console, *_filled([_cells(self._console, row) for *_, row in found]))
+        heads, rows = _filled([_cells(self._console, row) for *_, row in found])
+        table(self._console, *_fitting(heads, rows, self._console.width, self._sort))
         if self._of > len(found):
             say(self._console, f"{number(len(found))} of {number(self._of)}")
 
@@ -130,9 +132,16 @@ _HEADS = (
     Head("delivery"),
     Head("reply"),
     Head("held up"),
-    Head("by", "left", flexible=True, at_least=13),
-    Head("preview", "left", flexible=True, at_least=16),
+    Head("by", "left", flexible=True, at_least=17),
+    Head("preview", "left", flexible=True, at_least=12),
 )
+_SPARED = ("gap", "delivery", "reply", "payload", "preview")
+"""Columns that a narrow terminal has no room for, the least wanted first."""
+_SHOWN_FOR = {"bytes": "payload"}
+"""The column of a key to sort by, where it has another name."""
+_INDENT = 2
+_ROOM_FOR_HOW = 120
+"""Columns of a terminal from which on it is shown how a cause shows."""
 
 
 def _filled(rows: list[tuple[Text, ...]]) -> tuple[list[Head], list[list[Text]]]:
@@ -142,6 +151,28 @@ def _filled(rows: list[tuple[Text, ...]]) -> tuple[list[Head], list[list[Text]]]
     """
     kept = [place for place in range(len(_HEADS)) if any(row[place].plain for row in rows)]
     return [_HEADS[place] for place in kept], [[row[place] for place in kept] for row in rows]
+
+
+def _fitting(
+    heads: list[Head], rows: list[list[Text]], width: int, sort: str
+) -> tuple[list[Head], list[list[Text]]]:
+    """Return columns and rows that fit; the column that is sorted by stays."""
+    for name in _SPARED:
+        full = [
+            max(cell_len(head.text), *(row[place].cell_len for row in rows))
+            for place, head in enumerate(heads)
+        ]
+        least = [
+            min(wide, head.at_least) if head.flexible else wide
+            for wide, head in zip(full, heads, strict=True)
+        ]
+        if sum(least) + 2 * (len(heads) - 1) + _INDENT <= width:
+            break
+        if name != _SHOWN_FOR.get(sort, sort):
+            kept = [place for place, head in enumerate(heads) if head.text != name]
+            heads = [heads[place] for place in kept]
+            rows = [[row[place] for place in kept] for row in rows]
+    return heads, rows
 
 
 def _cells(console: Console, row: dict[str, Any]) -> tuple[Text, ...]:
@@ -158,13 +189,15 @@ def _cells(console: Console, row: dict[str, Any]) -> tuple[Text, ...]:
         Text(str(row["packet_last"])),
         Text("?" if row["payload_bytes"] is None else size(row["payload_bytes"])),
         *(Text("" if time is None else duration(time)) for time in times),
-        Text(held_up_by(row)),
+        Text(held_up_by(row, how=console.width >= _ROOM_FOR_HOW)),
         preview_of(row),
     )
 
 
-def held_up_by(row: dict[str, Any]) -> str:
-    """Return what held a message up longest: the id of the cause, and how it shows."""
+def held_up_by(row: dict[str, Any], *, how: bool = True) -> str:
+    """Return what held a message up longest: the id of the cause, and how it shows if asked."""
     parts = [(name, row.get(name) or 0) for name in LATE_COLUMNS]
     column, wait = max(parts, key=lambda part: part[1])
-    return f"{CAUSE_OF[column].id} ({_PART_NAMES[column]})" if wait > 0 else ""
+    if wait <= 0:
+        return ""
+    return CAUSE_OF[column].id + (f" ({_PART_NAMES[column]})" if how else "")

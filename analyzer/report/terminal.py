@@ -119,6 +119,15 @@ def _capture(summary: Summary, console: Console) -> None:
         span = duration(capture.last_time - capture.first_time)
         packets += f", {span} from {moment(capture.first_time)} UTC"
     say(console, packets)
+    if (
+        capture.last_time - capture.first_time >= alternatives.LONG_NS
+        and capture.first_time != NULL
+    ):
+        rate = capture.wire_bytes * 1e9 / (capture.last_time - capture.first_time)
+        say(
+            console,
+            f"{size(rate)}/s on the wire, {size(rate * alternatives.DAY_S)} a day at this rate",
+        )
     streams = plural(capture.tcp_connections, "TCP connection")
     others = ", ".join(
         f"{number(n)} {printable(what)}" for what, n in capture.not_tcp.most_common(4)

@@ -15,8 +15,8 @@ import numpy as np
 
 from analyzer.columns import NULL
 from analyzer.report.har import spool_file
-from analyzer.tables.declare import row_values
-from analyzer.tables.schema import TableRows
+from analyzer.tables.declare import Table, each_row
+from analyzer.tables.schema import MESSAGES, TableRows
 from analyzer.wording import duration, printable, size
 
 MAX_ON_PACKET: Final = 32
@@ -52,9 +52,13 @@ class Comments:
     def take(self, rows: TableRows) -> None:
         """Make the comments of rows of any table."""
         take = self._takers.get(rows.table.name)
-        if take is not None:
-            for place in range(rows.count):
-                take(row_values(rows, place))
+        if take is None:
+            return
+        if rows.table.name == "messages":
+            # They come in millions: the columns that no comment names would be two thirds of it.
+            rows = TableRows(_OF_MESSAGES, rows.values, rows.count)
+        for row in each_row(rows):
+            take(row)
 
     def settle(self) -> None:
         """Sort all by packet; `at` may be called from now on."""
@@ -149,3 +153,19 @@ _WAITS: Final = {
     "nagle_us": "waiting for a delayed ACK",
     "resent_us": "until it was sent again",
 }
+
+_OF_MESSAGES: Final = Table(
+    MESSAGES.name,
+    MESSAGES.text,
+    tuple(
+        column
+        for column in MESSAGES.columns
+        if column.name
+        in {
+            *("connection", "message", "direction", "type", "payload_bytes", "compressed"),
+            *("transfer_bytes", "wire_bytes", "delivery_us", "reply_us", "packet_first"),
+            *("inner", "kind", "name", *_WAITS),
+        }
+    ),
+)
+"""The columns that comments are made of."""

@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
+from analyzer.alternatives.recorded import TABLES, Facts, packed
 from analyzer.capture import pcapng_blocks as blocks
 from analyzer.capture._blocks import fill
 from analyzer.capture.pcapng import ANONYMIZED
@@ -96,6 +97,8 @@ class PcapngWriter:
 
     def write(self, rows: TableRows) -> None:
         """Note which connections are chosen, and what rows say of packets (Writer)."""
+        if self._false is not None:
+            self._false.take(rows)
         if rows.table.name in _CARRIERS:
             streams: npt.NDArray[np.int64] = np.asarray(rows.values["tcp_stream"])
             self._chosen.update(streams[streams != NULL].tolist())
@@ -140,7 +143,7 @@ class PcapngWriter:
         if self._false is not None:
             look_ups = self._everything
             self._false.read(self._inputs, flows, fragments.of(flows), look_ups=look_ups)
-            file.write(blocks.section(self._false.said))
+            file.write(blocks.section(self._false.said, self._false.figures()))
         else:
             file.write(blocks.section())
         if self._embed_keys:
@@ -251,7 +254,27 @@ class _False:
         self._content: FalseContent | None = None
         self._packets: FalsePackets | None = None
         self.said = ""
+        self._compared: list[TableRows] = []
+        self._numbers: set[int] = set()
+        # Of the packets that will be written.
+        self._packets_kept = self._wire_bytes = 0
+        self._first = self._last = NULL
         self._left: Counter[str] = Counter()
+
+    def take(self, rows: TableRows) -> None:
+        """Keep what depends on what was said, to go into the file as numbers."""
+        if rows.table.name in TABLES:
+            self._compared.append(rows)
+        elif rows.table.name == "connections":
+            self._numbers.update(np.asarray(rows.values["connection"], np.int64).tolist())
+
+    def figures(self) -> bytes:
+        """Return the comparison with other transports as it is of the original."""
+        facts = Facts(
+            self._packets_kept, self._wire_bytes, self._first, self._last, len(self._numbers)
+        )
+        numbers = {number: place for place, number in enumerate(sorted(self._numbers))}
+        return packed(self._compared, facts, self._options, numbers)
 
     def read(
         self, inputs: Sequence[Path], flows: Flows, fragments: Numbers, *, look_ups: bool
@@ -288,15 +311,27 @@ class _False:
         self.said += f"; left out: {left}" if left else ""
 
     def _count(self, segments: SegmentBatch, directions: Numbers) -> None:
-        """Count packets whose headers below IP are not understood."""
+        """Count packets: those that will be written, and those of which headers are not known."""
         from analyzer.share.anonymize.packets import understood
 
+        kept = []
         for at, record in self._chosen(segments, directions):
             row, data = segments.rows[at], segments.records.data
             begin, captured, _ = record
-            is_joined = not begin <= int(row["start"]) <= begin + captured
-            if not is_joined and not understood(data, record, row):
+            if understood(data, record, row):
+                kept.append(int(row["packet"]))
+            elif begin <= int(row["start"]) <= begin + captured:
                 self._left["packets in tunnels"] += 1
+        if not kept:
+            return
+        records = segments.records.rows
+        rows = records[np.searchsorted(records["packet"], np.unique(kept))]
+        self._packets_kept += len(rows)
+        self._wire_bytes += int(rows["original"].sum())
+        times = rows["time"][rows["time"] != NULL].tolist()
+        if times:
+            first = [each for each in (self._first, min(times)) if each != NULL]
+            self._first, self._last = min(first), max(self._last, *times)
 
     def _chosen(
         self, segments: SegmentBatch, directions: Numbers

@@ -144,6 +144,8 @@ class TableBuilder:
             return []
         self._inner.update(inside.inner)
         calls = call_rows(inside.calls, self._options, inside.plain_calls)
+        if inside.deliveries is None:
+            return [calls]
         return [calls, fanout_rows(inside.deliveries, self._options)]
 
     def _forget(self, http: HttpBatch) -> None:
@@ -159,6 +161,7 @@ class TableBuilder:
         Args:
             topics: all that were seen.
         """
+        self.add_findings([*self._before.finish(), *self.legs.finish()])
         encrypted, more = self._tls.finish(self._handshakes)
         attempts, refused = self._failed.finish(self._handshakes + len(encrypted))
         attempts = encrypted + attempts

@@ -45,6 +45,16 @@ class Clocks:
         """Return the offset at a time by the client's point's clock."""
         return self.offset + round(self.drift * (time - self.origin) / 1e9)
 
+    def there(self, time: int) -> int:
+        """Return what the server's point's clock showed at a time by the other one."""
+        return time + self.at(time)
+
+    def back(self, time: int) -> int:
+        """Return what the client's point's clock showed at a time by the other one."""
+        since = time - self.offset - self.origin
+        # Whole ns apart from the part that drifts: a float holds no time of today exactly.
+        return time - self.offset - round(since * (self.drift / 1e9) / (1 + self.drift / 1e9))
+
 
 def clocks(there: Sequence[Point], back: Sequence[Point]) -> Clocks | None:
     """Estimate the clocks' difference.

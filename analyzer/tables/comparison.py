@@ -15,7 +15,8 @@ import numpy as np
 from analyzer.columns import NULL
 from analyzer.findings import SEVERITIES
 from analyzer.lazy_dataclass import dataclass, field
-from analyzer.tables import schema
+from analyzer.tables import delivered, schema
+from analyzer.tables.delivered import NO_VALUE, Figure
 from analyzer.tables.figures import Figures
 from analyzer.tables.paths import Between
 from analyzer.tables.samples import Samples
@@ -31,9 +32,6 @@ FEW_FOR_P95 = 20
 """Of fewer values the 95th percentile is little else than the worst."""
 
 Unit = Literal["count", "bytes", "us", "s", "ratio"]
-Figure = tuple[float | None, int | None]
-"""A value and how many handshakes, messages, ... it goes over; None: no such value, a total."""
-NO_VALUE: Figure = (None, 0)
 
 
 @dataclass(slots=True)
@@ -297,6 +295,13 @@ def _rate(of: Callable[[Side], int]) -> Callable[[Side], Figure]:
     return take
 
 
+def _wire_a_day(side: Side) -> Figure:
+    """Return what the capture's rate makes in a day; nothing of a moment."""
+    seconds, rate = _duration(side)[0], _rate(_wire)(side)[0]
+    known = rate is not None and seconds is not None and seconds >= delivered.SHORTEST_S
+    return (delivered.DAY_S * rate, None) if rate is not None and known else NO_VALUE
+
+
 def _wire(side: Side) -> int:
     return side.summary.capture.wire_bytes
 
@@ -346,8 +351,10 @@ def _capture_metrics() -> Iterator[Metric]:
     yield _total("wire_bytes", group, "bytes", "size", lambda s: s.summary.capture.wire_bytes)
     yield Metric("duration_s", group, "s", "duration", _duration)
     yield Metric("wire_bytes_per_s", group, "bytes", "on the wire, a second", _rate(_wire))
-    text = "WebSocket above TCP, a second"
+    text = "WebSocket without TCP/IP, a second"
     yield Metric("application_bytes_per_s", group, "bytes", text, _rate(_application))
+    text = "on the wire, a day at this rate"
+    yield Metric("wire_bytes_per_day", group, "bytes", text, _wire_a_day)
     text, name = "TCP connections", "tcp_connections"
     yield _count(name, group, text, lambda side: side.summary.capture.tcp_connections)
     text, name = "WebSocket connections", "websocket_connections"
@@ -425,47 +432,33 @@ def _other_metrics() -> Iterator[Metric]:
     yield Metric("http_wire_bytes_per_exchange", "http", "bytes", "bytes an exchange", _http)
 
 
-def _delivered(side: Side) -> list[dict[str, Any]]:
-    """Return the totals of what was really delivered, over WebSocket and plain HTTP."""
-    scopes = side.summary.alternatives.values()
-    return [row for rows in scopes for row in rows if row["source"] == "measured"]
-
-
-def _delivered_sum(column: str) -> Callable[[Side], int]:
-    return lambda side: sum(row[column] or 0 for row in _delivered(side))
-
-
-def _per_delivered(column: str) -> Callable[[Side], Figure]:
-    def take(side: Side) -> Figure:
-        count = _delivered_sum("messages")(side)
-        return (_delivered_sum(column)(side) / count, count) if count else NO_VALUE
-
-    return take
-
-
-def _wait(side: Side) -> Figure:
-    """Return the mean of what messages waited for a poll, in us."""
-    known = [row for row in _delivered(side) if row["added_latency_ms_mean"] is not None]
-    count = sum(row["messages"] for row in known)
-    if not count:
-        return NO_VALUE
-    waited = sum(row["messages"] * row["added_latency_ms_mean"] for row in known)
-    return 1000 * waited / count, count
+def _of(figure: Callable[..., Any], *column: str) -> Callable[[Side], Any]:
+    return lambda side: figure(side.summary, *column)
 
 
 def _delivery_metrics() -> Iterator[Metric]:
     group, like = "delivery", "delivered_payload_bytes_per_message"
-    yield _count("delivered_messages", group, "messages", _delivered_sum("messages"))
-    yield _count("delivered_requests", group, "HTTP requests", _delivered_sum("requests"))
-    yield Metric(like, group, "bytes", "payload", _per_delivered("payload_bytes"))
+    yield _count("delivered_messages", group, "messages", _of(delivered.summed, "messages"))
+    yield _count("delivered_requests", group, "HTTP requests", _of(delivered.summed, "requests"))
+    yield Metric(like, group, "bytes", "payload", _of(delivered.per_message, "payload_bytes"))
     for column, text in (
         ("header_bytes", "headers and framing"),
-        ("application_bytes", "above TCP"),
+        ("application_bytes", "without TCP/IP headers"),
         ("wire_bytes", "on the wire"),
     ):
-        name, of = f"delivered_{column}_per_message", _per_delivered(column)
+        name, of = f"delivered_{column}_per_message", _of(delivered.per_message, column)
         yield Metric(name, group, "bytes", text, of, FEW, like)
-    yield Metric("delivered_wait_us_mean", group, "us", "wait for a poll, mean", _wait, FEW)
+    for column, text in (
+        ("application_bytes", "a connection a second, no TCP/IP"),
+        ("wire_bytes", "a connection a second, on the wire"),
+    ):
+        yield Metric(
+            f"connection_{column}_per_s", group, "bytes", text, _of(delivered.rate, column)
+        )
+    text, a_day = "a connection a day, on the wire", _of(delivered.rate_a_day, "wire_bytes")
+    yield Metric("connection_wire_bytes_per_day", group, "bytes", text, a_day)
+    name, of = "delivered_wait_us_mean", _of(delivered.wait)
+    yield Metric(name, group, "us", "wait for a poll, mean", of, FEW)
 
 
 METRICS: tuple[Metric, ...] = (

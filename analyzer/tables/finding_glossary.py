@@ -35,6 +35,7 @@ stands for what differs from case to case.
 _STAGES = (
     "capture",
     "packets",
+    "names",
     "tcp",
     "tls",
     "http",

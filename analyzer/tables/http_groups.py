@@ -32,7 +32,7 @@ class _Group:
     __slots__ = (
         *("answered", "delayed", "delays", "empty", "ended", "first", "intervals", "kind"),
         *("message_bytes", "messages", "requests", "started", "step", "streams", "unchanged"),
-        *("connections", "wire_bytes"),
+        *("connections", "held", "held_most", "timed", "wire_bytes"),
     )
 
     def __init__(self, first: Exchange) -> None:
@@ -41,6 +41,7 @@ class _Group:
         self.requests = self.answered = self.empty = self.unchanged = 0
         self.messages = self.message_bytes = self.wire_bytes = 0
         self.delays = self.delayed = 0
+        self.timed = self.held = self.held_most = 0
         self.connections = 0
         self.streams: dict[int, None] = {}
         self.started = self.ended = NULL
@@ -56,6 +57,9 @@ class _Group:
         self.messages += exchange.messages
         self.message_bytes += exchange.message_bytes
         self.wire_bytes += exchange.wire_bytes
+        self.timed += exchange.timed
+        self.held += exchange.held
+        self.held_most = max(self.held_most, exchange.held_most)
         wait = _wait(exchange)
         if wait is not None:
             self.delayed += exchange.messages
@@ -184,6 +188,9 @@ class HttpGroups:
             round(group.delays / group.delayed) if group.delayed else NULL,
             group.started,
             group.ended,
+            group.timed,
+            group.held,
+            group.held_most if group.held else NULL,
         )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from analyzer.columns import NULL
 from analyzer.inside._open_calls import DONE_COLUMNS
 from analyzer.inside.calls import OK, DoneCall, PlainCalls
-from analyzer.inside.fanout import Delivery, Topic
+from analyzer.inside.fanout import Deliveries, Topic
 from analyzer.inside.labels import Codes, Label, Says
 from analyzer.options import Options
 from analyzer.tables.schema import CALLS, FANOUT, TOPICS, TableRows, Values
@@ -168,10 +168,13 @@ def topic_rows(topics: Sequence[Topic], options: Options) -> TableRows:
     return TableRows(TOPICS, columns_of(TOPICS.columns, rows), len(rows))
 
 
-def fanout_rows(deliveries: Sequence[Delivery], options: Options) -> TableRows:
+def fanout_rows(deliveries: Deliveries, options: Options) -> TableRows:
     """Return rows of `fanout`."""
-    rows = [(shown(each.topic, options), *each[1:]) for each in deliveries]
-    return TableRows(FANOUT, columns_of(FANOUT.columns, rows), len(rows))
+    numbers, *others = deliveries.rows.T
+    topics = numbers.tolist()
+    names = {number: shown(deliveries.topics[number], options) for number in set(topics)}
+    cells = [[names[number] for number in topics], *others]
+    return TableRows(FANOUT, turned(FANOUT.columns, cells), len(topics))
 
 
 def codes_of(rows: TableRows) -> tuple[Codes, list[Label]]:

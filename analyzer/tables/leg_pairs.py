@@ -175,11 +175,15 @@ class Candidates:
 
     Args:
         options: leg_connect_s, max_leg_candidates.
+
+    Attributes:
+        cut: pairs that were not looked at.
     """
 
     def __init__(self, options: Options) -> None:
         self._window = round(options.leg_connect_s * 1e9)
         self._most = options.max_leg_candidates
+        self.cut = 0
         self._recent: deque[Leg] = deque(maxlen=options.max_early_legs)
 
     def oldest(self, now: int) -> int | None:
@@ -205,6 +209,7 @@ class Candidates:
             if _may_lie_behind(near, far)
         ]
         found.sort(key=lambda each: abs(each[NEAR].start - each[FAR].start))
+        self.cut += max(0, len(found) - self._most)
         for place, (near, far) in enumerate(found[: self._most]):
             made = Pair.of(near, far)
             if _is_nested(near, far):

@@ -19,7 +19,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analyzer import findings
 from analyzer.columns import NULL, Rows
+from analyzer.findings import Finding
 from analyzer.options import Options
 from analyzer.tables.declare import take_rows
 from analyzer.tables.leg_pairs import FAR, NEAR, Candidates, Leg, Pair
@@ -59,6 +61,17 @@ class Legs:
         self._early = EarlyMessages(options.max_early_messages)
         self._count = self._hop_count = 0
         self._gone: list[WebSocketConnection] = []
+        self._forgotten = self._refused = 0
+
+    def finish(self) -> list[Finding]:
+        """Return what the limits left out."""
+        cut = {
+            f"{self._forgotten} handshakes beyond max_handshakes_per_key": self._forgotten,
+            f"{self._candidates.cut} pairs beyond max_leg_candidates": self._candidates.cut,
+            f"{self._refused} pairs beyond max_leg_pairs": self._refused,
+        }
+        detail = ", ".join(words for words, count in cut.items() if count)
+        return [Finding(findings.CAPTURE_LEGS_LIMIT, detail=detail)] if detail else []
 
     def leg(self, connection: int) -> int:
         """Return the number of the conversation that an open connection is a leg of; NULL."""
@@ -124,13 +137,17 @@ class Legs:
         held.append((opened, tcp))
         if len(held) > self._per_key:
             del held[0]
+            self._forgotten += 1
 
     # --- matched by payload
 
     def _look_for(self, leg: Leg) -> None:
         """Note the pairs that a new connection may make, with what was said before."""
         for pair in self._candidates.pairs(leg):
-            if self._pair_count >= self._most_pairs or self._is_taken(pair):
+            if self._is_taken(pair):
+                continue
+            if self._pair_count >= self._most_pairs:
+                self._refused += 1
                 continue
             self._add(pair)
             self._take_early(pair)

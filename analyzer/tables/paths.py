@@ -150,8 +150,8 @@ class Between:
         first, last = self._spans[1 - sender]
         slack = max((abs(took) for took in self.took(way, sender)), default=0)
         slack += max(self.clocks.uncertainty, 0)
-        sign = 1 if sender == 0 else -1
-        shown = [time + sign * self.clocks.offset for time in way.alone[sender] if time != NULL]
+        there = self.clocks.there if sender == 0 else self.clocks.back
+        shown = [there(time) for time in way.alone[sender] if time != NULL]
         return sum(first <= time <= last - slack for time in shown)
 
     def _clocks(self) -> Clocks | None:

@@ -111,6 +111,9 @@ class FrameWalk(Rules):
             self._acknowledge(i, d ^ 1)
         if kind == _DATA:
             mode = self.walks[d].mode
+            self.walks[d].sent = self.chunks[i].offset + self.chunks[i].span
+            if self.walks[d ^ 1].shut_since != _NULL:
+                self._sent_on(i, d)
             if self.walks[d].ack_delay != _NULL:
                 self._goes_on(i, d)
             if mode == _HEADER or mode == _PAYLOAD:

@@ -45,10 +45,12 @@ ctypedef struct Walk:
     long long life_packet
     long long life_time
     long long watched
+    long long sent
     long long shut_since
     long long shut_total
     long long shut_from
     long long shut_until
+    long long shut_seen
     long long round_trip
     long long ack_delay
     long long acked_time

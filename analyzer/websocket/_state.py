@@ -360,7 +360,7 @@ def _blank_walk() -> Rows:
     for name in (
         *("connection", "acked", "last_key", "first_data_time", "heard_time"),
         *("before_time", "end_time", "quiet_time", "life_time"),
-        *("shut_since", "shut_from", "shut_until", "round_trip", "ack_delay"),
+        *("shut_since", "shut_from", "shut_until", "shut_seen", "round_trip", "ack_delay"),
     ):
         rows[name] = NULL
     for name in ("message", "head", "tail"):

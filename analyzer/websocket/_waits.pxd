@@ -4,6 +4,8 @@ from analyzer.websocket._silence cimport Silence
 cdef class Waits(Silence):
     cdef int _alive(self, Py_ssize_t i, Py_ssize_t d)
     cdef int _window(self, Py_ssize_t i, Py_ssize_t d)
+    cdef int _sent_on(self, Py_ssize_t i, Py_ssize_t d)
+    cdef int _opened_unseen(self, Py_ssize_t o)
     cdef long long _closed_for(self, Py_ssize_t d, long long time)
     cdef int _begin_waits(self, Py_ssize_t d, Py_ssize_t m)
     cdef int _end_waits(self, Py_ssize_t d, Py_ssize_t m)

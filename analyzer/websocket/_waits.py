@@ -33,6 +33,7 @@ _WINDOW_CLOSED = cython.declare(cython.int, 2)
 _SHORTEST = cython.declare(cython.longlong, layout.SHORTEST_DELAYED_ACK_NS)
 _LONGEST = cython.declare(cython.longlong, layout.LONGEST_DELAYED_ACK_NS)
 _AT_ONCE = cython.declare(cython.longlong, layout.AT_ONCE_NS)
+_LONG_WAY = cython.declare(cython.longlong, layout.LONG_WAY_NS)
 _OPTIONS = cython.declare(cython.int, 40)
 _SMALL = cython.declare(cython.int, layout.SMALL_SEGMENT)
 
@@ -61,12 +62,43 @@ class Waits(Silence):
         if self.chunks[i].window == _WINDOW_CLOSED:
             if self.walks[d].shut_since == _NULL:
                 self.walks[d].shut_since = time
+            self.walks[d].shut_seen = time
         elif self.walks[d].shut_since != _NULL:
+            if self.walks[d ^ 1].sent and self.chunks[i].acked > self.walks[d ^ 1].sent + 1:
+                # It acknowledges bytes that the capture misses, or has behind some that it misses.
+                self._opened_unseen(d)
+                return 0
             if time > self.walks[d].shut_since:
                 self.walks[d].shut_total += time - self.walks[d].shut_since
             self.walks[d].shut_from = self.walks[d].shut_since
             self.walks[d].shut_until = time
             self.walks[d].shut_since = _NULL
+        return 0
+
+    @cython.cfunc
+    def _sent_on(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
+        """Row `i` has new bytes of direction `d`, whose receiver's window was closed.
+
+        More than a probe (RFC 9293 3.8.6.1: "at least one octet of new data") leaves only where
+        the window is open: the capture misses what opened it, at a time that nobody knows. It
+        counts as closed as long as it was said to be. What was under way then is no sign.
+        """
+        o: cython.Py_ssize_t = d ^ 1
+        time: cython.longlong = self.chunks[i].time
+        seen: cython.longlong = self.walks[o].shut_seen
+        way: cython.longlong = self._at_once(d) if self.walks[o].round_trip != _NULL else _LONG_WAY
+        if self.chunks[i].payload <= 1 or time == _NULL or time - seen <= way:
+            return 0
+        self._opened_unseen(o)
+        return 0
+
+    @cython.cfunc
+    def _opened_unseen(self, o: cython.Py_ssize_t) -> cython.int:
+        """The window of the sender of `o` opened at a time that the capture does not tell."""
+        seen: cython.longlong = self.walks[o].shut_seen
+        if seen > self.walks[o].shut_since:
+            self.walks[o].shut_total += seen - self.walks[o].shut_since
+        self.walks[o].shut_since = self.walks[o].shut_until = _NULL
         return 0
 
     @cython.cfunc

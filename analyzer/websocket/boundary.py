@@ -1,13 +1,18 @@
 """The search for a frame boundary, as bytes come.
 
-Knows recognition's judgement of headers and chains. Must not know the walk. Used by
-websocket.seeking, for one direction of a connection that is known to be WebSocket.
+Knows recognition's judgement of headers and chains, and what a search keeps. Must not know the
+walk. Used by websocket.seeking, for one direction of a connection that is known to be WebSocket.
 """
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 
+from analyzer.lazy_dataclass import dataclass, field
+from analyzer.websocket import foreign
+from analyzer.websocket.kept_rows import Kept
 from analyzer.websocket.recognition import NEED_MORE, Chain, grow
 
 _MAX_CHAINS = 512
@@ -176,3 +181,39 @@ def _thinned(chains: list[tuple[Chain, bool, list[int]]]) -> list[tuple[Chain, b
         return chains
     kept = sorted(chains, key=lambda item: (not item[1], item[0].at))[:_MAX_CHAINS]
     return sorted(kept, key=lambda item: item[0].start)
+
+
+@dataclass(slots=True)
+class Doubt:
+    """A header that breaks rules: two explanations are held against each other.
+
+    It is one if its frame ends where a segment does, or another frame begins; it is none if
+    a segment before that end begins with frames.
+    """
+
+    data: bytearray
+    """From the header on."""
+    shape: foreign.Shape
+    packet: int
+    before: tuple[int, bytes]
+    """Opcode of the frame before it and its payload as sent, where that is in the same row."""
+    end: int = 0
+    """Where its frame would end, in `data`."""
+    cut: int = 0
+    """Bytes of its last segment behind `data` that a snap length took."""
+
+
+@dataclass(slots=True)
+class Search:
+    """A direction that lost its frame boundary."""
+
+    boundary: BoundarySearch
+    is_strict: bool = False
+    kept: deque[Kept] = field(default_factory=deque)
+    size: int = 0
+    """Bytes of payload kept."""
+    cost: int = 0
+    doubt: Doubt | None = None
+    """It began at a doubtful header, and is over if that turns out to be one."""
+    is_begun: bool = True
+    """Its first bytes are after it: they are a doubtful header, where it began at one."""

@@ -26,9 +26,10 @@ class Evidence:
     Attributes:
         close_seen: a Close of the peer was captured.
         code: in it; None without one.
-        body_known: the body of that Close was captured.
+        body_known: the body of that Close was captured, and is one that may be sent: libraries
+            differ in what they report of another.
         acked: TCP acknowledged that Close, by a packet that is no RST.
-        answered: the end sent its own Close after that one.
+        answered: the end sent its own Close after that one; or acknowledged it, and sent its FIN.
         all_seen: all that the peer sent was captured, and could be read.
         broken: a RST was sent, or the connection fell silent: TCP failed.
         over: the TCP connection ended.
@@ -48,9 +49,12 @@ def reported_code(evidence: Evidence) -> int | None:
     """Return the code that an end reports; None where the packets do not prove it.
 
     A Close that was never acknowledged before TCP failed did not arrive, or was thrown away
-    with the rest of the receive buffer, as a RST does.
+    with the rest of the receive buffer, as a RST does. One that was acknowledged and no more may
+    have lain in that buffer as well: a program that hangs acknowledges, too.
     """
     if evidence.close_seen:
+        if evidence.acked and evidence.broken and not evidence.answered:
+            return None
         if evidence.acked or evidence.answered:
             if not evidence.body_known:
                 return None

@@ -110,7 +110,10 @@ CLOSE_KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class CloseFrame:
-    """The first Close frame of one direction."""
+    """The first Close frame of one direction.
+
+    `body_known`: its body was captured, and is one that RFC 6455 5.5.1 and 7.4 allow.
+    """
 
     code: int | None
     reason: str | None

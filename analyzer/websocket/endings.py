@@ -14,7 +14,7 @@ from analyzer.findings import Finding
 from analyzer.tcp.bytestream import Connection, StreamBatch
 from analyzer.websocket import frames as layout
 from analyzer.websocket.close_codes import Evidence, reported_code
-from analyzer.websocket.connection import End, Event, WebSocketConnection, abnormal
+from analyzer.websocket.connection import CloseFrame, End, Event, WebSocketConnection, abnormal
 from analyzer.websocket.control_acks import ControlAcks
 from analyzer.websocket.frames import CLIENT, SERVER, Ending
 
@@ -133,13 +133,22 @@ def reported(
             code=None if close is None else close.code,
             body_known=close is not None and close.body_known,
             acked=acked,
-            answered=close is not None and own is not None and own.time > close.time,
+            answered=(close is not None and own is not None and own.time > close.time)
+            or (acked and _finished(connection, end, close, tcp)),
             all_seen=bool(has_all) and is_read,
             broken=broken,
             over=broken or tcp.fin_side >= 0,
         )
         codes.append(reported_code(evidence))
     return codes[CLIENT], codes[SERVER]
+
+
+def _finished(
+    connection: WebSocketConnection, end: int, close: CloseFrame | None, tcp: Connection
+) -> bool:
+    """Return whether an end sent its FIN after the Close of its peer, the first FIN of the two."""
+    is_first = tcp.fin_side >= 0 and (tcp.fin_side == connection.client_side) == (end == CLIENT)
+    return is_first and close is not None and tcp.fin_time > close.time
 
 
 def ending(ends: Sequence[Ending]) -> End:

@@ -82,6 +82,8 @@ class Shape(NamedTuple):
 
 
 BINARY: Final = Nature(findings.WEBSOCKET_NOT_FRAMES, "bytes of another kind", False)
+UNKNOWN: Final = Nature(findings.WEBSOCKET_FRAMING_LOST, "", False)
+"""A frame or not: what would tell was not captured, and nobody is blamed."""
 
 
 def recognised(data: bytes, *, is_final: bool) -> Nature | None:
@@ -116,6 +118,21 @@ def recognised(data: bytes, *, is_final: bool) -> Nature | None:
     return Nature(kind, "text", True) if is_final else None
 
 
+def is_old_draft(data: bytes, cut: int = 0) -> bool:
+    """Tell whether a segment begins with a frame of hixie-76 (5.3).
+
+    Args:
+        data: its bytes.
+        cut: how many more it has that were not captured.
+    """
+    size = len(data) + cut
+    is_long = len(data) >= LOOKED_AT or (cut and len(data) > LEAST_TEXT)
+    if is_long and data[0] == 0 and _is_text(data[1:LOOKED_AT]):
+        # A fragment of a server may begin so, and ends then where its second byte says.
+        return data[1] + 2 != size
+    return bool(_OLD_DRAFT.match(data[:LOOKED_AT])) or data == b"\xff\x00"
+
+
 def judged(data: bytes, shape: Shape, *, is_final: bool = False, cut: int = 0) -> Judgement:
     """Judge bytes that begin with a doubtful header, at least 2 of them.
 
@@ -140,8 +157,13 @@ def judged(data: bytes, shape: Shape, *, is_final: bool = False, cut: int = 0) -
     if end < len(data):
         return Judgement(True)
     if is_final:
-        is_frame = faults(data, shape) <= MAX_FAULTS
-        return Judgement(is_frame, None if is_frame else BINARY)
+        if faults(data, shape) <= MAX_FAULTS:
+            return Judgement(True)
+        if not cut or end > len(data) + cut:
+            return Judgement(False, BINARY)
+        # A length of 16 bits or more is that of a frame where its segment has room for it:
+        # chance makes one in fifty so. One of 7 bits says nothing.
+        return Judgement(True) if data[1] & 0x7F >= 126 else Judgement(False, UNKNOWN)
     return Judgement(None, None, end)
 
 

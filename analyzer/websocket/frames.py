@@ -118,10 +118,12 @@ WALK = row_dtype(
         ("life_packet", "<i8"),  # its last packet of any kind
         ("life_time", "<i8"),
         ("watched", "<i8"),  # stream offset up to which ACKs are reported
+        ("sent", "<i8"),  # stream offset up to which its bytes came; 0: none came yet
         ("shut_since", "<i8"),  # ns: when its sender's window closed; NULL: it is open
         ("shut_total", "<i8"),  # ns for which it was closed before
         ("shut_from", "<i8"),  # ns: when it closed the last time that it opened again; NULL
         ("shut_until", "<i8"),  # ns: when it opened then
+        ("shut_seen", "<i8"),  # ns: when it was last said that it is closed
         ("round_trip", "<i8"),  # ns from its bytes to their ACK, where that came at once; NULL
         ("ack_delay", "<i8"),  # ns more than that until all of it was acknowledged; NULL
         ("acked_time", "<i8"),  # ns: when; good where ack_delay is
@@ -287,6 +289,8 @@ LONGEST_DELAYED_ACK_NS = 500_000_000
 AT_ONCE_NS = 2_000_000
 """A segment that was held back leaves with the ACK: within the time of an interrupt, and of a busy
 host's queue. A program that itself waits meets that moment by chance only."""
+LONG_WAY_NS = 1_000_000_000
+"""No way there and back takes longer: TCP itself supposes one second (RFC 6298 2.1)."""
 SMALL_SEGMENT = 1_220
 """Segments below this count as small where no SYN announced the maximum: what IPv6's least
 MTU of 1,280 leaves (RFC 8200 5)."""

@@ -9,7 +9,6 @@ by websocket.stage, called by the walk.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Container
 from itertools import takewhile
 from typing import Any
@@ -22,7 +21,8 @@ from analyzer.options import Options
 from analyzer.tcp.bytestream import GAP_CUT, StreamBatch
 from analyzer.websocket import foreign
 from analyzer.websocket import frames as layout
-from analyzer.websocket.boundary import BoundarySearch
+from analyzer.websocket.boundary import BoundarySearch, Doubt, Search
+from analyzer.websocket.cut_heads import CutHeads, old_draft
 from analyzer.websocket.holding import Holding
 from analyzer.websocket.kept_rows import Kept, frame_before, gap, keep, replayed, trimmed
 from analyzer.websocket.negotiation import Negotiation
@@ -41,42 +41,6 @@ class _Probe:
     cost: int = 0
 
 
-@dataclass(slots=True)
-class _Search:
-    """A direction that lost its frame boundary."""
-
-    boundary: BoundarySearch
-    is_strict: bool = False
-    kept: deque[Kept] = field(default_factory=deque)
-    size: int = 0
-    """Bytes of payload kept."""
-    cost: int = 0
-    doubt: _Doubt | None = None
-    """It began at a doubtful header, and is over if that turns out to be one."""
-    is_begun: bool = True
-    """Its first bytes are after it: they are a doubtful header, where it began at one."""
-
-
-@dataclass(slots=True)
-class _Doubt:
-    """A header that breaks rules: two explanations are held against each other.
-
-    It is one if its frame ends where a segment does, or another frame begins; it is none if
-    a segment before that end begins with frames.
-    """
-
-    data: bytearray
-    """From the header on."""
-    shape: foreign.Shape
-    packet: int
-    before: tuple[int, bytes]
-    """Opcode of the frame before it and its payload as sent, where that is in the same row."""
-    end: int = 0
-    """Where its frame would end, in `data`."""
-    cut: int = 0
-    """Bytes of its last segment behind `data` that a snap length took."""
-
-
 class Seeker:
     """Holds the bytes of unknown connections and of directions that lost their place.
 
@@ -93,10 +57,11 @@ class Seeker:
         self._doubtful = doubtful
         self._probes: dict[int, _Probe] = {}
         self._kept_bytes = 0
-        self._searches: dict[int, _Search] = {}
+        self._searches: dict[int, Search] = {}
         self._lost: set[int] = set()  # directions ever in mode SEEK
         self._foreign: set[int] = set()  # those whose bytes are known to be no frames
         self._negotiated: dict[int, Negotiation] = {}
+        self.cut_heads = CutHeads()
         self._found: list[Finding] = []
         self._holding = Holding(options)
         self._stream: StreamBatch | None = None
@@ -126,6 +91,7 @@ class Seeker:
         """Forget a connection; say what was never found again in it."""
         found = self._guess(slot)
         self._drop_probe(slot)
+        self.cut_heads.forget(slot)
         if self._negotiated.pop(slot, None) is None:
             return found
         for direction in (2 * slot, 2 * slot + 1):
@@ -200,14 +166,17 @@ class Seeker:
         if judgement.is_frame:
             walk.vouch(direction, data[0], data[1] >> 7)
             return True
-        walk.rows("walks")[direction]["skipped"] = had
-        search = self._searches[direction] = self._new_search(walk, direction, strict=True)
-        search.is_begun = False
         last = walk.rows("walks")[direction]
+        last["skipped"] = had
+        within = self.cut_heads.may_begin_within(direction, int(last["frames"]))
+        search = self._searches[direction] = self._new_search(walk, direction, strict=not within)
+        search.is_begun = False
         before = (0, b"") if had else frame_before(last, row, at, records)
-        doubt = _Doubt(bytearray(data), shape, int(row["packet"]), before, judgement.end)
+        doubt = Doubt(bytearray(data), shape, int(row["packet"]), before, judgement.end)
         self._lost.add(direction)
-        if judgement.nature is None:
+        if within:
+            self._declare(walk, direction, doubt, foreign.UNKNOWN)
+        elif judgement.nature is None:
             search.doubt = doubt
         else:
             self._declare(walk, direction, doubt, judgement.nature)
@@ -218,8 +187,13 @@ class Seeker:
         is_client = walk.rows("walks")[direction]["sender"] == layout.CLIENT
         return foreign.Shape(bool(is_client), negotiation.rsv_allowed)
 
-    def _declare(self, walk: Any, direction: int, doubt: _Doubt, nature: foreign.Nature) -> None:
+    def _declare(self, walk: Any, direction: int, doubt: Doubt, nature: foreign.Nature) -> None:
         """Say that what began as a doubtful header is no frame."""
+        if nature is foreign.UNKNOWN:
+            at = (direction >> 1, doubt.packet, -1)
+            self._found.append(Finding(nature.kind, *at))
+            walk.leave_place(direction)
+            return
         data = bytes(doubt.data)
         sender = ("client", "server")[int(walk.rows("walks")[direction]["sender"])]
         show = self._options.payload != "none"
@@ -238,7 +212,7 @@ class Seeker:
         walk.leave_place(direction)
 
     def _settled(
-        self, walk: Any, direction: int, search: _Search, start: int | None, *, is_final: bool
+        self, walk: Any, direction: int, search: Search, start: int | None, *, is_final: bool
     ) -> list[Kept] | None:
         """Decide about the search's doubt if that can be done now.
 
@@ -273,7 +247,7 @@ class Seeker:
         return None
 
     @staticmethod
-    def _pushed_at(doubt: _Doubt, search: _Search, start: int) -> int:
+    def _pushed_at(doubt: Doubt, search: Search, start: int) -> int:
         """Return the place in the doubt's bytes of a place in the bytes pushed."""
         return len(doubt.data) - search.size + start
 
@@ -300,6 +274,11 @@ class Seeker:
     def _probe(self, walk: Any, row: Any, kept: Kept | None) -> list[Kept]:
         slot, side = int(row["direction"]) >> 1, int(row["direction"]) & 1
         probe = self._probes.get(slot)
+        if kept is not None and self.cut_heads.is_draft(row, kept.payload):
+            self._found.append(old_draft(row))
+            _set_mode(walk, slot, layout.IGNORE)
+            self._drop_probe(slot)
+            return []
         if slot in self._doubtful and kept is not None:
             self._open(slot, 0, int(row["time"]), int(row["packet"]))
             # A hole right before it may end in the middle of a frame.
@@ -418,7 +397,7 @@ class Seeker:
             return self._within_limit(walk)
         return self._found_at(walk, direction, search, start)
 
-    def _found_at(self, walk: Any, direction: int, search: _Search, start: int) -> list[Kept]:
+    def _found_at(self, walk: Any, direction: int, search: Search, start: int) -> list[Kept]:
         """End a search at byte `start` of what was pushed; return the rows from there on."""
         self._drop_search(direction)
         replay: list[Kept] = []
@@ -431,7 +410,7 @@ class Seeker:
         self._resume(walk, direction, replay)
         return replay
 
-    def _take(self, search: _Search, kept: Kept) -> None:
+    def _take(self, search: Search, kept: Kept) -> None:
         search.kept.append(kept)
         search.size += len(kept.payload)
         search.cost += kept.cost
@@ -457,7 +436,7 @@ class Seeker:
         self._foreign.discard(direction)
         return []
 
-    def _new_search(self, walk: Any, direction: int, *, strict: bool = False) -> _Search:
+    def _new_search(self, walk: Any, direction: int, *, strict: bool = False) -> Search:
         shape = self._shape(walk, direction)
         strict = strict or direction in self._foreign
         boundary = BoundarySearch(
@@ -468,9 +447,9 @@ class Seeker:
             texts=not walk.rows("walks")[direction]["bad_text"],
             strict=strict,
         )
-        return _Search(boundary, is_strict=strict)
+        return Search(boundary, is_strict=strict)
 
-    def _forget_oldest(self, search: _Search) -> None:
+    def _forget_oldest(self, search: Search) -> None:
         """Drop rows that the search cannot begin in any more."""
         dropped = 0
         while search.size - len(search.kept[0].payload) > self._options.max_probe_bytes:

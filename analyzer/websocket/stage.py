@@ -90,7 +90,7 @@ class WebSocketStage:
         self._payloads = PayloadStage(options, self.hearing)
         self._estimates = Estimator(options)
         self._pings = Pings(options)
-        self._overlaps = Overlaps()
+        self._overlaps = Overlaps(options.resync_frames)
         self._by_slot: dict[int, WebSocketConnection] = {}
         # Findings of frames that are not complete, by direction: their frame, and they.
         self._cut: dict[int, tuple[int, list[Finding]]] = {}
@@ -123,7 +123,7 @@ class WebSocketStage:
         lost = stream.directions["lost_bytes"]
         for slot in batch.ended:
             self._end(slot, stream, int(lost[2 * slot] + lost[2 * slot + 1]), out)
-        out.findings = self._overlaps.sift(out.findings, batch)
+        out.findings = self._overlaps.sift(out.findings, batch, frames)
         self._batch = None
         return out
 
@@ -210,6 +210,7 @@ class WebSocketStage:
                 # No client goes on after a wrong Accept; if frames follow all the
                 # same, this is the connection that they belong to.
                 self._doubtful[handshake.slot] = handshake
+                self._seeker.cut_heads.note(handshake)
                 if handshake.outcome != "cut" or names_websocket(handshake):
                     self._named.add(handshake.slot)
         self._walk.walk(rows[at:], records)
@@ -256,11 +257,13 @@ class WebSocketStage:
         is_heard = self._options.inside or self._options.alternatives or self.hears_all
         is_kept = self._is_estimated(connection, agreed) or is_heard
         kept = layout.KEEP_ALL if is_kept else keep
-        rules = (negotiation.rsv_allowed, int(negotiation.deflate), kept, int(agreed is None))
+        rules = (negotiation.rsv_allowed, int(negotiation.deflate), kept)
         stream = self._batch.http.stream
         for sender in (CLIENT, SERVER):
             direction = connection.direction(sender)
-            self._walk.open(direction, connection.connection, sender, rules)
+            # Behind its own request a client begins with a frame.
+            is_joined = agreed is None and (handshake is None or sender == SERVER)
+            self._walk.open(direction, connection.connection, sender, (*rules, int(is_joined)))
             if handshake is not None:
                 self._walk.begun(direction, *beginnings.last_of_handshake(handshake, sender))
             # What one side sends, the other acknowledges, and says how large it may be.
@@ -391,7 +394,8 @@ class WebSocketStage:
             out.findings.append(Finding(fault, *at, detail, 1, direction))
         if connection.closes[sender] is None:
             connection.closes[sender] = CloseFrame(
-                *(body.code, body.reason, time, packet, number), body_known=payload is not None
+                *(body.code, body.reason, time, packet, number),
+                body_known=payload is not None and not body.faults,
             )
             if body.code is not None and is_error(body.code) and not connection.closes[1 - sender]:
                 detail = f"{body.code} ({close_code_name(body.code)})"

@@ -11,9 +11,13 @@ import random
 import struct
 from collections.abc import Callable, Iterator
 
+from causes_bytes import BYTES
+from causes_ends import ENDS
 from causes_healthy import HEALTHY
+from causes_opening import OPENING
 from causes_talk import MS, S, Variant, begun, chat, joined, openings
 from causes_waits import (
+    always_slow,
     blocked,
     chatty,
     collecting_hop,
@@ -23,6 +27,7 @@ from causes_waits import (
     quiet_room,
     reads_in_time,
     slow_calls,
+    slow_reply,
     steady,
     waits_itself,
 )
@@ -270,6 +275,8 @@ MAKERS: tuple[Callable[[random.Random, int], Variant], ...] = (
     *(loss, reordered, forgotten, reset_while_busy, unused, idle_beside_others),
     *(blocked, slow_calls, quiet_room, does_not_read, reads_in_time, nagle, waits_itself),
     *(chatty, steady, hop, collecting_hop),
+    *(slow_reply, always_slow),
+    *(*ENDS, *OPENING, *BYTES),
     *HEALTHY,
 )
 

@@ -125,6 +125,26 @@ def closed_in_the_middle(draw: random.Random, seed: int) -> Variant:
     return joined("closed in the middle", [talk])
 
 
+def missed_opening(draw: random.Random, seed: int) -> Variant:
+    """A reader in time, in a capture that misses what opened its window, and what followed."""
+    talk, all_later = begun(0, 0), draw.random() < 0.5
+    for _ in range(3):
+        talk.wait(draw.uniform(0.2, 1) * S).text("server", "x" * 1200)
+    window(talk, "client", 0)
+    shut, kept = talk.now, len(talk.packets)
+    talk.wait(draw.uniform(1, 9) * MS)
+    window(talk, "client", 64_000)
+    for _ in range(20):
+        talk.wait(draw.uniform(0.2, 1) * S).text("server", "x" * 1200)
+    talk.close()
+    if all_later:
+        client = bytes(map(int, talk.client_ip.split(".")))
+        talk.packets[kept:] = [one for one in talk.packets[kept:] if one.data[12:16] != client]
+    else:
+        _without([talk], shut, shut + draw.uniform(1.5, 4) * S)
+    return joined(f"missed opening{', and all later' if all_later else ''}", [talk])
+
+
 # --- frames that are whole
 
 
@@ -251,6 +271,6 @@ def together(draw: random.Random, seed: int) -> Variant:
 
 HEALTHY = (
     *(game, room, missed, keepalives, one_slow_call),
-    *(small_window, closed_in_the_middle, torn_by_the_capture, slow_write),
+    *(small_window, closed_in_the_middle, missed_opening, torn_by_the_capture, slow_write),
     *(jobs_of_the_server, deploy, missed_close, shared_address, in_answer, together),
 )

@@ -5,6 +5,7 @@ Part of causes.py, which lists them. Nothing of the package under test.
 
 from __future__ import annotations
 
+import json
 import random
 
 from causes_talk import MS, S, Talk, Variant, begun, joined
@@ -104,6 +105,36 @@ def reads_in_time(draw: random.Random, seed: int) -> Variant:
         talk.text("server", "what waited")
     talk.close()
     return joined("reads in time", [talk])
+
+
+# --- calls
+
+
+def _calls(draw: random.Random, usual: float, slow: dict[int, float]) -> Talk:
+    """Calls of JSON-RPC 2.0 in turn; each takes about `usual`, some take longer."""
+    talk = begun(0, 0)
+    for number in range(60):
+        ask = {"jsonrpc": "2.0", "method": "orders.list", "params": [number], "id": number}
+        talk.wait(draw.uniform(20, 300) * MS).text("client", json.dumps(ask))
+        talk.wait(slow.get(number, usual * draw.uniform(0.7, 1.4)) * S)
+        talk.text("server", json.dumps({"jsonrpc": "2.0", "result": [], "id": number}))
+    talk.close()
+    return talk
+
+
+def slow_reply(draw: random.Random, seed: int) -> Variant:
+    """Calls that are quick as a rule; a few take seconds."""
+    usual = draw.choice((0.002, 0.02, 0.09))
+    numbers = draw.sample(range(60), draw.randint(1, 5))
+    slow = {number: draw.uniform(1.1, 9) for number in numbers}
+    return joined(f"slow reply n={len(slow)}", [_calls(draw, usual, slow)], "slow-reply")
+
+
+def always_slow(draw: random.Random, seed: int) -> Variant:
+    """Calls that always take a second or two, or of which the slowest takes half a second."""
+    if draw.random() < 0.5:
+        return joined("always slow", [_calls(draw, draw.uniform(0.9, 1.5), {7: 4.0})])
+    return joined("never slow", [_calls(draw, 0.01, {7: draw.uniform(0.3, 0.9)})])
 
 
 # --- small segments

@@ -223,4 +223,23 @@ BOARD = Workload(
     gzip=True,
 )
 
+ROOM = Workload(
+    name="room",
+    seed=311,
+    port=9021,
+    members=("lia", "per", "uma"),
+    end=25.0,
+    interval=1.0,
+    hold=10.0,
+    sizes=(60, 700),
+    member_share=0.35,
+    burst=6,
+    pauses=(0.4, 2.2),
+    paths={},
+    browser={},
+    page="/",
+    cookie="",
+)
+"""For engine_io.py, whose transports have paths of their own."""
+
 WORKLOADS = {workload.name: workload for workload in (CHAT, FEED, BOARD)}

@@ -46,12 +46,26 @@ def test_files_hold_the_table_of_the_api(tmp_path: Path, capsys: Captured) -> No
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.csv", "c.json"]
 
 
+def test_json_has_what_lies_between_as_well(tmp_path: Path) -> None:
+    ends = [str(ROOT / "captures" / f"ends-{end}.pcap") for end in ("client", "server")]
+    document = tmp_path / "c.json"
+    assert main.main(["compare", *ends, "--json", str(document), "-q", "--no-progress"]) == 0
+    held = json.loads(document.read_text())
+    assert list(held) == ["comparison", "paths", "changes"]
+    # 30 messages each way, by the log of the programs.
+    assert [(row["direction"], row["messages"]) for row in held["paths"]] == [
+        ("client", 30),
+        ("server", 30),
+    ]
+    assert held["changes"] == []
+
+
 @pytest.mark.parametrize("option", ["--csv", "--json"])
 def test_standard_output_is_the_table_alone(option: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert main.main(["compare", A, B, option, "-"]) == 0
     out = capfd.readouterr().out
     assert out.startswith("metric,group" if option == "--csv" else "{\n")
-    assert len(out.splitlines()) == len(METRICS) + (1 if option == "--csv" else 4)
+    assert len(out.splitlines()) == len(METRICS) + (1 if option == "--csv" else 6)
 
 
 def test_folder_and_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,3 +67,17 @@ def test_a_hop_that_collects() -> None:
     for few in (9, 19):
         rows = [hop(0, 1, 0, "server", held_messages=few, held_us_max=50_000_000)]
         assert "proxy-buffers" not in diagnoses(hops=rows)
+
+
+def test_events_that_came_together_by_their_own_times() -> None:
+    row = {"group": 3, "kind": "sse", "path": "/log", "messages": 90, "timed_messages": 80}
+    row |= {"held_messages": 60, "held_us_max": 2_500_000_000}
+    found = diagnoses(http_groups=[row, {**row, "held_messages": 9, "timed_messages": 9}])
+    (one,) = found.values()
+    assert one.cause.id == "stream-held"
+    assert one.text.startswith("60 of 80 events of an HTTP stream came together with later ones")
+    assert "the longest waited 2.50 s" in one.text
+    # One leg cannot tell a proxy from a server that batches.
+    assert "the packets do not show whether in the server or in a proxy" in one.text
+    assert (one.evidence["groups"], one.connections) == ([3], 0)
+    assert diagnoses(http_groups=[{**row, "held_messages": 39}]) == {}

@@ -9,7 +9,7 @@ from analyzer.findings import BY_ID
 ERRORS = {"window-exceeded", "not-frames", "torn-write"}
 NOTES = {
     *("chatty", "compression-wasted", "compression-missed", "two-legs", "seen-twice"),
-    *("lifetime-limit", "slow-handshake"),
+    *("lifetime-limit", "slow-handshake", "stream-held"),
 }
 WARNINGS = {
     *("idle-timeout", "idle-entry-lost", "peer-vanished", "ping-unanswered", "close-lost"),

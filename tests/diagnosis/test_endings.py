@@ -70,7 +70,10 @@ def test_nothing_vanished() -> None:
 def hung(acked: int | None, wait: float = 20.0) -> dict[str, list[Row]]:
     row = connection(0, life=90, close_kind="reset", close_code=1011, end_packet=30)
     row["close_reason"] = "keepalive ping timeout"
-    frames = [control(5, "ping", "server", 60), control(6, "close", "server", 60 + wait)]
+    frames = [
+        control(5, "ping", "server", 60),
+        control(6, "close", "server", 60 + wait, close_code=1011),
+    ]
     return {"connections": [row], "frames": frames, "pings": [ping(5, acked_us=acked)]}
 
 
@@ -87,6 +90,24 @@ def test_path_that_is_gone() -> None:
     found = diagnoses(**hung(None))["ping-unanswered"]
     assert found.evidence["acknowledged"] is False
     assert "path to the client is gone" in found.text
+
+
+def test_programs_that_do_not_hang_though_they_answer_no_ping() -> None:
+    # It went on sending: whatever reads its connection does not.
+    tables = hung(300_000)
+    tables["frames"].insert(1, control(7, "text", "client", 70))
+    found = diagnoses(**tables)["ping-unanswered"]
+    assert "went on sending, so its program does not read" in found.text
+    # What was on its way before the Ping came says nothing.
+    tables = hung(300_000)
+    tables["frames"].insert(1, control(7, "text", "client", 60.0002))
+    assert "hangs" in diagnoses(**tables)["ping-unanswered"].text
+    # It answered the Close: the sender of the Ping may just have been done with it.
+    tables = hung(300_000)
+    tables["frames"].append(control(8, "close", "client", 80.1))
+    assert "does not answer pings" in diagnoses(**tables)["ping-unanswered"].text
+    tables["frames"][1]["close_code"] = 1000
+    assert "ping-unanswered" not in diagnoses(**tables)
 
 
 def test_pings_that_need_no_answer() -> None:

@@ -6,9 +6,9 @@ from analyzer.http.upgrade import Checks
 from analyzer.options import Options
 
 
-def note(results, key) -> list[str]:
+def note(results, key, time=100) -> list[str]:
     out: list[Finding] = []
-    results.note_key(key, Checks(out, 0, 1))
+    results.note_key(key, time, Checks(out, 0, 1))
     return [finding.kind.id for finding in out]
 
 
@@ -16,17 +16,25 @@ def test_key_counts_as_used_once_it_was_answered():
     results = Results(Options())
     assert note(results, "a") == []
     assert note(results, "a") == []
-    results.answered("a")
+    results.answered("a", 99)
     assert note(results, "a") == ["handshake-key-reused"]
-    results.answered(None)
-    results.answered("never asked")
+    results.answered(None, 99)
+    results.answered("never asked", 99)
+
+
+def test_a_key_in_a_request_from_before_the_answer_is_the_same_handshake():
+    # A proxy's other leg, of which the request is read late.
+    results = Results(Options())
+    note(results, "a")
+    results.answered("a", 99)
+    assert note(results, "a", 98) == []
 
 
 def test_keys_are_bounded_and_the_oldest_goes_first():
     results = Results(Options(max_remembered_keys=2))
     for key in "abc":
         note(results, key)
-        results.answered(key)
+        results.answered(key, 99)
     assert note(results, "a") == []
     assert note(results, "c") == ["handshake-key-reused"]
 

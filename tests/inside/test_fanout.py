@@ -1,6 +1,9 @@
 """Topics: publications and their deliveries, paired."""
 
-from analyzer.inside.fanout import Spreading
+import numpy as np
+import pytest
+
+from analyzer.inside.fanout import Spreading, Topic
 from analyzer.inside.item import DELIVER, DELIVER_MAYBE, PUBLISH, PUBLISH_MAYBE, SUBSCRIBE
 from analyzer.options import Options
 
@@ -18,7 +21,8 @@ def spread(*steps, options=None):
 
 
 def found(spreading):
-    return [(*each[1:5], each.delivered_ns / SECOND) for each in spreading.deliveries]
+    rows = spreading.take_deliveries().rows.tolist()
+    return [(*each[1:5], each[5] / SECOND) for each in rows]
 
 
 def test_a_room():
@@ -56,30 +60,24 @@ def test_a_delivery_after_a_minute_is_that_of_a_queue():
     assert [each[1] for each in found(made)] == [0, 1]
 
 
-def test_a_publisher_that_repeats_itself_is_not_searched_one_by_one():
-    """Each of 500 deliveries looks at a few of as many equal publications."""
-    looks = 0
+def test_a_publisher_that_repeats_itself():
+    steps = [(PUBLISH, 0, n, "t", b"hi", 1 + n / 1000) for n in range(500)]
+    steps += [(DELIVER, member, n, "t", b"hi", 2) for n in range(500) for member in (1, 2)]
+    pairs = [(row[1], row[3]) for row in found(spread(*steps))]
+    assert pairs == [(n, n) for n in range(500) for _ in (1, 2)]
 
-    class Time(int):
-        def __lt__(self, other):
-            nonlocal looks
-            looks += 1
-            return int.__lt__(self, other)
 
-        def __gt__(self, other):
-            nonlocal looks
-            looks += 1
-            return int.__gt__(self, other)
-
-    made = Spreading(Options())
-    where = (("server",), "stomp", 0, 0)
-    for kind, member in ((PUBLISH, 0), (DELIVER, 1)):
-        for n in range(500):
-            who = (*where[:2], member, 0)
-            time = Time(SECOND + n if kind == PUBLISH else 2 * SECOND)
-            made.take(kind, who, (member, n), "t", b"hi", time)
-    assert [each.publish_message for each in made.deliveries] == list(range(500))
-    assert looks < 500 * 30
+@pytest.mark.parametrize("counts", [[30_000], [1, 4095, 1, 1, 5000, 0, 4096, 12_287], [7] * 3000])
+def test_times_that_are_kept(counts):
+    """Of more than 4,096 every second, fourth, ..., however they come."""
+    topic, number = Topic("stomp", "t", 0), 0
+    for count in counts:
+        topic.add_times(np.arange(number, number + count))
+        number += count
+        step = 1
+        while (number - 1) // step + 1 > 4096:
+            step *= 2
+        assert topic.times == list(range(0, number, step))
 
 
 def test_what_came_before_the_receiver_was_there_is_not_delivered_to_it():
@@ -95,7 +93,7 @@ def test_topics_apart_and_servers_apart():
     spreading = spread((PUBLISH, 0, 1, "t", b"hi", 1), (DELIVER, 1, 0, "u", b"hi", 2))
     assert found(spreading) == []
     spreading.take(DELIVER, (("other",), "stomp", 2, 0), (2, 0), "t", b"hi", 2 * SECOND)
-    assert spreading.deliveries == []
+    assert found(spreading) == []
 
 
 def test_events_are_a_topic_only_if_they_are_delivered():
@@ -106,6 +104,7 @@ def test_events_are_a_topic_only_if_they_are_delivered():
         (DELIVER_MAYBE, 2, 0, "say", b"hi", 2),
         (DELIVER_MAYBE, 1, 1, "news", b"y", 2),
     )
+    assert len(found(spreading)) == 2
     (topic,) = spreading.finish()
     assert (topic.topic, topic.messages, topic.deliveries) == ("say", 1, 2)
 
@@ -116,5 +115,5 @@ def test_limits():
     spreading = spread(*steps, (DELIVER, 1, 0, "t0", b"x", 5), options=options)
     assert spreading.limited == "max_inside_topics"
     assert len(spreading.finish()) == 2
-    assert spreading.deliveries == []  # forgotten
+    assert found(spreading) == []  # forgotten
     assert spread(*steps, options=Options(max_inside_subscriptions=1)).limited

@@ -30,9 +30,12 @@ def run(publications, steps):
         if kind == "publish":
             publications.remember(mark, member, (member, number), time, counted=more)
         else:
-            out.append(publications.match(mark, member, more, time))
+            found = publications.match(mark, member, more, time)
+            out.append(found and found[1:])
+            if found is not None:
+                publications.deliver(number % 3, found[0], (member, number), time)
         out.append(len(publications))
-    return out
+    return out, publications.take_deliveries().tolist(), len(publications.take_deliveries())
 
 
 @settings(max_examples=300)

@@ -72,3 +72,51 @@ def test_any_json_comes_last():
     assert set(see(*[plain] * TRIES, generic=GENERIC)[0]) == {None}
     # One message that fits a better protocol: it is waited for.
     assert see(RPC, named, RPC, generic=GENERIC)[0] == [None, None, "json-rpc"]
+
+
+RECORDED = [
+    *(b'0{"sid":"a"}', b"40", b'42["a"]', b"2probe", b"\r\nCONNECT\nhost:a\n\n\0", b"NACK\n\n\0"),
+    *(b"\x10\x0c\0\x04MQTT\x04\x02\0\0\0\0", b"\x20\x02\0\0", b'{"protocol":"json"}\x1e'),
+    *(b"{}\x1e", b'[1, "realm", {"roles": {}}]', b'{"type":"connection_init"}', RPC),
+    *(b"[" + RPC + b"]", b'{"id":1,"method":"Page.enable"}', b'["1","1","room","phx_join",{}]'),
+    *(b'{"command":"subscribe","identifier":"{\\"channel\\":\\"A\\"}"}', b"a"),
+    *(b'{"event":"pusher:ping"}', b'{"msg":"connect","support":["1"]}'),
+    *(b"INVITE sip:a SIP/2.0\r\nCall-ID: 1\r\n", b"SIP/2.0 200 OK\r\nCall-ID: 1\r\n"),
+    *(b' <open xmlns="urn:ietf:params:xml:ns:xmpp-framing"/>', b"RFB 003.008\n", b"SSH-2.0-x"),
+    *(b"\x16\x03\x01\0\x05hello", b"", b"h"),
+]
+"""Messages of all protocols that say by what byte theirs begin."""
+
+
+@pytest.mark.parametrize("protocol", [*PROTOCOLS, GENERIC], ids=lambda each: each.inner)
+def test_first_bytes_leave_none_out(protocol):
+    # The first byte only saves asking: what it rules out would have been denied too.
+    rest = [random.Random(place).randbytes(12) for place in range(16)]
+    texts = [bytes([first]) + each[1:] for first in range(256) for each in (*RECORDED, *rest)]
+    ruled_out = [each for each in texts if protocol.begins and each[:1] not in protocol.begins]
+    assert not any(
+        protocol.looks(each, sender, is_text)
+        for each in ruled_out
+        for sender in (0, 1)
+        for is_text in (True, False)
+    )
+
+
+@pytest.mark.parametrize(
+    ("inner", "payload"),
+    [
+        ("graphql-transport-ws", b'{"ty\\u0070e":"connection_init"}'),
+        ("cdp", b'{"id":1,"\\u006dethod":"Page.enable"}'),
+        ("action-cable", b'{"typ\\u0065":"confirm_subscription"}'),
+    ],
+)
+def test_names_with_escapes(inner, payload):
+    # RFC 8259 7: any character of a string may be escaped, in the name of a member too.
+    assert see(payload, payload)[0] == [None, inner]
+    plain = json.dumps(json.loads(payload)).encode()
+    assert see(plain, plain)[0] == [None, inner]
+
+
+def test_any_json_with_escaped_name():
+    payload = b'{"typ\\u0065":"tick"}'
+    assert see(payload, payload, generic=GENERIC)[0] == [None, "json"]

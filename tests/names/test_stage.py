@@ -75,6 +75,29 @@ def test_a_later_query_is_another_look_up():
     assert second.before(99) == (8 * SECOND, int(8.1 * SECOND))
 
 
+def test_who_has_the_addresses_and_asks_again_asks_for_another_connection():
+    wire = Wire()
+    wire.ask(0)
+    (first,) = wire.answer(0.01)
+    wire.ask(0.5, number=2, port=5001)
+    (second,) = wire.answer(0.51, number=2, port=5001)
+    assert first is not second
+    assert second.before(99)[0] == SECOND // 2
+
+
+def test_both_families_asked_again_where_one_had_no_answer():
+    wire = Wire()
+    wire.ask(0)
+    wire.ask(0.001, kind="AAAA", number=2)
+    wire.answer(0.02)
+    # As the resolver of glibc does after 5 s: with the ids that it had.
+    wire.ask(5)
+    wire.answer(5.01)
+    wire.ask(5.02, kind="AAAA", number=2)
+    (lookup,) = wire.answer(5.03, kind="AAAA", number=2)
+    assert lookup.before(99) == (0, int(5.03 * SECOND))
+
+
 def test_clients_and_names_are_apart():
     wire = Wire()
     wire.ask(0)
@@ -102,3 +125,38 @@ def test_of_too_many_names_the_oldest_is_forgotten():
         wire.ask(number, name=f"n{number}.test", number=number)
     assert wire.answer(4, name="n0.test", number=0) == []
     assert wire.answer(4, name="n2.test", number=2) != []
+
+
+def test_a_flood_is_bounded_and_said():
+    """Random names, never answered; spoofed answers to queries that nobody sent."""
+    wire = Wire(max_names=50)
+    for number in range(400):
+        wire.ask(number * 0.001, name=f"r{number}.test", number=number, port=2000 + number)
+        assert wire.answer(number * 0.001, name=f"r{number}.test", number=number + 7) == []
+    assert len(wire.stage._open) == len(wire.stage._waiting) == 50
+    (finding,) = wire.stage.finish()
+    assert finding.kind.id == "names-limit"
+    assert "350 queries" in finding.detail
+    assert finding.packet == 101  # each query was followed by a spoofed answer
+
+
+def test_names_of_long_ago_are_forgotten_in_silence():
+    wire = Wire(max_names=5)
+    for number in range(40):
+        wire.ask(number * 100, name=f"n{number}.test", number=number)
+    assert wire.stage.finish() == []
+
+
+def test_answers_of_many_addresses_are_bounded():
+    wire = Wire()
+    for turn in range(12):
+        wire.ask(turn * 0.1)
+        records = [
+            DNSRR(rrname="app.test", type="A", rdata=f"192.0.{turn}.{last}") for last in range(30)
+        ]
+        message = DNS(id=1, qr=1, qd=DNSQR(qname="app.test", qtype="A"), an=records)
+        found = wire._push(turn * 0.1 + 0.01, ((SERVER, 53), (CLIENT, 5000)), message)
+    (lookup,) = found
+    assert sum(len(each) for _, _, each in lookup.answers) <= 32
+    assert len(lookup.answers) <= 16
+    assert lookup.answers[0][2][0] == "192.0.0.0"

@@ -6,6 +6,8 @@ from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass
 
+import numpy as np
+
 Mark = tuple[int, int, int]
 WAITING_NS = 60_000_000_000
 
@@ -28,6 +30,7 @@ class Publications:
         self.waiting: dict[Mark, list[Published]] = {}
         self.order: deque[Mark] = deque()
         self.had: dict[tuple[int, Mark], int] = {}
+        self.deliveries: list[list[int]] = []
 
     def __len__(self) -> int:
         return len(self.order)
@@ -47,7 +50,7 @@ class Publications:
 
     def match(
         self, mark: Mark, member: int, since: int, time: int
-    ) -> tuple[int, int, int, int, bool] | None:
+    ) -> tuple[Published, int, bool] | None:
         had = (member, mark)
         after = max(self.had.get(had, since - 1), since - 1, time - WAITING_NS - 1)
         later = [each for each in self.waiting.get(mark, ()) if each.time > after]
@@ -59,4 +62,11 @@ class Publications:
         if len(self.had) > self.most:
             del self.had[next(iter(self.had))]
         is_first, found.counted = not found.counted, True
-        return found.member, *found.stands, found.time, is_first
+        return found, found.member, is_first
+
+    def deliver(self, topic: int, row: Published, stands: tuple[int, int], time: int) -> None:
+        self.deliveries.append([topic, *row.stands, *stands, time - row.time])
+
+    def take_deliveries(self) -> np.ndarray:
+        deliveries, self.deliveries = self.deliveries, []
+        return np.array(deliveries, np.int64).reshape(-1, 6)

@@ -113,9 +113,12 @@ def test_rates_of_one_connection() -> None:
 
 def test_words_of_the_table_are_explained() -> None:
     text = words(rendered(WINS))
-    for word in ("App bytes: all above TCP", "on wire: whole packets", "x: times", "delay:"):
+    for word in ("App bytes: what TCP carries", "on wire: whole packets", "x: times", "delay:"):
         assert word in text
-    assert "request per message: a floor" in text
+    assert "request per message: the least it could be" in text
+    for word in ("h2: over HTTP/2", "HTTP stream: an answer that goes on", "95 %: all but one"):
+        assert word in words(rendered(WINS, 120))
+        assert word not in words(rendered([OURS, row("sse", 12_000)], 100))
     assert "request per message" not in words(rendered(LOSES))
 
 
@@ -162,15 +165,17 @@ def test_bars_are_in_proportion() -> None:
 def test_websocket_wins() -> None:
     text = words(rendered(WINS))
     # The floor of one request a message is no way to deliver.
-    assert f"{SENTENCE} short polling 1.00 s with 1.33 times as much (1.67 times at" in text
-    assert "application level)" in text
+    assert (
+        f"{SENTENCE} short polling 1.00 s with 1.33 times as much (1.67 times without TCP" in text
+    )
+    assert "without TCP/IP headers)" in text
 
 
 def test_websocket_loses() -> None:
     text = words(rendered(LOSES))
     assert (
         "Short polling 1.00 s would have been cheapest on the wire: 7.70 kB, 0.77 times what "
-        "WebSocket takes (0.96 times at application level), with messages 512 ms later on the "
+        "WebSocket takes (0.96 times without TCP/IP headers), with messages 512 ms later on the "
         "average."
     ) in text
     assert "WebSocket was cheapest" not in text
@@ -303,7 +308,7 @@ def test_nothing_known() -> None:
     )
     zero = dict.fromkeys(("requests", "packets", "application_bytes", "wire_bytes"), 0)
     text = words(rendered([OURS | unknown | zero, row("sse", 0) | unknown | zero]))
-    assert "SSE 0 0 0 B - 0 B - -" in text
+    assert "server-sent events 0 0 0 B - 0 B - -" in text
     verdict = "WebSocket was cheapest on the wire: 0 B; next is server-sent events with an unknown"
     assert verdict in text
 
@@ -361,7 +366,7 @@ def test_a_block_for_each_number() -> None:
 
 def test_no_time_no_rate() -> None:
     unknown: Row = {name: None for name in scaled("sse") if "_per_" in name}
-    assert "SSE - - - - - - -" in words(scaled_text([scaled("sse") | unknown]))
+    assert "server-sent events - - - - - - -" in words(scaled_text([scaled("sse") | unknown]))
     assert scaled_text([]) == ""
 
 

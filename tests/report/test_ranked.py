@@ -18,6 +18,7 @@ MS = 1_000_000
 def message(number: int, **more: object) -> Row:
     row = {"connection": 0, "message": number, "direction": "client", "payload_bytes": 100 - number}
     times = {"time_first": START + number * MS, "delivery_us": number * MS, "packet_last": 9}
+    times["gap_us"] = 2 * number * MS
     return {**row, **times, "payload_preview": f"hello {number}\x1b[31m", **more}
 
 
@@ -25,9 +26,9 @@ ROWS = [message(n) for n in range(3)]
 ROWS += [message(3, stall_us=25 * MS), message(4, stall_us=90 * MS), message(5, stall_us=5 * MS)]
 
 
-def listed(cut: int = 99, **options: object) -> str:
+def listed(cut: int = 99, width: int = 140, **options: object) -> str:
     console = make_console(io.StringIO())
-    console.width = 140
+    console.width = width
     listing = RankedListing(console, **options)  # type: ignore[arg-type]
     for start in range(0, len(ROWS), cut):
         listing.write(table_rows(MESSAGES, ROWS[start : start + cut]))
@@ -61,6 +62,16 @@ def test_cause_wait_and_packet() -> None:
     (line,) = [line for line in listed(late_us=80_000.0).splitlines() if "hello" in line]
     assert "90.0 ms  late-by-loss (a hole to fill)" in line
     assert line.isprintable()
+
+
+@pytest.mark.parametrize("sort", ["time", "delivery", "gap", "stall", "bytes"])
+@pytest.mark.parametrize("width", [80, 100])
+def test_narrow_terminals_are_not_overrun(sort: str, width: int) -> None:
+    lines = listed(width=width, sort=sort).splitlines()
+    assert max(map(len, lines)) <= width
+    # What is sorted by, and why a message was late, stay.
+    assert {"bytes": "payload", "time": "message", "stall": "held up"}.get(sort, sort) in lines[0]
+    assert any("late-by-loss" in line for line in lines)
 
 
 def test_nothing_to_list() -> None:

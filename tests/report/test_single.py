@@ -23,8 +23,8 @@ ROWS = [
 
 def test_json_document(tmp_path: Path) -> None:
     target = tmp_path / "out.json"
-    writer = SingleTable(target, COMPARISON, "json")
-    writer.write(table_rows(COMPARISON, ROWS))
+    writer = SingleTable(target, [COMPARISON], "json")
+    writer.write([table_rows(COMPARISON, ROWS)])
     assert not target.exists()
     writer.close()
     empty = {column.name: None for column in COMPARISON.columns}
@@ -33,8 +33,8 @@ def test_json_document(tmp_path: Path) -> None:
 
 
 def test_csv_is_protected_as_in_the_other_reports(tmp_path: Path) -> None:
-    writer = SingleTable(tmp_path / "comparison.csv", COMPARISON, "csv")
-    writer.write(table_rows(COMPARISON, ROWS))
+    writer = SingleTable(tmp_path / "comparison.csv", [COMPARISON], "csv")
+    writer.write([table_rows(COMPARISON, ROWS)])
     writer.close()
     head, first, second = (tmp_path / "comparison.csv").read_text().splitlines()
     assert head.startswith("metric,group,unit,a,b,difference,ratio,samples_a,samples_b")
@@ -52,8 +52,8 @@ def test_csv_is_protected_as_in_the_other_reports(tmp_path: Path) -> None:
 )
 def test_stream_without_rows_stays_open(dialect: Dialect, text: str) -> None:
     stream = io.BytesIO()
-    writer = SingleTable(stream, COMPARISON, dialect)
-    writer.write(table_rows(COMPARISON, []))
+    writer = SingleTable(stream, [COMPARISON], dialect)
+    writer.write([table_rows(COMPARISON, [])])
     writer.close()
     writer.abort()
     assert stream.getvalue().decode() == text
@@ -62,8 +62,8 @@ def test_stream_without_rows_stays_open(dialect: Dialect, text: str) -> None:
 def test_abort_leaves_what_stood_there(tmp_path: Path) -> None:
     target = tmp_path / "out.csv"
     target.write_text("before")
-    writer = SingleTable(target, COMPARISON, "csv")
-    writer.write(table_rows(COMPARISON, ROWS))
+    writer = SingleTable(target, [COMPARISON], "csv")
+    writer.write([table_rows(COMPARISON, ROWS)])
     writer.abort()
     writer.close()
     assert [path.read_text() for path in tmp_path.iterdir()] == ["before"]
@@ -71,8 +71,8 @@ def test_abort_leaves_what_stood_there(tmp_path: Path) -> None:
 
 def test_target_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="folder"):
-        SingleTable(tmp_path, COMPARISON, "csv")
+        SingleTable(tmp_path, [COMPARISON], "csv")
     with pytest.raises(ReportError, match="No such file"):
-        SingleTable(tmp_path / "none" / "x", COMPARISON, "json")
+        SingleTable(tmp_path / "none" / "x", [COMPARISON], "json")
     with open("/dev/full", "wb", buffering=0) as full, pytest.raises(ReportError, match="space"):
-        SingleTable(full, COMPARISON, "json").write(table_rows(COMPARISON, ROWS))
+        SingleTable(full, [COMPARISON], "json").write([table_rows(COMPARISON, ROWS)])

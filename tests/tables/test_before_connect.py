@@ -129,3 +129,75 @@ def test_limits_forget_the_oldest():
     found = [lookup("app.test", V4), lookup("other.test", "192.0.2.99")]
     (one,) = opened(before, tcp(0, V4, 25, 40), lookups=found)
     assert before.of(one, "app.test").dns == NULL
+
+
+def test_an_attempt_counts_for_the_connect_that_follows_it():
+    before = BeforeConnect(Options())
+    found = [
+        lookup("app.test", V4, V6),
+        lookup("app.test", V4, V6, asked=5000, answered=5020, packet=104),
+    ]
+    rows = (
+        *(tcp(0, V6, 25, packet=101), tcp(1, V4, 275, 290, packet=102)),
+        *(tcp(2, V6, 5025, packet=107), tcp(3, V4, 5275, 5290, packet=108)),
+        tcp(4, V4, 5300, 5310, packet=109),
+    )
+    _, one, _, two, three = opened(before, *rows, lookups=found)
+    assert before.of(one, "app.test") == Before(20 * MS, 1, 250 * MS, 0)
+    assert before.of(two, "app.test") == Before(20 * MS, 1, 250 * MS, 5000 * MS)
+    assert before.of(three, "app.test").attempts == 0
+
+
+def test_two_clients_side_by_side_have_an_attempt_each():
+    before = BeforeConnect(Options())
+    rows = (
+        *(tcp(0, V6, 25), tcp(1, V6, 26)),
+        *(tcp(2, V4, 275, 290), tcp(3, V4, 276, 291)),
+    )
+    *_, one, two = opened(before, *rows, lookups=[lookup("app.test", V4, V6)])
+    assert [before.of(each, "app.test").tried for each in (one, two)] == [250 * MS] * 2
+
+
+def test_a_round_of_three_addresses_after_one_that_failed():
+    before = BeforeConnect(Options())
+    other = "2001:db8::8"
+    rows = [tcp(0, V6, 30), tcp(1, other, 280), tcp(2, V4, 530)]  # none is answered
+    rows += [tcp(3, V6, 9030), tcp(4, other, 9280), tcp(5, V4, 9530, 9540)]
+    made = opened(before, *rows, lookups=[lookup("app.test", V4, V6, other)])
+    assert before.of(made[2], "app.test") == Before(20 * MS, 2, 500 * MS, 0)
+    assert before.of(made[3], "app.test").attempts == 0
+    assert before.of(made[5], "app.test").attempts == 2
+    assert before.of(made[5], "app.test").tried == 500 * MS
+
+
+def test_many_look_ups_of_a_name_in_one_batch():
+    before = BeforeConnect(Options())
+    found = [
+        lookup(asked=100 * number, answered=100 * number + 20, packet=100 + 10 * number)
+        for number in range(12)
+    ]
+    table = empty(CONNECTION, 16)
+    for number in range(12):
+        at = 100 * number + 25
+        table[number] = tcp(number, V4, at, at + 5, packet=102 + 10 * number)
+    batch = StreamBatch(RecordBatch(), connections=table)
+    batch.opened = list(range(12))
+    before.push(found, batch)
+    rows = [Connection._make(row.tolist()) for row in table[:12]]
+    assert [before.of(row, "app.test").dns for row in rows] == [20 * MS] * 12
+
+
+def test_a_flood_of_names_that_are_answered():
+    before = BeforeConnect(Options(max_names=20))
+    opened(before, lookups=[lookup(f"r{n}.test", answered=20, packet=2 * n) for n in range(60)])
+    assert len(before._names) == 20
+    (finding,) = before.finish()
+    assert finding.kind.id == "names-limit"
+    assert "40 names" in finding.detail
+    # Those of long ago are of no use to any connect.
+    before = BeforeConnect(Options(max_names=20))
+    for n in range(60):
+        asked = 5000 * n
+        found = lookup(f"r{n}.test", asked=asked, answered=asked + 20, packet=2 * n)
+        opened(before, lookups=[found])
+    assert before.finish() == []

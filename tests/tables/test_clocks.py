@@ -49,6 +49,13 @@ def test_drift_over_minutes(ppm: float) -> None:
     assert found.uncertainty == pytest.approx(5 * MS, rel=0.05)
 
 
+def test_the_time_by_the_other_clock() -> None:
+    found = Clocks(5 * S, 0, drift=200_000.0, origin=1_700_000_000 * S)
+    time = 1_700_000_000 * S + 1_000 * S
+    assert found.there(time) == time + 5 * S + 200 * MS
+    assert found.back(found.there(time)) == pytest.approx(time, abs=2_000)
+
+
 def test_no_drift_without_one() -> None:
     found = clocks(*points(0, 5, 5, seconds=300, jitter=40))
     assert found is not None

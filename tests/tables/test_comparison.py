@@ -153,6 +153,20 @@ def messages_once(tables: analyzer.Analysis) -> pd.DataFrame:
     return tables.messages[~tables.messages["connection"].isin(again)]
 
 
+def rates(tables: analyzer.Analysis, seconds: float) -> dict[str, float]:
+    """Rates of the capture and of a connection, from the rows of each connection alone."""
+    rows = tables.alternatives
+    each = rows[(rows.source == "measured") & rows.scope.isin(["connection", "session", "service"])]
+    lasted, nan = each.duration_s.sum(), float("nan")
+    per_s = each.wire_bytes.sum() / lasted if lasted else nan
+    whole = tables.summary.capture.wire_bytes
+    return {
+        "wire_bytes_per_day": whole / seconds * 86_400 if seconds >= 10 else nan,
+        "connection_wire_bytes_per_s": per_s,
+        "connection_wire_bytes_per_day": per_s * 86_400 if lasted >= 10 else nan,
+    }
+
+
 def with_pandas(tables: analyzer.Analysis) -> dict[str, float]:
     """Compute some of the metrics once more, from the tables."""
     messages, ledger, http = messages_once(tables), tables.ledger, tables.http
@@ -180,6 +194,7 @@ def with_pandas(tables: analyzer.Analysis) -> dict[str, float]:
         if len(squeezed)
         else float("nan"),
         "application_bytes_per_s": of_websocket[_ABOVE_TCP].sum() / seconds,
+        **rates(tables, seconds),
         "delivery_us_p95": messages.delivery_us.quantile(0.95),
         "stall_us_sum": messages.stall_us.sum(),
         "stalled_messages": (messages.stall_us > 0).sum(),

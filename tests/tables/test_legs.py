@@ -166,6 +166,8 @@ def test_of_one_key_the_last_connections_are_looked_at(between, is_leg):
     others = [connection(n, 100 * n, 100 * n + 5) for n in range(1, 1 + between)]
     capture.push(opened=[far, *others, near])
     assert (capture.legs.leg(7) == 0) == is_leg
+    details = [finding.detail for finding in capture.legs.finish()]
+    assert any("handshakes beyond max_handshakes_per_key" in text for text in details)
 
 
 def held(arrivals, departures, **fields):

@@ -10,11 +10,13 @@ import pandas as pd
 import pytest
 
 import analyzer
-from analyzer.tables.paths import matched
+from analyzer.tables.clocks import Clocks
+from analyzer.tables.paths import Between, Matched, matched
 from analyzer.tables.talks import Said
 
 CAPTURES = Path(__file__).parents[2] / "captures"
 CLIENT, SERVER = CAPTURES / "ends-client.pcap", CAPTURES / "ends-server.pcap"
+S, MS = 1_000_000_000, 1_000_000
 ONE_WAY_US = 15_000  # of the forwarder between, captures/make/two_ends.py
 
 
@@ -112,6 +114,21 @@ def test_what_never_came_is_lost(tmp_path: Path) -> None:
     kept = [*packets[:last], (time + 2_000_000, *rest)]
     ways, _ = analyzer.paths(written(tmp_path / "cut.pcap", head, kept), SERVER)
     assert list(ways["lost"]) == [0, 1]
+
+
+@pytest.mark.parametrize(("sender", "ppm"), [(0, 300.0), (1, 300.0), (0, -300.0), (1, -300.0)])
+def test_lost_by_clocks_that_drift(sender: int, ppm: float) -> None:
+    """A message half a second before the other capture ends, after an hour, is lost."""
+    hour = 3_600 * S
+    found = Clocks(40 * S, 5 * MS, drift=ppm * 1000, origin=0)
+    ahead = round(40 * S + ppm * 1e-6 * hour)  # of the server's clock, after that hour
+    between = Between.__new__(Between)
+    between.clocks = found
+    between._spans = (0, hour), (40 * S, hour + ahead)
+    own = hour if sender == 0 else hour + ahead
+    way = Matched([(0, 40 * S + 10 * MS) if sender == 0 else (0, 40 * S - 10 * MS)], 1)
+    way.alone[sender].extend([own - 500 * MS, own + 500 * MS])
+    assert between.lost(way, sender) == 1
 
 
 # --- which messages are which

@@ -36,6 +36,12 @@ def test_a_close_that_a_reset_overtook_did_not_arrive():
     assert reported_code(replace(CLOSED, broken=True)) == 1006
 
 
+def test_a_close_in_the_buffer_that_a_reset_threw_away():
+    # Acknowledged, and no more: a program that hangs does not read, and its kernel acknowledges.
+    assert reported_code(replace(CLOSED, acked=True, broken=True)) is None
+    assert reported_code(replace(CLOSED, acked=True, broken=True, answered=True)) == 1001
+
+
 def test_a_close_that_nobody_acknowledged_yet_proves_nothing():
     assert reported_code(CLOSED) is None
 

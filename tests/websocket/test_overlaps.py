@@ -65,3 +65,35 @@ def test_an_error_behind_frames_found_again_has_its_culprit():
     assert {"tcp-overlap-differs", "websocket-resynchronised"} <= set(tables["findings"]["id"])
     assert blamed(tables) == {"websocket-rsv"}
     assert list(tables["messages"]["payload_bytes"]) == [5, 14, 14, 14, 11]
+
+
+def differing() -> Conversation:
+    """A server of which a segment came twice, with other bytes the second time, and two more."""
+    one = Conversation().upgrade().server(frame(1, b"hello"))
+    data = frame(1, b"HELLO") + frame(2, b"\3\4")
+    one.segment("server", data, ACK | PSH, seq=one.next["server"] - 7)
+    one.next["server"] += 4
+    return one
+
+
+@pytest.mark.parametrize("between", [0, 1, 2, 3, 9])
+@pytest.mark.parametrize("size", [1, 7 * 64, 2**20])
+def test_frames_without_an_error_end_the_doubt(between, size):
+    # Three that follow each other are what a search for frames needs as well (resync_frames).
+    # The frame in the segment that differs is none of them.
+    one = differing()
+    for _ in range(between):
+        one.server(frame(1, b"and more of it"))
+    tables = tables_of(one.server(BAD).server(BAD).pcap(), batch_bytes=size)
+    found = tables["findings"].set_index("id")["count"]
+    assert found["tcp-overlap-differs"] == 1
+    assert blamed(tables) == ({"websocket-rsv"} if between >= 3 else set())
+    assert ("websocket-framing-lost" in found) == (between < 3)
+
+
+def test_an_error_that_follows_each_frame_stays_nobodys():
+    one = differing()
+    for _ in range(6):
+        one.server(frame(1, b"and more")).server(BAD)
+    tables = tables_of(one.pcap())
+    assert blamed(tables) == set()

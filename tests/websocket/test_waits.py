@@ -135,6 +135,48 @@ def test_a_row_that_had_to_wait_says_nothing_of_the_window():
     assert client.shut_since == 0
 
 
+def test_what_is_sent_on_shows_that_the_window_opened_unseen():
+    """The capture misses the packet that opened the window, and all later ones of the client."""
+    wire = Wire()
+    wire.at(0, SERVER, content=TEXT)
+    wire.ack(5, 12, WINDOW_CLOSED)
+    wire.ack(400, 12, WINDOW_CLOSED)  # an answer to a probe: the last that is known
+    wire.at(5000, SERVER, content=TEXT)
+    wire.at(9000, SERVER, content=TEXT)
+    for size in (None, 1):
+        messages, (client, _) = walked(wire, size)
+        assert (client.shut_total, client.shut_since) == (395 * MS, NULL)
+        assert [int(each["window"]) for each in messages] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("at", "content"),
+    [
+        (5.2, TEXT),  # on its way when the window closed
+        (900, TEXT[:1]),  # a probe of one byte (RFC 9293 3.8.6.1)
+    ],
+)
+def test_what_a_closed_window_lets_through_does_not_show_that_it_opened(at, content):
+    wire = Wire()
+    wire.at(0, SERVER, content=TEXT)
+    wire.ack(5, 12, WINDOW_CLOSED)
+    wire.at(at, SERVER, content=content)
+    _, (client, _) = walked(wire)
+    assert (client.shut_total, client.shut_since) == (0, 5 * MS)
+
+
+@pytest.mark.parametrize(("acked", "shut"), [(36, 30), (13, 3995), (12, 3995)])
+def test_a_window_that_opened_while_the_capture_lost_packets(acked, shut):
+    wire = Wire()
+    wire.at(0, SERVER, content=TEXT)
+    wire.ack(5, 12, WINDOW_CLOSED)
+    wire.ack(35, 12, WINDOW_CLOSED)
+    # Seconds later an ACK, maybe one that proves that more than a probe was sent meanwhile.
+    wire.ack(4000, acked)
+    _, (client, _) = walked(wire)
+    assert (client.shut_total, client.shut_since) == (shut * MS, NULL)
+
+
 # --- delayed ACKs
 
 

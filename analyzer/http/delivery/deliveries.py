@@ -14,8 +14,9 @@ from typing import Final, Protocol
 
 from analyzer.http.delivery.callers import ENGINE_IO, SOCKJS, Target
 from analyzer.http.delivery.carried import CLIENT, SERVER, Carrier
+from analyzer.http.delivery.event_times import LOOKED_AT, EventTimes
 from analyzer.http.delivery.inflating import CODINGS, Inflater
-from analyzer.http.delivery.line_readers import EventStream, Lines, TextLines
+from analyzer.http.delivery.line_readers import EventStream, Lines, Seen, TextLines
 from analyzer.http.delivery.payloads import (
     Found,
     engine_io_messages,
@@ -118,21 +119,25 @@ class _SockJsFrames:
 class _Chunks:
     """Chunks of the chunked coding; blank ones only keep the connection alive."""
 
-    __slots__ = ("_blank", "_size", "_tally")
+    __slots__ = ("_begun", "_blank", "_seen", "_size", "_tally")
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: Tally, seen: Seen) -> None:
         self._tally = tally
+        self._seen = seen
+        self._begun = b""
         self._size = 0
         self._blank = True
 
     def take(self, data: bytes, time: int) -> None:
         self._size += len(data)
+        self._begun += data[: LOOKED_AT - len(self._begun)]
         self._blank = self._blank and not data.strip()
 
     def chunk(self, time: int) -> None:
         if not self._blank:
             self._tally.add(time, self._size)
-        self._size, self._blank = 0, True
+            self._seen(time, self._begun)
+        self._size, self._blank, self._begun = 0, True, b""
 
     def kept(self) -> int:
         return 0
@@ -157,7 +162,8 @@ class AnswerReader:
 
     __slots__ = (
         *("_always", "_carrier", "_chunks", "_exchange", "_inflater", "_kept", "_limit"),
-        *("_options", "_parser", "_quiet", "_store", "_target", "_time", "_type", "_whole"),
+        *("_options", "_parser", "_quiet", "_store", "_target", "_time", "_times", "_type"),
+        "_whole",
         *("digest", "limited", "reading", "session", "tally"),
     )
 
@@ -183,6 +189,7 @@ class AnswerReader:
         self.reading = self.limited = False
         self.session, self.digest = "", b""
         self._whole: bytearray | None = None
+        self._times = EventTimes()
         self._inflater: Inflater | None = None
         self._parser: _Parser | None = None
         self._chunks: _Chunks | None = None
@@ -202,18 +209,22 @@ class AnswerReader:
             if kind == "text/event-stream":
                 self._parser = EventStream(self.tally.add, self._limit, frames.frame)
         elif kind == "text/event-stream":
-            self._parser, self._always = EventStream(self.tally.add), True
+            events = EventStream(self.tally.add, LOOKED_AT, seen=self._times.take)
+            self._parser, self._always = events, True
         elif kind.endswith(_LINE_TYPES):
-            self._parser, self._always = TextLines(self.tally.add), True
+            self._parser, self._always = self._text_lines(), True
         else:
             if looked_into(kind) or target.transport == ENGINE_IO:
                 self._whole = bytearray()
             if self._exchange.piecemeal and not target.transport and kind not in _PAGE_TYPES:
                 if kind.startswith("text/"):
-                    self._parser = TextLines(self.tally.add)
+                    self._parser = self._text_lines()
                 else:
-                    self._parser = self._chunks = _Chunks(self.tally)
+                    self._parser = self._chunks = _Chunks(self.tally, self._times.take)
         self.reading = self._parser is not None or self._whole is not None
+
+    def _text_lines(self) -> TextLines:
+        return TextLines(self.tally.add, LOOKED_AT, self._times.take)
 
     # --- content
 
@@ -360,6 +371,9 @@ class AnswerReader:
         exchange.deliveries = tally.items
         exchange.messages = tally.messages
         exchange.message_bytes = tally.message_bytes
+        if tally is self.tally:
+            exchange.timed = self._times.timed
+            exchange.held, exchange.held_most = self._times.held()
 
 
 class RequestReader:

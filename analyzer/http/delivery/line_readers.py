@@ -67,14 +67,25 @@ Found = Callable[[int, int], None]
 """Called for a message: time (ns) and size (bytes)."""
 
 
+Seen = Callable[[int, bytes], None]
+"""Called for a message: time (ns) and how it begins."""
+
+
 class TextLines:
-    """Messages that are lines: each that is not blank."""
+    """Messages that are lines: each that is not blank.
 
-    __slots__ = ("_found", "_lines", "_lost")
+    Args:
+        found: told of each.
+        keep: bytes of each line to keep for `seen`.
+        seen: given the time of each, and how it begins.
+    """
 
-    def __init__(self, found: Found) -> None:
+    __slots__ = ("_found", "_lines", "_lost", "_seen")
+
+    def __init__(self, found: Found, keep: int = 0, seen: Seen | None = None) -> None:
         self._found = found
-        self._lines = Lines()
+        self._seen = seen
+        self._lines = Lines(_PREFIX + keep)
         self._lost = False
 
     def take(self, data: bytes, time: int) -> None:
@@ -106,6 +117,8 @@ class TextLines:
             line, length = line[1:], length - 1
         if line.strip() or length > _PREFIX:
             self._found(time, length)
+            if self._seen is not None:
+                self._seen(time, line)
 
 
 class EventStream:
@@ -113,16 +126,32 @@ class EventStream:
 
     Args:
         found: told of each.
-        keep: bytes of each line to keep for `event`.
+        keep: bytes of each line to keep for `event` and `seen`.
         event: given the data of each event, and its time, in place of `found`.
+        seen: given the time of each event, and how its data begins.
     """
 
-    __slots__ = ("_data", "_event", "_fields", "_first", "_found", "_lines", "_lost", "_size")
+    __slots__ = (
+        "_data",
+        "_event",
+        "_fields",
+        "_first",
+        "_found",
+        "_lines",
+        "_lost",
+        "_seen",
+        "_size",
+    )
 
     def __init__(
-        self, found: Found, keep: int = 0, event: Callable[[bytes, int, int], None] | None = None
+        self,
+        found: Found,
+        keep: int = 0,
+        event: Callable[[bytes, int, int], None] | None = None,
+        seen: Seen | None = None,
     ) -> None:
         self._found = found
+        self._seen = seen
         self._lines = Lines(_PREFIX + keep)
         self._event = event
         self._first = True
@@ -165,7 +194,8 @@ class EventStream:
         begin = 6 if line[5:6] == b" " else min(5, length)
         self._size += length - begin
         self._fields += 1
-        if self._event is not None and self._fields == 1:
+        kept = self._event is not None or self._seen is not None
+        if kept and self._fields == 1:
             self._data = [line[begin:]]
 
     def _dispatch(self, time: int) -> None:
@@ -180,6 +210,8 @@ class EventStream:
                 self._event(self._data[0], size, time)
             else:
                 self._found(time, size)
+            if self._seen is not None:
+                self._seen(time, self._data[0])
         self._fields = self._size = 0
         self._data = []
         self._lost = False

@@ -319,7 +319,7 @@ class Conversation(Switching):
             checks = Checks(self._results.findings, self._slot, piece.row[PACKET])
             refuse(handshake, head, checks)
             side.reader = RefusalReader(handshake, head)
-            self._results.answered(handshake.key)
+            self._results.answered(handshake.key, piece.row[TIME])
         if body is None or body.done:
             self._message_done(side)
         else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from analyzer import findings
 from analyzer.http import pairing
 from analyzer.http.exchanges import Handshake
-from analyzer.http.handover import ACKED, KIND, OFFSET, PACKET, SPAN, Piece, end_row
+from analyzer.http.handover import ACKED, KIND, OFFSET, PACKET, SPAN, TIME, Piece, end_row
 from analyzer.http.head import NEITHER, Head, recognise
 from analyzer.http.http1.messages import Messages
 from analyzer.http.http1.reader_state import HEAD, HOLD, SEEK, Side
@@ -118,7 +118,7 @@ class Switching(Messages):
                 self._hand_on()
             return
         results = self._results
-        results.answered(handshake.key)
+        results.answered(handshake.key, piece.row[TIME])
         pairing.answer_attempt(handshake, head, side.first_time, piece.row)
         self._judge(side, handshake, head, piece, is_asked=is_asked)
 

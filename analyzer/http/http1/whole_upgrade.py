@@ -142,7 +142,7 @@ def switch(results: Results, opening: Opening, piece: Piece) -> bool:
     if not has_token(head.values.get("upgrade", ""), "websocket"):
         return False
     results.http_bytes[row[DIRECTION]] += end
-    results.answered(handshake.key)
+    results.answered(handshake.key, row[TIME])
     pairing.answer_attempt(handshake, head, row[TIME], row)
     checks = Checks(results.findings, handshake.slot, row[PACKET], row[DIRECTION])
     check_switch(handshake, head, checks)

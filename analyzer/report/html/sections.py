@@ -13,7 +13,7 @@ import numpy as np
 
 from analyzer.columns import NULL
 from analyzer.lazy_dataclass import dataclass, field
-from analyzer.report.alternatives import name_of, verdict
+from analyzer.report.alternatives import made_from, name_of, sentences, verdict
 from analyzer.report.html.data import Kept, shortened
 from analyzer.report.html.drawing import (
     Chart,
@@ -30,7 +30,7 @@ from analyzer.report.html.drawing import (
 )
 from analyzer.report.terminal import ENDINGS, PART_NAMES, target
 from analyzer.report.wording import duration, number, plural, share, size
-from analyzer.tables.declare import row_values
+from analyzer.tables.declare import each_row
 from analyzer.tables.late import LATE_COLUMNS
 from analyzer.tables.schema import DIRECTIONS
 from analyzer.tables.summary import Summary
@@ -108,7 +108,7 @@ def timeline(connections: Kept, messages: Kept, pings: Kept, span: tuple[int, in
     begin, end = span
     if not rows.count or end <= begin:
         return Section("timeline", "Connections over time", ["There are no connections to draw."])
-    lives = [row_values(rows, place) for place in range(rows.count)]
+    lives = list(each_row(rows))
     busiest = sorted(lives, key=lambda row: -row["wire_bytes"])[:SHOWN_LIVES]
     shown = sorted(busiest, key=lambda row: row["opened_at"] or begin)
     active = _Activity(messages, pings, begin, end)
@@ -200,7 +200,7 @@ _PHASES: Final = (
 
 def handshakes(kept: Kept) -> Section:
     """Return the waterfall of the slowest handshakes."""
-    rows = [row_values(kept.ordered(["handshake"]), place) for place in range(kept.count)]
+    rows = list(each_row(kept.ordered(["handshake"])))
     timed = [row for row in rows if row["upgrade_us"] is not None or row["tcp_us"] is not None]
     section = Section("handshakes", "Opening handshakes")
     if not timed:
@@ -351,15 +351,30 @@ def ledger(summary: Summary) -> Section:
     return section
 
 
+_SCOPES = {
+    "connections": "",
+    "sessions": "What came over plain HTTP: ",
+    "services": "Requests that were answered over plain HTTP: ",
+}
+_WORDS = (
+    "Bytes are those of whole packets; times: WebSocket's; later: than over WebSocket. "
+    "measured: in this capture; observed: modelled with headers of real exchanges."
+)
+
+
 def alternatives(summary: Summary) -> Section | None:
     """Return what the same messages would have cost over other transports."""
     section = Section("alternatives", "Against plain HTTP")
-    for scope in ("connections", "sessions"):
+    sources: list[str] = []
+    for scope, which in _SCOPES.items():
         rows: Sequence[Row] = summary.alternatives.get(scope, [])
         ours = next((row for row in rows if row["transport"] == "websocket"), None)
         if ours is None or not ours["messages"]:
             continue
-        section.lines.append(verdict(rows))
+        if not section.charts and which:
+            section.title = "Against WebSocket"
+        section.lines += [which + verdict(rows), *sentences(rows)]
+        sources += made_from(rows)
         parts = [
             (
                 f"{name_of(row)} ({row['source']})",
@@ -369,8 +384,9 @@ def alternatives(summary: Summary) -> Section | None:
             )
             for row in sorted(rows, key=lambda row: row["wire_bytes"])
         ]
-        title = f"the same {plural(ours['messages'], 'message')} at the same times"
+        title = f"{which}the same {plural(ours['messages'], 'message')} at the same times"
         section.charts.append(Chart(title, rows=shares(parts)))
+    section.lines += [_WORDS, *dict.fromkeys(sources)]
     return section if section.charts else None
 
 

@@ -93,5 +93,15 @@ HTTP_GROUPS = Table(
         ),
         time("started_at", "no time stamps", "First byte of the first request."),
         time("ended_at", "no time stamps", "Last byte of the last answer, or request."),
+        integer(
+            "timed_messages", NEVER, "Messages of streams whose JSON says when they came about."
+        ),
+        integer(
+            "held_messages",
+            NEVER,
+            "Those of them that came together with later ones, though by their times they came "
+            "about apart.",
+        ),
+        us("held_us_max", "held_messages is 0", "The longest that one waited for others so."),
     ),
 )

@@ -65,7 +65,11 @@ TOPICS = Table(
         text("topic", NEVER, "Topic, destination, or event of Socket.IO."),
         integer("publishers", NEVER, "Connections that publish to it."),
         integer("subscribers", NEVER, "Connections that subscribe to it or receive its messages."),
-        integer("messages", NEVER, "Publications."),
+        integer(
+            "messages",
+            NEVER,
+            "Publications; also those to another topic that the server says again under this one.",
+        ),
         integer("deliveries", NEVER, "Deliveries to all subscribers together."),
         us("delivered_us_median", "none matched", "From publication to delivery: the median."),
         us("delivered_us_p95", "none matched", "From publication to delivery: 95th percentile."),

@@ -24,7 +24,11 @@ PATHS = Table(
             "Messages that passed their sender's point and never the other one, although that "
             "capture went on.",
         ),
-        us("offset_us", _NO_CLOCKS, "The second capture's clock less the first one's."),
+        us(
+            "offset_us",
+            _NO_CLOCKS,
+            "The second capture's clock less the first one's; where it drifts, at the beginning.",
+        ),
         us("one_way_us_median", "no such messages", "From their sender's point to the other one."),
         us("uncertainty_us", _NO_CLOCKS, "How far offset and one-way times are off at most."),
         us("one_way_us_p95", "no such messages", "95 % took no longer."),

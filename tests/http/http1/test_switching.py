@@ -312,3 +312,25 @@ def test_answers_to_pipelined_requests_stay_in_order_behind_a_hole():
     rows = rows_of([(0, first), (0, second), (1, 60), (1, OK)])
     out = run_rows(rows)
     assert [(each.path, each.status) for each in out.exchanges] == [("/one", 200), ("/two", None)]
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_both_legs_of_a_tunnel_have_one_key_though_its_200_was_lost(is_lost):
+    before = Conversation(server_port=3128).open()
+    before.client(b"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n")
+    behind = Conversation("10.1.0.2", "10.1.0.3", start_ns=before.now).open()
+    before.now = behind.now
+    before.server(b"HTTP/1.1 200 OK\r\n\r\n").client(asked())
+    behind.now = before.now
+    behind.client(asked()).server(response())
+    before.now = behind.now
+    before.server(response())
+    for _ in range(9):
+        before.client(frame(1, b"hello there", key=b"abcd"))
+    packets = [*before.packets, *behind.packets]
+    if is_lost:
+        packets = [each for each in packets if b"200 OK" not in each.data]
+    before.packets = sorted(packets, key=lambda each: each.time_ns)
+    tables = tables_of(before.pcap())
+    assert "handshake-key-reused" not in set(tables["findings"]["id"])
+    assert tables["handshakes"]["outcome"].tolist() == ["accepted"] * 2

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from oracle.rows import Row, table_rows
 
+import analyzer
 from analyzer.report.html import sections
 from analyzer.report.html.data import Kept
 from analyzer.tables import schema
@@ -102,3 +105,22 @@ def test_messages_of_one_packet_have_a_sentence_in_place_of_a_curve() -> None:
     assert (section.charts, len(section.lines)) == ([], 1)
     section = sections.delays(kept("messages", [at_once, {**at_once, "delivery_us": MS}]), *none)
     assert (len(section.charts), section.lines) == (1, [])
+
+
+def test_messages_over_plain_http_are_compared_the_other_way_round() -> None:
+    captures = Path(__file__).parents[3] / "captures"
+    for name, which in (("calls-ajax", "Requests that were"), ("feed-long-poll", "What came over")):
+        section = sections.alternatives(analyzer.analyze(captures / f"{name}.pcap").summary)
+        assert section is not None
+        assert section.title == "Against WebSocket"
+        assert section.lines[0].startswith(f"{which} ")
+        text = " ".join(section.lines)
+        assert "with the headers of the same client's requests" in text
+        assert "opening handshakes" not in text
+        assert " a message" in text
+        assert "times: WebSocket's; later: than over WebSocket" in text
+        assert (section.charts[0].rows or ())[0].label.startswith("WebSocket (modelled)")
+    section = sections.alternatives(analyzer.analyze(captures / "feed-websocket.pcap").summary)
+    assert section is not None
+    assert section.title == "Against plain HTTP"
+    assert section.lines[0].startswith("WebSocket was cheapest")

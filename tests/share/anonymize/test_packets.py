@@ -25,7 +25,10 @@ TEXTS = {
     *("client_logs", "server_logs"),
 }
 """Columns of names, and those that depend on what payload says."""
-TABLES = ("connections", "handshakes", "frames", "messages", "pings", "ledger", "tls_sessions")
+TABLES = (
+    *("connections", "handshakes", "frames", "messages", "pings", "ledger", "tls_sessions"),
+    *("alternatives", "scaling"),
+)
 
 
 def test_the_checksum_of_rfc_1071() -> None:
@@ -46,16 +49,32 @@ def written(name: str, folder: Path, *options: str) -> Path:
         *("socket-io-room.pcap", "json-rpc-deflate.pcap", "lossy.pcap", "wss-tls12.pcap"),
         *("python-websockets-ipv6.pcap", "npm-ws-closes.pcap", "cooked-sll2.pcap", "mqtt-5.pcap"),
         *("tls13-resumed.pcap", "python-aiohttp-refusals.pcap", "npm-ws-fragments.pcap"),
+        *("signalr-json-deflate.pcap", "socket-io-calls-polling.pcap", "calls-ajax.pcap"),
     ],
 )
 def test_a_second_analysis_finds_the_same(name: str, tmp_path: Path) -> None:
-    before = analyzer.analyze(CAPTURES / name, alternatives=False)
-    after = analyzer.analyze(written(name, tmp_path, "--anonymize"), alternatives=False)
+    before = analyzer.analyze(CAPTURES / name)
+    after = analyzer.analyze(written(name, tmp_path, "--anonymize"))
     assert "capture-anonymized" in set(after.findings["id"])
+    assert "compared-false" not in set(after.findings["id"])
     for table in TABLES:
         one, other = getattr(before, table), getattr(after, table)
         kept = [column for column in one.columns if column not in TEXTS]
         pd.testing.assert_frame_equal(one[kept], other[kept], obj=f"{table} of {name}")
+
+
+def test_the_comparison_of_chosen_connections_is_kept(tmp_path: Path) -> None:
+    """They are numbered anew: 1 and 2 of the original are 0 and 1 of the file."""
+    old = CAPTURES / "mqtt-5.pcap"
+    before = analyzer.analyze(old, where="connection >= 1")
+    after = analyzer.analyze(
+        written(old.name, tmp_path, "--anonymize", "--where", "connection >= 1")
+    )
+    assert set(after.findings["id"]) >= {"capture-anonymized", "compared-recorded"}
+    numbers = after.alternatives["connection"].dropna().unique().tolist()
+    assert numbers == after.connections["connection"].tolist() == [0, 1]
+    one, other = (each.alternatives.drop(columns="connection") for each in (before, after))
+    pd.testing.assert_frame_equal(one, other)
 
 
 def test_packets_keep_their_times_and_lengths(tmp_path: Path) -> None:
