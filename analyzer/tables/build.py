@@ -419,26 +419,20 @@ def message_rows(
         "resent_us": _whole(rows, "resent"),
     }
     makers |= message_columns(says, count, options)
-    if isinstance(final, np.ndarray):
-        makers |= _partly(makers, final)
-    elif not final:
-        makers |= _not_yet(count)
+    makers |= _early(makers, final, count)
     return TableRows(MESSAGES, LazyColumns(makers, again), count)
 
 
-def _not_yet(count: int) -> dict[str, Callable[[], Values]]:
-    """Return what makes the columns that are not known before a message is acknowledged."""
-    makers: dict[str, Callable[[], Values]] = {"overhead_ratio": lambda: np.full(count, np.nan)}
-    return makers | dict.fromkeys(_UNTIL_ACKNOWLEDGED, lambda: np.full(count, NULL, np.int64))
-
-
-def _partly(
-    makers: Mapping[str, Callable[[], Values]], final: npt.NDArray[np.bool_]
+def _early(
+    makers: Mapping[str, Callable[[], Values]], final: bool | npt.NDArray[np.bool_], count: int
 ) -> dict[str, Callable[[], Values]]:
-    """Return what makes the same columns where some messages are acknowledged."""
+    """Return what makes the columns that are not known before a message is acknowledged."""
+    if final is True:
+        return {}
+    is_known = np.zeros(count, bool) if final is False else final
 
     def maker(known: Callable[[], Values], null: float) -> Callable[[], Values]:
-        return lambda: np.where(final, np.asarray(cast("Any", known())), null)
+        return lambda: np.where(is_known, np.asarray(cast("Any", known())), null)
 
     names = dict.fromkeys(_UNTIL_ACKNOWLEDGED, NULL) | {"overhead_ratio": np.nan}
     return {name: maker(makers[name], null) for name, null in names.items()}
