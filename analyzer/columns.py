@@ -11,7 +11,7 @@ This module knows numpy and nothing of networks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -57,3 +57,49 @@ def insert(rows: Rows, positions: Sequence[int], inserted: Rows) -> Rows:
     if not len(inserted):
         return rows
     return np.insert(rows, np.asarray(positions, dtype=np.intp), inserted)
+
+
+class Pieces(NamedTuple):
+    """Many byte strings in one buffer, of which some may be missing.
+
+    Attributes:
+        data: uint8, writable.
+        starts: int64, where each begins.
+        lengths: int64; -1: there is none.
+    """
+
+    data: Bytes
+    starts: npt.NDArray[np.int64]
+    lengths: npt.NDArray[np.int64]
+
+    def take(self, places: Sequence[int]) -> Pieces:
+        """Return those at `places`, in that order, over the same buffer."""
+        chosen = np.asarray(places, np.intp)
+        return Pieces(self.data, self.starts[chosen], self.lengths[chosen])
+
+    def joined(self, other: Pieces) -> Pieces:
+        """Return these, and the others after them."""
+        if not len(other.starts):
+            return self
+        return Pieces(
+            np.concatenate([self.data, other.data]),
+            np.concatenate([self.starts, other.starts + len(self.data)]),
+            np.concatenate([self.lengths, other.lengths]),
+        )
+
+
+def pieces(strings: Sequence[bytes | None]) -> Pieces:
+    """Return byte strings in one buffer.
+
+    Args:
+        strings: a list, or a sequence with a method `pieces`, which is asked: then no Python
+            object is made for each.
+    """
+    make = getattr(strings, "pieces", None)
+    if make is not None:
+        made: Pieces = make()
+        return made
+    lengths = np.array([-1 if each is None else len(each) for each in strings], np.int64)
+    data = bytearray().join([each for each in strings if each])
+    ends = np.cumsum(np.maximum(lengths, 0))
+    return Pieces(np.frombuffer(data, np.uint8), ends - np.maximum(lengths, 0), lengths)

@@ -439,6 +439,12 @@ def _refusal_of_426(handshake: Handshake, upgrade: str | None) -> str:
     return reason
 
 
+def _has_version(handshake: Handshake, versions: str) -> bool:
+    """Tell whether a refusal names the version that the request has: it is about another matter."""
+    named = [each.strip() for each in versions.split(",")]
+    return handshake.version is not None and handshake.version.strip() in named
+
+
 def refuse(handshake: Handshake, head: Head, checks: Checks) -> None:
     """Say why a final response other than 101 is a refusal."""
     status = head.status
@@ -449,7 +455,10 @@ def refuse(handshake: Handshake, head: Head, checks: Checks) -> None:
         # RFC 6455 4.2.2: "Sec-WebSocket-Version ... indicating the version(s) the
         # server is capable of understanding".
         reason = (
-            f"the server wants another protocol version ({status}); "
+            f"the server names the versions that it speaks ({status}): {versions}; version "
+            f"{handshake.version}, which the request has, is among them"
+            if _has_version(handshake, versions)
+            else f"the server wants another protocol version ({status}); "
             f"the server offers version {versions}"
         )
         checks.note(findings.HANDSHAKE_OTHER_VERSIONS, versions[:60])

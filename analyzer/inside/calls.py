@@ -19,8 +19,10 @@ from analyzer.inside.item import (
     ASK_MAYBE,
     CANCEL,
     CANCEL_END,
+    END,
     FIRST,
     FIRST_ERROR,
+    REPLY,
     REPLY_ERROR,
     STREAM,
     STREAM_ERROR,
@@ -30,6 +32,7 @@ from analyzer.inside.labels import Labels
 from analyzer.lazy_dataclass import dataclass
 
 OK, ERROR, CANCELLED, UNANSWERED, LOST = range(5)
+_OPEN: Final = 2**63 - 1
 OUTCOMES: Final = ("ok", "error", "cancelled", "unanswered", "lost")
 
 
@@ -61,6 +64,7 @@ class Call(msgspec.Struct):
         turn: how many messages its conversation had before it.
         items: results streamed before the end.
         refused: an error came among them.
+        missed: bytes of the answering side were lost before the first result that is known.
     """
 
     number: int
@@ -72,6 +76,7 @@ class Call(msgspec.Struct):
     items: int = 0
     cancelled: bool = False
     refused: bool = False
+    missed: bool = False
     outcome: int = UNANSWERED
     answered: Moment | None = None
 
@@ -138,22 +143,38 @@ class Book:
         most: that may wait.
         open: those that wait, by caller and key.
         turn: how many messages there were.
+        early: answers whose requests are not known, by caller and key. What a side said behind a
+            hole is read late, when it is clear that nothing fills it: maybe behind its answers.
         done: calls that are over; the caller empties it.
     """
 
-    __slots__ = ("done", "gaps", "most", "numbers", "open", "turn")
+    __slots__ = (
+        "behind",
+        "done",
+        "early",
+        "early_count",
+        "gaps",
+        "most",
+        "numbers",
+        "open",
+        "turn",
+    )
 
     def __init__(self, numbers: Numbers, most: int) -> None:
         self.numbers = numbers
         self.most = most
         self.open: dict[tuple[int, Hashable], Call] = {}
         self.gaps = [-1, -1]
-        """Turn at which bytes of each side were lost last."""
+        """Turn at which it was noted that bytes of each side were lost last."""
+        self.behind = [-1, -1]
+        """First packet of the message behind that hole; _OPEN as long as there is none."""
         self.turn = 0
+        self.early: dict[tuple[int, Hashable], list[tuple[int, Moment]]] = {}
+        self.early_count = 0
         self.done: list[Call] = []
 
     def __len__(self) -> int:
-        return len(self.open)
+        return len(self.open) + len(self.early)
 
     def take(self, role: int, key: Hashable, item: Item, moment: Moment) -> Call | None:
         """Take an item's part in a call; return the call that it answers."""
@@ -167,6 +188,8 @@ class Book:
         place = (1 - sender, key)
         call = self.open.get(place)
         if call is None:
+            if role in (REPLY, REPLY_ERROR):
+                self._come_early(place, role, moment)
             return None
         if item.name is None:
             item.name = call.name
@@ -175,9 +198,16 @@ class Book:
             call.refused = call.refused or role in (STREAM_ERROR, FIRST_ERROR)
             if role in (STREAM, STREAM_ERROR) or call.answered is not None:
                 return None
+            # Maybe the first was among what was lost.
+            call.missed = call.missed or self._may_be_lost(call)
+            if call.missed:
+                return None
             call.answered = moment
             return call
         del self.open[place]
+        if call.missed or (role == END and call.answered is None and self._may_be_lost(call)):
+            self.give_up(call)
+            return None
         was_answered = call.answered is not None
         self._answer(call, role, moment)
         return None if was_answered else call
@@ -213,9 +243,32 @@ class Book:
             # The other side's id, come back: an answer.
             return
         number = self.numbers.take() if role == ASK else -1
-        self.open[place] = Call(number, item.kind, item.name, moment.sender, moment, self.turn)
+        call = Call(number, item.kind, item.name, moment.sender, moment, self.turn)
+        if place in self.early and self._was_answered(place, call):
+            return
+        self.open[place] = call
         if len(self.open) > self.most:
             self.overflow()
+
+    def _come_early(self, place: tuple[int, Hashable], role: int, moment: Moment) -> None:
+        self.early.setdefault(place, []).append((role, moment))
+        self.early_count += 1
+        if self.early_count > self.most:
+            self.early_count -= len(self.early.pop(next(iter(self.early))))
+
+    def _was_answered(self, place: tuple[int, Hashable], call: Call) -> bool:
+        """Settle a call whose answer was read before it, if there is one."""
+        answers = self.early.pop(place)
+        self.early_count -= len(answers)
+        later = [each for each in answers if each[1].packet_first > call.asked.packet_last]
+        if not later:
+            return False
+        (role, moment), *rest = later
+        if rest:
+            self.early[place] = rest
+            self.early_count += len(rest)
+        self._answer(call, role, moment)
+        return True
 
     def overflow(self) -> None:
         """Give up the oldest call: too many wait."""
@@ -232,13 +285,13 @@ class Book:
             call.outcome = CANCELLED
         elif call.answered is not None:
             call.outcome = ERROR if call.refused else OK
-        elif self.gaps[1 - call.caller] >= call.turn:
+        elif self._may_be_lost(call):
             call.outcome = LOST
         self.done.append(call)
 
     def has(self, caller: int, key: Hashable) -> bool:
-        """Return whether a call waits."""
-        return (caller, key) in self.open
+        """Return whether a call waits, or its answer."""
+        return (caller, key) in self.open or (caller, key) in self.early
 
     def answers(self, sender: int, key: Hashable) -> bool:
         """Return whether the other side waits for an answer with this key."""
@@ -247,6 +300,24 @@ class Book:
     def lost(self, sender: int) -> None:
         """Note that something that a side sent was lost, or could not be read."""
         self.gaps[sender] = self.turn
+        self.behind[sender] = _OPEN
+
+    def hear(self, moment: Moment) -> None:
+        """Count a message: what was lost of its side was before it."""
+        self.turn += 1
+        if self.behind[moment.sender] == _OPEN:
+            self.behind[moment.sender] = moment.packet_first
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether each side was heard since something of it was lost."""
+        return _OPEN not in self.behind
+
+    def _may_be_lost(self, call: Call) -> bool:
+        """Return whether bytes that may have held its answer were lost."""
+        side = 1 - call.caller
+        # A hole is noted when it is clear that nothing fills it, maybe long after it.
+        return self.gaps[side] >= call.turn and call.asked.packet_last < self.behind[side]
 
     def finish(self) -> None:
         """Settle what waits: no answer will come."""

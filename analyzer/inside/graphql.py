@@ -15,10 +15,10 @@ from msgspec import Raw
 from analyzer.inside.item import (
     ASK,
     CANCEL_END,
+    END,
     FIRST,
     FIRST_ERROR,
     HEARTBEAT,
-    REPLY,
     REPLY_ERROR,
     SERVER,
     Decoder,
@@ -36,6 +36,10 @@ NEW: Final = "graphql-transport-ws"
 _HEARTBEATS: Final = frozenset({"ka", "ping", "pong"})
 _ASKS: Final = frozenset({"start", "subscribe"})
 _RESULTS: Final = frozenset({"data", "next"})
+_OF_OLD: Final = frozenset(
+    {"ka", "start", "stop", "data", "connection_error", "connection_terminate"}
+)
+_OF_NEW: Final = frozenset({"ping", "pong", "subscribe", "next"})
 _TYPES: Final = frozenset(
     {
         *("connection_init", "connection_ack", "connection_error", "connection_terminate"),
@@ -79,6 +83,9 @@ class Graphql(Decoder):
         if head is None or head.type not in _TYPES:
             return None
         kind = head.type
+        if self.setting.subprotocol not in (OLD, NEW) and kind in _OF_OLD | _OF_NEW:
+            # The handshake was not captured.
+            self.inner = OLD if kind in _OF_OLD else NEW
         if kind in _HEARTBEATS:
             return [Item(HEARTBEAT)]
         token = bytes(head.id)
@@ -92,7 +99,7 @@ class Graphql(Decoder):
         elif kind == "error":
             item.reply_to, item.role = text_of(token), REPLY_ERROR
         elif kind == "complete" and sender == SERVER:
-            item.reply_to, item.role = text_of(token), REPLY
+            item.reply_to, item.role = text_of(token), END
         elif kind in ("complete", "stop"):
             item.reply_to, item.role = text_of(token), CANCEL_END
         return [item]

@@ -34,6 +34,7 @@ STREAM_ERROR: Final = 7  # an error; the end comes by itself
 FIRST: Final = 8  # a result, of which the first counts as the answer; the end comes by itself
 FIRST_ERROR: Final = 9  # the same, with an error
 CANCEL_END: Final = 10  # the caller ends it, and no answer comes any more
+END: Final = 11  # ends one well behind its FIRST; the answer only if there was none
 
 # What an item is to a topic.
 PUBLISH: Final = 1
@@ -52,7 +53,7 @@ class Item(msgspec.Struct, gc=False):
         id: by which it may be answered.
         reply_to: id of what it answers.
         topic: what it is published to, or its namespace or channel.
-        role: ASK to CANCEL_END; NO_CALL.
+        role: ASK to END; NO_CALL.
         key: what a call and its answer have in common, in one connection.
         also: a second call that it is part of: role and key.
         spread: PUBLISH to DELIVER_MAYBE; 0 where it is neither.

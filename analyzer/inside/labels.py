@@ -77,6 +77,7 @@ class Labels:
 
 ASKS: Final = 1
 ANSWERS: Final = 2
+_FLAGS: Final = {"id": ASKS, "reply_to": ANSWERS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,11 @@ class Says:
     labels: Labels = field(default_factory=lambda: Labels(0))
     plain: Plain | None = None
 
+    def words(self, name: str) -> list[str | None]:
+        """Return the words of a column of Label, by number of the label."""
+        place = Label._fields.index(name)
+        return [label[place] for label in self.labels.known]
+
     def column(self, name: str) -> list[str | None]:
         """Return a column of Label."""
         place = Label._fields.index(name)
@@ -126,18 +132,24 @@ class Says:
         if len(known) > len(self.codes):  # a small batch of a run with many names
             values = [known[code][place] for code in self.codes.tolist()]
         else:
-            words = [label[place] for label in known]
+            words = self.words(name)
             values = [words[code] for code in self.codes.tolist()]
         for row, detail in self.details.items():
             if detail.label is not None:
                 values[row] = detail.label[place]
         return values
 
+    def has_texts(self, name: str) -> bool:
+        """Return whether the column id or reply_to has any text."""
+        if self.plain is not None and (self.plain.flags == _FLAGS[name]).any():
+            return True
+        return any(getattr(detail, name) is not None for detail in self.details.values())
+
     def texts(self, name: str) -> list[str | None]:
         """Return the column id or reply_to."""
         values: list[str | None] = [None] * len(self.codes)
         if self.plain is not None:
-            wanted = np.flatnonzero(self.plain.flags == (ASKS if name == "id" else ANSWERS))
+            wanted = np.flatnonzero(self.plain.flags == _FLAGS[name])
             ids = self.plain.ids[wanted].tolist()
             for row, number in zip(wanted.tolist(), ids, strict=True):
                 values[row] = str(number)
@@ -158,7 +170,7 @@ class Says:
         detail = self.details.get(row)
         if detail is not None:
             return detail.id if name == "id" else detail.reply_to
-        if self.plain is None or self.plain.flags[row] != (ASKS if name == "id" else ANSWERS):
+        if self.plain is None or self.plain.flags[row] != _FLAGS[name]:
             return None
         return str(int(self.plain.ids[row]))
 

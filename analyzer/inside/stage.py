@@ -180,7 +180,9 @@ class InsideStage:
 
     def _go_quick(self, talk: Talk, slot: int) -> None:
         """Let a conversation go the quick way, if there is one for its protocol."""
-        if isinstance(talk.decoder, JsonRpc):
+        if not talk.book.is_whole:
+            self._quick.leave(slot)
+        elif isinstance(talk.decoder, JsonRpc):
             self._quick.enter(slot, talk, 2, HEADS)
         elif isinstance(talk.decoder, EngineIo) and talk.inner == SOCKET:
             self._quick.enter(slot, talk, 1, None)

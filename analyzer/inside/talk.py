@@ -171,7 +171,7 @@ class Talk:
         """Read one message; return its label and detail, None if it is not of the protocol."""
         decoder = self.decoder
         assert decoder is not None
-        self.book.turn += 1
+        self.book.hear(moment)
         items = decoder.take(payload, moment.sender, is_text)
         if items is None:
             self.failed += 1

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns import Rows
+from analyzer.columns import Pieces, Rows, pieces
 from analyzer.inside.labels import Detail
 from analyzer.lazy_dataclass import dataclass
 
@@ -44,6 +44,10 @@ class Chosen(Sequence[bytes | None]):
         if self._made is None:
             self._made = [*(self._of[place] for place in self._places), *self._more]
         return self._made[index]
+
+    def pieces(self) -> Pieces:
+        """Return them in one buffer, without an object for each."""
+        return pieces(self._of).take(self._places).joined(pieces(self._more))
 
 
 class WaitingRows:

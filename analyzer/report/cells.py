@@ -15,9 +15,10 @@ from typing import Any, Literal, cast
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns import NULL
+from analyzer.columns import NULL, Bytes
 from analyzer.report import _cells
 from analyzer.tables.schema import Column, Table, TableRows, Type, Values
+from analyzer.tables.texts import Texts, laid
 
 Dialect = Literal["csv", "json"]
 
@@ -67,18 +68,22 @@ class Formatter:
         columns = [prepare(rows.values[name], rows.count) for name, prepare in self._preparing]
         for start, end in pairwise(_cuts(columns, self.table, rows.count)):
             numbers = np.empty((len(columns), end - start), np.int64)
-            text: list[bytes] = []
+            text: list[Any] = []
             text_at = np.zeros(len(columns), np.int64)
             taken = 0
             for place, column in enumerate(columns):
                 if isinstance(column, np.ndarray):
                     numbers[place] = column[start:end]
                     continue
-                joined, numbers[place] = _joined(column[start:end], taken)
+                joined: Bytes | bytes
+                if isinstance(column, Texts):
+                    joined, numbers[place] = _slice(column, start, end, taken)
+                else:
+                    joined, numbers[place] = _joined(column[start:end], taken)
                 text_at[place] = taken
                 taken += len(joined)
                 text.append(joined)
-            buffer = np.frombuffer(b"".join([*text, b"\0"]), np.uint8).copy()
+            buffer = np.frombuffer(bytearray().join([*text, b"\0"]), np.uint8)
             yield memoryview(cast("Any", self._cells.format(numbers, buffer, text_at)))
 
 
@@ -101,7 +106,7 @@ def _json_prefixes(table: Table) -> list[bytes]:
 
 
 Integers = npt.NDArray[np.int64]
-_Prepared = Integers | list[str | None] | list[bytes | None]
+_Prepared = Integers | Texts | list[bytes | None]
 """What the kernel needs of a column: int64, or the cells' text or bytes."""
 
 
@@ -122,8 +127,8 @@ def _ratios(values: Values, count: int) -> _Prepared:
 
 
 def _texts(values: Values, count: int) -> _Prepared:
-    cells = list(cast("Sequence[str | None]", values))
-    return np.full(count, NULL, np.int64) if cells.count(None) == count else cells
+    cells = laid(values)
+    return cells if cells.known.any() else np.full(count, NULL, np.int64)
 
 
 def _payloads(values: Values, count: int) -> _Prepared:
@@ -153,29 +158,17 @@ def _cuts(columns: Sequence[Any], table: Table, count: int) -> list[int]:
     return [*sorted({int(cut) for cut in cuts} - {count}), count] if count else []
 
 
-def _joined(
-    cells: list[str | None] | list[bytes | None], taken: int
-) -> tuple[bytes, npt.NDArray[np.int64]]:
-    """Return the bytes of all cells, and where each ends after `taken`: NULL if null."""
-    known: list[Any] = [cell for cell in cells if cell is not None]
-    joined = _bytes(known)
-    if joined is None:
-        # Lone surrogates cannot be written as UTF-8: they become question marks.
-        known = [cell.encode("utf-8", "replace") for cell in known]
-        joined = b"".join(known)
+def _slice(column: Texts, start: int, end: int, taken: int) -> tuple[Bytes, npt.NDArray[np.int64]]:
+    """Return the bytes of some cells, and where each ends after `taken`: NULL if null."""
+    offsets = column.offsets[start : end + 1]
+    ends = np.where(column.known[start:end], offsets[1:] - offsets[0] + taken, NULL)
+    return column.data[offsets[0] : offsets[-1]], ends
+
+
+def _joined(cells: Sequence[bytes | None], taken: int) -> tuple[bytes, npt.NDArray[np.int64]]:
+    """Return the same of cells that are bytes."""
+    known = [cell for cell in cells if cell is not None]
     ends = taken + np.cumsum(np.fromiter(map(len, known), np.int64, len(known)))
-    if len(known) == len(cells):
-        return joined, ends
     numbers = np.full(len(cells), NULL, np.int64)
     numbers[[cell is not None for cell in cells]] = ends
-    return joined, numbers
-
-
-def _bytes(cells: list[Any]) -> bytes | None:
-    """Return cells joined, if each of their characters is a byte; else None."""
-    if not cells:
-        return b""
-    if isinstance(cells[0], bytes):
-        return b"".join(cells)
-    text = "".join(cells)
-    return text.encode() if text.isascii() else None
+    return b"".join(known), numbers

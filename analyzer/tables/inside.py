@@ -6,7 +6,7 @@ them is hidden. Used by tables.build.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from analyzer.inside.labels import Codes, Label, Says
 from analyzer.options import Options
 from analyzer.tables.schema import CALLS, FANOUT, TOPICS, TableRows, Values
 from analyzer.tables.secrets import hide
+from analyzer.tables.texts import LazyTexts, Texts
 from analyzer.tables.timing import columns_of, turned
 
 
@@ -27,7 +28,7 @@ def shown(text: str | None, options: Options) -> str | None:
     return text if text is None or options.show_secrets else hide(text)
 
 
-class Words(Sequence[str | None]):
+class Words(LazyTexts):
     """A column of what messages are called, made when a report reads it.
 
     Attributes:
@@ -38,30 +39,29 @@ class Words(Sequence[str | None]):
         self.says = says
         self._name = name
         self._options = options
-        self._made: list[str | None] | None = None
 
-    def _all(self) -> list[str | None]:
-        if self._made is None:
-            is_label = self._name in Label._fields
-            found = self.says.column(self._name) if is_label else self.says.texts(self._name)
+    def _lay(self) -> Texts:
+        says, is_label = self.says, self._name in Label._fields
+        few = len(says.labels.known) <= max(len(says.codes), 64)
+        if is_label and few and not any(each.label is not None for each in says.details.values()):
             # Few words, many messages.
-            words = {text: shown(text, self._options) for text in set(found)}
-            self._made = [words[text] for text in found]
-        return self._made
+            words = [shown(word, self._options) for word in says.words(self._name)]
+            return Texts.of(words).taken(says.codes.astype(np.int64))
+        if not is_label and not says.has_texts(self._name):
+            return Texts.nothing(len(says.codes))
+        found = says.column(self._name) if is_label else says.texts(self._name)
+        return Texts.of([shown(text, self._options) for text in found])
 
     def __len__(self) -> int:
         return len(self.says.codes)
 
-    def __iter__(self) -> Iterator[str | None]:
-        return iter(self._all())
-
     def __getitem__(self, index: Any) -> Any:
-        if self._made is None and isinstance(index, int) and 0 <= index < len(self):
+        if self._laid is None and isinstance(index, int) and 0 <= index < len(self):
             # Who looks at a few rows of many need not pay for the others.
             is_label = self._name in Label._fields
             cell = self.says.word if is_label else self.says.text
             return shown(cell(self._name, index), self._options)
-        return self._all()[index]
+        return self.laid()[index]
 
 
 def message_columns(

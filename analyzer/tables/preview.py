@@ -5,11 +5,16 @@ Used by tables.build. Knows bytes and text only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from analyzer.columns import NULL, Rows
+import numpy as np
+
+from analyzer.columns import NULL, Rows, pieces
 from analyzer.options import Options
+from analyzer.tables import _texts
+from analyzer.tables._texts import SHOW_BINARY, SHOW_NOTHING, SHOW_TEXT
+from analyzer.tables.texts import LazyTexts, Texts
 
 _TEXT = 1
 _ELLIPSIS = "…"
@@ -57,8 +62,8 @@ def _cut_character(shown: bytes, text: str) -> str:
     return text
 
 
-class Previews(Sequence[str | None]):
-    """The column payload_preview, made when a report reads it."""
+class Previews(LazyTexts):
+    """The column payload_preview, made when a report reads it: as `preview` does, by a kernel."""
 
     def __init__(self, payloads: Sequence[bytes | None], rows: Rows, options: Options) -> None:
         self._payloads = payloads
@@ -66,35 +71,31 @@ class Previews(Sequence[str | None]):
         self._options = options
         self._limit = options.preview_bytes
         self._shown = options.payload != "none"
-        self._made: list[str | None] | None = None
 
-    def _all(self) -> list[str | None]:
-        if self._made is None:
-            self._made = self._make()
-        return self._made
-
-    def _make(self) -> list[str | None]:
-        if not self._shown:
-            return [None] * len(self._rows)
-        sizes = self._rows["payload_bytes"].tolist()
-        texts = (self._rows["opcode"] == _TEXT).tolist()
-        limit = self._limit
-        return [
-            None
-            if payload is None or size == NULL
-            else preview(payload, size, is_text=is_text, limit=limit)
-            for payload, size, is_text in zip(self._payloads, sizes, texts, strict=True)
-        ]
+    def _lay(self) -> Texts:
+        rows = self._rows
+        if not self._shown or not len(rows):
+            return Texts.nothing(len(rows))
+        data, starts, lengths = pieces(self._payloads)
+        sizes = rows["payload_bytes"]
+        known = (lengths >= 0) & (sizes != NULL)
+        shown = np.minimum(lengths, self._limit)
+        # Where nothing is known there is nothing to show.
+        kinds = np.where(rows["opcode"] == _TEXT, SHOW_TEXT, SHOW_BINARY).astype(np.uint8)
+        kinds[~known] = SHOW_NOTHING
+        more = (sizes > shown).astype(np.uint8)
+        return Texts(*_texts.Texts().previews(data, starts, shown, kinds, more), known)
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __iter__(self) -> Iterator[str | None]:
-        return iter(self._all())
-
     def __getitem__(self, index: Any) -> Any:
-        if self._made is None and isinstance(index, int) and 0 <= index < len(self):
+        if self._laid is None and isinstance(index, int) and 0 <= index < len(self):
             # Who looks at a few rows of many need not pay for the others.
             payload = self._payloads[index] if self._shown else None
-            return Previews([payload], self._rows[index : index + 1], self._options)._all()[0]
-        return self._all()[index]
+            size = int(self._rows["payload_bytes"][index])
+            if payload is None or size == NULL:
+                return None
+            is_text = bool(self._rows["opcode"][index] == _TEXT)
+            return preview(payload, size, is_text=is_text, limit=self._limit)
+        return self.laid()[index]

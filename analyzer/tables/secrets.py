@@ -26,6 +26,7 @@ _SECRET_WORDS: Final = frozenset(
         *("credential", "credentials", "ticket", "bearer", "passcode", "passphrase", "pin", "otp"),
         *("state", "nonce", "csrf", "xsrf", "assertion", "cookie", "hmac", "connectionid", "sess"),
         *("samlresponse", "samlrequest", "sas", "mfa", "totp", "tokens", "secrets", "passkey"),
+        *("authentication", "appkey", "ott", "sso", "crumb", "verifier", "passwort", "kennwort"),
     }
 )
 """A parameter is secret if one of the words of its name is: access_token, X-Amz-Signature."""
@@ -48,6 +49,9 @@ _STRONG_SEGMENTS: Final = frozenset(
 """Segments of a path that a secret follows; of other secret names only what looks
 random is hidden, since /auth/login and /session/list are places."""
 
+_WEAK: Final = frozenset({"access", "refresh", "hash", "login", "private", "challenge"})
+"""Names of secrets and of much else: what looks random is hidden."""
+
 _WORDS: Final = lazy_pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 _JWT: Final = lazy_pattern(r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){0,4}")
@@ -64,22 +68,23 @@ _VALUE_IN_PATH: Final = lazy_pattern(r"[^&;#?]+")
 _VALUE_IN_TEXT: Final = lazy_pattern(r"\"[^\"]*\"?|'[^']*'?|[^\s&;#\"'<>]+")
 _SEGMENT: Final = lazy_pattern(r"/([^/?#\s;&=\"'<>]{1,128})/([^/?#\s;&\"'<>]+)")
 
-_PAIR: Final = lazy_pattern(
-    r"""(\\{0,8}["'])([^"'\\]{1,128})\1(\s{0,8}:\s{0,8})"""
-    r"""("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|\\{1,8}"(?:(?!\\{1,8}").)*(?:\\{1,8}")?|\[[^\]]*\]?|[^\s,}\]"']+)""",
+_MEMBER: Final = lazy_pattern(r"""(\\{0,8}["'])([^"'\\]{1,128})\1\s{0,8}:\s{0,8}""")
+"""The name of a member of a JSON object, also within a string."""
+_MEMBERS_VALUE: Final = lazy_pattern(
+    r""""(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|\\{1,8}"(?:(?!\\{1,8}").)*(?:\\{1,8}")?"""
+    r"""|\[[^\]]*\]?|\{[^{}]*\}?|[^\s,}\]"']+""",
     re.DOTALL,
 )
-"""A member of a JSON object, also within a string."""
 
 _ELEMENT: Final = lazy_pattern(r"<([A-Za-z][\w.:-]{0,127})(\s[^<>]*)?>([^<]+)")
 _INPUT: Final = lazy_pattern(
-    r"""(<[^<>]{0,256}\bname\s?=\s?["']([^"']{1,128})["'][^<>]{0,256}\b(?:value|content)\s?=\s?)"""
-    r"""("[^"]*"?|'[^']*'?)""",
+    r"""(<[^<>]{0,256}\bname\s?=\s?["']?([^"'\s<>]{1,128})["']?\s[^<>]{0,256}\b"""
+    r"""(?:value|content)\s?=\s?)("[^"]*"?|'[^']*'?|[^\s"'<>]+)""",
     re.IGNORECASE,
 )
 _INPUT_BACK: Final = lazy_pattern(
-    r"""(<[^<>]{0,256}\b(?:value|content)\s?=\s?)("[^"]*"|'[^']*')"""
-    r"""([^<>]{0,256}\bname\s?=\s?["']([^"']{1,128})["'])""",
+    r"""(<[^<>]{0,256}\b(?:value|content)\s?=\s?)("[^"]*"|'[^']*'|[^\s"'<>]+)"""
+    r"""([^<>]{0,256}\bname\s?=\s?["']?([^"'\s<>]{1,128}))""",
     re.IGNORECASE,
 )
 
@@ -95,6 +100,14 @@ _SCHEME: Final = lazy_pattern(
     r"\b(bearer|basic)(\s+)(?=[^\s,;]*[0-9=])[^\s,;\"'<>]+", re.IGNORECASE
 )
 
+_SPOKEN: Final = lazy_pattern(
+    r"\b((?:token|password|passwd|passcode|secret|jwt|ticket|api[ _-]?key|signature|credentials?)"
+    r"(?:\s{1,4}(?:is|was))?(?:\s{0,4}:\s{0,4}|\s{1,4})[\"'`(]?)"
+    r"(?=[\w+/.~-]{0,63}[0-9])(?=[\w+/.~-]{0,63}[A-Za-z])[\w+/.~-]{10,}={0,2}(?![=&])",
+    re.IGNORECASE,
+)
+"""In a sentence: invalid token 8f3a61c2b9."""
+
 _SUBPROTOCOL: Final = lazy_pattern(
     r"((?:^|(?<=[.,\s_-]))(?:bearer|token|jwt|auth(?:orization)?|"
     r"base64url\.bearer\.authorization\.k8s\.io|access[._-]?token|api[._-]?key)[.,:=|]\s*)"
@@ -103,6 +116,13 @@ _SUBPROTOCOL: Final = lazy_pattern(
 )
 """bearer.<token>, base64url.bearer.authorization.k8s.io.<token>, or two entries:
 authorization, <token>."""
+
+_SUBPROTOCOL_RANDOM: Final = lazy_pattern(
+    r"((?:^|(?<=[.,\s]))(?:bearer|token|jwt|auth|key)[-_])"
+    r"(?=[^\s,]*[0-9])(?=[^\s,]*[A-Za-z])[^\s,]{10,}",
+    re.IGNORECASE,
+)
+"""auth-<token>; auth-v2 is the name of a protocol."""
 
 _RUN: Final = lazy_pattern(r"[^\s&;#\"'<>]+")
 _ENCODED: Final = lazy_pattern(r"%[0-9A-Fa-f]{2}")
@@ -136,7 +156,8 @@ def hide_subprotocols(text: str) -> str:
     >>> hide_subprotocols("v4.channel.k8s.io, bearer.abc123")
     'v4.channel.k8s.io, bearer.***'
     """
-    return _SUBPROTOCOL.sub(rf"\1{HIDDEN}", _hide(text, 0, is_target=False))
+    shown = _SUBPROTOCOL.sub(rf"\1{HIDDEN}", _hide(text, 0, is_target=False))
+    return _SUBPROTOCOL_RANDOM.sub(rf"\1{HIDDEN}", shown)
 
 
 @lru_cache(maxsize=4096)
@@ -161,6 +182,7 @@ def _hide(text: str, depth: int, *, is_target: bool) -> str:
     text = _hide_markup(text)
     text = _FIELD.sub(lambda match: f"{match[1] or match[2]}{HIDDEN}", text)
     text = _SCHEME.sub(rf"\1\2{HIDDEN}", text)
+    text = _SPOKEN.sub(rf"\1{HIDDEN}", text)
     text = _hide_parameters(text, is_target=is_target)
     text = _hide_segments(text)
     if "%" in text and depth < _MAX_ENCODED:
@@ -171,7 +193,7 @@ def _hide(text: str, depth: int, *, is_target: bool) -> str:
 def _hide_markup(text: str) -> str:
     """Hide the values of secret names in JSON, XML and HTML."""
     if ":" in text:
-        text = _PAIR.sub(_hidden_pair, text)
+        text = _hide_members(text)
     if "<" in text:
         text = _ELEMENT.sub(_hidden_element, text)
         text = _INPUT.sub(_hidden_input(2, rf'\1"{HIDDEN}"'), text)
@@ -179,15 +201,29 @@ def _hide_markup(text: str) -> str:
     return text
 
 
-def _hidden_pair(match: re.Match[str]) -> str:
-    quote_, name, colon, value = match.groups()
-    bare = value.strip("\\\"'")
-    if not _is_secret(name, bare, is_member=True):
-        return match[0]
-    if value[0] in "\"'\\":
-        mark = value[: len(value) - len(value.lstrip("\\")) + 1]
-        return f"{quote_}{name}{quote_}{colon}{mark}{HIDDEN}{mark}"
-    return f"{quote_}{name}{quote_}{colon}{HIDDEN}"
+def _hide_members(text: str) -> str:
+    """Hide the values of secret names in JSON; those of others are searched as well."""
+    out: list[str] = []
+    at = 0
+    while (found := _MEMBER.search(text, at)) is not None:
+        out.append(text[at : found.end()])
+        at = found.end()
+        if not _may_be_secret(found[2]):
+            continue
+        match = _MEMBERS_VALUE.match(text, at)
+        if match is None or not _is_secret(found[2], match[0].strip("\\\"'"), is_member=True):
+            continue
+        value = match[0]
+        mark = ""
+        if value[0] in "\"'\\":
+            mark = value[: len(value) - len(value.lstrip("\\")) + 1]
+        out.append(f"{mark}{HIDDEN}{mark}")
+        at = match.end()
+    return "".join(out) + text[at:]
+
+
+def _may_be_secret(name: str) -> bool:
+    return name.lower() == "id" or name.lower() in _WEAK or is_secret_name(name)
 
 
 def _hidden_element(match: re.Match[str]) -> str:
@@ -217,7 +253,7 @@ def _hide_parameters(text: str, *, is_target: bool) -> str:
     while (found := _PARAMETER.search(text, at)) is not None:
         out.append(text[at : found.end()])
         at = found.end()
-        if not (found[1].lower() == "id" or is_secret_name(found[1])):
+        if not _may_be_secret(found[1]):
             continue
         value_of = _VALUE_IN_TEXT
         if is_target:
@@ -237,7 +273,7 @@ def _is_secret(name: str, value: str, *, is_member: bool = False) -> bool:
     lowered = name.lower()
     if lowered == "id":
         return len(value) >= _RANDOM_ID and not value.isdigit()
-    if lowered in _TELLING and (is_member or value.isdigit()):
+    if lowered in _WEAK or (lowered in _TELLING and (is_member or value.isdigit())):
         return bool(_RANDOM.fullmatch(value))
     if is_member and value in ("null", "true", "false", ""):
         return False

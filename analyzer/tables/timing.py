@@ -5,8 +5,10 @@ Knows TCP's times and http's handshakes. Used by tables.build.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import Final
 
 import numpy as np
 
@@ -194,13 +196,35 @@ def refusal_preview(detail: Handshake, options: Options) -> str | None:
     limit = options.preview_bytes
     # A secret is hidden before the text is cut: its rest must not pass for none.
     is_text = b"\0" not in body
-    text = body.decode("utf-8", "replace") if is_text else body.decode("latin-1")
+    text = _decoded(body, detail) if is_text else body.decode("latin-1")
     shown = text if options.show_secrets else hide(text)
     if not is_text and shown == text:
         return preview(body, size, is_text=False, limit=limit)
     if size <= len(body):
         return preview(shown.encode(), len(shown.encode()), is_text=True, limit=limit)
     return preview(shown.rstrip("\ufffd").encode(), size + limit, is_text=True, limit=limit)
+
+
+_CHARSETS: Final = frozenset(
+    {
+        *("iso-8859-1", "iso-8859-2", "iso-8859-15", "windows-1250", "windows-1251"),
+        *("windows-1252", "koi8-r", "gbk", "gb2312", "gb18030", "big5", "shift_jis"),
+        *("euc-jp", "euc-kr"),
+    }
+)
+"""Those of error pages."""
+_CHARSET: Final = lazy_pattern(r"charset\s*=\s*[\"']?([\w-]+)", re.IGNORECASE)
+
+
+def _decoded(body: bytes, detail: Handshake) -> str:
+    """Return a body as text: UTF-8, else what its Content-Type says."""
+    text = body.decode("utf-8", "replace")
+    if "\ufffd" not in text.rstrip("\ufffd"):
+        return text
+    types = (value for name, value in detail.response_header if name.lower() == "content-type")
+    named = _CHARSET.search(next(types, ""))
+    charset = named[1].lower() if named else ""
+    return body.decode(charset, "replace") if charset in _CHARSETS else text
 
 
 def _hide_nonce(text: str) -> str:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from analyzer.columns import NULL
 from analyzer.tables.schema import Column, TableRows, Type, Values
+from analyzer.tables.texts import Texts, laid
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,6 +64,20 @@ def keys(values: npt.NDArray[Any]) -> list[str | None]:
     return [None if key == NULL else hexadecimal(key) for key in values.tolist()]
 
 
+_DIGITS = np.frombuffer(b"0123456789abcdef", np.uint8)
+_LARGEST_OFFSET = 2**31 - 1
+
+
+def key_texts(values: npt.NDArray[Any]) -> Texts:
+    """Return the same in one buffer."""
+    known = values != NULL
+    shifts = np.arange(28, -4, -4, dtype=np.int64)
+    data = _DIGITS[(values[known][:, None] >> shifts) & 15].reshape(-1)
+    offsets = np.zeros(len(values) + 1, np.int64)
+    np.cumsum(known * 8, out=offsets[1:])
+    return Texts(data, offsets, known)
+
+
 def texts(values: Values) -> list[str | None]:
     """Return text that UTF-8 can hold."""
     return [None if t is None else clean_text(t) for t in cast("Sequence[str | None]", values)]
@@ -108,10 +123,10 @@ def to_arrow(column: Column, values: Values) -> pa.Array:
     if column.type == "payload":
         return pa.array(list(values), kind)
     if column.type == "text":
-        return pa.array(texts(values), kind)
+        return _arrow_strings(laid(values))
     numbers = np.asarray(values)
     if column.type == "key":
-        return pa.array(keys(numbers), kind)
+        return _arrow_strings(key_texts(numbers))
     if column.type == "enum":
         codes = pa.array(numbers.astype(np.int8), mask=numbers < 0)
         return pa.DictionaryArray.from_arrays(codes, pa.array(column.labels, pa.string()))
@@ -124,6 +139,21 @@ def to_arrow(column: Column, values: Values) -> pa.Array:
     if column.type in ("us", "seconds"):
         return pa.array(scaled(numbers, unit_ns(column)), kind, mask=missing)
     return pa.array(numbers, pa.int64(), mask=missing).cast(kind)
+
+
+def _arrow_strings(cells: Texts) -> pa.Array:
+    """Return text as Arrow's strings, over the same bytes."""
+    import pyarrow as pa
+
+    if int(cells.offsets[-1]) > _LARGEST_OFFSET:
+        return pa.array(list(cells), pa.string())
+    known = None if cells.known.all() else np.packbits(cells.known, bitorder="little")
+    buffers = (known, cells.offsets.astype(np.int32), cells.data)
+    return pa.Array.from_buffers(
+        pa.string(),
+        len(cells),
+        [None if each is None else pa.py_buffer(each) for each in buffers],
+    )
 
 
 def unit_ns(column: Column) -> int:

@@ -7,6 +7,8 @@ ctypedef struct Walk:
     long long tls_bytes
     long long records
     long long record_bytes
+    long long short_turns
+    long long pushes
     long long begun_time
     long long changed_time
     long long finished_time
@@ -40,6 +42,7 @@ ctypedef struct Walk:
     unsigned char alert
     unsigned char last_alert
     unsigned char ended_it
+    unsigned char spoke
 
 ctypedef struct Piece:
     long long packet
@@ -68,6 +71,7 @@ cdef class RecordWalk:
     cdef bint _may_begin(self, Py_ssize_t at)
     cdef int _header_byte(self, Py_ssize_t d, int byte)
     cdef int _begin(self, Py_ssize_t d, Py_ssize_t i)
+    cdef int _spoken(self, Py_ssize_t d, Py_ssize_t i, int length)
     cdef int _body(self, Py_ssize_t d, Py_ssize_t i, Py_ssize_t at, int count)
     cdef int _end(self, Py_ssize_t d, Py_ssize_t i)
     cdef int _alert(self, Py_ssize_t d, Py_ssize_t i, int last)

@@ -42,6 +42,9 @@ _MAX_MINOR = cython.declare(cython.int, layout.MAX_MINOR)
 _MAX_PLAINTEXT = cython.declare(cython.int, layout.MAX_PLAINTEXT)
 _MAX_CIPHERTEXT = cython.declare(cython.int, layout.MAX_CIPHERTEXT)
 _ALERT_BYTES = cython.declare(cython.int, layout.ALERT_BYTES)
+_SHORT_TURN = cython.declare(cython.int, layout.SHORT_TURN)
+_HIDDEN_ALERT = cython.declare(cython.int, layout.HIDDEN_ALERT)
+_PUSH_NS = cython.declare(cython.longlong, layout.PUSH_NS)
 _START = cython.declare(cython.int, int(State.START))
 _CLEAR = cython.declare(cython.int, int(State.CLEAR))
 _SECURED = cython.declare(cython.int, int(State.SECURED))
@@ -263,6 +266,7 @@ class RecordWalk:
             return 1
         self.walks[d].tls_bytes += _HEADER
         if kind == _APPLICATION:
+            self._spoken(d, i, length)
             self.walks[d].records += 1
             self.walks[d].record_bytes += length
             self.walks[d].last_time = self.rows[i].time
@@ -270,6 +274,22 @@ class RecordWalk:
         if length == 0:
             self._end(d, i)
         return 1
+
+    @cython.cfunc
+    def _spoken(self, d: cython.Py_ssize_t, i: cython.Py_ssize_t, length: cython.int) -> cython.int:
+        """Note what a record of application data says by its place and its size alone.
+
+        The first of a side is that of its Finished, or of a request.
+        """
+        last: cython.longlong = self.walks[d].last_time
+        if self.walks[d].records and not self.walks[d].spoke:
+            if _HIDDEN_ALERT < length <= _SHORT_TURN:
+                self.walks[d].short_turns += 1
+        elif self.walks[d].spoke and last != _NULL and self.rows[i].time - last >= _PUSH_NS:
+            self.walks[d].pushes += 1
+        self.walks[d].spoke = 1
+        self.walks[d ^ 1].spoke = 0
+        return 0
 
     @cython.cfunc
     def _body(

@@ -26,6 +26,8 @@ LIVES_NS: Final = 10_000_000_000
 connection that is in use this long both ways, in small records, seldom fetches documents."""
 TALK: Final = 3
 """Records of each side, fewer of which show no conversation: an upgrade, a message and a Close."""
+PUSHES: Final = 2
+"""Records of a server that nobody asked for: the parts of a slow answer are one."""
 MANY: Final = 8
 SMALL: Final = 1500
 """Mean bytes of a record: a packet's worth. Bodies of pages come in records of 16 KiB."""
@@ -44,11 +46,23 @@ def websocket_guess(session: Session, server_port: int) -> str | None:
     # One request and its answer are plain HTTPS as well; a WebSocket's are followed by frames.
     if min(session.data_records) < TALK or server.alpn not in (None, HTTP_1_1):
         return None
+    if not _is_talk(session):
+        return None
     if client.alpn == (HTTP_1_1,):
         return "the client offers only http/1.1, as browsers do for wss"
     if (not client.alpn or server.alpn == HTTP_1_1) and _lives_in_small_records(session):
         return "it lives long, with small records both ways"
     return None
+
+
+def _is_talk(session: Session) -> bool:
+    """Return whether what is sent looks like no exchange of requests and answers.
+
+    Each turn of a client of HTTP begins with a request: a line and fields, which are longer than
+    SHORT_TURN. A server of HTTP says nothing unasked, but in a stream.
+    """
+    client, server = session.sides
+    return client.short_turns > 0 or server.pushes >= PUSHES
 
 
 def _lives_in_small_records(session: Session) -> bool:

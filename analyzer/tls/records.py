@@ -85,11 +85,19 @@ def _fits(kind: int, length: int, clear: bool) -> bool:
     return 0 < length <= MAX_PLAINTEXT
 
 
+SHORT_TURN: Final = 80
+"""Bytes of a record, headers of its cipher and all, that holds no request of HTTP."""
+HIDDEN_ALERT: Final = 19
+"""Bytes of a record of TLS 1.3 that may be an alert."""
+PUSH_NS: Final = 500_000_000
+
 WALK = row_dtype(
     [
         ("tls_bytes", "<i8"),  # captured: record headers, and bodies but application data
         ("records", "<i8"),  # of application data
         ("record_bytes", "<i8"),  # what their headers say
+        ("short_turns", "<i8"),  # behind the other side's, a record of at most SHORT_TURN bytes
+        ("pushes", "<i8"),  # records PUSH_NS behind the one before, the other side silent since
         ("begun_time", "<i8"),  # ns, packet of the first byte; set with the first record
         ("changed_time", "<i8"),  # ns, end of the first ChangeCipherSpec
         ("finished_time", "<i8"),  # ns, end of the first handshake record after it
@@ -123,6 +131,7 @@ WALK = row_dtype(
         ("alert", "u1"),  # description in the first readable alert
         ("last_alert", "u1"),  # last byte of the last alert, readable or not
         ("ended_it", "u1"),  # 1: end_packet is of this direction
+        ("spoke", "u1"),  # 1: the last application data is of this direction
     ]
 )
 """What is known of the records of one direction; times NULL where not seen."""

@@ -120,6 +120,10 @@ class Side:
     """Of application data; in TLS 1.3 encrypted handshake messages and alerts look alike."""
     record_bytes: int = 0
     """Their lengths, without headers."""
+    short_turns: int = 0
+    """Of its turns but the first, those that begin with a record too short for a request."""
+    pushes: int = 0
+    """Its records that come a while after the one before, the other side silent in between."""
     begun_time: int = NULL
     changed_time: int = NULL
     finished_time: int = NULL

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer import findings
-from analyzer.columns import NULL, Bytes, Rows
+from analyzer.columns import NULL, Bytes, Pieces, Rows, pieces
 from analyzer.findings import Finding, Kind
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
@@ -334,6 +334,24 @@ class Previews(Sequence[bytes | None]):
 
     def __getitem__(self, index: Any) -> Any:
         return self._all()[index]
+
+    def pieces(self) -> Pieces:
+        """Return them in one buffer, without an object for each."""
+        rows, previews, kept = self._source
+        if previews is None:
+            return pieces(kept if kept is not None else [None] * len(rows))
+        width = previews.shape[1]
+        known = (rows["compressed"] == 0) & (rows["damaged"] == 0)
+        starts = np.arange(len(rows), dtype=np.int64) * width
+        lengths = np.where(known, rows["preview_bytes"].astype(np.int64), -1)
+        found = Pieces(np.ascontiguousarray(previews).reshape(-1), starts, lengths)
+        if kept is None:
+            return found
+        places = np.flatnonzero([payload is not None for payload in kept])
+        others = pieces([kept[place] for place in places.tolist()])
+        starts[places] = others.starts + len(found.data)
+        lengths[places] = others.lengths
+        return Pieces(np.concatenate([found.data, others.data]), starts, lengths)
 
 
 def _previews(

@@ -16,8 +16,12 @@ from analyzer.websocket.recognition import NEED_MORE, Chain, NeedMore, grow
 MASKED_EVIDENCE: Final = 4
 LONE_EVIDENCE: Final = 12
 """Of masked frames where the other side shows none: it may be in the middle of a long one."""
+MOST_WRITES: Final = 3
+"""Of a side without a frame, so many writes that end may be parts of long ones."""
 UNMASKED_EVIDENCE: Final = 8
 _MAX_CHAINS: Final = 32
+_SHORT: Final = 536
+"""Bytes: a segment below it is not full, whatever the path (RFC 9293 3.7.1)."""
 
 
 class Verdict(Enum):
@@ -48,21 +52,29 @@ _NOT_WEBSOCKET = Recognition(Verdict.NOT_WEBSOCKET)
 
 
 class _Direction:
-    """One direction's bytes, and the chains that begin at its segments."""
+    """One direction's bytes, and the chains that begin at its segments.
 
-    __slots__ = ("base", "bounds", "chains", "data", "pushed")
+    Attributes:
+        pushed: bytes of it.
+        writes: segments behind one that is not full: something had ended there.
+    """
+
+    __slots__ = ("base", "bounds", "chains", "data", "last", "longest", "pushed", "writes")
 
     def __init__(self) -> None:
         self.data = bytearray()
         self.chains: dict[bool, list[Chain]] = {False: [], True: []}
         self.bounds = {0}
         self.base = 0
-        self.pushed = 0
+        self.pushed = self.writes = 0
+        self.last = self.longest = 0
 
     def push(self, segment: bytes) -> None:
         start = len(self.data)
         self.data += segment
         self.pushed += len(segment)
+        self.writes += 0 < self.last < max(_SHORT, self.longest)
+        self.last, self.longest = len(segment), max(self.longest, len(segment))
         self.bounds.add(len(self.data))
         for masked, chains in self.chains.items():
             chains.append(Chain(start, start))
@@ -158,7 +170,8 @@ class Recogniser:
     more for a masked frame that begins and ends where segments do: two such frames are
     enough, or two of text, or four of any kind. Keys that are small numbers or repeat count for
     nothing: other protocols have fields there. The other side must be silent or have sent what
-    looks like an unmasked frame; without, LONE_EVIDENCE is needed. Unmasked frames alone need
+    looks like an unmasked frame; without, LONE_EVIDENCE is needed, and what it sent must look
+    like one long frame: segments of one length. Unmasked frames alone need
     UNMASKED_EVIDENCE (eight frames, or four of text), for an unmasked header is two
     bytes such as many protocols send; the other side must then be silent, or have sent
     what looks like a masked frame. A connection is not WebSocket once either side has
@@ -234,7 +247,8 @@ class Recogniser:
                 continue
             # What the other side says must fit, or there must be much more of this one.
             is_answered = not other.pushed or other.best(masked=False) is not None
-            if is_answered or chain.evidence >= LONE_EVIDENCE:
+            may_be_long = other.writes < MOST_WRITES and chain.evidence >= LONE_EVIDENCE
+            if is_answered or may_be_long:
                 start = sent.base + chain.start
                 return self._recognised(client, start, other.likely_start(masked=False))
         for server in (0, 1):

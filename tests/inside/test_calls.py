@@ -1,10 +1,13 @@
 """Calls: what came of each request."""
 
+from analyzer.columns import NULL
 from analyzer.inside.calls import CANCELLED, ERROR, LOST, OK, UNANSWERED, Book, Moment, Numbers
 from analyzer.inside.item import (
     ASK,
     ASK_MAYBE,
     CANCEL,
+    END,
+    FIRST,
     REPLY,
     REPLY_ERROR,
     STREAM,
@@ -25,10 +28,17 @@ class Play:
 
     def say(self, sender, role, key, name=None):
         self.at += 1
-        self.book.turn += 1
         item = Item("x", name)
         moment = Moment(sender, self.at, self.at, self.at, self.at * 10**6, self.at * 10**6 + 5)
+        self.book.hear(moment)
         self.book.take(role, key, item, moment)
+        return item
+
+    def say_at(self, packet, sender, role, key, name=None):
+        """What is read late: it was said in an earlier packet."""
+        now, self.at = self.at, packet - 1
+        item = self.say(sender, role, key, name)
+        self.at = now
         return item
 
     def end(self):
@@ -110,3 +120,66 @@ def test_so_many_wait():
     assert len(play.book) == 3
     assert play.numbers.limited
     assert [call.number for call in play.book.done] == [0, 1]
+
+
+def test_a_request_that_is_read_behind_its_answer():
+    """Its side's bytes waited for a hole to be filled; the ids are used again."""
+    play = Play()
+    play.at = 10
+    for answer in (12, 14, 16):
+        play.say_at(answer, CLIENT, REPLY, 1)
+    play.say_at(11, SERVER, ASK, 1, "a")
+    play.say_at(15, SERVER, ASK, 1, "c")
+    assert [call.answered.message for call in play.book.done] == [12, 16]
+    play.say_at(17, SERVER, ASK, 1, "d")
+    assert play.end() == [(0, "a", OK), (1, "c", OK), (2, "d", UNANSWERED)]
+
+
+def test_answers_without_requests_are_bounded():
+    play = Play(most=3)
+    for number in range(100):
+        play.say(CLIENT, REPLY, number % 50)
+    assert sum(map(len, play.book.early.values())) == play.book.early_count <= 3
+    play.say_at(1, SERVER, ASK, 49, "kept")
+    play.say_at(1, SERVER, ASK, 0, "forgotten")
+    assert play.end() == [(0, "kept", OK), (1, "forgotten", UNANSWERED)]
+
+
+def test_a_first_result_behind_a_hole_may_be_another():
+    play = Play()
+    play.say(CLIENT, ASK, 1, "feed")
+    play.say(CLIENT, ASK, 2, "done before")
+    play.say(SERVER, FIRST, 2)
+    play.book.lost(SERVER)
+    play.say(SERVER, FIRST, 1)
+    play.say(SERVER, REPLY, 1)
+    play.say(SERVER, REPLY, 2)
+    play.say(CLIENT, ASK, 3, "behind it")
+    play.say(SERVER, FIRST, 3)
+    play.say(SERVER, REPLY, 3)
+    expected = [(0, "feed", LOST), (1, "done before", OK), (2, "behind it", OK)]
+    assert play.end() == expected
+
+
+def test_a_hole_that_is_noted_late_concerns_only_what_was_asked_before_its_end():
+    """TCP waits for what would fill it; the other side's requests are read in the meantime."""
+    play = Play()
+    play.say(CLIENT, ASK, 1, "its answer is lost")
+    play.at = 10
+    play.say(CLIENT, ASK, 2, "behind it")
+    play.book.lost(SERVER)
+    assert not play.book.is_whole
+    play.say_at(5, SERVER, REPLY, "another")
+    assert play.book.is_whole
+    assert play.end() == [(0, "its answer is lost", LOST), (1, "behind it", UNANSWERED)]
+
+
+def test_an_end_answers_only_where_no_result_was_lost():
+    play = Play()
+    play.say(CLIENT, ASK, 1, "no results")
+    play.say(SERVER, END, 1)
+    play.say(CLIENT, ASK, 2, "lost")
+    play.book.lost(SERVER)
+    play.say(SERVER, END, 2)
+    assert [call.reply_ns for call in play.book.done] == [10**6 + 5, NULL]
+    assert play.end() == [(0, "no results", OK), (1, "lost", LOST)]

@@ -156,3 +156,49 @@ def test_hostile_text_takes_time_in_proportion(unit: str) -> None:
 def test_names() -> None:
     assert is_secret_name("id_token")
     assert not is_secret_name("tokenizer")
+
+
+RANDOM = "Zq8xV4tL0pWm2"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{{"list":[{{"token":"{RANDOM}"}}]}}',
+        f'{{"a":{{"b":{{"token":"{RANDOM}"}}}}}}',
+        f'{{"token":{{"value":"{RANDOM}","for":"x"}},"b":2}}',
+        f"<input type=hidden name=csrf value={RANDOM}>",
+        f'<input value="{RANDOM}" type=hidden name=csrf_token>',
+        f"<meta name=csrf-token content={RANDOM}>",
+        f"Invalid token {RANDOM}",
+        f'The password was "{RANDOM}".',
+        f"invalid api key: {RANDOM}",
+        f"passcode:{RANDOM}",
+        f"/ws?authentication={RANDOM}&appkey={RANDOM}",
+        f"/ws?code_verifier={RANDOM}&refresh={RANDOM}&ott={RANDOM}",
+        f"/ws?passwort={RANDOM}",
+    ],
+)
+def test_secrets_of_bodies_and_sentences_are_hidden(text: str) -> None:
+    assert RANDOM not in hide(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"state":"open","code":4001,"message":"token expired"}',
+        "Invalid token, please log in again",
+        "signature mismatch",
+        "secret garden 2024",
+        "/ws?hash=abc&login=bob",
+        '{"access":"denied"}',
+        '<input name="q" value="hello">',
+    ],
+)
+def test_what_only_reads_like_a_secret_is_shown(text: str) -> None:
+    assert hide(text) == text
+
+
+def test_a_token_joined_to_the_name_of_a_subprotocol() -> None:
+    assert hide_subprotocols(f"v1, auth-{RANDOM}") == "v1, auth-***"
+    assert hide_subprotocols("v1, auth-v2, jwt_basic") == "v1, auth-v2, jwt_basic"

@@ -19,6 +19,8 @@ def session(
     records: tuple[int, int] = (9, 9),
     size: int = 100,
     lasts: float = 20,
+    short: int = 1,
+    pushes: int = 0,
 ) -> Session:
     made = Session(0, 0)
     made.client = ClientHello(version, bytes(32), b"", alpn=offered)
@@ -27,12 +29,14 @@ def session(
         Side(
             records=records[0],
             record_bytes=records[0] * size,
+            short_turns=short,
             first_time=SECOND,
             last_time=SECOND + int(lasts * SECOND),
         ),
         Side(
             records=records[1],
             record_bytes=records[1] * size,
+            pushes=pushes,
             first_time=SECOND,
             last_time=SECOND + 1,
         ),
@@ -50,7 +54,10 @@ HTTP = ("http/1.1",)
         (session(HTTP, None, version=0x0304, records=(4, 3), lasts=0), "the client offers only"),
         (session(()), "it lives long"),
         (session(("h2", "http/1.1"), "http/1.1"), "it lives long"),
+        (session(HTTP, "http/1.1", short=0, pushes=2), "the client offers only"),
         # --- close to these
+        (session(HTTP, "http/1.1", short=0), None),  # requests and answers
+        (session(HTTP, "http/1.1", short=0, pushes=1), None),  # and one that came in two parts
         (session(HTTP, "http/1.1", records=(1, 1)), None),  # a request and its answer
         (session(HTTP, "http/1.1", records=(2, 40)), None),  # two pages
         (session(HTTP, None, version=0x0304, records=(3, 3)), None),  # one is its Finished

@@ -191,3 +191,36 @@ def test_a_slot_is_used_again():
     ((rows, records),) = again.batches()
     walk.walk(rows, records.data)
     assert walk.take(np.asarray([0, 1]))["records"].tolist() == [1, 0]
+
+
+# --- what sizes and places say
+
+
+@pytest.mark.parametrize("size", [1, None])
+@pytest.mark.parametrize(
+    ("said", "short", "pushes"),
+    [
+        # Requests, and their answers: a head, and a body in a record of its own.
+        ([(0, 120, 1), (1, 300, 1), (0, 120, 1), (0, 30, 1), (1, 50, 1)], 0, 0),
+        # An upgrade; a short frame each way.
+        ([(0, 300, 1), (1, 200, 1), (0, 31, 1), (1, 27, 1), (0, 31, 1)], 2, 0),
+        # The first record of all, and what may be an alert, are no turns.
+        ([(0, 40, 1), (1, 300, 1), (0, 19, 1)], 0, 0),
+        # A server that speaks unasked.
+        ([(0, 300, 1), (1, 200, 1), (1, 90, 600), (1, 90, 499), (1, 90, 500)], 0, 2),
+        ([(0, 300, 1), (1, 200, 1), (0, 200, 1), (1, 90, 600)], 0, 0),
+    ],
+)
+def test_turns_too_short_for_a_request_and_records_that_nobody_asked_for(said, short, pushes, size):
+    stream, now = Stream(), 0
+    for side, what in tls.hellos_1_2():
+        stream.data(side, what)
+    for side, length, after in said:
+        now += after * 1_000_000
+        stream.data(side, tls.data(length), time=10**9 + now, ready=10**9 + now)
+    walk = RecordWalk(1 << 16)
+    walk.reserve(2)
+    for rows, records in stream.batches(size):
+        walk.walk(rows, records.data)
+    client, server = walk.take(np.asarray([0, 1]))
+    assert (client["short_turns"], server["pushes"]) == (short, pushes)

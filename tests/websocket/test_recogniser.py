@@ -127,3 +127,31 @@ def test_too_few_frames_are_said_to_be_too_few() -> None:
     assert "1 masked one way and 1 unmasked the other" in str(recogniser.maybe())
     recogniser.push(1, b"\xff")
     assert recogniser.maybe() is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_masked_frames_whose_other_side_answers_in_another_form_are_none(seed: int) -> None:
+    # Type, length, four random bytes, content; answered by a length of 32 bits and content.
+    randomness = random.Random(seed)
+    recogniser = Recogniser(Options())
+    for _ in range(40):
+        body = randomness.randbytes(randomness.randrange(4, 60))
+        ask = b"\x82" + bytes([0x80 | len(body)]) + randomness.randbytes(4) + body
+        recogniser.push(0, ask)
+        answer = randomness.randbytes(randomness.randrange(4, 60))
+        recogniser.push(1, struct.pack(">I", len(answer)) + answer)
+    assert recogniser.recognition.verdict is not Verdict.WEBSOCKET
+    assert recogniser.maybe() is None
+
+
+@pytest.mark.parametrize("first", [1448, 700])
+def test_masked_frames_beside_a_long_one_are_frames(first: int) -> None:
+    # The server is in the middle of a message of many segments, whose first may be cut.
+    randomness = random.Random(3)
+    recogniser = Recogniser(Options())
+    recogniser.push(1, b"\xf7" * first)
+    for _ in range(12):
+        recogniser.push(0, frame(2, randomness.randbytes(9), mask=randomness.randbytes(4)))
+        recogniser.push(1, b"\xf7" * 1448)
+    assert recogniser.recognition.verdict is Verdict.WEBSOCKET
+    assert recogniser.recognition.client_side == 0

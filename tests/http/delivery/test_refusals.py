@@ -6,7 +6,9 @@ import gzip
 import zlib
 
 import pytest
+from conversation import Conversation
 from oracle.upgrades import UPGRADE, run
+from oracle.whole import tables_of
 
 from analyzer.http.delivery.refusals import RefusalReader
 from analyzer.http.exchanges import Handshake
@@ -82,3 +84,15 @@ def test_what_is_not_its_coding_has_no_body() -> None:
     reader.take(b"plain text", 0)
     assert handshake.refusal_body == b""
     assert not reader.reading
+
+
+@pytest.mark.parametrize(
+    ("charset", "text"),
+    [("iso-8859-1", "arrivée là"), ("windows-1251", "Доступ запрещён"), ("gbk", "服务不可用")],
+)
+def test_a_body_is_shown_in_its_charset(charset: str, text: str) -> None:
+    body = text.encode(charset)
+    fields = (f'Content-Type: text/html; Charset="{charset.upper()}"', "Connection: close")
+    talk = Conversation().open().client(UPGRADE).server(answer(body, *fields)).finish("server")
+    (row,) = tables_of(talk.pcap())["handshakes"].itertuples()
+    assert row.refusal_preview == text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from oracle.conversations import HEADER_BYTES, batch_of, cut, rows_of
 from oracle.stages import REQUEST, RESPONSE
-from oracle.upgrades import OK, PLAIN, SWITCH, UPGRADE, ids, payload, run, switching
+from oracle.upgrades import OK, PLAIN, SWITCH, UPGRADE, ids, payload, request, run, switching
 
 from analyzer.columns import NULL
 from analyzer.http.stage import HttpStage
@@ -84,7 +84,7 @@ def test_bytes_behind_a_refused_upgrade_are_http_again():
         (b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic x\r\n", "refused", "Basic"),
         (b"HTTP/1.1 403 Forbidden\r\n", "refused", "Origin"),
         (b"HTTP/1.1 404 Not Found\r\n", "refused", "path"),
-        (b"HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 13, 8\r\n", "refused", "13, 8"),
+        (b"HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 7, 8\r\n", "refused", "7, 8"),
         (b"HTTP/1.1 400 Bad Request\r\nSec-WebSocket-Version: 13\r\n", "refused", "version 13"),
         (b"HTTP/1.1 400 Bad Request\r\n", "refused", "400"),
         (b"HTTP/1.1 302 Found\r\nLocation: /login\r\n", "refused", "/login"),
@@ -468,3 +468,14 @@ def test_an_earlier_answer_does_not_release_what_waits_for_the_101():
     assert out.upgrades[0].early_bytes == len(early)
     assert payload(out, 0) == early
     assert ids(out) == ["handshake-early-data"]
+
+
+@pytest.mark.parametrize("status", [400, 426])
+@pytest.mark.parametrize(("asked", "is_about_versions"), [("13", False), ("8", True)])
+def test_a_refusal_that_names_the_requests_version_wants_no_other(status, asked, is_about_versions):
+    # RFC 6455 4.2.2, item 4: "If this version does not match a version understood by the server".
+    answer = f"HTTP/1.1 {status} No\r\nSec-WebSocket-Version: 13, 7\r\nContent-Length: 0\r\n\r\n"
+    out = run([(0, request(**{"Sec-WebSocket-Version": asked})), (1, answer.encode())])
+    (handshake,) = out.handshakes
+    assert "handshake-other-versions" in ids(out)  # it says what the server speaks
+    assert ("another protocol version" in handshake.outcome_reason) == is_about_versions

@@ -1,0 +1,113 @@
+"""Each protocol over HTTP/2, in TLS, from the middle and behind holes: as it is in the clear.
+
+What was recorded from a program is told again, so that nothing differs but how it is carried.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pandas as pd
+import pytest
+from oracle import http2, retold
+from test_captures import CAPTURES
+
+NAMES = (
+    *("action-cable", "centrifugo", "chromium-cdp", "ddp", "graphql-transport-ws", "graphql-ws"),
+    *("home-assistant", "json-rpc", "jupyter-v1", "kubernetes-v4", "kubernetes-v5", "mqtt-3"),
+    *("mqtt-5", "mqtt-split", "ocpp-16", "ocpp-201", "phoenix", "pusher", "rfb", "signalr-json"),
+    *("signalr-messagepack", "sip", "sockjs-stomp-websocket", "sockjs-websocket", "socket-io-2"),
+    *("socket-io-python", "socket-io-room", "spring-chat", "stomp", "stomp-rabbitmq-10"),
+    *("stomp-rabbitmq-12", "tunnel-ssh", "wamp-cbor", "wamp-json", "wamp-msgpack", "xmpp"),
+)
+PATHS = {name: CAPTURES / f"{name}.pcap" for name in NAMES}
+WITHOUT_CALLS = {"kubernetes-v4", "kubernetes-v5", "rfb", "tunnel-ssh", "sockjs-websocket"}
+
+
+def keys_of(calls):
+    """Caller, time of the request, and place among those of its time, of each call in order."""
+    counts = Counter()
+    for row in calls.itertuples():
+        key = row.caller, row.requested_at
+        yield *key, counts[key]
+        counts[key] += 1
+
+
+def outcomes(calls):
+    """Outcome and reply_us of each call."""
+    waits = [None if pd.isna(wait) else wait for wait in calls["reply_us"]]
+    return dict(zip(keys_of(calls), zip(calls["outcome"], waits, strict=True), strict=True))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_told_again(name, tmp_path):
+    """In one test, since each needs the capture's messages and what they say in the clear."""
+    told = retold.recorded(PATHS[name])
+    clear = retold.analysed(http2.capture(told.steps()))
+    said = retold.words(clear)
+    assert len(said) == len(told.messages)
+    assert {row[2] for row in said} != {None}
+    assert bool(retold.calls(clear)) == (name not in WITHOUT_CALLS)
+    over_http2(told, clear)
+    in_tls(told, clear, tmp_path)
+    from_the_middle(told, clear)
+    if name not in WITHOUT_CALLS:
+        without_an_answer(told, clear)
+
+
+def over_http2(told, clear):
+    found = retold.analysed(retold.over_http2(told))
+    assert set(found.connections["http_version"]) == {"2"}
+    assert retold.words(found) == retold.words(clear)
+    assert retold.calls(found) == retold.calls(clear)
+
+
+def in_tls(told, clear, folder):
+    data, log = retold.in_tls(told, folder)
+    found = retold.analysed(data, keys=[str(log)])
+    assert set(found.connections["scheme"]) == {"wss"}
+    assert retold.words(found) == retold.words(clear)
+    assert retold.calls(found) == retold.calls(clear)
+
+
+def from_the_middle(told, clear):
+    """What is said is what is said in the whole, or not known; no call is invented."""
+    whole = {row[0]: row for row in retold.words(clear)}
+    found = retold.analysed(retold.from_the_middle(told, len(told.messages) // 2))
+    messages = retold.words(found)
+    # A few binary messages do not show that it is WebSocket; nothing is said of them.
+    assert messages or set(found.findings["id"]) == {"websocket-maybe"}
+    moved = len(whole) - len(messages)
+    for number, *said in messages:
+        _, *expected = whole[number + moved]
+        assert said[0] == expected[0]
+        if said[1] == "json" != expected[1]:
+            # What distinguishes the protocol came before.
+            continue
+        pairs = zip(retold.WORDS[1:], said, expected, strict=True)
+        differ = {word: (got, right) for word, got, right in pairs if got not in (None, right)}
+        assert not differ
+    right = outcomes(clear.calls)
+    for request, call in outcomes(found.calls[found.calls["inner"] != "json"]).items():
+        assert call == right[request]
+
+
+def without_an_answer(told, clear):
+    """It is lost, not slow; the others are as they were."""
+    calls = clear.calls
+    answered = calls[calls["outcome"].isin(["ok", "error"]) & calls["reply"].notna()]
+    chosen = answered.sort_values("requested_at").iloc[len(answered) // 2]
+    gone = int(chosen["reply"])
+    found = outcomes(retold.analysed(retold.without(told, gone, gone)).calls)
+    numbers = dict(zip(keys_of(calls), calls.itertuples(), strict=True))
+    for request, call in outcomes(calls).items():
+        row = numbers[request]
+        if row.outcome not in ("ok", "error"):
+            continue
+        if row.reply == gone:
+            # A push of Phoenix counts only if it is answered.
+            assert found.get(request, ("lost", None))[0] == "lost"
+        elif row.request < gone < row.reply:
+            assert found[request] == call or found[request][0] == "lost"
+        else:
+            assert found[request] == call
