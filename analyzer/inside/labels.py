@@ -7,7 +7,7 @@ protocol. Used by inside.stage, and by tables for the columns.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -103,6 +103,10 @@ class Plain:
             np.concatenate([self.replies, more]),
         )
 
+    def some(self, index: npt.NDArray[np.int64]) -> Plain:
+        """Return those of some rows."""
+        return Plain(self.flags[index], self.ids[index], self.replies[index])
+
 
 @dataclass(slots=True)
 class Says:
@@ -124,6 +128,14 @@ class Says:
         """Return the words of a column of Label, by number of the label."""
         place = Label._fields.index(name)
         return [label[place] for label in self.labels.known]
+
+    def some(self, places: Sequence[int]) -> Says:
+        """Return what some rows say."""
+        index = np.asarray(places, np.int64)
+        get = self.details.get
+        details = {at: found for at, row in enumerate(places) if (found := get(row)) is not None}
+        plain = None if self.plain is None else self.plain.some(index)
+        return Says(self.codes[index], details, self.labels, plain)
 
     def column(self, name: str) -> list[str | None]:
         """Return a column of Label."""

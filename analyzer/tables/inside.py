@@ -63,6 +63,13 @@ class Words(LazyTexts):
             return shown(cell(self._name, index), self._options)
         return self.laid()[index]
 
+    def some(self, places: Sequence[int]) -> list[str | None]:
+        """Return some cells (declare.Picks)."""
+        says, is_label = self.says.some(places), self._name in Label._fields
+        found = says.column(self._name) if is_label else says.texts(self._name)
+        words = {text: shown(text, self._options) for text in set(found)}
+        return [words[text] for text in found]
+
 
 def message_columns(
     says: Says | None, count: int, options: Options

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns import NULL, Rows
+from analyzer.columns import NULL, Pieces, Rows, pieces
 from analyzer.http.exchanges import Handshake
 from analyzer.inside.labels import Says
 from analyzer.inside.stage import InsideStage
@@ -102,7 +102,7 @@ class News:
         final = np.arange(len(left[0]) + len(waiting[0])) < len(left[0])
         rows = np.empty(len(final), left[0].dtype)
         rows[final], rows[~final] = left[0], waiting[0]
-        payloads = [*left[1], *waiting[1]]
+        payloads = _Both(left[1], waiting[1])
         return self._made(rows, payloads, np.concatenate([left[2], waiting[2]]), final=final)
 
     def _left(self, batch: WebSocketBatch) -> _Messages:
@@ -141,7 +141,31 @@ class _Chosen(Sequence[bytes | None]):
     def __len__(self) -> int:
         return len(self._places)
 
+    def pieces(self) -> Pieces:
+        """Return them in one buffer (columns.pieces)."""
+        return pieces(self._of).take(self._places)
+
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
             return [self._of[place] for place in self._places[index]]
         return self._of[self._places[index]]
+
+
+class _Both(Sequence[bytes | None]):
+    """One sequence, then another, each made when it is read."""
+
+    def __init__(self, one: Sequence[bytes | None], other: Sequence[bytes | None]) -> None:
+        self._one, self._other = one, other
+
+    def __len__(self) -> int:
+        return len(self._one) + len(self._other)
+
+    def pieces(self) -> Pieces:
+        """Return them in one buffer (columns.pieces)."""
+        return pieces(self._one).joined(pieces(self._other))
+
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return [*self][index]
+        first = len(self._one)
+        return self._one[index] if index < first else self._other[index - first]
