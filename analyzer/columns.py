@@ -59,6 +59,35 @@ def insert(rows: Rows, positions: Sequence[int], inserted: Rows) -> Rows:
     return np.insert(rows, np.asarray(positions, dtype=np.intp), inserted)
 
 
+def distinct(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the different values of a column, in order.
+
+    As np.unique does, which loads numpy.ma: a twentieth of the time of a small capture.
+    """
+    ordered = np.sort(values)
+    first = np.ones(len(ordered), bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return ordered[first]
+
+
+def quantile(values: npt.NDArray[Any], share: float) -> float:
+    """Return the value below which a share of some values lies, between neighbours by length.
+
+    As np.quantile does, which loads numpy.ma too.
+
+    Args:
+        values: at least one.
+        share: from 0 to 1.
+    """
+    ordered = np.sort(values)
+    place = (len(ordered) - 1) * share
+    below = int(place)
+    low, high = ordered[below], ordered[min(below + 1, len(ordered) - 1)]
+    part = place - below
+    step = high - low
+    return float(low + step * part if part < 0.5 else high - step * (1 - part))
+
+
 class Pieces(NamedTuple):
     """Many byte strings in one buffer, of which some may be missing.
 

@@ -13,7 +13,7 @@ import time
 
 
 def main() -> None:
-    """Print nanoseconds, peak KiB, exit status."""
+    """Print nanoseconds, those of processors, peak KiB, exit status."""
     output, *command = sys.argv[1:]
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     redirect = [(os.POSIX_SPAWN_OPEN, 1, output, flags, 0o644)]
@@ -21,7 +21,8 @@ def main() -> None:
     child = os.posix_spawnp(command[0], command, os.environ, file_actions=redirect)
     _, status, usage = os.wait4(child, 0)
     taken = time.perf_counter_ns() - begin
-    print(taken, usage.ru_maxrss, os.waitstatus_to_exitcode(status))
+    worked = round((usage.ru_utime + usage.ru_stime) * 1e9)
+    print(taken, worked, usage.ru_maxrss, os.waitstatus_to_exitcode(status))
 
 
 main()

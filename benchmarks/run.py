@@ -2,7 +2,8 @@
 
 Every row runs its programs in turn, A B C A B C, several rounds. A ratio is taken
 within each round and the table gives the median with the lowest and highest: the
-machine's mood changes the seconds but hardly the ratios. Files are in the page cache.
+machine's mood changes the seconds but hardly the ratios. Files are in the page cache. `--cpu`
+compares processor seconds, for a machine that others use at the same time.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import compileall
 import os
 import platform
+import re
 import shutil
 import statistics
 import subprocess
@@ -18,12 +20,15 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import tls_traffic, traffic, workloads
+from analyzer.version import __version__
+from benchmarks import flame, tls_traffic, traffic, workloads
 
 LAUNCH = Path(__file__).parent / "launch.py"
 RESULTS = Path(__file__).parent / "RESULTS.md"
+PICTURES = Path(__file__).parent / "profiles"
 PACKAGE = Path(__file__).parents[1] / "analyzer"
 OURS, TSHARK, CAPINFOS = "wsanalyze", "tshark", "capinfos"
 
@@ -50,7 +55,7 @@ class Run:
     """What one run took.
 
     Attributes:
-        seconds: from start to exit, of the whole process.
+        seconds: from start to exit, of the whole process; or of processors.
         megabytes: peak resident memory, 10^6 bytes.
     """
 
@@ -91,11 +96,16 @@ class Bar:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: programs that run in turn, and the bars."""
+    """One line of the table: programs that run in turn, and the bars.
+
+    Attributes:
+        picture: name of the file that shows where the first program spends its time; or none.
+    """
 
     name: str
     programs: dict[str, Program]
     bars: tuple[Bar, ...]
+    picture: str = ""
 
 
 def faster(text: str, other: str, limit: float) -> Bar:
@@ -126,18 +136,45 @@ def capinfos(path: Path) -> Program:
     return Program((CAPINFOS, str(path)))
 
 
-def csv_row(name: str, path: Path, folder: Path) -> Row:
-    """Return the row that writes frames and messages as CSV."""
+def csv_row(name: str, path: Path, folder: Path, picture: str) -> Row:
+    """Return the row that writes all tables as CSV."""
     programs = {
         OURS: ours(path, "--csv", str(folder / "ours")),
         TSHARK: tshark(path, output=str(folder / "tshark.tsv")),
     }
-    return Row(f"{name}, tables as CSV", programs, (faster(">= 12x tshark", TSHARK, 12),))
+    bars = (faster(">= 18x tshark", TSHARK, 18),)
+    return Row(f"{name}, all tables as CSV", programs, bars, picture)
+
+
+def parquet_row(name: str, path: Path, folder: Path) -> Row:
+    """Return the row that holds Parquet against CSV."""
+    other = f"{OURS} --csv"
+    programs = {
+        OURS: ours(path, "--parquet", str(folder / "parquet")),
+        other: ours(path, "--csv", str(folder / "ours")),
+    }
+    bars = (slower("<= 1.2x the CSV run", other, 1.2),)
+    return Row(f"{name}, all tables as Parquet", programs, bars, "parquet")
+
+
+def inside_rows(work: workloads.Workload, folder: Path) -> list[Row]:
+    """Return the rows about what reading messages adds."""
+    held = work.make()
+    rows = []
+    for words, arguments in (("summary", ()), ("CSV", ("--csv", str(folder / "ours")))):
+        other = f"{OURS} --no-inside"
+        programs = {
+            OURS: ours(work.path, *arguments),
+            other: ours(work.path, *arguments, "--no-inside"),
+        }
+        name = f"{held.frames:,} frames of {work.name.rpartition('-')[0]}, {words}"
+        rows.append(Row(name, programs, (slower("<= 2x with inside off", other, 2),)))
+    return rows
 
 
 def speed_rows(folder: Path, *, quick: bool) -> list[Row]:
     """Make the workloads and return the rows about time."""
-    few, many, large, deflated, http2, tiny = (
+    few, many, large, deflated, http2, rpc, socket_io, tiny = (
         work for work in workloads.all_workloads(quick=quick) if "long" not in work.name
     )
     content = {work.name: work.make() for work in (few, many, large, deflated, http2, tiny)}
@@ -156,36 +193,42 @@ def speed_rows(folder: Path, *, quick: bool) -> list[Row]:
         Row(
             small,
             {OURS: ours(few.path), TSHARK: tshark(few.path), CAPINFOS: capinfos(few.path)},
-            (faster(">= 20x tshark", TSHARK, 20), slower("<= 5x capinfos", CAPINFOS, 5)),
+            (faster(">= 25x tshark", TSHARK, 25), slower("<= 2x capinfos", CAPINFOS, 2)),
+            "summary",
         ),
+        csv_row(small, few.path, folder, "csv"),
+        parquet_row(small, few.path, folder),
         Row(
             named(many, "small frames"),
             {OURS: ours(many.path), other: ours(few.path)},
-            (slower(f"<= 1.5x the time for {content[few.name].connections}", other, 1.5),),
+            (slower(f"<= 1.6x the time for {content[few.name].connections}", other, 1.6),),
+            "connections",
         ),
-        Row(
-            f"{small}: what the alternatives add",
-            {OURS: ours(few.path), without: ours(few.path, "--no-alternatives")},
-            (slower("<= 1.3x without them", without, 1.3),),
-        ),
-        csv_row(small, few.path, folder),
         Row(
             size,
             {OURS: ours(large.path), TSHARK: tshark(large.path), CAPINFOS: capinfos(large.path)},
-            (faster(">= 10x tshark", TSHARK, 10),),
+            (faster(">= 20x tshark", TSHARK, 20),),
+            "large",
         ),
-        csv_row(size, large.path, folder),
+        csv_row(size, large.path, folder, ""),
         Row(
             named(deflated, "frames of permessage-deflate"),
             {OURS: ours(deflated.path), TSHARK: tshark(deflated.path)},
             (faster(">= 5x tshark", TSHARK, 5),),
         ),
         wss_row(quick=quick),
-        http2_row(http2, named(http2, "small frames over HTTP/2")),
+        *inside_rows(rpc, folder),
+        *inside_rows(socket_io, folder),
         Row(
             "50 packets, whole process",
             {OURS: ours(tiny.path), TSHARK: tshark(tiny.path)},
             (faster("no slower than tshark", TSHARK, 1),),
+        ),
+        http2_row(http2, named(http2, "small frames over HTTP/2")),
+        Row(
+            f"{small}: what the alternatives add",
+            {OURS: ours(few.path), without: ours(few.path, "--no-alternatives")},
+            (slower("<= 1.3x without them", without, 1.3),),
         ),
     ]
 
@@ -200,7 +243,7 @@ def wss_row(*, quick: bool) -> Row:
         TSHARK: Program((*other.command, "-o", f"tls.keylog_file:{keys}"), other.output),
     }
     text = f"wss, TLS 1.3 AES-128-GCM with key log, {messages:,} messages, 200 connections"
-    return Row(text, programs, (faster(">= 5x tshark", TSHARK, 5),))
+    return Row(text, programs, (faster(">= 8x tshark", TSHARK, 8),))
 
 
 def http2_row(work: workloads.Workload, text: str) -> Row:
@@ -238,7 +281,7 @@ def spread(one: Run, other: Run) -> float:
     return max(peaks) / min(peaks)
 
 
-def measure(program: Program) -> Run:
+def measure(program: Program, *, cpu: bool = False) -> Run:
     """Run a program once.
 
     Raises:
@@ -247,16 +290,17 @@ def measure(program: Program) -> Run:
     command = [sys.executable, "-I", "-S", str(LAUNCH), program.output, *program.command]
     launched = subprocess.run(command, capture_output=True, text=True, check=False)
     numbers = launched.stdout.split()
-    if len(numbers) != 3 or numbers[2] != "0":
+    if len(numbers) != 4 or numbers[3] != "0":
         sys.exit(f"failed: {' '.join(program.command)}\n{launched.stderr[-2000:]}")
-    return Run(int(numbers[0]) / 1e9, int(numbers[1]) * 1024 / 1e6)
+    return Run(int(numbers[1 if cpu else 0]) / 1e9, int(numbers[2]) * 1024 / 1e6)
 
 
-def measure_row(row: Row, rounds: int) -> list[Round]:
+def measure_row(row: Row, rounds: int, *, cpu: bool = False) -> list[Round]:
     """Run the programs of a row in turn, after one run of the first to warm the cache."""
     measure(next(iter(row.programs.values())))
     return [
-        {name: measure(program) for name, program in row.programs.items()} for _ in range(rounds)
+        {name: measure(program, cpu=cpu) for name, program in row.programs.items()}
+        for _ in range(rounds)
     ]
 
 
@@ -281,13 +325,62 @@ HEADING = (
 )
 
 
-def machine(rounds: int) -> str:
-    """Return a sentence on what was measured, and on what."""
-    version = subprocess.run([TSHARK, "--version"], capture_output=True, text=True, check=True)
+def machine(rounds: int, *, cpu: bool) -> str:
+    """Return sentences on what was measured, on what, and how busy that was."""
+    versions = [
+        subprocess.run([name, "--version"], capture_output=True, text=True, check=True)
+        for name in (TSHARK, CAPINFOS)
+    ]
+    first = "; ".join(each.stdout.splitlines()[0] for each in versions)
+    measured = "processor seconds" if cpu else "seconds from start to end"
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("numpy", "pyarrow"))
     return (
-        f"{rounds} rounds; {os.cpu_count()} processors ({platform.machine()}), "
-        f"Python {platform.python_version()}, {version.stdout.splitlines()[0]}."
+        f"{rounds} rounds, {measured}; {os.cpu_count()} processors ({processor()}, "
+        f"{platform.machine()}), {platform.system()} {platform.release()}, load "
+        f"{os.getloadavg()[0]:.1f} before; wsanalyze {__version__}, "
+        f"Python {platform.python_version()}, {libraries}; {first}."
     )
+
+
+def processor() -> str:
+    """Return the name that Linux has for the processor."""
+    try:
+        found = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
+    except OSError:
+        return platform.processor()
+    return found[1] if found else platform.processor()
+
+
+def picture_of(row: Row) -> list[str]:
+    """Draw where the first program of a row spends its time; return the line that shows it."""
+    if not row.picture:
+        return []
+    path = PICTURES / f"{row.picture}.svg"
+    path.parent.mkdir(exist_ok=True)
+    # The command without what starts it.
+    command = row.programs[OURS].command
+    arguments = command[1 if Path(command[0]).name == OURS else 3 :]
+    path.write_text(flame.drawn(flame.sampled(list(arguments)), row.name))
+    return [f"![{row.name}]({PICTURES.name}/{path.name})", ""]
+
+
+def written(report: list[str], pictures: list[str], left: list[str], busy: float) -> str:
+    """Return RESULTS.md."""
+    out = ["# Benchmarks", "", "Made by `python -m benchmarks --write`.", "", *report, ""]
+    out += [f"Load at the end: {busy:.1f}.", ""]
+    if left:
+        out += ["Not measured in this run:", "", *(f"- {name}" for name in left), ""]
+    out += ["`--jobs 2` against `--jobs 1` is measured by `python -m benchmarks.jobs`.", ""]
+    if pictures:
+        out += [
+            "## Where the time goes",
+            "",
+            "Width is processor time, callers are above; kernels count for what calls them.",
+            "Colours: this package orange, numpy blue, Arrow green, others grey.",
+            "",
+            *pictures,
+        ]
+    return "\n".join(out).rstrip("\n") + "\n"
 
 
 def main() -> None:
@@ -297,22 +390,31 @@ def main() -> None:
     parser.add_argument("--huge", action="store_true", help="memory on 2 GB too")
     parser.add_argument("--pairs", type=int, default=5, help="rounds (default 5)")
     parser.add_argument("--only", default="", help="rows whose name contains this")
-    parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name}")
+    parser.add_argument("--cpu", action="store_true", help="compare processor seconds")
+    parser.add_argument(
+        "--write", action="store_true", help=f"write {RESULTS.name}, with a picture of some rows"
+    )
     arguments = parser.parse_args()
     rounds = 1 if arguments.quick else arguments.pairs
     # As pip leaves an installed package, also where the interpreter must not write it itself.
     compileall.compile_dir(PACKAGE, quiet=2)
-    report = [machine(rounds), "", *HEADING]
+    report = [machine(rounds, cpu=arguments.cpu), "", *HEADING]
+    pictures: list[str] = []
+    left = [] if arguments.huge else ["peak memory of 2 GB (`--huge`)"]
     sys.stdout.write("\n".join(report) + "\n")
     with tempfile.TemporaryDirectory(prefix="wsanalyze-benchmark-") as folder:
         rows = speed_rows(Path(folder), quick=arguments.quick)
         if not arguments.quick:
             rows.append(memory_row(huge=arguments.huge))
         for row in rows:
-            if arguments.only in row.name:
-                made = lines(row, measure_row(row, rounds))
-                report += made
-                sys.stdout.write("\n".join(made) + "\n")
-                sys.stdout.flush()
+            if arguments.only not in row.name:
+                left.append(row.name)
+                continue
+            made = lines(row, measure_row(row, rounds, cpu=arguments.cpu))
+            report += made
+            sys.stdout.write("\n".join(made) + "\n")
+            sys.stdout.flush()
+            if arguments.write:
+                pictures += picture_of(row)
     if arguments.write:
-        RESULTS.write_text("# Benchmarks\n\n" + "\n".join(report) + "\n")
+        RESULTS.write_text(written(report, pictures, left, os.getloadavg()[0]))

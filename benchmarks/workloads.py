@@ -385,7 +385,8 @@ def all_workloads(*, quick: bool, huge: bool = False) -> list[Workload]:
     """Return every workload, small ones where `quick`, with 2 GB where `huge`."""
     if quick:
         works = [small(100_000, 200), small(100_000, 2000), large(700), deflated(30_000)]
-        return [*works, http2(30_000), tiny()]
+        works += [http2(30_000), calls(60_000, socket_io=False), calls(60_000, socket_io=True)]
+        return [*works, tiny()]
     works = [small(1_000_000, 200), small(1_000_000, 20_000), large(7168), deflated(300_000)]
     works.append(http2(300_000))
     works += [calls(680_000, socket_io=False), calls(680_000, socket_io=True)]

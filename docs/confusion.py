@@ -103,7 +103,11 @@ REAL: dict[str, set[str]] = {
     "ends-server.pcap": {"late-by-loss"},
     # Java's client: connected, and sent nothing for 909 ms.
     "client-heads.pcap": {"slow-handshake"},
-    # An estimate, and a note.
+    # nginx collects events, by the times that its generator put into them.
+    "held-stream.pcap": {"stream-held"},
+    # Offered by the client, not accepted, and JSON: an estimate, and a note.
+    "engine-io-delay-websocket.pcap": {"compression-missed"},
+    "engine-io-websocket.pcap": {"compression-missed"},
     "http2-chromium-node.pcap": {"compression-missed"},
 }
 """Sample captures of which something is right, by what the programs were told or by their packets;

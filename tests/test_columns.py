@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.columns import NULL, Rows, empty, grown, insert, row_dtype
+from analyzer.columns import NULL, Rows, distinct, empty, grown, insert, quantile, row_dtype
 
 MIXED = row_dtype([("flag", "u1"), ("time", "<i8"), ("port", "<u2"), ("length", "<i4")])
 
@@ -80,3 +80,17 @@ def test_insert_places_rows_before_those_at_their_positions(
         expected += [1 + place] if place < count else []
     inserted = insert(numbered(count), positions, numbered(len(positions), 100))
     assert inserted["time"].tolist() == expected
+
+
+@given(st.lists(st.integers(-5, 5)))
+def test_distinct_values(values: list[int]) -> None:
+    assert distinct(np.array(values, np.int64)).tolist() == sorted(set(values))
+
+
+@given(
+    st.lists(st.integers(0, 2**50), min_size=1),
+    st.one_of(st.sampled_from([0.0, 0.5, 0.95, 1.0]), st.floats(0, 1)),
+)
+def test_quantile_is_that_of_numpy(values: list[int], share: float) -> None:
+    some = np.array(values, np.int64)
+    assert quantile(some, share) == float(np.quantile(some, share))

@@ -24,7 +24,7 @@ from analyzer.alternatives.lanes import Floats
 from analyzer.alternatives.phases import Phases, spread
 from analyzer.alternatives.sampling import Samples
 from analyzer.alternatives.totals import MEASURED, MOST, Total, scaling_rows, total_rows
-from analyzer.columns import NULL
+from analyzer.columns import NULL, distinct
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.tables.schema import (
@@ -159,7 +159,7 @@ class RowMaker:
             one.source = max(one.source, int(line.source.max()))
             one.kinds_known = max(one.kinds_known, int(line.kinds_known.max()))
             one.compressed = max(one.compressed, int(line.compressed.max()))
-            one.clients.update(np.unique(line.client).tolist())
+            one.clients.update(distinct(line.client).tolist())
             one.has_delay &= line.has_delay
             # Of real polls only the mean is known.
             one.has_p95 &= line.delays is not None or not line.delay.any()

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from analyzer.alternatives.buffering import buffer_of
 from analyzer.alternatives.evidence import announced_mss, gaps_ns
 from analyzer.alternatives.lanes import SIZE_CLASSES
-from analyzer.columns import NULL
+from analyzer.columns import NULL, distinct
 from analyzer.http.exchanges import HttpBatch
 from analyzer.options import Options
 from analyzer.websocket.connection import WebSocketConnection
@@ -296,7 +296,7 @@ class Sampler:
         if not self._has_room:
             return
         slots = said.directions >> 1
-        wanted = [slot for slot in np.unique(slots).tolist() if self.wants(slot)]
+        wanted = [slot for slot in distinct(slots).tolist() if self.wants(slot)]
         if not wanted:
             return
         chosen = np.flatnonzero(np.isin(slots, wanted) & (said.places >= 0))

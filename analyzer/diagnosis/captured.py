@@ -40,9 +40,13 @@ def from_findings(case: Case) -> Iterator[Diagnosis]:
 def _diagnosis(cause: Cause, found: list[tuple[int, Found]]) -> Diagnosis:
     connection, first = min(found, key=lambda each: (each[1].packet == NULL, each[1].packet))
     on = "" if len(found) == 1 else f"On {plural(len(found), 'connection')}, the first: "
+    # What does not count because of it stands with the finding.
+    text = first.text.partition(". They do not count")[0].removesuffix(".")
+    if cause is causes.ONE_DIRECTION and first.direction in (0, 1):
+        text = text.replace("one direction", side_name(first.direction))
     return Diagnosis(
         cause=cause,
-        text=f"{on}{first.text}",
+        text=f"{on}{text}.",
         connections=sum(number != NULL for number, _ in found),
         connection=connection,
         packet=first.packet,
@@ -78,8 +82,8 @@ def two_legs(case: Case) -> Iterator[Diagnosis]:
     took = f": the hop between takes {' and '.join(times)}" if times else ""
     yield Diagnosis(
         cause=causes.TWO_LEGS,
-        text=f"{plural(conversations, 'conversation')} {'is' if conversations == 1 else 'are'} in "
-        f"the capture on both sides of a proxy, as {plural(len(legs), 'connection')}{took}.",
+        text=f"{plural(conversations, 'conversation')} {'is' if conversations == 1 else 'are'} "
+        f"captured on both sides of a proxy, as {plural(len(legs), 'connection')}{took}.",
         connections=len(legs),
         connection=legs[0],
         evidence={
@@ -146,10 +150,9 @@ def buffers(case: Case) -> Iterator[Diagnosis]:
         yield Diagnosis(
             cause=causes.PROXY_BUFFERS,
             text=f"The hop between connections {worst['connection_a']} and "
-            f"{worst['connection_b']} collects messages of {side_name(side)}: "
-            f"{number(held)} of {number(sum(row['messages'] for row in rows))} waited there for "
-            f"later ones and left together with them, the longest "
-            f"{duration(worst['held_us_max'])}.",
+            f"{worst['connection_b']} held {number(held)} of "
+            f"{plural(sum(row['messages'] for row in rows), 'message')} of {side_name(side)} until "
+            f"later ones came, the longest {duration(worst['held_us_max'])}.",
             connections=len(legs),
             connection=worst["connection_a"],
             seconds=sum(row["held_messages"] * (row["transit_us_median"] or 0) for row in rows),

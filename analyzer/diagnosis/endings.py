@@ -96,12 +96,12 @@ def _vanished(gone: Sequence[_Gone], side: int) -> Diagnosis:
     first = min(gone, key=lambda each: each.end.number)
     ends = [each.end for each in gone]
     waits = [each.silence for each in gone]
-    text = f"{side_name(side)[0].upper()}{side_name(side)[1:]} vanished from "
-    text += f"{plural(len(ends), 'connection')} with {server_name(ends[0])}"
-    text += f": silent for the last {seconds(max(waits))} while {side_name(1 - side)} sent again"
+    text = f"{side_name(side)[0].upper()}{side_name(side)[1:]} vanished ({server_name(ends[0])}, "
+    text += f"{plural(len(ends), 'connection')}): silent for {seconds(max(waits))} while "
+    text += f"{side_name(1 - side)} sent again"
     backs = [each.back for each in gone if each.back is not None]
     if backs:
-        text += f"; back {seconds(min(back[1] for back in backs))} after its last sign of life"
+        text += f"; back after {seconds(min(back[1] for back in backs))}"
     return Diagnosis(
         cause=causes.PEER_VANISHED,
         text=text + ".",
@@ -146,10 +146,10 @@ class _Hung:
 
 
 _WHY = {
-    "unseen": "TCP never acknowledged the ping, so the path to {who} is gone",
-    "hangs": "TCP acknowledged the ping, so the program of {who} hangs",
-    "sends": "TCP acknowledged the ping and {who} went on sending, so its program does not read",
-    "ignores": "{who} answered the Close behind it, so its library does not answer pings",
+    "unseen": "The path to {who} is gone: TCP never acknowledged a ping, no pong",
+    "hangs": "The program of {who} hangs: TCP acknowledged a ping, no pong",
+    "sends": "The program of {who} sends, but does not read: TCP acknowledged a ping, no pong",
+    "ignores": "The library of {who} does not answer pings, though it answered the Close: no pong",
 }
 _DONE = (1000, 1001, 1005, NULL)
 """Codes of a Close with which a program may just be done (RFC 6455 7.4.1)."""
@@ -218,9 +218,8 @@ def _unanswered(hung: Sequence[_Hung], side: int, state: str) -> Diagnosis:
     code = f" with {first.end.close_code}" if first.end.close_code != NULL else ""
     return Diagnosis(
         cause=causes.PING_UNANSWERED,
-        text=f"{plural(len(ends), 'connection')} with {server_name(ends[0])} ended by "
-        f"{side_name(1 - side)}{code}: no pong in {seconds(wait)}; "
-        f"{_WHY[state].format(who=who)}.",
+        text=f"{_WHY[state].format(who=who)} in {seconds(wait)}; {side_name(1 - side)} ended "
+        f"{plural(len(ends), 'connection')}{code} ({server_name(ends[0])}).",
         connections=len(ends),
         connection=first.end.number,
         packet=first.ping.packet if first.ping.packet != NULL else first.end.end_packet,

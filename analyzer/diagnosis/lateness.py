@@ -16,7 +16,7 @@ from analyzer.diagnosis.causes import Cause, Diagnosis
 from analyzer.diagnosis.evidence import MOST, packets, side_name
 from analyzer.diagnosis.facts import Facts, Late
 from analyzer.lazy_dataclass import dataclass, field
-from analyzer.wording import duration, number, plural
+from analyzer.wording import duration, plural
 
 CAUSE_OF: dict[str, Cause] = {
     "stall_us": causes.LATE_BY_LOSS,
@@ -73,22 +73,21 @@ def _that_count(facts: Facts, case: Case) -> Iterator[tuple[tuple[int, str], Lat
 
 _HOW = {
     causes.LATE_BY_LOSS.id: "for lost packets",
-    causes.NAGLE_DELAYED_ACK.id: "for delayed ACKs of {receiver} (Nagle)",
+    causes.NAGLE_DELAYED_ACK.id: "for delayed ACKs (Nagle)",
 }
 
 
 def _late(found: _Sum, side: int) -> Diagnosis:
     cause = CAUSE_OF[next(iter(found.columns))]
     late = found.late
-    sender, receiver = side_name(side), side_name(1 - side)
-    how = _HOW[cause.id].format(receiver=receiver)
+    sender = side_name(side)
     several = len(found.connections) > 1
     on = f" on {plural(len(found.connections), 'connection')}" if several else ""
     return Diagnosis(
         cause=cause,
         text=f"{plural(late.messages, 'message')} of {sender}{on} waited {duration(late.total)} in "
-        f"all {how}; the worst {duration(late.worst)}: message {number(late.worst_message)} of "
-        f"connection {found.worst_of}, packet {late.worst_packet}.",
+        f"all {_HOW[cause.id]}; the worst {duration(late.worst)}, {found.worst_of}:"
+        f"{late.worst_message} in packet {late.worst_packet}.",
         connections=len(found.connections),
         connection=found.connections[0],
         packet=late.first_packet,

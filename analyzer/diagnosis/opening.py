@@ -19,18 +19,18 @@ from analyzer.wording import address, duration, number, plural, printable
 Row = dict[str, Any]
 
 _PARTS = (
-    ("dns_us", "name lookup (DNS) took {wait} of {whole}",
+    ("dns_us", "name lookup (DNS)",
      "the resolver: a query that is lost costs 5 s, search domains one query each"),
-    ("attempts_us", "failed attempts to other addresses took {wait} of {whole}",
+    ("attempts_us", "failed attempts at other addresses",
      "the addresses of the name: one that does not answer, often IPv6, costs until the client "
      "tries the next"),
-    ("tcp_us", "the TCP connect took {wait} of {whole}",
+    ("tcp_us", "the TCP connect",
      "the path's round-trip time, lost SYNs, and a server whose backlog is full"),
-    ("tls_us", "the TLS handshake took {wait} of {whole}",
+    ("tls_us", "the TLS handshake",
      "the server's processor, and round trips: TLS 1.3 and resumption save some"),
-    ("upgrade_us", "the answer to the upgrade took {wait} of {whole}",
+    ("upgrade_us", "the answer to the upgrade",
      "what the server does before it answers 101: authentication, a database, a node that starts"),
-    ("idle_us", "the client was connected and sent nothing for {wait} of {whole}",
+    ("idle_us", "a silent client",
      "what the client does before it asks: a connection opened early, a page or a program that "
      "loads. Captured at the server, a request that was lost on its way looks the same"),
 )  # fmt: skip
@@ -58,15 +58,15 @@ def slow(case: Case) -> Iterator[Diagnosis]:
 
 
 def _slow(server: str, part: str, found: Sequence[tuple[Row, int, int]], case: Case) -> Diagnosis:
-    words, where = next((words, where) for column, words, where in _PARTS if column == part)
+    name, where = next((name, where) for column, name, where in _PARTS if column == part)
     rows = [row for row, _, _ in found]
     worst, wait, whole = max(found, key=lambda each: each[2])
     accepted = case.outcomes["accepted"]
     return Diagnosis(
         cause=causes.SLOW_HANDSHAKE,
-        text=f"{number(len(found))} of {plural(accepted, 'handshake')} took "
-        f"{duration(case.options.slow_handshake_s * 1e9)} or longer, with {server}: in the worst "
-        f"{words.format(wait=duration(wait), whole=duration(whole))}.",
+        text=f"{number(len(found))} of {plural(accepted, 'handshake')} with {server} took "
+        f"{duration(case.options.slow_handshake_s * 1e9)} or more; the worst "
+        f"{duration(whole)}, {duration(wait)} of it {name}.",
         connections=len(found),
         connection=min(
             (row["connection"] for row in rows if row["connection"] is not None), default=NULL
@@ -123,17 +123,16 @@ def _stripped(server: str, found: Sequence[tuple[Row, frozenset[str]]]) -> Diagn
     rows = [row for row, _ in found]
     missing = sorted(frozenset().union(*(fields for _, fields in found)))
     statuses = sorted({row["status"] for row in rows if row["status"] is not None})
-    answered = f", answered {', '.join(map(str, statuses))}" if statuses else ", never answered"
+    answered = f"answered {', '.join(map(str, statuses))}" if statuses else "never answered"
+    requests = f"{plural(len(rows), 'upgrade request')} to {server}"
     if missing:
-        lack = "lacks" if len(rows) == 1 else "lack"
-        what = f"{lack} {' and '.join(missing)} beside Sec-WebSocket-Key: a hop before took "
-        what += "them away" if len(missing) > 1 else "it away"
+        what = f"A hop took {' and '.join(missing)} out of {requests}, but not the key: {answered}"
     else:
-        are = "is" if len(rows) == 1 else "are"
-        what = f"{are} complete, yet 426 asks for an upgrade: a hop behind takes Upgrade away"
+        what = f"A hop behind takes Upgrade away: 426 asks for it in answer to {requests} that "
+        what += "had it" if len(rows) > 1 else "has it"
     return Diagnosis(
         cause=causes.PROXY_STRIPPED,
-        text=f"{plural(len(rows), 'upgrade request')} to {server}{answered}, {what}.",
+        text=f"{what}.",
         connections=len(rows),
         packet=_packet(rows[0]),
         ended=len(rows),
@@ -167,15 +166,16 @@ def _refused(
     text = f"{plural(len(rows), 'upgrade request')} to {host} refused with {status}"
     text += f" by {printable(server)}" if server else ""
     # The preview is made readable already, the line feed at its end as well.
-    said = body.removesuffix("\\n").removesuffix("\\r")
-    text += f', which says "{said}"' if said else ""
+    said = _short(body.removesuffix("\\n").removesuffix("\\r"))
     polling = _went_on_polling(rows, case)
     if polling is not None:
         text += "; the client went on polling"
     hint = _engine_io(body)
+    text += f" ({hint})" if hint else ""
+    text += f': "{said}"' if said else ""
     return Diagnosis(
         cause=causes.REFUSED_WHY,
-        text=f"{text}.{' ' + hint if hint else ''}",
+        text=f"{text}.",
         connections=len(rows),
         packet=rows[0]["response_packet"] or _packet(rows[0]),
         ended=len(rows),
@@ -190,12 +190,19 @@ def _refused(
     )
 
 
+_SAID = 80
+"""Characters of a body in the sentence; the evidence has more."""
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SAID else f"{text[: _SAID - 1]}…"
+
+
 _ENGINE_IO = {
-    '"code":0': "Engine.IO: the transport is not known to the server.",
-    '"code":1': "Engine.IO: this node does not know the session; use sticky sessions.",
-    '"code":2': "Engine.IO: the handshake must be a GET.",
-    '"code":3': "Engine.IO: a bad request; the upgrade reached it incomplete, or for another "
-    "transport.",
+    '"code":0': "Engine.IO: the server does not know the transport",
+    '"code":1': "Engine.IO: this node does not know the session; use sticky sessions",
+    '"code":2': "Engine.IO: the handshake must be a GET",
+    '"code":3': "Engine.IO: the request reached it incomplete",
 }
 """Error bodies of Engine.IO's server."""
 

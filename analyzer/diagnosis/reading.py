@@ -100,8 +100,7 @@ def _slow(reader: _Reader, side: int) -> Diagnosis:
         if len(reader.shut) > 1:
             on = f"on {plural(len(reader.shut), 'connection')}, {duration(longest.shut(side))} {on}"
         says.append(
-            f"{who[0].upper()}{who[1:]}'s window was closed for {duration(shut)} {on}: its "
-            "program did not read"
+            f"{who[0].upper()}{who[1:]} did not read: window closed for {duration(shut)} {on}"
         )
     if reader.given_up:
         count = len(reader.given_up)
@@ -110,11 +109,10 @@ def _slow(reader: _Reader, side: int) -> Diagnosis:
         says.append(f"{gave}, {number(resets)} with RST" if resets else gave)
     if reader.late.messages:
         late = reader.late
+        meanwhile = "" if reader.shut else f"while {who}'s window was closed, "
         says.append(
-            f"{plural(late.messages, 'message')} of {sender} waited up to {duration(late.total)} "
-            f"in all while {who}'s window was closed; the worst {duration(late.worst)}: message "
-            f"{number(late.worst_message)} of connection {reader.worst_of}, packet "
-            f"{late.worst_packet}"
+            f"{plural(late.messages, 'message')} of {sender} waited, {meanwhile}the worst "
+            f"{duration(late.worst)}, packet {late.worst_packet}"
         )
     firsts = [packet for packet in reader.found if packet != NULL]
     first = min(firsts, default=reader.late.first_packet)

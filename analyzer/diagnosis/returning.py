@@ -18,7 +18,7 @@ from analyzer.diagnosis.evidence import MOST, lists, packets, seconds, server_na
 from analyzer.diagnosis.facts import SERVER, Ended, Facts
 from analyzer.diagnosis.silences import ended_by_timer
 from analyzer.lazy_dataclass import dataclass
-from analyzer.wording import plural
+from analyzer.wording import duration, plural
 
 _NORMAL = 1000
 
@@ -178,9 +178,8 @@ def _storm(client: str, chain: Sequence[_Visit], case: Case) -> Diagnosis:
     opened = [visit.connection for visit in chain if visit.connection != NULL]
     return Diagnosis(
         cause=causes.RECONNECT_STORM,
-        text=f"{client} came {len(chain)} times in {seconds(span)}, each {seconds(every)} on "
-        f"average, and was thrown out after {seconds(lives[len(lives) // 2])} each time: "
-        f"{chain[0].how}.",
+        text=f"{client} came {len(chain)} times, every {duration(every)}, and was thrown out after "
+        f"{duration(lives[len(lives) // 2])} each time: {chain[0].how}.",
         connections=len(chain),
         connection=min(opened, default=NULL),
         packet=chain[0].packet,

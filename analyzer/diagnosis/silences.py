@@ -217,8 +217,8 @@ def _lifetime(cluster: _Cluster, side: int, of: int) -> Diagnosis:
     return Diagnosis(
         cause=causes.LIFETIME_LIMIT,
         text=f"{len(ends)} of {plural(of, 'connection')} that {side_name(side)} of "
-        f"{server_name(ends[0])} ended lived {seconds(cluster.median)} each, though none had been "
-        f"silent for more than {seconds(idle)} before.",
+        f"{server_name(ends[0])} ended lived {seconds(cluster.median)} each; none was silent for "
+        f"over {seconds(idle)} before.",
         connections=len(ends),
         connection=first.number,
         packet=first.end_packet,

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns import NULL
+from analyzer.columns import NULL, distinct
 from analyzer.diagnosis import causes
 from analyzer.diagnosis.causes import Diagnosis
 from analyzer.diagnosis.evidence import MOST, packets
@@ -301,7 +301,7 @@ class Stalls:
 
 def _sends_of(server: Server, servers: Mapping[int, Server], sends: Sends) -> Sends:
     """Return what a server sent, in order of time."""
-    known = np.unique(sends.owner)
+    known = distinct(sends.owner)
     its = [number for number in known.tolist() if servers.get(number) == server]
     own = np.flatnonzero(np.isin(sends.owner, np.array(its, np.int64)))
     own = own[np.argsort(sends.times[own], kind="stable")]
@@ -333,17 +333,15 @@ def _diagnosis(stalls: Sequence[Stall]) -> Diagnosis:
     connections = sorted({wait.connection for stall in stalls for wait in stall.waits})
     first = min(stalls, key=lambda each: each.end)
     text = f"The server {address(*worst.server)} answered nobody for "
+    packet = next((wait.packet for wait in worst.waits if wait.packet != NULL), NULL)
+    until = clock(worst.end) if packet == NULL else f"packet {packet}"
     if len(stalls) > 1:
         shortest = min(stall.length for stall in stalls)
-        text += (
-            f"{duration(shortest)} to {duration(worst.length)}, {len(stalls)} times; in the worst "
-        )
+        text += f"{duration(shortest)} to {duration(worst.length)}, {len(stalls)} times, the worst "
+        text += f"until {until}: "
     else:
-        text += f"{duration(worst.length)}, while "
-    packet = next((wait.packet for wait in worst.waits if wait.packet != NULL), NULL)
-    at = f", packet {packet}" if packet != NULL else ""
-    text += f"{plural(len(worst.waits), 'connection')} waited until {clock(worst.end)}{at}, "
-    text += "and got their answers together."
+        text += f"{duration(worst.length)}, until {until}: "
+    text += f"{plural(len(worst.waits), 'connection')} waited and had their answers together."
     shown = [first, worst, *sorted(stalls, key=lambda each: -each.length)]
     return Diagnosis(
         cause=causes.SERVER_STALL,

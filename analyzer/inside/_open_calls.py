@@ -9,7 +9,7 @@ rows of one conversation what decoders know, and moves them into its book.
 
 from __future__ import annotations
 
-import secrets
+import os
 from typing import Any
 
 import cython
@@ -86,7 +86,7 @@ class OpenCalls:
         self.free_call = -1
         self._free_from(0, _CALLS)
         self.buckets = np.full(2 * _CALLS, -1, np.int64)
-        self.factor = secrets.randbits(64) | 1
+        self.factor = int.from_bytes(os.urandom(8), "little") | 1
         self.answers = np.full(64, -1, np.int64)
         self.done = np.zeros((256, 11), np.int64)
         self.done_count = 0

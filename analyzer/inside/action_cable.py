@@ -25,7 +25,7 @@ from analyzer.inside.item import (
     Protocol,
     short,
 )
-from analyzer.inside.json_text import NOTHING, decoded, naming
+from analyzer.inside.json_text import NOTHING, decoded
 from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "action-cable"
@@ -48,7 +48,6 @@ class _Identifier(msgspec.Struct, gc=False):
 
 
 _HEAD: Final = msgspec.json.Decoder(_Head)
-_NAMING: Final = naming("command", "type")
 _IDENTIFIER: Final = msgspec.json.Decoder(_Identifier)
 
 
@@ -97,8 +96,7 @@ def _channel(identifier: str | None) -> str | None:
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     """Return whether a message subscribes, or is a type that only Action Cable has."""
-    is_one = payload[:1] == b"{" and _NAMING.search(payload) is not None
-    head = decoded(_HEAD, payload) if is_one else None
+    head = decoded(_HEAD, payload) if payload[:1] == b"{" else None
     if head is None:
         return False
     if head.command in _COMMANDS and head.identifier is not None:
@@ -112,4 +110,5 @@ PROTOCOL: Final = Protocol(
     looks,
     subprotocols=lazy_pattern(r"actioncable-v\d+-json"),
     begins=b"{",
+    needs=(b'"command"', b'"type"'),
 )

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw
 
 from analyzer.inside.item import ASK_MAYBE, REPLY, REPLY_ERROR, Decoder, Item, Protocol, Setting
-from analyzer.inside.json_text import NOTHING, decoded, is_given, name_of, naming, text_of
+from analyzer.inside.json_text import NOTHING, decoded, is_given, name_of, text_of
 from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "json"
@@ -46,7 +46,6 @@ class _Head(msgspec.Struct, gc=False):
 
 
 _HEAD: Final = msgspec.json.Decoder(_Head)
-_NAMING: Final = naming(*_KEYS)
 
 
 class AnyJson(Decoder):
@@ -104,12 +103,13 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
 
     Without one there is nothing to say of it, and nothing to read it for.
     """
-    is_one = is_text and payload[:1] == b"{" and _NAMING.search(payload) is not None
-    head = decoded(_HEAD, payload) if is_one else None
+    head = decoded(_HEAD, payload) if is_text and payload[:1] == b"{" else None
     return head is not None and any(
         value is not NOTHING and _WORD.fullmatch(name_of(value) or "") is not None
         for value in (getattr(head, key) for key in _KEYS)
     )
 
 
-PROTOCOL: Final = Protocol(INNER, AnyJson, looks)
+PROTOCOL: Final = Protocol(
+    INNER, AnyJson, looks, begins=b"{", needs=tuple(f'"{key}"'.encode() for key in _KEYS)
+)

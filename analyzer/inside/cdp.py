@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw
 
 from analyzer.inside.item import ASK, REPLY, REPLY_ERROR, Decoder, Item, Protocol, short
-from analyzer.inside.json_text import NOTHING, decoded, is_given, naming
+from analyzer.inside.json_text import NOTHING, decoded, is_given
 from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "cdp"
@@ -41,7 +41,6 @@ class _Head(msgspec.Struct, gc=False):
 
 
 _HEAD: Final = msgspec.json.Decoder(_Head)
-_NAMING: Final = naming("method")
 
 
 class Cdp(Decoder):
@@ -71,8 +70,7 @@ class Cdp(Decoder):
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     """Return whether a message names a method of one of the protocol's domains."""
-    is_one = payload[:1] == b"{" and _NAMING.search(payload) is not None
-    head = decoded(_HEAD, payload) if is_one else None
+    head = decoded(_HEAD, payload) if payload[:1] == b"{" else None
     if head is None or head.method is None or bytes(head.jsonrpc):
         return False
     domain, dot, method = head.method.partition(".")
@@ -93,4 +91,4 @@ BY_PATH: Final = Protocol(
     path=lazy_pattern(r"/devtools/(?:page|browser|worker|shared_worker|inspector)(?:/|$)"),
     needs_path=True,
 )
-PROTOCOL: Final = Protocol(INNER, Cdp, looks, begins=b"{")
+PROTOCOL: Final = Protocol(INNER, Cdp, looks, begins=b"{", needs=(b'"method"',))

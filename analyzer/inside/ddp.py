@@ -100,4 +100,4 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     )
 
 
-PROTOCOL: Final = Protocol(INNER, Ddp, looks, begins=b"{")
+PROTOCOL: Final = Protocol(INNER, Ddp, looks, begins=b"{", needs=(b'"msg"',))

@@ -27,7 +27,7 @@ from analyzer.inside.item import (
     Setting,
     short,
 )
-from analyzer.inside.json_text import NOTHING, decoded, is_given, naming, text_of
+from analyzer.inside.json_text import NOTHING, decoded, is_given, text_of
 from analyzer.lazy_pattern import lazy_pattern
 
 OLD: Final = "graphql-ws"
@@ -65,7 +65,6 @@ class _Result(msgspec.Struct, gc=False):
 
 
 _HEAD: Final = msgspec.json.Decoder(_Head)
-_NAMING: Final = naming("type")
 _OPERATION: Final = msgspec.json.Decoder(_Operation)
 _RESULT: Final = msgspec.json.Decoder(_Result)
 
@@ -117,8 +116,7 @@ def _name(payload: Raw) -> str | None:
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     """Return whether a message is one that opens a connection of GraphQL, or an operation."""
-    is_one = payload[:1] == b"{" and _NAMING.search(payload) is not None
-    head = decoded(_HEAD, payload) if is_one else None
+    head = decoded(_HEAD, payload) if payload[:1] == b"{" else None
     if head is None:
         return False
     if head.type in ("connection_init", "connection_ack"):
@@ -135,4 +133,5 @@ PROTOCOL: Final = Protocol(
     looks,
     subprotocols=lazy_pattern(r"graphql-ws|graphql-transport-ws"),
     begins=b"{",
+    needs=(b'"type"',),
 )

@@ -137,6 +137,8 @@ class Protocol:
         make: makes a decoder for a connection.
         looks: distinguishes its messages from all others.
         begins: first bytes that such a message may have; empty: any. Others are not asked for it.
+        needs: of these one at least is in such a message, or a backslash, with which JSON may
+            write any character; empty: not known.
         subprotocols: names in Sec-WebSocket-Protocol that are enough, in lower case.
         path: of request targets; before messages in weight, but two must confirm it.
         needs_path: messages alone do not distinguish it from others.
@@ -150,6 +152,7 @@ class Protocol:
     path: Pattern[str] | None = None
     needs_path: bool = False
     begins: bytes = b""
+    needs: tuple[bytes, ...] = ()
     unwrap: Callable[[bytes, int], list[bytes] | None] | None = None
 
 

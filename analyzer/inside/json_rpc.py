@@ -84,4 +84,4 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
 
 _ANY: Final = JsonRpc.__new__(JsonRpc)
 
-PROTOCOL: Final = Protocol(INNER, JsonRpc, looks, begins=b"{[")
+PROTOCOL: Final = Protocol(INNER, JsonRpc, looks, begins=b"{[", needs=(b'"jsonrpc"',))

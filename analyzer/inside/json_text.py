@@ -6,14 +6,12 @@ numbers are kept as they are written. Knows JSON alone. Used by decoders.
 
 from __future__ import annotations
 
-from re import Pattern
 from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import Raw
 
 from analyzer.inside.item import short
-from analyzer.lazy_pattern import lazy_pattern
 
 T = TypeVar("T")
 
@@ -29,15 +27,6 @@ def decoded(decoder: msgspec.json.Decoder[T], payload: bytes | Raw) -> T | None:
         return decoder.decode(payload)
     except ERRORS:
         return None
-
-
-def naming(*names: str) -> Pattern[bytes]:
-    """Return a pattern that finds whether an object may have a member of one of these names.
-
-    To parse an object that has none is dear. A name may be written with escapes: a
-    backslash anywhere may be part of one.
-    """
-    return lazy_pattern(rb'\\|"(?:' + "|".join(names).encode() + rb')"')
 
 
 _TEXT: Final = msgspec.json.Decoder(str)

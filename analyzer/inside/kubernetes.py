@@ -50,4 +50,5 @@ PROTOCOL: Final = Protocol(
     Kubernetes,
     looks,
     subprotocols=lazy_pattern(r"(?:base64\.)?(?:v\d\.)?channel\.k8s\.io"),
+    begins=b"\0\1\2\3\4\xff01234",
 )

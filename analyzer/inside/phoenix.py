@@ -145,4 +145,4 @@ BY_PATH: Final = Protocol(
     path=lazy_pattern(r"[^?]*/websocket\?(?:.*&)?vsn=[12]\."),
     needs_path=True,
 )
-PROTOCOL: Final = Protocol(INNER, Phoenix, looks)
+PROTOCOL: Final = Protocol(INNER, Phoenix, looks, needs=(b'"phx_', b'"phoenix"'))

@@ -105,4 +105,4 @@ BY_PATH: Final = Protocol(
     path=lazy_pattern(r"[^?]*/app/[^/?]+\?(?:.*&)?protocol=\d"),
     needs_path=True,
 )
-PROTOCOL: Final = Protocol(INNER, Pusher, looks, begins=b"{")
+PROTOCOL: Final = Protocol(INNER, Pusher, looks, begins=b"{", needs=(b'"pusher',))

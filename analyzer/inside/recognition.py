@@ -7,9 +7,11 @@ file has its `looks`. Used by inside.talk.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final
+from re import Pattern
+from typing import Final, NamedTuple
 
 from analyzer.inside.item import Protocol, Setting
 
@@ -21,27 +23,47 @@ GENERIC_FROM: Final = 4
 
 
 class _Candidates:
-    """The protocols that connections with one path may speak, in the order in which they are asked.
+    """The protocols that connections with one path may speak, in the order of asking."""
 
-    Attributes:
-        count: how many.
-    """
-
-    def __init__(self, path: str, protocols: Sequence[Protocol]) -> None:
+    def __init__(self, path: str, protocols: Sequence[Protocol], generic: Protocol | None) -> None:
         by_path = [each for each in protocols if each.path is not None and each.path.match(path)]
         others = [each for each in protocols if not each.needs_path and each not in by_path]
         self._all = tuple(enumerate([*by_path, *others]))
-        self._by_first: dict[bytes, tuple[tuple[int, Protocol], ...]] = {}
-        self.count = len(self._all)
+        self._generic = generic
+        self._by_first: dict[bytes, tuple[_Chosen, _Chosen, Pattern[bytes] | None]] = {}
 
-    def of(self, payload: bytes) -> tuple[tuple[int, Protocol], ...]:
-        """Return those that a message may be of by its first byte, each with its place."""
+    def of(self, payload: bytes) -> _Chosen:
+        """Return those that a message may be of, as far as a search for a few words tells."""
         first = payload[:1]
         found = self._by_first.get(first)
         if found is None:
-            found = tuple(one for one in self._all if not one[1].begins or first in one[1].begins)
-            self._by_first[first] = found
-        return found
+            found = self._by_first[first] = self._beginning(first)
+        each, few, needed = found
+        return few if needed is not None and needed.search(payload) is None else each
+
+    def _beginning(self, first: bytes) -> tuple[_Chosen, _Chosen, Pattern[bytes] | None]:
+        """Return the candidates for a first byte; those without needs; what the others need."""
+        chosen = [one for one in self._all if _may_begin(one[1], first)]
+        generic = self._generic if self._generic and _may_begin(self._generic, first) else None
+        few = _Chosen([one for one in chosen if not one[1].needs], None)
+        if generic is not None and not generic.needs:
+            few = _Chosen(few.protocols, generic)
+        needs = {need for _, each in chosen for need in each.needs}
+        needs |= set(generic.needs) if generic is not None else set()
+        words = b"|".join(re.escape(need) for need in sorted(needs))
+        needed = re.compile(rb"\\|" + words) if needs else None
+        return _Chosen(chosen, generic), few, needed
+
+
+class _Chosen(NamedTuple):
+    """Protocols that a message may be of, each with its place; and the one of any JSON."""
+
+    protocols: list[tuple[int, Protocol]]
+    generic: Protocol | None
+
+
+def _may_begin(protocol: Protocol, first: bytes) -> bool:
+    return not protocol.begins or first in protocol.begins
 
 
 # Many connections have the same path; of those with a token in it only the last ones are kept.
@@ -65,7 +87,7 @@ class Recogniser:
         self, setting: Setting, protocols: Sequence[Protocol], generic: Protocol | None
     ) -> None:
         self.named = _by_subprotocol(setting, protocols)
-        self._candidates = _candidates(setting.path, tuple(protocols))
+        self._candidates = _candidates(setting.path, tuple(protocols), generic)
         self._counts: dict[int, int] = {}
         self._generic = self._first_generic = generic
         self._protocols = protocols
@@ -81,14 +103,16 @@ class Recogniser:
         """Look at one more message; return the protocol, if it is clear now."""
         self._seen += 1
         counts = self._counts
-        for place, each in self._candidates.of(payload):
+        chosen = self._candidates.of(payload)
+        for place, each in chosen.protocols:
             if each.looks(payload, sender, is_text):
                 counts[place] = counts.get(place, 0) + 1
                 if counts[place] >= CONFIRMED:
                     return each
+        if chosen.generic is not None:
+            self._named += chosen.generic.looks(payload, sender, is_text)
         generic = self._generic
         if generic is not None:
-            self._named += generic.looks(payload, sender, is_text)
             enough = self._seen >= (GENERIC_FROM if counts else CONFIRMED)
             if enough and self._named >= CONFIRMED and 2 * self._named > self._seen:
                 return generic

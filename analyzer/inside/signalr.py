@@ -169,4 +169,4 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     return head.protocol in ("json", "messagepack") or head.type in _KINDS
 
 
-PROTOCOL: Final = Protocol(INNER, SignalR, looks, begins=b"{")
+PROTOCOL: Final = Protocol(INNER, SignalR, looks, begins=b"{", needs=(_END,))

@@ -44,6 +44,6 @@ PROTOCOLS: Final = (
     _tunnel(
         "tls", lazy_pattern(rb"[\x14-\x17]\x03[\0-\x04][\0-\x48].", re.DOTALL), b"\x14\x15\x16\x17"
     ),
-    _tunnel("chisel", lazy_pattern(rb"(?!)"), b"", r"chisel-v\d+"),
+    _tunnel("chisel", lazy_pattern(rb"(?!)"), b"S", r"chisel-v\d+"),
 )
 """Both sides begin with their versions, so that two messages confirm them."""

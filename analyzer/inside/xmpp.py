@@ -96,5 +96,10 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
 
 
 PROTOCOL: Final = Protocol(
-    INNER, Xmpp, looks, subprotocols=lazy_pattern("xmpp"), begins=b"< \t\n\v\f\r"
+    INNER,
+    Xmpp,
+    looks,
+    subprotocols=lazy_pattern("xmpp"),
+    begins=b"< \t\n\v\f\r",
+    needs=(b"urn:ietf:params:xml:ns:xmpp-framing",),
 )

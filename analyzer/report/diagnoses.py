@@ -6,6 +6,7 @@ Knows rows of `diagnoses`. Must not know rules. Used by report.terminal.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -41,19 +42,34 @@ def section(summary: Summary, console: Console) -> None:
 
 
 def two_lines(console: Console, row: dict[str, Any]) -> Iterator[Text]:
-    """Yield a diagnosis as at most two lines; what does not fit ends with an ellipsis."""
-    text = Text.assemble((row["id"], "bold"), ": ", printable(row["text"]))
+    """Yield a diagnosis as at most two lines; what does not fit ends with an ellipsis.
+
+    Where it was first seen stands at the end in any case.
+    """
+    tail = _first(row)
+    said = printable(row["text"])
+    if tail:
+        said = said.removesuffix(".")
+    text = Text.assemble((row["id"], "bold"), ": ", said)
     room = min(COLUMNS, console.width) - 2 - _MARK
-    lines = text.wrap(console, room)
+    lines = (text + Text(tail)).wrap(console, room)
     mark = severity(console, row["severity"])
     for place, line in enumerate(lines[:_LINES]):
         line.rstrip()
         if place == _LINES - 1 and len(lines) > _LINES:
-            dots = "..." if is_ascii(console) else "…"
+            dots = ("..." if is_ascii(console) else "…") + tail
             line.truncate(max(0, room - len(dots)))
             line.append(dots)
         begin = Text(mark.plain[0] + " ", mark.style) if not place else Text("  ")
         yield begin + line
+
+
+def _first(row: dict[str, Any]) -> str:
+    """Return the first packet that shows a cause, where its sentence does not name that."""
+    packet = row["packet"]
+    if packet is None or re.search(rf"\bpacket {packet}\b", row["text"]):
+        return ""
+    return f" (from packet {packet})."
 
 
 def why(summary: Summary, console: Console) -> None:
@@ -66,7 +82,9 @@ def why(summary: Summary, console: Console) -> None:
         mark.append(" " * (10 - mark.cell_len))
         console.print()
         say(console, mark, Text(row["id"], "bold"))
-        say(console, traffic(row["text"]), indent=4)
+        first = _first(row)
+        text = row["text"].removesuffix(".") if first else row["text"]
+        say(console, traffic(f"{text}{first}"), indent=4)
         for name, said in _evidence(row):
             say(console, Text(f"{name}: ", "dim"), traffic(said), indent=4)
         say(console, Text("advice: ", "dim"), traffic(row["advice"]), indent=4)

@@ -201,7 +201,7 @@ def convert(part: Path, target: Path) -> int:
     pending = PendingFile(target)
     try:
         with report_errors(target), pq.ParquetWriter(
-            pending.file, _schema(table), compression="zstd"
+            pending.file, _schema(table), **_encodings(table)
         ) as writer:  # fmt: skip
             waiting: list[Any] = []
             count = 0
@@ -248,6 +248,26 @@ def _schema(table: Table) -> Any:
     return pa.schema([arrow_field(c) for c in table.columns], about)
 
 
+_COUNTING: Final = frozenset({"packet", "packet_first", "packet_last", "frame", "message"})
+"""Columns of numbers that hardly come twice in a table, and grow."""
+
+
+def _encodings(table: Table) -> dict[str, Any]:
+    """Return how the columns of a table are stored.
+
+    Dictionaries are Arrow's default. For what hardly comes twice they cost more than all else:
+    times and numbers of packets are stored as differences (Parquet's DELTA_BINARY_PACKED), which
+    takes half of the time for `frames`, and half of the bytes.
+    """
+    growing = [c.name for c in table.columns if c.type == "time" or c.name in _COUNTING]
+    unique = {*growing, *(c.name for c in table.columns if c.type == "key")}
+    return {
+        "compression": "zstd",
+        "use_dictionary": [c.name for c in table.columns if c.name not in unique],
+        "column_encoding": dict.fromkeys(growing, "DELTA_BINARY_PACKED"),
+    }
+
+
 def _for_pandas(table: Table) -> dict[str, Any]:
     """Return the metadata from which pandas.read_parquet makes the dtypes of docs/tables.md.
 
@@ -287,7 +307,7 @@ class _TableFile:
 
         self._schema = _schema(table)
         self._columns = table.columns
-        self._writer = pq.ParquetWriter(file, self._schema, compression="zstd")
+        self._writer = pq.ParquetWriter(file, self._schema, **_encodings(table))
         self._waiting: list[Any] = []
         self._count = 0
 

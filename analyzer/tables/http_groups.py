@@ -7,7 +7,6 @@ distinguished. Used by tables.build.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median, quantiles
 
 from analyzer import findings
 from analyzer.columns import NULL
@@ -154,6 +153,9 @@ class HttpGroups:
     def _cells(self, number: int, group: _Group) -> tuple[object, ...]:
         first, answered = group.first, group.answered
         assert first.tcp is not None
+        # Loads a dozen modules, which a capture without plain HTTP does not need.
+        from statistics import median, quantiles
+
         ends = Endpoints.of(first.tcp, first.client_side)
         path = first.path
         if path is not None:

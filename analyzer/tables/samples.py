@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from analyzer.columns import NULL
+from analyzer.columns import NULL, quantile
 
 MAX_SAMPLES = 1 << 18
 """Values kept for a median; of more, every second, fourth, ... is kept."""
@@ -57,7 +57,7 @@ class Samples:
 
     def quantile(self, share: float) -> float:
         """Return the value below which `share` of the values lie; 0 without values."""
-        return float(np.quantile(np.concatenate(self._kept), share)) if self.count else 0.0
+        return quantile(np.concatenate(self._kept), share) if self.count else 0.0
 
     @property
     def median(self) -> float:

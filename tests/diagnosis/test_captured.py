@@ -61,7 +61,7 @@ def test_a_hop_that_collects() -> None:
     rows = [hop(0, 1, 0, "client"), hop(0, 1, 0, "server", **held)]
     found = diagnoses(hops=rows)["proxy-buffers"]
     assert (found.connections, found.connection, found.seconds) == (2, 1, 32 * 90_000_000)
-    assert "between connections 1 and 0 collects messages of the server: 32 of 40" in found.text
+    assert "between connections 1 and 0 held 32 of 40" in found.text
     assert "the longest 133 ms" in found.text
     # Now and then is no habit.
     for few in (9, 19):

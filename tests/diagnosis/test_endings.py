@@ -97,7 +97,7 @@ def test_programs_that_do_not_hang_though_they_answer_no_ping() -> None:
     tables = hung(300_000)
     tables["frames"].insert(1, control(7, "text", "client", 70))
     found = diagnoses(**tables)["ping-unanswered"]
-    assert "went on sending, so its program does not read" in found.text
+    assert "client sends, but does not read" in found.text
     # What was on its way before the Ping came says nothing.
     tables = hung(300_000)
     tables["frames"].insert(1, control(7, "text", "client", 60.0002))

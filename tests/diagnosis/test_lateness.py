@@ -36,7 +36,7 @@ def test_nagle_is_a_pattern_only_if_repeated() -> None:
     rows = [message(n, nagle_us=40 * MS) for n in range(20)]
     found = diagnoses(messages=rows)["nagle-delayed-ack"]
     assert (found.evidence["messages"], found.seconds) == (20, 800 * MS)
-    assert "delayed ACKs of the client" in found.text
+    assert "delayed ACKs (Nagle)" in found.text
     assert "nagle-delayed-ack" not in diagnoses(messages=rows[:2])
 
 

@@ -23,7 +23,7 @@ def test_sender_that_gave_up() -> None:
     found = diagnoses(connections=[shut(0, 39.9)], findings=[zero])["slow-reader"]
     assert (found.packet, found.seconds, found.ended) == (17, round(39.9 * S), 1)
     assert found.evidence["packets"] == [17, 90]
-    assert "The client's window was closed for 39.9 s on connection 0" in found.text
+    assert "The client did not read: window closed for 39.9 s on connection 0" in found.text
     assert "The server gave up 1 connection, 1 with RST" in found.text
 
 
@@ -33,13 +33,13 @@ def test_messages_and_windows_of_several_connections() -> None:
     found = diagnoses(connections=rows, messages=held)["slow-reader"]
     assert (found.connections, found.ended, found.seconds) == (2, 0, 29 * S)
     assert "for 29.0 s on 2 connections, 20.0 s on connection 1" in found.text
-    assert "3 messages of the server waited up to 9.00 s in all" in found.text
+    assert "3 messages of the server waited, the worst" in found.text
 
 
 def test_server_that_did_not_read() -> None:
     row = shut(0, 0, server_window_closed_s=30 * S, client_window_closed_s=0)
     found = diagnoses(connections=[row])["slow-reader"]
-    assert "The server's window was closed for 30.0 s" in found.text
+    assert "The server did not read: window closed for 30.0 s" in found.text
     # Its silence is the client's; the server itself ended it.
     assert found.ended == 0
 

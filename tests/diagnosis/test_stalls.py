@@ -50,7 +50,7 @@ def test_all_clients_wait_at_once() -> None:
     assert found.evidence["worst_s"] == pytest.approx(0.3, abs=0.04)
     assert found.evidence["stalls"] == 1
     assert "The server 10.0.0.9:80 answered nobody for 2" in found.text
-    assert "while 5 connections waited until" in found.text
+    assert "until packet 95: 5 connections waited" in found.text
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])

@@ -1,13 +1,21 @@
 """What libraries read in the recorded messages is what the decoders read.
 
-python-socketio (packet.Packet) and ocpp (messages.unpack) read one message at a time.
+python-socketio (packet.Packet) and ocpp (messages.unpack) read one message at a time; paho-mqtt
+packet types and properties, cbor2 and json the messages of WAMP, graphql-core documents.
 """
 
 from __future__ import annotations
 
+import json
+from collections import defaultdict
+
+import cbor2
 import pandas as pd
 import pytest
+from graphql import GraphQLSyntaxError, OperationDefinitionNode, parse
 from ocpp.messages import Call, CallResult, unpack
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties, VariableByteIntegers
 from socketio.packet import Packet, packet_names
 from test_captures import CAPTURES, MANIFEST, logged
 
@@ -81,3 +89,133 @@ def test_ocpp(name):
         word = "CALLRESULT" if isinstance(message, CallResult) else "CALLERROR"
         assert row.kind == ("CALL" if isinstance(message, Call) else word)
     assert len(rows) > 10
+
+
+def all_messages(name: str) -> pd.DataFrame:
+    return analyzer.analyze(CAPTURES / f"{name}.pcap", payload="full").messages
+
+
+# --- MQTT
+
+
+def packets(stream: bytes):
+    """First byte and rest of each packet in what one side sent."""
+    while stream:
+        length, used = VariableByteIntegers.decode(stream[1:6])
+        yield stream[0], stream[1 + used : 1 + used + length]
+        stream = stream[1 + used + length :]
+
+
+def published(first: int, body: bytes, version: int, aliases: dict[int, str]):
+    """Topic and packet identifier of a PUBLISH; the topic of an alias by the aliases."""
+    size = int.from_bytes(body[:2], "big")
+    topic, body = body[2 : 2 + size].decode(), body[2 + size :]
+    number = None
+    if first & 6:
+        number, body = str(int.from_bytes(body[:2], "big")), body[2:]
+    if version == 5:
+        properties, _ = Properties(PacketTypes.PUBLISH).unpack(body)
+        alias = properties.json().get("TopicAlias")
+        if alias is not None:
+            topic = topic or aliases[alias]
+            aliases[alias] = topic
+        if "CorrelationData" in properties.json():
+            number = None  # then the id is that
+    return topic, number
+
+
+@pytest.mark.parametrize(("name", "version"), [("mqtt-3", 3), ("mqtt-5", 5)])
+def test_mqtt(name, version):
+    rows = all_messages(name)
+    compared = 0
+    for _, some in rows.groupby(["connection", "direction"]):
+        said = some[some["inner_items"] > 0]
+        assert set(said["inner_items"]) == {1}
+        aliases: dict[int, str] = {}
+        found = list(packets(b"".join(some["payload"])))
+        assert len(found) == len(said)
+        for (first, body), row in zip(found, said.itertuples(), strict=True):
+            word = PacketTypes.Names[first >> 4].upper()
+            assert row.kind == ("heartbeat" if word.startswith("PING") else word)
+            if word == "PUBLISH":
+                topic, number = published(first, body, version, aliases)
+                assert row.topic == topic
+                assert number is None or row.id == number
+            elif word in ("SUBSCRIBE", "UNSUBSCRIBE"):
+                assert row.id == str(int.from_bytes(body[:2], "big"))
+            elif word in ("SUBACK", "UNSUBACK", "PUBACK", "PUBREC", "PUBCOMP"):
+                assert row.reply_to == str(int.from_bytes(body[:2], "big"))
+            compared += 1
+    assert compared > 20
+
+
+# --- WAMP (the WAMP protocol, 6 to 16: what each element of a message is)
+
+CODES = {
+    **{1: "HELLO", 2: "WELCOME", 3: "ABORT", 6: "GOODBYE", 8: "ERROR", 16: "PUBLISH"},
+    **{17: "PUBLISHED", 32: "SUBSCRIBE", 33: "SUBSCRIBED", 34: "UNSUBSCRIBE", 35: "UNSUBSCRIBED"},
+    **{36: "EVENT", 48: "CALL", 49: "CANCEL", 50: "RESULT", 64: "REGISTER", 65: "REGISTERED"},
+    **{66: "UNREGISTER", 67: "UNREGISTERED", 68: "INVOCATION", 69: "INTERRUPT", 70: "YIELD"},
+}
+URI_AT = {16: 3, 32: 3, 48: 3, 64: 3}
+ASKS, ANSWERS = {16, 32, 34, 48, 64, 66, 68}, {17, 33, 35, 50, 65, 67, 70}
+
+
+@pytest.mark.parametrize(("name", "read"), [("wamp-cbor", cbor2.loads), ("wamp-json", json.loads)])
+def test_wamp(name, read):
+    compared = 0
+    subscribed, registered, asked = {}, {}, defaultdict(dict)
+    for row in all_messages(name).itertuples():
+        message = read(row.payload)
+        code, here = message[0], asked[row.connection, row.direction]
+        there = asked[row.connection, "server" if row.direction == "client" else "client"]
+        assert row.kind == CODES[code]
+        if code in URI_AT:
+            here[message[1]] = message[URI_AT[code]]
+            assert (row.name, row.id) == (message[URI_AT[code]], str(message[1]))
+        elif code in ANSWERS and message[1] in there:
+            assert (row.name, row.reply_to) == (there[message[1]], str(message[1]))
+            if code in (33, 65):
+                (subscribed if code == 33 else registered)[message[2]] = there[message[1]]
+        elif code == 8:
+            assert row.reply_to == str(message[2])
+        elif code == 36:
+            assert row.name == subscribed[message[1]]
+        elif code == 68:
+            here[message[1]] = registered[message[2]]
+            assert (row.name, row.id) == (registered[message[2]], str(message[1]))
+        compared += 1
+    assert compared > 20
+
+
+# --- GraphQL
+
+
+def operation(payload: dict) -> str | None:
+    """The name of the operation that a payload asks for."""
+    if payload.get("operationName"):
+        return payload["operationName"]
+    try:
+        document = parse(payload["query"])
+    except GraphQLSyntaxError:
+        return None
+    (only,) = (each for each in document.definitions if isinstance(each, OperationDefinitionNode))
+    return only.name.value if only.name else None
+
+
+@pytest.mark.parametrize("name", ["graphql-ws", "graphql-transport-ws"])
+def test_graphql(name):
+    rows = all_messages(name)
+    asked: dict[tuple[int, str], str | None] = {}
+    for row in rows.itertuples():
+        message = json.loads(row.payload)
+        if row.kind == "heartbeat":
+            assert message["type"] in ("ka", "ping", "pong")
+            continue
+        assert row.kind == message["type"]
+        if message["type"] in ("start", "subscribe"):
+            asked[row.connection, message["id"]] = operation(message["payload"])
+            assert row.id == message["id"]
+        if "id" in message and (row.connection, message["id"]) in asked:
+            assert or_none(row.name) == asked[row.connection, message["id"]]
+    assert len(asked) > 5

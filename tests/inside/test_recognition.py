@@ -89,11 +89,16 @@ RECORDED = [
 
 
 @pytest.mark.parametrize("protocol", [*PROTOCOLS, GENERIC], ids=lambda each: each.inner)
-def test_first_bytes_leave_none_out(protocol):
-    # The first byte only saves asking: what it rules out would have been denied too.
+def test_first_bytes_and_words_leave_none_out(protocol):
+    # They only save asking: what they rule out would have been denied too.
     rest = [random.Random(place).randbytes(12) for place in range(16)]
     texts = [bytes([first]) + each[1:] for first in range(256) for each in (*RECORDED, *rest)]
     ruled_out = [each for each in texts if protocol.begins and each[:1] not in protocol.begins]
+    words = (*protocol.needs, b"\\")
+    texts += [each.replace(b'"', b"'") for each in RECORDED]
+    ruled_out += [
+        each for each in texts if protocol.needs and not any(word in each for word in words)
+    ]
     assert not any(
         protocol.looks(each, sender, is_text)
         for each in ruled_out

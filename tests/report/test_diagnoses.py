@@ -51,6 +51,18 @@ def test_two_lines_each_within_80_columns(width: int) -> None:
     assert len(lines) == 6
 
 
+@pytest.mark.parametrize("text", ["Six of six.", "A sentence of many words " * 20])
+def test_where_it_was_first_seen_stands_at_the_end(text: str) -> None:
+    lines = shown([row(0, text=text, packet=4711)])
+    assert lines[-2].endswith(" (from packet 4711).")
+    assert len(lines) <= 5
+    assert max(map(len, lines)) <= COLUMNS
+    named = shown([row(0, text="The worst in packet 4711.", packet=4711)])
+    assert "from packet" not in "".join(named)
+    assert "(from packet 47)." in "".join(shown([row(0, text="In packet 4711.", packet=47)]))
+    assert "(from packet 4711)." in "\n".join(shown([row(0, packet=4711)], why))
+
+
 def test_at_most_seven() -> None:
     lines = shown([row(number) for number in range(9)])
     assert sum(line.startswith("  ▲") for line in lines) == 7

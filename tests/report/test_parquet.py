@@ -72,3 +72,23 @@ def test_folder_must_be_one(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ReportError, match="is a file"):
         ParquetWriter(tmp_path / "file")
+
+
+def test_growing_numbers_are_stored_as_differences(tmp_path: Path) -> None:
+    # Differences wrap around: any int64 may follow any other (Parquet, Encodings.md, DELTA).
+    times = [2**63 - 1, 1 - 2**63, 0, None, FRAME["time_first"], None, -1]
+    writer = ParquetWriter(tmp_path / "out")
+    rows = [dict(FRAME, time_first=time, packet_first=time) for time in times]
+    writer.write(table_rows(FRAMES, rows))
+    writer.close()
+    path = tmp_path / "out" / "frames.parquet"
+    read = pq.read_table(path)
+    assert read["time_first"].cast(pa.int64()).to_pylist() == times
+    assert read["packet_first"].to_pylist() == times
+    group = pq.ParquetFile(path).metadata.row_group(0)
+    stored = {
+        group.column(place).path_in_schema: group.column(place).encodings
+        for place in range(group.num_columns)
+    }
+    assert "DELTA_BINARY_PACKED" in stored["time_first"]
+    assert "RLE_DICTIONARY" in stored["opcode"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from statistics import median
 from typing import Final
 
 from analyzer.columns import NULL
@@ -177,6 +176,9 @@ def _is_poll(exchanges: Sequence[Exchange], answered: Sequence[Exchange]) -> boo
     if len(starts) < _POLLS or len(answered) < _POLLS:
         return False
     intervals = [later - each for each, later in pairwise(starts)]
+    # Loads a dozen modules, which a capture without polls does not need.
+    from statistics import median
+
     interval = median(intervals)
     if interval < _MIN_INTERVAL_NS:
         return False
