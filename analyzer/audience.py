@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from analyzer.alternatives.sampling import Sampler
 from analyzer.http.exchanges import HttpBatch
 from analyzer.inside.stage import InsideStage
@@ -40,6 +42,8 @@ class Audience:
         self._others = others if opening is None else [opening.told(each) for each in others]
         # Slots that only the sampler listens to.
         self._sampled: set[int] = set()
+        # By slot: the inside stage has heard enough, and others go on to listen.
+        self._is_unread = np.zeros(0, bool)
         websocket.hears_all = bool(others)
         if inside is not None or sampler is not None or others:
             websocket.hearing.listener = self._hear
@@ -57,7 +61,7 @@ class Audience:
         if self._opening is not None:
             self._opening.hear(said)
         if self._inside is not None:
-            self._inside.hear(said)
+            self._inside.hear(self._read(said))
         if self._sampler is not None:
             self._sampler.hear(said)
         for other in self._others:
@@ -74,6 +78,7 @@ class Audience:
         else:
             unread = [each.slot for each in batch.opened]
         if self._others:
+            self._note_unread(unread, batch)
             return
         for slot in unread:
             connection = self._websocket.by_slot.get(slot)
@@ -90,3 +95,32 @@ class Audience:
         done = [slot for slot in self._sampled if not self._sampler.wants(slot)]
         self._websocket.hear_no_more([2 * slot + side for slot in done for side in (0, 1)])
         self._sampled.difference_update(done)
+
+    def _note_unread(self, unread: Sequence[int], batch: WebSocketBatch) -> None:
+        gone = [each.slot for each in batch.ended]
+        most = max((*unread, *gone), default=-1) + 1
+        if most > len(self._is_unread):
+            more = np.zeros(max(most, 2 * len(self._is_unread)), bool)
+            more[: len(self._is_unread)] = self._is_unread
+            self._is_unread = more
+        self._is_unread[list(unread)] = True
+        # A slot may be another connection's with the next batch.
+        self._is_unread[gone] = False
+
+    def _read(self, said: Said) -> Said:
+        """Return what the inside stage has not heard enough of: it takes messages one by one."""
+        if not self._is_unread.any():
+            return said
+        slots = said.directions >> 1
+        is_known = slots < len(self._is_unread)
+        places = np.flatnonzero(~is_known | ~self._is_unread[np.where(is_known, slots, 0)])
+        if len(places) == len(slots):
+            return said
+        chosen = places.tolist()
+        return Said(
+            rows=said.rows.take(places),
+            places=said.places.take(places),
+            directions=said.directions.take(places),
+            payloads=[said.payloads[at] for at in chosen],
+            too_long={to for to, at in enumerate(chosen) if at in said.too_long},
+        )

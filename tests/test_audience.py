@@ -7,6 +7,7 @@ from oracle.whole import tables_of
 
 from analyzer.alternatives.sampling import Sampler
 from analyzer.audience import Audience
+from analyzer.inside.stage import InsideStage
 from analyzer.options import Options
 from analyzer.websocket.stage import WebSocketStage
 
@@ -78,6 +79,20 @@ def test_who_watches_hears_all_and_changes_no_table(options):
     }
     assert {(one, two): len(payload) for one, two, payload in watcher.payloads} == sizes
     assert sum(sizes.values()) > 0
+
+
+def test_who_has_heard_enough_is_left_alone_though_others_listen(monkeypatch):
+    """Echoed lines of text are no protocol: after some of them nobody looks for one."""
+    read = []
+    hear = InsideStage.hear
+    monkeypatch.setattr(
+        InsideStage, "hear", lambda self, said: read.extend(said.payloads) or hear(self, said)
+    )
+    watcher = Listening()
+    replay("lossy.pcap", [watcher]).finish()
+    alone = len(read)
+    assert 0 < alone < len(watcher.payloads) / 2
+    assert len(watcher.payloads) == len(watcher.rows_of("messages"))
 
 
 def test_no_payload_is_shown_where_none_is_wanted():

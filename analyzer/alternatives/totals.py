@@ -155,6 +155,6 @@ def scaling_rows(
     return TableRows(SCALING, _columns(rows, SCALING), len(rows))
 
 
-def _columns(rows: Sequence[dict[str, Any]], table: Table) -> dict[str, Values]:
+def _columns(rows: Sequence[dict[str, Any]], table: Table) -> Mapping[str, Values]:
     cells = [[row[column.name] for column in table.columns] for row in rows]
     return columns_of(table.columns, cells)

@@ -22,7 +22,8 @@ _NETLINK_ROUTE = 0
 _GETLINK, _NEWLINK, _GETADDR, _NEWADDR = 18, 16, 22, 20
 _DONE, _ERROR = 3, 2
 _REQUEST, _DUMP = 0x001, 0x300
-_IFLA_IFNAME, _IFLA_OPERSTATE = 3, 16
+_IFLA_IFNAME, _IFLA_OPERSTATE, _IFLA_LINKINFO = 3, 16, 18
+_IFLA_INFO_KIND = 1
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _IFF_UP, _IFF_LOOPBACK = 0x1, 0x8
 _STATES = {2: "down", 3: "lower layer down", 5: "dormant"}
@@ -51,6 +52,8 @@ class Interface:
         kind: one word for its link layer.
         addresses: with their prefix lengths.
         loopback: what it sends it receives.
+        bridge: it is a bridge (Docker's, a hypervisor's): what passes between its ports reaches it
+            only while somebody captures on it promiscuously.
         note: why nothing may come, or "".
     """
 
@@ -61,6 +64,7 @@ class Interface:
     addresses: tuple[str, ...] = ()
     loopback: bool = False
     note: str = ""
+    bridge: bool = False
 
 
 EVERY = Interface(ANY, True, SLL2, "cooked", (), False, "all interfaces at once")
@@ -105,6 +109,7 @@ def _interface(hardware: int, flags: int, attributes: dict[int, bytes]) -> Inter
     up = bool(flags & _IFF_UP)
     state = attributes.get(_IFLA_OPERSTATE, b"\0")[0]
     note = _STATES.get(state, "") if up else ""
+    about = dict(_attributes(attributes.get(_IFLA_LINKINFO, b""), 0))
     return Interface(
         name=attributes.get(_IFLA_IFNAME, b"").rstrip(b"\0").decode(errors="replace"),
         up=up,
@@ -112,6 +117,7 @@ def _interface(hardware: int, flags: int, attributes: dict[int, bytes]) -> Inter
         kind=kind,
         loopback=bool(flags & _IFF_LOOPBACK),
         note=f"no link: {note}" if note else "",
+        bridge=about.get(_IFLA_INFO_KIND, b"").rstrip(b"\0") == b"bridge",
     )
 
 

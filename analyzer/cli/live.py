@@ -320,7 +320,20 @@ def _tell_ready(request: LiveRequest) -> Readiness:
         text = f"capturing on {', '.join(request.interfaces)}, {what}, by {chosen}"
     if not request.watch.has_screen:
         _say(text)
+        _say_bridges(request)
     return Readiness(text)
+
+
+def _say_bridges(request: LiveRequest) -> None:
+    """Say what a bridge keeps from who captures on it: a container's traffic with another."""
+    from analyzer.capture import interfaces
+
+    names = [] if request.promiscuous else [*request.interfaces]
+    with contextlib.suppress(OSError):  # not Linux
+        for name in names:
+            found = interfaces.named(name)
+            if found is not None and found.bridge:
+                _say(f"{name} is a bridge: what passes between its ports needs --promiscuous")
 
 
 def _say_missing_keys(request: LiveRequest) -> None:
@@ -418,7 +431,7 @@ def _as_whom(error: WsanalyzeError, who: str | None) -> WsanalyzeError:
         return KeyLogError(f"{error} (as user {who})", hint=hint)
     return ReportError(
         f"{error} (as user {who})",
-        hint=f"name a place that {who} may write to, or --user NAME; --user root stays root",
+        hint=f"name a folder that user {who} can write to, or --user NAME; --user root stays root",
     )
 
 

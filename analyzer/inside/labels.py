@@ -7,7 +7,7 @@ protocol. Used by inside.stage, and by tables for the columns.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -103,6 +103,10 @@ class Plain:
             np.concatenate([more, self.replies]),
         )
 
+    def some(self, index: npt.NDArray[np.int64]) -> Plain:
+        """Return those of some rows."""
+        return Plain(self.flags[index], self.ids[index], self.replies[index])
+
 
 @dataclass(slots=True)
 class Says:
@@ -125,11 +129,23 @@ class Says:
         place = Label._fields.index(name)
         return [label[place] for label in self.labels.known]
 
+    def some(self, places: Sequence[int]) -> Says:
+        """Return what some rows say."""
+        index = np.asarray(places, np.int64)
+        get = self.details.get
+        details = {at: found for at, row in enumerate(places) if (found := get(row)) is not None}
+        plain = None if self.plain is None else self.plain.some(index)
+        return Says(self.codes[index], details, self.labels, plain)
+
     def column(self, name: str) -> list[str | None]:
         """Return a column of Label."""
         place = Label._fields.index(name)
-        words = self.words(name)
-        values = [words[code] for code in self.codes.tolist()]
+        known = self.labels.known
+        if len(known) > len(self.codes):  # a small batch of a run with many names
+            values = [known[code][place] for code in self.codes.tolist()]
+        else:
+            words = self.words(name)
+            values = [words[code] for code in self.codes.tolist()]
         for row, detail in self.details.items():
             if detail.label is not None:
                 values[row] = detail.label[place]
@@ -172,11 +188,12 @@ class Says:
 
     def items(self) -> npt.NDArray[np.int64]:
         """Return how many items each message holds; NULL where that is not known."""
-        usual = [
-            NULL if label.inner is None else int(label.kind is not None)
-            for label in self.labels.known
-        ]
-        values = np.array(usual, np.int64)[self.codes]
+        labels, places = self.labels.known, self.codes
+        if len(labels) > len(places):  # as above
+            used, at = np.unique(places, return_inverse=True)
+            labels, places = [labels[code] for code in used.tolist()], at.astype(np.int32)
+        usual = [NULL if label.inner is None else int(label.kind is not None) for label in labels]
+        values = np.array(usual, np.int64)[places]
         for row, detail in self.details.items():
             values[row] = detail.items
         return values

@@ -39,6 +39,8 @@ class Guarded:
         self.writer = writer
         self.failure: Exception | None = None
         self._flushed = 0
+        # Asked once: protocols are slow to answer.
+        self._ticking = writer if isinstance(writer, Ticking) else None
 
     def write(self, rows: TableRows) -> None:
         """Hand rows on (Writer)."""
@@ -46,8 +48,8 @@ class Guarded:
 
     def tick(self, now_ns: int, stats: CaptureStats) -> None:
         """Hand time on, and let rows reach the disk."""
-        if isinstance(self.writer, Ticking):
-            ticking = self.writer
+        ticking = self._ticking
+        if ticking is not None:
             self._do(lambda: ticking.tick(now_ns, stats))
         if not self._flushed <= now_ns < self._flushed + FLUSH_NS:
             self._flushed = now_ns

@@ -366,6 +366,8 @@ class _Loop:
     def run(self, pace_s: float) -> None:
         """Read until the source has no more."""
         stopping = False
+        # Observers know the time before the first packets.
+        self._tick(self._clock())
         while True:
             if not stopping and self._over():
                 self._source.stop()

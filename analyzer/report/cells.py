@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Literal, cast
 
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from analyzer.columns import NULL, Bytes
 from analyzer.report import _cells
-from analyzer.tables.schema import Column, Table, TableRows, Type
+from analyzer.tables.schema import Column, Table, TableRows, Type, Values
 from analyzer.tables.texts import Texts, laid
 
 Dialect = Literal["csv", "json"]
@@ -51,6 +51,7 @@ class Formatter:
     def __init__(self, table: Table, dialect: Dialect) -> None:
         """Prepare for `table`; see report.csv and report.json for what cells look like."""
         self.table = table
+        self._preparing = [(c.name, _PREPARED.get(c.type, _numbers)) for c in table.columns]
         labels = [_labels(column, dialect) for column in table.columns]
         prefixes = _csv_prefixes(table) if dialect == "csv" else _json_prefixes(table)
         ends = [b"\n", b""] if dialect == "csv" else [b"},\n", b"null"]
@@ -64,7 +65,7 @@ class Formatter:
 
     def format(self, rows: TableRows) -> Iterator[memoryview]:
         """Yield `rows` as UTF-8 text in pieces, each good until the next is asked for."""
-        columns = [_prepared(column, rows) for column in self.table.columns]
+        columns = [prepare(rows.values[name], rows.count) for name, prepare in self._preparing]
         for start, end in pairwise(_cuts(columns, self.table, rows.count)):
             numbers = np.empty((len(columns), end - start), np.int64)
             text: list[Any] = []
@@ -104,26 +105,47 @@ def _json_prefixes(table: Table) -> list[bytes]:
     return [b"{" + names[0], *(b"," + name for name in names[1:])]
 
 
-def _prepared(
-    column: Column, rows: TableRows
-) -> npt.NDArray[np.int64] | Texts | list[bytes | None]:
-    """Return what the kernel needs of a column: int64, or the cells' text or bytes."""
-    values = rows.values[column.name]
-    if column.type == "text":
-        cells = laid(values)
-        return cells if cells.known.any() else np.full(rows.count, NULL, np.int64)
-    if column.type == "payload":
-        payloads = list(cast("Sequence[bytes | None]", values))
-        if payloads.count(None) == rows.count:
-            return np.full(rows.count, NULL, np.int64)
-        return [None if value is None else base64.b64encode(value) for value in payloads]
+Integers = npt.NDArray[np.int64]
+_Prepared = Integers | Texts | list[bytes | None]
+"""What the kernel needs of a column: int64, or the cells' text or bytes."""
+
+
+def _numbers(values: Values, count: int) -> _Prepared:
+    return np.asarray(values).astype(np.int64, copy=False)
+
+
+def _codes(values: Values, count: int) -> _Prepared:
+    codes = np.asarray(values).astype(np.int64)
+    codes[codes < 0] = NULL
+    return codes
+
+
+def _ratios(values: Values, count: int) -> _Prepared:
     numbers = np.asarray(values)
-    if column.type in ("bool", "enum"):
-        return np.where(numbers < 0, NULL, numbers.astype(np.int64))
-    if column.type == "ratio":
-        known = np.abs(numbers) < _LARGEST_RATIO  # neither nan nor infinite
-        return np.where(known, np.rint(np.where(known, numbers, 0) * 1e6).astype(np.int64), NULL)
-    return numbers.astype(np.int64, copy=False)
+    known = np.abs(numbers) < _LARGEST_RATIO  # neither nan nor infinite
+    return np.where(known, np.rint(np.where(known, numbers, 0) * 1e6).astype(np.int64), NULL)
+
+
+def _texts(values: Values, count: int) -> _Prepared:
+    cells = laid(values)
+    return cells if cells.known.any() else np.full(count, NULL, np.int64)
+
+
+def _payloads(values: Values, count: int) -> _Prepared:
+    cells = list(cast("Sequence[bytes | None]", values))
+    if cells.count(None) == count:
+        return np.full(count, NULL, np.int64)
+    return [None if value is None else base64.b64encode(value) for value in cells]
+
+
+_PREPARED: dict[Type, Callable[[Values, int], _Prepared]] = {
+    "bool": _codes,
+    "enum": _codes,
+    "ratio": _ratios,
+    "text": _texts,
+    "payload": _payloads,
+}
+"""By type of column; all others are numbers."""
 
 
 def _cuts(columns: Sequence[Any], table: Table, count: int) -> list[int]:

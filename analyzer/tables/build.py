@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -367,7 +367,7 @@ def message_rows(
     payloads: Sequence[bytes | None],
     options: Options,
     *,
-    final: bool,
+    final: bool | npt.NDArray[np.bool_],
     says: Says | None = None,
 ) -> TableRows:
     """Return the rows of `messages`.
@@ -376,7 +376,7 @@ def message_rows(
         rows: dtype MESSAGE.
         payloads: of each, as much as is kept; empty where none is.
         options: how much of it is shown.
-        final: whether the costs are known; else what may still grow is null.
+        final: whether the costs are known, of all or of each; else what may still grow is null.
         says: what they say; None: unknown.
     """
     count = len(rows)
@@ -419,15 +419,23 @@ def message_rows(
         "resent_us": _whole(rows, "resent"),
     }
     makers |= message_columns(says, count, options)
-    if not final:
-        makers |= _not_yet(count)
+    makers |= _early(makers, final, count)
     return TableRows(MESSAGES, LazyColumns(makers, again), count)
 
 
-def _not_yet(count: int) -> dict[str, Callable[[], Values]]:
+def _early(
+    makers: Mapping[str, Callable[[], Values]], final: bool | npt.NDArray[np.bool_], count: int
+) -> dict[str, Callable[[], Values]]:
     """Return what makes the columns that are not known before a message is acknowledged."""
-    makers: dict[str, Callable[[], Values]] = {"overhead_ratio": lambda: np.full(count, np.nan)}
-    return makers | dict.fromkeys(_UNTIL_ACKNOWLEDGED, lambda: np.full(count, NULL, np.int64))
+    if final is True:
+        return {}
+    is_known = np.zeros(count, bool) if final is False else final
+
+    def maker(known: Callable[[], Values], null: float) -> Callable[[], Values]:
+        return lambda: np.where(is_known, np.asarray(cast("Any", known())), null)
+
+    names = dict.fromkeys(_UNTIL_ACKNOWLEDGED, NULL) | {"overhead_ratio": np.nan}
+    return {name: maker(makers[name], null) for name, null in names.items()}
 
 
 _UNTIL_ACKNOWLEDGED = (

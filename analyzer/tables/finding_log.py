@@ -102,8 +102,10 @@ class FindingLog:
         rows, self._rows = self._rows, []
         amounts, self._amounts = self._amounts, []
         values = columns_of(FINDINGS.columns, rows)
+        if not rows:
+            return TableRows(FINDINGS, values, 0)
         # No column: what the summary adds up over connections, where the kind counts something.
-        return TableRows(FINDINGS, values | {AMOUNT: np.array(amounts, np.int64)}, len(rows))
+        return TableRows(FINDINGS, {**values, AMOUNT: np.array(amounts, np.int64)}, len(rows))
 
     def _count(self, place: _Place, finding: Finding) -> None:
         code = finding.kind.code

@@ -42,7 +42,8 @@ class Words(LazyTexts):
 
     def _lay(self) -> Texts:
         says, is_label = self.says, self._name in Label._fields
-        if is_label and not any(each.label is not None for each in says.details.values()):
+        few = len(says.labels.known) <= max(len(says.codes), 64)
+        if is_label and few and not any(each.label is not None for each in says.details.values()):
             # Few words, many messages.
             words = [shown(word, self._options) for word in says.words(self._name)]
             return Texts.of(words).taken(says.codes.astype(np.int64))
@@ -65,6 +66,13 @@ class Words(LazyTexts):
             cell = self.says.word if is_label else self.says.text
             return shown(cell(self._name, index), self._options)
         return self.laid()[index]
+
+    def some(self, places: Sequence[int]) -> list[str | None]:
+        """Return some cells (declare.Picks)."""
+        says, is_label = self.says.some(places), self._name in Label._fields
+        found = says.column(self._name) if is_label else says.texts(self._name)
+        words = {text: shown(text, self._options) for text in set(found)}
+        return [words[text] for text in found]
 
 
 def message_columns(
@@ -91,7 +99,9 @@ def call_rows(
 ) -> TableRows:
     """Return rows of `calls`, in the order in which they were over."""
     if plain is None or not len(plain.rows):
-        return TableRows(CALLS, turned(CALLS.columns, _cells(calls, options)), len(calls))
+        cells = _cells(calls, options) if calls else []
+        values = turned(CALLS.columns, cells) if calls else columns_of(CALLS.columns, [])
+        return TableRows(CALLS, values, len(calls))
     cells = _plain_cells(plain, options)
     count = len(plain.rows)
     if calls:

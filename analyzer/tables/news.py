@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from analyzer.columns import NULL
+from analyzer.columns import NULL, Pieces, Rows, pieces
 from analyzer.http.exchanges import Handshake
 from analyzer.inside.labels import Says
 from analyzer.inside.stage import InsideStage
@@ -30,6 +31,9 @@ from analyzer.websocket.stage import WebSocketBatch, WebSocketStage
 LOOK_EVERY_NS = 20_000_000
 """How often messages that wait are looked for, by the clock of the capture: it takes a look
 at all of them."""
+
+_Messages = tuple[Rows, Sequence[bytes | None], npt.NDArray[np.int32] | npt.NDArray[np.intp]]
+"""Rows, how they begin, and where they are in the pool."""
 
 
 class News:
@@ -61,12 +65,8 @@ class News:
         out = [
             handshake_rows(self._attempts(batch, tls), self._options),
             opened_rows(batch.opened, batch.http, self._options),
-            self._complete(batch),
+            self._messages(batch, now),
         ]
-        if now != NULL and not self._looked <= now < self._looked + LOOK_EVERY_NS:
-            # Also where the clock was set back.
-            self._looked = now
-            out.append(self._waiting(now))
         return [rows for rows in out if rows.count]
 
     def _attempts(self, batch: WebSocketBatch, tls: TlsBatch) -> list[Attempt]:
@@ -87,7 +87,25 @@ class News:
                 rows.append(encrypted_attempt(ended, tcp, ends))
         return rows
 
-    def _complete(self, batch: WebSocketBatch) -> TableRows:
+    def _messages(self, batch: WebSocketBatch, now: int) -> TableRows:
+        """Return the messages whose rows left, then those that wait: made in one step."""
+        left = self._left(batch)
+        if now == NULL or self._looked <= now < self._looked + LOOK_EVERY_NS:
+            return self._made(*left, final=True)
+        # Also where the clock was set back.
+        self._looked = now
+        waiting = self._websocket.take_waiting(now - self._wait)
+        if not len(waiting[0]):
+            return self._made(*left, final=True)
+        if not len(left[0]):
+            return self._made(*waiting, final=False)
+        final = np.arange(len(left[0]) + len(waiting[0])) < len(left[0])
+        rows = np.empty(len(final), left[0].dtype)
+        rows[final], rows[~final] = left[0], waiting[0]
+        payloads = _Both(left[1], waiting[1])
+        return self._made(rows, payloads, np.concatenate([left[2], waiting[2]]), final=final)
+
+    def _left(self, batch: WebSocketBatch) -> _Messages:
         """Return the messages whose rows left, except those that were reported before."""
         rows, payloads, at = batch.messages, batch.previews, batch.places
         told = rows["told"] == TOLD
@@ -95,13 +113,18 @@ class News:
             places = np.flatnonzero(~told)
             rows, at = rows.take(places), at.take(places)
             payloads = _Chosen(payloads, places.tolist()) if len(payloads) else payloads
-        says = self._says(at.tolist())
-        return message_rows(rows, payloads, self._options, final=True, says=says)
+        return rows, payloads, at
 
-    def _waiting(self, now: int) -> TableRows:
-        rows, payloads, places = self._websocket.take_waiting(now - self._wait)
+    def _made(
+        self,
+        rows: Rows,
+        payloads: Sequence[bytes | None],
+        places: npt.NDArray[np.int32] | npt.NDArray[np.intp],
+        *,
+        final: bool | npt.NDArray[np.bool_],
+    ) -> TableRows:
         says = self._says(places.tolist())
-        return message_rows(rows, payloads, self._options, final=False, says=says)
+        return message_rows(rows, payloads, self._options, final=final, says=says)
 
     def _says(self, places: list[int]) -> Says | None:
         """Return what messages say, as far as it is known already."""
@@ -118,7 +141,31 @@ class _Chosen(Sequence[bytes | None]):
     def __len__(self) -> int:
         return len(self._places)
 
+    def pieces(self) -> Pieces:
+        """Return them in one buffer (columns.pieces)."""
+        return pieces(self._of).take(self._places)
+
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
             return [self._of[place] for place in self._places[index]]
         return self._of[self._places[index]]
+
+
+class _Both(Sequence[bytes | None]):
+    """One sequence, then another, each made when it is read."""
+
+    def __init__(self, one: Sequence[bytes | None], other: Sequence[bytes | None]) -> None:
+        self._one, self._other = one, other
+
+    def __len__(self) -> int:
+        return len(self._one) + len(self._other)
+
+    def pieces(self) -> Pieces:
+        """Return them in one buffer (columns.pieces)."""
+        return pieces(self._one).joined(pieces(self._other))
+
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return [*self][index]
+        first = len(self._one)
+        return self._one[index] if index < first else self._other[index - first]

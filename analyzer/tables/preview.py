@@ -89,6 +89,10 @@ class Previews(LazyTexts):
     def __len__(self) -> int:
         return len(self._rows)
 
+    def some(self, places: Sequence[int]) -> list[str | None]:
+        """Return some cells (declare.Picks)."""
+        return [self[at] for at in places]
+
     def __getitem__(self, index: Any) -> Any:
         if self._laid is None and isinstance(index, int) and 0 <= index < len(self):
             # Who looks at a few rows of many need not pay for the others.

@@ -6,7 +6,7 @@ Knows TCP's times and http's handshakes. Used by tables.build.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -335,9 +335,31 @@ _DTYPES: dict[str, type[np.generic]] = {
 }
 
 
-def columns_of(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> dict[str, Values]:
+def columns_of(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> Mapping[str, Values]:
     """Turn rows of cells, in the order of `columns`, into columns."""
-    return turned(columns, list(zip(*rows, strict=True)) if rows else [() for _ in columns])
+    return turned(columns, list(zip(*rows, strict=True))) if rows else _NoValues(columns)
+
+
+class _NoValues(Mapping[str, Values]):
+    """The columns of no rows, made when they are read.
+
+    Most batches of a live run end no connection and bring no handshake, and nobody looks at that.
+    """
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._columns = columns
+
+    def __getitem__(self, name: str) -> Values:
+        for column in self._columns:
+            if column.name == name:
+                return turned([column], [()])[name]
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return (column.name for column in self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
 
 
 def turned(columns: Sequence[Column], cells: Sequence[Sequence[object]]) -> dict[str, Values]:

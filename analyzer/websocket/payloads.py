@@ -7,7 +7,7 @@ through its Inflater; must not know frames or tables. Used by websocket.stage.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -331,6 +331,9 @@ class Previews(Sequence[bytes | None]):
 
     def __len__(self) -> int:
         return self._count
+
+    def __iter__(self) -> Iterator[bytes | None]:
+        return iter(self._all())
 
     def __getitem__(self, index: Any) -> Any:
         return self._all()[index]

@@ -1,7 +1,6 @@
 """The thread that takes packets over while the analysis is busy."""
 
 import os
-import select
 import threading
 
 import numpy as np
@@ -93,7 +92,7 @@ def test_a_stall_costs_nothing_while_the_queue_has_room(kernel):
         # Nobody reads the queue; the thread empties the ring of four.
         namespaces.wait_for(lambda: not kernel.blocks)
     assert kernel.dropped == 0
-    assert select.select([source.fileno()], [], [], 0)[0]
+    assert source.more
     found = source.read(7)
     assert content(found) == list(range(200))
     assert found.rows["time"].tolist() == list(range(200))
@@ -118,6 +117,36 @@ def test_the_queue_is_bounded_by_bytes_and_the_ring_behind_it_drops(kernel):
         if len(found) == 7:
             break
     assert found == [0, 1, 2, 3, 4, 5, 6]
+    source.close()
+
+
+def test_who_reads_often_takes_from_the_interface_itself(kernel):
+    """Poll says when: the thread has nothing to do, and is not woken."""
+    source = LiveCapture([Drained(kernel, 10_000, 1 << 20)], Options())
+    takers = set()
+    take = kernel.read
+    kernel.read = lambda packets: (takers.add(threading.current_thread()), take(packets))[1]
+    found = []
+    for number in range(100):
+        kernel.put([number])
+        found += content(source.read(5.0))
+    assert found == list(range(100))
+    assert takers == {threading.main_thread()}
+    source.close()
+
+
+def test_the_thread_helps_who_is_behind(kernel):
+    source = Drained(kernel, 10_000, SIZE)
+    source.read(0)
+    kernel.put([1])
+    kernel.more = True  # as a ring with another batch says
+    assert content(source.read(0)) == [1]
+    kernel.put([2])
+    # Sooner than a reader that was not heard of for a while would be helped.
+    namespaces.wait_for(lambda: not kernel.blocks)
+    assert source._held == SIZE
+    kernel.more = False
+    assert content(source.read(1)) == [2]
     source.close()
 
 

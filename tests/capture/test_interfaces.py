@@ -32,6 +32,7 @@ def test_kinds_states_and_addresses():
         space.ip("link", "set", "d0", "up")
         space.ip("addr", "add", "fd00::7/64", "dev", "d0", "nodad")
         space.ip("tuntap", "add", "name", "t0", "mode", "tun")
+        space.ip("link", "add", "b0", "type", "bridge")
         with space.entered():
             found = {each.name: each for each in interfaces.listed()}
         said = json.loads(subprocess.run(
@@ -45,6 +46,7 @@ def test_kinds_states_and_addresses():
     assert found["d0"].link_type == ETHERNET
     assert found["t0"].link_type == RAW_IP
     assert not found["t0"].up
+    assert [name for name, each in found.items() if each.bridge] == ["b0"]
 
 
 def test_unknown_hardware_is_captured_cooked():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import fcntl
 import json
@@ -76,11 +75,7 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def sniffs(process: subprocess.Popen[str]) -> bool:
-    """Whether the process has a packet socket that runs, as the kernel lists them."""
-    with contextlib.suppress(OSError):
-        _, *lines = Path(f"/proc/{process.pid}/net/packet").read_text().splitlines()
-        return any(line.split()[5] == "1" for line in lines)
-    return False
+    return namespaces.sniffs(process.pid)
 
 
 AT_MOST = ("--for", "90s")

@@ -99,6 +99,25 @@ def rows(collector):
     return found
 
 
+def test_observers_know_the_time_before_the_first_rows():
+    """A screen says how long ago something was."""
+    told = []
+
+    class Ordered(Watcher):
+        def tick(self, now_ns, stats):
+            told.append("tick")
+            super().tick(now_ns, stats)
+
+        def write(self, rows):
+            told.append("rows")
+            super().write(rows)
+
+    clock = Clock()
+    run.run(Played("tomcat-chat.pcap", clock), OPTIONS, [], [Ordered(clock)], clock=clock)
+    assert "rows" in told
+    assert told[0] == "tick"
+
+
 @pytest.mark.parametrize("name", ["tomcat-chat.pcap", "lossy.pcap", "chat-long-poll.pcap"])
 def test_the_same_tables_as_of_a_file(name):
     clock = Clock()

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,17 @@ def reason():
 
 
 needed = pytest.mark.skipif(bool(reason()), reason=reason())
+
+
+def sniffs(pid):
+    """Whether a process in a namespace has a packet socket that runs, as the kernel lists them."""
+    folder = Path(f"/proc/{pid}")
+    with contextlib.suppress(OSError):
+        if (folder / "ns/net").readlink() == Path("/proc/self/ns/net").readlink():
+            return False  # nsenter has not entered yet: sockets here are those of others
+        _, *lines = (folder / "net/packet").read_text().splitlines()
+        return any(line.split()[5] == "1" for line in lines)
+    return False
 
 
 class Namespace:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from oracle.live import Recorder, packets_of, replay
 
+from analyzer.capture.records import RecordBatch
 from analyzer.options import Options
 from analyzer.pipeline import Pipeline
 
@@ -100,6 +102,37 @@ def test_costs_that_are_not_known_are_null():
     assert all(
         row["payload_bytes"] is not None and row["payload_preview"] is not None for row in early
     )
+
+
+@pytest.mark.parametrize("payload", ["preview", "full", "none"])
+def test_acknowledged_and_waiting_messages_of_one_batch(payload):
+    """Costs are known of those that were acknowledged, whoever else is told with them."""
+
+    class Batches(Recorder):
+        def news(self, rows):
+            before = len(self.told)
+            super().news(rows)
+            batches.append([row for name, row in self.told[before:] if name == "messages"])
+
+    batches = []
+    recorder = Batches()
+    pipeline = Pipeline(Options(news_wait_s=0.0, payload=payload), [recorder])
+    packets = list(packets_of("lossy.pcap"))
+    for first in range(0, len(packets), 30):
+        some = packets[first : first + 30]
+        rows = np.concatenate([each.rows for each in some])
+        rows["start"] = np.cumsum([0, *(each.used for each in some[:-1])])
+        data = np.concatenate([each.data for each in some])
+        pipeline.push(RecordBatch(rows, data, len(data)))
+    pipeline.finish()
+    final = {key(row): row for row in recorder.rows_of("messages")}
+    mixed = [rows for rows in batches if len({row["wire_bytes"] is None for row in rows}) == 2]
+    assert mixed
+    for row in (row for rows in mixed for row in rows):
+        expected = final[key(row)]
+        if row["wire_bytes"] is None:
+            expected = expected | dict.fromkeys(MAY_GROW)
+        assert row == expected
 
 
 def test_handshakes_and_connections_are_told_at_the_101():

@@ -7,14 +7,17 @@ Memory is bounded by max_screen_events and max_screen_payload_bytes. Part of rep
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from analyzer.columns import NULL
 from analyzer.lazy_dataclass import dataclass
 from analyzer.options import Options
 from analyzer.report.screen.harmless import harmless
+from analyzer.tables.declare import some_cells
 from analyzer.tables.schema import DIRECTIONS, MESSAGE_TYPES, OPCODES, TableRows
 from analyzer.websocket.hearing import Said
 
@@ -31,6 +34,8 @@ _AMOUNTS: Final = (
 )
 _PLAIN: Final = ("time_last", "direction", "type", "message", "payload_bytes")
 _PING: Final = "ping"
+
+Integers = npt.NDArray[np.int64]
 
 
 @dataclass(slots=True)
@@ -100,6 +105,8 @@ class History:
         self._events: OrderedDict[int, deque[Event]] = OrderedDict()
         self._count = 0
         self.watched: int | None = None
+        # Of messages that were told, until their rows come.
+        self._pending: dict[tuple[int, int], Event] = {}
         # Connections of which messages came before it was clear what they speak.
         self._unnamed: set[int] = set()
 
@@ -152,21 +159,14 @@ class History:
 
     def messages(self, rows: TableRows) -> None:
         """Take early rows of messages."""
-        values: Any = rows.values
-        numbers = np.asarray(values["connection"], np.int64)
+        numbers = np.asarray(rows.values["connection"], np.int64)
         places = self._chosen(numbers)
+        said_of = _said(rows, places)
         # Column by column: a cell of an array costs as much as fifty of a list.
-        cells = {name: np.asarray(values[name])[places].tolist() for name in (*_PLAIN, *_AMOUNTS)}
-        words = {name: values[name] for name in _WORDS}
-        previews = values["payload_preview"]
+        cells = {name: some_cells(rows.values[name], places) for name in _PLAIN}
+        previews = some_cells(rows.values["payload_preview"], places)
         for place, at in enumerate(places):
-            said: dict[str, Any] = {
-                name: None if (word := column[at]) is None else harmless(word)
-                for name, column in words.items()
-            }
-            for name in _AMOUNTS:
-                amount = cells[name][place]
-                said[name] = None if amount == NULL else amount
+            said = said_of[place]
             event = Event(
                 time=cells["time_last"][place],
                 side=cells["direction"][place],
@@ -174,13 +174,16 @@ class History:
                 number=cells["message"][place],
                 length=cells["payload_bytes"][place],
                 # Tables escape it already; what they let pass may still be wide or combine.
-                preview=harmless(previews[at] or ""),
+                preview=harmless(previews[place] or ""),
                 said=said,
             )
             connection = int(numbers[at])
             self._add(connection, event)
+            self._pending[connection, event.number] = event
             if said["inner"] is None:
                 self._unnamed.add(connection)
+        while len(self._pending) > self._most:
+            del self._pending[next(iter(self._pending))]
 
     def final_messages(self, rows: TableRows) -> dict[int, str]:
         """Complete events by final rows: what is said, and what it cost.
@@ -188,31 +191,34 @@ class History:
         Returns:
             The inner protocol of connections of which it was not known before.
         """
-        values: Any = rows.values
+        numbers = np.asarray(rows.values["connection"], np.int64)
+        places, events = self._awaited(rows, numbers)
+        for event, said in zip(events, _said(rows, places), strict=True):
+            event.said = said
         self._unnamed.intersection_update(self._events)
-        wanted = self._unnamed if self.watched is None else self._unnamed | {self.watched}
-        if not wanted:
+        if not self._unnamed:
             return {}
-        numbers = np.asarray(values["connection"], np.int64)
-        places = np.flatnonzero(np.isin(numbers, list(wanted)))
-        known: dict[int, str] = {}
-        found: dict[tuple[int, int], Event] = {}
-        for number in np.unique(numbers[places]).tolist():
-            for event in self._events.get(number, ()):
-                if event.is_message:
-                    found[number, event.number] = event
-        messages = np.asarray(values["message"], np.int64)
-        for at in places.tolist():
-            number = int(numbers[at])
-            inner = values["inner"][at]
-            if inner is not None:
-                known[number] = harmless(inner)
-            its = found.get((number, int(messages[at])))
-            if its is not None and its.said is not None:
-                its.said |= {name: _value(values[name][at]) for name in (*_WORDS, *_AMOUNTS)}
+        # Where several rows of a connection are here, the last one knows best.
+        last = {number: at for at, number in enumerate(numbers.tolist()) if number in self._unnamed}
+        words = some_cells(rows.values["inner"], list(last.values()))
         # A row waits until it is clear what its connection speaks, if anything.
-        self._unnamed.difference_update(numbers[places].tolist())
-        return known
+        self._unnamed.difference_update(last)
+        return {
+            number: harmless(word)
+            for number, word in zip(last, words, strict=True)
+            if word is not None
+        }
+
+    def _awaited(self, rows: TableRows, numbers: Integers) -> tuple[list[int], list[Event]]:
+        """Return which rows complete events that are remembered, and these; they wait no longer."""
+        if not self._pending:
+            return [], []
+        keys = np.array(list(self._pending), np.int64)
+        messages = np.asarray(rows.values["message"], np.int64)
+        some = np.isin(_keys(numbers, messages), _keys(keys[:, 0], keys[:, 1]))
+        places = np.flatnonzero(some)
+        both = zip(numbers[places].tolist(), messages[places].tolist(), strict=True)
+        return places.tolist(), [self._pending.pop(key) for key in both]
 
     def frames(self, rows: TableRows) -> None:
         """Take frames: of these, pings, pongs and closes are events."""
@@ -275,8 +281,20 @@ class History:
         return 1
 
 
-def _value(value: Any) -> Any:
-    """Return a cell of int64 or text as a plain value."""
-    if value is None or isinstance(value, str):
-        return None if value is None else harmless(value)
-    return None if int(value) == NULL else int(value)
+def _said(rows: TableRows, places: Sequence[int]) -> list[dict[str, Any]]:
+    """Return what some messages say and cost: words harmless, None where there is nothing."""
+    columns: list[list[Any]] = []
+    for name in _WORDS:
+        words = some_cells(rows.values[name], places)
+        shown = {word: None if word is None else harmless(word) for word in set(words)}
+        columns.append([shown[word] for word in words])
+    for name in _AMOUNTS:
+        amounts = some_cells(rows.values[name], places)
+        columns.append([None if amount == NULL else amount for amount in amounts])
+    names = (*_WORDS, *_AMOUNTS)
+    return [dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
+
+
+def _keys(connections: Integers, messages: Integers) -> Integers:
+    """Return one number for each pair of a connection and a message of it."""
+    return (connections << 32) + messages

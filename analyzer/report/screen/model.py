@@ -19,6 +19,7 @@ from analyzer.report.screen.harmless import harmless
 from analyzer.report.screen.history import History
 from analyzer.report.screen.lines import NS, Lines
 from analyzer.report.screen.notable import Notable
+from analyzer.tables.declare import some_cells
 from analyzer.tables.running import Snapshot
 from analyzer.tables.schema import TableRows
 from analyzer.tables.summary import Summary, row_values
@@ -127,11 +128,13 @@ class Model:
         numbers = np.asarray(values["connection"], np.int64)
         self.lines.count(numbers, directions, payload, self.now)
         self.history.messages(rows)
-        # The first message of each that says what is spoken; the words are made for few rows.
-        for at in range(max(0, rows.count - MAX_ROWS), rows.count):
-            line = self.lines.open.get(int(numbers[at]))
-            if line is not None and not line.inner and values["inner"][at] is not None:
-                line.inner = harmless(values["inner"][at])
+        # What is spoken: of each connection of which it is not known, by its last message here.
+        last = dict(zip(numbers[-MAX_ROWS:].tolist(), range(rows.count)[-MAX_ROWS:], strict=True))
+        opened = [(self.lines.open.get(number), at) for number, at in last.items()]
+        new = [(line, at) for line, at in opened if line is not None and not line.inner]
+        words = some_cells(values["inner"], [at for _, at in new])
+        for (line, _), word in zip(new, words, strict=True):
+            line.inner = harmless(word or "")
 
     def _ping(self, row: dict[str, Any]) -> None:
         self.history.ping(row)

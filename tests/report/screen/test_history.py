@@ -55,12 +55,22 @@ def test_final_rows_say_what_early_ones_did_not():
     assert known == {0: "json-rpc"}
     assert history.of(0)[0].said["name"] == "add\\x1b"
     assert history.of(4)[0].said["inner"] is None
-    # Both are decided: later rows are not looked at.
+    # A message has one row: its event waits for no other.
     again = said(0, "client", inner="json-rpc", name="other")
     assert history.final_messages(table_rows(MESSAGES, [again])) == {}
-    history.watched = 0
-    history.final_messages(table_rows(MESSAGES, [again]))
-    assert history.of(0)[0].said["name"] == "other"
+    assert history.of(0)[0].said["name"] == "add\\x1b"
+
+
+def test_a_row_of_a_message_whose_name_was_known_says_what_it_cost():
+    history = History(Options())
+    early = said(3, "server", inner="json-rpc", kind="event", name="tick", wire_bytes=None)
+    messages(history, early)
+    assert history.of(0)[0].said["wire_bytes"] is None
+    row = said(3, "server", inner="json-rpc", kind="event", name="tick", wire_bytes=120)
+    other = said(4, "server", inner="json-rpc", wire_bytes=99)
+    assert history.final_messages(table_rows(MESSAGES, [other, row])) == {}
+    (event,) = history.of(0)
+    assert (event.number, event.said["name"], event.said["wire_bytes"]) == (3, "tick", 120)
 
 
 def test_of_a_flood_the_end_is_remembered_and_of_what_is_watched_more():
