@@ -22,7 +22,7 @@ from analyzer.columns import NULL
 from analyzer.findings import Finding
 from analyzer.findings.kinds import Kind
 from analyzer.options import Options
-from analyzer.tables.declare import Column
+from analyzer.tables.declare import Column, plain_values
 from analyzer.tables.finding_log import FindingLog
 from analyzer.tables.schema import ALTERNATIVES, SCALING, TableRows
 from analyzer.tables.summary import Summary
@@ -33,11 +33,11 @@ MAX_BYTES: Final = 4 << 20
 MAX_PLAIN: Final = 64 << 20
 _VERSION: Final = 1
 _OPTIONS: Final = (
-    *("poll_intervals_s", "long_poll_hold_s", "clients", "keep_alive", "inside"),
-    *("max_calls_compared", "max_compared_connections", "max_gzip_bytes", "max_gzip_connections"),
-    *("max_gzip_bytes_total", "max_gzip_messages", "max_gzip_messages_total", "max_hpack_bytes"),
-    *("max_observed_head_bytes", "max_observed_hosts", "max_session_connections"),
-    *("max_session_messages", "max_sessions"),
+    *("poll_intervals_s", "long_poll_hold_s", "clients", "keep_alive", "buffered", "inside"),
+    *("max_calls_compared", "max_compared_connections", "max_connections", "max_gzip_bytes"),
+    *("max_gzip_bytes_total", "max_gzip_connections", "max_gzip_messages"),
+    *("max_gzip_messages_total", "max_hpack_bytes", "max_observed_head_bytes"),
+    *("max_observed_hosts", "max_session_connections", "max_session_messages", "max_sessions"),
 )
 """Options on which the rows depend."""
 
@@ -78,7 +78,7 @@ def packed(
             some.table.name, {column.name: [] for column in some.table.columns}
         )
         for column in some.table.columns:
-            columns[column.name] += _plain(column, some.values[column.name])
+            columns[column.name] += plain_values(column, some.values[column.name])
     if not tables:
         return b""
     numbered = tables.get(ALTERNATIVES.name, {}).get("connection", [])
@@ -189,17 +189,6 @@ def _options(options: Options) -> dict[str, Any]:
     """Return options as JSON gives them back."""
     some = {name: getattr(options, name) for name in _OPTIONS}
     return json.loads(json.dumps(some))  # type: ignore[no-any-return]
-
-
-def _plain(column: Column, values: Any) -> list[Any]:
-    listed = np.asarray(values).tolist()
-    if column.type == "enum":
-        return [column.labels[code] if code >= 0 else None for code in listed]
-    if column.type == "bool":
-        return [bool(code) if code >= 0 else None for code in listed]
-    if column.type == "ratio":
-        return [value if np.isfinite(value) else None for value in listed]
-    return [value if value != NULL else None for value in listed]
 
 
 # --- reading, of bytes that anybody may have written ----------------------------------

@@ -112,13 +112,14 @@ def row_values(rows: TableRows, place: int) -> dict[str, Any]:
 
 def each_row(rows: TableRows) -> Iterator[dict[str, Any]]:
     """Yield all rows as `row_values` returns them, at a fifth of its cost for each."""
-    columns = [_plain_values(column, rows.values[column.name]) for column in rows.table.columns]
+    columns = [plain_values(column, rows.values[column.name]) for column in rows.table.columns]
     names = [column.name for column in rows.table.columns]
     for values in zip(*columns, strict=True):
         yield dict(zip(names, values, strict=True))
 
 
-def _plain_values(column: Column, values: Any) -> list[Any]:
+def plain_values(column: Column, values: Any) -> list[Any]:
+    """Return the cells of a column as `row_values` has them."""
     if column.type in ("text", "payload"):
         return list(values)
     listed = np.asarray(values).tolist()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -110,5 +112,20 @@ def test_a_bomb_is_not_inflated(monkeypatch: pytest.MonkeyPatch) -> None:
     assert figures() == b""
 
 
-def test_each_option_named_is_one() -> None:
-    assert all(hasattr(OPTIONS, name) for name in recorded._OPTIONS)
+def test_every_option_that_the_comparison_reads_is_recorded() -> None:
+    """One that is forgotten would let rows count that were made with another value of it."""
+    folder = Path(str(recorded.__file__)).parent
+    source = "".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py")))
+    read_there = set(re.findall(r"\b_?options\.([a-z]\w*)", source))
+    assert {"buffered", "poll_intervals_s"} <= read_there
+    # That a protocol inside is read at all decides which message is a reply.
+    assert read_there | {"inside"} == set(recorded._OPTIONS)
+
+
+def test_rows_of_another_buffer_do_not_count() -> None:
+    assert read([figures()], options=Options(buffered=(4096, 1.0)))[1] == "compared-false"
+    for buffered in ((4096, 1.0), (4096, float("inf"))):
+        options = Options(buffered=buffered)
+        data = packed([table_rows(ALTERNATIVES, ROWS[:1])], FACTS, options, {4: 0})
+        assert read([data], options=options)[1] == "compared-recorded"
+        assert read([data])[1] == "compared-false"
