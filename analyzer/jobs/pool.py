@@ -9,22 +9,16 @@ imports the function that it is told the name of. Used by the command line.
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any
 
 from analyzer.errors import ReportError
 from analyzer.jobs import wire
-from analyzer.jobs.remote import how_it_ended
+from analyzer.jobs.remote import END_S, how_it_ended, started
 from analyzer.lazy_dataclass import dataclass
-
-_START = "import sys; sys.path[:] = {path!r}; from analyzer.jobs.pool_worker import main; main()"
-_END_S: Final = 10.0
-"""How long a process may take to undo what it writes before it is killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +64,7 @@ class Pool:
             process.terminate()
         for process in running:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_END_S)
+                process.wait(END_S)
             process.kill()
             process.wait()
 
@@ -135,15 +129,10 @@ class Pool:
             return self._tasks.popleft() if self._tasks else None
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-c", _START.format(path=sys.path)]
-        # A group of its own: Ctrl-C is for this process, which ends the others.
-        group: dict[str, Any] = {"process_group": 0} if os.name == "posix" else {}
         with self._changed:
             if self._over:
                 raise OSError("the run has ended")
-            process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **group
-            )
+            process = started("analyzer.jobs.pool_worker")
             self._running.add(process)
         return process
 

@@ -32,9 +32,9 @@ MAX_WAITING_BYTES: Final = 16 * 1024 * 1024
 for the other when a batch takes longer, and little against the 300 MB that a process may take."""
 _PIPE_BYTES: Final = 1024 * 1024
 """What a pipe holds by itself; Linux lets anybody ask for so much (pipe(7))."""
-_END_S: Final = 10.0
+END_S: Final = 10.0
 """How long a process may take to undo its reports before it is killed."""
-_START = "import sys; sys.path[:] = {path!r}; from analyzer.jobs.worker import main; main()"
+_START = "import sys; sys.path[:] = {path!r}; from {module} import main; main()"
 
 
 def possible() -> bool:
@@ -54,13 +54,8 @@ class WriterProcess:
         Raises:
             ReportError: The system starts no process.
         """
-        command = [sys.executable, "-c", _START.format(path=sys.path)]
-        # A group of its own: Ctrl-C is for the analysis, which tells it to undo its reports.
-        group: dict[str, Any] = {"process_group": 0} if os.name == "posix" else {}
         try:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **group
-            )
+            self._process = started("analyzer.jobs.worker")
         except OSError as error:
             reason = error.strerror or str(error)
             raise ReportError(
@@ -185,7 +180,7 @@ class WriterProcess:
             self._orders.append(None)
             self._changed.notify_all()
         try:
-            self._process.wait(_END_S)
+            self._process.wait(END_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -273,6 +268,18 @@ class RemoteReport:
         if not self._over:
             self._over = True
             self._process.abort()
+
+
+def started(module: str) -> subprocess.Popen[bytes]:
+    """Start a process of this program that runs a module's `main`, with pipes to both its ends.
+
+    Raises:
+        OSError: The system starts no process.
+    """
+    command = [sys.executable, "-c", _START.format(path=sys.path, module=module)]
+    # A group of its own: Ctrl-C is for this process, which tells the other to undo what it writes.
+    group: dict[str, Any] = {"process_group": 0} if os.name == "posix" else {}
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **group)
 
 
 def how_it_ended(status: int) -> str:

@@ -27,15 +27,23 @@ UNDO: Final = signal.SIGTERM
 
 def main() -> None:
     """Work until standard input ends."""
+    serve(sys.stdin.buffer, replies())
+
+
+def replies() -> IO[bytes]:
+    """Make this a process that answers another one on standard output; return what to write to.
+
+    UNDO then ends it as an error would, so that whatever it writes is undone.
+    """
     # As the command line has it: rows are many objects that form no cycles.
     gc.set_threshold(200_000, 20, 20)
     signal.signal(UNDO, _undo)
-    replies = os.fdopen(os.dup(1), "wb")
+    answers = os.fdopen(os.dup(1), "wb")
     # What anything prints goes nowhere: the pipe is for answers alone.
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 1)
     os.close(nothing)
-    serve(sys.stdin.buffer, replies)
+    return answers
 
 
 def serve(orders: IO[bytes], replies: IO[bytes]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -12,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from analyzer.errors import ReportError
-from analyzer.jobs import pool as pools
 from analyzer.jobs.pool import Died, Pool
 
 HERE = "tests.jobs.test_pool"
@@ -99,6 +99,6 @@ def test_an_end_before_all_is_done_ends_the_processes(tmp_path: Path) -> None:
 
 
 def test_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pools.sys, "executable", "/no/such/python")
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
     with Pool(f"{HERE}:double", 2) as pool, pytest.raises(ReportError, match="cannot start"):
         list(pool.results([1, 2, 3]))
