@@ -332,12 +332,14 @@ class Options:
     further ones are taken to shrink as these did. 0.1 to 0.9 microseconds a byte."""
     max_gzip_connections: int = 256
     """Connections whose payload is deflated to see what gzip would make of it; others take the
-    mean of these. 300 kB each while they are open: zlib's window and hash chains."""
+    mean of these. 300 kB each while they are open: zlib's window and hash chains. As many clients
+    of plain HTTP, of which payload is kept until the capture ends."""
     max_gzip_bytes: int = 64 * 1024
-    """Payload of the server that is deflated of each; zlib's window is half of that. The message
-    that passes the limit is taken whole."""
+    """Payload of the server that is deflated of each, of plain HTTP of each direction; zlib's
+    window is half of that. The message that passes the limit is taken whole."""
     max_gzip_bytes_total: int = 2 * MIB
-    """The same of all. Deflated three to four times over, at about 50 MB/s."""
+    """The same of all. Deflated three to four times over, at about 50 MB/s. Of plain HTTP as much,
+    with bodies besides their messages about twice that."""
     max_gzip_messages: int = 512
     """The same in messages of each connection, and `max_gzip_messages_total` of all: a short
     message takes 60 us for all ways to carry it."""

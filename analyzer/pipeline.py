@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Sequence
 from os import PathLike
 from typing import BinaryIO, Protocol
 
+from analyzer.alternatives.calls import is_compared
 from analyzer.alternatives.polls import PollHeads
 from analyzer.alternatives.recorded import Original
 from analyzer.alternatives.stage import AlternativesStage
@@ -109,9 +110,7 @@ class Pipeline:
         self._figures = [writer for writer in writers if isinstance(writer, Figures)]
         for figures in self._figures:
             figures.left_out = self.summary.left_out
-        self._alternatives = None
-        if options.alternatives:
-            self._alternatives = AlternativesStage(options, only, left_out, by_slot)
+        self._alternatives = self._comparison(options, only, left_out)
         sampler = self._alternatives.sampler if self._alternatives is not None else None
         listeners = [each.heard for each in writers if isinstance(each, PayloadObserver)]
         if options.payload == "none":
@@ -132,6 +131,16 @@ class Pipeline:
         self._may_bring_keys = False
         for observer in self._observers:
             observer.attach(self.snapshot)
+
+    def _comparison(
+        self, options: Options, only: Collection[int] | None, left_out: Collection[int]
+    ) -> AlternativesStage | None:
+        """Return what compares transports; None if nothing is to."""
+        if not options.alternatives:
+            return None
+        if only is None:
+            self._http.keep_bodies(is_compared)
+        return AlternativesStage(options, only, left_out, self._websocket.by_slot)
 
     def push(self, records: RecordBatch) -> None:
         """Analyse one batch of captured packets."""

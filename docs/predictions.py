@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -159,24 +159,33 @@ def calls(workload: str) -> Iterator[Prediction]:
             yield Prediction(workload, source, target, figure, row[figure], real(name)[figure])
 
 
+CODED = (
+    ("requests", "requests"),
+    ("application_bytes", "gzip_application_bytes"),
+    ("packets", "gzip_packets"),
+    ("wire_bytes", "gzip_wire_bytes"),
+)
+"""Figures, and the columns that have them with coding."""
+
+
 def in_gzip(workload: str) -> Iterator[Prediction]:
-    """Yield what is predicted of bodies in gzip, from a WebSocket with permessage-deflate."""
+    """Yield what is predicted of bodies in gzip and of a WebSocket with permessage-deflate."""
     ours = f"{workload}-websocket"
     for transport in TRANSPORTS:
         other = f"{workload}-{transport}"
         facts = real(other)
         settings = (facts["interval_s"], facts["hold_s"])
         row = total((ours, other), "connections", *settings)[transport]
-        for figure, column in (
-            ("requests", "requests"),
-            ("application_bytes", "gzip_application_bytes"),
-            ("packets", "gzip_packets"),
-            ("wire_bytes", "gzip_wire_bytes"),
-        ):
+        for figure, column in CODED:
             yield Prediction(workload, "websocket", transport, figure, row[column], facts[figure])
         later = facts["latency_ms"] - real(ours)["latency_ms"]
         late = row["added_latency_ms_mean"]
         yield Prediction(workload, "websocket", transport, "delay_ms", late, later)
+    for transport in TRANSPORTS:
+        yield from back(workload, transport, transport, CODED)
+
+
+PLAIN = tuple((figure, figure) for figure in BARS)
 
 
 def transports(workload: str) -> Iterator[Prediction]:
@@ -201,12 +210,14 @@ def one(workload: str, name: str, transport: str) -> Iterator[Prediction]:
     yield Prediction(workload, "websocket", transport, "delay_ms", late, later)
 
 
-def back(workload: str, name: str, transport: str) -> Iterator[Prediction]:
+def back(
+    workload: str, name: str, transport: str, columns: Sequence[tuple[str, str]] = PLAIN
+) -> Iterator[Prediction]:
     """Yield what the capture of another transport predicts of WebSocket."""
     facts = real(f"{workload}-websocket")
     row = total((f"{workload}-{name}",), "sessions", 1.0, 30.0)["websocket"]
-    for figure in BARS:
-        yield Prediction(workload, transport, "websocket", figure, row[figure], facts[figure])
+    for figure, column in columns:
+        yield Prediction(workload, transport, "websocket", figure, row[column], facts[figure])
 
 
 def tables() -> str:

@@ -5,6 +5,7 @@ Knows samples and lanes. Must not know headers or packets. Used by alternatives.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -60,6 +61,19 @@ class Coding:
         sampled: npt.NDArray[np.bool_] = np.asarray(self.samples["answers"][:, SINGLE] > 0)
         self.known = self.accepted & sampled
 
+    def is_sampled(self, needed: Mapping[int, npt.NDArray[np.bool_]]) -> npt.NDArray[np.bool_]:
+        """Return where there is a sample for all that is needed.
+
+        Args:
+            needed: by way, where something goes that way.
+        """
+        out = np.zeros(len(self.samples), bool)
+        for is_needed in needed.values():
+            out |= is_needed
+        for way, is_needed in needed.items():
+            out &= ~is_needed | (self.samples["answers"][:, way] > 0)
+        return out
+
     def answers(self, way: int, brought: Answers, extra: Floats) -> Coded:
         """Return answers with bodies in gzip.
 
@@ -84,7 +98,9 @@ class Coding:
         # What was deflated is known, not estimated; of others' payload nothing is.
         seen = np.where(self.own, rows["plain"] / np.maximum(plain, 1), 0.0)
         unseen = np.clip(1 - seen, 0.0, 1.0)
-        error = np.where(unseen > 0, np.sqrt(unseen) * relative_error(rows) * size, 0.0)
+        error = np.where(
+            (unseen > 0) & (size > 0), np.sqrt(unseen) * relative_error(rows) * size, 0.0
+        )
         return Coded(coded, rows["in_gzip"] / count, error)
 
 

@@ -26,9 +26,6 @@ from analyzer.alternatives.phases import phases_of
 from analyzer.alternatives.roles import Envelope
 from analyzer.lazy_dataclass import dataclass
 
-_CLOSE_CLIENT: Final = 8.0
-_CLOSE_SERVER: Final = 4.0
-"""Close frames with a code, masked and not (RFC 6455 5.5.1)."""
 _HELD: Final = 0.5
 """From this share of held requests on the server is taken to acknowledge each at once."""
 
@@ -77,7 +74,8 @@ def _observed(known: Conversations, role: str) -> npt.NDArray[np.bool_]:
     return known.of_heads(lambda heads: float(role in heads.observed)) > 0
 
 
-def _nothing(known: Conversations) -> Floats:
+def nothing(known: Conversations) -> Floats:
+    """Return a zero for each."""
     return np.zeros(len(known.heads))
 
 
@@ -117,7 +115,8 @@ def _exchange_wire(
     return single.wire_bytes
 
 
-def _mean_payload(known: Conversations) -> Floats:
+def mean_payload(known: Conversations) -> Floats:
+    """Return the mean size of the server's messages that are no replies."""
     lane = known.lane(layout.PUSHES)
     mean: Floats = lane["payload_bytes"] / np.maximum(lane["messages"], 1)
     return mean
@@ -128,13 +127,13 @@ def request(known: Conversations) -> Cost:
     account = Account(known)
     account.posts()
     pushes = known.answers(layout.PUSHES)
-    _answers(account, _SHORT, pushes, pushes.answers, _nothing(known), sampling.SINGLE)
-    single = _exchange_wire(account, _SHORT, _mean_payload(known))
+    _answers(account, _SHORT, pushes, pushes.answers, nothing(known), sampling.SINGLE)
+    single = _exchange_wire(account, _SHORT, mean_payload(known))
     return account.cost(
         "request",
         0,
         np.ones(len(known.heads)),
-        empty_polls=_nothing(known),
+        empty_polls=nothing(known),
         per_message=single,
         observed=_observed(known, "poll"),
         has_delay=False,
@@ -190,7 +189,7 @@ def short_poll(known: Conversations, place: int, interval: int, *, http2: bool =
     _answers(account, _SHORT, brought, polls, 0.0, sampling.POLLS + place)
     each = known.of_heads(lambda heads: heads.body.each)
     full = known.wire["server_header"] + known.wire["client_ack"] * known.wire["bulk_acks"]
-    payload = _mean_payload(known) + each
+    payload = mean_payload(known) + each
     cost = account.cost(
         "short-poll-h2" if http2 else "short-poll",
         interval,
@@ -302,7 +301,7 @@ def long_poll(known: Conversations, *, http2: bool = False) -> Cost:
     account.traffic.ask(one, size + (answered == 0) * first, acked=1.0)
     account.requests += 1
     _leave(account)
-    single = _exchange_wire(account, _LONG, _mean_payload(known), 1.0, rides)
+    single = _exchange_wire(account, _LONG, mean_payload(known), 1.0, rides)
     return account.cost(
         "long-poll-h2" if http2 else "long-poll",
         0,
@@ -382,13 +381,13 @@ def _pushed(
     packets = answer_segments(written, beside + known.wire["record"], known.wire)
     traffic.answer(writes, beside + written.mean_payload, packets, known.wire["push_acks"])
     single = Traffic(known.wire)
-    single.answer(one, each + _mean_payload(known), None, known.wire["push_acks"])
+    single.answer(one, each + mean_payload(known), None, known.wire["push_acks"])
     posts = known.lane(layout.POSTS)["answers"] > 0
     return account.cost(
         f"{transport}-h2" if http2 else transport,
         0,
         one if http2 else one + posts,
-        empty_polls=_nothing(known),
+        empty_polls=nothing(known),
         per_message=single.wire_bytes,
         observed=_observed(known, transport),
         delay=np.zeros(len(known.heads)),
@@ -428,9 +427,9 @@ def stream_buffered(known: Conversations) -> Cost:
         "stream-buffered",
         0,
         one + posts,
-        empty_polls=_nothing(known),
+        empty_polls=nothing(known),
         # A further message only makes a later write longer.
-        per_message=(_mean_payload(known) + each) * (1 + full / known.wire["mss"]),
+        per_message=(mean_payload(known) + each) * (1 + full / known.wire["mss"]),
         observed=_observed(known, "stream"),
         delay=lane["delay"],
         delays=known.delays[:, number],
@@ -443,56 +442,3 @@ def _chunk_framing(written: Answers) -> Floats:
     body = written.mean_payload + written.mean_messages
     digits: Floats = np.floor(np.log2(np.maximum(body, 1)) / 4) + 1
     return np.where(written.answers > 0, digits + 4, 0.0)
-
-
-def websocket(known: Conversations, answered: Floats) -> Cost:
-    """WebSocket: one handshake, then a frame for each message; for messages seen over HTTP.
-
-    Args:
-        known: the conversations.
-        answered: client messages after which the server's own data comes at once, so that
-            no pure ACK is needed.
-    """
-    account = Account(known)
-    one = np.ones(len(known.heads))
-    traffic = account.traffic
-    client, server = known.answers(layout.POSTS), known.answers(layout.WRITES)
-    sent, writes = client.answers, server.answers
-    per_client = known.shared["client_header_bytes"] / np.maximum(sent, 1)
-    per_write = known.shared["server_header_bytes"] / np.maximum(writes, 1)
-    record = known.wire["record"]
-    packets = answer_segments(client, per_client + record, known.wire)
-    traffic.client_bytes += (
-        client.payload_bytes + known.shared["client_header_bytes"] + sent * record
-    )
-    traffic.client_packets += packets
-    traffic.server_acks += np.maximum(0, sent - answered)
-    traffic.server_acks += (packets - sent) * known.wire["bulk_acks"]
-    pushed = answer_segments(server, per_write + record, known.wire)
-    size = per_write + server.mean_payload
-    traffic.answer(writes, size, pushed, known.wire["push_acks"])
-    account.payload += client.payload_bytes + server.payload_bytes
-    single = Traffic(known.wire)
-    single.answer(one, per_write + _mean_payload(known), None, known.wire["push_acks"])
-    cost = account.cost(
-        "websocket",
-        0,
-        one,
-        empty_polls=_nothing(known),
-        per_message=single.wire_bytes,
-        observed=np.zeros(len(one), bool),
-        delay=np.zeros(len(one)),
-        delay_range=known.gap,
-    )
-    # The handshake and the closing one are no part of the steady rates.
-    asked = known.of_heads(lambda heads: heads.upgrade[0])
-    given = known.of_heads(lambda heads: heads.upgrade[1])
-    traffic.ask(one, asked)
-    traffic.answer(one, given)
-    traffic.client_bytes += _CLOSE_CLIENT + record
-    traffic.server_bytes += _CLOSE_SERVER + record
-    traffic.client_packets += 1
-    traffic.server_packets += 1
-    account.requests += 1
-    cost.sums = account.totals()
-    return cost

@@ -31,6 +31,8 @@ TURNAROUND_NS: Final = 1_000_000
 LONGEST_NS: Final = 2**61
 """Clocks may jump by more; twice that and a time are still an int64."""
 Ints = npt.NDArray[np.int64]
+Message = tuple[int, int, bytes | None]
+"""Of a session of plain HTTP: time (ns), size in bytes, and the payload where it was kept."""
 
 _USUAL_HEADER: Final = 66.0  # Ethernet, IPv4, TCP with timestamps
 
@@ -49,6 +51,17 @@ MEASURED = row_dtype(
     ]
 )
 """What was really sent, both ways."""
+
+
+BODIES = row_dtype(
+    [
+        ("answers", "<f8"),  # that have a body
+        ("bytes", "<f8"),  # of their bodies, as sent
+        ("heads", "<f8"),  # bytes of their headers
+        ("packets", "<f8"),  # that carry them, if each is written at once
+    ]
+)
+"""The real answers of a session."""
 
 
 @dataclass(slots=True)
@@ -76,6 +89,7 @@ class Ended:
         latest: LATEST rows, shape (count, intervals).
         named: bool: a protocol inside names kinds of messages.
         buffer_ns: int64, ns that delays behind a buffering proxy span; empty without one.
+        bodies: BODIES rows, of sessions.
     """
 
     connection: Ints
@@ -99,6 +113,7 @@ class Ended:
     latest: npt.NDArray[Any] = field(default_factory=lambda: np.zeros((0, 0), LATEST))
     named: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     buffer_ns: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    bodies: npt.NDArray[Any] = field(default_factory=lambda: np.zeros(0, BODIES))
 
     def __len__(self) -> int:
         return len(self.connection)
@@ -120,17 +135,17 @@ def joined(blocks: Sequence[Ended]) -> Ended:
     return Ended(**values)
 
 
-def answered_soon(posts: Sequence[tuple[int, int]], arrivals: Sequence[int]) -> int:
+def answered_soon(posts: Sequence[Message], arrivals: Sequence[int]) -> int:
     """Return how many messages of a client the server's follow within the ACK delay.
 
     Args:
-        posts: time and size of each of the client's.
+        posts: of the client.
         arrivals: times of the server's.
     """
     if not posts or not arrivals:
         return 0
     pushed = np.sort(np.array(arrivals, np.int64))
-    posted = np.array([time for time, _ in posts if time != NULL], np.int64)
+    posted = np.array([time for time, *_ in posts if time != NULL], np.int64)
     places = np.searchsorted(pushed, posted)
     following = pushed[np.minimum(places, len(pushed) - 1)]
     soon = (places < len(pushed)) & (following - posted < ACK_DELAY_NS)

@@ -18,23 +18,27 @@ from analyzer.tables.schema import CODINGS
 _MOST: Final = 2**62  # of a column's value
 _NAMES: Final = ("application", "wire")
 _SUMMED: Final = ("application_bytes", "wire_bytes", "packets")
-_GZIP: Final = CODINGS.index("gzip")
+GZIP, DEFLATE = map(CODINGS.index, ("gzip", "permessage-deflate"))
 
 
 def append_gzip(
-    columns: dict[str, list[Any]], gzip: Mapping[str, Floats], ours: Mapping[str, Floats]
+    columns: dict[str, list[Any]],
+    gzip: Mapping[str, Floats],
+    ours: Mapping[str, Floats],
+    coding: int = GZIP,
 ) -> None:
     """Append the gzip_ columns of one transport; null where they say nothing.
 
     Args:
         columns: values by name, one array for each transport so far.
         gzip: bytes with bodies in gzip, of connections; empty where there are no bodies.
-        ours: what WebSocket takes.
+        ours: what WebSocket takes; of sessions one that compresses.
+        coding: place in CODINGS.
     """
     count = len(ours["wire_bytes"])
     unknown = np.full(count, np.nan)
     known = np.isfinite(gzip.get("wire_bytes", unknown))
-    columns["content_encoding"].append(np.where(known, _GZIP, -1).astype(np.int8))
+    columns["content_encoding"].append(np.where(known, coding, -1).astype(np.int8))
     for name in _SUMMED:
         size = np.where(known, gzip.get(name, unknown), 0)
         rounded = np.rint(np.clip(size, 0, _MOST)).astype(np.int64)
@@ -51,16 +55,25 @@ class GzipSum:
 
     def __init__(self) -> None:
         self._sums = dict.fromkeys(_SUMMED, 0.0)
+        self._ours = dict.fromkeys(_NAMES, 0.0)
         self._error = 0.0
         self._known = False
 
-    def add(self, gzip: Mapping[str, Floats], plain: Mapping[str, Floats]) -> None:
+    def add(
+        self,
+        gzip: Mapping[str, Floats],
+        plain: Mapping[str, Floats],
+        ours: Mapping[str, Floats],
+    ) -> None:
         """Add connections.
 
         Args:
             gzip: bytes with bodies in gzip, nan where not known; empty where there are none.
             plain: bytes without.
+            ours: what WebSocket takes; of sessions one that compresses.
         """
+        for name in _NAMES:
+            self._ours[name] += float(np.maximum(ours[f"{name}_bytes"], 0).sum())
         for name in _SUMMED:
             size = plain[name]
             coded = gzip.get(name, np.full(len(size), np.nan))
@@ -70,20 +83,20 @@ class GzipSum:
         # Samples of several connections may all mislead the same way.
         self._error += float(np.nansum(gzip.get("error", np.zeros(0))))
 
-    def columns(self, ours: Mapping[str, float]) -> dict[str, int | float]:
+    def columns(self, coding: int) -> dict[str, int | float]:
         """Return the cells of the total.
 
         Args:
-            ours: what WebSocket takes.
+            coding: place in CODINGS.
         """
         out: dict[str, int | float] = {
-            "content_encoding": _GZIP if self._known else -1,
+            "content_encoding": coding if self._known else -1,
             "gzip_error_bytes": self._error if self._known else float("nan"),
         }
         for name in _SUMMED:
             out[f"gzip_{name}"] = min(round(self._sums[name]), _MOST) if self._known else NULL
         for name in _NAMES:
-            size, whole = self._sums[f"{name}_bytes"], ours[f"{name}_bytes"]
+            size, whole = self._sums[f"{name}_bytes"], self._ours[name]
             ratio = size / whole if self._known and whole else float("nan")
             out[f"gzip_ratio_{name}"] = ratio
         return out

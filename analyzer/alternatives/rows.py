@@ -16,14 +16,16 @@ from analyzer.alternatives import lanes as layout
 from analyzer.alternatives.accounts import SUMS, Cost
 from analyzer.alternatives.coded import Coding, pooled
 from analyzer.alternatives.conversations import Conversations, Ints
-from analyzer.alternatives.costs import all_costs, websocket
+from analyzer.alternatives.costs import all_costs
 from analyzer.alternatives.delays import add_delays, p95_ms
 from analyzer.alternatives.evidence import Ended
-from analyzer.alternatives.gzip_rows import append_gzip
+from analyzer.alternatives.gzip_rows import DEFLATE, GZIP, append_gzip
 from analyzer.alternatives.lanes import Floats
 from analyzer.alternatives.phases import Phases, spread
 from analyzer.alternatives.sampling import Samples
+from analyzer.alternatives.sent import measured_in_gzip
 from analyzer.alternatives.totals import MEASURED, MOST, Total, scaling_rows, total_rows
+from analyzer.alternatives.websocket_costs import compressing_websocket
 from analyzer.columns import NULL, distinct
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
@@ -75,6 +77,21 @@ class _Line:
         self.kinds_known = np.full(len(self.interval), -1, np.int8)
         self.client = np.full(len(self.interval), -1, np.int8)
 
+    @property
+    def coding(self) -> int:
+        """Place in CODINGS of what its gzip_ columns have."""
+        return DEFLATE if self.transport == "websocket" else GZIP
+
+    @property
+    def compressed_sums(self) -> dict[str, Floats]:
+        """What bodies in gzip are compared with: a modelled WebSocket that compresses, if known."""
+        names = ("application_bytes", "wire_bytes")
+        unknown = np.full(len(self.interval), np.nan)
+        both = {name: self.gzip.get(name, unknown) for name in names}
+        return {
+            name: np.where(np.isfinite(both[name]), both[name], self.sums[name]) for name in names
+        }
+
     def delivered(self, messages: Ints, payload: Ints) -> tuple[Ints, Ints]:
         """Return messages and payload that it brings, of all that there are."""
         if self.superseded is None:
@@ -100,7 +117,7 @@ class RowMaker:
         known = _conversations(ended, keep_alive=self._options.keep_alive)
         known.coding = self._coding(ended)
         answered = ended.answered if ended.kind else np.zeros(len(ended), np.int64)
-        modelled = websocket(known, answered.astype(np.float64))
+        modelled = compressing_websocket(known, answered.astype(np.float64))
         if scope == _CONNECTION:
             known = known.with_replies()
         # What only asks has nothing to poll for.
@@ -109,6 +126,7 @@ class RowMaker:
         lines = [_modelled_line(cost) for cost in costs]
         if scope == _CONNECTION:
             _measure(lines[0], ended, known)
+            lines[0].gzip = {}
         else:
             lines = [line for line in lines if line.transport != ended.kind or _polls(line)]
             lines.insert(1, _session_line(ended, known))
@@ -165,7 +183,7 @@ class RowMaker:
             one.has_p95 &= line.delays is not None or not line.delay.any()
             one.delay += float(line.delay.sum())
             add_delays(one.bins, line)
-            one.gzip.add(line.gzip, line.sums)
+            one.gzip.add(line.gzip, line.sums, lines[0].compressed_sums)
             if line.phases is not None:
                 one.phases.add(line.phases, answered)
 
@@ -265,6 +283,7 @@ def _session_line(ended: Ended, known: Conversations) -> _Line:
         delay_range=np.zeros(count),
     )
     _measure(line, ended, known)
+    line.gzip = measured_in_gzip(ended, known)
     if ended.kind.endswith("-poll"):
         line.empty_polls = ended.empty_polls.astype(np.float64)
     spans = np.where(known.duration > 0, known.seconds, np.nan)
@@ -329,7 +348,7 @@ def _table_rows(
         columns["added_latency_ms_mean"].append(_mean_ms(line, served))
         columns["added_latency_ms_p95"].append(p95_ms(line, served))
         _append_phases(columns, line, served)
-        append_gzip(columns, line.gzip, ours.sums)
+        append_gzip(columns, line.gzip, ours.compressed_sums, line.coding)
         columns["compressed"].append(line.compressed)
         columns["kinds_known"].append(line.kinds_known)
         columns["client"].append(line.client)

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.alternatives.buffering import buffer_of
+from analyzer.alternatives.deflating import USUAL, levels_of
 from analyzer.alternatives.evidence import announced_mss, gaps_ns
 from analyzer.alternatives.lanes import SIZE_CLASSES
 from analyzer.columns import NULL, distinct
@@ -29,11 +30,13 @@ from analyzer.websocket.hearing import Said
 STREAM: Final = 0  # one context, flushed for each message
 SINGLE: Final = 1  # each message by itself, as the only one of a list
 LONG: Final = 2  # the answers of long polls
-POLLS: Final = 3
+# Of sessions of plain HTTP alone (alternatives.told):
+FRAMES: Final = 3  # frames of the server over a WebSocket with permessage-deflate
+FRAMES_UP: Final = 4  # those of the client
+OWN: Final = 5  # the bodies that were really sent
+POLLS: Final = 6
 """The first interval of short polling."""
 
-LEVEL: Final = 6
-"""zlib's default, and aiohttp's. nginx takes 1, which makes bodies some percent larger."""
 _GZIP: Final = 31
 """zlib's number for a window of 2^15 bytes with gzip's header and trailer (RFC 1952)."""
 GZIP_FRAME: Final = 18
@@ -60,9 +63,9 @@ _SUMS: Final = tuple(name for name in SAMPLE.names or () if name != "sizes")
 Samples = npt.NDArray[Any]
 
 
-def gzip_size(body: bytes) -> int:
+def gzip_size(body: bytes, level: int = USUAL) -> int:
     """Return the size of a body by itself in gzip."""
-    return len(zlib.compress(body, LEVEL, _GZIP))
+    return len(zlib.compress(body, level, _GZIP))
 
 
 class PayloadSample:
@@ -77,6 +80,7 @@ class PayloadSample:
         most: messages that are looked at.
         buffered: bytes and ns that the buffer of a proxy holds (ns NULL: until it is full), for the
             last way; None: there is no such way.
+        level: of zlib.
     """
 
     def __init__(
@@ -88,7 +92,9 @@ class PayloadSample:
         room: int,
         most: int,
         buffered: tuple[int, int] | None = None,
+        level: int = USUAL,
     ) -> None:
+        self._level = level
         self._intervals = [max(each, gap) for each in intervals]
         self._origin, self._gap, self._mss = origin, max(gap, 1), max(mss, 1)
         self._class = self._mss // SIZE_CLASSES + 1
@@ -97,8 +103,8 @@ class PayloadSample:
         ways = POLLS + len(intervals) + (buffered is not None)
         self._sums: list[list[float]] = [[0] * len(_SUMS) for _ in range(ways)]
         self._sizes = [[0] * SIZE_CLASSES for _ in self._sums]
-        self._context = zlib.compressobj(LEVEL, zlib.DEFLATED, -15)
-        self._buffer = None if buffered is None else _Buffer(*buffered)
+        self._context = zlib.compressobj(level, zlib.DEFLATED, -15)
+        self._buffer = None if buffered is None else _Buffer(*buffered, level)
         self._time = 0
         # The write and the answers that are being filled: when they go out, and what is in them.
         self._write = (0, 0)
@@ -184,7 +190,7 @@ class PayloadSample:
     def _body(self, payloads: list[bytes]) -> tuple[int, int]:
         """Return the sizes of a list of messages, plain and as it is sent."""
         body = b"[%b]" % b",".join(payloads)
-        return len(body), gzip_size(body)
+        return len(body), gzip_size(body, self._level)
 
     def _add(self, way: int, plain: int, coded: int, *, streamed: bool = False) -> None:
         # A server need not compress what only grows; a stream it has begun to.
@@ -213,9 +219,9 @@ class _Buffer:
     When bytes leave is as in alternatives._buffers.
     """
 
-    def __init__(self, room: int, wait: int) -> None:
+    def __init__(self, room: int, wait: int, level: int) -> None:
         self._room, self._wait = room, wait
-        self._context = zlib.compressobj(LEVEL, zlib.DEFLATED, -15)
+        self._context = zlib.compressobj(level, zlib.DEFLATED, -15)
         self._filled = self._coded = self._first = 0
 
     def take(self, time: int, body: bytes) -> Iterable[tuple[int, int]]:
@@ -332,7 +338,9 @@ class Sampler:
         mss = int(announced_mss(http.stream.directions, slots)[0])
         origin = max(connection.opened_at, 0)
         limits = self._options.max_gzip_bytes, self._options.max_gzip_messages
-        return PayloadSample(self._intervals, origin, gap, mss, *limits, self._buffered)
+        handshake = connection.handshake
+        level = levels_of(handshake.server if handshake is not None else None, None).bodies
+        return PayloadSample(self._intervals, origin, gap, mss, *limits, self._buffered, level)
 
     def take(self, slots: Sequence[int]) -> Samples:
         """Return the SAMPLE rows of connections that end, and forget them.

@@ -8,40 +8,52 @@ costs. Used by alternatives.stage.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from analyzer.alternatives._schedule import Schedule
 from analyzer.alternatives.buffering import buffer_of
+from analyzer.alternatives.calls import KIND_TRANSPORTS, call_messages, is_call
+from analyzer.alternatives.deflating import levels_of
 from analyzer.alternatives.evidence import (
     LONGEST_NS,
     MEASURED,
-    TURNAROUND_NS,
     USUAL_MSS,
     Ended,
+    Message,
     answered_soon,
     joined,
     wire_rows,
 )
-from analyzer.alternatives.heads import HeadMaker, role_of
+from analyzer.alternatives.heads import HeadMaker
 from analyzer.alternatives.kinds import kinds_by_size
-from analyzer.alternatives.packets import ACK_DELAY_NS, BULK_ACKS
+from analyzer.alternatives.packets import BULK_ACKS
+from analyzer.alternatives.sampling import Samples
+from analyzer.alternatives.session import (
+    Session,
+    Stream,
+    add_to,
+    bodies_row,
+    count,
+    finish_measured,
+    interval_of,
+    note_delay,
+    payload_sent,
+    spread,
+    stream_of,
+    turnaround,
+)
+from analyzer.alternatives.told import ToldSample, deflated
 from analyzer.columns import NULL, empty
 from analyzer.http.exchanges import Exchange, HttpBatch
-from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.tcp.bytestream import DIRECTION
 
-KIND_TRANSPORTS: Final = {
-    "poll": "short-poll",
-    "long-poll": "long-poll",
-    "stream": "stream",
-    "sse": "sse",
-    "call": "request",
-}
 _FEWEST_CALLS: Final = 3
 """A client with fewer calls is not compared: there is no service that a WebSocket would replace."""
 _NS: Final = 1_000_000_000
@@ -52,50 +64,6 @@ _WIRE: Final = _COUNTS.index("wire_bytes")
 _PACKETS: Final = _COUNTS.index("packets")
 
 
-@dataclass(slots=True)
-class _Stream:
-    """A TCP connection that carried HTTP, when it ended."""
-
-    sides: tuple[tuple[int, ...], tuple[int, ...]]
-    """DIRECTION rows."""
-    mss: int
-    round_trip: int
-    is_websocket: bool
-    """It turned to WebSocket: only a part of its packets is HTTP's."""
-
-
-@dataclass(slots=True)
-class _Session:
-    """One group of exchanges, as they come."""
-
-    number: int
-    first: Exchange
-    kind: str
-    requests: int = 0
-    counted: bool = True
-    """Every packet of its exchanges was counted."""
-    application_bytes: int = 0
-    payload_bytes: int = 0
-    wire: dict[int, int] = field(default_factory=dict)
-    """Wire bytes of its exchanges, by TCP connection."""
-    packets: dict[int, int] = field(default_factory=dict)
-    """Packets of its exchanges, by TCP connection; over HTTP/2 pieces that carried them."""
-    pushes: list[tuple[int, int]] = field(default_factory=list)
-    arrivals: list[int] = field(default_factory=list)
-    """When each of these arrived: later than it came about, where it had to wait for a poll."""
-    posts: list[tuple[int, int]] = field(default_factory=list)
-    starts: list[int] = field(default_factory=list)
-    begun: int = NULL
-    ended: int = NULL
-    empty: int = 0
-    delay: int = 0
-    unknown: int = 0
-    """Messages of polls of which nothing says how long they waited."""
-    told: int = 0
-    """All messages of its exchanges."""
-    last_answer: int = NULL
-
-
 class Sessions:
     """Collects exchanges and the TCP connections that carried them."""
 
@@ -103,14 +71,14 @@ class Sessions:
         self._options = options
         self._heads = heads
         self._intervals = intervals
-        self._sessions: dict[int, _Session] = {}
-        self._by_client: dict[int, _Session] = {}
+        self._sessions: dict[int, Session] = {}
+        self._by_client: dict[int, Session] = {}
         self._early: dict[int, list[Exchange]] = {}
-        self._streams: dict[int, _Stream] = {}
+        self._streams: dict[int, Stream] = {}
         self._wire: dict[int, int] = {}
         self._cut_sessions = self._cut_messages = self._cut_streams = 0
         self._early_messages = self._cut_early = 0
-        self._services: dict[int, _Session] = {}
+        self._services: dict[int, Session] = {}
         self._calls = self._cut_calls = 0
 
     def push(self, http: HttpBatch, websockets: Mapping[int, bool]) -> None:
@@ -122,10 +90,10 @@ class Sessions:
                 went before the upgrade there.
         """
         for exchange in http.exchanges:
-            stream = _stream_of(exchange)
+            stream = stream_of(exchange)
             # Of all that are open, and all ended ones that are remembered.
             most = self._options.max_connections + self._options.max_session_connections
-            _add_to(self._wire, stream, exchange.wire_bytes, most)
+            add_to(self._wire, stream, exchange.wire_bytes, most)
             if exchange.group >= 0 and exchange.kind in KIND_TRANSPORTS:
                 self._add(exchange)
             else:
@@ -145,7 +113,7 @@ class Sessions:
         trip = NULL
         if NULL not in (tcp.syn_time, tcp.established_time):
             trip = max(0, tcp.established_time - tcp.syn_time)
-        self._streams[tcp.tcp_stream] = _Stream(
+        self._streams[tcp.tcp_stream] = Stream(
             (both[0], both[1]), min(known, default=0), trip, is_websocket
         )
         if len(self._streams) > self._options.max_session_connections:
@@ -160,47 +128,47 @@ class Sessions:
             if len(self._sessions) >= self._options.max_sessions:
                 self._cut_sessions += 1
                 return
-            session = _Session(exchange.group, exchange, exchange.kind)
+            session = Session(exchange.group, exchange, exchange.kind)
             self._sessions[exchange.group] = session
             if exchange.client_key not in self._by_client:
                 self._by_client[exchange.client_key] = session
                 for post in self._early.pop(exchange.client_key, ()):
                     self._early_messages -= max(1, len(post.sent))
                     self._post(post)
-        _count(session, exchange, self._options.max_session_connections)
+        count(session, exchange, self._options)
         session.starts.append(exchange.request_first_time)
         del session.starts[: -self._options.max_session_messages]
         room = max(0, self._options.max_session_messages - len(session.pushes))
         given = [(exchange.response_last_time, size) for size in exchange.carried]
-        kept = (given or exchange.deliveries)[:room]
+        kept = _with_payload((given or exchange.deliveries)[:room], exchange.told)
         self._cut_messages += max(0, (len(given) or exchange.messages) - len(kept))
         session.empty += not exchange.messages
-        waited = _note_delay(session, exchange)
-        session.pushes += _spread(kept, *waited) if waited else kept
-        session.arrivals += [time for time, _ in kept]
+        waited = note_delay(session, exchange)
+        session.pushes += spread(kept, *waited) if waited else kept
+        session.arrivals += [time for time, *_ in kept]
 
     def _post(self, exchange: Exchange) -> None:
         session = self._by_client.get(exchange.client_key)
         if session is None:
             self._wait_for_poll(exchange)
             return
-        _count(session, exchange, self._options.max_session_connections)
+        count(session, exchange, self._options)
         room = max(0, self._options.max_session_messages - len(session.posts))
         time = exchange.request_last_time
         sent = exchange.carried_up or exchange.sent
-        session.posts += [(time, size) for size in sent[:room]]
+        session.posts += _with_payload([(time, size) for size in sent[:room]], exchange.asked)
         self._cut_messages += max(0, len(sent) - room)
         session.payload_bytes += sum(sent)
 
     def _wait_for_poll(self, exchange: Exchange) -> None:
         """Keep what is posted before the client's first poll is known for a poll."""
-        count = max(1, len(exchange.sent))
-        if self._early_messages + count > self._options.max_session_messages:
-            self._cut_early += count
+        many = max(1, len(exchange.sent))
+        if self._early_messages + many > self._options.max_session_messages:
+            self._cut_early += many
             return
-        self._early_messages += count
+        self._early_messages += many
         # Its headers do not matter here.
-        small = replace(exchange, request_header=(), response_header=(), deliveries=[])
+        small = replace(exchange, request_header=(), response_header=(), deliveries=[], body=None)
         self._early.setdefault(exchange.client_key, []).append(small)
 
     def _call(self, exchange: Exchange) -> None:
@@ -213,15 +181,16 @@ class Sessions:
             if len(self._services) >= self._options.max_sessions:
                 self._cut_calls += 1
                 return
-            service = _Session(len(self._services), exchange, "call")
+            service = Session(len(self._services), exchange, "call")
             self._services[exchange.client_key] = service
         self._calls += 1
-        _count(service, exchange, self._options.max_session_connections)
-        asked, given = _call_sizes(exchange)
-        service.posts.append((exchange.request_last_time, asked))
-        service.payload_bytes += asked + given - exchange.message_bytes
-        if given:
-            service.pushes.append((exchange.response_last_time, given))
+        count(service, exchange, self._options)
+        asked, given = call_messages(exchange)
+        service.posts.append((exchange.request_last_time, *asked))
+        sent = min(given[0], exchange.response_body_bytes)
+        service.payload_bytes += asked[0] + sent - payload_sent(exchange)
+        if given[0]:
+            service.pushes.append((exchange.response_last_time, *given))
             service.arrivals.append(exchange.response_first_time)
 
     def cut(self) -> Iterator[str]:
@@ -256,13 +225,13 @@ class Sessions:
                 kinds.setdefault(service.kind, []).append(self._ended(service, latest))
         return [joined(blocks) for blocks in kinds.values()]
 
-    def _ended(self, session: _Session, latest: int) -> Ended:
+    def _ended(self, session: Session, latest: int) -> Ended:
         wire, measured, gap = self._evidence(session)
         end = session.ended
         if session.kind in ("stream", "sse") and not session.first.complete:
             end = max(end, latest)
         duration = max(0, end - session.begun) if NULL not in (end, session.begun) else 0
-        interval = _interval(session)
+        interval = interval_of(session)
         if interval and session.starts:
             # The last poll lasts until the next would have come.
             duration = max(0, max(session.starts) - session.begun) + interval
@@ -274,7 +243,8 @@ class Sessions:
         duration = min(duration, LONGEST_NS * 2)
         schedule.finish(one, one + duration)
         shared = schedule.conversations_of(one)
-        _finish_measured(measured[0], session)
+        finish_measured(measured[0], session)
+        samples = self._samples(session, gap, int(wire["mss"][0]))
         return Ended(
             connection=one + NULL,
             session=one + session.number,
@@ -290,6 +260,9 @@ class Sessions:
             named=np.zeros(1, bool),
             wire=wire,
             measured=measured,
+            samples=samples[None, :],
+            compressed=np.array([session.coded > 0]),
+            bodies=bodies_row(session, wire),
             kind=KIND_TRANSPORTS[session.kind],
             interval=one + (interval or NULL),
             answered=one + answered_soon(session.posts, session.arrivals),
@@ -299,7 +272,23 @@ class Sessions:
             delay=np.full(1, session.delay * session.told / max(1, session.told - session.unknown)),
         )
 
-    def _evidence(self, session: _Session) -> tuple[Any, Any, int]:
+    def _samples(self, session: Session, gap: int, mss: int) -> Samples:
+        """Return the SAMPLE rows of a session, whose messages are in order."""
+        first = session.first
+        server, agent = (
+            next((value for name, value in fields if name.lower() == wanted), None)
+            for fields, wanted in (
+                (first.response_header, "server"),
+                (first.request_header, "user-agent"),
+            )
+        )
+        buffered, levels = buffer_of(self._options), levels_of(server, agent)
+        sample = ToldSample(self._intervals, max(session.begun, 0), gap, mss, buffered, levels)
+        packets = _packets(session, np.array([time for time, *_ in session.pushes], np.int64))
+        pushes = zip(session.pushes, packets.tolist(), strict=True)
+        return deflated(sample, pushes, session.posts, session.bodies)
+
+    def _evidence(self, session: Session) -> tuple[Any, Any, int]:
         """Return its WIRE and MEASURED rows, and the gap between requests."""
         sides = [empty(DIRECTION, 1), empty(DIRECTION, 1)]
         measured = np.zeros(1, MEASURED)
@@ -333,7 +322,7 @@ class Sessions:
         for side in sides:
             side["mss"] = mss
         measured["tcp_connections"] = connections
-        gap = TURNAROUND_NS + (min(*trips, LONGEST_NS) if trips else 0)
+        gap = min(turnaround(session), LONGEST_NS) + (min(*trips, LONGEST_NS) if trips else 0)
         wire = wire_rows(sides[0], sides[1], max(1, connections))
         if session.kind in ("poll", "long-poll"):
             # Who polls acknowledges with the next request. Behind a push the client has nothing to
@@ -343,7 +332,7 @@ class Sessions:
             wire["mss"] = USUAL_MSS
         return wire, measured, gap
 
-    def _share(self, stream: _Stream, number: int, bytes_here: int) -> float:
+    def _share(self, stream: Stream, number: int, bytes_here: int) -> float:
         """Return which part of a TCP connection a session's exchanges are, by wire bytes."""
         whole = self._wire.get(number, bytes_here)
         if stream.is_websocket:
@@ -351,106 +340,7 @@ class Sessions:
         return min(1.0, bytes_here / max(1, whole))
 
 
-def _add_to(counts: dict[int, int], key: int, count: int, most: int) -> None:
-    """Add to one of `most` counts; the one that was added to longest ago is forgotten."""
-    counts[key] = counts.pop(key, 0) + count
-    if len(counts) > most:
-        del counts[next(iter(counts))]
-
-
-_MARKUP: Final = ("text/html", "application/xhtml")
-
-
-def is_call(exchange: Exchange) -> bool:
-    """Return whether an exchange asks an application and is answered: no page, no part of one."""
-    if exchange.kind != "plain" or exchange.transport or role_of(exchange) not in _CALL_ROLES:
-        return False
-    return not (exchange.content_type or "").lower().startswith(_MARKUP)
-
-
-_CALL_ROLES: Final = ("post", "plain")
-
-
-def _call_sizes(exchange: Exchange) -> tuple[int, int]:
-    """Return the sizes of the messages that would ask and answer the same.
-
-    What a request without a body asks for is in its target. A body in gzip counts as it was
-    sent: over WebSocket it would be compressed too.
-    """
-    asked = exchange.request_body_bytes or len(exchange.path or "")
-    given = exchange.response_body_bytes
-    if exchange.content_bytes != NULL and exchange.piecemeal:
-        # Without chunk framing.
-        given = min(given, exchange.content_bytes)
-    return asked, given
-
-
-def _stream_of(exchange: Exchange) -> int:
-    """Return the number of its TCP connection."""
-    return NULL if exchange.tcp is None else exchange.tcp.tcp_stream
-
-
-def _count(session: _Session, exchange: Exchange, most_streams: int) -> None:
-    session.requests += 1
-    session.application_bytes += (
-        exchange.request_header_bytes
-        + exchange.request_body_bytes
-        + exchange.response_header_bytes
-        + exchange.response_body_bytes
-    )
-    session.payload_bytes += sum(exchange.carried) or exchange.message_bytes
-    stream = _stream_of(exchange)
-    _add_to(session.wire, stream, exchange.wire_bytes, most_streams)
-    session.counted &= exchange.packets > 0
-    pieces = exchange.request_segments + exchange.response_segments
-    _add_to(session.packets, stream, exchange.packets or pieces, most_streams)
-    for time in (exchange.request_first_time, exchange.response_first_time):
-        if time != NULL:
-            session.begun = time if session.begun == NULL else min(session.begun, time)
-    session.ended = max(session.ended, exchange.request_last_time, exchange.response_last_time)
-
-
-def _note_delay(session: _Session, exchange: Exchange) -> tuple[int, int] | None:
-    """Add what its messages waited: half of the time in which they may have come about.
-
-    That is, for a poll, since the answer before; for a long poll that was answered at
-    once, while no request was open. What ended a held request or came in a stream did not
-    wait.
-
-    Returns:
-        Begin and end of that time in ns; None where nothing waited.
-    """
-    asked, answered = exchange.request_first_time, exchange.response_first_time
-    before, session.last_answer = session.last_answer, max(session.last_answer, answered)
-    session.told += exchange.messages
-    if NULL in (asked, answered, before) or not exchange.messages:
-        session.unknown += exchange.messages if session.kind == "poll" else 0
-        return None
-    if session.kind == "poll":
-        until = answered
-    elif session.kind == "long-poll" and answered - asked < ACK_DELAY_NS:
-        until = asked
-    else:
-        return None
-    if until <= before:
-        return None
-    session.delay += exchange.messages * (until - before) // 2
-    return before, until
-
-
-def _spread(deliveries: list[tuple[int, int]], begin: int, end: int) -> list[tuple[int, int]]:
-    """Return the messages of one answer at times spread evenly over that in which they came.
-
-    When each came about is not in the capture. At the time of the answer, another poll at the same
-    interval would find each just in time, or just too late.
-    """
-    step = (end - begin) / len(deliveries) if deliveries else 0.0
-    return [
-        (begin + round((place + 0.5) * step), size) for place, (_, size) in enumerate(deliveries)
-    ]
-
-
-def _fill(schedule: Schedule, session: _Session) -> None:
+def _fill(schedule: Schedule, session: Session) -> None:
     """Put a session's messages into a schedule.
 
     What came in one packet of a stream was written together. What one answer of a poll
@@ -459,41 +349,33 @@ def _fill(schedule: Schedule, session: _Session) -> None:
     for sender, messages in ((0, session.posts), (1, session.pushes)):
         # What came over several connections side by side is not in order.
         messages.sort(key=lambda message: message[0])
-        count = len(messages)
-        times = np.array([time for time, _ in messages], np.int64)
-        packets = np.arange(1, count + 1, dtype=np.int64)
-        if count and session.kind in ("stream", "sse"):
-            packets = 1 + np.cumsum(np.concatenate(([0], np.diff(times) != 0)))
+        many = len(messages)
+        times = np.array([time for time, *_ in messages], np.int64)
+        packets = _packets(session, times)
+        sizes = np.array([size for _, size, _ in messages], np.int64)
         schedule.add(
-            np.zeros(count, np.int32),
-            np.full(count, sender, np.uint8),
+            np.zeros(many, np.int32),
+            np.full(many, sender, np.uint8),
             times,
-            np.array([size for _, size in messages], np.int64),
+            sizes,
             packets,
             packets,
-            np.zeros(count, np.uint8),
-            kinds_by_size(np.array([size for _, size in messages], np.int64)),
+            np.zeros(many, np.uint8),
+            kinds_by_size(sizes),
         )
 
 
-def _interval(session: _Session) -> int:
-    """Return the median of ns from one poll's start to the next; 0 where it does not poll."""
-    if session.kind != "poll":
-        return 0
-    starts = np.array([start for start in session.starts if start != NULL], np.int64)
-    return int(np.median(np.diff(np.sort(starts)))) if len(starts) > 1 else 0
+def _packets(session: Session, times: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the number of the write that each message would be in."""
+    if len(times) and session.kind in ("stream", "sse"):
+        numbers: npt.NDArray[np.int64] = 1 + np.cumsum(np.concatenate(([0], np.diff(times) != 0)))
+        return numbers
+    return np.arange(1, len(times) + 1, dtype=np.int64)
 
 
-def _finish_measured(measured: Any, session: _Session) -> None:
-    measured["requests"] = session.requests
-    measured["application_bytes"] = session.application_bytes
-    # Compressed bodies are smaller than the messages in them.
-    measured["header_bytes"] = max(0, session.application_bytes - session.payload_bytes)
-    connections = measured["tcp_connections"]
-    opening = min(6 * int(connections), int(measured["packets"]))
-    mean = measured["wire_bytes"] - session.application_bytes
-    header = mean / max(1, int(measured["packets"]))
-    measured["steady_packets"] = measured["packets"] - opening
-    measured["steady_header_bytes"] = measured["header_bytes"]
-    measured["steady_application_bytes"] = session.application_bytes
-    measured["steady_wire_bytes"] = max(0, round(measured["wire_bytes"] - opening * header))
+def _with_payload(messages: Sequence[tuple[int, int]], payloads: Sequence[bytes]) -> list[Message]:
+    """Return messages with their payload, as far as it was kept: from the first one on."""
+    return [
+        (time, size, payload if payload is not None and len(payload) == size else None)
+        for (time, size), payload in zip_longest(messages, payloads[: len(messages)])
+    ]

@@ -12,7 +12,7 @@ import numpy as np
 
 from analyzer.alternatives.accounts import SUMS
 from analyzer.alternatives.delays import MAX_BINS, bins_p95_ms
-from analyzer.alternatives.gzip_rows import GzipSum
+from analyzer.alternatives.gzip_rows import DEFLATE, GZIP, GzipSum
 from analyzer.alternatives.lanes import Floats
 from analyzer.alternatives.phases import TotalPhases
 from analyzer.columns import NULL
@@ -112,7 +112,7 @@ def _total_row(scope: int, transport: str, interval: int, line: Total) -> dict[s
         "wire_bytes_per_message": _per(line.sums["wire_bytes"], line.messages),
         "break_even_per_s": rate if rate > 0 and line.pushes else float("nan"),
         **line.phases.columns(line.server_messages),
-        **line.gzip.columns(line.ours),
+        **line.gzip.columns(DEFLATE if transport == "websocket" else GZIP),
         "compressed": line.compressed,
         "kinds_known": line.kinds_known,
         # One for all, or none.

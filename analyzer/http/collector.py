@@ -18,6 +18,7 @@ from analyzer.http._row_path import RowPath
 from analyzer.http.delivery.carried import Carrying
 from analyzer.http.delivery.deliveries import Store
 from analyzer.http.delivery.groups import Groups
+from analyzer.http.delivery.keeping import Keeping
 from analyzer.http.exchanges import Exchange, Handshake
 from analyzer.http.handover import Handover
 from analyzer.http.upgrade import Checks
@@ -37,6 +38,7 @@ class Results:
         groups: what plain exchanges are to each other.
         store: how much of their bodies is kept.
         carrying: hands on what they say.
+        keeping: what of them is kept for samples.
         path: takes the rows that are put in.
         links: connections of HTTP/2 by slot, as the short way knows them.
         streams: identifiers of the streams for which slots are borrowed.
@@ -52,6 +54,7 @@ class Results:
         self.groups = Groups(options)
         self.store = Store()
         self.carrying = Carrying()
+        self.keeping = self.groups.keeping = Keeping(options)
         self.path = RowPath()
         self.links: dict[int, Link] = {}
         self.streams: dict[int, int] = {}

@@ -131,6 +131,8 @@ class Exchange:
     """As sent: with chunk sizes and trailers."""
     content_bytes: int = NULL
     """Of a response that was read as a whole: its content, with its coding undone."""
+    coded: bool = False
+    """The body of the response was in gzip or deflate, and could be read."""
     wire_bytes: int = 0
     """Every packet of the TCP connection, both ways, from the first byte of the
     request until the next request begins or the connection leaves."""
@@ -164,6 +166,8 @@ class Exchange:
     """Those of them that came together with later ones, though they came about apart."""
     held_most: int = 0
     """ns: the longest that one of these waited for the last."""
+    held_total: int = 0
+    """ns: what all of them waited, and those with them."""
     sent: list[int] = field(default_factory=list)
     """Sizes in bytes of the messages in the request's body, up to max_deliveries."""
     carried: list[int] = field(default_factory=list)
@@ -171,6 +175,15 @@ class Exchange:
     carry them: with their types."""
     carried_up: list[int] = field(default_factory=list)
     """The same of the request's body."""
+    told: list[bytes] = field(default_factory=list, compare=False)
+    """Payloads of the first of `carried`, else of `deliveries`, where somebody samples them
+    (http.delivery.keeping)."""
+    asked: list[bytes] = field(default_factory=list, compare=False)
+    """The same of `carried_up`, else of `sent`."""
+    body: bytes | None = field(default=None, compare=False)
+    """The same of the response as a whole, with its coding undone."""
+    kept_by: int = -1
+    """Client whose room these took; -1: nothing is kept."""
     empty: bool = False
     """A complete final answer that brought no message; errors and redirections too."""
     unchanged: bool = False

@@ -13,9 +13,12 @@ from typing import Final
 from analyzer import findings
 from analyzer.http.collector import Results
 from analyzer.http.delivery.carried import SERVER
-from analyzer.http.delivery.deliveries import AnswerReader, RequestReader
+from analyzer.http.delivery.deliveries import AnswerReader
 from analyzer.http.delivery.groups import Caller
+from analyzer.http.delivery.inflating import CODINGS
+from analyzer.http.delivery.keeping import CLIENT
 from analyzer.http.delivery.polling import PAUSE_NS, PAUSE_ROUND_TRIPS, round_trip
+from analyzer.http.delivery.requests import RequestReader
 from analyzer.http.exchanges import Exchange
 from analyzer.http.head import Head
 from analyzer.http.pairing import Transaction
@@ -66,16 +69,21 @@ class PlainExchanges:
             limits = "max_held_exchanges or max_http_lanes allow"
             results.find(findings.HTTP_GROUP_LIMIT, self._slot, packet, limits)
         target = transaction.target
-        if not target.transport:
-            return None
-        carrier = results.carrying.of(exchange, target, transaction.lane)
-        if carrier is not None:
-            carrier.asked()
+        carrier = None
+        if target.transport:
+            carrier = results.carrying.of(exchange, target, transaction.lane)
+            if carrier is not None:
+                carrier.asked()
         if head.method not in _SENDING:
             return None
         if target.kind != "plain":
             carrier = None
-        reader = RequestReader(target, head, results.options, results.store, carrier)
+        told = results.keeping.told(exchange.client_key, CLIENT)
+        if told is None and not target.transport:
+            coding = head.values.get("content-encoding")
+            if coding is None or coding.strip().lower() not in CODINGS:
+                return None
+        reader = RequestReader(target, head, results.options, results.store, carrier, told)
         return reader if reader.reading else None
 
     def reader(self, transaction: Transaction, exchange: Exchange, head: Head) -> AnswerReader:
@@ -84,7 +92,8 @@ class PlainExchanges:
         carrier = None
         if target.transport and target.kind != "plain":
             carrier = results.carrying.of(exchange, target, transaction.lane)
-        return AnswerReader(exchange, target, head, results.options, results.store, carrier)
+        told = results.keeping.told(exchange.client_key, SERVER)
+        return AnswerReader(exchange, target, head, results.options, results.store, carrier, told)
 
     def lost(self, waiting: Iterable[Transaction]) -> None:
         """Note that bytes of the server are missing, and with them answers to requests."""
@@ -134,7 +143,7 @@ def request_ends(exchange: Exchange, reader: RequestReader | None, content: int)
     """Note what a complete request with `content` bytes of body sent."""
     if exchange.method in _SENDING:
         if reader is not None:
-            exchange.sent = reader.end(content)
+            exchange.sent = reader.end(content, exchange)
             exchange.carried_up = reader.carried
         elif content:
             exchange.sent = [content]

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from analyzer.http.collector import Results
 from analyzer.http.delivery.carried import Carried
-from analyzer.http.exchanges import HttpBatch
+from analyzer.http.exchanges import Exchange, HttpBatch
 from analyzer.http.handover import DIRECTION, KIND, PACKET, START, Piece
 from analyzer.http.head import MAYBE, NEITHER, recognise
 from analyzer.http.http1.conversation import Conversation
@@ -95,6 +95,14 @@ class HttpStage:
     def carry_to(self, listener: Callable[[Carried], None]) -> None:
         """Hand messages of Engine.IO and SockJS over plain HTTP to a listener."""
         self._results.carrying.listener = listener
+
+    def keep_bodies(self, wanted: Callable[[Exchange], bool]) -> None:
+        """Keep payload of plain exchanges, within limits, of those that are `wanted`.
+
+        Args:
+            wanted: is asked when the kind of an exchange is known.
+        """
+        self._results.keeping.wanted = wanted
 
     def bytes_so_far(self, directions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return the bytes of HTTP in directions of open connections."""

@@ -78,7 +78,7 @@ _TERMS = {
     "-h2": "h2: over HTTP/2",
     "stream": "HTTP stream: an answer that goes on, a chunk for each message",
 }
-_CODED = "in gzip: on wire, with bodies compressed"
+_CODED = "in gzip: on wire, with bodies (or WebSocket's messages) compressed"
 _FLOOR = "request per message: the least it could be, since no client knows when to ask"
 _HELD = "buffered stream: through a proxy that holds bytes back, as --buffered says"
 _LATEST = "short-poll-latest"
@@ -233,6 +233,8 @@ def verdict(rows: Sequence[Row]) -> str:
     coded = [row for row in others if row["gzip_wire_bytes"] is not None]
     if not coded:
         return _cheapest(ours, others, gzip=False)
+    if ours["gzip_wire_bytes"] is not None:
+        return _both_compressed(ours, others, coded)
     if ours["compressed"]:
         best = min(others, key=lambda row: row["wire_bytes"])
         return (
@@ -243,6 +245,29 @@ def verdict(rows: Sequence[Row]) -> str:
     return (
         f"{_cheapest(ours, others, gzip=False)} With bodies in gzip, {name_of(best)} takes "
         f"{_times(best['gzip_ratio_wire'])} as much as this WebSocket, which does not compress."
+    )
+
+
+def _both_compressed(ours: Row, others: Sequence[Row], coded: Sequence[Row]) -> str:
+    """Return the cheapest of what came over HTTP, where WebSocket is modelled with deflate too.
+
+    What was in gzip is compared with a WebSocket that compresses, what was plain with one that does
+    not.
+    """
+    if not any(row["compressed"] for row in others):
+        best = min(coded, key=lambda row: row["gzip_wire_bytes"])
+        return (
+            f"{_cheapest(ours, others, gzip=False)} With bodies in gzip, {name_of(best)} takes "
+            f"{_times(best['gzip_ratio_wire'])} as much as a WebSocket that compresses."
+        )
+    text = f"{_cheapest(ours, coded, gzip=True)} Bodies were in gzip here."
+    plain = [row for row in others if row["source"] != "measured"]
+    if not plain:
+        return text
+    best = min(plain, key=lambda row: row["wire_bytes"])
+    return (
+        f"{text} All without compression, {name_of(best)} takes {_times(best['ratio_wire'])} as "
+        "much as WebSocket."
     )
 
 
@@ -296,29 +321,33 @@ def _cheapest(ours: Row, others: Sequence[Row], *, gzip: bool) -> str:
     best = min(others, key=lambda row: cost(row, "wire_bytes"))
     with_gzip = " with bodies in gzip" if gzip and best["gzip_wire_bytes"] is not None else ""
     wire, application = cost(best, "ratio_wire"), cost(best, "ratio_application")
-    if ours["wire_bytes"] <= cost(best, "wire_bytes"):
+    least = cost(ours, "wire_bytes")
+    which = "WebSocket"
+    if gzip and ours["gzip_wire_bytes"] is not None:
+        which = "a WebSocket that compresses"
+    if least <= cost(best, "wire_bytes"):
         tense = "was" if ours["source"] == "measured" else "would have been"
         return (
-            f"WebSocket {tense} cheapest on the wire: {size(ours['wire_bytes'])}; next is "
+            f"{_capital(which)} {tense} cheapest on the wire: {size(least)}; next is "
             f"{name_of(best)}{with_gzip} with {_times(wire)} as much "
             f"({_times(application)} without TCP/IP headers)."
         )
     if wire is not None and wire > 1 - _EQUAL:
         return (
-            f"WebSocket and {name_of(best)}{with_gzip}, the cheapest, cost the same on the wire "
-            f"within {100 * _EQUAL:.0f} %."
+            f"{_capital(which)} and {name_of(best)}{with_gzip}, the cheapest, cost the same on "
+            f"the wire within {100 * _EQUAL:.0f} %."
         )
     tense = "was" if best["source"] == "measured" else "would have been"
     return (
         f"{_capital(name_of(best))}{with_gzip} {tense} cheapest on the wire: "
-        f"{size(cost(best, 'wire_bytes'))}, {_times(wire)} what WebSocket takes "
+        f"{size(cost(best, 'wire_bytes'))}, {_times(wire)} what {which} takes "
         f"({_times(application)} without TCP/IP headers){_price(best)}."
     )
 
 
 def _sampling(rows: Sequence[Row]) -> list[str]:
     """Return a sentence on what the figures in gzip rest on; nothing where there are none."""
-    coded = [row for row in rows if row["gzip_wire_bytes"] is not None]
+    coded = [row for row in rows if row["gzip_wire_bytes"] is not None and not row["compressed"]]
     if not coded:
         return []
     text = "gzip: each answer is compressed by itself, a stream as a whole; "

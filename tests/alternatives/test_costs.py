@@ -11,8 +11,9 @@ from oracle.compared import CLIENT, HEADS, MS, SAID, SERVER, heads, known, wire_
 
 from analyzer.alternatives import costs
 from analyzer.alternatives.conversations import Conversations
-from analyzer.alternatives.costs import all_costs, websocket
+from analyzer.alternatives.costs import all_costs
 from analyzer.alternatives.roles import Envelope, Pair
+from analyzer.alternatives.websocket_costs import websocket
 
 S = 1000 * MS
 

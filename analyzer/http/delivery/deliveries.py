@@ -13,9 +13,10 @@ from hashlib import blake2b
 from typing import Final, Protocol
 
 from analyzer.http.delivery.callers import ENGINE_IO, SOCKJS, Target
-from analyzer.http.delivery.carried import CLIENT, SERVER, Carrier
+from analyzer.http.delivery.carried import SERVER, Carrier
 from analyzer.http.delivery.event_times import LOOKED_AT, EventTimes
 from analyzer.http.delivery.inflating import CODINGS, Inflater
+from analyzer.http.delivery.keeping import Told, may_tell
 from analyzer.http.delivery.line_readers import EventStream, Lines, Seen, TextLines
 from analyzer.http.delivery.payloads import (
     Found,
@@ -23,8 +24,8 @@ from analyzer.http.delivery.payloads import (
     engine_io_messages,
     engine_io_session,
     json_messages,
-    sockjs_frame,
-    sockjs_messages,
+    json_payloads,
+    sockjs_frame_payloads,
 )
 from analyzer.http.exchanges import Exchange
 from analyzer.http.head import Head
@@ -62,18 +63,20 @@ class _Parser(Protocol):
 class Tally:
     """Messages counted, and the first of them kept."""
 
-    __slots__ = ("_most", "items", "message_bytes", "messages")
+    __slots__ = ("_most", "items", "last_size", "message_bytes", "messages")
 
     def __init__(self, most: int) -> None:
         self._most = most
         self.items: list[tuple[int, int]] = []
         self.messages = 0
         self.message_bytes = 0
+        self.last_size = 0
 
     def add(self, time: int, size: int) -> None:
         """Count a message."""
         self.messages += 1
         self.message_bytes += size
+        self.last_size = size
         if len(self.items) < self._most:
             self.items.append((time, size))
 
@@ -81,10 +84,11 @@ class Tally:
 class _SockJsFrames:
     """Frames of SockJS, one a line, or one an event."""
 
-    __slots__ = ("_carrier", "_found", "_lines", "_lost")
+    __slots__ = ("_carrier", "_found", "_lines", "_lost", "_told")
 
-    def __init__(self, tally: Tally, keep: int, carrier: Carrier | None) -> None:
+    def __init__(self, tally: Tally, keep: int, carrier: Carrier | None, told: Told | None) -> None:
         self._found = tally
+        self._told = told
         self._carrier = carrier
         self._lines = Lines(keep)
         self._lost = False
@@ -97,13 +101,20 @@ class _SockJsFrames:
         if self._lost or not line:
             self._lost = False
             return
-        found = sockjs_frame(line) if length <= len(line) else Found((length - 1,))
-        if self._carrier is not None and length <= len(line):
+        is_whole = length <= len(line)
+        found = sockjs_frame_payloads(line) if is_whole else None
+        if self._carrier is not None and is_whole:
             self._carrier.frame(line, time)
         elif self._carrier is not None:
             self._carrier.lost(SERVER)
-        for size in found.sizes if found is not None else ():
-            self._found.add(time, size)
+        if not is_whole:
+            self._found.add(time, length - 1)
+            if self._told is not None:
+                self._told.add(b"", length - 1)
+        for payload in found or ():
+            self._found.add(time, len(payload))
+            if self._told is not None:
+                self._told.add(payload, len(payload))
 
     def kept(self) -> int:
         return self._lines.kept()
@@ -120,9 +131,10 @@ class _SockJsFrames:
 class _Chunks:
     """Chunks of the chunked coding; blank ones only keep the connection alive."""
 
-    __slots__ = ("_begun", "_blank", "_seen", "_size", "_tally")
+    __slots__ = ("_begun", "_blank", "_keep", "_seen", "_size", "_tally")
 
-    def __init__(self, tally: Tally, seen: Seen) -> None:
+    def __init__(self, tally: Tally, seen: Seen, keep: int) -> None:
+        self._keep = keep
         self._tally = tally
         self._seen = seen
         self._begun = b""
@@ -131,7 +143,7 @@ class _Chunks:
 
     def take(self, data: bytes, time: int) -> None:
         self._size += len(data)
-        self._begun += data[: LOOKED_AT - len(self._begun)]
+        self._begun += data[: max(0, self._keep - len(self._begun))]
         self._blank = self._blank and not data.strip()
 
     def chunk(self, time: int) -> None:
@@ -141,7 +153,7 @@ class _Chunks:
         self._size, self._blank, self._begun = 0, True, b""
 
     def kept(self) -> int:
-        return 0
+        return len(self._begun)
 
     def lost(self) -> None:
         self._blank = False
@@ -163,8 +175,8 @@ class AnswerReader:
 
     __slots__ = (
         *("_always", "_carrier", "_chunks", "_exchange", "_inflater", "_kept", "_limit"),
-        *("_options", "_parser", "_quiet", "_store", "_target", "_time", "_times", "_type"),
-        "_whole",
+        *("_options", "_parser", "_quiet", "_store", "_target", "_time", "_times", "_told"),
+        *("_type", "_whole"),
         *("digest", "limited", "reading", "session", "tally"),
     )
 
@@ -176,13 +188,18 @@ class AnswerReader:
         options: Options,
         store: Store,
         carrier: Carrier | None = None,
+        told: Told | None = None,
     ) -> None:
-        """Make ready for the content after `head`; `carrier` hands on what it says."""
+        """Make ready for the content after `head`.
+
+        `carrier` hands on what it says, `told` takes the messages for who samples them.
+        """
         self._exchange, self._target = exchange, target
         self._carrier = carrier
         self._options, self._store = options, store
         self._limit = options.max_delivery_body_bytes
         self._type = media_type(exchange.content_type)
+        self._told = told if told is not None and may_tell(self._type) else None
         self._time = exchange.response_last_time
         self._kept = 0
         self._quiet = 0  # content since the last pause
@@ -205,12 +222,12 @@ class AnswerReader:
             return
         target, kind = self._target, self._type
         if target.kind in ("stream", "sse", "long-poll") and target.transport == SOCKJS:
-            frames = _SockJsFrames(self.tally, self._limit, self._carrier)
+            frames = _SockJsFrames(self.tally, self._limit, self._carrier, self._told)
             self._parser, self._always = frames, True
             if kind == "text/event-stream":
                 self._parser = EventStream(self.tally.add, self._limit, frames.frame)
         elif kind == "text/event-stream":
-            events = EventStream(self.tally.add, LOOKED_AT, seen=self._times.take)
+            events = EventStream(self.tally.add, self._looked_at, seen=self._seen)
             self._parser, self._always = events, True
         elif kind.endswith(_LINE_TYPES):
             self._parser, self._always = self._text_lines(), True
@@ -221,11 +238,23 @@ class AnswerReader:
                 if kind.startswith("text/"):
                     self._parser = self._text_lines()
                 else:
-                    self._parser = self._chunks = _Chunks(self.tally, self._times.take)
+                    self._parser = _Chunks(self.tally, self._seen, self._looked_at)
+                    self._chunks = self._parser
         self.reading = self._parser is not None or self._whole is not None
 
     def _text_lines(self) -> TextLines:
-        return TextLines(self.tally.add, LOOKED_AT, self._times.take)
+        return TextLines(self.tally.add, self._looked_at, self._seen)
+
+    @property
+    def _looked_at(self) -> int:
+        """Bytes of a message that are looked at."""
+        return LOOKED_AT if self._told is None else max(LOOKED_AT, self._told.room)
+
+    def _seen(self, time: int, text: bytes) -> None:
+        """Look at a message of a stream that was counted just now."""
+        self._times.take(time, text)
+        if self._told is not None:
+            self._told.add(text, self.tally.last_size)
 
     # --- content
 
@@ -235,6 +264,7 @@ class AnswerReader:
         if self._inflater is None:
             self._take(data, time)
             return
+        self._exchange.coded = True
         for piece in self._inflater.take(data):
             self._take(piece, time)
             if not self.reading:
@@ -301,6 +331,9 @@ class AnswerReader:
         self._whole = None
         self._store.kept -= self._kept
         self._kept = 0
+        if self._told is not None:
+            self._told.forget()
+            self._told = None
 
     def _stop(self) -> None:
         self._drop()
@@ -349,13 +382,35 @@ class AnswerReader:
             if self._carrier is not None and self._target.transport == ENGINE_IO:
                 self._carrier.answer(body, self._time)
             if self._target.transport == ENGINE_IO:
-                sizes = engine_io_carried(body, self._target.version)
-                self._exchange.carried = sizes[: self._options.max_deliveries]
+                frames = engine_io_carried(body, self._target.version)
+                self._exchange.carried = [*map(len, frames[: self._options.max_deliveries])]
+        is_one = found is None
         if found is None:
             found = Found((content,) if content and (body is None or body.strip()) else ())
         for size in found.sizes:
             tally.add(self._time, size)
+        if self._told is not None:
+            self._tell(body, found, is_one=is_one)
         return tally
+
+    def _tell(self, body: bytes | None, found: Found, *, is_one: bool) -> None:
+        """Tell the messages of an answer that is read as a whole."""
+        told = self._told
+        if told is None:
+            return
+        told.forget()
+        if body is not None:
+            payloads = [body] if is_one else self._payloads(body)
+            sizes = self._exchange.carried or found.sizes
+            for payload, size in zip(payloads, sizes, strict=False):
+                told.add(payload, size)
+            told.give(self._exchange, body)
+        self._told = None
+
+    def _payloads(self, body: bytes) -> list[bytes]:
+        if self._target.transport == ENGINE_IO:
+            return engine_io_carried(body, self._target.version)
+        return json_payloads(body)
 
     def _found(self, body: bytes) -> Found | None:
         target = self._target
@@ -376,79 +431,11 @@ class AnswerReader:
         exchange.messages = tally.messages
         exchange.message_bytes = tally.message_bytes
         if tally is self.tally:
+            if self._told is not None:
+                self._told.give(exchange)
+                self._told = None
             exchange.timed = self._times.timed
-            exchange.held, exchange.held_most = self._times.held()
-
-
-class RequestReader:
-    """Finds the messages in a request's body, of transports that pack several into one.
-
-    Attributes:
-        reading: it wants the rest of the body.
-        carried: of a complete body: as of Exchange.
-    """
-
-    __slots__ = ("_carrier", "_options", "_store", "_target", "_whole", "carried", "reading")
-
-    def __init__(
-        self,
-        target: Target,
-        head: Head,
-        options: Options,
-        store: Store,
-        carrier: Carrier | None = None,
-    ) -> None:
-        """Make ready for the content after `head`; `carrier` hands on what it says."""
-        self._carrier = carrier
-        self._target, self._options, self._store = target, options, store
-        self._whole: bytearray | None = None
-        if target.transport and not head.values.get("content-encoding"):
-            self._whole = bytearray()
-        self.reading = self._whole is not None
-        self.carried: list[int] = []
-
-    def take(self, data: bytes, time: int) -> None:
-        """Read on in the content."""
-        if self._whole is not None:
-            self._whole += data
-            self._store.kept += len(data)
-            total = self._options.max_delivery_bytes_total
-            if len(self._whole) > self._options.max_delivery_body_bytes or self._store.kept > total:
-                self.lost()
-
-    def chunk(self, time: int) -> None:
-        """A chunk ends: of no account here."""
-
-    def lost(self) -> None:
-        """Bytes of the content were not captured, or it is too long."""
-        if self._carrier is not None and self.reading:
-            self._carrier.lost(CLIENT)
-        self.settle()
-
-    def settle(self) -> None:
-        """Keep nothing any more."""
-        if self._whole is not None:
-            self._store.kept -= len(self._whole)
-        self._whole = None
-        self.reading = False
-
-    def end(self, content: int) -> list[int]:
-        """Return the sizes of the messages in a complete body."""
-        found = None
-        if self._whole is not None:
-            body = bytes(self._whole)
-            if self._carrier is not None and body:
-                self._carrier.request(body)
-            if self._target.transport == ENGINE_IO:
-                found = engine_io_messages(body, self._target.version)
-                sizes = engine_io_carried(body, self._target.version)
-                self.carried = sizes[: self._options.max_deliveries]
-            else:
-                found = sockjs_messages(body)
-        self.settle()
-        if found is None:
-            found = Found((content,) if content else ())
-        return list(found.sizes[: self._options.max_deliveries])
+            exchange.held, exchange.held_most, exchange.held_total = self._times.held()
 
 
 @lru_cache(maxsize=256)

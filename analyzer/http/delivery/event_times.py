@@ -98,8 +98,9 @@ class EventTimes:
         self._said: list[int] = []  # times of the messages that came together
         self._opening = True
         self._least: int | None = None
-        # Of each burst that waited: messages, the longest wait, how late its last one was.
-        self._bursts: list[tuple[int, int, int]] = []
+        # Of each burst that waited: messages, the longest wait, how late its last one was, all
+        # waits.
+        self._bursts: list[tuple[int, int, int, int]] = []
 
     def take(self, time: int, text: bytes) -> None:
         """Take a message; times of capture in ns."""
@@ -134,10 +135,10 @@ class EventTimes:
         if in_order and waits[0] >= max(least, _TIMES_FASTER * (self._arrived - self._first)):
             held = sum(wait >= least for wait in waits)
             if len(self._bursts) < _MOST:
-                self._bursts.append((held, waits[0], late))
+                self._bursts.append((held, waits[0], late, sum(waits)))
 
-    def held(self) -> tuple[int, int]:
-        """Close the stream; return how many messages waited for later ones, and ns at most.
+    def held(self) -> tuple[int, int, int]:
+        """Close the stream; return how many messages waited for later ones, ns at most and in all.
 
         The last of those that came together is about as fresh as any other message: else the times
         in them say something else.
@@ -145,7 +146,11 @@ class EventTimes:
         if self._said:
             self._close()
         least = self._least or 0
-        some = [(held, wait) for held, wait, late in self._bursts if late - least <= wait // 2]
+        some = [each for each in self._bursts if each[2] - least <= each[1] // 2]
         if len(some) < _FEWEST:
-            return 0, 0
-        return sum(held for held, _ in some), max(wait for _, wait in some)
+            return 0, 0, 0
+        return (
+            sum(held for held, *_ in some),
+            max(wait for _, wait, *_ in some),
+            sum(total for *_, total in some),
+        )

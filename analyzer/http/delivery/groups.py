@@ -18,6 +18,7 @@ from typing import Final
 
 from analyzer.columns import NULL
 from analyzer.http.delivery.callers import Marks, Target, identity, marks_of, target_of
+from analyzer.http.delivery.keeping import Keeping
 from analyzer.http.delivery.polling import (
     follows_at_once,
     is_event_stream,
@@ -176,6 +177,7 @@ class Groups:
     Attributes:
         released: exchanges whose kind is known; the caller empties it.
         limited: lanes were decided early, because there was too much.
+        keeping: is told what exchanges are, and drops what is of no use; None: nothing is kept.
     """
 
     def __init__(self, options: Options) -> None:
@@ -190,6 +192,7 @@ class Groups:
         self._next_group = 0
         self.released: list[Exchange] = []
         self.limited = False
+        self.keeping: Keeping | None = None
 
     # --- requests
 
@@ -396,9 +399,12 @@ class Groups:
             exchange.group = lane.group
         if exchange.unchanged and kind == "poll" and not exchange.empty:
             exchange.deliveries = []
+            exchange.told = []
             exchange.messages = exchange.message_bytes = 0
         else:
             exchange.unchanged = False
+        if self.keeping is not None:
+            self.keeping.release(exchange)
         self.released.append(exchange)
 
 

@@ -126,7 +126,7 @@ class EventStream:
 
     Args:
         found: told of each.
-        keep: bytes of each line to keep for `event` and `seen`.
+        keep: bytes of each line, and of the data of an event, to keep for `event` and `seen`.
         event: given the data of each event, and its time, in place of `found`.
         seen: given the time of each event, and how its data begins.
     """
@@ -137,6 +137,8 @@ class EventStream:
         "_fields",
         "_first",
         "_found",
+        "_held",
+        "_keep",
         "_lines",
         "_lost",
         "_seen",
@@ -158,6 +160,9 @@ class EventStream:
         self._lost = False
         self._fields = 0
         self._size = 0
+        # Bytes of data that are kept, with a line feed each: of many short fields too.
+        self._held = 0
+        self._keep = keep
         self._data: list[bytes] = []
 
     def take(self, data: bytes, time: int) -> None:
@@ -175,7 +180,7 @@ class EventStream:
 
     def kept(self) -> int:
         """Return how many bytes are kept."""
-        return self._lines.kept() + sum(map(len, self._data))
+        return self._lines.kept() + self._held
 
     def lost(self) -> None:
         """Drop the event in progress: bytes of it are missing."""
@@ -195,8 +200,9 @@ class EventStream:
         self._size += length - begin
         self._fields += 1
         kept = self._event is not None or self._seen is not None
-        if kept and self._fields == 1:
-            self._data = [line[begin:]]
+        if kept and (not self._data or self._held < self._keep):
+            self._data.append(line[begin:])
+            self._held += 1 + len(self._data[-1])
 
     def _dispatch(self, time: int) -> None:
         """Take an empty line.
@@ -211,7 +217,7 @@ class EventStream:
             else:
                 self._found(time, size)
             if self._seen is not None:
-                self._seen(time, self._data[0])
-        self._fields = self._size = 0
+                self._seen(time, b"\n".join(self._data))
+        self._fields = self._size = self._held = 0
         self._data = []
         self._lost = False

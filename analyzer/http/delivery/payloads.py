@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from analyzer.lazy_dataclass import dataclass
 from analyzer.lazy_pattern import lazy_pattern
 
+Span = tuple[int, int]
+"""Where a message begins and ends in a text."""
 _SPACE: Final = lazy_pattern(r"[ \t\n\r]*")
 _DECODER: Final = json.JSONDecoder()
 _SEPARATOR_V4: Final = b"\x1e"
@@ -38,9 +41,6 @@ class Found:
     sizes: tuple[int, ...] = ()
 
 
-NOTHING: Final = Found()
-
-
 # --- JSON --------------------------------------------------------------------------
 
 
@@ -53,16 +53,32 @@ def json_messages(body: bytes) -> Found | None:
     """
     try:
         text = body.decode("utf-8-sig")
-        return _messages(text, _skip(text, 0))
+        spans = _messages(text, _skip(text, 0))
     except (ValueError, IndexError, RecursionError):
         return None
+    if spans is None:
+        return None
+    if text.isascii():
+        return Found(tuple(end - begin for begin, end in spans))
+    return Found(tuple(_bytes(text, *span) for span in spans))
 
 
-def _messages(text: str, begin: int) -> Found | None:
+def json_payloads(body: bytes) -> list[bytes]:
+    """Return the messages of a JSON text as they are written; none of what is not one."""
+    try:
+        text = body.decode("utf-8-sig")
+        spans = _messages(text, _skip(text, 0))
+    except (ValueError, IndexError, RecursionError):
+        return []
+    return [text[begin:end].encode() for begin, end in spans or ()]
+
+
+def _messages(text: str, begin: int) -> Sequence[Span] | None:
+    """Return where the messages are; None if it is no JSON text."""
     first = text[begin]
     if first == "[":
-        sizes, end = _elements(text, begin)
-        return Found(sizes) if _skip(text, end) == len(text) else None
+        spans, end = _elements(text, begin)
+        return spans if _skip(text, end) == len(text) else None
     members: dict[str, tuple[Any, int]] = {}
     value: Any = members
     if first == "{":
@@ -72,14 +88,14 @@ def _messages(text: str, begin: int) -> Found | None:
     if _skip(text, end) != len(text):
         return None
     if first != "{":
-        return NOTHING if value is None or value == "" else Found((_bytes(text, begin, end),))
+        return () if value is None or value == "" else ((begin, end),)
     values = {name: value for name, (value, _) in members.items()}
     if not values or _is_idle(values):
-        return NOTHING
+        return ()
     name = _chosen(values)
     if name is not None:
-        return Found(_elements(text, members[name][1])[0])
-    return Found((_bytes(text, begin, end),))
+        return _elements(text, members[name][1])[0]
+    return ((begin, end),)
 
 
 def _is_idle(members: dict[str, Any]) -> bool:
@@ -125,18 +141,18 @@ def _members(text: str, begin: int) -> tuple[dict[str, tuple[Any, int]], int]:
         at = _skip(text, at + 1)
 
 
-def _elements(text: str, begin: int) -> tuple[tuple[int, ...], int]:
-    """Return the sizes of an array's elements as they are written, and its end."""
-    at, sizes = _skip(text, begin + 1), []
+def _elements(text: str, begin: int) -> tuple[Sequence[Span], int]:
+    """Return where an array's elements are, and its end."""
+    at = _skip(text, begin + 1)
+    spans: list[Span] = []
     if text[at] == "]":
-        return (), at + 1
-    is_ascii = text.isascii()
+        return spans, at + 1
     while True:
         _, end = _DECODER.raw_decode(text, at)
-        sizes.append(end - at if is_ascii else _bytes(text, at, end))
+        spans.append((at, end))
         at = _skip(text, end)
         if text[at] == "]":
-            return tuple(sizes), at + 1
+            return spans, at + 1
         if text[at] != ",":
             raise ValueError
         at = _skip(text, at + 1)
@@ -207,14 +223,14 @@ def engine_io_frames(body: bytes, version: int) -> list[tuple[bytes, bool]] | No
     return frames
 
 
-def engine_io_carried(body: bytes, version: int) -> list[int]:
-    """Return the sizes of a payload's packets as WebSocket would carry them, each in a frame.
+def engine_io_carried(body: bytes, version: int) -> list[bytes]:
+    """Return a payload's packets as WebSocket would carry them, each in a frame.
 
     All but those that only polling needs: noop, which ends a poll, and close, for which WebSocket
     has a frame of its own; nor upgrade.
     """
     frames = engine_io_frames(body, version) or []
-    return [len(data) for data, is_text in frames if not (is_text and data[:1] in _POLLING_ALONE)]
+    return [data for data, is_text in frames if not (is_text and data[:1] in _POLLING_ALONE)]
 
 
 def _base64(text: bytes) -> bytes:
@@ -295,6 +311,12 @@ def engine_io_session(body: bytes, version: int) -> str | None:
 
 
 def sockjs_frame(line: bytes) -> Found | None:
+    """Return the sizes of the messages of one frame; None if it is none."""
+    payloads = sockjs_frame_payloads(line)
+    return None if payloads is None else Found(tuple(map(len, payloads)))
+
+
+def sockjs_frame_payloads(line: bytes) -> list[bytes] | None:
     """Return the messages of one frame; None if it is none.
 
     Around a frame, jsonp and htmlfile put a call: `p("a[...]");`.
@@ -306,12 +328,12 @@ def sockjs_frame(line: bytes) -> Found | None:
             return None
         line = text.encode("utf-8", "surrogatepass")
     if line.startswith(b"a"):
-        return sockjs_messages(line[1:])
+        return sockjs_payloads(line[1:])
     if line.startswith(b"m"):
-        found = sockjs_messages(b"[" + line[1:] + b"]")
-        return found if found is not None and len(found.sizes) == 1 else None
+        found = sockjs_payloads(b"[" + line[1:] + b"]")
+        return found if found is not None and len(found) == 1 else None
     # What xhr-streaming begins with is many times "h".
-    return NOTHING if line == b"o" or line.startswith(b"c") or not line.strip(b"h") else None
+    return [] if line == b"o" or line.startswith(b"c") or not line.strip(b"h") else None
 
 
 _FRAME: Final = lazy_pattern(rb'[oh]$|a\[|m"|c\[')
@@ -338,20 +360,24 @@ def sockjs_sent(body: bytes) -> bytes:
 
 def sockjs_messages(body: bytes) -> Found | None:
     """Return the messages of a JSON array of strings, as xhr_send and frames have it."""
+    payloads = sockjs_payloads(body)
+    return None if payloads is None else Found(tuple(map(len, payloads)))
+
+
+def sockjs_payloads(body: bytes) -> list[bytes] | None:
+    """Return the messages themselves; None if it is no such array."""
     try:
         values = json.loads(sockjs_sent(body))
     except (ValueError, RecursionError):
         return None
     if isinstance(values, str):
         values = [values]
-    if not isinstance(values, list):
-        return None
-    return Found(tuple(_text_size(each) for each in values))
+    return [_text(each) for each in values] if isinstance(values, list) else None
 
 
-def _text_size(value: object) -> int:
+def _text(value: object) -> bytes:
     text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
-    return len(text.encode("utf-8", "surrogatepass"))
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _argument(line: bytes) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from analyzer import findings
 from analyzer.http import pairing, plain_exchanges
 from analyzer.http.collector import Results
-from analyzer.http.delivery.deliveries import RequestReader
+from analyzer.http.delivery.requests import RequestReader
 from analyzer.http.exchanges import Exchange
 from analyzer.http.handover import PACKET, TIME, Piece
 from analyzer.http.head import Head

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 from analyzer.columns import NULL
-from analyzer.http.delivery.deliveries import AnswerReader, RequestReader
+from analyzer.http.delivery.deliveries import AnswerReader
 from analyzer.http.delivery.refusals import RefusalReader
+from analyzer.http.delivery.requests import RequestReader
 from analyzer.http.handover import KIND, LENGTH, MAX_KEPT_ROWS, SPAN, Piece, Row
 from analyzer.http.head import REQUEST, Head, head_end, leading_empty, parse_head, recognise
 from analyzer.http.http1.body import Body

@@ -11,7 +11,7 @@ from typing import Final
 from analyzer.http import pairing
 from analyzer.http._row_accounts import Account
 from analyzer.http.collector import Results
-from analyzer.http.delivery.deliveries import RequestReader
+from analyzer.http.delivery.requests import RequestReader
 from analyzer.http.exchanges import Exchange, Handshake
 from analyzer.http.handover import PACKET, Row
 from analyzer.http.head import Head

@@ -28,7 +28,7 @@ _ALTERNATIVE = (
     ),
 )
 
-_NO_CODING = "WebSocket, measured, no payload read, or the client does not accept gzip"
+_NO_CODING = "a measured WebSocket, no payload read, or the client does not accept gzip"
 _NO_PHASE = "not modelled short polling"
 
 ALTERNATIVES = Table(
@@ -56,7 +56,8 @@ ALTERNATIVES = Table(
             "ratio",
             "no message of the server, or not defined",
             "Milliseconds by which a message of the server arrives later than over "
-            "WebSocket, mean.",
+            "WebSocket, mean. Of a measured stream: what messages waited that came together though "
+            "the times in them are apart (held_messages of http_groups); 0 where they carry none.",
         ),
         Column(
             "added_latency_ms_p95",
@@ -121,27 +122,31 @@ ALTERNATIVES = Table(
             "content_encoding",
             CODINGS,
             _NO_CODING,
-            "Coding of bodies in the gzip_ columns; all other columns are without coding.",
+            "Coding of bodies in the gzip_ columns; of a modelled WebSocket permessage-deflate. "
+            "All other columns are without coding, but for what was measured with it "
+            "(compressed).",
         ),
         integer(
             "gzip_application_bytes",
             _NO_CODING,
             "application_bytes with bodies in gzip: each answer separately, streams with "
             "one context and a flush for each message. Bodies that would grow stay "
-            "uncompressed.",
+            "uncompressed. Of a modelled WebSocket with permessage-deflate, both ways; of what was "
+            "measured in gzip application_bytes.",
         ),
         integer("gzip_wire_bytes", _NO_CODING, "The same for wire_bytes."),
         Column(
             "gzip_ratio_application",
             "ratio",
             _NO_CODING,
-            "gzip_application_bytes divided by WebSocket's application_bytes, as sent.",
+            "gzip_application_bytes divided by WebSocket's application_bytes as sent, or by its "
+            "gzip_application_bytes where it is modelled.",
         ),
         Column(
             "gzip_ratio_wire",
             "ratio",
             _NO_CODING,
-            "gzip_wire_bytes divided by WebSocket's wire_bytes, as sent.",
+            "The same for gzip_wire_bytes.",
         ),
         Column(
             "gzip_error_bytes",
@@ -153,7 +158,7 @@ ALTERNATIVES = Table(
         boolean(
             "compressed",
             "not measured, or no message read",
-            "Some messages were sent compressed.",
+            "Some messages, or bodies of answers, were sent compressed.",
         ),
         boolean(
             "kinds_known",

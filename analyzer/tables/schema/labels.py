@@ -23,7 +23,7 @@ TRANSPORTS = (
     *("short-poll-h2", "long-poll-h2", "sse-h2", "short-poll-latest"),
     "stream-buffered",
 )
-CODINGS = ("gzip",)
+CODINGS = ("gzip", "permessage-deflate")
 SOURCES = ("measured", "observed", "modelled")
 CLIENTS = (*("chromium", "firefox", "curl", "undici", "requests", "aiohttp", "httpx", "java"),)
 """Clients whose plain requests are known: alternatives.clients."""

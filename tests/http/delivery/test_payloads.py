@@ -178,4 +178,4 @@ def test_sockjs_requests():
     ],
 )
 def test_packets_that_websocket_would_carry(body: bytes, version: int, sizes: list[int]) -> None:
-    assert engine_io_carried(body, version) == sizes
+    assert [len(data) for data in engine_io_carried(body, version)] == sizes
