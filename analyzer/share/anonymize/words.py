@@ -102,10 +102,7 @@ class Words:
         if first >= 0x80:
             return self._beyond_ascii(token)
         if first in b"\\%":
-            # An escape is a character of its own: \u00e9 becomes another letter of Latin.
-            if token[1:2] != b"u" or len(token) < 6 or token[2:3] in b"dD":
-                return token
-            return b"\\u01%02x" % (self._number(token) & 0x7F)
+            return self._escape(token)
         # Single characters are frames of SockJS, versions, kinds: too short to tell of anybody.
         # A frame of STOMP is no longer than it says; 1e308 is a number of JSON.
         if len(token) == 1 or token in KEPT or token.startswith(b"content-length:"):
@@ -114,6 +111,30 @@ class Words:
         if power is not None:
             return b"e".join(map(self._text_of, (power[1], power[2])))
         return self._word(token)
+
+    def _escape(self, token: bytes) -> bytes:
+        """Replace an escape of a character beyond ASCII; others are punctuation."""
+        if token[:1] == b"%":
+            # A byte of UTF-8. All but the first of a character keep their high half, by which they
+            # are such bytes, and the character a valid one (RFC 3629 4).
+            return self._hexadecimal(token, 2) if token[1:2] in b"89ABab" else token
+        # An escape is a character of its own: \u00e9 becomes another letter of Latin.
+        if token[1:2] != b"u" or len(token) < 6 or token[2:3] in b"dD":
+            return token
+        return b"\\u01%02x" % (self._number(token) & 0x7F)
+
+    def _hexadecimal(self, token: bytes, begin: int) -> bytes:
+        """Replace hexadecimal digits from `begin` on, each by what is before it."""
+        made = bytearray(token)
+        for at in range(begin, len(token)):
+            some = self._alike(token[at])
+            shift = blake2b(token[:at], key=self._key[:64], digest_size=1).digest()[0]
+            made[at] = some[(some.index(token[at]) + shift) % len(some)]
+        return bytes(made)
+
+    def _alike(self, digit: int) -> bytes:
+        """Return the hexadecimal digits that may stand for one."""
+        return next(each for each in (b"0123456789", b"abcdef", b"ABCDEF") if digit in each)
 
     def _text_of(self, digits: bytes) -> bytes:
         return self._word(digits) if len(digits) > 1 else digits
