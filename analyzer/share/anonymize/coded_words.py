@@ -54,6 +54,9 @@ class CodedWords(Words):
             return token
         return self._substituted(self._shuffled(token))
 
+    def _address(self, text: bytes) -> bytes:
+        return self.text(text)  # digits have codes of two lengths
+
     def _escape(self, token: bytes) -> bytes:
         if token[1:2] == b"u" and len(token) == 6:
             return self._hexadecimal(token, 4)

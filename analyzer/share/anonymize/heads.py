@@ -33,7 +33,10 @@ _PLAIN_VALUES: Final = frozenset(
 _PSEUDO: Final = frozenset(b":method :scheme :status :protocol :authority :path".split())
 """RFC 9113 8.3, RFC 8441 4."""
 _PLACES: Final = frozenset(
-    b"host origin referer location sec-websocket-origin access-control-allow-origin".split()
+    b"""
+    host origin referer location sec-websocket-origin access-control-allow-origin
+    x-forwarded-for x-forwarded-host x-real-ip forwarded
+    """.split()
 )
 NAMED: Final = (
     _PLAIN_VALUES

@@ -14,6 +14,7 @@ from typing import Final
 from analyzer.http.http2.frames import SETTINGS, read_header
 from analyzer.lazy_pattern import lazy_pattern
 from analyzer.options import DEFAULT, Options
+from analyzer.share.anonymize import preludes
 from analyzer.share.anonymize.coded_words import CodedWords
 from analyzer.share.anonymize.frames import Frames
 from analyzer.share.anonymize.heads import Keys, rewritten
@@ -127,6 +128,8 @@ class Direction:
         self._upgrade = False
         self._frames: Frames | None = None
         self._inside: Http2 | Records | None = None
+        self._is_fresh = True
+        """Nothing was read yet."""
         self.waiting = 0
         """Bytes taken and not given back yet."""
 
@@ -205,6 +208,13 @@ class Direction:
 
     def _start(self) -> bool:
         """Find out what the stream is, at its beginning or behind a message."""
+        if self._is_fresh and preludes.begins(self._buffer):
+            made = preludes.rewritten(self._buffer, self._words)
+            if made is None:
+                return False
+            self._emit(made[0])
+            self._buffer = self._buffer[made[1] :]
+        self._is_fresh = False
         empty = _LEADING.match(self._buffer)
         if empty is not None:
             self._emit(empty[0])
