@@ -3,7 +3,8 @@
 Says of each message what one process says, and notes what depends on other connections. How it is
 used: `reach` before each batch, `push` as ever, then `take_noted`; inside.joined puts together the
 batches of all shards. Numbers of connections, calls and labels are the shard's own until then.
-Sessions over plain HTTP are read in one shard (http.affinity). Called by shards.
+Sessions over plain HTTP, and upgrades that may go on with one, are read in the first shard
+(http.affinity). Called by shards.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from analyzer.http.delivery.carried import Carried
 from analyzer.inside._noted import NotingQuick
 from analyzer.inside.labels import Labels
 from analyzer.inside.noted import Noted, NotingRows, NotingShared
-from analyzer.inside.sessions import Sessions
+from analyzer.inside.sessions import Sessions, session_of
 from analyzer.inside.stage import InsideBatch, InsideStage
 from analyzer.inside.talk import Talk, Waiting
 from analyzer.options import Options
@@ -29,10 +30,19 @@ class ShardStage(InsideStage):
     Args:
         options: limits.
         connections: open WebSocket connections by slot, as the websocket stage has them.
+        shard: 0 for the first.
+
+    Attributes:
+        shares: another shard than the first had an upgrade that may go on with a session over
+            plain HTTP: the capture cannot be split.
     """
 
-    def __init__(self, options: Options, connections: Mapping[int, WebSocketConnection]) -> None:
+    def __init__(
+        self, options: Options, connections: Mapping[int, WebSocketConnection], shard: int
+    ) -> None:
         super().__init__(options, connections)
+        self._is_first = not shard
+        self.shares = False
         shared = self._noting = NotingShared(options)
         self._shared = shared
         self._noting_rows = NotingRows(shared.notes)
@@ -50,6 +60,12 @@ class ShardStage(InsideStage):
         return self._noting.take(self._noting_rows)
 
     # --- messages
+
+    def _open(self, slot: int) -> Talk | None:
+        connection = self._connections.get(slot)
+        if not self._is_first and connection is not None and connection.handshake is not None:
+            self.shares = self.shares or session_of(connection.handshake.path or "") is not None
+        return super()._open(slot)
 
     def _hear_one(self, direction: int, message: Waiting, too_long: bool) -> None:
         if message.place >= 0:

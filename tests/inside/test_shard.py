@@ -57,7 +57,7 @@ def conversation(pick, make):
 def led(talks, places, options, made):
     """Lead conversations through the stages; return what each batch of the last one is."""
     http, stage = HttpStage(options), WebSocketStage(options)
-    inside = made(options, stage.by_slot)
+    inside = made(options, stage.by_slot, *([0] if made is ShardStage else []))
     stage.hearing.listener = inside.hear
     batches = list(batches_of(talks, places))
     for batch in batches:
