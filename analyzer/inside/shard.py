@@ -9,7 +9,6 @@ Sessions over plain HTTP, and upgrades that may go on with one, are read in the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from analyzer.http.delivery.carried import Carried
@@ -21,6 +20,8 @@ from analyzer.inside.stage import InsideBatch, InsideStage
 from analyzer.inside.talk import Talk, Waiting
 from analyzer.options import Options
 from analyzer.websocket.connection import WebSocketConnection
+from analyzer.websocket.hearing import Said
+from analyzer.websocket.shard import ShardWebSocketStage
 from analyzer.websocket.stage import WebSocketBatch
 
 
@@ -29,7 +30,7 @@ class ShardStage(InsideStage):
 
     Args:
         options: limits.
-        connections: open WebSocket connections by slot, as the websocket stage has them.
+        websocket: the stage below.
         shard: 0 for the first.
 
     Attributes:
@@ -37,10 +38,9 @@ class ShardStage(InsideStage):
             plain HTTP: the capture cannot be split.
     """
 
-    def __init__(
-        self, options: Options, connections: Mapping[int, WebSocketConnection], shard: int
-    ) -> None:
-        super().__init__(options, connections)
+    def __init__(self, options: Options, websocket: ShardWebSocketStage, shard: int) -> None:
+        super().__init__(options, websocket.by_slot)
+        self._websocket = websocket
         self._is_first = not shard
         self.shares = False
         shared = self._noting = NotingShared(options)
@@ -48,7 +48,8 @@ class ShardStage(InsideStage):
         self._noting_rows = NotingRows(shared.notes)
         self._rows = self._noting_rows
         self._sessions = Sessions(options, shared)
-        self._quick = NotingQuick(shared.numbers, shared.labels, shared.spreading)
+        self._noting_quick = NotingQuick(shared.numbers, shared.labels, shared.spreading)
+        self._quick = self._noting_quick
         self._notes = shared.notes
 
     def reach(self, packet: int) -> None:
@@ -67,9 +68,14 @@ class ShardStage(InsideStage):
             self.shares = self.shares or session_of(connection.handshake.path or "") is not None
         return super()._open(slot)
 
+    def hear(self, said: Said) -> None:
+        """Take messages that were complete."""
+        self._noting_quick.arrive(self._websocket.arrived(said.places))
+        super().hear(said)
+
     def _hear_one(self, direction: int, message: Waiting, too_long: bool) -> None:
         if message.place >= 0:
-            self._notes.reach(message.moment.packet_last)
+            self._notes.reach(self._websocket.arrival(message.place))
         super()._hear_one(direction, message, too_long)
 
     def _read_one(self, talk: Talk, one: Carried) -> None:

@@ -34,6 +34,7 @@ from analyzer.tcp.reassembly import Reassembler
 from analyzer.tls.key_files import read_key_logs
 from analyzer.tls.keylog import KeyRing
 from analyzer.tls.stage import TlsStage
+from analyzer.websocket.shard import ShardWebSocketStage
 from analyzer.websocket.stage import WebSocketStage
 
 Opened = tuple[int, int]
@@ -47,11 +48,13 @@ class Front:
         ring = read_key_logs(tuple(options.keys), options) if options.keys else KeyRing(options)
         self.tcp, self.tls = Reassembler(options), TlsStage(options, ring, None)
         self.http = HttpStage(options) if shard is None else ShardHttpStage(options, shard)
-        self.websocket = WebSocketStage(options)
-        by_slot = self.websocket.by_slot
-        self.inside = (
-            InsideStage(options, by_slot) if shard is None else ShardStage(options, by_slot, shard)
-        )
+        self.inside: InsideStage
+        if shard is None:
+            self.websocket = WebSocketStage(options)
+            self.inside = InsideStage(options, self.websocket.by_slot)
+        else:
+            self.websocket = made = ShardWebSocketStage(options)
+            self.inside = ShardStage(options, made, shard)
         self.http.carry_to(self.inside.carry)
         self._audience = Audience(self.websocket, self.inside, None)
         self._opened: dict[int, int] = {}
@@ -111,8 +114,8 @@ class Read:
             first = http.stream.connection(each.tcp_slot).first_packet
             self.attempts.add((each.number, first, each.key, each.outcome, each.outcome_reason))
         for one in http.exchanges:
-            assert one.tcp is not None
-            place = one.tcp.first_packet, one.exchange, one.http2_stream
+            tcp = one.tcp or http.stream.connection(one.slot)
+            place = tcp.first_packet, one.exchange, one.http2_stream
             self.exchanges.append((*place, one.kind, one.group, one.client_key, one.status))
         for each in http.findings:
             self.found.append((each.kind.id, each.packet, str(each.detail)))
@@ -183,6 +186,7 @@ def in_shards(data: bytes, options: Options, whole: Read, count: int) -> Read:
             if part is not None:
                 reached = int(part.records.rows["packet"].max(initial=0))
                 front.http.reach(reached)  # type: ignore[attr-defined]
+                front.websocket.reach(reached)  # type: ignore[attr-defined]
                 front.inside.reach(reached)  # type: ignore[attr-defined]
             batches.append(front.push(part))
         connections = [
