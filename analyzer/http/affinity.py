@@ -57,6 +57,8 @@ _SETTINGS: Final = 0
 """First byte of a server that speaks HTTP/2 before the client's preface is whole."""
 _SOCKS: Final = (4, 5)
 _OPCODES: Final = frozenset((0, 1, 2, 8, 9, 10))
+_FIRSTS: Final = (1, 2)
+"""First byte of a message in several frames (RFC 6455 5.2), not compressed."""
 
 Shards = npt.NDArray[np.uint8]
 """Shard of each row."""
@@ -169,7 +171,8 @@ def may_share(payload: bytes, *, begins: bool, reads_tls: bool) -> bool:
             or proxy_header(payload) != 0
             or recognise(payload) != NEITHER
         )
-    # In the middle of a connection: frames of WebSocket look like nothing that HTTP sends, but
-    # those of HTTP/2 can begin like a frame that goes on with a message.
+    # In the middle of a connection: a head or text begins with no frame of WebSocket that is whole,
+    # or a message's first; those of HTTP/2 begin with a length.
     first = payload[0]
-    return first & 0x30 != 0 or first & 0x0F not in _OPCODES or begins_with_frame(payload)
+    may_be_frame = first in _FIRSTS or (first & 0xB0 == 0x80 and first & 0x0F in _OPCODES)
+    return not may_be_frame or begins_with_frame(payload)

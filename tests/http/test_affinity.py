@@ -57,6 +57,10 @@ def affinity(shards=4, ahead=0, reads_tls=True):
         (MASKED, False, False),
         (b"\0\0\4\0\1\0\0\0\1abcd", False, True),  # DATA of HTTP/2
         (b"<html>", False, True),
+        (b"HTTP/1.1 200 OK\r\n", False, True),
+        (b"A text", False, True),
+        (b"\x01\x05hello", False, False),
+        (b"\xc2\x05hello", False, False),
         (b"", True, False),
         (HELLO, True, False),
         (HELLO + b"\0\x10\0\5\0\3\2h2", True, True),
