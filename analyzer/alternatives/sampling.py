@@ -247,6 +247,11 @@ class _Buffer:
         self._coded += len(self._context.compress(data))
 
 
+def intervals_ns(options: Options) -> list[int]:
+    """Return ns between polls, as the options have them, each once."""
+    return list(dict.fromkeys(round(each * 1_000_000_000) for each in options.poll_intervals_s))
+
+
 class Sampler:
     """Samples of the first connections, as long as there is room.
 

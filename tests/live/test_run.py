@@ -17,6 +17,7 @@ from analyzer.capture.stats import CaptureStats
 from analyzer.errors import ReportError
 from analyzer.live import run
 from analyzer.options import Options
+from analyzer.tables.build import TableBuilder
 from analyzer.tables.conditions import Conditions
 from analyzer.tables.schema import TABLES
 
@@ -308,14 +309,14 @@ def test_a_writer_that_fails_ends_the_run_and_costs_the_others_nothing():
 def test_a_fault_of_a_stage_leaves_the_rows_before_it(monkeypatch):
     clock, watcher = Clock(), Watcher()
     pushes = itertools.count()
-    push = pipeline.TableBuilder.push
+    push = TableBuilder.push
 
     def fails(self, *given):
         if next(pushes) == 8:
             raise AssertionError("a fault of our own")
         return push(self, *given)
 
-    monkeypatch.setattr(pipeline.TableBuilder, "push", fails)
+    monkeypatch.setattr(TableBuilder, "push", fails)
     source = Played("npm-ws-basic.pcap", clock)
     outcome = run.outcome_of(source, OPTIONS, [watcher], clock=clock)
     assert isinstance(outcome.failure, AssertionError)
