@@ -45,7 +45,7 @@ def test_rows_are_those_of_the_pipeline(name: str) -> None:
     assert packets == summary.capture.packets > 0
     for table in TABLES:
         assert mine.rows(table).count == its.rows(table).count, table.name
-    assert its.rows(TABLES[0]).count
+    assert sum(its.rows(table).count for table in TABLES) > 10
 
 
 def test_without_samples_there_is_no_comparison() -> None:
