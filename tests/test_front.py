@@ -33,7 +33,8 @@ def test_all_that_the_back_needs_is_in_its_batches(inside: bool) -> None:
         assert (batch.inside is not None) == inside
     last = front.end()
     messages += len(last.websocket.messages)
-    assert packets and opened
+    assert packets
+    assert opened
     assert messages
     assert last.websocket.http.ended
     assert latest == seen.last_time
