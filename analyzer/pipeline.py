@@ -20,7 +20,7 @@ from typing import BinaryIO, Protocol
 from analyzer.alternatives.polls import PollHeads
 from analyzer.back import Back
 from analyzer.capture.records import RecordBatch
-from analyzer.capture.source import open_capture
+from analyzer.capture.source import STDIN, open_capture
 from analyzer.columns import NULL
 from analyzer.front import Front, FrontBatch, Seen
 from analyzer.options import Options
@@ -218,6 +218,7 @@ def run(
     stdin: BinaryIO | None = None,
     only: Collection[int] | None = None,
     listener: Listener | None = None,
+    fronts: int = 0,
 ) -> Summary:
     """Analyse captures as one, and hand the tables' rows to `writers`.
 
@@ -230,6 +231,8 @@ def run(
         only: WebSocket connections that are compared with other transports and diagnosed;
             None: all.
         listener: what hears connections and messages below the tables.
+        fronts: processes in which the front runs, where that is possible; 0: it runs in this one.
+            What is handed to `writers` is the same.
 
     Returns:
         What the terminal report shows.
@@ -237,16 +240,26 @@ def run(
     Raises:
         CaptureError: the input cannot be read at all.
         ReportError: a writer cannot go on.
+        JobError: a process failed, or died.
     """
+    several = [paths] if isinstance(paths, str | PathLike) else paths
     try:
-        source = open_capture(paths, options, stdin=stdin)
-        pipeline = Pipeline(options, writers, only, listener)
-        for records in source:
-            pipeline.push(records)
-            if on_progress is not None:
-                on_progress(source.bytes_read, source.bytes_total)
-        summary = pipeline.finish()
-        summary.capture.files = [str(name) for name in source.names]
+        if fronts and listener is None and _may_be_elsewhere(several, writers):
+            from analyzer.shards import team
+
+            back, names = team.run(several, options, writers, on_progress, only)
+            back.deliver(back.compared())
+            back.diagnose()
+            summary = back.summary
+        else:
+            source = open_capture(paths, options, stdin=stdin)
+            pipeline = Pipeline(options, writers, only, listener)
+            for records in source:
+                pipeline.push(records)
+                if on_progress is not None:
+                    on_progress(source.bytes_read, source.bytes_total)
+            summary, names = pipeline.finish(), source.names
+        summary.capture.files = [str(name) for name in names]
         summary.capture.options = dict(vars(options))
         for writer in writers:
             if isinstance(writer, WantsCapture):
@@ -257,3 +270,13 @@ def run(
             writer.abort()
         raise
     return summary
+
+
+def _may_be_elsewhere(paths: Sequence[Path], writers: Sequence[Writer]) -> bool:
+    """Return whether the front can run in other processes.
+
+    Standard input can be read once, and who watches a run looks into the stages.
+    """
+    if any(isinstance(writer, Observer | PayloadObserver) for writer in writers):
+        return False
+    return all(str(path) != STDIN for path in paths)
