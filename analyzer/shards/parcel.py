@@ -39,14 +39,14 @@ class Slots(NamedTuple):
     """Rows of the slots that a batch mentions.
 
     Attributes:
-        count: slots that there are.
+        total: slots that there are.
         numbers: int64: the slots.
         connections: CONNECTION rows of each.
         directions: DIRECTION rows, two of each.
         http_bytes: int64, two of each.
     """
 
-    count: int
+    total: int
     numbers: Ints
     connections: Rows
     directions: Rows
@@ -204,9 +204,9 @@ class Receiver:
 
     def _learn(self, slots: Slots) -> None:
         """Keep the rows of slots."""
-        self._connections = grown(self._connections, slots.count)
-        self._directions = grown(self._directions, 2 * slots.count)
-        if 2 * slots.count > len(self._http_bytes):
+        self._connections = grown(self._connections, slots.total)
+        self._directions = grown(self._directions, 2 * slots.total)
+        if 2 * slots.total > len(self._http_bytes):
             more = np.zeros(len(self._directions) - len(self._http_bytes), np.int64)
             self._http_bytes = np.concatenate([self._http_bytes, more])
         both = np.stack([2 * slots.numbers, 2 * slots.numbers + 1], axis=1).ravel()
