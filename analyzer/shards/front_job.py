@@ -25,11 +25,13 @@ class Job:
         paths: files or folders.
         options: limits and switches.
         only: WebSocket connections that are compared with other transports; None: all.
+        previews: somebody reads how messages begin: reports do, the summary does not.
     """
 
     paths: tuple[str | PathLike[str], ...]
     options: Options
     only: Collection[int] | None = None
+    previews: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def batches(job: Job) -> Iterator[Begun | list[Part]]:
     """
     source = open_capture(job.paths, job.options)
     front = Front(job.options, job.only)
-    sender = Sender(front.sampler)
+    sender = Sender(front.sampler, previews=job.previews)
     yield Begun([str(name) for name in source.names], source.bytes_total)
     for records in source:
         if not front.says_nothing(records):

@@ -81,10 +81,12 @@ class Sender:
 
     Args:
         sampler: has samples of payload; None: there is no comparison.
+        previews: how messages begin goes along.
     """
 
-    def __init__(self, sampler: Sampler | None) -> None:
+    def __init__(self, sampler: Sampler | None, *, previews: bool = True) -> None:
         self._sampler = sampler
+        self._previews = previews
         self._packer = Packer()
         self._answered: Ints = np.zeros(0, np.int64)
 
@@ -95,6 +97,10 @@ class Sender:
         websocket, http = batch.websocket, batch.websocket.http
         stream, inside = http.stream, batch.inside
         slots = self._slots(batch)
+        if not self._previews:
+            websocket.previews = ()
+            if inside is not None:
+                inside.previews = ()
         ends = {*http.ended, *(each.slot for each in websocket.opened)}
         return self._packer.pack(
             (

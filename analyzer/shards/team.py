@@ -8,8 +8,12 @@ an error of the analysis. Knows processes. Must not know stages. Called by pipel
 from __future__ import annotations
 
 import contextlib
+import os
 import pickle
+import signal
 import subprocess
+import sys
+import time
 from collections.abc import Collection, Iterator, Sequence
 from os import PathLike
 from typing import Any
@@ -24,13 +28,16 @@ from analyzer.options import Options
 from analyzer.report.output import Writer
 from analyzer.shards.front_job import Begun, Job
 from analyzer.shards.parcel import Handed, Parcel, Receiver
-from analyzer.shards.worker import BATCH, BEGUN, DONE
+from analyzer.shards.worker import BATCH, BEGUN, DONE, work_as_child
 
 HINT = "--jobs 1 analyses in one process"
 
 
 class FrontProcess:
     """A process that is a front; a context manager, which ends it.
+
+    Where this process has one thread it is forked: then it need not load all modules again, which
+    takes as long as the analysis of some hundred thousand packets.
 
     Args:
         job: what it does.
@@ -41,16 +48,14 @@ class FrontProcess:
 
     def __init__(self, job: Job) -> None:
         try:
-            self._process = started("analyzer.shards.worker")
+            process: _Forked | subprocess.Popen[bytes]
+            process = _Forked(job) if _may_fork() else _started(job)
         except OSError as error:
             reason = error.strerror or str(error)
             raise JobError(f"cannot start a process: {reason}", hint=HINT) from error
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        enlarge(self._process.stdout)
-        with contextlib.suppress(OSError):  # it is gone: its answers will say how
-            wire.write(self._process.stdin, pickle.dumps(job))
-            self._process.stdin.close()
+        self._process = process
+        assert process.stdout is not None
+        enlarge(process.stdout)
 
     @property
     def pid(self) -> int:
@@ -92,6 +97,79 @@ class FrontProcess:
                 raise _failure(*pickle.loads(rest))
         how = how_it_ended(self._process.wait())
         raise JobError(f"a process that analyses {how}", hint=HINT)
+
+
+def _may_fork() -> bool:
+    """Return whether this process can be forked: it has one thread, and it is Linux.
+
+    Locks that other threads hold would stay locked in the child; elsewhere frameworks of the system
+    do not bear it.
+    """
+    try:
+        return len(os.listdir("/proc/self/task")) == 1
+    except OSError:
+        return False
+
+
+def _started(job: Job) -> subprocess.Popen[bytes]:
+    """Start a process anew that does a job."""
+    process = started("analyzer.shards.worker")
+    assert process.stdin is not None
+    with contextlib.suppress(OSError):  # it is gone: its answers will say how
+        wire.write(process.stdin, pickle.dumps(job))
+        process.stdin.close()
+    return process
+
+
+class _Forked:
+    """A child of this process that does a job; what is used of subprocess.Popen.
+
+    Attributes:
+        pid: number of the process.
+        stdout: its answers.
+    """
+
+    def __init__(self, job: Job) -> None:
+        reads, writes = os.pipe()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.pid = os.fork()
+        if not self.pid:
+            os.close(reads)
+            work_as_child(job, writes)
+        os.close(writes)
+        self.stdout = os.fdopen(reads, "rb")
+        self._status: int | None = None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return its status when it has ended, as subprocess has it.
+
+        Raises:
+            subprocess.TimeoutExpired: It has not by then.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        while self._status is None:
+            pid, status = os.waitpid(self.pid, 0 if until is None else os.WNOHANG)
+            if pid:
+                self._status = os.waitstatus_to_exitcode(status)
+            elif until is not None and time.monotonic() > until:
+                raise subprocess.TimeoutExpired("front", timeout or 0)
+            else:
+                time.sleep(0.001)
+        return self._status
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it."""
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
+        if self._status is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
 
 def _failure(name: str, message: str, hint: str | None, trace: str) -> WsanalyzeError:
@@ -159,7 +237,7 @@ def run(
     team = Team(options, writers, only)
     receiver = Receiver()
     begun = Begun([], None)
-    with FrontProcess(Job(tuple(paths), options, only)) as process:
+    with FrontProcess(Job(tuple(paths), options, only, previews=bool(writers))) as process:
         for answer in process.answers():
             if isinstance(answer, Begun):
                 begun = answer

@@ -10,9 +10,10 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import signal
 import sys
 import traceback
-from typing import IO, Final
+from typing import IO, Final, NoReturn
 
 from analyzer.errors import WsanalyzeError
 from analyzer.jobs import wire
@@ -36,12 +37,36 @@ def main() -> None:
         serve(sys.stdin.buffer, replies())
 
 
+def work_as_child(job: Job, answers: int) -> NoReturn:
+    """Do a job in a process that was forked, and end it.
+
+    Args:
+        job: what to do.
+        answers: file descriptor for what becomes of it.
+    """
+    status = 1
+    try:
+        # Ctrl-C is for the parent, which tells this one to end.
+        os.setpgid(0, 0)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+        with contextlib.suppress(BrokenPipeError), os.fdopen(answers, "wb") as pipe:
+            do(job, pipe)
+        status = 0
+    finally:
+        # Nothing of the parent's is to be flushed or closed here.
+        os._exit(status)
+
+
 def serve(orders: IO[bytes], answers: IO[bytes]) -> None:
     """Do the one job that is ordered."""
     packed = wire.read(orders)
-    if packed is None:
-        return
-    job: Job = pickle.loads(packed)
+    if packed is not None:
+        do(pickle.loads(packed), answers)
+
+
+def do(job: Job, answers: IO[bytes]) -> None:
+    """Do a job, and answer with what becomes of it."""
     try:
         for made in batches(job):
             if isinstance(made, Begun):

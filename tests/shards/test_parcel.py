@@ -10,7 +10,8 @@ from oracle.fronts import differences
 
 from analyzer.alternatives.sampling import SAMPLE
 from analyzer.options import Options
-from analyzer.shards.parcel import Handed
+from analyzer.shards.front_job import Job, batches
+from analyzer.shards.parcel import Handed, Receiver
 
 CAPTURES = Path(__file__).parents[2] / "captures"
 NAMES = sorted(
@@ -36,6 +37,20 @@ def test_also_of_several_files_and_without_half_of_the_stages(tmp_path: Path) ->
     paths = [CAPTURES / name for name in ("npm-ws-basic.pcap", "chat-long-poll.pcap")]
     options = Options(inside=False, alternatives=False, diagnosis=False, payload="none")
     assert differences(paths, options, tmp_path) == []
+
+
+def test_how_messages_begin_goes_along_where_somebody_reads_it() -> None:
+    (path,) = [CAPTURES / "npm-ws-basic.pcap"]
+    sizes = []
+    for previews in (True, False):
+        _, *packed = batches(Job((path,), Options(), previews=previews))
+        parcels = [bytearray().join(each) for each in packed]  # type: ignore[arg-type]
+        sizes.append(sum(map(len, parcels)))
+        receiver = Receiver()
+        made = [receiver.unpack(each).batch for each in parcels]
+        begins = [each for one in made if one.inside is not None for each in one.inside.previews]
+        assert any(begins) == previews
+    assert sizes[0] > sizes[1]
 
 
 def test_samples_are_those_of_the_batch() -> None:

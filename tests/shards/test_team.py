@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,3 +90,83 @@ def test_a_system_that_starts_no_process_is_told(monkeypatch) -> None:
     monkeypatch.setattr(team, "started", none)
     with pytest.raises(JobError, match="Resource temporarily unavailable"):
         pipeline.run(CAPTURES / "npm-ws-basic.pcap", Options(), fronts=1)
+
+
+# --- forked: in a process that has one thread
+
+
+def said_by(code: str, *arguments: str) -> str:
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=True, env=environment
+    ).stdout
+
+
+CLI = "import sys; from analyzer.cli.entry import main; sys.exit(main())"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere processes are started anew")
+def test_the_terminal_says_the_same_with_a_front_that_was_forked() -> None:
+    path = str(CAPTURES / "socket-io-room.pcap")
+    one = said_by(CLI, path, "--no-progress")
+    assert said_by(CLI, path, "--no-progress", "--jobs", "2") == one
+    assert "socket-io-room" in one
+
+
+KILLED = """
+import os, signal, sys
+from analyzer.options import Options
+from analyzer.shards import team
+from analyzer.shards.front_job import Begun, Job
+
+assert team._may_fork()
+with team.FrontProcess(Job((sys.argv[1],) , Options())) as process:
+    begun = next(process.answers())
+    assert isinstance(begun, Begun), begun
+    os.kill(process.pid, signal.SIGKILL)
+    try:
+        for _ in process.answers():
+            pass
+    except team.JobError as error:
+        print(error, error.hint)
+# Nothing is left of it.
+try:
+    os.kill(process.pid, 0)
+except ProcessLookupError:
+    print("gone")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere processes are started anew")
+def test_a_front_that_was_forked_and_dies_is_told(tmp_path: Path) -> None:
+    content = (CAPTURES / "socket-io-room.pcap").read_bytes()
+    for number in range(200):
+        (tmp_path / f"{number}.pcap").write_bytes(content)
+    said = said_by(KILLED, str(tmp_path)).split("\n")
+    assert (
+        said[0] == "a process that analyses was killed by SIGKILL --jobs 1 analyses in one process"
+    )
+    assert said[1] == "gone"
+
+
+ENDED = """
+import sys, time
+from analyzer.options import Options
+from analyzer.shards import team
+from analyzer.shards.front_job import Job
+
+begun = time.monotonic()
+with team.FrontProcess(Job((sys.argv[1],), Options())) as process:
+    next(process.answers())
+assert time.monotonic() - begun < team.END_S
+print(process._process.wait())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere processes are started anew")
+def test_a_front_ends_with_the_analysis(tmp_path: Path) -> None:
+    content = (CAPTURES / "socket-io-room.pcap").read_bytes()
+    for number in range(200):
+        (tmp_path / f"{number}.pcap").write_bytes(content)
+    assert int(said_by(ENDED, str(tmp_path))) <= 0
