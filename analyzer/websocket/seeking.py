@@ -279,7 +279,8 @@ class Seeker:
             _set_mode(walk, slot, layout.IGNORE)
             self._drop_probe(slot)
             return []
-        if slot in self._doubtful and kept is not None:
+        another = kept is not None and self.cut_heads.may_be_another(row, kept.payload)
+        if slot in self._doubtful and kept is not None and not another:
             self._open(slot, 0, int(row["time"]), int(row["packet"]))
             # A hole right before it may end in the middle of a frame.
             holes = takewhile(lambda each: not each.payload, reversed(probe.kept if probe else ()))
