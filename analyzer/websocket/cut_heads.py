@@ -3,8 +3,8 @@
 The answer's segment may hold frames behind the head, so the server's next segment may begin
 within one; and where the request shows neither key nor version, the connection may be of a draft
 before RFC 6455. Where the answer's Upgrade field was cut off too, it may be to another protocol
-(RFC 9110 7.8), and its bytes prove nobody wrong. Knows handshakes, and what the bytes behind them look like. Must not know the
-walk. Used by websocket.seeking.
+(RFC 9110 7.8), and its bytes prove nobody wrong. Knows handshakes, and what the bytes behind
+them look like. Must not know the walk. Used by websocket.seeking.
 """
 
 from __future__ import annotations

@@ -259,9 +259,7 @@ class Mixed(NamedTuple):
     payload: bytes
 
 
-def mixed_writes(
-    outer: int, eaten: bytes, rest: bytes, shape: Shape, cut: int = 0
-) -> Mixed | None:
+def mixed_writes(outer: int, eaten: bytes, rest: bytes, shape: Shape, cut: int = 0) -> Mixed | None:
     """Tell whether a frame swallowed the header of another one.
 
     Args:

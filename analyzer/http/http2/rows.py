@@ -296,8 +296,12 @@ class FrameRows:
     def _lose(self, side: Side, number: int, row: Row, why: str) -> None:
         """The place of the next frame is not known any more."""
         who = "client" if number == self._session.client else "server"
-        side.losses += 1
         self._session.find(findings.HTTP2_LOST, row[PACKET], f"of the {who}: {why}")
+        self._leave_place(side, number, row)
+
+    def _leave_place(self, side: Side, number: int, row: Row, length: int = -1) -> None:
+        """Search for the next frame; `length` bytes on, if what was read was one."""
+        side.losses += 1
         self._session.lose_heads(number, row)
         for stream in self._session.streams.values():
             # What is lost may be any stream's: none can go on within the frame that it was in.
@@ -308,14 +312,16 @@ class FrameRows:
         side.left = side.preface = 0
         self._share_parts(side, number, row, len(side.parts))
         side.partial = bytearray()
-        self._begin_search(side, number, row)
+        self._begin_search(side, number, row, length)
 
-    def _begin_search(self, side: Side, number: int, row: Row) -> None:
+    def _begin_search(self, side: Side, number: int, row: Row, length: int = -1) -> None:
         if side.search is not None:
+            # Bytes are missing: where a frame that was too long would end is not known.
+            self._session.settle_length(number, -1)
             self._give_up_search(side.search, number, row)
         options = self._results.options
         needed = options.resync_frames if side.losses <= _MOST_LOSSES else 0
-        side.search = FrameSearch(needed, options.max_probe_bytes)
+        side.search = FrameSearch(needed, options.max_probe_bytes, length)
 
     def _give_up_search(self, search: FrameSearch, number: int, row: Row) -> None:
         """Attribute bytes in which the search found nothing to no stream."""
@@ -333,6 +339,7 @@ class FrameRows:
         if not search.found:
             return
         side.search = None
+        self._session.settle_length(number, search.size_so_far)
         self._session.find(findings.HTTP2_FOUND_AGAIN, row[PACKET])
         for earlier, content, begin in search.rest():
             # Bytes before `begin` are not looked at: they were given up.

@@ -431,6 +431,8 @@ class Session(Control):
 
     def reset(self, stream: Stream, side: int, code: int, row: Row) -> None:
         """RST_STREAM was sent."""
+        if code == frames.FRAME_SIZE_ERROR:
+            self.object_to_length(1 - side)
         if stream.reset_side >= 0:
             return
         was_over = stream.is_over
