@@ -10,18 +10,44 @@ http.http2.rows.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from analyzer.http import pairing
-from analyzer.http._row_accounts import HTTP
+from analyzer.http._row_accounts import HTTP, Link
+from analyzer.http.collector import Results
+from analyzer.http.exchanges import Handshake
 from analyzer.http.handover import DIRECTION, SPAN, TIME, TLS, Row
+from analyzer.http.head import Head
 from analyzer.http.http2.evidence import may_be_websocket
 from analyzer.http.http2.extended_connect import begin_connect, is_connect
-from analyzer.http.http2.streams import EXCHANGE, NEW, Doubt, Heard, Stream
+from analyzer.http.http2.streams import EXCHANGE, NEW, Doubt, Exchanges, Heard, Stream
+from analyzer.http.http2.tunnels import Tunnels
 
-if TYPE_CHECKING:
-    from analyzer.http.exchanges import Handshake
-    from analyzer.http.http2.session import Session
+
+class Session(Protocol):
+    """What is needed of the session of a stream (http.http2.session has it)."""
+
+    results: Results
+    slot: int
+    client: int
+    link: Link
+    exchanges: Exchanges
+    tunnels: Tunnels
+    early_bytes: int
+
+    def ask(self, stream: Stream, head: Head, pseudo: dict[str, str], block: Any, row: Row) -> None:
+        """Take the head of a request."""
+
+    def answer(
+        self, stream: Stream, head: Head, pseudo: dict[str, str], block: Any, row: Row
+    ) -> None:
+        """Take the head of an answer."""
+
+    def release_early(self, stream: Stream) -> None:
+        """Count what is no longer kept."""
+
+    def tell_ends(self, stream: Stream, row: Row) -> None:
+        """Tell a tunnel of ends that came before it was open."""
 
 
 def note_request(stream: Stream, heard: Heard) -> None:
