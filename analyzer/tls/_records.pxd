@@ -63,6 +63,8 @@ cdef class RecordWalk:
     cdef const unsigned char[:, ::1] transitions
     cdef Py_ssize_t _count
     cdef Py_ssize_t _room
+    cdef bint _is_tls(self, Py_ssize_t d)
+    cdef bint _begins_within(self, Py_ssize_t d, Py_ssize_t i, Py_ssize_t at)
     cdef int _heard(self, Py_ssize_t d, Py_ssize_t i)
     cdef int _end_seen(self, Py_ssize_t d, Py_ssize_t i)
     cdef int _record_begins(self, Py_ssize_t d, Py_ssize_t i, Py_ssize_t at)

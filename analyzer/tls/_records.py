@@ -157,6 +157,11 @@ class RecordWalk:
             if end - at < _HEADER or not self._may_begin(at):
                 return 0
             self.walks[d].state = self.transitions[_LOST, _FOUND]
+        elif self._begins_within(d, i, at):
+            # As after a hole behind a hello.
+            self.walks[d].state = _CLEAR
+            self._lose(d, i, _GAP)
+            self.walks[d].state = self.transitions[_LOST, _FOUND]
         elif self.walks[d].state == _START and self.walks[d].have == 0:
             self.walks[d].begun_time = self.rows[i].time
         while at < end:
@@ -177,6 +182,28 @@ class RecordWalk:
             if self.walks[d].state == _OTHER:
                 return 0
         return 0
+
+    @cython.cfunc
+    def _is_tls(self, d: cython.Py_ssize_t) -> cython.bint:
+        """Tell whether a hello of direction `d` was seen."""
+        return self.walks[d].state != _START and self.walks[d].state != _OTHER
+
+    @cython.cfunc
+    def _begins_within(
+        self, d: cython.Py_ssize_t, i: cython.Py_ssize_t, at: cython.Py_ssize_t
+    ) -> cython.bint:
+        """Tell whether a direction's hello was not captured, at its first bytes.
+
+        The other side sent its hello, and what comes here are records, but of no handshake and
+        no alert: a hello comes before all others (RFC 8446 4.1, RFC 5246 7.3).
+        """
+        kind: cython.int
+        if self.walks[d].state != _START or self.walks[d].have or not self._is_tls(d ^ 1):
+            return False
+        if self.rows[i].length < _HEADER or not self._may_begin(at):
+            return False
+        kind = self.data[at]
+        return kind != _HANDSHAKE and kind != _ALERT
 
     @cython.cfunc
     def _heard(self, d: cython.Py_ssize_t, i: cython.Py_ssize_t) -> cython.int:
@@ -345,6 +372,8 @@ class RecordWalk:
         length: cython.int = self.rows[i].length
         if self.walks[d].state == _LOST:
             return 0
+        if self.walks[d].state == _START and self._is_tls(d ^ 1):
+            self.walks[d].state = _CLEAR  # its hello is in the hole
         if self.walks[d].type == _HANDSHAKE:
             self.walks[d].done = 1  # a message with a hole cannot be read
         if length < self.walks[d].left:

@@ -174,6 +174,7 @@ class FrameWalk(Rules):
                     or self._ends_at_none(d, p, end)
                 )
                 and not self.walks[d].trusted
+                and not self._is_cut(i)
                 and self._looks_like_frames(d, p, end)
             ):
                 self._charge(i, d, charged - start, p - start)

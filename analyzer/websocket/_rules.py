@@ -113,6 +113,18 @@ class Rules(Messages):
         )
 
     @cython.cfunc
+    def _is_cut(self, i: cython.Py_ssize_t) -> cython.bint:
+        """Tell whether a snap length took bytes of row `i`'s segment behind it.
+
+        Frames that end with what was captured of a segment do so by chance. Behind a row of a
+        record or of an HTTP/2 frame others may come: of those it is not known.
+        """
+        return (
+            self.chunks[i].span == self.chunks[i].length
+            and self.chunks[i].into + self.chunks[i].length < self.chunks[i].payload
+        )
+
+    @cython.cfunc
     def _looks_like_frames(
         self, d: cython.Py_ssize_t, p: cython.Py_ssize_t, end: cython.Py_ssize_t
     ) -> cython.bint:

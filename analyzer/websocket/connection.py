@@ -279,4 +279,11 @@ def abnormal(connection: WebSocketConnection, senders: dict[Event, int | None]) 
     word = {"fin": "FIN", "reset": "RST"}.get(connection.close_kind, "no answer any more")
     text = word if sender is None else f"{word} by {names[sender]}"
     closed = [name for name, close in zip(names, connection.closes, strict=True) if close]
-    return f"{text}; only {closed[0]} had sent Close" if len(closed) == 1 else text
+    if len(closed) == 1:
+        return f"{text}; only {closed[0]} had sent Close"
+    # Both did: the second one came when its receiver had ended TCP already.
+    return (
+        f"{text}; {names[1 - sender]} sent Close only behind it"
+        if closed and sender is not None
+        else text
+    )

@@ -259,7 +259,7 @@ class Mixed(NamedTuple):
     payload: bytes
 
 
-def mixed_writes(outer: int, eaten: bytes, rest: bytes, shape: Shape) -> Mixed | None:
+def mixed_writes(outer: int, eaten: bytes, rest: bytes, shape: Shape, cut: int = 0) -> Mixed | None:
     """Tell whether a frame swallowed the header of another one.
 
     Args:
@@ -267,6 +267,7 @@ def mixed_writes(outer: int, eaten: bytes, rest: bytes, shape: Shape) -> Mixed |
         eaten: its payload as it is on the wire, masked or not.
         rest: the bytes after it, to the end of the segment.
         shape: of frames in this direction.
+        cut: bytes of the segment behind them that were not captured.
 
     Returns:
         What was mixed, where the two lengths account for all bytes exactly.
@@ -275,7 +276,7 @@ def mixed_writes(outer: int, eaten: bytes, rest: bytes, shape: Shape) -> Mixed |
     inner = plausible_header(data, 0, len(data), masked=shape.masked, rsv_allowed=shape.rsv_allowed)
     if not eaten or inner is None or inner is NEED_MORE:
         return None
-    if inner.header_bytes + len(eaten) + inner.payload_bytes != len(data):
+    if inner.header_bytes + len(eaten) + inner.payload_bytes != len(data) + cut:
         return None
     return Mixed(outer, inner.opcode, _inner_payload(data, inner, len(eaten)))
 

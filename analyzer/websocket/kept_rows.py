@@ -103,3 +103,15 @@ def frame_before(last: Any, row: Any, at: int, records: Any) -> tuple[int, bytes
     if last["masked"]:
         payload = unmasked(payload, int(last["key"]).to_bytes(4, "little"))
     return int(last["opcode"]), payload
+
+
+def not_captured(row: Any) -> int:
+    """Return how many bytes of the row's packet a snap length took behind it.
+
+    Args:
+        row: dtype CHUNK, the last of its packet; 0 where it is of a record or an HTTP/2 frame,
+            behind which others may come.
+    """
+    if row["span"] != row["length"]:
+        return 0
+    return max(0, int(row["payload"]) - int(row["into"]) - int(row["length"]))

@@ -290,5 +290,13 @@ def _mismatch(accepted: Parameters, offer: Parameters) -> list[str]:
 def names_websocket(handshake: Handshake) -> bool:
     """Return whether the captured part of an upgrade shows that it is one to WebSocket."""
     fields = (*handshake.request_header, *handshake.response_header)
-    names = [name.lower() for name, _ in fields]
-    return any(name == "upgrade" or name.startswith("sec-websocket-") for name in names)
+    return any(_names_websocket(name.lower()) for name, _ in fields)
+
+
+def answer_names_websocket(handshake: Handshake) -> bool:
+    """Return whether the captured part of the answer alone shows it."""
+    return any(_names_websocket(name.lower()) for name, _ in handshake.response_header)
+
+
+def _names_websocket(name: str) -> bool:
+    return name == "upgrade" or name.startswith("sec-websocket-")

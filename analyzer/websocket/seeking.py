@@ -24,7 +24,15 @@ from analyzer.websocket import frames as layout
 from analyzer.websocket.boundary import BoundarySearch, Doubt, Search
 from analyzer.websocket.cut_heads import CutHeads, old_draft
 from analyzer.websocket.holding import Holding
-from analyzer.websocket.kept_rows import Kept, frame_before, gap, keep, replayed, trimmed
+from analyzer.websocket.kept_rows import (
+    Kept,
+    frame_before,
+    gap,
+    keep,
+    not_captured,
+    replayed,
+    trimmed,
+)
 from analyzer.websocket.negotiation import Negotiation
 from analyzer.websocket.recogniser import Recogniser, Verdict
 
@@ -179,6 +187,7 @@ class Seeker:
         elif judgement.nature is None:
             search.doubt = doubt
         else:
+            doubt.cut = not_captured(row)
             self._declare(walk, direction, doubt, judgement.nature)
         return False
 
@@ -199,10 +208,10 @@ class Seeker:
         show = self._options.payload != "none"
         opcode, eaten = doubt.before
         kind = nature.kind
-        mixed = foreign.mixed_writes(opcode, eaten, data, doubt.shape)
+        mixed = foreign.mixed_writes(opcode, eaten, data, doubt.shape, doubt.cut)
         if mixed is not None:
-            kind = findings.WEBSOCKET_TORN_WRITE
-            detail = foreign.described_mix(mixed, len(eaten) + len(data), sender, show=show)
+            kind, size = findings.WEBSOCKET_TORN_WRITE, len(eaten) + len(data) + doubt.cut
+            detail = foreign.described_mix(mixed, size, sender, show=show)
         else:
             detail = foreign.described(data, nature, len(data), sender, show=show)
         self._found.append(
@@ -279,7 +288,8 @@ class Seeker:
             _set_mode(walk, slot, layout.IGNORE)
             self._drop_probe(slot)
             return []
-        if slot in self._doubtful and kept is not None:
+        another = kept is not None and self.cut_heads.may_be_another(row, kept.payload)
+        if slot in self._doubtful and kept is not None and not another:
             self._open(slot, 0, int(row["time"]), int(row["packet"]))
             # A hole right before it may end in the middle of a frame.
             holes = takewhile(lambda each: not each.payload, reversed(probe.kept if probe else ()))
@@ -423,13 +433,14 @@ class Seeker:
         """
         direction = int(row["direction"])
         search = self._searches.get(direction)
+        cut = not_captured(search.kept[-1].row) if search is not None and search.kept else 0
         if search is not None and search.doubt is not None:
-            search.doubt.cut = int(row["length"]) if row["kind"] == GAP_CUT else 0
+            search.doubt.cut = cut
             rows = self._settled(walk, direction, search, None, is_final=True)
             if rows is not None:
                 return [*rows, gap(row)]
-        elif search is not None and row["kind"] == GAP_CUT:
-            start = search.boundary.pass_over(int(row["length"]))
+        elif search is not None and cut:
+            start = search.boundary.pass_over(cut)
             if start is not None:
                 return [*self._found_at(walk, direction, search, start), gap(row)]
         self._drop_search(direction)

@@ -151,6 +151,9 @@ class Conversation(Switching):
                 self._pairs.count(row[WIRE])
                 return
             side.mode = HEAD
+            for earlier in side.release():
+                # Bytes behind a hole that came before this request are no frames.
+                self._pairs.count(earlier.row[WIRE])
             if not side.is_client and not self._must_wait(piece):
                 self._drop_overtaken(side, row[OFFSET])
         if side.mode == HEAD and side.is_client and not side.pending:

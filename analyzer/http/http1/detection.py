@@ -112,7 +112,8 @@ class Beginning:
             side.pending = bytearray(buffer[:64])
             self._kept.append(piece.kept())
             return
-        if not self._start_seen and begins_with_frame(buffer) and self._weigh(side, piece, buffer):
+        is_late = not self._start_seen or self._lacks_first_bytes()
+        if is_late and begins_with_frame(buffer) and self._weigh(side, piece, buffer):
             return
         if not self._proxied and self._start_seen and self._pass_socks(side, piece, buffer):
             return
@@ -141,6 +142,15 @@ class Beginning:
         """Read the rows kept, and this one, as HTTP/2."""
         self._client = side.direction & 1
         self._go_on_as_http2(piece, whole=True)
+
+    def _lacks_first_bytes(self) -> bool:
+        """Tell whether a hole is all that there is of a side: a preface may be in it."""
+        assert self._kept is not None
+        first: dict[int, int] = {}
+        for piece in self._kept:
+            if piece.row[KIND] <= GAP_CUT:
+                first.setdefault(piece.row[DIRECTION], piece.row[KIND])
+        return any(kind != DATA for kind in first.values())
 
     def _weigh(self, side: Side, piece: Piece, buffer: bytes | bytearray) -> bool:
         """Look for HTTP/2 in the middle of a connection; say whether to wait for more."""

@@ -211,6 +211,15 @@ class Switching(Messages):
         results = self._results
         transaction = self._pairs.queue[-1] if self._pairs.queue else None
         handshake = transaction.handshake if transaction is not None else None
+        upgrade = head.values.get("upgrade", "")
+        if handshake is not None and upgrade and not has_token(upgrade, "websocket"):
+            self._pairs.queue.pop()
+            pairing.cut_answer(handshake, head, side.first_time, size)
+            # Nobody is blamed: a field behind the cut may name WebSocket as well.
+            handshake.outcome_reason = f"The 101, cut, switches to another protocol: {upgrade}."
+            results.handshakes.append(handshake)
+            self._begin_anew()
+            return
         if pairing.may_be_websocket(transaction, head):
             if transaction is not None:
                 self._pairs.queue.pop()

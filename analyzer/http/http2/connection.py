@@ -169,6 +169,9 @@ class Http2Connection(FrameRows):
         Args:
             tcp: its CONNECTION row.
         """
+        for number, side in enumerate(self._sides):
+            passed = side.search.size_so_far if side.search is not None else -1
+            self._session.settle_length(number, passed)
         row = list(end_row(2 * self._slot, int(tcp["last_time"])))
         row[PACKET] = int(tcp["last_packet"])
         self._session.finish(tcp, self._resets, tuple(row))
@@ -197,7 +200,12 @@ class Http2Connection(FrameRows):
                     header = read_header(data, at)
                     at += HEADER_BYTES
                     self._begin(side, number, header, row)
+                    if side.is_lost:
+                        self._path.attribute(self._link, number, begin, at, None)
                 header = side.header
+                if side.is_lost:
+                    self._search(side, number, row, data, at)
+                    return
                 if header is None:
                     return
             end = min(at + side.left, size)
@@ -231,9 +239,11 @@ class Http2Connection(FrameRows):
     def _begin(self, side: Side, number: int, header: FrameHeader, row: Row) -> None:
         """Begin a frame whose header was read."""
         session = self._session
-        if not side.begun and header.kind != frames.SETTINGS:
+        is_first = header.kind == frames.SETTINGS and not header.flags & frames.ACK
+        if not side.begun and not is_first:
             # RFC 9113 3.4: each side's "connection preface" has "a SETTINGS frame" first, which
-            # this is not: the hole before it does not show where no SYN was captured either.
+            # this is not (an ACK has no settings): the hole before it does not show where no SYN
+            # was captured either.
             session.settings_lost(number)
         side.begun = True
         side.header, side.left, side.lost = header, header.length, False
@@ -254,6 +264,10 @@ class Http2Connection(FrameRows):
             session.spoil(number, settled(row))
         if fault:
             side.faults += 1
+            if header.length > session.most[number]:
+                session.doubt_length(number, row[PACKET], fault, header.length)
+                self._leave_place(side, number, row, header.length)
+                return
             session.find(findings.HTTP2_MALFORMED, row[PACKET], fault, number)
         side.stream = session.stream_of(header, number, row[PACKET])
         if kind == frames.DATA:

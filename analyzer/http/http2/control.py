@@ -67,6 +67,7 @@ class Control:
         self._connect_setting = [0, 0]
         self._counts: dict[tuple[int, int], list[int]] = {}
         self._told: set[tuple[str, int]] = set()
+        self._too_long: list[tuple[int, str, int] | None] = [None, None]  # by side
 
     def find(
         self, kind: Kind, packet: int, detail: str | int = "", side: int = -1, rfc: str = ""
@@ -88,6 +89,38 @@ class Control:
         if (kind.id, key) not in self._told:
             self._told.add((kind.id, key))
             self.find(kind, packet, detail, side)
+
+    # --- frames that are too long
+
+    def doubt_length(self, side: int, packet: int, fault: str, length: int) -> None:
+        """Note a header whose length is above the limit.
+
+        A capture that is damaged, or cut between frames without a trace, makes such a header of
+        any bytes, and of a sender that keeps to the rules. It is one where its frame ends as it
+        says, or where its receiver objects: it "MUST send an error code of FRAME_SIZE_ERROR"
+        (RFC 9113 4.2).
+        """
+        self._too_long[side] = (packet, fault, length)
+        self.unwatch_windows()
+
+    def settle_length(self, side: int, passed: int) -> None:
+        """Say how many bytes behind such a header the next frame begins; -1: not known."""
+        doubt, self._too_long[side] = self._too_long[side], None
+        if doubt is None:
+            return
+        packet, fault, length = doubt
+        if passed == length:
+            self.find(findings.HTTP2_MALFORMED, packet, fault, side)
+        else:
+            who = "client" if side == self.client else "server"
+            detail = f"of the {who}: {fault}, or the capture is damaged"
+            self.find(findings.HTTP2_LOST, packet, detail)
+
+    def object_to_length(self, side: int) -> None:
+        """The receiver says that what a side sent is wrong."""
+        doubt = self._too_long[side]
+        if doubt is not None:
+            self.settle_length(side, doubt[2])
 
     # --- what depends on the other side
 
@@ -200,6 +233,8 @@ class Control:
             said = bytes(frame.additional_data[:60]).decode("latin-1")
             text += f", {said!r}"
         self.find(findings.HTTP2_GOAWAY, packet, text)
+        if frame.error_code:
+            self.object_to_length(1 - side)
         self.exchanges.no_more()
 
     # --- flow control

@@ -16,6 +16,8 @@ HEADER_BYTES: Final = 9
 """RFC 9113 4.1: "All frames begin with a fixed 9-octet header"."""
 DEFAULT_FRAME_BYTES: Final = 16_384
 """RFC 9113 6.5.2: the initial, and least, value of SETTINGS_MAX_FRAME_SIZE."""
+MOST_FRAME_BYTES: Final = 2**24 - 1
+"""The same section: its largest."""
 DEFAULT_WINDOW: Final = 65_535
 """RFC 9113 6.9.2: "the initial flow-control window size is 65,535 octets"."""
 
@@ -46,6 +48,9 @@ HEADER_TABLE_SIZE: Final = 1
 INITIAL_WINDOW_SIZE: Final = 4
 MAX_FRAME_SIZE: Final = 5
 ENABLE_CONNECT_PROTOCOL: Final = 8
+
+FRAME_SIZE_ERROR: Final = 6
+"""RFC 9113 7."""
 
 _FLAGS: Final = (0x9, 0x2D, 0, 0, 0x1, 0xC, 0x1, 0, 0, 0x4)
 """Flags that each type defines (RFC 9113 6)."""

@@ -24,7 +24,7 @@ from analyzer.http.handover import (
     TIME,
     Row,
 )
-from analyzer.http.http2 import frames
+from analyzer.http.http2 import doubtful, frames
 from analyzer.http.http2.evidence import may_be_websocket
 from analyzer.http.http2.frames import PREFACE, FrameHeader
 from analyzer.http.http2.search import FrameSearch
@@ -166,6 +166,9 @@ class FrameRows:
     ) -> None:
         """Take content of a stream."""
         begin, low, high, end = piece
+        if stream is not None and stream.doubt is not None and content and not stream.left:
+            doubtful.look(self._session, stream, number, content, row)
+            self._path.load(row)
         if stream is not None and stream.kind == NEW and content and not stream.left:
             is_client = number == self._session.client
             if may_be_websocket(content, is_client=is_client):
@@ -180,7 +183,7 @@ class FrameRows:
         ):
             self._session.open_unanswered(stream)
             self._path.load(row)
-        if stream is None or stream.left or stream.kind not in (WEBSOCKET, ATTEMPT):
+        if stream is None or stream.left or not _is_tunnel(stream):
             self._share(number, begin, end, stream)
             if stream is not None and stream.kind == EXCHANGE and not stream.left:
                 done = settled(row)
@@ -199,7 +202,7 @@ class FrameRows:
         begin, low, high, end = piece
         if stream.kind == WEBSOCKET:
             self._path.emit(stream.account, number, begin, low, high, end)
-        elif number == self._session.client:
+        elif number == self._session.client or stream.doubt is not None:
             made = self._session.tunnels.row_of(stream, number, row, (low, high), (begin, end))
             self._session.keep_early(stream, made, content)
         elif content:
@@ -221,7 +224,7 @@ class FrameRows:
         for earlier, begin, end in parts:
             self._path.load(earlier)
             self._share(number, begin, end, stream)
-            if stream is not None and stream.kind in (ATTEMPT, WEBSOCKET) and not stream.left:
+            if stream is not None and not stream.left and _is_tunnel(stream):
                 self._emit(stream, number, earlier, b"", (begin, begin, begin, end))
         if parts:
             self._path.load(row)
@@ -282,6 +285,8 @@ class FrameRows:
         if stream.kind == WEBSOCKET:
             self._path.emit(stream.account, number, at, at, high, end)
         elif stream.kind == EXCHANGE:
+            if stream.doubt is not None:
+                doubtful.release(self._session, stream)
             self._session.exchanges.lost(stream, number)
 
     def _give_gap(self, number: int, row: Row, low: int, high: int, stream: Stream | None) -> None:
@@ -296,8 +301,12 @@ class FrameRows:
     def _lose(self, side: Side, number: int, row: Row, why: str) -> None:
         """The place of the next frame is not known any more."""
         who = "client" if number == self._session.client else "server"
-        side.losses += 1
         self._session.find(findings.HTTP2_LOST, row[PACKET], f"of the {who}: {why}")
+        self._leave_place(side, number, row)
+
+    def _leave_place(self, side: Side, number: int, row: Row, length: int = -1) -> None:
+        """Search for the next frame; `length` bytes on, if what was read was one."""
+        side.losses += 1
         self._session.lose_heads(number, row)
         for stream in self._session.streams.values():
             # What is lost may be any stream's: none can go on within the frame that it was in.
@@ -308,14 +317,16 @@ class FrameRows:
         side.left = side.preface = 0
         self._share_parts(side, number, row, len(side.parts))
         side.partial = bytearray()
-        self._begin_search(side, number, row)
+        self._begin_search(side, number, row, length)
 
-    def _begin_search(self, side: Side, number: int, row: Row) -> None:
+    def _begin_search(self, side: Side, number: int, row: Row, length: int = -1) -> None:
         if side.search is not None:
+            # Bytes are missing: where a frame that was too long would end is not known.
+            self._session.settle_length(number, -1)
             self._give_up_search(side.search, number, row)
         options = self._results.options
         needed = options.resync_frames if side.losses <= _MOST_LOSSES else 0
-        side.search = FrameSearch(needed, options.max_probe_bytes)
+        side.search = FrameSearch(needed, options.max_probe_bytes, length)
 
     def _give_up_search(self, search: FrameSearch, number: int, row: Row) -> None:
         """Attribute bytes in which the search found nothing to no stream."""
@@ -333,6 +344,7 @@ class FrameRows:
         if not search.found:
             return
         side.search = None
+        self._session.settle_length(number, search.size_so_far)
         self._session.find(findings.HTTP2_FOUND_AGAIN, row[PACKET])
         for earlier, content, begin in search.rest():
             # Bytes before `begin` are not looked at: they were given up.
@@ -345,6 +357,11 @@ class FrameRows:
             if side.is_lost:
                 return
         self._path.load(row)
+
+
+def _is_tunnel(stream: Stream) -> bool:
+    """Tell whether a stream's content is a WebSocket's, or may be."""
+    return stream.kind in (WEBSOCKET, ATTEMPT) or stream.doubt is not None
 
 
 def settled(row: Row) -> Row:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.http.handover import Row
-from analyzer.http.http2.frames import HEADER_BYTES, is_plausible, read_header
+from analyzer.http.http2.frames import HEADER_BYTES, MOST_FRAME_BYTES, is_plausible, read_header
 
 
 class FrameSearch:
@@ -19,12 +19,13 @@ class FrameSearch:
     Args:
         needed: frames that must follow each other; 0: nothing is searched for.
         most: bytes that are kept.
+        expected: where a frame that is too long would end, in the bytes pushed; -1: none is.
 
     Attributes:
         found: a place is known.
     """
 
-    def __init__(self, needed: int, most: int) -> None:
+    def __init__(self, needed: int, most: int, expected: int = -1) -> None:
         self._needed = needed
         self._most = most
         self._buffer = bytearray()
@@ -33,12 +34,19 @@ class FrameSearch:
         self._looked = 0
         self._given_up: list[tuple[Row, int, int]] = []
         self._start = -1
+        self._passed = 0
+        self._expected = expected
         self.found = False
 
     @property
     def size(self) -> int:
         """Bytes kept."""
         return len(self._buffer)
+
+    @property
+    def size_so_far(self) -> int:
+        """Bytes pushed before the place found; all, where none is."""
+        return self._passed + (self._start if self.found else len(self._buffer))
 
     def push(self, row: Row, data: bytes, skipped: int = 0) -> None:
         """Take bytes of a row, from its byte `skipped` on."""
@@ -66,8 +74,23 @@ class FrameSearch:
             if begin < end:
                 yield row, bytes(self._buffer[begin:end]), skipped + begin - place
 
+    def _is_expected(self) -> bool:
+        """Tell whether the next frame begins where the one that is too long would end.
+
+        Its sender may send another one that is too long.
+        """
+        at = self._expected - self._passed
+        if at < 0 or at + HEADER_BYTES > len(self._buffer):
+            return False
+        header = read_header(self._buffer, at)
+        return not self._buffer[at + 5] & 0x80 and is_plausible(header, MOST_FRAME_BYTES)
+
     def _look(self) -> None:
         buffer = self._buffer
+        if self._is_expected():
+            self._start, self.found = self._expected - self._passed, True
+            self._give_up_before(self._start)
+            return
         last = len(buffer) - HEADER_BYTES
         for begin, (at, count) in list(self._places.items()):
             self._follow(begin, at, count)
@@ -113,5 +136,6 @@ class FrameSearch:
     def forget(self) -> None:
         """Give up what is kept: begin anew with what comes next."""
         self._give_up_before(len(self._buffer))
+        self._passed += len(self._buffer)
         self._buffer.clear()
         self._rows, self._places, self._looked = [], {}, 0

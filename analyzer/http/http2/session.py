@@ -15,9 +15,9 @@ from analyzer.http._row_accounts import BEHIND, HTTP, Link
 from analyzer.http.collector import Results
 from analyzer.http.delivery.refusals import RefusalReader
 from analyzer.http.exchanges import Exchange, Handshake
-from analyzer.http.handover import KIND, MAX_KEPT_ROWS, PACKET, TIME, Row, end_row
+from analyzer.http.handover import DIRECTION, KIND, MAX_KEPT_ROWS, PACKET, TIME, Row, end_row
 from analyzer.http.head import Head
-from analyzer.http.http2 import frames
+from analyzer.http.http2 import doubtful, frames
 from analyzer.http.http2.control import Control
 from analyzer.http.http2.extended_connect import (
     answer_connect,
@@ -138,6 +138,8 @@ class Session(Control):
         self._over.pop(stream.number, None)
         self.link.open.pop(stream.number, None)
         stream.left = True
+        if stream.doubt is not None:
+            doubtful.release(self, stream)
         if stream.kind == WEBSOCKET:
             self.tunnels.leave(stream, row, is_cut=is_cut)
         elif stream.kind == EXCHANGE:
@@ -147,9 +149,9 @@ class Session(Control):
             if handshake.outcome == "no-answer" and not handshake.outcome_reason:
                 handshake.outcome_reason = "No answer was seen before the stream was given up."
             self.results.handshakes.append(handshake)
-        for _, content in stream.early:
-            self.link.own.counted[self.client, HTTP] += len(content)
-        self._release_early(stream)
+        for early, content in stream.early:
+            self.link.own.counted[early[DIRECTION] & 1, HTTP] += len(content)
+        self.release_early(stream)
 
     def begin_upgraded(self, asked: Exchange) -> None:
         """Begin stream 1: the request was sent over HTTP/1.1, its answer comes here.
@@ -232,7 +234,7 @@ class Session(Control):
             stream.early = gone
         self.early_bytes = 0
 
-    def _release_early(self, stream: Stream) -> None:
+    def release_early(self, stream: Stream) -> None:
         """Count what is no longer kept."""
         self.early_bytes = max(0, self.early_bytes - stream.early_bytes)
         stream.early, stream.early_bytes = [], 0
@@ -292,17 +294,19 @@ class Session(Control):
         if stream is None:
             return
         if block.pushed or side == self.client:
-            self._asked(stream, head, pseudo, block, row)
+            self.ask(stream, head, pseudo, block, row)
         else:
-            self._answered(stream, head, pseudo, block, row)
+            self.answer(stream, head, pseudo, block, row)
         if block.ends_stream:
             self.end(stream, side, row)
 
-    def _asked(
+    def ask(
         self, stream: Stream, head: Head, pseudo: dict[str, str], block: Block, row: Row
     ) -> None:
+        """Take the head of a request."""
         if stream.kind != NEW:
-            self._trailers(stream, self.client, block, row)
+            if not doubtful.take_late(self, stream, (head, pseudo, block, row)):
+                self._trailers(stream, self.client, block, row)
             return
         if is_connect(pseudo):
             handshake = begin_connect(
@@ -321,11 +325,14 @@ class Session(Control):
             stream.transaction = pairing.Transaction(None, handshake)
             return
         self.exchanges.begin(stream, head, block.begun, row)
+        doubtful.note_request(stream, (head, pseudo, block, row))
 
-    def _answered(
+    def answer(
         self, stream: Stream, head: Head, pseudo: dict[str, str], block: Block, row: Row
     ) -> None:
-        if stream.kind == NEW:
+        """Take the head of an answer."""
+        is_first = stream.kind == NEW
+        if is_first:
             self.exchanges.begin_unseen(stream)
         transaction = stream.transaction
         if transaction is None or transaction.answered:
@@ -342,6 +349,7 @@ class Session(Control):
             exchange = transaction.exchange
             if exchange is not None and not head.status:
                 exchange.status = None
+            doubtful.note_answer(self, stream, (head, pseudo, block, row), is_first=is_first)
         elif not head.status:
             pairing.answer_attempt(handshake, head, block.begun, row)
             handshake.status = None
@@ -351,15 +359,13 @@ class Session(Control):
         elif answer_connect(
             *(self.results, handshake, head, block.begun, row), is_whole=block.known
         ):
-            if stream.early:
-                self._tell_early(stream, handshake)
+            self._tell_early(stream, handshake)
             self.tunnels.open(stream, handshake)
-            self._release_early(stream)
-            self._tell_ends(stream, row)
+            self.release_early(stream)
+            self.tell_ends(stream, row)
         else:
             transaction.refusal = RefusalReader(handshake, head)
-            if stream.early:
-                self._tell_early(stream, handshake)
+            self._tell_early(stream, handshake)
 
     @staticmethod
     def _cut_answer(handshake: Handshake) -> None:
@@ -380,15 +386,18 @@ class Session(Control):
         transaction.answered = True
         self._cut_answer(transaction.handshake)
         self.tunnels.open(stream, transaction.handshake)
-        self._release_early(stream)
+        self.release_early(stream)
 
     def _tell_early(self, stream: Stream, handshake: Handshake) -> None:
+        early = [row for row, _ in stream.early if row[DIRECTION] & 1 == self.client]
+        if not early:
+            return
         handshake.early_bytes = stream.early_bytes
-        packet = stream.early[0][0][PACKET]
+        packet = early[0][PACKET]
         kind = findings.HANDSHAKE_EARLY_DATA
         self.find(kind, packet, stream.early_bytes, self.client)
 
-    def _tell_ends(self, stream: Stream, row: Row) -> None:
+    def tell_ends(self, stream: Stream, row: Row) -> None:
         """Tell a tunnel of ends that came before it was open."""
         for side in (0, 1):
             if stream.ended[side]:
@@ -407,6 +416,7 @@ class Session(Control):
             return
         stream.ended[side] = True
         self._note_over(stream)
+        doubtful.ends(self, stream, side)
         if stream.kind == WEBSOCKET:
             self.tunnels.ended(stream, side, row)
         elif stream.kind == EXCHANGE:
@@ -431,6 +441,8 @@ class Session(Control):
 
     def reset(self, stream: Stream, side: int, code: int, row: Row) -> None:
         """RST_STREAM was sent."""
+        if code == frames.FRAME_SIZE_ERROR:
+            self.object_to_length(1 - side)
         if stream.reset_side >= 0:
             return
         was_over = stream.is_over

@@ -6,7 +6,7 @@ and content; must not know frames' bytes or other streams. Used by http.http2.se
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from analyzer.http import pairing
 from analyzer.http._row_accounts import Account
@@ -19,12 +19,33 @@ from analyzer.http.http2.flow import Windows
 from analyzer.http.pairing import Transaction
 from analyzer.http.plain_exchanges import PlainExchanges, request_ends
 
+Heard = tuple[Head, dict[str, str], Any, Row]
+"""Head, pseudo-header fields, header block, row with its last byte."""
+
 # What a stream carries.
 NEW: Final = 0  # no head was read yet
 EXCHANGE: Final = 1
 ATTEMPT: Final = 2  # an extended CONNECT without its answer
 WEBSOCKET: Final = 3
 OTHER: Final = 4  # a tunnel, or heads that are not known
+
+
+class Doubt:
+    """Why nobody knows yet whether a stream is an exchange or a WebSocket.
+
+    Attributes:
+        asked: head, pseudo-header fields, block and row of the request, of which fields are not
+            known; None where it was not read: it was lost, or waits behind a hole.
+        answered: the same of the answer.
+        looks: by side of TCP, what it sent looks like frames of WebSocket.
+    """
+
+    __slots__ = ("answered", "asked", "looks")
+
+    def __init__(self, asked: Heard | None = None, answered: Heard | None = None) -> None:
+        self.asked = asked
+        self.answered = answered
+        self.looks = [False, False]
 
 
 class Stream:
@@ -43,10 +64,11 @@ class Stream:
         early: (row, payload) that came before the answer to an attempt.
         lost: bytes in gaps, by side.
         left: it is in no table of streams any more, and waits for its last ACK.
+        doubt: an exchange that may be a WebSocket; None where it is clear.
     """
 
     __slots__ = (
-        *("account", "content", "early", "early_bytes", "ended", "kind", "left", "lost"),
+        *("account", "content", "doubt", "early", "early_bytes", "ended", "kind", "left", "lost"),
         *("number", "reader", "reset_side", "transaction", "windows"),
     )
 
@@ -64,6 +86,7 @@ class Stream:
         self.early_bytes = 0
         self.lost = [0, 0]
         self.left = False
+        self.doubt: Doubt | None = None
 
     @property
     def handshake(self) -> Handshake | None:
@@ -110,6 +133,16 @@ class Exchanges:
     def begin_unseen(self, stream: Stream) -> None:
         """Take up an exchange whose request was not captured, or cannot be read."""
         self._add(stream, Exchange(self._slot, 0, self._client, http_version="2"))
+
+    def abandon(self, stream: Stream) -> None:
+        """Forget an exchange, which the stream turns out not to be."""
+        transaction, stream.transaction = stream.transaction, None
+        stream.kind, stream.reader, stream.content = NEW, None, [0, 0]
+        if transaction is None or transaction.exchange is None:
+            return
+        self._plain.release(transaction, transaction.exchange)
+        if transaction.exchange.exchange == self.begun - 1:
+            self.begun -= 1
 
     def _add(self, stream: Stream, exchange: Exchange) -> None:
         exchange.exchange = self.begun

@@ -1,7 +1,9 @@
 """Rows that hold parts of frames, or nothing: cut headers, gaps, cut packets."""
 
+import struct
 from pathlib import Path
 
+import pytest
 from oracle.captures import pcap
 from oracle.http2 import CLIENT, SERVER, Talk, capture, segments
 from oracle.mutations import packets_of
@@ -77,8 +79,76 @@ def test_bytes_that_are_no_frames_are_no_ones():
     talk.frame(CLIENT, 1, 1, b"x")
     talk.steps.append((CLIENT, bytes(range(1, 200)) * 20))
     tables = tables_of(capture(talk.steps))
-    assert "http2-malformed" in grave(tables)
+    # Nobody is blamed: nothing shows that the length in them is one.
+    assert {"http2-lost"} <= grave(tables)
+    assert "http2-malformed" not in grave(tables)
     assert_ties_out(tables)
+
+
+def too_long(rest):
+    talk = Talk()
+    talk.open(1)
+    talk.frame(SERVER, 1, 1, b"x")
+    content = frame(2, b"y" * 20_000)
+    talk.steps.append((SERVER, header(len(content), 0, 0, 1) + content))
+    talk.steps.extend(rest)
+    for mss in (1, 7):
+        assert_ties_out(tables_of(capture(talk.steps, mss)))
+    tables = tables_of(capture(talk.steps))
+    assert_ties_out(tables)
+    return tables
+
+
+def header(length, kind, flags, stream):
+    return struct.pack(">BHBBI", length >> 16, length & 0xFFFF, kind, flags, stream)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        [],
+        [(SERVER, header(8, 6, 0, 0) + bytes(8))],
+        [(CLIENT, header(8, 7, 0, 0) + struct.pack(">II", 0, 6))],
+    ],
+)
+def test_a_frame_above_the_limit_is_an_error_where_it_ends_as_it_says(rest):
+    # RFC 9113 4.2; the length is not above what 24 bits can say.
+    rows = too_long(rest)["findings"].set_index("id")
+    assert rows.loc["http2-malformed", "direction"] == "server"
+    assert "20004 bytes is above the limit of 16384" in rows.loc["http2-malformed", "text"]
+
+
+def test_each_frame_above_the_limit_is_an_error():
+    content = frame(2, b"y" * 20_000)
+    rows = too_long([(SERVER, header(len(content), 0, 0, 1) + content)])["findings"]
+    assert (rows["id"] == "http2-malformed").sum() == 2
+
+
+@pytest.mark.parametrize("objection", [(7, 0, bytes(4) + b"\0\0\0\6"), (3, 1, b"\0\0\0\6")])
+def test_a_frame_above_the_limit_is_an_error_where_its_receiver_says_so(objection):
+    kind, stream, content = objection
+    talk = Talk()
+    talk.open(1)
+    talk.steps.append((SERVER, header(2_000_000, 0, 0, 1) + bytes(30)))
+    talk.steps.append((CLIENT, header(len(content), kind, 0, stream) + content))
+    rows = tables_of(capture(talk.steps))["findings"].set_index("id")
+    assert rows.loc["http2-malformed", "direction"] == "server"
+
+
+def test_a_damaged_length_is_nobodys_fault():
+    talk = Talk()
+    talk.open(1)
+    for number in range(12):
+        talk.frame(SERVER, 1, 1, b"message %d" % number)
+    packets = segments(talk.steps)
+    place, (time, packet, size) = next(
+        (at, each) for at, each in enumerate(packets) if each[1].endswith(b"message 3")
+    )
+    at = packet.index(header(11, 0, 0, 1))
+    packets[place] = (time, packet[:at] + b"\x1f" + packet[at + 1 :], size)
+    found = tables_of(pcap(packets, nanoseconds=True))["findings"]
+    assert set(found["id"]) >= {"http2-lost"}
+    assert not (found["severity"] == "error").any()
 
 
 def test_bytes_lost_between_frames_may_be_those_of_any_message():
@@ -119,3 +189,18 @@ def test_a_preface_behind_a_hole_of_unknown_size_is_found_with_its_frames():
     assert told["http2-lost"] == "warning"
     assert "error" not in set(told)
     assert_ties_out(tables)
+
+
+def test_a_server_whose_first_frame_was_not_captured_may_take_extended_connect():
+    # The first of it that was captured acknowledges the client's settings, and has none itself.
+    talk = Talk()
+    talk.open(1)
+    packets = segments(talk.steps)
+    sent = [
+        at for at, (_, packet, _) in enumerate(packets) if packet[34:36] == packets[1][1][34:36]
+    ]
+    settings = next(at for at in sent if len(packets[at][1]) > 54 + 9)
+    gone = {1, *(at for at in sent if at <= settings)}
+    kept = [each for at, each in enumerate(packets) if at not in gone]
+    found = tables_of(pcap(kept, nanoseconds=True))["findings"]
+    assert "http2-connect-not-enabled" not in set(found["id"])
