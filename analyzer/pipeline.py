@@ -44,7 +44,7 @@ from analyzer.tables.undecided import Undecided
 from analyzer.tcp.bytestream import StreamBatch
 from analyzer.tcp.reassembly import Reassembler
 from analyzer.tls.keylog import KeyRing
-from analyzer.tls.stage import TlsStage
+from analyzer.tls.stage import TlsBatch, TlsStage
 from analyzer.websocket.connection import WebSocketConnection
 from analyzer.websocket.stage import WebSocketBatch, WebSocketStage
 
@@ -268,41 +268,51 @@ class Pipeline:
             self.summary.capture.selected = self._opening.counts
         if self._listener is not None:
             self._listener.hear(websocket)
-        if self._news is not None:
-            now = self.summary.capture.last_time if now is None else now
-            for rows in self._chosen(self._news.push(websocket, tls, now)):
-                for observer in self._observers:
-                    observer.news(rows)
-            self._polls.push(self._wanted(websocket.opened))
+        now = self.summary.capture.last_time if now is None else now
         inside = None
-        if self._inside is not None:
-            inside = self._inside.push(websocket, last=last)
-        self._audience.settle(websocket)
-        self._deliver_tables(self._tables.push(websocket, tls, inside, lookups))
+        try:
+            self._tell(websocket, tls, now)
+        finally:
+            # A fault in what observers are told early costs no row of a table.
+            if self._inside is not None:
+                inside = self._inside.push(websocket, last=last)
+            self._audience.settle(websocket)
+            self._deliver_tables(self._tables.push(websocket, tls, inside, lookups))
         if self._alternatives is not None:
             self.deliver(self._alternatives.push(websocket, tls, inside))
         if self._diagnosis is not None and self._observers:
-            now = self.summary.capture.last_time if now is None else now
             for rows in self._diagnosis.news(now):
                 for observer in self._observers:
                     observer.news(rows)
 
+    def _tell(self, websocket: WebSocketBatch, tls: TlsBatch, now: int) -> None:
+        """Tell observers what is known of rows that are not complete."""
+        if self._news is None:
+            return
+        for rows in self._chosen(self._news.push(websocket, tls, now)):
+            for observer in self._observers:
+                observer.news(rows)
+        self._polls.push(self._wanted(websocket.opened))
+
     def _deliver_tables(self, tables: Sequence[TableRows]) -> None:
-        if self._diagnosis is not None:
-            self._diagnosis.push(tables)
         if self._undecided is not None:
             for rows in self._undecided.released():
                 self._count(rows)
         self.deliver(tables)
+        if self._diagnosis is not None:
+            self._diagnosis.push(tables)
 
     def deliver(self, tables: Sequence[TableRows]) -> None:
         """Hand rows to all writers."""
-        for rows in self._chosen(tables):
-            for some in [rows] if self._undecided is None else self._undecided.take(rows):
-                self._count(some)
+        chosen = self._chosen(tables)
+        # First of all: a fault in what adds up costs no row.
+        for rows in chosen:
             for writer in self._writers:
                 if writer not in self._figures:
                     writer.write(rows)
+        for rows in chosen:
+            for some in [rows] if self._undecided is None else self._undecided.take(rows):
+                self._count(some)
 
     def _chosen(self, tables: Sequence[TableRows]) -> Sequence[TableRows]:
         """Return the rows of connections that are wanted."""

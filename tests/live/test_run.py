@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from oracle import captures
+from oracle.live import Recorder
 
 from analyzer import pipeline
 from analyzer.analysis import Collector
@@ -327,6 +328,32 @@ def test_a_fault_of_a_stage_leaves_the_rows_before_it(monkeypatch):
 
 
 STAGES = ["TlsStage", "HttpStage", "WebSocketStage", "InsideStage", "TableBuilder"]
+
+
+SIDES = [
+    *(("News", "push"), ("PollHeads", "push"), ("AlternativesStage", "push")),
+    *(("DiagnosisStage", "push"), ("Summary", "add")),
+]
+
+
+@pytest.mark.parametrize(("stage", "name"), SIDES)
+def test_a_fault_of_what_makes_no_table_costs_no_row(monkeypatch, stage, name):
+    """All packets are one batch, in which it fails, and it does so again at the end."""
+
+    def fails(self, *given, **more):
+        raise AssertionError("a fault of our own")
+
+    monkeypatch.setattr(getattr(pipeline, stage), name, fails)
+    watcher, expected = Watcher(), Watcher()
+    source = Played("socket-io-room.pcap", Clock(), batch_bytes=1 << 20)
+    # News are made where somebody is told them.
+    outcome = run.outcome_of(source, OPTIONS, [watcher], [Recorder()], clock=Clock())
+    assert isinstance(outcome.failure, AssertionError)
+    monkeypatch.undo()
+    run.run(Played("socket-io-room.pcap", Clock()), OPTIONS, [expected], clock=Clock())
+    seen, wanted = rows(watcher), rows(expected)
+    for table in ("connections", "messages", "handshakes", "frames"):
+        assert seen[table] == wanted[table], table
 
 
 @pytest.mark.parametrize("stage", STAGES)
