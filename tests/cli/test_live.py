@@ -328,19 +328,6 @@ def test_a_folder_that_the_user_may_not_write_to(
 
 
 @namespaces.needed
-def test_what_is_no_right_of_the_user_is_not_said_to_be_one(space: namespaces.Namespace) -> None:
-    first = started(space, "lo", "-q", "--no-screen", "--metrics", ":9123")
-    assert first.stderr is not None
-    first.stderr.readline()  # it serves by now
-    out, err = outputs(started(space, "lo", "--metrics", ":9123"))
-    assert out == ""
-    (line,) = err.splitlines()
-    assert "Address already in use; another program listens there" in line
-    assert "folder" not in line
-    ended(first)
-
-
-@namespaces.needed
 def test_a_second_interrupt_leaves_the_comparison_out(
     space: namespaces.Namespace, tmp_path: Path
 ) -> None:

@@ -12,7 +12,6 @@ from oracle.live import Recorder
 
 from analyzer import pipeline
 from analyzer.alternatives.polls import PollHeads
-from analyzer.alternatives.stage import AlternativesStage
 from analyzer.analysis import Collector
 from analyzer.capture.records import RecordBatch
 from analyzer.capture.source import open_capture
@@ -340,10 +339,7 @@ def test_a_fault_of_a_stage_leaves_the_rows_before_it(monkeypatch):
 STAGES = [TlsStage, HttpStage, WebSocketStage, InsideStage, TableBuilder]
 
 
-SIDES = [
-    *((News, "push"), (PollHeads, "push"), (AlternativesStage, "push")),
-    *((DiagnosisStage, "push"), (Summary, "add")),
-]
+SIDES = [(News, "push"), (PollHeads, "push"), (DiagnosisStage, "push"), (Summary, "add")]
 
 
 @pytest.mark.parametrize(("stage", "name"), SIDES)
@@ -356,7 +352,6 @@ def test_a_fault_of_what_makes_no_table_costs_no_row(monkeypatch, stage, name):
     monkeypatch.setattr(stage, name, fails)
     watcher, expected = Watcher(), Watcher()
     source = Played("socket-io-room.pcap", Clock(), batch_bytes=1 << 20)
-    # News are made where somebody is told them.
     outcome = run.outcome_of(source, OPTIONS, [watcher], [Recorder()], clock=Clock())
     assert isinstance(outcome.failure, AssertionError)
     monkeypatch.undo()
