@@ -129,21 +129,24 @@ class Back:
             self.deliver([self._series.rows()])
 
     def _deliver_tables(self, tables: Sequence[TableRows]) -> None:
-        if self._diagnosis is not None:
-            self._diagnosis.push(tables)
         if self._undecided is not None:
             for rows in self._undecided.released():
                 self._count(rows)
         self.deliver(tables)
+        if self._diagnosis is not None:
+            self._diagnosis.push(tables)
 
     def deliver(self, tables: Sequence[TableRows]) -> None:
         """Hand rows to all writers."""
-        for rows in self.chosen(tables):
-            for some in [rows] if self._undecided is None else self._undecided.take(rows):
-                self._count(some)
+        chosen = self.chosen(tables)
+        # First of all: a fault in what adds up costs no row.
+        for rows in chosen:
             for writer in self._writers:
                 if writer not in self._figures:
                     writer.write(rows)
+        for rows in chosen:
+            for some in [rows] if self._undecided is None else self._undecided.take(rows):
+                self._count(some)
 
     def chosen(self, tables: Sequence[TableRows]) -> Sequence[TableRows]:
         """Return the rows of connections that are wanted."""

@@ -83,6 +83,8 @@ class Pipeline:
         self._news = News(options, front.websocket, front.inside) if self._observers else None
         self._polls = PollHeads(options)
         self._now: int | None = None
+        # Of what observers were told of the batch that the stages are at.
+        self._fault: Exception | None = None
         self._pushed = time.monotonic_ns()
         for observer in self._observers:
             observer.attach(self.snapshot)
@@ -186,6 +188,9 @@ class Pipeline:
 
     def _take(self, batch: FrontBatch) -> None:
         self._back.push(batch, self._now)
+        fault, self._fault = self._fault, None
+        if fault is not None:
+            raise fault
 
     def _heard(self, websocket: WebSocketBatch, tls: TlsBatch) -> None:
         """Take a batch of the websocket stage, before the inside stage does."""
@@ -195,12 +200,21 @@ class Pipeline:
             self.summary.capture.selected = opening.counts
         if self._listener is not None:
             self._listener.hear(websocket)
-        if self._news is not None:
-            now = self.summary.capture.last_time if self._now is None else self._now
-            for rows in self._back.chosen(self._news.push(websocket, tls, now)):
-                for observer in self._observers:
-                    observer.news(rows)
-            self._polls.push(self._wanted(websocket.opened))
+        try:
+            self._tell(websocket, tls)
+        except Exception as error:
+            # A fault in what observers are told early costs no row of a table.
+            self._fault = error
+
+    def _tell(self, websocket: WebSocketBatch, tls: TlsBatch) -> None:
+        """Tell observers what is known of rows that are not complete."""
+        if self._news is None:
+            return
+        now = self.summary.capture.last_time if self._now is None else self._now
+        for rows in self._back.chosen(self._news.push(websocket, tls, now)):
+            for observer in self._observers:
+                observer.news(rows)
+        self._polls.push(self._wanted(websocket.opened))
 
     def _wanted(self, connections: Collection[WebSocketConnection]) -> list[WebSocketConnection]:
         opening = self._front.opening

@@ -165,6 +165,6 @@ def _axes(ax: Any) -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise OptionError("pictures need matplotlib", hint="pip install wsanalyze[plot]") from error
+        raise OptionError("pictures need matplotlib", hint="pip install matplotlib") from error
     # Without pyplot: no window, no global state.
     return Figure(figsize=(8, 4.5), layout="constrained").subplots()

@@ -22,6 +22,9 @@ os.environ.pop("COLUMNS", None)
 # that (POSIX, 2.11 Signals and Error Handling).
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# So does nohup with SIGHUP.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # No test fails on time: a loaded machine takes ten times as long.
 settings.register_profile(

@@ -33,7 +33,7 @@ _LD_HARDWARE = (LD_W_ABS, 0, 0, 0xFFFFF000 + 28)  # SKF_AD_HATYPE
 _OUTGOING, _LOOPBACK = 4, 772
 
 _NEEDS = (
-    "apt install libpcap0.8, or pip install 'wsanalyze[pcapy]', which brings a libpcap; without"
+    "apt install libpcap0.8, or pip install pcapy-ng, which brings a libpcap; without"
     " one go: tcp, udp, [tcp|udp] [src|dst] port N, [src|dst] host ADDRESS, [src|dst] net"
     " ADDRESS/N, with and, or, not, ( )"
 )

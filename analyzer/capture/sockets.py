@@ -83,7 +83,7 @@ class ScapySocket:
             import scapy.arch.linux as linux
             from scapy.config import conf
         except ImportError as error:
-            raise _not_there("scapy", "scapy") from error
+            raise _not_there("scapy") from error
         if interface.name == ANY or interface.link_type == filters.SLL2:
             raise OptionError(f"{interface.name} is captured on by the ring alone")
         program = filters.compiled(
@@ -208,7 +208,7 @@ class PcapySocket:
         try:
             import pcapy
         except ImportError as error:
-            raise _not_there("pcapy-ng", "wsanalyze[pcapy]") from error
+            raise _not_there("pcapy-ng") from error
         self.interface, self.up, self.more = interface, True, False
         self._error = pcapy.PcapError
         self._limit = options.batch_bytes
@@ -288,7 +288,7 @@ def others() -> list[Interface]:
     try:
         import pcapy
     except ImportError as error:
-        raise _not_there("pcapy-ng", "wsanalyze[pcapy]") from error
+        raise _not_there("pcapy-ng") from error
     return [Interface(name, kind="") for name in pcapy.findalldevs()]
 
 
@@ -298,5 +298,5 @@ def _refused(name: str, reason: str) -> CaptureAccessError | PermissionError:
     return CaptureAccessError(f"{name} cannot be captured on: {reason}")
 
 
-def _not_there(name: str, package: str) -> OptionError:
-    return OptionError(f"{name} is not installed", hint=f"pip install '{package}'")
+def _not_there(name: str) -> OptionError:
+    return OptionError(f"{name} is not installed", hint=f"pip install {name}")

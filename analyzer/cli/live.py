@@ -424,8 +424,8 @@ def _load_all(request: LiveRequest) -> None:
 
 
 def _as_whom(error: WsanalyzeError, who: str | None) -> WsanalyzeError:
-    if who is None:
-        return error
+    if who is None or (isinstance(error, ReportError) and error.hint):
+        return error  # what it needs is no right
     if isinstance(error, KeyLogError):
         hint = f"let {who} read it, or --user NAME; --user root stays root"
         return KeyLogError(f"{error} (as user {who})", hint=hint)

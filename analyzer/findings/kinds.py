@@ -30,6 +30,7 @@ class Kind:
         text: a sentence; `{detail}` is replaced by the finding's detail.
         has_culprit: one of the two ends is at fault, or has done what the sentence says;
             False where the capture lacks bytes, or a limit was reached.
+        none: the sentence where the detail is 0, if it differs.
         one: the sentence where the detail is 1, if it differs.
         total: the sentence for several connections together; `{detail}` is replaced by the sum,
             `{where}` by "on N connections". "" where details are not added up.
@@ -43,6 +44,7 @@ class Kind:
     has_culprit: bool = True
     one: str = ""
     total: str = ""
+    none: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class Finding:
         """The sentence, with its detail."""
         if self.kind.one and self.detail in (1, "1"):
             return self.kind.one
+        if self.kind.none and self.detail in (0, "0"):
+            return self.kind.none
         return self.kind.text.replace("{detail}", str(self.detail))
 
 
@@ -90,9 +94,10 @@ def kind_of(
     has_culprit: bool = True,
     one: str = "",
     total: str = "",
+    none: str = "",
 ) -> Kind:
     """Declare a kind."""
-    kind = Kind(len(KINDS), id_, severity, rfc, text, has_culprit, one, total)
+    kind = Kind(len(KINDS), id_, severity, rfc, text, has_culprit, one, total, none)
     KINDS.append(kind)
     BY_ID[id_] = kind
     return kind

@@ -120,6 +120,7 @@ WEBSOCKET_RESYNCHRONISED = _kind(
     "",
     "Frames were found again after {detail} bytes that could not be read.",
     total="Frames were found again {where} after {detail} bytes that could not be read.",
+    none="Frames were found again, and no captured byte was skipped for it.",
     has_culprit=False,
 )
 WEBSOCKET_NOT_RESYNCHRONISED = _kind(

@@ -124,8 +124,10 @@ class FindingCount:
         """What is said of all of them; the first one's sentence where they are not added up."""
         if self.rows > 1 and self.amount is not None and self.streams:
             where = "on one connection" if self.streams == 1 else f"on {self.streams} connections"
-            total = BY_ID[self.id].total.replace("{detail}", str(self.amount))
-            return total.replace("{where}", where)
+            kind = BY_ID[self.id]
+            if kind.none and not self.amount:
+                return kind.none
+            return kind.total.replace("{detail}", str(self.amount)).replace("{where}", where)
         return self.examples[0] if self.examples else ""
 
     @property

@@ -67,6 +67,8 @@ class Seeker:
         self._kept_bytes = 0
         self._searches: dict[int, Search] = {}
         self._lost: set[int] = set()  # directions ever in mode SEEK
+        # Of connections joined in their middle: directions without a frame so far.
+        self._joined: set[int] = set()
         self._foreign: set[int] = set()  # those whose bytes are known to be no frames
         self._negotiated: dict[int, Negotiation] = {}
         self.cut_heads = CutHeads()
@@ -103,6 +105,7 @@ class Seeker:
         if self._negotiated.pop(slot, None) is None:
             return found
         for direction in (2 * slot, 2 * slot + 1):
+            self._joined.discard(direction)
             if direction not in self._lost:
                 continue
             self._lost.discard(direction)
@@ -369,6 +372,7 @@ class Seeker:
         for side in (0, 1):
             if starts[side] is None:
                 walks[2 * slot + side]["mode"] = layout.SEEK
+                self._joined.add(2 * slot + side)
         return replay
 
     def _drop_probe(self, slot: int) -> None:
@@ -477,6 +481,10 @@ class Seeker:
         row["mode"] = layout.HEADER
         self._foreign.discard(direction)
         passed = int(row["skipped"]) - sum(len(item.payload) for item in replay)
+        is_first = direction in self._joined
+        self._joined.discard(direction)
+        if is_first and not passed:
+            return  # its first bytes are a frame: nothing was lost that would be found again
         kind, packet = findings.WEBSOCKET_RESYNCHRONISED, int(replay[0].row["packet"])
         self._found.append(Finding(kind, direction >> 1, packet, -1, passed, direction=direction))
 

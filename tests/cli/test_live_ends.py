@@ -14,7 +14,8 @@ import pytest
 from oracle import namespaces
 
 import analyzer
-from analyzer.cli import main
+from analyzer.cli import live, main
+from analyzer.errors import ReportError
 from analyzer.tables.schema import TABLES
 
 ROOT = Path(__file__).parents[2]
@@ -185,7 +186,8 @@ def test_a_reader_of_events_that_goes_away(tmp_path: Path, expected: Path) -> No
 
 FULL = """
 import resource, signal, sys
-from analyzer.cli import main
+from analyzer.cli import live, main
+from analyzer.errors import ReportError
 # A limit on the size of files is a disk that is full: writing fails in the middle of a row.
 resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
 sys.exit(main.main(sys.argv[1:]))
@@ -213,7 +215,8 @@ def test_a_full_disk(tmp_path: Path, expected: Path) -> None:
 
 FAULT = """
 import sys
-from analyzer.cli import main
+from analyzer.cli import live, main
+from analyzer.errors import ReportError
 from analyzer.report.event_lines import EventWriter
 def fails(self, rows):
     raise AssertionError("our own")
@@ -268,3 +271,12 @@ def test_until_takes_ids_and_severities_only() -> None:
             capture_output=True, cwd=ROOT,
         )  # fmt: skip
         assert done.returncode == 2
+
+
+def test_what_is_no_right_of_the_user_is_not_said_to_be_one() -> None:
+    taken = ReportError("cannot serve metrics: in use", hint="another program listens there")
+    assert live._as_whom(taken, "nobody") is taken
+    told = live._as_whom(ReportError("cannot write x: Permission denied"), "nobody")
+    assert str(told).endswith("(as user nobody)")
+    assert told.hint is not None
+    assert "--user NAME" in told.hint

@@ -8,12 +8,15 @@ from types import SimpleNamespace
 
 import pytest
 from oracle import captures
+from oracle.live import Recorder
 
 from analyzer import pipeline
+from analyzer.alternatives.polls import PollHeads
 from analyzer.analysis import Collector
 from analyzer.capture.records import RecordBatch
 from analyzer.capture.source import open_capture
 from analyzer.capture.stats import CaptureStats
+from analyzer.diagnosis.stage import DiagnosisStage
 from analyzer.errors import ReportError
 from analyzer.http.stage import HttpStage
 from analyzer.inside.stage import InsideStage
@@ -21,7 +24,9 @@ from analyzer.live import run
 from analyzer.options import Options
 from analyzer.tables.build import TableBuilder
 from analyzer.tables.conditions import Conditions
+from analyzer.tables.news import News
 from analyzer.tables.schema import TABLES
+from analyzer.tables.summary import Summary
 from analyzer.tls.stage import TlsStage
 from analyzer.websocket.stage import WebSocketStage
 
@@ -332,6 +337,28 @@ def test_a_fault_of_a_stage_leaves_the_rows_before_it(monkeypatch):
 
 
 STAGES = [TlsStage, HttpStage, WebSocketStage, InsideStage, TableBuilder]
+
+
+SIDES = [(News, "push"), (PollHeads, "push"), (DiagnosisStage, "push"), (Summary, "add")]
+
+
+@pytest.mark.parametrize(("stage", "name"), SIDES)
+def test_a_fault_of_what_makes_no_table_costs_no_row(monkeypatch, stage, name):
+    """All packets are one batch, in which it fails, and it does so again at the end."""
+
+    def fails(self, *given, **more):
+        raise AssertionError("a fault of our own")
+
+    monkeypatch.setattr(stage, name, fails)
+    watcher, expected = Watcher(), Watcher()
+    source = Played("socket-io-room.pcap", Clock(), batch_bytes=1 << 20)
+    outcome = run.outcome_of(source, OPTIONS, [watcher], [Recorder()], clock=Clock())
+    assert isinstance(outcome.failure, AssertionError)
+    monkeypatch.undo()
+    run.run(Played("socket-io-room.pcap", Clock()), OPTIONS, [expected], clock=Clock())
+    seen, wanted = rows(watcher), rows(expected)
+    for table in ("connections", "messages", "handshakes", "frames"):
+        assert seen[table] == wanted[table], table
 
 
 @pytest.mark.parametrize("stage", STAGES)

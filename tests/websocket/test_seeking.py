@@ -48,7 +48,9 @@ def test_gap_over_whole_frames(sender, make, places):
     assert texts(result, sender) == [b"before", b"after", b"and more"]
     assert result.only().lost_bytes == lost
     assert result.ids() == ["websocket-framing-lost", "websocket-resynchronised"]
-    assert result.found("websocket-resynchronised")[0].detail == 0
+    (again,) = result.found("websocket-resynchronised")
+    assert again.detail == 0
+    assert again.text == "Frames were found again, and no captured byte was skipped for it."
     # Nothing behind the gap was lost, so that nothing here is an error.
     assert "error" not in {each.kind.severity for each in result.findings}
 
@@ -140,6 +142,18 @@ def test_middle_of_a_connection_in_both_directions(places):
     one = result.only()
     assert (one.handshake, one.client_side, one.opened_at) == (None, 0, at(1))
     assert result.ids() == ["websocket-mid-stream"]
+
+
+@pytest.mark.parametrize("places", CUTS)
+def test_a_side_that_is_silent_at_first_lost_nothing(places):
+    steps = [client(TEXT, b"asked")] * 4 + [server(TEXT, b"answered")] * 4
+    result = talk(steps, Options(), places, sides_known=False)
+    assert texts(result, SERVER) == [b"answered"] * 4
+    assert result.ids() == ["websocket-mid-stream"]
+    # It begins within a frame.
+    steps[4:4] = [(SERVER, frame(TEXT, b"\xf7" * 30)[9:])]
+    result = talk(steps, Options(), places, sides_known=False)
+    assert result.found("websocket-resynchronised")[0].detail == 23
 
 
 def test_mask_names_the_client_whoever_spoke_first():

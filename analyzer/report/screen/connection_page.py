@@ -21,7 +21,7 @@ from analyzer.report.screen.history import Event
 from analyzer.report.screen.lines import Line
 from analyzer.report.screen.message_page import MessagePage
 from analyzer.report.screen.model import Model
-from analyzer.report.screen.page import OPEN, Column, Key, ListPage, Page, View, fitting
+from analyzer.report.screen.page import Column, Key, ListPage, Page, View, fitting
 from analyzer.report.terminal import ENDINGS, code_name
 from analyzer.report.wording import clock, duration, number, plural, size
 from analyzer.tables.schema import DIRECTIONS
@@ -51,7 +51,7 @@ class ConnectionPage(ListPage[Event]):
 
     def keys(self) -> list[Key]:
         """Return the keys of lists."""
-        return [OPEN._replace(text="open a message"), *super().keys()]
+        return [*self.opening("open a message"), *super().keys()]
 
     def _events(self, model: Model) -> list[Event]:
         # The line of a connection that was not seen from its beginning may be made anew.
@@ -91,8 +91,12 @@ class ConnectionPage(ListPage[Event]):
         """Return its number, which messages and frames have for themselves."""
         return item.is_message, item.number
 
+    def can_open(self, item: Event, model: Model) -> bool:
+        """Return whether it is a message: a control frame has no page."""
+        return item.is_message
+
     def opens(self, item: Event, model: Model) -> Page | None:
-        """Return the page of a message; a control frame has none."""
+        """Return the page of a message."""
         if not item.is_message:
             return None
         messages = [event for event in self._items if event.is_message]
@@ -124,9 +128,16 @@ class ConnectionPage(ListPage[Event]):
             agreed = [text for text in (line.inner, line.subprotocol, line.extensions) if text]
             if agreed:
                 lines.append(Text(", ".join(dict.fromkeys(agreed)), "dim"))
+            lines += self._forgotten(view.model)
         if line.findings:
             lines.append(_findings(view.model, line))
         return lines
+
+    def _forgotten(self, model: Model) -> list[Text]:
+        """Say how many messages the list lacks: too many came at once, or since then."""
+        kept = sum(event.is_message for event in self._events(model))
+        missing = sum(self._line.messages) - kept
+        return [Text(f"{plural(missing, 'message')} not remembered", "dim")] if missing > 0 else []
 
     def layout(self, view: View) -> list[Column]:
         """Return the columns."""

@@ -16,7 +16,7 @@ from analyzer.report.screen import figures
 from analyzer.report.screen.connection_page import ConnectionPage
 from analyzer.report.screen.lines import COLUMNS, NS, Line
 from analyzer.report.screen.model import Model
-from analyzer.report.screen.page import OPEN, Column, Key, ListPage, Page, View, fitting
+from analyzer.report.screen.page import Column, Key, ListPage, Page, View, fitting
 from analyzer.report.wording import number, size
 
 SORTS: Final = ("last message", "rate", "messages", "payload", "age")
@@ -74,7 +74,7 @@ class _Listing(ListPage[Any]):
 
     def keys(self) -> list[Key]:
         """Return the keys of lists, and those that change order and choice."""
-        return [OPEN, *super().keys(), _GROUP, _SORT, _STATE, _REVERSE]
+        return [*self.opening(), *super().keys(), _GROUP, _SORT, _STATE, _REVERSE]
 
     def press(self, key: str, model: Model) -> Page | None:
         """Change order or choice, or do what all lists do."""
@@ -331,20 +331,19 @@ class GroupsPage(_Listing):
         return f"{by}{' reversed' if self.order.reverse else ''}"
 
     def layout(self, view: View) -> list[Column]:
-        """Return the columns."""
-        return fitting(
-            [
-                (Column(self.by, 0), 0),
-                (Column("open", 6, right=True), 0),
-                (Column("ended", 6, right=True), 60),
-                (Column(_up(view), 7, right=True), 0),
-                (Column(_down(view), 7, right=True), 0),
-                (Column("messages", 9, right=True), 70),
-                (Column("payload", 8, right=True), 80),
-            ],
-            self.by,
-            view.width,
-        )
+        """Return the columns: of open and ended connections those that are in the groups."""
+        shown, room = self.order.shown, 7 if view.width >= 60 else 6
+        columns = [
+            (Column(self.by, 0), 0),
+            *([] if shown == "ended" else [(Column("open", 6, right=True), 0)]),
+            *([] if shown == "open" else [(Column("ended", 6, right=True), 0)]),
+            (Column("messages", 9, right=True), 70),
+            (Column("payload", 8, right=True), 80),
+        ]
+        # What has ended has no rate.
+        rates = [(Column(name(view), room, right=True), 0) for name in (_up, _down)]
+        columns[-2:-2] = [] if shown == "ended" else rates
+        return fitting(columns, self.by, view.width)
 
     def cells(self, item: Group, view: View) -> dict[str, Text | str]:
         """Return the cells of a group."""

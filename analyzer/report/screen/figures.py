@@ -36,14 +36,16 @@ PARTS: Final = {
 """Parts of the ledger, in few letters."""
 _SPARKS: Final = "▁▂▃▄▅▆▇█"
 _ASCII_SPARKS: Final = "_.-=+*%#"
-_LABEL: Final = 10
+LABEL: Final = 10
+"""Cells of what stands before a line of figures."""
+_WIDE: Final = 60
 _LEAST_SPARKS: Final = 5
 _NS: Final = 1_000_000_000
 
 
 def label(text: str) -> Text:
     """Return what stands before a line of figures."""
-    return Text.assemble((f"{text:<{_LABEL}}", "dim"))
+    return Text.assemble((f"{text:<{LABEL}}", "dim"))
 
 
 def rate(value: float) -> str:
@@ -151,9 +153,10 @@ def where(view: View) -> list[Text]:
         return [label("Bytes").append("none of WebSocket connections yet", "dim")]
     whole = sum(count for _, count in shares)
     lines = [label("Bytes").append(f"{size(whole)} of WebSocket connections", "bold")]
-    room = max(4, min(40, view.width - _LABEL - 36))
+    before = label("") if view.width >= _WIDE else Text("  ")
+    room = max(4, min(40, view.width - before.cell_len - 36))
     for name, count in shares:
-        line = label("").append(f"{PARTS[name]:<15}{size(count):>8} {share(count, whole):>7}  ")
+        line = before.copy().append(f"{PARTS[name]:<15}{size(count):>8} {share(count, whole):>7}  ")
         style = "green" if name == "transfer_bytes" else "blue"
         lines.append(line.append(bar(count, whole, room, ascii_only=view.is_ascii), style))
     return lines
@@ -208,6 +211,8 @@ def notable(view: View, most: int) -> list[Text]:
         line = label("Notable" if not place else "").append_text(
             severity(view.console, kind.severity)
         )
-        line.append(f" {number(kind.count)} x" if kind.count > 1 else "", "bold")
+        # The text of a cause says how many.
+        several = kind.count > 1 and not kind.is_cause
+        line.append(f" {number(kind.count)} x" if several else "", "bold")
         lines.append(line.append(f" {harmless(kind.text)}"))
     return lines

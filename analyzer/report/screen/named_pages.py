@@ -19,7 +19,7 @@ from analyzer.report.screen.history import Event
 from analyzer.report.screen.lines import Line
 from analyzer.report.screen.message_page import MessagePage
 from analyzer.report.screen.model import Model
-from analyzer.report.screen.page import OPEN, Column, Key, ListPage, Page, View, fitting
+from analyzer.report.screen.page import Column, Key, ListPage, Page, View, fitting
 from analyzer.report.wording import clock, duration, number, plural, size
 from analyzer.tables.schema import DIRECTIONS
 
@@ -48,7 +48,8 @@ class NamePage(ListPage[tuple[int, Event]]):
 
     def keys(self) -> list[Key]:
         """Return the keys of lists, and the one that leads to the connection."""
-        return [OPEN._replace(text="open a message"), _CONNECTION, *super().keys()]
+        found = self.opening("open a message")
+        return [*found, *([_CONNECTION] if found else []), *super().keys()]
 
     def _all(self, model: Model) -> list[tuple[int, Event]]:
         return model.history.named(*self._words)
@@ -76,6 +77,10 @@ class NamePage(ListPage[tuple[int, Event]]):
     def id_of(self, item: tuple[int, Event]) -> tuple[int, int]:
         """Return the numbers of its connection and of itself."""
         return item[0], item[1].number
+
+    def can_open(self, item: tuple[int, Event], model: Model) -> bool:
+        """Return whether its connection is still known."""
+        return model.lines.find(item[0]) is not None
 
     def opens(self, item: tuple[int, Event], model: Model) -> Page | None:
         """Return the page of a message, from which those of its connection can be gone to."""
@@ -149,7 +154,8 @@ class CallPage(ListPage[dict[str, Any]]):
 
     def keys(self) -> list[Key]:
         """Return the keys of lists, and those of calls."""
-        return [OPEN._replace(text="open the request"), _SORT, _CONNECTION, *super().keys()]
+        found = self.opening("open the request")
+        return [*found, _SORT, *([_CONNECTION] if found else []), *super().keys()]
 
     def items(self, model: Model) -> Sequence[dict[str, Any]]:
         """Return the calls; those that were never answered count as slow."""
@@ -170,6 +176,11 @@ class CallPage(ListPage[dict[str, Any]]):
     def id_of(self, item: dict[str, Any]) -> int:
         """Return its number."""
         return int(item["call"])
+
+    def can_open(self, item: dict[str, Any], model: Model) -> bool:
+        """Return whether its connection is still known."""
+        number = item["connection"]
+        return number is not None and model.lines.find(number) is not None
 
     def opens(self, item: dict[str, Any], model: Model) -> Page | None:
         """Return the page of the request; of its connection where it is not remembered."""

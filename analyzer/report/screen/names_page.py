@@ -14,7 +14,7 @@ from analyzer.inside.item import HEARTBEAT
 from analyzer.report.screen.harmless import harmless
 from analyzer.report.screen.model import Model
 from analyzer.report.screen.named_pages import CallPage, NamePage
-from analyzer.report.screen.page import OPEN, Column, Key, ListPage, Page, View, fitting
+from analyzer.report.screen.page import Column, Key, ListPage, Page, View, fitting
 from analyzer.report.wording import duration, number, share, size
 from analyzer.tables.spoken import Calls
 
@@ -62,7 +62,7 @@ class NamesPage(ListPage[Named]):
 
     def keys(self) -> list[Key]:
         """Return the keys of lists."""
-        return [OPEN._replace(text="its last messages"), *super().keys()]
+        return [*self.opening("its last messages"), *super().keys()]
 
     def opens(self, item: Named, model: Model) -> Page:
         """Return the page of its messages."""
@@ -138,7 +138,7 @@ class CallsPage(ListPage[Called]):
 
     def keys(self) -> list[Key]:
         """Return the keys of lists."""
-        return [OPEN._replace(text="its last calls, the slowest first"), *super().keys()]
+        return [*self.opening("its last calls, the slowest first"), *super().keys()]
 
     def opens(self, item: Called, model: Model) -> Page:
         """Return the page of its calls."""

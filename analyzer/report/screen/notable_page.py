@@ -18,7 +18,7 @@ from analyzer.report.screen.harmless import folded, harmless
 from analyzer.report.screen.lines import Line
 from analyzer.report.screen.model import Model
 from analyzer.report.screen.notable import Kind
-from analyzer.report.screen.page import OPEN, Column, Key, ListPage, Page, TextPage, View, fitting
+from analyzer.report.screen.page import Column, Key, ListPage, Page, TextPage, View, fitting
 from analyzer.report.wording import duration, number, plural, size
 
 _CONNECTION: Final = Key(("c",), "c", "connection", "open the connection of the one that is shown")
@@ -38,7 +38,7 @@ class NotablePage(ListPage[Kind]):
 
     def keys(self) -> list[Key]:
         """Return the keys of lists."""
-        return [OPEN._replace(text="all about it"), *super().keys()]
+        return [*self.opening("all about it"), *super().keys()]
 
     def items(self, model: Model) -> Sequence[Kind]:
         """Return what stands out."""

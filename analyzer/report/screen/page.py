@@ -140,6 +140,8 @@ class ListPage(Page, Generic[T]):
         self._ids: list[Any] = []
         self._place_drawn = 0
         self._height = 1
+        self.has_more = False
+        """Whether the marked row opens a page."""
 
     # --- what a list is made of
 
@@ -162,6 +164,10 @@ class ListPage(Page, Generic[T]):
     def opens(self, item: T, model: Model) -> Page | None:
         """Return the page of an item."""
         return None
+
+    def can_open(self, item: T, model: Model) -> bool:
+        """Return whether an item has a page."""
+        return True
 
     def head(self, view: View) -> list[Text]:
         """Return what stands above the list."""
@@ -187,6 +193,7 @@ class ListPage(Page, Generic[T]):
         place = self._place(items)
         self._top = max(min(self._top, place, len(items) - room), place - room + 1, 0)
         self._items, self._place_drawn = items, place
+        self.has_more = bool(items) and self.can_open(items[place], view.model)
         self._ids = [self.id_of(item) for item in items]
         for at, item in enumerate(items[self._top : self._top + room], self._top):
             out.append(self._row(item, layout, view, marked=at == place))
@@ -234,8 +241,13 @@ class ListPage(Page, Generic[T]):
     # --- keys
 
     def keys(self) -> list[Key]:
-        """Return the keys of all lists."""
-        return [MOVE, SEARCH]
+        """Return the keys of all lists, as far as the list has something to act on."""
+        count = len(self._items)
+        return [*([MOVE] if count > 1 else []), *([SEARCH] if count or self.search else [])]
+
+    def opening(self, text: str = OPEN.text) -> list[Key]:
+        """Return the key that opens the marked row, where there is something to open."""
+        return [OPEN._replace(text=text)] if self.has_more else []
 
     def press(self, key: str, model: Model) -> Page | None:
         """Move, or open what is marked: as it was drawn last."""

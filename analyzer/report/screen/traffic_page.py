@@ -19,8 +19,8 @@ class TrafficPage(TextPage):
     title = "Traffic"
 
     def text(self, view: View) -> Sequence[Text]:
-        """Return the figures."""
-        return [
+        """Return the figures, folded where they are wider than the screen."""
+        lines = [
             figures.openings(view),
             *figures.handshakes(view),
             figures.direction(0, view),
@@ -30,3 +30,13 @@ class TrafficPage(TextPage):
             *figures.ends(view),
             *figures.memory(view),
         ]
+        return [piece for line in lines for piece in _folded(line, view)]
+
+
+def _folded(line: Text, view: View) -> list[Text]:
+    """Return a line in pieces that fit, those behind the first below the words, not the label."""
+    if line.cell_len <= view.width:
+        return [line]
+    words = line[figures.LABEL :].wrap(view.console, max(1, view.width - figures.LABEL))
+    before = [line[: figures.LABEL], *[figures.label("")] * (len(words) - 1)]
+    return [head.copy().append_text(each) for head, each in zip(before, words, strict=True)]

@@ -38,6 +38,25 @@ def test_messages_pings_and_closes_in_the_order_of_time():
     assert "1 ping, last 7.00 ms" in "\n".join(lines)
 
 
+def test_the_key_that_opens_is_offered_where_something_opens():
+    model = talk(3)
+    give(model, "frames", control(9, "client", "close", close_code=4001), final=True)
+    shown = opened(model)
+    assert "close" in shown.marked()
+    assert "Enter" not in shown.lines()[-1]
+    assert shown.press("enter")[1] == shown.lines()[1]
+    shown.press("home")
+    assert "text" in shown.marked()
+    assert "Enter open" in shown.lines()[-1]
+
+
+def test_messages_that_are_not_remembered_are_counted():
+    model = talk(150)
+    text = "\n".join(opened(model).lines())
+    assert "50 messages not remembered" in text, "of a batch, the last 100 are looked at"
+    assert "not remembered" not in "\n".join(opened(talk(100)).lines())
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_it_stays_when_the_connection_has_ended(size):
     model = talk(3)

@@ -81,8 +81,15 @@ def test_groups():
     lines = shown.press("g")
     row = next(line for line in lines if "chat.example.com" in line).strip("▸ ").split()
     # Five are open, and what the sixth had counts when ended ones are shown.
-    assert row[:3] == ["chat.example.com", "5", "0"]
+    assert row[:3] == ["chat.example.com", "5", "10"]
     assert row[-2 if row[-1] == "B" else -3] == str(0 + 1 + 2 + 3 + 4)
+    for shown_first, is_shown in ((["1"], (False, True)), (["5", "1"], (True, True))):
+        lines = shown.press("o")
+        (titles,) = [line.split() for line in lines if line.split()[:1] == ["host"]]
+        assert ("open" in titles, "ended" in titles) == is_shown
+        row = next(line for line in lines if "chat.example.com" in line).strip("▸ ").split()
+        assert row[1 : 1 + len(shown_first)] == shown_first
+    assert "ended" not in next(line for line in shown.press("o") if line.split()[:1] == ["host"])
     lines = shown.press("g")
     assert any("Grouped by path" in line for line in lines)
     assert any(line.split()[:1] == ["/feed"] or "/feed" in line for line in lines)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from oracle.live import STATS, snapshot
 from oracle.sample import START
-from oracle.screens import S, busy, console
+from oracle.screens import S, busy, console, give
 
 from analyzer.report.screen import figures
 from analyzer.report.screen.model import Model
@@ -110,6 +110,13 @@ def test_what_is_notable():
     (line,) = figures.notable(view(busy()), 3)
     assert "warning 4 x" in line.plain
     assert "\x1b" not in line.plain
+    # The text of a cause has the number.
+    model = Model()
+    model.tick(START, STATS, snapshot())
+    cause = {"id": "idle-timeout", "severity": "warning", "connections": 3}
+    give(model, "diagnoses", {**cause, "text": "3 connections ended"})
+    (line,) = figures.notable(view(model), 3)
+    assert line.plain.endswith("warning 3 connections ended")
 
 
 def test_openings_and_attempts():

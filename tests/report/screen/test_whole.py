@@ -42,6 +42,10 @@ def test_the_footer_has_help_and_the_end_and_what_acts(size):
     shown = Shown(busy(), *size)
     assert shown.lines()[-1].endswith("? help  q quit")
     assert shown.lines()[-1].startswith("Enter open")
+    # Nothing was said on it, so that nothing opens.
+    assert "Enter" not in shown.press("enter")[-1]
+    assert shown.lines()[-1].startswith("Esc back")
+    shown.press("escape", "end")
     assert shown.press("enter")[-1].startswith("Esc back  Enter open")
 
 
