@@ -82,11 +82,13 @@ class Setting:
         subprotocol: as agreed, in lower case; "" without one, or if it is not known.
         path: request target; "" if it is not known.
         max_bytes: that a decoder may keep of one direction (max_inside_bytes).
+        joined: its beginning was not captured.
     """
 
     subprotocol: str = ""
     path: str = ""
     max_bytes: int = 1 << 18
+    joined: bool = False
 
 
 class Decoder:
@@ -143,6 +145,10 @@ class Protocol:
         path: of request targets; before messages in weight, but two must confirm it.
         needs_path: messages alone do not distinguish it from others.
         unwrap: returns the messages of another protocol in one of its own; None: it carries none.
+        middle: takes the place of `looks` where a connection's beginning was not captured, and its
+            path and subprotocol are not known; None: `looks` serves there too.
+        fits: whether the protocol allows a message at all. One that it does not allow denies it
+            there; None: any.
     """
 
     inner: str
@@ -154,6 +160,16 @@ class Protocol:
     begins: bytes = b""
     needs: tuple[bytes, ...] = ()
     unwrap: Callable[[bytes, int], list[bytes] | None] | None = None
+    middle: Looks | None = None
+    fits: Looks | None = None
+
+    def in_the_middle(self) -> Protocol:
+        """Return it as it is recognised where the beginning was not captured."""
+        if self.middle is None and self.fits is None:
+            return self
+        # Each message is asked whether it fits, whatever it begins with.
+        looks = self.middle or self.looks
+        return Protocol(self.inner, self.make, looks, unwrap=self.unwrap, fits=self.fits)
 
 
 def short(text: str | None, most: int = 256) -> str | None:

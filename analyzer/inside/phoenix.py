@@ -49,6 +49,10 @@ class _Status(msgspec.Struct, gc=False):
     status: str | None = None
 
 
+_REF: Final = lazy_pattern(rb'"\d{1,19}"')
+_TOPIC: Final = lazy_pattern(r"\w[\w.\-]{0,255}:[^\s]{1,1024}")
+"""Topic and subtopic, as channels are declared: `channel "room:*"`."""
+
 _OBJECT: Final = msgspec.json.Decoder(_Object)
 _STATUS: Final = msgspec.json.Decoder(_Status)
 
@@ -136,6 +140,19 @@ def looks_named(payload: bytes, sender: int, is_text: bool) -> bool:
     return Phoenix.take(_ANY, payload, sender, is_text) is not None
 
 
+def middle(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message is of the protocol's own, or to a topic as serializer 2 has it."""
+    if looks(payload, sender, is_text):
+        return True
+    parts = elements(payload) if is_text and payload[:1] == b"[" else None
+    if parts is None or len(parts) != 5 or bytes(parts[4])[:1] != b"{":
+        return False
+    topic, event = name_of(parts[2]), name_of(parts[3])
+    refs = (bytes(part) for part in parts[:2])
+    is_pushed = all(ref == b"null" or _REF.fullmatch(ref) for ref in refs)
+    return is_pushed and bool(event) and _TOPIC.fullmatch(topic or "") is not None
+
+
 _ANY: Final = Phoenix.__new__(Phoenix)
 
 BY_PATH: Final = Protocol(
@@ -145,4 +162,6 @@ BY_PATH: Final = Protocol(
     path=lazy_pattern(r"[^?]*/websocket\?(?:.*&)?vsn=[12]\."),
     needs_path=True,
 )
-PROTOCOL: Final = Protocol(INNER, Phoenix, looks, needs=(b'"phx_', b'"phoenix"'))
+PROTOCOL: Final = Protocol(
+    INNER, Phoenix, looks, needs=(b'"phx_', b'"phoenix"'), middle=middle, fits=looks_named
+)

@@ -26,7 +26,7 @@ from analyzer.inside.item import Setting
 from analyzer.inside.json_rpc import HEADS, JsonRpc
 from analyzer.inside.labels import Codes, Detail, Plain, Says
 from analyzer.inside.recognition import Recogniser
-from analyzer.inside.registry import GENERIC, PROTOCOLS
+from analyzer.inside.registry import GENERIC, JOINED, PROTOCOLS
 from analyzer.inside.sessions import Sessions, server_of
 from analyzer.inside.talk import GIVEN_UP, SPEAKS, UNDECIDED, Shared, Talk, Waiting
 from analyzer.inside.waiting import Chosen, WaitingRows, joined
@@ -202,14 +202,16 @@ class InsideStage:
         detail = connection.handshake
         path = (detail.path or "") if detail is not None else ""
         name = (detail.subprotocol or "") if detail is not None else ""
-        setting = Setting(name.strip().lower(), path, self._options.max_inside_bytes)
+        most = self._options.max_inside_bytes
+        setting = Setting(name.strip().lower(), path, most, joined=detail is None)
         server = server_of(self._http.stream.connection(slot), connection.client_side)
         begun = self._sessions.upgraded(server, path)
         if begun is not None:
             begun.connection, begun.slot = connection.connection, slot
             self._talks[slot] = begun
             return begun
-        recogniser = Recogniser(setting, PROTOCOLS, GENERIC)
+        protocols = JOINED if setting.joined else PROTOCOLS
+        recogniser = Recogniser(setting, protocols, GENERIC)
         talk = Talk.begin(self._shared, connection.connection, server, setting, recogniser)
         talk.since = connection.opened_at
         self._talks[slot] = talk
@@ -435,6 +437,8 @@ class InsideStage:
         if talk.state == UNDECIDED:
             if talk.outer is not None:
                 talk.settle()
+                self._settle(ended.slot, talk)
+            elif talk.take_generic():
                 self._settle(ended.slot, talk)
             # One message confirms nothing.
             self._forget_waiting(ended.slot, talk)

@@ -13,7 +13,16 @@ from analyzer.columns import NULL
 from analyzer.inside.calls import Book, Call, DoneCall, Moment, Numbers
 from analyzer.inside.crossing import Server
 from analyzer.inside.fanout import Spreading
-from analyzer.inside.item import PUBLISH, PUBLISH_MAYBE, Decoder, Item, Protocol, Setting
+from analyzer.inside.item import (
+    CLIENT,
+    PUBLISH,
+    PUBLISH_MAYBE,
+    SERVER,
+    Decoder,
+    Item,
+    Protocol,
+    Setting,
+)
 from analyzer.inside.labels import Detail, Label, Labels
 from analyzer.inside.recognition import Recogniser
 from analyzer.inside.sockjs import SockJs
@@ -116,6 +125,9 @@ class Talk:
         """Take a protocol for that of the connection."""
         self.decoder = protocol.make(self.setting)
         self.state = SPEAKS
+        if self.setting.joined:
+            self.decoder.lost(CLIENT)
+            self.decoder.lost(SERVER)
 
     # --- messages
 
@@ -135,6 +147,13 @@ class Talk:
         if self.recogniser.exhausted:
             self.state = UNKNOWN
         return False
+
+    def take_generic(self) -> bool:
+        """Take any JSON for what is spoken, if nothing better will come; return whether it is."""
+        protocol = self.recogniser.generic()
+        if protocol is not None:
+            self.speak(protocol)
+        return protocol is not None
 
     def wrap(self, protocol: Protocol) -> None:
         """Take a protocol that carries another for that of the connection."""

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from dataclasses import is_dataclass
 
 import cbor2
+import ocpp.v16.call
+import ocpp.v201.call
 import pandas as pd
 import pytest
 from graphql import GraphQLSyntaxError, OperationDefinitionNode, parse
@@ -20,6 +23,7 @@ from socketio.packet import Packet, packet_names
 from test_captures import CAPTURES, MANIFEST, logged
 
 import analyzer
+from analyzer.inside.ocpp import PROTOCOL
 
 
 def speaking(inner: str) -> list[str]:
@@ -45,6 +49,16 @@ def or_none(value):
 
 def text(value) -> str | None:
     return None if value is None else str(value)
+
+
+def test_ocpp_actions():
+    """Those of which a CALL is known by itself are the library's classes, of both versions."""
+    modules = (ocpp.v16.call, ocpp.v201.call)
+    names = {name for each in modules for name, made in vars(each).items() if is_dataclass(made)}
+    assert names
+    known = {f'[2,"1","{name}",{{}}]' for name in names}
+    assert {each for each in known if not PROTOCOL.middle(each.encode(), 0, True)} == set()
+    assert not PROTOCOL.middle(b'[2,"1","Move",{}]', 0, True)
 
 
 KINDS = {"BINARY_EVENT": "event", "BINARY_ACK": "ack"}
