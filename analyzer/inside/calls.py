@@ -17,6 +17,7 @@ from analyzer.columns import NULL
 from analyzer.inside.item import (
     ASK,
     ASK_MAYBE,
+    ASK_OPEN,
     CANCEL,
     CANCEL_END,
     END,
@@ -65,6 +66,7 @@ class Call(msgspec.Struct):
         items: results streamed before the end.
         refused: an error came among them.
         missed: bytes of the answering side were lost before the first result that is known.
+        is_open: an answer is up to the other side: none is no sign of a limit.
     """
 
     number: int
@@ -77,6 +79,7 @@ class Call(msgspec.Struct):
     cancelled: bool = False
     refused: bool = False
     missed: bool = False
+    is_open: bool = False
     outcome: int = UNANSWERED
     answered: Moment | None = None
 
@@ -179,7 +182,7 @@ class Book:
     def take(self, role: int, key: Hashable, item: Item, moment: Moment) -> Call | None:
         """Take an item's part in a call; return the call that it answers."""
         sender = moment.sender
-        if role in (ASK, ASK_MAYBE):
+        if role in (ASK, ASK_MAYBE, ASK_OPEN):
             self._ask(role, (sender, key), item, moment)
             return None
         if role in (CANCEL, CANCEL_END):
@@ -242,8 +245,9 @@ class Book:
         elif role == ASK_MAYBE and (1 - place[0], place[1]) in self.open:
             # The other side's id, come back: an answer.
             return
-        number = self.numbers.take() if role == ASK else -1
+        number = self.numbers.take() if role != ASK_MAYBE else -1
         call = Call(number, item.kind, item.name, moment.sender, moment, self.turn)
+        call.is_open = role == ASK_OPEN
         if place in self.early and self._was_answered(place, call):
             return
         self.open[place] = call
@@ -273,7 +277,8 @@ class Book:
     def overflow(self) -> None:
         """Give up the oldest call: too many wait."""
         oldest = self.open.pop(next(iter(self.open)))
-        if oldest.number >= 0:
+        if oldest.number >= 0 and not oldest.is_open:
+            # Programs that answer nothing let such calls wait by the thousand.
             self.numbers.limited = True
         self.give_up(oldest)
 

@@ -35,6 +35,7 @@ FIRST: Final = 8  # a result, of which the first counts as the answer; the end c
 FIRST_ERROR: Final = 9  # the same, with an error
 CANCEL_END: Final = 10  # the caller ends it, and no answer comes any more
 END: Final = 11  # ends one well behind its FIRST; the answer only if there was none
+ASK_OPEN: Final = 12  # begins a call whose answer is up to the other side
 
 # What an item is to a topic.
 PUBLISH: Final = 1
@@ -53,7 +54,7 @@ class Item(msgspec.Struct, gc=False):
         id: by which it may be answered.
         reply_to: id of what it answers.
         topic: what it is published to, or its namespace or channel.
-        role: ASK to END; NO_CALL.
+        role: ASK to ASK_OPEN; NO_CALL.
         key: what a call and its answer have in common, in one connection.
         also: a second call that it is part of: role and key.
         spread: PUBLISH to DELIVER_MAYBE; 0 where it is neither.
@@ -119,6 +120,10 @@ class Decoder:
 
     def lost(self, sender: int) -> None:
         """Note that messages of a side were lost, or could not be read."""
+
+    def is_within(self, sender: int) -> bool:
+        """Return whether a side has begun an item that its next message goes on with."""
+        return False
 
     @property
     def held_bytes(self) -> int:

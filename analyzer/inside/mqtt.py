@@ -85,6 +85,10 @@ class Mqtt(Decoder):
         """Bytes of packets that are not whole."""
         return sum(len(each.held) for each in self._streams)
 
+    def is_within(self, sender: int) -> bool:
+        """Return whether the head of a packet, or one that is waited for, is not whole."""
+        return bool(self._streams[sender].held)
+
     def lost(self, sender: int) -> None:
         """The place in the stream is lost: go on where a message begins with a packet."""
         stream = self._streams[sender]

@@ -2,7 +2,8 @@
 
 Source: Phoenix, lib/phoenix/socket/serializers/v2_json_serializer.ex and assets/js/phoenix
 (serializer.js): `[join_ref, ref, topic, event, payload]`; binary messages begin with 0 (push),
-1 (reply) or 2 (broadcast) and lengths. A push need not be answered. Knows one connection's
+1 (reply) or 2 (broadcast) and lengths. A push has a reference
+by which it may be answered, and need not be. Knows one connection's
 messages.
 """
 
@@ -15,7 +16,7 @@ from msgspec import Raw
 
 from analyzer.inside.item import (
     ASK,
-    ASK_MAYBE,
+    ASK_OPEN,
     CLIENT,
     DELIVER_MAYBE,
     HEARTBEAT,
@@ -119,7 +120,7 @@ def _item(topic: str, event: str, ref: str | None, body: bytes, status: str, sen
         item.name = event
     elif ref is not None and sender == CLIENT:
         item.id, item.key = ref, key
-        item.role = ASK if event in _OWN else ASK_MAYBE
+        item.role = ASK if event in _OWN else ASK_OPEN
     if event == "phx_join":
         item.spread = SUBSCRIBE
     elif event not in _OWN:

@@ -54,6 +54,10 @@ class SockJs(Decoder):
         """Bytes that the decoder inside keeps."""
         return 0 if self.within is None else self.within.held_bytes
 
+    def is_within(self, sender: int) -> bool:
+        """Ask the decoder inside."""
+        return self.within is not None and self.within.is_within(sender)
+
     def lost(self, sender: int) -> None:
         """Tell the decoder inside."""
         if self.within is not None:

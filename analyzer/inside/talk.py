@@ -97,6 +97,8 @@ class Talk:
     slot: int = -1
     outer: Protocol | None = None
     within: Recogniser | None = None
+    _begun: list[tuple[int, int] | None] = field(default_factory=lambda: [None, None])
+    """Of each side, first packet and time of an item that its next message goes on with."""
     _numbers: dict[tuple[str | None, ...], int] = field(default_factory=dict)
 
     @classmethod
@@ -192,6 +194,9 @@ class Talk:
         assert decoder is not None
         self.book.hear(moment)
         items = decoder.take(payload, moment.sender, is_text)
+        begun = self._begun[moment.sender]
+        if begun is not None or decoder.is_within(moment.sender):
+            self._note_begun(decoder, moment, has_items=bool(items))
         if items is None:
             self.failed += 1
             if self.failed >= _IN_A_ROW:
@@ -200,13 +205,26 @@ class Talk:
         self.failed = 0
         if not items:
             return self._label(None, 0, None, None)
-        reply = NULL
+        reply, when = NULL, moment
+        if begun is not None:
+            # The first item began in an earlier message: its bytes, and its time, begin there.
+            first, time = begun
+            when = moment._replace(packet_first=first, time_first=time)
         for item in items:
             if item.role:
-                reply = self._pair(item, moment, reply)
+                reply = self._pair(item, when, reply)
             if item.spread:
-                self._spread(item, moment)
+                self._spread(item, when)
+            when = moment
         return self._label(items[0], len(items), items[0].id, items[0].reply_to, reply)
+
+    def _note_begun(self, decoder: Decoder, moment: Moment, *, has_items: bool) -> None:
+        """Note where the item began that is not whole yet, if there is one."""
+        sender = moment.sender
+        if not decoder.is_within(sender):
+            self._begun[sender] = None
+        elif has_items or self._begun[sender] is None:
+            self._begun[sender] = (moment.packet_first, moment.time_first)
 
     def _pair(self, item: Item, moment: Moment, reply: int) -> int:
         call = self.book.take(item.role, item.key, item, moment)
@@ -268,5 +286,6 @@ class Talk:
         """Note a message that cannot be read, or that bytes of a side were lost."""
         self.book.turn += 1
         self.book.lost(sender)
+        self._begun[sender] = None
         if self.decoder is not None:
             self.decoder.lost(sender)
