@@ -34,6 +34,8 @@ from analyzer.lazy_dataclass import dataclass
 
 OK, ERROR, CANCELLED, UNANSWERED, LOST = range(5)
 _OPEN: Final = 2**63 - 1
+_NOWHERE: Final = [-1]
+"""As `Book.astray`, for connections of WebSocket: what they say is their own."""
 OUTCOMES: Final = ("ok", "error", "cancelled", "unanswered", "lost")
 
 
@@ -146,12 +148,14 @@ class Book:
         most: that may wait.
         open: those that wait, by caller and key.
         turn: how many messages there were.
+        astray: last packet with something that may be of this session, or of another one.
         early: answers whose requests are not known, by caller and key. What a side said behind a
             hole is read late, when it is clear that nothing fills it: maybe behind its answers.
         done: calls that are over; the caller empties it.
     """
 
     __slots__ = (
+        "astray",
         "behind",
         "done",
         "early",
@@ -171,6 +175,7 @@ class Book:
         """Turn at which it was noted that bytes of each side were lost last."""
         self.behind = [-1, -1]
         """First packet of the message behind that hole; _OPEN as long as there is none."""
+        self.astray = _NOWHERE
         self.turn = 0
         self.early: dict[tuple[int, Hashable], list[tuple[int, Moment]]] = {}
         self.early_count = 0
@@ -320,6 +325,8 @@ class Book:
 
     def _may_be_lost(self, call: Call) -> bool:
         """Return whether bytes that may have held its answer were lost."""
+        if call.asked.packet_last < self.astray[0]:
+            return True
         side = 1 - call.caller
         # A hole is noted when it is clear that nothing fills it, maybe long after it.
         return self.gaps[side] >= call.turn and call.asked.packet_last < self.behind[side]

@@ -42,6 +42,7 @@ class Sessions:
         self._shared = shared
         self._talks: dict[Key, Talk] = {}
         self._next = _FIRST
+        self._astray: dict[Server, list[int]] = {}
         self.limited = False
 
     def __len__(self) -> int:
@@ -49,6 +50,19 @@ class Sessions:
 
     def __iter__(self) -> Iterator[Talk]:
         return iter(self._talks.values())
+
+    def astray(self, carried: Carried) -> None:
+        """Note that something came from a server that may be of any of its sessions."""
+        self._astray_of(server_of(carried.tcp, carried.client_side))[0] = carried.packet_last
+
+    def _astray_of(self, server: Server) -> list[int]:
+        """Return the last such packet, in a list that the books of the server's sessions have."""
+        found = self._astray.get(server)
+        if found is None:
+            found = self._astray[server] = [-1]
+            if len(self._astray) > self._options.max_inside_sessions:
+                del self._astray[next(iter(self._astray))]
+        return found
 
     def take(self, carried: Carried) -> tuple[Talk, Talk | None]:
         """Return the conversation that something is said in, and one that is let go for it."""
@@ -71,6 +85,7 @@ class Sessions:
         recogniser = Recogniser(setting, PROTOCOLS, GENERIC)
         talk = Talk.begin(self._shared, self._next, server, setting, recogniser)
         talk.since = carried.time_last
+        talk.book.astray = self._astray_of(server)
         self._next -= 1
         # The target names the transport, and the body was cut by its rules.
         if carried.transport == SOCKJS:

@@ -16,7 +16,7 @@ import numpy as np
 from analyzer import findings
 from analyzer.columns import NULL, Rows
 from analyzer.findings import Finding, Kind
-from analyzer.http.delivery.carried import LOST, READ, Carried
+from analyzer.http.delivery.carried import ASTRAY, LOST, READ, Carried
 from analyzer.http.exchanges import HttpBatch
 from analyzer.inside._quick import Quick
 from analyzer.inside.calls import DoneCall, Moment, PlainCalls
@@ -345,6 +345,9 @@ class InsideStage:
         while carried and (until is None or carried[0].packet_last <= until):
             one = carried.popleft()
             self._carried_bytes -= len(one.payload) + _CARRIED_BYTES
+            if one.state == ASTRAY:
+                self._sessions.astray(one)
+                continue
             talk, gone = self._sessions.take(one)
             if gone is not None:
                 self._end_session(gone)
