@@ -101,6 +101,11 @@ class Decoder:
 
     inner: str = ""
 
+    @property
+    def spoken(self) -> str:
+        """The protocol of the conversation, whatever its last message was."""
+        return self.inner
+
     def __init__(self, setting: Setting) -> None:
         """Begin a connection."""
         self.setting = setting

@@ -42,6 +42,11 @@ class SockJs(Decoder):
             return INNER
         return self.within.inner
 
+    @property
+    def spoken(self) -> str:
+        """The protocol inside, where it is known: SockJS's own frames come between."""
+        return INNER if self.within is None else self.within.inner
+
     def wrap(self, protocol: Protocol) -> None:
         """Read what the frames carry as `protocol`."""
         self.within = protocol.make(self.setting)

@@ -16,18 +16,15 @@ import numpy as np
 from analyzer import findings
 from analyzer.columns import NULL, Rows
 from analyzer.findings import Finding, Kind
-from analyzer.http.delivery.carried import ASTRAY, LOST, READ, Carried
+from analyzer.http.delivery.carried import ASTRAY, BEGUN, LOST, READ, Carried
 from analyzer.http.exchanges import HttpBatch
 from analyzer.inside._quick import Quick
 from analyzer.inside.calls import DoneCall, Moment, PlainCalls
 from analyzer.inside.engine_io import SOCKET, EngineIo
 from analyzer.inside.fanout import Deliveries, Topic
-from analyzer.inside.item import Setting
 from analyzer.inside.json_rpc import HEADS, JsonRpc
 from analyzer.inside.labels import Codes, Detail, Plain, Says
-from analyzer.inside.recognition import Recogniser
-from analyzer.inside.registry import GENERIC, JOINED, PROTOCOLS
-from analyzer.inside.sessions import Sessions, server_of
+from analyzer.inside.sessions import Sessions, recogniser_of, server_of, setting_of
 from analyzer.inside.talk import GIVEN_UP, SPEAKS, UNDECIDED, Shared, Talk, Waiting
 from analyzer.inside.waiting import Chosen, WaitingRows, joined
 from analyzer.lazy_dataclass import dataclass, field
@@ -199,19 +196,14 @@ class InsideStage:
         connection = self._connections.get(slot)
         if connection is None or self._http is None:
             return None
-        detail = connection.handshake
-        path = (detail.path or "") if detail is not None else ""
-        name = (detail.subprotocol or "") if detail is not None else ""
-        most = self._options.max_inside_bytes
-        setting = Setting(name.strip().lower(), path, most, joined=detail is None)
+        setting = setting_of(connection.handshake, self._options)
         server = server_of(self._http.stream.connection(slot), connection.client_side)
-        begun = self._sessions.upgraded(server, path)
+        begun = self._sessions.upgraded(server, setting.path)
         if begun is not None:
             begun.connection, begun.slot = connection.connection, slot
             self._talks[slot] = begun
             return begun
-        protocols = JOINED if setting.joined else PROTOCOLS
-        recogniser = Recogniser(setting, protocols, GENERIC)
+        recogniser = recogniser_of(setting)
         talk = Talk.begin(self._shared, connection.connection, server, setting, recogniser)
         talk.since = connection.opened_at
         self._talks[slot] = talk
@@ -355,6 +347,8 @@ class InsideStage:
 
     def _read_one(self, talk: Talk, one: Carried) -> None:
         """Read one message over plain HTTP."""
+        if talk.deaf and (one.state == BEGUN or one.sender == SERVER):
+            talk.hears()
         if talk.state > SPEAKS or one.state not in (READ, LOST):
             return
         if talk.slot >= 0:
@@ -385,6 +379,8 @@ class InsideStage:
         if talk.state == UNDECIDED:
             talk.settle()
             self._settle(talk.member, talk)
+        if talk.deaf:
+            talk.hears()
         talk.book.finish()
         self._take_calls(talk)
 

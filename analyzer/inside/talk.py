@@ -77,6 +77,7 @@ class Talk:
         since: ns from which it is known to get all that is sent to it.
         failed: messages that were not of the protocol, one after the other.
         waiting: what came before the protocol was clear; weight: its bytes.
+        deaf: a session of which no answer, and no request for one, was captured (yet).
         outer: protocol that carries another, which is not clear yet; within: recognises it.
     """
 
@@ -95,6 +96,7 @@ class Talk:
     session: int = NULL
     member: int = NULL
     slot: int = -1
+    deaf: bool = False
     outer: Protocol | None = None
     within: Recogniser | None = None
     _begun: list[tuple[int, int] | None] = field(default_factory=lambda: [None, None])
@@ -121,7 +123,7 @@ class Talk:
     @property
     def inner(self) -> str | None:
         """The protocol's name, where it is clear."""
-        return self.decoder.inner if self.decoder is not None and self.state == SPEAKS else None
+        return self.decoder.spoken if self.decoder is not None and self.state == SPEAKS else None
 
     def speak(self, protocol: Protocol) -> None:
         """Take a protocol for that of the connection."""
@@ -277,10 +279,16 @@ class Talk:
 
     def done(self, call: Call) -> DoneCall:
         """Return a call that is over, and where it was made."""
-        inner = self.decoder.inner if self.decoder is not None else ""
+        inner = self.decoder.spoken if self.decoder is not None else ""
         ends = [each.message for each in (call.asked, call.answered) if each is not None]
         session = self.session if NULL in ends else NULL
         return DoneCall(self.connection if max(ends) != NULL else NULL, session, inner, call)
+
+    def hears(self) -> None:
+        """Note that answers are captured from now on; what was asked before may have had some."""
+        self.deaf = False
+        if self.book.open:
+            self.unread(SERVER)
 
     def unread(self, sender: int) -> None:
         """Note a message that cannot be read, or that bytes of a side were lost."""
