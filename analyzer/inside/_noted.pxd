@@ -25,6 +25,7 @@ cdef class Notes:
 cdef class NotingQuick(Quick):
     cdef Notes notes
     cdef object noting
+    cdef long long[::1] arrivals
 
 
 cdef class Retaken:

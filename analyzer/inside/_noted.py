@@ -205,6 +205,11 @@ class NotingQuick(Quick):
         Quick.__init__(self, numbers, labels, noting)
         self.noting = noting
         self.notes = noting.notes
+        self.arrivals = np.zeros(0, np.int64)
+
+    def arrive(self, packets: Any) -> None:
+        """Take the packet with which each message of the batch was complete, int64."""
+        self.arrivals = packets
 
     def next_sequence(self) -> int:
         """Return a number that says when a call was over, and note when that is."""
@@ -222,7 +227,7 @@ class NotingQuick(Quick):
     ) -> cython.int:
         number: cython.longlong = self.next_number
         sequence: cython.longlong = self.sequence
-        self.notes._reach(self.moments[3, at])
+        self.notes._reach(self.arrivals[at])
         code: cython.int = Quick._socket_io(self, lane, at, place, payload)
         if self.next_number > number:
             self.notes._ask()
@@ -240,7 +245,7 @@ class NotingQuick(Quick):
     ) -> cython.int:
         number: cython.longlong = self.next_number
         sequence: cython.longlong = self.sequence
-        self.notes._reach(self.moments[3, at])
+        self.notes._reach(self.arrivals[at])
         code: cython.int = Quick._json_rpc(self, lane, at, place, payload)
         if self.next_number > number:
             self.notes._ask()

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer import findings
+from analyzer.columns import distinct
 from analyzer.findings import Finding
 from analyzer.inside._noted import PART_COLUMNS, Retaken
 from analyzer.inside._open_calls import DONE_COLUMNS
@@ -86,8 +87,7 @@ class Renumbered:
         """Return the numbers of some, each of which is asked for once."""
         out = np.zeros(len(local), np.int64)
         blocks, places = local // self._BLOCK, local % self._BLOCK
-        for block in np.flatnonzero(np.bincount(blocks - blocks.min(initial=0))).tolist():
-            number = block + int(blocks.min())
+        for number in distinct(blocks).tolist():
             chosen = blocks == number
             out[chosen] = self._numbers[number][places[chosen]]
             self._left[number] -= int(chosen.sum())

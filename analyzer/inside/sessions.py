@@ -97,10 +97,10 @@ class Sessions:
 
     def upgraded(self, server: Server, path: str) -> Talk | None:
         """Return the conversation that a WebSocket connection goes on with; None if it has none."""
-        named = _SID.match(path)
-        if named is None or not engine_io.PATH.match(path):
+        session = session_of(path)
+        if session is None:
             return None
-        talk = self._talks.get((server, ENGINE_IO, named[1]))
+        talk = self._talks.get((server, ENGINE_IO, session))
         if talk is None or talk.state != SPEAKS or talk.connection >= 0:
             return None
         return talk
@@ -122,6 +122,12 @@ def setting_of(handshake: Handshake | None, options: Options) -> Setting:
 def recogniser_of(setting: Setting) -> Recogniser:
     """Return what recognises the protocol of a connection or session."""
     return Recogniser(setting, JOINED if setting.joined else PROTOCOLS, GENERIC)
+
+
+def session_of(path: str) -> str | None:
+    """Return the session of Engine.IO that an upgrade's target names; None: none."""
+    named = _SID.match(path)
+    return None if named is None or not engine_io.PATH.match(path) else named[1]
 
 
 def server_of(tcp: Connection, client_side: int) -> Server:

@@ -3,23 +3,25 @@
 Says of each message what one process says, and notes what depends on other connections. How it is
 used: `reach` before each batch, `push` as ever, then `take_noted`; inside.joined puts together the
 batches of all shards. Numbers of connections, calls and labels are the shard's own until then.
-Sessions over plain HTTP are read in one shard (http.affinity). Called by shards.
+Sessions over plain HTTP, and upgrades that may go on with one, are read in the first shard
+(http.affinity). Called by shards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from analyzer.http.delivery.carried import Carried
 from analyzer.inside._noted import NotingQuick
 from analyzer.inside.labels import Labels
 from analyzer.inside.noted import Noted, NotingRows, NotingShared
-from analyzer.inside.sessions import Sessions
+from analyzer.inside.sessions import Sessions, session_of
 from analyzer.inside.stage import InsideBatch, InsideStage
 from analyzer.inside.talk import Talk, Waiting
 from analyzer.options import Options
 from analyzer.websocket.connection import WebSocketConnection
+from analyzer.websocket.hearing import Said
+from analyzer.websocket.shard import ShardWebSocketStage
 from analyzer.websocket.stage import WebSocketBatch
 
 
@@ -28,17 +30,26 @@ class ShardStage(InsideStage):
 
     Args:
         options: limits.
-        connections: open WebSocket connections by slot, as the websocket stage has them.
+        websocket: the stage below.
+        shard: 0 for the first.
+
+    Attributes:
+        shares: another shard than the first had an upgrade that may go on with a session over
+            plain HTTP: the capture cannot be split.
     """
 
-    def __init__(self, options: Options, connections: Mapping[int, WebSocketConnection]) -> None:
-        super().__init__(options, connections)
+    def __init__(self, options: Options, websocket: ShardWebSocketStage, shard: int) -> None:
+        super().__init__(options, websocket.by_slot)
+        self._websocket = websocket
+        self._is_first = not shard
+        self.shares = False
         shared = self._noting = NotingShared(options)
         self._shared = shared
         self._noting_rows = NotingRows(shared.notes)
         self._rows = self._noting_rows
         self._sessions = Sessions(options, shared)
-        self._quick = NotingQuick(shared.numbers, shared.labels, shared.spreading)
+        self._noting_quick = NotingQuick(shared.numbers, shared.labels, shared.spreading)
+        self._quick = self._noting_quick
         self._notes = shared.notes
 
     def reach(self, packet: int) -> None:
@@ -51,9 +62,20 @@ class ShardStage(InsideStage):
 
     # --- messages
 
+    def _open(self, slot: int) -> Talk | None:
+        connection = self._connections.get(slot)
+        if not self._is_first and connection is not None and connection.handshake is not None:
+            self.shares = self.shares or session_of(connection.handshake.path or "") is not None
+        return super()._open(slot)
+
+    def hear(self, said: Said) -> None:
+        """Take messages that were complete."""
+        self._noting_quick.arrive(self._websocket.arrived(said.places))
+        super().hear(said)
+
     def _hear_one(self, direction: int, message: Waiting, too_long: bool) -> None:
         if message.place >= 0:
-            self._notes.reach(message.moment.packet_last)
+            self._notes.reach(self._websocket.arrival(message.place))
         super()._hear_one(direction, message, too_long)
 
     def _read_one(self, talk: Talk, one: Carried) -> None:

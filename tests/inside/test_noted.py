@@ -147,6 +147,7 @@ def test_numbers_are_forgotten_when_all_of_a_block_were_asked_for():
     assert renumbered.take(np.arange(4095)).tolist() == [3 * each for each in range(4095)]
     assert len(renumbered) == before - 4096
     assert renumbered.take(np.zeros(0, np.int64)).tolist() == []
+    assert renumbered.take(np.array([9000, 5000])).tolist() == [27000, 15000]
 
 
 def test_processes_that_hash_otherwise_are_refused():

@@ -15,6 +15,7 @@ from analyzer.inside.shard import ShardStage
 from analyzer.inside.stage import InsideStage
 from analyzer.options import Options
 from analyzer.tables.inside import call_rows, fanout_rows, topic_rows
+from analyzer.websocket.shard import ShardWebSocketStage
 from analyzer.websocket.stage import WebSocketStage
 
 
@@ -56,17 +57,23 @@ def conversation(pick, make):
 
 def led(talks, places, options, made):
     """Lead conversations through the stages; return what each batch of the last one is."""
-    http, stage = HttpStage(options), WebSocketStage(options)
-    inside = made(options, stage.by_slot)
+    http = HttpStage(options)
+    if made is ShardStage:
+        stage = ShardWebSocketStage(options)
+        inside = ShardStage(options, stage, 0)
+    else:
+        stage = WebSocketStage(options)
+        inside = InsideStage(options, stage.by_slot)
     stage.hearing.listener = inside.hear
     batches = list(batches_of(talks, places))
     for batch in batches:
         last = batch is batches[-1]
         below = http.push(batch, last=last)
         inside.begin(below)
-        websocket = stage.push(below)
         if isinstance(inside, ShardStage):
-            inside.reach(int(batch.rows["packet"].max(initial=0)))
+            for each in (stage, inside):
+                each.reach(int(batch.rows["packet"].max(initial=0)))
+        websocket = stage.push(below)
         yield inside, inside.push(websocket, last=last)
 
 
