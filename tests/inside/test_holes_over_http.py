@@ -1,4 +1,4 @@
-"""Recorded sessions over plain HTTP with packets left out: calls are lost, never slow, never new."""
+"""Recorded sessions over plain HTTP with packets left out: calls are lost, not slow, not new."""
 
 from __future__ import annotations
 
