@@ -20,6 +20,7 @@ from analyzer.http.delivery.keeping import CLIENT
 from analyzer.http.delivery.polling import PAUSE_NS, PAUSE_ROUND_TRIPS, round_trip
 from analyzer.http.delivery.requests import RequestReader
 from analyzer.http.exchanges import Exchange
+from analyzer.http.handover import PACKET, TIME, Row
 from analyzer.http.head import Head
 from analyzer.http.pairing import Transaction
 
@@ -102,6 +103,13 @@ class PlainExchanges:
                 carrier = self._results.carrying.of(each.exchange, each.target, each.lane)
                 if carrier is not None:
                     carrier.lost(SERVER)
+
+    def astray(self, client_side: int, row: Row) -> None:
+        """Note bytes of a request that was not captured, or of its answer: of any session."""
+        carrying = self._results.carrying
+        if carrying.listener is not None:
+            tcp = self._results.handover.stream.connection(self._slot)
+            carrying.astray(self._slot, tcp, client_side, row[PACKET], row[TIME])
 
     def paused(self, transaction: Transaction, exchange: Exchange, length: int) -> None:
         """Count a pause of the sender, of `length` ns, in the middle of an answer."""

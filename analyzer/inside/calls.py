@@ -17,6 +17,7 @@ from analyzer.columns import NULL
 from analyzer.inside.item import (
     ASK,
     ASK_MAYBE,
+    ASK_OPEN,
     CANCEL,
     CANCEL_END,
     END,
@@ -33,6 +34,8 @@ from analyzer.lazy_dataclass import dataclass
 
 OK, ERROR, CANCELLED, UNANSWERED, LOST = range(5)
 _OPEN: Final = 2**63 - 1
+_NOWHERE: Final = [-1]
+"""As `Book.astray`, for connections of WebSocket: what they say is their own."""
 OUTCOMES: Final = ("ok", "error", "cancelled", "unanswered", "lost")
 
 
@@ -65,6 +68,7 @@ class Call(msgspec.Struct):
         items: results streamed before the end.
         refused: an error came among them.
         missed: bytes of the answering side were lost before the first result that is known.
+        is_open: an answer is up to the other side: none is no sign of a limit.
     """
 
     number: int
@@ -77,6 +81,7 @@ class Call(msgspec.Struct):
     cancelled: bool = False
     refused: bool = False
     missed: bool = False
+    is_open: bool = False
     outcome: int = UNANSWERED
     answered: Moment | None = None
 
@@ -143,12 +148,14 @@ class Book:
         most: that may wait.
         open: those that wait, by caller and key.
         turn: how many messages there were.
+        astray: last packet with something that may be of this session, or of another one.
         early: answers whose requests are not known, by caller and key. What a side said behind a
             hole is read late, when it is clear that nothing fills it: maybe behind its answers.
         done: calls that are over; the caller empties it.
     """
 
     __slots__ = (
+        "astray",
         "behind",
         "done",
         "early",
@@ -168,6 +175,7 @@ class Book:
         """Turn at which it was noted that bytes of each side were lost last."""
         self.behind = [-1, -1]
         """First packet of the message behind that hole; _OPEN as long as there is none."""
+        self.astray = _NOWHERE
         self.turn = 0
         self.early: dict[tuple[int, Hashable], list[tuple[int, Moment]]] = {}
         self.early_count = 0
@@ -179,7 +187,7 @@ class Book:
     def take(self, role: int, key: Hashable, item: Item, moment: Moment) -> Call | None:
         """Take an item's part in a call; return the call that it answers."""
         sender = moment.sender
-        if role in (ASK, ASK_MAYBE):
+        if role in (ASK, ASK_MAYBE, ASK_OPEN):
             self._ask(role, (sender, key), item, moment)
             return None
         if role in (CANCEL, CANCEL_END):
@@ -242,8 +250,9 @@ class Book:
         elif role == ASK_MAYBE and (1 - place[0], place[1]) in self.open:
             # The other side's id, come back: an answer.
             return
-        number = self.numbers.take() if role == ASK else -1
+        number = self.numbers.take() if role != ASK_MAYBE else -1
         call = Call(number, item.kind, item.name, moment.sender, moment, self.turn)
+        call.is_open = role == ASK_OPEN
         if place in self.early and self._was_answered(place, call):
             return
         self.open[place] = call
@@ -273,7 +282,8 @@ class Book:
     def overflow(self) -> None:
         """Give up the oldest call: too many wait."""
         oldest = self.open.pop(next(iter(self.open)))
-        if oldest.number >= 0:
+        if oldest.number >= 0 and not oldest.is_open:
+            # Programs that answer nothing let such calls wait by the thousand.
             self.numbers.limited = True
         self.give_up(oldest)
 
@@ -315,6 +325,8 @@ class Book:
 
     def _may_be_lost(self, call: Call) -> bool:
         """Return whether bytes that may have held its answer were lost."""
+        if call.asked.packet_last < self.astray[0]:
+            return True
         side = 1 - call.caller
         # A hole is noted when it is clear that nothing fills it, maybe long after it.
         return self.gaps[side] >= call.turn and call.asked.packet_last < self.behind[side]

@@ -28,7 +28,7 @@ from analyzer.inside.item import (
     Setting,
     short,
 )
-from analyzer.inside.json_text import NOTHING, decoded, is_given
+from analyzer.inside.json_text import NOTHING, decoded, is_given, members
 from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "centrifugo"
@@ -298,6 +298,39 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     return payload[:1] == b"{" and _read(payload.split(b"\n", 1)[0], sender) is not None
 
 
+_ONLY_PUSH: Final = frozenset({"push"})
+_ONLY_RPC: Final = frozenset({"rpc"})
+_WITH_CHANNEL: Final = frozenset(_COMMANDS[1:7]) | {"sub_refresh"}
+
+
+def middle(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message is a push, or a command to a channel, and has nothing else.
+
+    Protobuf is not recognised: its numbers are as likely something else.
+    """
+    if not is_text:
+        return False
+    line = payload.split(b"\n", 1)[0]
+    found, head = members(line), decoded(_HEAD, line)
+    if found is None or head is None:
+        return False
+    if sender != CLIENT:
+        push = head.push
+        return push is not None and found.keys() == _ONLY_PUSH and _push(push).kind != "push"
+    named = found.keys() - {"id"}
+    body = decoded(_BODY, found[min(named)]) if head.id > 0 and len(named) == 1 else None
+    if body is None:
+        return False
+    return (
+        bool(body.method) if named == _ONLY_RPC else bool(body.channel and named <= _WITH_CHANNEL)
+    )
+
+
+def fits(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message may be one in JSON."""
+    return is_text and payload[:1] == b"{" and looks(payload, sender, is_text)
+
+
 PROTOCOL: Final = Protocol(
     INNER,
     Centrifugo,
@@ -305,4 +338,6 @@ PROTOCOL: Final = Protocol(
     subprotocols=lazy_pattern(r"centrifuge-(?:json|protobuf)"),
     path=lazy_pattern(r"[^?]*/connection/(?:uni_)?websocket(?:\?|$)"),
     needs_path=True,
+    middle=middle,
+    fits=fits,
 )

@@ -39,6 +39,7 @@ class _Head(msgspec.Struct, gc=False):
     name: str | None = None
     collection: str | None = None
     subs: list[str] | None = None
+    methods: list[str] | None = None
     error: Raw = NOTHING
     server_id: str | None = None
 
@@ -100,4 +101,26 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     )
 
 
-PROTOCOL: Final = Protocol(INNER, Ddp, looks, begins=b"{", needs=(b'"msg"',))
+def fits(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message may be one."""
+    head = decoded(_HEAD, payload) if is_text and payload[:1] == b"{" else None
+    return head is not None and (head.msg in _MESSAGES or head.server_id is not None)
+
+
+def middle(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message is also an answer as DDP has it."""
+    if looks(payload, sender, is_text):
+        return True
+    head = decoded(_HEAD, payload) if payload[:1] == b"{" else None
+    if head is None:
+        return False
+    if head.msg in ("result", "nosub"):
+        return bool(head.id)
+    return (head.msg == "ready" and bool(head.subs)) or (
+        head.msg == "updated" and bool(head.methods)
+    )
+
+
+PROTOCOL: Final = Protocol(
+    INNER, Ddp, looks, begins=b"{", needs=(b'"msg"',), middle=middle, fits=fits
+)

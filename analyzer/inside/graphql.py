@@ -27,7 +27,7 @@ from analyzer.inside.item import (
     Setting,
     short,
 )
-from analyzer.inside.json_text import NOTHING, decoded, is_given, text_of
+from analyzer.inside.json_text import NOTHING, decoded, is_given, members, text_of
 from analyzer.lazy_pattern import lazy_pattern
 
 OLD: Final = "graphql-ws"
@@ -36,6 +36,7 @@ NEW: Final = "graphql-transport-ws"
 _HEARTBEATS: Final = frozenset({"ka", "ping", "pong"})
 _ASKS: Final = frozenset({"start", "subscribe"})
 _RESULTS: Final = frozenset({"data", "next"})
+_OF_RESULTS: Final = frozenset({"data", "errors", "extensions"})
 _OF_OLD: Final = frozenset(
     {"ka", "start", "stop", "data", "connection_error", "connection_terminate"}
 )
@@ -127,6 +128,23 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     return head.type in ("data", "next") and b'"data"' in bytes(head.payload)[:16]
 
 
+def fits(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message is of a type that one of the protocols has."""
+    head = decoded(_HEAD, payload) if is_text else None
+    return head is not None and head.type in _TYPES
+
+
+def middle(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message is an operation, or its result (GraphQL, 7.1)."""
+    if looks(payload, sender, is_text):
+        return True
+    head = decoded(_HEAD, payload) if payload[:1] == b"{" else None
+    if head is None or head.type not in _RESULTS or not is_given(head.id):
+        return False
+    found = members(head.payload) or {}
+    return found.keys() <= _OF_RESULTS and not _OF_RESULTS.isdisjoint(found)
+
+
 PROTOCOL: Final = Protocol(
     NEW,
     Graphql,
@@ -134,4 +152,6 @@ PROTOCOL: Final = Protocol(
     subprotocols=lazy_pattern(r"graphql-ws|graphql-transport-ws"),
     begins=b"{",
     needs=(b'"type"',),
+    middle=middle,
+    fits=fits,
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
+from msgspec import Raw
 
 from analyzer.inside.item import (
     ASK,
@@ -21,11 +22,20 @@ from analyzer.inside.item import (
     Protocol,
     short,
 )
-from analyzer.inside.json_text import decoded
+from analyzer.inside.json_text import NOTHING, decoded, members
 from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "home-assistant"
 
+_ANSWERS: Final = frozenset({"result", "event", "pong"})
+_COMMANDS: Final = frozenset(
+    {
+        *("subscribe_events", "unsubscribe_events", "subscribe_trigger", "subscribe_entities"),
+        *("fire_event", "get_states", "get_config", "get_services", "get_panels"),
+        *("validate_config", "supported_features", "render_template", "extract_from_target"),
+    }
+)
+"""Commands of the documentation that are named like nothing else."""
 _AUTH: Final = frozenset({"auth_required", "auth", "auth_ok", "auth_invalid"})
 
 
@@ -84,10 +94,57 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     return head is not None and (head.type in _AUTH or head.id is not None)
 
 
+class _Event(msgspec.Struct, gc=False):
+    event_type: str
+    time_fired: str
+
+
+class _Own(_Head, gc=False):
+    ha_version: str | None = None
+    event: Raw = NOTHING
+    result: Raw = NOTHING
+    error: Raw = NOTHING
+
+
+_OWN: Final = msgspec.json.Decoder(_Own)
+_EVENT: Final = msgspec.json.Decoder(_Event)
+_RESULT: Final = [{"id", "type", "success", each} for each in ("result", "error")]
+
+
+def middle(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message is one that only Home Assistant writes so, its path not known."""
+    head = decoded(_OWN, payload) if payload[:1] == b"{" else None
+    if head is None:
+        return False
+    if head.type in _AUTH:
+        return head.ha_version is not None
+    if head.id is None or head.id < 1:
+        return False
+    if sender == CLIENT:
+        is_call = head.type == "call_service" and None not in (head.domain, head.service)
+        return is_call or head.type in _COMMANDS
+    if head.type == "event":
+        return decoded(_EVENT, head.event) is not None
+    found = members(payload) if head.type == "result" and head.success is not None else None
+    return found is not None and found.keys() in _RESULT
+
+
+def fits(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message may be one, or several in an array."""
+    if payload[:1] == b"[":
+        return is_text and decoded(_SEVERAL, payload) is not None
+    head = decoded(_ONE, payload) if is_text else None
+    if head is None or head.type in _AUTH:
+        return head is not None
+    return head.id is not None and (sender == CLIENT or head.type in _ANSWERS)
+
+
 PROTOCOL: Final = Protocol(
     INNER,
     HomeAssistant,
     looks,
     path=lazy_pattern(r"(?:[^?]*)/api/websocket(?:\?|$)"),
     needs_path=True,
+    middle=middle,
+    fits=fits,
 )

@@ -35,6 +35,7 @@ FIRST: Final = 8  # a result, of which the first counts as the answer; the end c
 FIRST_ERROR: Final = 9  # the same, with an error
 CANCEL_END: Final = 10  # the caller ends it, and no answer comes any more
 END: Final = 11  # ends one well behind its FIRST; the answer only if there was none
+ASK_OPEN: Final = 12  # begins a call whose answer is up to the other side
 
 # What an item is to a topic.
 PUBLISH: Final = 1
@@ -53,7 +54,7 @@ class Item(msgspec.Struct, gc=False):
         id: by which it may be answered.
         reply_to: id of what it answers.
         topic: what it is published to, or its namespace or channel.
-        role: ASK to END; NO_CALL.
+        role: ASK to ASK_OPEN; NO_CALL.
         key: what a call and its answer have in common, in one connection.
         also: a second call that it is part of: role and key.
         spread: PUBLISH to DELIVER_MAYBE; 0 where it is neither.
@@ -82,11 +83,13 @@ class Setting:
         subprotocol: as agreed, in lower case; "" without one, or if it is not known.
         path: request target; "" if it is not known.
         max_bytes: that a decoder may keep of one direction (max_inside_bytes).
+        joined: its beginning was not captured.
     """
 
     subprotocol: str = ""
     path: str = ""
     max_bytes: int = 1 << 18
+    joined: bool = False
 
 
 class Decoder:
@@ -97,6 +100,11 @@ class Decoder:
     """
 
     inner: str = ""
+
+    @property
+    def spoken(self) -> str:
+        """The protocol of the conversation, whatever its last message was."""
+        return self.inner
 
     def __init__(self, setting: Setting) -> None:
         """Begin a connection."""
@@ -117,6 +125,10 @@ class Decoder:
 
     def lost(self, sender: int) -> None:
         """Note that messages of a side were lost, or could not be read."""
+
+    def is_within(self, sender: int) -> bool:
+        """Return whether a side has begun an item that its next message goes on with."""
+        return False
 
     @property
     def held_bytes(self) -> int:
@@ -143,6 +155,10 @@ class Protocol:
         path: of request targets; before messages in weight, but two must confirm it.
         needs_path: messages alone do not distinguish it from others.
         unwrap: returns the messages of another protocol in one of its own; None: it carries none.
+        middle: takes the place of `looks` where a connection's beginning was not captured, and its
+            path and subprotocol are not known; None: `looks` serves there too.
+        fits: whether the protocol allows a message at all. One that it does not allow denies it
+            there; None: any.
     """
 
     inner: str
@@ -154,6 +170,16 @@ class Protocol:
     begins: bytes = b""
     needs: tuple[bytes, ...] = ()
     unwrap: Callable[[bytes, int], list[bytes] | None] | None = None
+    middle: Looks | None = None
+    fits: Looks | None = None
+
+    def in_the_middle(self) -> Protocol:
+        """Return it as it is recognised where the beginning was not captured."""
+        if self.middle is None and self.fits is None:
+            return self
+        # Each message is asked whether it fits, whatever it begins with.
+        looks = self.middle or self.looks
+        return Protocol(self.inner, self.make, looks, unwrap=self.unwrap, fits=self.fits)
 
 
 def short(text: str | None, most: int = 256) -> str | None:

@@ -35,6 +35,7 @@ V1: Final = "v1.kernel.websocket.jupyter.org"
 _CHANNELS: Final = frozenset({"shell", "control", "stdin", "iopub", "hb"})
 _PARTS: Final = 5
 """Channel, header, parent header, metadata and content; buffers may follow."""
+_OF_HEADERS: Final = (b'"msg_id"', b'"msg_type"', b'"session"', b'"version"')
 _MAX_OFFSETS: Final = 1024
 
 
@@ -72,6 +73,8 @@ class Jupyter(Decoder):
         """Read a message."""
         if is_text:
             return _whole(payload)
+        if self.setting.joined:
+            return _cut(payload) or _with_buffers(payload)
         return _cut(payload) if self._v1 else _with_buffers(payload)
 
 
@@ -136,6 +139,16 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     return items is not None
 
 
+def fits(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message may be one, in any of the encodings."""
+    return looks(payload, sender, is_text) or (not is_text and _cut(payload) is not None)
+
+
+def middle(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether its header also has the members that every header must have."""
+    return all(each in payload for each in _OF_HEADERS) and fits(payload, sender, is_text)
+
+
 PROTOCOL: Final = Protocol(
     INNER,
     Jupyter,
@@ -143,4 +156,6 @@ PROTOCOL: Final = Protocol(
     subprotocols=lazy_pattern(re.escape(V1)),
     path=lazy_pattern(r"[^?]*/api/kernels/[^/?]+/channels(?:\?|$)"),
     needs_path=True,
+    middle=middle,
+    fits=fits,
 )

@@ -9,8 +9,10 @@ messages.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+import contextlib
+from typing import Final
 
+from analyzer.inside import mqtt_packets as packets
 from analyzer.inside.item import (
     ASK,
     CLIENT,
@@ -27,6 +29,15 @@ from analyzer.inside.item import (
     Setting,
     short,
 )
+from analyzer.inside.mqtt_packets import (
+    Malformed,
+    Properties,
+    Short,
+    length_at,
+    number_at,
+    properties_at,
+    string_at,
+)
 from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "mqtt"
@@ -36,24 +47,6 @@ _NAMES: Final = (
     *("SUBSCRIBE", "SUBACK", "UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP"),
     *("DISCONNECT", "AUTH"),
 )
-_CONNECT, _CONNACK, _PUBLISH, _PUBACK, _PUBREC, _PUBREL, _PUBCOMP = range(1, 8)
-_SUBSCRIBE, _SUBACK, _UNSUBSCRIBE, _UNSUBACK, _PINGREQ, _PINGRESP, _DISCONNECT, _AUTH = range(8, 16)
-_FROM_CLIENT: Final = frozenset({_CONNECT, _SUBSCRIBE, _UNSUBSCRIBE, _PINGREQ})
-_FROM_SERVER: Final = frozenset({_CONNACK, _SUBACK, _UNSUBACK, _PINGRESP})
-_FLAGS: Final = {_PUBREL: 2, _SUBSCRIBE: 2, _UNSUBSCRIBE: 2}
-"""Reserved bits of the first byte (2.1.3); 0 of all others but PUBLISH."""
-_FAILURE: Final = 0x80
-"""Reason codes from here on are failures (5.0, 2.4); SUBACK's of 3.1.1 as well."""
-_RESPONSE_TOPIC, _CORRELATION, _ALIAS = 0x08, 0x09, 0x23
-_FIXED: Final = {
-    **dict.fromkeys((0x01, 0x17, 0x19, 0x24, 0x25, 0x28, 0x29, 0x2A), 1),
-    **dict.fromkeys((0x13, 0x21, 0x22, 0x23), 2),
-    **dict.fromkeys((0x02, 0x11, 0x18, 0x27), 4),
-}
-"""Properties of so many bytes (5.0, 2.2.2.2)."""
-_STRINGS: Final = frozenset({0x03, 0x08, 0x09, 0x12, 0x15, 0x16, 0x1A, 0x1C, 0x1F})
-_VARIABLE: Final = 0x0B
-_PAIR: Final = 0x26
 _MAX_ALIASES: Final = 4096
 """Topic aliases kept of each side; brokers announce 10 to 100 as Topic Alias Maximum."""
 
@@ -62,21 +55,6 @@ _MAX_WAITED: Final = 1 << 16
 """Bytes of a publication that are waited for. MQTT.js writes head, topic and payload as messages
 of their own, and only with the payload it is known what was delivered to whom. Each further
 message copies what is held: a limit on what one-byte messages cost."""
-
-
-class _Short(Exception):
-    """More bytes are needed."""
-
-
-class _Malformed(Exception):
-    """It is no packet of MQTT."""
-
-
-class _Properties(NamedTuple):
-    alias: int = 0
-    response_topic: bool = False
-    correlation: bytes | None = None
-    end: int = 0
 
 
 class _Stream:
@@ -107,6 +85,10 @@ class Mqtt(Decoder):
         """Bytes of packets that are not whole."""
         return sum(len(each.held) for each in self._streams)
 
+    def is_within(self, sender: int) -> bool:
+        """Return whether the head of a packet, or one that is waited for, is not whole."""
+        return bool(self._streams[sender].held)
+
     def lost(self, sender: int) -> None:
         """The place in the stream is lost: go on where a message begins with a packet."""
         stream = self._streams[sender]
@@ -118,9 +100,12 @@ class Mqtt(Decoder):
             return None  # "MUST be sent in WebSocket binary data frames" (6)
         stream = self._streams[sender]
         if stream.seeks:
-            if not _begins_packet(payload, sender):
+            found = packets.whole(payload, sender)
+            if found is None:
                 return []
             stream.seeks = False
+            if not self._version and len(found.versions) == 1:
+                self._version = min(found.versions)
         if stream.skip:
             taken = min(stream.skip, len(payload))
             stream.skip -= taken
@@ -131,12 +116,12 @@ class Mqtt(Decoder):
         while at < len(data):
             try:
                 item, end = self._packet(stream, data, at, sender)
-            except _Short:
+            except Short:
                 stream.held = data[at:]
                 if len(stream.held) > self.setting.max_bytes:
                     self.lost(sender)
                 return items
-            except _Malformed:
+            except Malformed:
                 self.lost(sender)
                 return items or None
             items.append(item)
@@ -148,45 +133,45 @@ class Mqtt(Decoder):
         """Read the packet at `at`; return its item and where it ends, perhaps after data.
 
         Raises:
-            _Short: its head is not whole.
-            _Malformed: it is none.
+            Short: its head is not whole.
+            Malformed: it is none.
         """
         first = data[at]
         kind, flags = first >> 4, first & 15
-        if kind == 0 or kind in (_FROM_SERVER if sender == CLIENT else _FROM_CLIENT):
-            raise _Malformed
-        if kind == _PUBLISH:
+        if kind == 0 or kind in (packets.FROM_SERVER if sender == CLIENT else packets.FROM_CLIENT):
+            raise Malformed
+        if kind == packets.PUBLISH:
             if flags & 6 == 6:
-                raise _Malformed  # quality of service 3 (3.3.1.2)
-        elif flags != _FLAGS.get(kind, 0):
-            raise _Malformed
-        length, begin = _length(data, at + 1)
+                raise Malformed  # quality of service 3 (3.3.1.2)
+        elif flags != packets.FLAGS.get(kind, 0):
+            raise Malformed
+        length, begin = length_at(data, at + 1)
         end = begin + length
-        if kind == _PUBLISH:
+        if kind == packets.PUBLISH:
             item = self._publish(stream, data, begin, end, flags, sender)
             if len(data) < end and length <= min(_MAX_WAITED, self.setting.max_bytes):
-                raise _Short
+                raise Short
             return item, end
         if len(data) < end:
             if length > self.setting.max_bytes:
-                raise _Malformed
-            raise _Short
+                raise Malformed
+            raise Short
         return self._other(kind, data[begin:end], sender), end
 
     def _publish(
         self, stream: _Stream, data: bytes, at: int, end: int, flags: int, sender: int
     ) -> Item:
         quality = flags >> 1 & 3
-        topic, at = _string(data, at, end)
+        topic, at = string_at(data, at, end)
         number = 0
         if quality:
-            number, at = _number(data, at, end), at + 2
-        found = _Properties(end=at)
+            number, at = number_at(data, at, end), at + 2
+        found = Properties(end=at)
         if self._version >= 5:
-            found = _properties(data, at, end)
+            found = properties_at(data, at, end)
         elif not self._version and not topic:
             self._version = 5  # an empty topic refers to an alias (5.0, 3.3.2.3.4)
-            found = _properties(data, at, end)
+            found = properties_at(data, at, end)
         text: str | None = topic.decode("utf-8", "replace")
         if found.alias:
             if text:
@@ -206,59 +191,74 @@ class Mqtt(Decoder):
 
     def _other(self, kind: int, body: bytes, sender: int) -> Item:
         name = _NAMES[kind]
-        if kind in (_PINGREQ, _PINGRESP):
+        if kind in (packets.PINGREQ, packets.PINGRESP):
             if body:
-                raise _Malformed
+                raise Malformed
             return Item(HEARTBEAT)
-        if kind == _CONNECT:
+        if kind == packets.CONNECT:
             self._version = _level(body)
             return Item(name)
-        if kind in (_CONNACK, _DISCONNECT, _AUTH):
+        if kind in (packets.CONNACK, packets.DISCONNECT, packets.AUTH):
             return Item(name)
         if len(body) < 2:
-            raise _Malformed
+            raise Malformed
         number = int.from_bytes(body[:2])
         told = str(number)
-        if kind in (_SUBSCRIBE, _UNSUBSCRIBE):
-            topic = self._filter(body)
-            spread = SUBSCRIBE if kind == _SUBSCRIBE else 0
+        if kind in (packets.SUBSCRIBE, packets.UNSUBSCRIBE):
+            topic = self._filter(body, with_options=kind == packets.SUBSCRIBE)
+            spread = SUBSCRIBE if kind == packets.SUBSCRIBE else 0
             key = ("packet", number)
             return Item(name, topic, told, None, topic, ASK, key, None, spread)
         item = Item(name, None, None, told)
-        if kind == _PUBREL:
+        if kind == packets.PUBREL:
             item.id = told
         item.key = ("packet", number)
         failed = self._failed(kind, body)
-        if kind != _PUBREL and (kind != _PUBREC or failed):
+        if kind != packets.PUBREL and (kind != packets.PUBREC or failed):
             # PUBREC goes on with PUBREL and PUBCOMP (4.3.3), unless it refuses.
             item.role = REPLY_ERROR if failed else REPLY
         return item
 
-    def _filter(self, body: bytes) -> str | None:
+    def _filter(self, body: bytes, *, with_options: bool) -> str | None:
         """Return the first topic filter of SUBSCRIBE or UNSUBSCRIBE."""
+        if not self._version:
+            return self._filter_of_either(body, with_options=with_options)
         at = 2
         try:
             if self._version >= 5:
-                at = _properties(body, at, len(body)).end
-            text, _ = _string(body, at, len(body))
-        except _Short:
-            raise _Malformed from None
+                at = properties_at(body, at, len(body)).end
+            text, _ = string_at(body, at, len(body))
+        except Short:
+            raise Malformed from None
         return short(text.decode("utf-8", "replace"))
+
+    def _filter_of_either(self, body: bytes, *, with_options: bool) -> str | None:
+        """Return the same where CONNECT was not seen: what all of the packet is right by."""
+        found: dict[int, bytes] = {}
+        for version in (4, 5):
+            with contextlib.suppress(Short, Malformed):
+                filters = packets.filters_of(body, version, with_options=with_options)
+                if filters:
+                    found[version] = filters[0]
+        if len(found) != 1:
+            return None
+        ((self._version, topic),) = found.items()
+        return short(topic.decode("utf-8", "replace"))
 
     def _failed(self, kind: int, body: bytes) -> bool:
         """Return whether an acknowledgement refuses."""
-        if kind in (_SUBACK, _UNSUBACK):
+        if kind in (packets.SUBACK, packets.UNSUBACK):
             at = 2
             if self._version >= 5:
                 try:
-                    at = _properties(body, at, len(body)).end
-                except _Short:
-                    raise _Malformed from None
-            return any(code >= _FAILURE for code in body[at:])
-        return len(body) > 2 and body[2] >= _FAILURE
+                    at = properties_at(body, at, len(body)).end
+                except Short:
+                    raise Malformed from None
+            return any(code >= packets.FAILURE for code in body[at:])
+        return len(body) > 2 and body[2] >= packets.FAILURE
 
 
-def _correlate(item: Item, found: _Properties) -> None:
+def _correlate(item: Item, found: Properties) -> None:
     """Note a call by correlation data: a response topic makes a request (5.0, 4.10)."""
     assert found.correlation is not None
     shown = short(found.correlation.decode("utf-8", "backslashreplace"))
@@ -277,94 +277,12 @@ def _correlate(item: Item, found: _Properties) -> None:
 def _level(body: bytes) -> int:
     """Return the protocol level of CONNECT (3.1.2.2)."""
     try:
-        name, at = _string(body, 0, len(body))
-    except _Short:
-        raise _Malformed from None
+        name, at = string_at(body, 0, len(body))
+    except Short:
+        raise Malformed from None
     if name not in (b"MQTT", b"MQIsdp") or at >= len(body):
-        raise _Malformed
+        raise Malformed
     return body[at] & 0x7F  # the high bit is that of bridges
-
-
-def _length(data: bytes, at: int) -> tuple[int, int]:
-    """Return a variable byte integer of at most four bytes (1.5.5), and where it ends."""
-    value = 0
-    for place in range(4):
-        if at + place >= len(data):
-            raise _Short
-        byte = data[at + place]
-        value |= (byte & 0x7F) << (7 * place)
-        if byte < 0x80:
-            return value, at + place + 1
-    raise _Malformed
-
-
-def _number(data: bytes, at: int, end: int) -> int:
-    if at + 2 > end:
-        raise _Malformed
-    if at + 2 > len(data):
-        raise _Short
-    return int.from_bytes(data[at : at + 2])
-
-
-def _string(data: bytes, at: int, end: int) -> tuple[bytes, int]:
-    """Return a string with its length before it (1.5.4), and where it ends."""
-    length = _number(data, at, end)
-    behind = at + 2 + length
-    if behind > end:
-        raise _Malformed
-    if behind > len(data):
-        raise _Short
-    return data[at + 2 : behind], behind
-
-
-def _properties(data: bytes, at: int, end: int) -> _Properties:
-    """Read the properties at `at` (5.0, 2.2.2): those of calls and aliases."""
-    length, at = _length(data, at)
-    behind = at + length
-    if behind > end:
-        raise _Malformed
-    if behind > len(data):
-        raise _Short
-    alias, response, correlation = 0, False, None
-    while at < behind:
-        kind = data[at]
-        at += 1
-        if kind in _FIXED:
-            if kind == _ALIAS:
-                alias = _number(data, at, behind)
-            at += _FIXED[kind]
-        elif kind in _STRINGS:
-            text, at = _string(data, at, behind)
-            if kind == _CORRELATION:
-                correlation = text
-            response = response or kind == _RESPONSE_TOPIC
-        elif kind == _PAIR:
-            _, at = _string(data, at, behind)
-            _, at = _string(data, at, behind)
-        elif kind == _VARIABLE:
-            _, at = _length(data, at)
-        else:
-            raise _Malformed
-    if at != behind:
-        raise _Malformed
-    return _Properties(alias, response, correlation, behind)
-
-
-def _begins_packet(payload: bytes, sender: int) -> bool:
-    """Return whether a message is packets from its first byte to its last."""
-    try:
-        trial, at = Mqtt(Setting()), 0
-        trial._version = 4
-        while at < len(payload):
-            kind = payload[at] >> 4
-            if kind == _PUBLISH:
-                length, begin = _length(payload, at + 1)
-                at = begin + length
-            else:
-                _, at = trial._packet(trial._streams[sender], payload, at, sender)
-    except (_Short, _Malformed):
-        return False
-    return bool(payload) and at == len(payload)
 
 
 _FIRST: Final = lazy_pattern(
@@ -381,10 +299,23 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     return _FIRST.match(payload) is not None
 
 
+def middle(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message is whole packets, one of them with a topic, or a ping."""
+    found = None if is_text else packets.whole(payload, sender)
+    return found is not None and found.clear
+
+
+def fits(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message is whole packets."""
+    return not is_text and packets.whole(payload, sender) is not None
+
+
 PROTOCOL: Final = Protocol(
     INNER,
     Mqtt,
     looks,
     subprotocols=lazy_pattern(r"mqtt|mqttv3\.1(?:\.1)?|mqttv5"),
     begins=b"\x10\x20",
+    middle=middle,
+    fits=fits,
 )

@@ -90,6 +90,39 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     return _read(payload) is not None
 
 
+_ACTIONS: Final = {
+    # 1.6, with its security extension.
+    *("Authorize", "BootNotification", "CancelReservation", "CertificateSigned"),
+    *("ChangeAvailability", "ChangeConfiguration", "ClearCache", "ClearChargingProfile"),
+    *("DataTransfer", "DeleteCertificate", "DiagnosticsStatusNotification"),
+    *("ExtendedTriggerMessage", "FirmwareStatusNotification", "GetCompositeSchedule"),
+    *("GetConfiguration", "GetDiagnostics", "GetInstalledCertificateIds", "GetLocalListVersion"),
+    *("GetLog", "Heartbeat", "InstallCertificate", "LogStatusNotification", "MeterValues"),
+    *("RemoteStartTransaction", "RemoteStopTransaction", "ReserveNow", "Reset"),
+    *("SecurityEventNotification", "SendLocalList", "SetChargingProfile", "SignCertificate"),
+    *("SignedFirmwareStatusNotification", "SignedUpdateFirmware", "StartTransaction"),
+    *("StatusNotification", "StopTransaction", "TriggerMessage", "UnlockConnector"),
+    "UpdateFirmware",
+    # Added by 2.0.1.
+    *("ClearDisplayMessage", "ClearVariableMonitoring", "ClearedChargingLimit", "CostUpdated"),
+    *("CustomerInformation", "Get15118EVCertificate", "GetBaseReport", "GetCertificateStatus"),
+    *("GetChargingProfiles", "GetDisplayMessages", "GetMonitoringReport", "GetReport"),
+    *("GetTransactionStatus", "GetVariables", "NotifyChargingLimit", "NotifyCustomerInformation"),
+    *("NotifyDisplayMessages", "NotifyEVChargingNeeds", "NotifyEVChargingSchedule"),
+    *("NotifyEvent", "NotifyMonitoringReport", "NotifyReport", "PublishFirmware"),
+    *("PublishFirmwareStatusNotification", "ReportChargingProfiles", "RequestStartTransaction"),
+    *("RequestStopTransaction", "ReservationStatusUpdate", "SetDisplayMessage"),
+    *("SetMonitoringBase", "SetMonitoringLevel", "SetNetworkProfile", "SetVariableMonitoring"),
+    *("SetVariables", "TransactionEvent", "UnpublishFirmware"),
+}
+
+
+def middle(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message is a CALL of an action that the specifications have."""
+    read = _read(payload)
+    return read is not None and read[2] in _ACTIONS
+
+
 PROTOCOL: Final = Protocol(
     INNER,
     Ocpp,
@@ -97,4 +130,6 @@ PROTOCOL: Final = Protocol(
     subprotocols=lazy_pattern(r"ocpp\d(?:\.\d){1,2}"),
     path=lazy_pattern(r"(?i)[^?]*/ocpp"),
     needs_path=True,
+    middle=middle,
+    fits=looks,
 )

@@ -2,7 +2,8 @@
 
 Source: Phoenix, lib/phoenix/socket/serializers/v2_json_serializer.ex and assets/js/phoenix
 (serializer.js): `[join_ref, ref, topic, event, payload]`; binary messages begin with 0 (push),
-1 (reply) or 2 (broadcast) and lengths. A push need not be answered. Knows one connection's
+1 (reply) or 2 (broadcast) and lengths. A push has a reference
+by which it may be answered, and need not be. Knows one connection's
 messages.
 """
 
@@ -15,7 +16,7 @@ from msgspec import Raw
 
 from analyzer.inside.item import (
     ASK,
-    ASK_MAYBE,
+    ASK_OPEN,
     CLIENT,
     DELIVER_MAYBE,
     HEARTBEAT,
@@ -48,6 +49,10 @@ class _Object(msgspec.Struct, gc=False):
 class _Status(msgspec.Struct, gc=False):
     status: str | None = None
 
+
+_REF: Final = lazy_pattern(rb'"\d{1,19}"')
+_TOPIC: Final = lazy_pattern(r"\w[\w.\-]{0,255}:[^\s]{1,1024}")
+"""Topic and subtopic, as channels are declared: `channel "room:*"`."""
 
 _OBJECT: Final = msgspec.json.Decoder(_Object)
 _STATUS: Final = msgspec.json.Decoder(_Status)
@@ -115,7 +120,7 @@ def _item(topic: str, event: str, ref: str | None, body: bytes, status: str, sen
         item.name = event
     elif ref is not None and sender == CLIENT:
         item.id, item.key = ref, key
-        item.role = ASK if event in _OWN else ASK_MAYBE
+        item.role = ASK if event in _OWN else ASK_OPEN
     if event == "phx_join":
         item.spread = SUBSCRIBE
     elif event not in _OWN:
@@ -136,6 +141,19 @@ def looks_named(payload: bytes, sender: int, is_text: bool) -> bool:
     return Phoenix.take(_ANY, payload, sender, is_text) is not None
 
 
+def middle(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message is of the protocol's own, or to a topic as serializer 2 has it."""
+    if looks(payload, sender, is_text):
+        return True
+    parts = elements(payload) if is_text and payload[:1] == b"[" else None
+    if parts is None or len(parts) != 5 or bytes(parts[4])[:1] != b"{":
+        return False
+    topic, event = name_of(parts[2]), name_of(parts[3])
+    refs = (bytes(part) for part in parts[:2])
+    is_pushed = all(ref == b"null" or _REF.fullmatch(ref) for ref in refs)
+    return is_pushed and bool(event) and _TOPIC.fullmatch(topic or "") is not None
+
+
 _ANY: Final = Phoenix.__new__(Phoenix)
 
 BY_PATH: Final = Protocol(
@@ -145,4 +163,6 @@ BY_PATH: Final = Protocol(
     path=lazy_pattern(r"[^?]*/websocket\?(?:.*&)?vsn=[12]\."),
     needs_path=True,
 )
-PROTOCOL: Final = Protocol(INNER, Phoenix, looks, needs=(b'"phx_', b'"phoenix"'))
+PROTOCOL: Final = Protocol(
+    INNER, Phoenix, looks, needs=(b'"phx_', b'"phoenix"'), middle=middle, fits=looks_named
+)

@@ -25,7 +25,7 @@ from analyzer.inside.item import (
     Protocol,
     short,
 )
-from analyzer.inside.json_text import NOTHING, decoded, text_of
+from analyzer.inside.json_text import NOTHING, decoded, members, text_of
 from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "pusher"
@@ -43,6 +43,9 @@ class _Head(msgspec.Struct, gc=False):
 class _Data(msgspec.Struct, gc=False):
     channel: str | None = None
 
+
+_NESTED: Final = lazy_pattern(rb'"\s*[{\[]')
+"""A string that holds an object or an array."""
 
 _HEAD: Final = msgspec.json.Decoder(_Head)
 _DATA: Final = msgspec.json.Decoder(_Data)
@@ -98,6 +101,28 @@ def looks_named(payload: bytes, sender: int, is_text: bool) -> bool:
     return payload[:1] == b"{" and decoded(_HEAD, payload) is not None
 
 
+_MEMBERS: Final = frozenset({"event", "channel", "data", "user_id"})
+
+
+def middle(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message is an event of the protocol's own, or one of a channel.
+
+    Servers write data as JSON in a string, beside event and channel and nothing more; clients
+    may only send events that begin with `client-`, to private channels.
+    """
+    head = decoded(_HEAD, payload) if payload[:1] == b"{" else None
+    found = members(payload) if head is not None else None
+    if head is None or found is None:
+        return False
+    if head.event.startswith(("pusher:", "pusher_internal:")):
+        return True
+    if head.channel is None or not found.keys() <= _MEMBERS:
+        return False
+    if head.event.startswith("client-"):
+        return head.channel.startswith(("private-", "presence-"))
+    return sender != CLIENT and _NESTED.match(bytes(head.data)) is not None
+
+
 BY_PATH: Final = Protocol(
     INNER,
     Pusher,
@@ -105,4 +130,6 @@ BY_PATH: Final = Protocol(
     path=lazy_pattern(r"[^?]*/app/[^/?]+\?(?:.*&)?protocol=\d"),
     needs_path=True,
 )
-PROTOCOL: Final = Protocol(INNER, Pusher, looks, begins=b"{", needs=(b'"pusher',))
+PROTOCOL: Final = Protocol(
+    INNER, Pusher, looks, begins=b"{", needs=(b'"pusher',), middle=middle, fits=looks_named
+)

@@ -1,8 +1,9 @@
 """Recognition: which protocol a connection speaks.
 
 A subprotocol's name is enough. Else two of a connection's first messages must be clearly of
-one protocol; those that the path names are asked first. Never on mere likeness: each protocol's
-file has its `looks`. Used by inside.talk.
+one protocol; those that the path names are asked first. Of a connection that was joined in its
+middle neither is known: there two different messages must be clear, and none may deny it.
+Never on mere likeness: each protocol's file has its `looks`. Used by inside.talk.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ TRIES: Final = 8
 CONFIRMED: Final = 2
 GENERIC_FROM: Final = 4
 """Messages after which a protocol of any JSON is taken although a better one fits one of them."""
+_SAYS_NOTHING: Final = 2
+"""Bytes of messages that no protocol is recognised by, heartbeats of most: they are no tries."""
+_MOST: Final = 4 * TRIES
+"""Messages that are looked at, those as well."""
 
 
 class _Candidates:
@@ -73,14 +78,19 @@ _candidates = lru_cache(maxsize=64)(_Candidates)
 class Recogniser:
     """Looks at the first messages of one connection.
 
+    Args:
+        setting: what is known of it.
+        protocols: that it may speak: registry.JOINED where its beginning was not captured.
+        generic: what reads any JSON, or None.
+
     Attributes:
         named: protocol that the subprotocol names, or None.
         exhausted: none was recognised, and none will be.
     """
 
     __slots__ = (
-        *("_candidates", "_counts", "_first_generic", "_generic", "_named", "_protocols", "_seen"),
-        *("exhausted", "named"),
+        *("_candidates", "_counts", "_denied", "_firsts", "_generic", "_is_joined", "_looked"),
+        *("_named", "_protocols", "_seen", "exhausted", "named"),
     )
 
     def __init__(
@@ -89,35 +99,71 @@ class Recogniser:
         self.named = _by_subprotocol(setting, protocols)
         self._candidates = _candidates(setting.path, tuple(protocols), generic)
         self._counts: dict[int, int] = {}
-        self._generic = self._first_generic = generic
+        self._generic = generic
         self._protocols = protocols
+        self._is_joined = setting.joined
+        self._denied: set[int] = set()
+        self._firsts: dict[int, int] = {}
+        """Of a connection that was joined: hash of what was clear first, by its protocol."""
         self._named = 0
         self._seen = 0
+        self._looked = 0
         self.exhausted = False
 
     def again(self) -> Recogniser:
         """Return another for what a protocol carries, which neither path nor name identify."""
-        return Recogniser(Setting(), self._protocols, self._first_generic)
+        return Recogniser(Setting(joined=self._is_joined), self._protocols, self._generic)
 
     def see(self, payload: bytes, sender: int, is_text: bool) -> Protocol | None:
         """Look at one more message; return the protocol, if it is clear now."""
-        self._seen += 1
+        self._looked += 1
+        self._seen += len(payload) > _SAYS_NOTHING
         counts = self._counts
         chosen = self._candidates.of(payload)
         for place, each in chosen.protocols:
-            if each.looks(payload, sender, is_text):
+            if self._is_joined and not self._allows(place, each, payload, sender, is_text):
+                continue
+            if each.looks(payload, sender, is_text) and self._is_new(place, payload):
                 counts[place] = counts.get(place, 0) + 1
                 if counts[place] >= CONFIRMED:
                     return each
         if chosen.generic is not None:
             self._named += chosen.generic.looks(payload, sender, is_text)
-        generic = self._generic
-        if generic is not None:
-            enough = self._seen >= (GENERIC_FROM if counts else CONFIRMED)
-            if enough and self._named >= CONFIRMED and 2 * self._named > self._seen:
-                return generic
-        self.exhausted = self._seen >= TRIES
-        return None
+        self.exhausted = self._seen >= TRIES or self._looked >= _MOST
+        return self.generic() if self._may_be_generic(chosen) else None
+
+    def _allows(
+        self, place: int, protocol: Protocol, payload: bytes, sender: int, is_text: bool
+    ) -> bool:
+        """Return whether a protocol allows all messages so far, this one as well."""
+        if protocol.fits is None:
+            return True
+        if place not in self._denied and not protocol.fits(payload, sender, is_text):
+            self._denied.add(place)
+            self._counts.pop(place, None)
+        return place not in self._denied
+
+    def _is_new(self, place: int, payload: bytes) -> bool:
+        """Return whether it is a sign; in the middle the same message again is none.
+
+        A feed may say for ever what looks like a packet.
+        """
+        first = self._firsts.setdefault(place, hash(payload)) if self._is_joined else 0
+        return not self._is_joined or place not in self._counts or first != hash(payload)
+
+    def _may_be_generic(self, chosen: _Chosen) -> bool:
+        """Return whether no better protocol is waited for."""
+        if not self._is_joined:
+            return self._seen >= (GENERIC_FROM if self._counts else CONFIRMED)
+        allowed = any(
+            each.fits is not None and place not in self._denied for place, each in chosen.protocols
+        )
+        return self._seen >= (TRIES if self._counts or allowed else CONFIRMED)
+
+    def generic(self) -> Protocol | None:
+        """Return the protocol of any JSON, if most of what was seen has a name; else None."""
+        is_clear = self._named >= CONFIRMED and 2 * self._named > self._seen
+        return self._generic if is_clear else None
 
 
 def _by_subprotocol(setting: Setting, protocols: Sequence[Protocol]) -> Protocol | None:

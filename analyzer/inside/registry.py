@@ -63,5 +63,10 @@ PROTOCOLS: Final[Sequence[Protocol]] = (
 )
 """What is clearest comes first."""
 
+JOINED: Final[Sequence[Protocol]] = tuple(
+    each.in_the_middle() for each in PROTOCOLS if each.middle is not None or not each.needs_path
+)
+"""The same for connections whose beginning was not captured, so that no path names one."""
+
 GENERIC: Final[Protocol] = any_json.PROTOCOL
 """What reads any JSON, where nothing better fits."""

@@ -13,11 +13,12 @@ from typing import Final
 from analyzer.columns import NULL
 from analyzer.http.delivery.callers import ENGINE_IO, SOCKJS
 from analyzer.http.delivery.carried import Carried
+from analyzer.http.exchanges import Handshake
 from analyzer.inside import engine_io, sockjs
 from analyzer.inside.crossing import Server
 from analyzer.inside.item import Setting
 from analyzer.inside.recognition import Recogniser
-from analyzer.inside.registry import GENERIC, PROTOCOLS
+from analyzer.inside.registry import GENERIC, JOINED, PROTOCOLS
 from analyzer.inside.talk import SPEAKS, Shared, Talk
 from analyzer.lazy_pattern import lazy_pattern
 from analyzer.options import Options
@@ -42,6 +43,7 @@ class Sessions:
         self._shared = shared
         self._talks: dict[Key, Talk] = {}
         self._next = _FIRST
+        self._astray: dict[Server, list[int]] = {}
         self.limited = False
 
     def __len__(self) -> int:
@@ -49,6 +51,19 @@ class Sessions:
 
     def __iter__(self) -> Iterator[Talk]:
         return iter(self._talks.values())
+
+    def astray(self, carried: Carried) -> None:
+        """Note that something came from a server that may be of any of its sessions."""
+        self._astray_of(server_of(carried.tcp, carried.client_side))[0] = carried.packet_last
+
+    def _astray_of(self, server: Server) -> list[int]:
+        """Return the last such packet, in a list that the books of the server's sessions have."""
+        found = self._astray.get(server)
+        if found is None:
+            found = self._astray[server] = [-1]
+            if len(self._astray) > self._options.max_inside_sessions:
+                del self._astray[next(iter(self._astray))]
+        return found
 
     def take(self, carried: Carried) -> tuple[Talk, Talk | None]:
         """Return the conversation that something is said in, and one that is let go for it."""
@@ -68,9 +83,10 @@ class Sessions:
 
     def _begin(self, server: Server, carried: Carried) -> Talk:
         setting = Setting("", carried.path, self._options.max_inside_bytes)
-        recogniser = Recogniser(setting, PROTOCOLS, GENERIC)
-        talk = Talk.begin(self._shared, self._next, server, setting, recogniser)
+        talk = Talk.begin(self._shared, self._next, server, setting, recogniser_of(setting))
         talk.since = carried.time_last
+        talk.deaf = True
+        talk.book.astray = self._astray_of(server)
         self._next -= 1
         # The target names the transport, and the body was cut by its rules.
         if carried.transport == SOCKJS:
@@ -93,6 +109,19 @@ class Sessions:
         """Return all: the capture has ended."""
         talks, self._talks = self._talks, {}
         return list(talks.values())
+
+
+def setting_of(handshake: Handshake | None, options: Options) -> Setting:
+    """Return what is known of a connection; None: its handshake was not captured."""
+    if handshake is None:
+        return Setting(max_bytes=options.max_inside_bytes, joined=True)
+    name = (handshake.subprotocol or "").strip().lower()
+    return Setting(name, handshake.path or "", options.max_inside_bytes)
+
+
+def recogniser_of(setting: Setting) -> Recogniser:
+    """Return what recognises the protocol of a connection or session."""
+    return Recogniser(setting, JOINED if setting.joined else PROTOCOLS, GENERIC)
 
 
 def session_of(path: str) -> str | None:

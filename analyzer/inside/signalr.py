@@ -157,6 +157,67 @@ def _item(kind: int, id_: str | None, target: str | None, *, failed: bool) -> It
     return Item(word)
 
 
+_ARITIES: Final = {1: (5, 6), 2: (4,), 3: (4, 5), 4: (5, 6), 5: (3,), 6: (1,), 7: (2, 3)}
+"""Elements of the arrays of MessagePack, by type."""
+_HEADERS: Final = msgspec.msgpack.Decoder(dict[str, str])
+_ARGUMENTS: Final = msgspec.msgpack.Decoder(list[Raw])
+
+
+def _kinds(payload: bytes) -> list[int] | None:
+    """Return the types of the messages of MessagePack; None if it is not only these."""
+    kinds: list[int] = []
+    at = 0
+    while at < len(payload) and len(kinds) < _MAX_ITEMS:
+        length, at = _length(payload, at)
+        if length < 1 or at + length > len(payload):
+            return None
+        kind = _strict(payload[at : at + length])
+        if kind is None:
+            return None
+        kinds.append(kind)
+        at += length
+    return kinds or None
+
+
+def _strict(message: bytes) -> int | None:
+    """Return a message's type if each of its elements is what the specification says."""
+    try:
+        parts = _PACKED.decode(message)
+        kind = _VALUE.decode(parts[0]) if parts else None
+        if not isinstance(kind, int) or len(parts) not in _ARITIES.get(kind, ()):
+            return None
+        if kind >= 6:
+            return kind
+        _HEADERS.decode(parts[1])
+        id_ = _VALUE.decode(parts[2])
+        if not (isinstance(id_, str) or (id_ is None and kind == 1)):
+            return None
+        if kind in (1, 4):
+            target = _VALUE.decode(parts[3])
+            _ARGUMENTS.decode(parts[4])
+            return kind if isinstance(target, str) and target else None
+        if kind == 3 and _VALUE.decode(parts[3]) not in (1, 2, 3):
+            return None
+        return kind
+    except (*ERRORS, IndexError):
+        return None
+
+
+def middle(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message is SignalR's with its end, or in MessagePack more than a ping."""
+    if is_text:
+        return looks(payload, sender, is_text)
+    kinds = _kinds(payload)
+    return kinds is not None and min(kinds) < 6
+
+
+def fits(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message may be one: JSON with its end, or whole ones of MessagePack."""
+    if payload[:1] in (b"{", b"[") and payload.endswith(_END):
+        return True
+    return not is_text and _kinds(payload) is not None
+
+
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     """Return whether a message is the handshake, or a JSON message with its end."""
     if not payload.endswith(_END) or payload[:1] != b"{":
@@ -169,4 +230,6 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     return head.protocol in ("json", "messagepack") or head.type in _KINDS
 
 
-PROTOCOL: Final = Protocol(INNER, SignalR, looks, begins=b"{", needs=(_END,))
+PROTOCOL: Final = Protocol(
+    INNER, SignalR, looks, begins=b"{", needs=(_END,), middle=middle, fits=fits
+)

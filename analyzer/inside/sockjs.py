@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from analyzer.inside.item import CLIENT, HEARTBEAT, Decoder, Item, Protocol, Setting
+from analyzer.inside.item import CLIENT, HEARTBEAT, SERVER, Decoder, Item, Protocol, Setting
 from analyzer.inside.json_text import decoded
 from analyzer.lazy_pattern import lazy_pattern
 
@@ -42,14 +42,26 @@ class SockJs(Decoder):
             return INNER
         return self.within.inner
 
+    @property
+    def spoken(self) -> str:
+        """The protocol inside, where it is known: SockJS's own frames come between."""
+        return INNER if self.within is None else self.within.inner
+
     def wrap(self, protocol: Protocol) -> None:
         """Read what the frames carry as `protocol`."""
         self.within = protocol.make(self.setting)
+        if self.setting.joined:
+            self.lost(CLIENT)
+            self.lost(SERVER)
 
     @property
     def held_bytes(self) -> int:
         """Bytes that the decoder inside keeps."""
         return 0 if self.within is None else self.within.held_bytes
+
+    def is_within(self, sender: int) -> bool:
+        """Ask the decoder inside."""
+        return self.within is not None and self.within.is_within(sender)
 
     def lost(self, sender: int) -> None:
         """Tell the decoder inside."""
@@ -106,6 +118,13 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     return is_text and unwrap(payload, sender) is not None
 
 
+def middle(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message is an array of strings as only SockJS's server writes it."""
+    if not is_text or sender == CLIENT or not payload.startswith(b'a["'):
+        return False
+    return any(unwrap(payload, sender) or ())
+
+
 PROTOCOL: Final = Protocol(
     INNER,
     SockJs,
@@ -113,4 +132,6 @@ PROTOCOL: Final = Protocol(
     path=lazy_pattern(r"[^?#]*/[^/.?#]+/[^/.?#]+/websocket(?:[?#]|$)"),
     needs_path=True,
     unwrap=unwrap,
+    middle=middle,
+    fits=looks,
 )

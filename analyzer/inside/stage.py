@@ -16,18 +16,15 @@ import numpy as np
 from analyzer import findings
 from analyzer.columns import NULL, Rows
 from analyzer.findings import Finding, Kind
-from analyzer.http.delivery.carried import LOST, READ, Carried
+from analyzer.http.delivery.carried import ASTRAY, BEGUN, LOST, READ, Carried
 from analyzer.http.exchanges import HttpBatch
 from analyzer.inside._quick import Quick
 from analyzer.inside.calls import DoneCall, Moment, PlainCalls
 from analyzer.inside.engine_io import SOCKET, EngineIo
 from analyzer.inside.fanout import Deliveries, Topic
-from analyzer.inside.item import Setting
 from analyzer.inside.json_rpc import HEADS, JsonRpc
 from analyzer.inside.labels import Codes, Detail, Plain, Says
-from analyzer.inside.recognition import Recogniser
-from analyzer.inside.registry import GENERIC, PROTOCOLS
-from analyzer.inside.sessions import Sessions, server_of
+from analyzer.inside.sessions import Sessions, recogniser_of, server_of, setting_of
 from analyzer.inside.talk import GIVEN_UP, SPEAKS, UNDECIDED, Shared, Talk, Waiting
 from analyzer.inside.waiting import Chosen, WaitingRows, joined
 from analyzer.lazy_dataclass import dataclass, field
@@ -199,17 +196,14 @@ class InsideStage:
         connection = self._connections.get(slot)
         if connection is None or self._http is None:
             return None
-        detail = connection.handshake
-        path = (detail.path or "") if detail is not None else ""
-        name = (detail.subprotocol or "") if detail is not None else ""
-        setting = Setting(name.strip().lower(), path, self._options.max_inside_bytes)
+        setting = setting_of(connection.handshake, self._options)
         server = server_of(self._http.stream.connection(slot), connection.client_side)
-        begun = self._sessions.upgraded(server, path)
+        begun = self._sessions.upgraded(server, setting.path)
         if begun is not None:
             begun.connection, begun.slot = connection.connection, slot
             self._talks[slot] = begun
             return begun
-        recogniser = Recogniser(setting, PROTOCOLS, GENERIC)
+        recogniser = recogniser_of(setting)
         talk = Talk.begin(self._shared, connection.connection, server, setting, recogniser)
         talk.since = connection.opened_at
         self._talks[slot] = talk
@@ -343,6 +337,9 @@ class InsideStage:
         while carried and (until is None or carried[0].packet_last <= until):
             one = carried.popleft()
             self._carried_bytes -= len(one.payload) + _CARRIED_BYTES
+            if one.state == ASTRAY:
+                self._sessions.astray(one)
+                continue
             talk, gone = self._sessions.take(one)
             if gone is not None:
                 self._end_session(gone)
@@ -350,6 +347,8 @@ class InsideStage:
 
     def _read_one(self, talk: Talk, one: Carried) -> None:
         """Read one message over plain HTTP."""
+        if talk.deaf and (one.state == BEGUN or one.sender == SERVER):
+            talk.hears()
         if talk.state > SPEAKS or one.state not in (READ, LOST):
             return
         if talk.slot >= 0:
@@ -380,6 +379,8 @@ class InsideStage:
         if talk.state == UNDECIDED:
             talk.settle()
             self._settle(talk.member, talk)
+        if talk.deaf:
+            talk.hears()
         talk.book.finish()
         self._take_calls(talk)
 
@@ -435,6 +436,8 @@ class InsideStage:
         if talk.state == UNDECIDED:
             if talk.outer is not None:
                 talk.settle()
+                self._settle(ended.slot, talk)
+            elif talk.take_generic():
                 self._settle(ended.slot, talk)
             # One message confirms nothing.
             self._forget_waiting(ended.slot, talk)

@@ -82,6 +82,10 @@ class Stomp(Decoder):
         """Bytes of heads that are not whole."""
         return sum(len(each.held) for each in self._streams)
 
+    def is_within(self, sender: int) -> bool:
+        """Return whether the head of a frame is not whole."""
+        return bool(self._streams[sender].held)
+
     def lost(self, sender: int) -> None:
         """Go on with the next message that begins with a command."""
         self._streams[sender].__init__()  # type: ignore[misc]

@@ -13,7 +13,16 @@ from analyzer.columns import NULL
 from analyzer.inside.calls import Book, Call, DoneCall, Moment, Numbers
 from analyzer.inside.crossing import Server
 from analyzer.inside.fanout import Spreading
-from analyzer.inside.item import PUBLISH, PUBLISH_MAYBE, Decoder, Item, Protocol, Setting
+from analyzer.inside.item import (
+    CLIENT,
+    PUBLISH,
+    PUBLISH_MAYBE,
+    SERVER,
+    Decoder,
+    Item,
+    Protocol,
+    Setting,
+)
 from analyzer.inside.labels import Detail, Label, Labels
 from analyzer.inside.recognition import Recogniser
 from analyzer.inside.sockjs import SockJs
@@ -68,6 +77,7 @@ class Talk:
         since: ns from which it is known to get all that is sent to it.
         failed: messages that were not of the protocol, one after the other.
         waiting: what came before the protocol was clear; weight: its bytes.
+        deaf: a session of which no answer, and no request for one, was captured (yet).
         outer: protocol that carries another, which is not clear yet; within: recognises it.
     """
 
@@ -86,8 +96,11 @@ class Talk:
     session: int = NULL
     member: int = NULL
     slot: int = -1
+    deaf: bool = False
     outer: Protocol | None = None
     within: Recogniser | None = None
+    _begun: list[tuple[int, int] | None] = field(default_factory=lambda: [None, None])
+    """Of each side, first packet and time of an item that its next message goes on with."""
     _numbers: dict[tuple[str | None, ...], int] = field(default_factory=dict)
 
     @classmethod
@@ -110,12 +123,15 @@ class Talk:
     @property
     def inner(self) -> str | None:
         """The protocol's name, where it is clear."""
-        return self.decoder.inner if self.decoder is not None and self.state == SPEAKS else None
+        return self.decoder.spoken if self.decoder is not None and self.state == SPEAKS else None
 
     def speak(self, protocol: Protocol) -> None:
         """Take a protocol for that of the connection."""
         self.decoder = protocol.make(self.setting)
         self.state = SPEAKS
+        if self.setting.joined:
+            self.decoder.lost(CLIENT)
+            self.decoder.lost(SERVER)
 
     # --- messages
 
@@ -135,6 +151,13 @@ class Talk:
         if self.recogniser.exhausted:
             self.state = UNKNOWN
         return False
+
+    def take_generic(self) -> bool:
+        """Take any JSON for what is spoken, if nothing better will come; return whether it is."""
+        protocol = self.recogniser.generic()
+        if protocol is not None:
+            self.speak(protocol)
+        return protocol is not None
 
     def wrap(self, protocol: Protocol) -> None:
         """Take a protocol that carries another for that of the connection."""
@@ -173,6 +196,9 @@ class Talk:
         assert decoder is not None
         self.book.hear(moment)
         items = decoder.take(payload, moment.sender, is_text)
+        begun = self._begun[moment.sender]
+        if begun is not None or decoder.is_within(moment.sender):
+            self._note_begun(decoder, moment, has_items=bool(items))
         if items is None:
             self.failed += 1
             if self.failed >= _IN_A_ROW:
@@ -181,13 +207,26 @@ class Talk:
         self.failed = 0
         if not items:
             return self._label(None, 0, None, None)
-        reply = NULL
+        reply, when = NULL, moment
+        if begun is not None:
+            # The first item began in an earlier message: its bytes, and its time, begin there.
+            first, time = begun
+            when = moment._replace(packet_first=first, time_first=time)
         for item in items:
             if item.role:
-                reply = self._pair(item, moment, reply)
+                reply = self._pair(item, when, reply)
             if item.spread:
-                self._spread(item, moment)
+                self._spread(item, when)
+            when = moment
         return self._label(items[0], len(items), items[0].id, items[0].reply_to, reply)
+
+    def _note_begun(self, decoder: Decoder, moment: Moment, *, has_items: bool) -> None:
+        """Note where the item began that is not whole yet, if there is one."""
+        sender = moment.sender
+        if not decoder.is_within(sender):
+            self._begun[sender] = None
+        elif has_items or self._begun[sender] is None:
+            self._begun[sender] = (moment.packet_first, moment.time_first)
 
     def _pair(self, item: Item, moment: Moment, reply: int) -> int:
         call = self.book.take(item.role, item.key, item, moment)
@@ -240,14 +279,21 @@ class Talk:
 
     def done(self, call: Call) -> DoneCall:
         """Return a call that is over, and where it was made."""
-        inner = self.decoder.inner if self.decoder is not None else ""
+        inner = self.decoder.spoken if self.decoder is not None else ""
         ends = [each.message for each in (call.asked, call.answered) if each is not None]
         session = self.session if NULL in ends else NULL
         return DoneCall(self.connection if max(ends) != NULL else NULL, session, inner, call)
+
+    def hears(self) -> None:
+        """Note that answers are captured from now on; what was asked before may have had some."""
+        self.deaf = False
+        if self.book.open:
+            self.unread(SERVER)
 
     def unread(self, sender: int) -> None:
         """Note a message that cannot be read, or that bytes of a side were lost."""
         self.book.turn += 1
         self.book.lost(sender)
+        self._begun[sender] = None
         if self.decoder is not None:
             self.decoder.lost(sender)

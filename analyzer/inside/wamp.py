@@ -37,7 +37,7 @@ from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "wamp"
 
-_ERROR, _PUBLISH, _PUBLISHED = 8, 16, 17
+_GOODBYE, _ERROR, _PUBLISH, _PUBLISHED = 6, 8, 16, 17
 _SUBSCRIBE, _SUBSCRIBED, _UNSUBSCRIBE, _UNSUBSCRIBED, _EVENT = 32, 33, 34, 35, 36
 _CALL, _CANCEL, _RESULT = 48, 49, 50
 _REGISTER, _REGISTERED, _UNREGISTER, _UNREGISTERED = 64, 65, 66, 67
@@ -61,6 +61,10 @@ _ANSWERS: Final = {
 _MAX_KNOWN: Final = 8192
 """Subscriptions and registrations remembered, each, with what they are of."""
 _MAX_BATCH: Final = 4096
+_LONGEST: Final = 7
+"""Elements of an array: code, two numbers, options, URI, arguments, arguments by name."""
+_PACKED_CONTAINERS: Final = {0xDC: "l", 0xDD: "l", 0xDE: "d", 0xDF: "d"}
+"""Arrays and maps of MessagePack with more than 15 elements."""
 
 _PACKED: Final = msgspec.msgpack.Decoder(list[Raw])
 _PACKED_VALUE: Final = msgspec.msgpack.Decoder(int | str)
@@ -99,6 +103,7 @@ class Wamp(Decoder):
         form = words[2] if len(words) > 2 and words[2] in _FORMATS else "json"
         self._is_json = form == "json"
         self._split, self._value = _FORMATS[form]
+        self._is_known = len(words) > 2
         self._batched = words[-1] == "batched"
         self._due: dict[tuple[int, Any], str | None] = {}
         self._topics: dict[Any, str | None] = {}
@@ -106,6 +111,11 @@ class Wamp(Decoder):
 
     def take(self, payload: bytes, sender: int, is_text: bool) -> list[Item] | None:
         """Read a message, or a batch of them."""
+        if not (self._is_known or is_text):
+            # Joined in its middle: the first byte tells what binary form it is.
+            form = _packed_form(payload)
+            self._is_json, self._is_known = False, True
+            self._split, self._value = _FORMATS[form or "msgpack"]
         messages = self._messages(payload) if self._batched else [payload]
         if messages is None:
             return None
@@ -217,10 +227,94 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     return _HELLO.match(payload) is not None
 
 
+def _packed_form(payload: bytes) -> str | None:
+    """Return what an array of at most 15 elements is written in, by its first byte."""
+    first = payload[:1]
+    if b"\x80" <= first <= b"\x8f":
+        return "cbor"  # RFC 8949, 3.1: major type 4
+    return "msgpack" if b"\x90" <= first <= b"\x9f" else None
+
+
+_URI: Final = lazy_pattern(r"(?:[^\s.#]{1,256}\.){1,32}[^\s.#]{1,256}")
+_ARGUMENTS: Final = "(?:ld?)?"
+_SHAPES: Final = {
+    **{
+        1: "[tu]d",
+        2: "id",
+        3: "du",
+        4: "[tu]d",
+        5: "[tu]d",
+        _GOODBYE: "du",
+        _ERROR: "iidu" + _ARGUMENTS,
+    },
+    **{_PUBLISH: "idu" + _ARGUMENTS, _PUBLISHED: "ii", _EVENT: "iid" + _ARGUMENTS},
+    **{_SUBSCRIBE: "idu", _SUBSCRIBED: "ii", _UNSUBSCRIBE: "ii", _UNSUBSCRIBED: "id?"},
+    **{_CALL: "idu" + _ARGUMENTS, _CANCEL: "id", _RESULT: "id" + _ARGUMENTS},
+    **{_REGISTER: "idu", _REGISTERED: "ii", _UNREGISTER: "ii", _UNREGISTERED: "id?"},
+    **{_INVOCATION: "iid" + _ARGUMENTS, _INTERRUPT: "id", _YIELD: "id" + _ARGUMENTS},
+}
+"""What follows the code (6): i a number, d a map, u a URI, t another text, l a list."""
+
+
+def _shape(payload: bytes, is_text: bool) -> str | None:
+    """Return what follows the code of a message, as in `_SHAPES`; None if it is not WAMP's."""
+    form = "json" if is_text else _packed_form(payload)
+    if form is None:
+        return None
+    split, value = _FORMATS[form]
+    try:
+        parts = split(payload)
+        code = value(parts[0])
+        wanted = _SHAPES.get(code) if isinstance(code, int) else None
+        if wanted is None or len(parts) > _LONGEST:
+            return None
+        found = "".join(_letter(part, form, value) for part in parts[1:])
+    except (*ERRORS, IndexError, TypeError):
+        return None
+    return found if re.fullmatch(wanted, found) else None
+
+
+def _letter(part: bytes, form: str, value: Value) -> str:
+    """Return what an element is: a letter of `_SHAPES`, or a blank."""
+    first = part[0]
+    if form == "json":
+        container = {0x7B: "d", 0x5B: "l"}.get(first)
+    elif form == "cbor":
+        container = {4: "l", 5: "d"}.get(first >> 5)
+    else:
+        container = {0x80: "d", 0x90: "l"}.get(first & 0xF0) or _PACKED_CONTAINERS.get(first)
+    if container is not None:
+        return container
+    read = value(part)
+    if isinstance(read, int):
+        return "i" if read >= 0 else " "
+    if isinstance(read, str):
+        return "u" if _URI.fullmatch(read) else "t"
+    return " "
+
+
+def middle(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message has a URI or arguments where WAMP has them.
+
+    Numbers alone, or a number and a map, are what many programs put in an array.
+    """
+    shape = _shape(payload, is_text)
+    if shape is None:
+        return is_text and looks(payload, sender, is_text)
+    return "u" in shape or "l" in shape
+
+
+def fits(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message has a shape that WAMP allows."""
+    return _shape(payload, is_text) is not None or looks(payload, sender, is_text)
+
+
 PROTOCOL: Final = Protocol(
     INNER,
     Wamp,
     looks,
     subprotocols=lazy_pattern(r"wamp\.2\.(?:json|msgpack|cbor)(?:\.batched)?"),
     begins=b"[",
+    middle=middle,
+    fits=fits,
 )

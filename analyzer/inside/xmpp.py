@@ -30,6 +30,10 @@ _TAG: Final = lazy_pattern(
 )
 _ATTRIBUTE: Final = lazy_pattern(rb"\s([\w.:-]{1,64})\s*=\s*(?:\"([^\"<]*)\"|'([^'<]*)')")
 _CHILD: Final = lazy_pattern(rb"\s{0,64}<(?:[A-Za-z_][\w.-]{0,63}:)?([A-Za-z_][\w.-]{0,63})")
+_SPACE: Final = lazy_pattern(
+    rb"\sxmlns(?::\w{1,64})?\s*=\s*[\"'](?:jabber:client|urn:ietf:params:xml:ns:xmpp-framing"
+    rb"|http://etherx\.jabber\.org/streams)[\"']"
+)
 _PING: Final = b"urn:xmpp:ping"
 _MAX_PINGS: Final = 64
 
@@ -95,6 +99,20 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     )
 
 
+def middle(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message is a stanza with its name space, or one of the framing's own.
+
+    Every element has to declare it (RFC 7395, 3.3.3).
+    """
+    tag = _TAG.match(payload)
+    return tag is not None and _SPACE.search(tag[2]) is not None
+
+
+def fits(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message is one element, or white space."""
+    return is_text and (not payload.strip() or _TAG.match(payload) is not None)
+
+
 PROTOCOL: Final = Protocol(
     INNER,
     Xmpp,
@@ -102,4 +120,6 @@ PROTOCOL: Final = Protocol(
     subprotocols=lazy_pattern("xmpp"),
     begins=b"< \t\n\v\f\r",
     needs=(b"urn:ietf:params:xml:ns:xmpp-framing",),
+    middle=middle,
+    fits=fits,
 )

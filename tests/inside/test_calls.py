@@ -5,6 +5,7 @@ from analyzer.inside.calls import CANCELLED, ERROR, LOST, OK, UNANSWERED, Book, 
 from analyzer.inside.item import (
     ASK,
     ASK_MAYBE,
+    ASK_OPEN,
     CANCEL,
     END,
     FIRST,
@@ -111,6 +112,15 @@ def test_what_may_be_a_call_counts_only_when_answered():
     play.say(CLIENT, ASK_MAYBE, 2, "ask")
     play.say(SERVER, REPLY, 2)
     assert play.end() == [(0, "ask", OK)]
+
+
+def test_what_need_not_be_answered_is_unanswered_and_no_limit():
+    play = Play(most=3)
+    for key in range(5):
+        play.say(CLIENT, ASK_OPEN, key, "push")
+    play.say(SERVER, REPLY, 4)
+    assert not play.numbers.limited
+    assert play.end() == [(at, "push", OK if at == 4 else UNANSWERED) for at in range(5)]
 
 
 def test_so_many_wait():

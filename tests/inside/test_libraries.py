@@ -1,18 +1,33 @@
 """What libraries read in the recorded messages is what the decoders read.
 
 python-socketio (packet.Packet) and ocpp (messages.unpack) read one message at a time; paho-mqtt
-packet types and properties, cbor2 and json the messages of WAMP, graphql-core documents.
+packet types and properties, autobahn, cbor2 and json the messages of WAMP, graphql-core documents,
+jupyter-client the messages of kernels, msgpack those of SignalR.
 """
 
 from __future__ import annotations
 
 import json
+import struct
 from collections import defaultdict
+from dataclasses import is_dataclass
+from itertools import pairwise
 
 import cbor2
+import msgpack
+import ocpp.v16.call
+import ocpp.v201.call
 import pandas as pd
 import pytest
+from autobahn.wamp import message
+from autobahn.wamp.serializer import (
+    CBORObjectSerializer,
+    JsonObjectSerializer,
+    MsgPackObjectSerializer,
+    Serializer,
+)
 from graphql import GraphQLSyntaxError, OperationDefinitionNode, parse
+from jupyter_client.session import Session
 from ocpp.messages import Call, CallResult, unpack
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties, VariableByteIntegers
@@ -20,6 +35,7 @@ from socketio.packet import Packet, packet_names
 from test_captures import CAPTURES, MANIFEST, logged
 
 import analyzer
+from analyzer.inside.ocpp import PROTOCOL
 
 
 def speaking(inner: str) -> list[str]:
@@ -45,6 +61,16 @@ def or_none(value):
 
 def text(value) -> str | None:
     return None if value is None else str(value)
+
+
+def test_ocpp_actions():
+    """Those of which a CALL is known by itself are the library's classes, of both versions."""
+    modules = (ocpp.v16.call, ocpp.v201.call)
+    names = {name for each in modules for name, made in vars(each).items() if is_dataclass(made)}
+    assert names
+    known = {f'[2,"1","{name}",{{}}]' for name in names}
+    assert {each for each in known if not PROTOCOL.middle(each.encode(), 0, True)} == set()
+    assert not PROTOCOL.middle(b'[2,"1","Move",{}]', 0, True)
 
 
 KINDS = {"BINARY_EVENT": "event", "BINARY_ACK": "ack"}
@@ -219,3 +245,75 @@ def test_graphql(name):
         if "id" in message and (row.connection, message["id"]) in asked:
             assert or_none(row.name) == asked[row.connection, message["id"]]
     assert len(asked) > 5
+
+
+# --- WAMP again, by autobahn, which builds a message of what it reads
+
+SERIALIZERS = {
+    "wamp-json": JsonObjectSerializer,
+    "wamp-msgpack": MsgPackObjectSerializer,
+    "wamp-cbor": CBORObjectSerializer,
+}
+REQUESTS = {message.Call: "procedure", message.Publish: "topic", message.Subscribe: "topic"}
+REQUESTS[message.Register] = "procedure"
+
+
+@pytest.mark.parametrize("name", SERIALIZERS)
+def test_wamp_by_autobahn(name):
+    rows = all_messages(name)
+    read = SERIALIZERS[name]().unserialize
+    seen = set()
+    for row in rows.itertuples():
+        [parts] = read(row.payload)
+        found = Serializer.MESSAGE_TYPE_MAP[parts[0]].parse(parts)
+        seen.add(type(found))
+        assert row.kind == type(found).__name__.upper()
+        if type(found) in REQUESTS:
+            assert row.name == getattr(found, REQUESTS[type(found)])
+            assert row.id == str(found.request)
+        elif hasattr(found, "request"):
+            assert str(found.request) in (or_none(row.id), or_none(row.reply_to))
+    assert seen >= {message.Call, message.Result, message.Publish, message.Event, message.Error}
+
+
+# --- Jupyter, by jupyter-client: a message as its Session reads it
+
+
+def test_jupyter_by_its_client():
+    session = Session(key=b"")
+    rows = all_messages("jupyter-v1")
+    for row in rows.itertuples():
+        # jupyter_server, "WebSocket kernel wire protocols", v1: offsets of 64 bits.
+        count = int.from_bytes(row.payload[:8], "little")
+        offsets = struct.unpack_from(f"<{count}Q", row.payload, 8)
+        channel, *parts = (row.payload[begin:end] for begin, end in pairwise(offsets))
+        found = session.deserialize([b"", *parts])
+        asked = found["parent_header"].get("msg_id")
+        assert (row.topic, row.name) == (channel.decode(), found["msg_type"])
+        if found["msg_type"].endswith("_request"):
+            assert row.id == found["msg_id"]
+        else:
+            assert or_none(row.reply_to) == asked
+    assert set(rows["name"]) >= {"execute_request", "execute_reply", "status", "stream"}
+
+
+# --- SignalR in MessagePack, by the package msgpack
+
+SIGNALR = {1: "invocation", 2: "stream_item", 3: "completion", 4: "stream_invocation", 5: "cancel"}
+SIGNALR |= {6: "heartbeat", 7: "close"}
+
+
+def test_signalr_by_msgpack():
+    rows = all_messages("signalr-messagepack")
+    compared = 0
+    for row in rows[rows["kind"] != "handshake"].itertuples():
+        # A length of 7 bits a byte, the low ones first, as in MQTT.
+        length, used = VariableByteIntegers.decode(row.payload[:5])
+        kind, *rest = msgpack.unpackb(row.payload[used : used + length])
+        assert row.kind == SIGNALR[kind]
+        if kind in (1, 4):
+            assert (or_none(row.id), row.name) == (rest[1], rest[2])
+        elif kind in (2, 3):
+            assert row.reply_to == rest[1]
+        compared += 1
+    assert compared > 20

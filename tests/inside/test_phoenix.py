@@ -1,6 +1,6 @@
 """Phoenix: arrays, objects and binary messages, as its serializers make them."""
 
-from analyzer.inside.item import ASK, ASK_MAYBE, REPLY, REPLY_ERROR, Setting
+from analyzer.inside.item import ASK, ASK_OPEN, REPLY, REPLY_ERROR, Setting
 from analyzer.inside.phoenix import BY_PATH, Phoenix, looks
 
 JOIN = b'["1","2","room:lobby","phx_join",{"a":1}]'
@@ -20,7 +20,7 @@ def test_arrays():
     failed = take(b'["1","3","room:lobby","phx_reply",{"response":{},"status":"error"}]', 1)
     assert failed.role == REPLY_ERROR
     pushed = take(b'["1","4","room:lobby","shout",{"body":"hi"}]')
-    assert (pushed.role, pushed.id, pushed.name) == (ASK_MAYBE, "4", "shout")
+    assert (pushed.role, pushed.id, pushed.name) == (ASK_OPEN, "4", "shout")
     told = take(b'[null,null,"room:lobby","shout",{"body":"hi"}]', 1)
     assert (told.role, told.body) == (0, pushed.body)
 

@@ -2,12 +2,13 @@
 
 import json
 import random
+import struct
 
 import pytest
 
 from analyzer.inside.item import Setting
 from analyzer.inside.recognition import TRIES, Recogniser
-from analyzer.inside.registry import GENERIC, PROTOCOLS
+from analyzer.inside.registry import GENERIC, JOINED, PROTOCOLS
 
 RPC = b'{"jsonrpc":"2.0","method":"a","id":1}'
 
@@ -125,3 +126,135 @@ def test_names_with_escapes(inner, payload):
 def test_any_json_with_escaped_name():
     payload = b'{"typ\\u0065":"tick"}'
     assert see(payload, payload, generic=GENERIC)[0] == [None, "json"]
+
+
+# --- joined in the middle
+
+
+def joined(*messages, generic=GENERIC):
+    """What is recognised after each message (sender, payload); text if it is str."""
+    recogniser = Recogniser(Setting(joined=True), JOINED, generic)
+    found = []
+    for sender, payload in messages:
+        is_text = isinstance(payload, str)
+        found.append(recogniser.see(payload.encode() if is_text else payload, sender, is_text))
+        if found[-1] is not None:
+            break
+    return [None if each is None else each.inner for each in found]
+
+
+PUBLISHED = [b"\x30\x0a\0\x03a/b" + b"text" + digit for digit in (b"1", b"2")]
+
+
+def test_two_different_messages_in_the_middle():
+    one, other = PUBLISHED
+    assert joined((1, one), (1, other)) == [None, "mqtt"]
+    # The same for ever is no second sign.
+    assert set(joined(*[(1, one)] * TRIES)) == {None}
+    assert joined((0, b"\xc0\0"), (1, b"\xd0\0")) == [None, "mqtt"]
+    assert set(joined(*[(0, b"\xc0\0")] * 40)) == {None}
+
+
+def test_one_message_that_is_not_allowed_denies():
+    one, other = PUBLISHED
+    assert joined((1, one), (0, b"\x30\x01x"), (1, other)) == [None] * 3
+    assert joined((0, b"\x01"), (1, one), (1, other)) == [None] * 3
+    assert joined((1, one), (1, "text"), (1, other)) == [None] * 3
+
+
+def test_acknowledgements_alone_are_no_sign():
+    # As floating-point numbers a little above 2 are written: 2.03125, 2.0312502, ...
+    numbers = [struct.pack(">f", 2.03125 + step * 2**-22) for step in range(1, TRIES + 1)]
+    assert {number[:2] for number in numbers} == {b"\x40\x02"}
+    assert set(joined(*[(step % 2, each) for step, each in enumerate(numbers)])) == {None}
+
+
+@pytest.mark.parametrize(
+    ("inner", "messages"),
+    [
+        ("wamp", [(0, '[48,1,{},"a.b"]'), (1, "[50,1,{},[3]]")]),
+        ("wamp", [(1, b"\x94\x24\x01\x02\x80"), (1, b"\x95\x24\x01\x02\x80\x91\x01"),
+                  (1, b"\x95\x24\x01\x02\x80\x91\x02")]),
+        ("wamp", [(1, b"\x85\x18\x24\x01\x02\xa0\x81\x01"),
+                  (1, b"\x85\x18\x24\x01\x02\xa0\x81\x02")]),
+        ("ocpp", [(0, '[2,"1","Heartbeat",{}]'), (1, '[3,"1",{}]'), (0, '[2,"2","Heartbeat",{}]')]),
+        ("signalr", [(1, b"\x08\x95\x01\x80\xc0\xa1m\x91\x01"),
+                     (1, b"\x08\x95\x01\x80\xc0\xa1m\x91\x02")]),
+        ("sockjs", [(1, 'a["x"]'), (0, '["y"]'), (1, "h"), (1, 'a["z"]')]),
+        ("phoenix", [(1, '[null,null,"room:1","say",{}]'),
+                     (1, '[null,null,"room:1","say",{"n":1}]')]),
+        ("pusher", [(1, '{"event":"e","channel":"c","data":"{}"}'),
+                    (1, '{"event":"pusher:pong"}')]),
+        ("ddp", [(1, '{"msg":"ping"}'), (0, '{"msg":"pong"}'), (1, '{"msg":"result","id":"1"}'),
+                 (1, '{"msg":"updated","methods":["1"]}')]),
+        ("centrifugo", [(1, '{"push":{"channel":"c","pub":{"data":1}}}'),
+                        (1, '{"push":{"channel":"c","pub":{"data":2}}}')]),
+        ("home-assistant", [(0, '{"id":5,"type":"get_states"}'),
+                            (1, '{"id":5,"type":"result","success":true,"result":[]}')]),
+        ("graphql-transport-ws", [(1, '{"id":"1","type":"next","payload":{"errors":[]}}'),
+                                  (1, '{"id":"1","type":"next","payload":{"data":1}}')]),
+        ("xmpp", [(1, '<message xmlns="jabber:client"/>'), (0, " "),
+                  (0, "<r xmlns='jabber:client'/>")]),
+    ],
+)  # fmt: skip
+def test_by_own_structure(inner, messages):
+    found = joined(*messages)
+    assert found[-1] == inner
+    # One of two that it takes, and only where it was joined.
+    assert set(found[:-1]) == {None}
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        # A game's: code, number, object. A feed's. Arrays of strings. Objects that pair by id.
+        [(0, f'[48,{n},{{"x":1}}]') for n in range(TRIES)],
+        [(1, f"[36,{n},[1,2]]") for n in range(TRIES)],
+        [(0, f'["say","{n}"]') for n in range(TRIES)],
+        [(n % 2, f'[2,"{n}","Move",{{}}]') for n in range(TRIES)],
+        [(1, f'["{n}","{n}","room","say",{{}}]') for n in range(TRIES)],
+    ],
+)
+def test_likeness_is_not_enough(messages):
+    assert set(joined(*messages)) == {None}
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        *({"type": "result", "id": 1}, {"type": "event", "id": 1}, {"msg": "ping"}),
+        *({"event": "say", "channel": "c"}, {"event": "say", "channel": "c", "data": {}}),
+        *({"id": 1, "publish": {"text": "x"}}, {"type": "data", "id": "1"}),
+        *({"type": "complete", "id": "1"}, {"id": 1, "method": "add", "params": []}),
+    ],
+)
+def test_objects_that_are_like_anothers_stay_json(members):
+    messages = [(1, json.dumps(members | {"n": n, "op": "x"})) for n in range(TRIES)]
+    assert joined(*messages)[-1] == "json"
+
+
+def test_random_messages_in_the_middle():
+    """Of 100,000 sequences of random bytes none was taken for anything."""
+    chance = random.Random(11)
+
+    def record():
+        body = chance.randbytes(chance.randrange(60))
+        return bytes([chance.randrange(256), len(body)]) + body
+
+    def numbers():
+        return struct.pack(">2f", chance.uniform(-5, 5), chance.uniform(-5, 5))
+
+    sizes = (1, 2, 4, 4, 6, 8, 16, 64)
+    for make in (record, numbers, lambda: chance.randbytes(chance.choice(sizes))):
+        for _ in range(500):
+            messages = [(chance.randrange(2), make()) for _ in range(TRIES)]
+            assert set(joined(*messages)) == {None}, messages
+
+
+def test_short_messages_are_no_tries():
+    # Heartbeats of STOMP, which say nothing of what it is.
+    beats = [b"\n"] * (2 * TRIES)
+    frame = b"SEND\ndestination:/a\n\nhi\0"
+    assert see(*beats, frame, frame)[0][-1] == "stomp"
+    _, recogniser = see(*[b"\n"] * 100)
+    assert recogniser.exhausted

@@ -1,7 +1,7 @@
 """The registry: names that are used once, decoders that can be made."""
 
 from analyzer.inside.item import Decoder, Setting
-from analyzer.inside.registry import GENERIC, PROTOCOLS
+from analyzer.inside.registry import GENERIC, JOINED, PROTOCOLS
 
 
 def test_every_protocol_makes_a_decoder():
@@ -21,3 +21,11 @@ def test_a_subprotocol_names_one_protocol():
             each for each in PROTOCOLS if each.subprotocols and each.subprotocols.fullmatch(name)
         ]
         assert len(found) <= 1
+
+
+def test_in_the_middle_nothing_needs_a_path():
+    assert {each.inner for each in JOINED} <= {each.inner for each in PROTOCOLS}
+    for each in JOINED:
+        assert not each.needs_path
+        # What asks each message whether it is allowed may not leave any out unasked.
+        assert each.fits is None or not (each.begins or each.needs)

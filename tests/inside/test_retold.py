@@ -22,6 +22,11 @@ NAMES = (
 )
 PATHS = {name: CAPTURES / f"{name}.pcap" for name in NAMES}
 WITHOUT_CALLS = {"kubernetes-v4", "kubernetes-v5", "rfb", "tunnel-ssh", "sockjs-websocket"}
+BY_BEGINNING = {"kubernetes-v4", "kubernetes-v5", "rfb", "tunnel-ssh"}
+"""Bytes behind it may be anything's; a first byte, or none, is all that distinguishes them."""
+IN_PIECES = {"mqtt-3", "mqtt-5", "mqtt-split"}
+"""MQTT.js on Node writes most packets as several messages, which from the middle are short
+binary ones: no sign of WebSocket, or of MQTT."""
 
 
 def keys_of(calls):
@@ -81,15 +86,78 @@ def from_the_middle(told, clear):
     for number, *said in messages:
         _, *expected = whole[number + moved]
         assert said[0] == expected[0]
-        if said[1] == "json" != expected[1]:
-            # What distinguishes the protocol came before.
-            continue
         pairs = zip(retold.WORDS[1:], said, expected, strict=True)
         differ = {word: (got, right) for word, got, right in pairs if got not in (None, right)}
         assert not differ
     right = outcomes(clear.calls)
-    for request, call in outcomes(found.calls[found.calls["inner"] != "json"]).items():
+    for request, call in outcomes(found.calls).items():
         assert call == right[request]
+    return found
+
+
+@pytest.mark.parametrize("name", sorted({*NAMES} - BY_BEGINNING - IN_PIECES))
+def test_named_in_the_middle(name):
+    told = retold.recorded(PATHS[name])
+    [inner] = set(retold.analysed(http2.capture(told.steps())).connections["inner"])
+    count = len(told.messages)
+    # Behind the opening, and with enough left for two of those that are distinguished.
+    for first in {3, count // 4, count // 2}:
+        found = retold.analysed(retold.from_the_middle(told, first))
+        assert set(found.connections["inner"]) == {inner}, first
+
+
+@pytest.mark.parametrize("name", sorted(BY_BEGINNING))
+def test_not_named_in_the_middle(name):
+    told = retold.recorded(PATHS[name])
+    # Enough of it to see that it is WebSocket.
+    long = told._replace(messages=told.messages * 8)
+    found = retold.analysed(retold.from_the_middle(long, 3))
+    assert len(found.messages)
+    assert set(found.connections["inner"].isna()) == {True}
+
+
+@pytest.mark.parametrize("name", sorted(IN_PIECES))
+def test_mqtt_in_whole_packets(name):
+    """As browsers' clients write it: the same is said, and it is named from its middle too."""
+    told = retold.recorded(PATHS[name])
+    whole = told._replace(messages=in_whole_packets(told.messages))
+    clear = retold.words(retold.analysed(http2.capture(whole.steps())))
+    assert len(clear) == len(whole.messages)
+    if name != "mqtt-split":  # where some messages hold several packets
+        in_pieces = retold.words(retold.analysed(http2.capture(told.steps())))
+        assert [row[1:] for row in clear] == [row[1:] for row in in_pieces if row[3] is not None]
+    # Long enough to see that it is WebSocket; without its CONNECT, CONNACK and DISCONNECT.
+    long = whole._replace(messages=whole.messages[2:-1] * 8)
+    found = retold.analysed(retold.from_the_middle(long, 1))
+    assert set(found.connections["inner"]) == {"mqtt"}
+    said = retold.words(found)
+    begins = len(long.messages) - len(said)
+    for number, *words in said:
+        right = clear[2 + (number + begins) % (len(whole.messages) - 3)][1:]
+        pairs = zip(retold.WORDS[1:], words, right, strict=True)
+        assert not {pair for pair in pairs if pair[1] not in (None, pair[2])}
+
+
+def in_whole_packets(messages):
+    """Put each packet of MQTT in a message of its own: by remaining length (3.1.1, 2.2.3)."""
+    held, out = {0: b"", 1: b""}, []
+    for side, opcode, payload in messages:
+        held[side] += payload
+        while (size := size_of(held[side])) is not None:
+            out.append((side, opcode, held[side][:size]))
+            held[side] = held[side][size:]
+    assert not any(held.values())
+    return out
+
+
+def size_of(data):
+    length, shift = 0, 0
+    for place, byte in enumerate(data[1:5], 2):
+        length |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return place + length if place + length <= len(data) else None
+    return None
 
 
 def without_an_answer(told, clear):
@@ -105,8 +173,7 @@ def without_an_answer(told, clear):
         if row.outcome not in ("ok", "error"):
             continue
         if row.reply == gone:
-            # A push of Phoenix counts only if it is answered.
-            assert found.get(request, ("lost", None))[0] == "lost"
+            assert found[request][0] == "lost"
         elif row.request < gone < row.reply:
             assert found[request] == call or found[request][0] == "lost"
         else:

@@ -74,3 +74,31 @@ def test_a_conversation_keeps_few_names_beside_those_of_all():
     assert len(one._numbers) < 300
     assert [one.read(frame, True, moment(0, 2)) for frame in frames] == first
     assert len({code for code, _ in first}) == 1000
+
+
+def test_what_is_cut_over_messages_is_timed_from_its_first_byte():
+    one = talk(subprotocol="mqtt")
+    subscribe = b"\x82\x06\0\x07\0\x01a\0"
+    one.read(b"\xc0\0" + subscribe[:1], False, moment(0, 1))
+    for at, piece in enumerate((subscribe[1:2], subscribe[2:4]), 2):
+        assert one.read(piece, False, moment(0, at))[1] is None
+    one.read(subscribe[4:], False, moment(0, 4))
+    one.read(b"\x90\x03\0\x07", False, moment(1, 6))
+    _, detail = one.read(b"\0", False, moment(1, 9))
+    [call] = one.book.done
+    # The request began behind the ping of message 1; it is told in message 4.
+    assert (call.asked.packet_first, call.asked.message) == (1, 4)
+    assert (call.reply_ns, detail.reply_ns) == (8000, 8000)
+    # The next one begins where it stands.
+    one.read(b"\x82\x06\0\x08\0\x01b\0", False, moment(0, 12))
+    one.read(b"\x90\x03\0\x08\0", False, moment(1, 13))
+    assert one.book.done[1].reply_ns == 1000
+
+
+def test_what_was_begun_is_forgotten_with_what_was_lost():
+    one = talk(subprotocol="v12.stomp")
+    one.read(b"SEND\ndestin", True, moment(0, 1))
+    one.unread(0)
+    one.read(b"SEND\ndestination:/a\nreceipt:1\n\n\0", True, moment(0, 5))
+    one.read(b"RECEIPT\nreceipt-id:1\n\n\0", True, moment(1, 7))
+    assert [call.reply_ns for call in one.book.done] == [2000]

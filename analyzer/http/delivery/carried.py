@@ -26,7 +26,7 @@ CLIENT: Final = 0
 SERVER: Final = 1
 _DELIVERING: Final = ("long-poll", "stream", "sse")
 
-READ, LOST, BEGUN = range(3)
+READ, LOST, BEGUN, ASTRAY = range(4)
 
 
 class Numbered(Protocol):
@@ -45,8 +45,9 @@ class Carried:
 
     Attributes:
         state: READ: it is there; LOST: bytes of this side are missing or cannot be read, and
-            any number of messages with them; BEGUN: a request for deliveries began.
-        transport: engine.io or sockjs; session: its name there.
+            any number of messages with them; BEGUN: a request for deliveries began; ASTRAY: a
+            request was not captured, so that what it or its answer brings is of any session.
+        transport: engine.io or sockjs; session: its name there; "" where it is not known.
         path: request target.
         slot: of the TCP connection, in this batch; tcp: its CONNECTION row.
         client_side: side of the client there.
@@ -97,6 +98,13 @@ class Carrying:
         if not is_sent and target.kind not in _DELIVERING:
             return None
         return Carrier(self, exchange, target, lane)
+
+    def astray(self, slot: int, tcp: Connection, client_side: int, packet: int, time: int) -> None:
+        """Say that something was sent which cannot be told to belong to a session."""
+        if self.listener is not None:
+            when = (packet, packet, time, time)
+            where = ("", "", "", slot, tcp, client_side, -1)
+            self.listener(Carried(ASTRAY, *where, SERVER, b"", True, *when))
 
 
 class Carrier:

@@ -308,6 +308,7 @@ class Conversation(Switching):
             return
         if not self._pairs.queue:
             self._pairs.add_orphan(self._client, piece.row)
+            self._plain.astray(self._client, piece.row)
         transaction = self._pairs.queue[0]
         awaited = transaction is self._pairs.queue[-1]
         transaction.answered = True
@@ -348,6 +349,8 @@ class Conversation(Switching):
         self._results.carrying.packet = piece.row[PACKET]
         if not side.is_client:
             self._plain.lost(self._pairs.queue)
+        if not self._pairs.queue:
+            self._plain.astray(self._client, piece.row)
         if side.mode == BODY:
             assert side.body is not None
             if side.reader is not None:

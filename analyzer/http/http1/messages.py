@@ -95,6 +95,8 @@ class Messages(Beginning):
         current = side.current
         if current is not None and not side.is_client and current.exchange is not None:
             self._note_pause(current, current.exchange, body, time)
+            if not current.method:
+                self._plain.astray(current.exchange.client_side, piece.row)
         end = body.take(piece, at)
         self._results.http_bytes[side.direction] += end - at
         if current is not None:
