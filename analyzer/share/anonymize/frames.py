@@ -40,6 +40,29 @@ def masked(data: bytes, key: bytes, phase: int) -> bytes:
     return mixed.to_bytes(len(data), "little")
 
 
+def are_frames(data: bytes) -> bool:
+    """Say whether bytes are frames, by their headers: two at least, or one that ends with them.
+
+    Strict: of what is no frame, bytes that are taken for headers would stay as they are.
+    """
+    at, count, is_masked = 0, 0, data[1:2] >= b"\x80"
+    while at + 2 <= len(data):
+        short = data[at + 1] & 0x7F
+        extended = {126: 2, 127: 8}.get(short, 0)
+        length = int.from_bytes(data[at + 2 : at + 2 + extended], "big") if extended else short
+        is_control = bool(data[at] & _CONTROL)
+        if (
+            data[at] & 0x30
+            or data[at] & 0x0F not in (0, 1, 2, 8, 9, 10)
+            or (is_control and (length > 125 or data[at] & 0xC0 != 0x80))
+            or (data[at + 1] >= 0x80) != is_masked
+        ):
+            return False
+        count += 1
+        at += 2 + extended + 4 * is_masked + length
+    return count > 1 or (count == 1 and at == len(data))
+
+
 class Frames:
     """The frames of one direction.
 

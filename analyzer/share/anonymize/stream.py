@@ -16,7 +16,7 @@ from analyzer.lazy_pattern import lazy_pattern
 from analyzer.options import DEFAULT, Options
 from analyzer.share.anonymize import preludes
 from analyzer.share.anonymize.coded_words import CodedWords
-from analyzer.share.anonymize.frames import Frames
+from analyzer.share.anonymize.frames import Frames, are_frames
 from analyzer.share.anonymize.heads import Keys, rewritten
 from analyzer.share.anonymize.http2 import Http2, Tunnels
 from analyzer.share.anonymize.records import Records
@@ -159,6 +159,9 @@ class Direction:
         if self._inside is not None:
             self._emit(self._inside.gap(length))
             return self._take()
+        if self._state == self._start and self._is_fresh and not self._buffer:
+            self._emit(bytes(length))  # the answer to an upgrade, say
+            return self._take()
         self._lose()
         self._emit(bytes(length))
         return self._take()
@@ -240,7 +243,8 @@ class Direction:
             return True
         if _BEGUN.fullmatch(data) is not None or b"HTTP/1.".startswith(data):
             return False
-        self._state = self._webs if self._upgrade else self._noise
+        # Where no handshake was captured, frames show by themselves.
+        self._state = self._webs if self._upgrade or are_frames(data) else self._noise
         return True
 
     def _may_be_tls(self, kind: int) -> bool:

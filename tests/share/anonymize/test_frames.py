@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from analyzer.share.anonymize.frames import Frames, masked
+from analyzer.share.anonymize.frames import Frames, are_frames, masked
 from analyzer.share.anonymize.words import Words
 
 WORDS = Words(bytes(range(32)))
@@ -124,3 +124,22 @@ def test_a_gap_within_a_frame() -> None:
     assert made[24:26] == old[24:26]
     assert made[26:] == WORDS.text(b"next word")
     assert not frames.gap(1)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"\x81\x05hello", True),
+        (b"\x81\x05hello\x89\x00\x02\x7e\x01\x00abc", True),
+        (b"\x81\x85keysABCDE\x88\x82keysAB", True),
+        (b"\x81\x05hel", False),  # one that goes on
+        (b"\x81\x05hello\x81\x85keysABCDE", False),  # masked and not
+        (b"\x89\x7e\x00\xff", False),  # a long ping
+        (b"\x83\x01a\x81\x01a", False),  # reserved opcode
+        (b"SSH-2.0-OpenSSH_9.2", False),
+        (b"220 mail.example ESMTP", False),
+        (b"", False),
+    ],
+)
+def test_frames_show_by_their_headers(data: bytes, expected: bool) -> None:
+    assert are_frames(data) is expected

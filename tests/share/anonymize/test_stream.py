@@ -101,6 +101,14 @@ def test_an_alert_in_answer_to_a_hello() -> None:
     assert rewritten(alert) != alert  # no hello came before
 
 
+def test_frames_without_a_handshake() -> None:
+    false = TEXT[:2] + WORDS.text(TEXT[2:])
+    assert rewritten(TEXT * 3) == false * 3
+    walker = Direction(Dialogue(FILE))
+    made = walker.gap(40) + walker.feed(TEXT * 2) + walker.finish()
+    assert made == bytes(40) + false * 2
+
+
 def test_gaps() -> None:
     walker = Direction(Dialogue(FILE))
     made = walker.feed(UPGRADE + TEXT[:6]) + walker.gap(3) + walker.feed(TEXT[9:] + TEXT)
