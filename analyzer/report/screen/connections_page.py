@@ -57,6 +57,15 @@ class Order:
         """Say what is shown, and how it is sorted."""
         return f"{self.shown}, by {self.by}{' reversed' if self.reverse else ''}"
 
+    def nothing(self, model: Model) -> str:
+        """Say in place of an empty list where connections are, if there are any."""
+        open_ones, ended = len(model.lines.open), len(model.lines.ended)
+        if self.shown == "open" and ended:
+            return f"none is open; o shows the {number(ended)} that ended"
+        if self.shown == "ended" and open_ones:
+            return f"none has ended; o shows the {number(open_ones)} that are open"
+        return "no connection"
+
     def lines(self, model: Model) -> Iterator[Line]:
         """Yield the lines that are shown."""
         if self.shown != "ended":
@@ -155,6 +164,7 @@ class ConnectionsPage(_Listing):
     def items(self, model: Model) -> Sequence[Line]:
         """Return the lines that are wanted, in order."""
         search = self.search
+        self.nothing = self.order.nothing(model)
         found = [
             line
             for line in self.order.lines(model)
@@ -361,6 +371,8 @@ class GroupsPage(_Listing):
 def overview(view: View) -> list[Text]:
     """Return figures of the whole, as far as the list keeps at least half of the room."""
     lines = [figures.openings(view), figures.direction(0, view), figures.direction(1, view)]
+    if view.room >= 14:
+        lines += figures.sealed(view)
     if view.room >= 18:
         lines += [figures.polling(view), *figures.notable(view, 2 if view.room < 30 else 4)]
     return lines if view.room >= 10 else []

@@ -186,6 +186,16 @@ def handshakes(view: View) -> list[Text]:
     return [label("Attempts").append(words)]
 
 
+def sealed(view: View) -> list[Text]:
+    """Return how many TLS sessions that ended could not be read: their messages are not shown."""
+    unread, read = view.model.summary.tls_unread, view.model.summary.tls_read
+    if not unread:
+        return []
+    of = f" of {number(unread + read)}" if read else ""
+    words = f"{number(unread)}{of} ended sessions could not be read: --keys FILE"
+    return [label("TLS").append(words, "yellow")]
+
+
 def memory(view: View) -> list[Text]:
     """Return what the run holds, and what limits cut."""
     shot = view.model.rates.snapshot

@@ -23,6 +23,7 @@ class TrafficPage(TextPage):
         lines = [
             figures.openings(view),
             *figures.handshakes(view),
+            *figures.sealed(view),
             figures.direction(0, view),
             figures.direction(1, view),
             *figures.where(view),

@@ -98,6 +98,16 @@ def test_groups():
     assert any("Connections: open" in line for line in shown.press("g"))
 
 
+def test_an_empty_list_says_where_connections_are():
+    model = busy(2)
+    shown = Shown(model)
+    assert any("none has ended; o shows the 2 that are open" in line for line in shown.press("o"))
+    give(model, "connections", connection(0), connection(1), final=True)
+    lines = shown.press("o", "o")
+    assert any("none is open; o shows the 2 that ended" in line for line in lines)
+    assert any("  no connection" in line for line in Shown(Model()).lines())
+
+
 def test_a_group_opens_and_has_its_members():
     model = busy(6)
     give(model, "connections", connection(6, path="/feed"))

@@ -98,6 +98,19 @@ def test_how_connections_ended():
     assert lines[1].strip() == "1000 Normal Closure (2), 4001 Private use (1)"
 
 
+def test_sessions_that_could_not_be_read():
+    summary = Summary()
+    model = Model()
+    model.tick(START, STATS, snapshot(summary=summary))
+    assert figures.sealed(view(model)) == []
+    summary.tls_unread = 3
+    (line,) = figures.sealed(view(model))
+    assert line.plain == "TLS       3 ended sessions could not be read: --keys FILE"
+    summary.tls_read = 4
+    (line,) = figures.sealed(view(model))
+    assert "3 of 7 ended sessions" in line.plain
+
+
 def test_what_is_held_and_let_go():
     assert figures.memory(view(Model())) == []
     lines = [line.plain for line in figures.memory(view(busy()))]
