@@ -320,12 +320,17 @@ class Assembler(Doubts):
     ) -> cython.int:
         """See what a segment says of a connection that is not, or no longer, open."""
         if self.slots[s].state == _RESET_STATE:
-            # A RST takes the number after all that its sender sent (RFC 9293 3.5.2).
+            # A RST takes the number after all that its sender sent (RFC 9293 3.5.2), and who sent
+            # one reads no more. Within the window, but not at its begin, it is answered by an ACK,
+            # and the connection goes on (RFC 5961 3.2).
             if (
                 length
                 and self.rares[d].reset_packet
                 and self.rares[d].foreign == 0
-                and self._place(i, d) >= self.rares[d].reset_at
+                and (
+                    self._place(i, d) >= self.rares[d].reset_at
+                    or self.row_acked > self.rares[d].reset_heard
+                )
                 and self._place(i, d) + length > self.tracks[d].next
             ):
                 self._foreign(s, d, "its sender's data goes on behind it")

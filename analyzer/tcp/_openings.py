@@ -261,6 +261,7 @@ class Openings(Lifecycle):
         if self.rares[d].reset_packet == 0:
             self.rares[d].reset_packet = self.packet
             self.rares[d].reset_at = place
+            self.rares[d].reset_heard = self.tracks[d ^ 1].next
             self._weigh_ttl(i, s, d)
         if self.links[s].reset_side < 0:
             self.links[s].reset_side = side

@@ -80,6 +80,7 @@ ctypedef struct Rare:
     long long reset_packet
     long long reserved
     long long reset_at
+    long long reset_heard
 
 ctypedef struct Recent:
     unsigned long long key

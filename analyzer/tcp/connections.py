@@ -113,6 +113,7 @@ RARE = row_dtype(
         ("reset_packet", "<i8"),  # its first RST; 0 if none
         ("reserved", "<i8"),  # tcp_stream of the SYN that waits
         ("reset_at", "<i8"),  # stream offset of that
+        ("reset_heard", "<i8"),  # how far the other direction was then
     ]
 )
 """The private part of a direction that few segments need."""

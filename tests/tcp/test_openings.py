@@ -128,6 +128,19 @@ def test_a_rst_behind_which_data_goes_on_is_foreign():
     assert "tcp-reset-foreign" not in late.ids()
 
 
+def test_a_rst_ahead_of_the_data_is_foreign_where_its_sender_reads_on():
+    # RFC 5961 3.2: within the window, but not where it begins: its receiver acknowledges, and both
+    # go on. Who sent a RST acknowledges nothing that came later.
+    rst = segment(1, B + 50, flags=RST)
+    more = segment(0, A + 4, b"more", ack=B + 7)
+    answer = segment(1, B + 7, b"fine", ack=A + 8)
+    out = Outcome([SYN_0, SYN_ACK, DONE, *TALK[:3], rst, more, answer])
+    assert ("tcp-reset-foreign", 0, 7) in [found[:3] for found in out.findings]
+    # Data that was sent before, and captured behind it, acknowledges only what came before.
+    late = segment(1, B + 7, b"fine", ack=A + 4)
+    assert "tcp-reset-foreign" not in Outcome([SYN_0, SYN_ACK, DONE, *TALK[:3], rst, late]).ids()
+
+
 def test_nothing_captured_of_a_direction():
     out = Outcome(
         [
