@@ -140,7 +140,8 @@ class Pipeline:
             return None
         if only is None:
             self._http.keep_bodies(is_compared)
-        return AlternativesStage(options, only, left_out, self._websocket.by_slot)
+        legs = self._tables.stream_legs
+        return AlternativesStage(options, only, left_out, self._websocket.by_slot, legs)
 
     def push(self, records: RecordBatch) -> None:
         """Analyse one batch of captured packets."""
