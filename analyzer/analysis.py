@@ -270,6 +270,7 @@ def analyze(
     *,
     where: str | None = None,
     link_type: int = ETHERNET,
+    jobs: int = 1,
     **options: Unpack[OptionValues],
 ) -> Analysis:
     """Analyse captures as one.
@@ -281,6 +282,8 @@ def analyze(
         where: keep only connections for which this expression over the columns of
             the connections table is true, as in DataFrame.query.
         link_type: of packets that are pairs (tcpdump.org/linktypes.html); default Ethernet.
+        jobs: processes at most. The rows are the same; packets that come through a pipe are
+            analysed by one.
         **options: fields of analyzer.Options, such as payload="full".
 
     Returns:
@@ -290,12 +293,15 @@ def analyze(
         CaptureError: The input cannot be read at all.
         OptionError: `where` cannot be evaluated, an option's value is wrong, or the source is
             none.
+        JobError: A process failed, or died.
         TypeError: There is no such option.
     """
     checked = options_of(options)
+    if jobs < 1:
+        raise OptionError(f"jobs must be 1 or more, not {jobs}")
     collector = Collector()
     with as_paths(source, link_type) as (paths, stdin):
-        summary = run(paths, checked, [collector], where=where, stdin=stdin)
+        summary = run(paths, checked, [collector], where=where, stdin=stdin, fronts=jobs - 1)
     return Analysis(collector, summary)
 
 
@@ -404,20 +410,26 @@ def run(
     on_progress: Progress | None = None,
     stdin: BinaryIO | None = None,
     listener: Talks | None = None,
+    fronts: int = 0,
 ) -> Summary:
     """Run the pipeline; with `where` twice, first to see the connections.
 
     Raises:
         CaptureError: The input cannot be read at all.
         OptionError: `where` cannot be evaluated.
+        JobError: A process failed, or died.
     """
     from analyzer import pipeline
 
     if where is None:
-        return pipeline.run(paths, options, writers, on_progress, stdin, listener=listener)
+        return pipeline.run(
+            *(paths, options, writers, on_progress, stdin), listener=listener, fronts=fronts
+        )
     with read_twice(paths, stdin) as rewound:
         collector = Collector([schema.CONNECTIONS])
-        pipeline.run(paths, options, [collector], on_progress=on_progress, stdin=rewound())
+        pipeline.run(
+            paths, options, [collector], on_progress=on_progress, stdin=rewound(), fronts=fronts
+        )
         rows = collector.rows(schema.CONNECTIONS)
         selected = select(to_frame(rows), where)
         summary = Summary(late_us=options.late_us)
@@ -430,6 +442,7 @@ def run(
             stdin=rewound(),
             only=selected.connections,
             listener=listener,
+            fronts=fronts,
         )
         if listener is not None:
             listener.only = selected.connections

@@ -6,6 +6,7 @@
     │   └── CaptureAccessError     no such file, a folder without captures, no permission
     ├── KeyLogError                a file of TLS keys cannot be read, or is no key log
     ├── ReportError                the report cannot be written
+    ├── JobError                   a process that does a part of the work failed, or died
     └── OptionError                an option's value makes no sense (a bad --where, ...)
 
 Oddities in traffic, a cut capture among them, are rows of the findings table.
@@ -38,6 +39,10 @@ class KeyLogError(WsanalyzeError):
 
 class ReportError(WsanalyzeError):
     """The report cannot be written."""
+
+
+class JobError(WsanalyzeError):
+    """A process that does a part of the work failed, or died."""
 
 
 class OptionError(WsanalyzeError):

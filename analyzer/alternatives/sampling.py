@@ -253,6 +253,16 @@ class _Buffer:
         self._coded += len(self._context.compress(data))
 
 
+def intervals_ns(options: Options) -> list[int]:
+    """Return ns between polls, as the options have them, each once."""
+    return list(dict.fromkeys(round(each * 1_000_000_000) for each in options.poll_intervals_s))
+
+
+def sample_ways(options: Options) -> int:
+    """Return in how many ways payload is carried: of how many rows a sample has."""
+    return POLLS + len(intervals_ns(options)) + (buffer_of(options) is not None)
+
+
 class Sampler:
     """Samples of the first connections, as long as there is room.
 
@@ -277,7 +287,7 @@ class Sampler:
         self._samples: dict[int, PayloadSample | None] = {}
         self._http: HttpBatch | None = None
         self._buffered = buffer_of(options)
-        self.ways = POLLS + len(intervals) + (self._buffered is not None)
+        self._ways = sample_ways(options)
 
     def begin(self, http: HttpBatch) -> None:
         """Take the batch of http, before the websocket stage walks it."""
@@ -348,7 +358,7 @@ class Sampler:
         Returns:
             Shape (slots, ways); zeros of connections that were not looked at.
         """
-        out = np.zeros((len(slots), self.ways), SAMPLE)
+        out = np.zeros((len(slots), self._ways), SAMPLE)
         for place, slot in enumerate(slots):
             sample = self._samples.pop(slot, None)
             if sample is not None:

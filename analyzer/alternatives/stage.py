@@ -7,7 +7,8 @@ may come late. Knows the stages below. Must not know reports. Called by pipeline
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ from analyzer.alternatives.heads import HeadMaker, Observed
 from analyzer.alternatives.http2 import HeadSizes
 from analyzer.alternatives.kinds import Kinds
 from analyzer.alternatives.rows import RowMaker
-from analyzer.alternatives.sampling import Sampler
+from analyzer.alternatives.sampling import Sampler, Samples, intervals_ns
 from analyzer.alternatives.sessions import Sessions
 from analyzer.columns import NULL, Rows
 from analyzer.findings import Finding
@@ -40,6 +41,16 @@ from analyzer.websocket.stage import WebSocketBatch
 _NS = 1_000_000_000
 
 
+class TakesSamples(Protocol):
+    """Has samples of payload (alternatives.sampling)."""
+
+    def take(self, slots: Sequence[int]) -> Samples:
+        """Return the SAMPLE rows of connections that end, and forget them."""
+
+    def forget(self, slots: Iterable[int]) -> None:
+        """Forget connections that ended and are not compared."""
+
+
 class AlternativesStage:
     """Holds the schedule of open connections, and ended ones that wait."""
 
@@ -48,24 +59,22 @@ class AlternativesStage:
         options: Options,
         only: Collection[int] | None = None,
         left_out: Collection[int] = (),
-        by_slot: Mapping[int, WebSocketConnection] | None = None,
+        sampler: TakesSamples | None = None,
         stream_legs: StreamLegs | None = None,
     ) -> None:
         """Compare all connections, or `only` those of these numbers.
 
         None of those in `left_out`: another leg of theirs counts; of sessions `stream_legs` knows
-        that. `by_slot` has the open connections, as the websocket stage has them.
+        that. `sampler` has what gzip makes of the payload; None: it is not known.
         """
         self._left_out = left_out
         self._stream_legs = StreamLegs(options) if stream_legs is None else stream_legs
         self._options = options
         self._only = only
-        nanoseconds = (round(each * _NS) for each in options.poll_intervals_s)
-        self._intervals = list(dict.fromkeys(nanoseconds))
+        self._intervals = intervals_ns(options)
         self._hold = round(options.long_poll_hold_s * _NS)
         self._schedule = Schedule(self._intervals, buffer_of(options))
-        connections = {} if by_slot is None else by_slot
-        self.sampler = Sampler(options, self._intervals, connections, only)
+        self._sampler = sampler or Sampler(options, self._intervals, {}, only)
         self._is_open = np.zeros(0, bool)
         self._is_compressed = np.zeros(0, bool)
         self._is_named = np.zeros(0, bool)
@@ -85,6 +94,7 @@ class AlternativesStage:
         batch: WebSocketBatch,
         tls: TlsBatch | None = None,
         inside: InsideBatch | None = None,
+        latest: int = NULL,
     ) -> list[TableRows]:
         """Take one batch; return rows of connections that cannot wait any longer.
 
@@ -93,11 +103,10 @@ class AlternativesStage:
             tls: of the tls stage, over the same rows; None: nothing is TLS.
             inside: of the inside stage, which knows replies; its rows of messages may be late.
                 None: nothing is known of what messages say.
+            latest: ns of its latest packet; NULL without any.
         """
         http = batch.http
-        rows = http.stream.rows
-        if len(rows):
-            self._latest = max(self._latest, int(rows["time"].max()))
+        self._latest = max(self._latest, latest)
         for exchange in http.exchanges:
             self._observed.add(exchange)
         if self._only is None:
@@ -109,7 +118,7 @@ class AlternativesStage:
         else:
             self._add_messages(inside.messages, inside.says.replies(), inside.says)
         ended = self._ended(batch)
-        self.sampler.forget(each.slot for each in batch.ended if not self._is_open[each.slot])
+        self._sampler.forget(each.slot for each in batch.ended if not self._is_open[each.slot])
         out: list[TableRows] = []
         most = self._options.max_compared_connections
         while ended:
@@ -261,7 +270,7 @@ class AlternativesStage:
             named=self._is_named[slots],
             wire=wire,
             measured=measured,
-            samples=self.sampler.take(slots.tolist()),
+            samples=self._sampler.take(slots.tolist()),
             compressed=self._is_compressed[slots],
         )
 

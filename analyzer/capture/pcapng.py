@@ -66,7 +66,9 @@ ANONYMIZED = "Anonymized by wsanalyze:"
 _OVERWRITTEN = lazy_pattern(
     rf"{ANONYMIZED} addresses, names and payload are false; overwritten: "
     r"(\d{1,18} bytes of compressed messages, \d{1,18} of TLS records, "
-    r"\d{1,18} of other protocols(?:; left out: [\w, -]{1,120})?)",
+    r"\d{1,18} of other protocols"
+    r"(?:; encrypted anew with keys of this file: \d{1,18} TLS sessions)?"
+    r"(?:; left out: [\w, -]{1,120})?)",
     re.ASCII,
 )
 

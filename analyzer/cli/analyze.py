@@ -151,6 +151,7 @@ def analysed(
                 [*writers, *(each for each in (single, watched) if each is not None)],
                 where=request.where,
                 on_progress=on_progress,
+                fronts=_fronts(request),
             )
     except BaseException:
         for writer in writers:
@@ -236,6 +237,13 @@ def _tables(request: Request, capture: str | None) -> Iterator[Callable[[], Writ
         here = reports(request.csv, request.parquet, json)
     for make in here:
         yield partial(_without_payload, make) if hides else make
+
+
+def _fronts(request: Request) -> int:
+    """Return how many processes of --jobs look at connections: those that write no reports."""
+    written = (request.csv, request.parquet, None if request.json_to_stdout else request.json)
+    count = sum(each is not None for each in written)
+    return max(0, possible_jobs(request.jobs or 1) - 1 - count)
 
 
 def _without_payload(make: Callable[[], Writer]) -> Writer:

@@ -95,7 +95,8 @@ Jobs = Annotated[
         metavar="N",
         min=1,
         help="Processes at most. With --each: captures at a time; default as many as cores. "
-        "Without: others write --csv, --parquet and --json while one analyses; default 1.",
+        "Without: others write --csv, --parquet and --json, and look at connections, while one "
+        "joins them; default 1.",
         rich_help_panel=REPORTS,
     ),
 ]

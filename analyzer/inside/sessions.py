@@ -81,10 +81,10 @@ class Sessions:
 
     def upgraded(self, server: Server, path: str) -> Talk | None:
         """Return the conversation that a WebSocket connection goes on with; None if it has none."""
-        named = _SID.match(path)
-        if named is None or not engine_io.PATH.match(path):
+        session = session_of(path)
+        if session is None:
             return None
-        talk = self._talks.get((server, ENGINE_IO, named[1]))
+        talk = self._talks.get((server, ENGINE_IO, session))
         if talk is None or talk.state != SPEAKS or talk.connection >= 0:
             return None
         return talk
@@ -93,6 +93,12 @@ class Sessions:
         """Return all: the capture has ended."""
         talks, self._talks = self._talks, {}
         return list(talks.values())
+
+
+def session_of(path: str) -> str | None:
+    """Return the session of Engine.IO that an upgrade's target names; None: none."""
+    named = _SID.match(path)
+    return None if named is None or not engine_io.PATH.match(path) else named[1]
 
 
 def server_of(tcp: Connection, client_side: int) -> Server:

@@ -64,7 +64,7 @@ class WriterProcess:
             ) from error
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        _enlarge(self._process.stdin)
+        enlarge(self._process.stdin)
         self._packer = wire.Packer()
         self._changed = threading.Condition()
         self._orders: deque[bytes | None] = deque()
@@ -291,7 +291,7 @@ def how_it_ended(status: int) -> str:
     return f"was killed by signal {-status}"
 
 
-def _enlarge(pipe: IO[bytes]) -> None:
+def enlarge(pipe: IO[bytes]) -> None:
     """Let a pipe hold the rows of a batch, where the system can."""
     with contextlib.suppress(ImportError, AttributeError, OSError):
         import fcntl

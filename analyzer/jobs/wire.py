@@ -96,22 +96,29 @@ class Unpacker:
         return labels
 
 
-def write(file: IO[bytes], packed: bytes) -> None:
-    """Write packed bytes, and their length before them.
+def write(file: IO[bytes], *packed: bytes | memoryview) -> None:
+    """Write packed bytes, in one or more parts, and their length before them.
 
     Raises:
         OSError: Nobody reads them any more.
     """
-    file.write(_LENGTH.pack(len(packed)))
-    file.write(packed)
+    file.write(_LENGTH.pack(sum(map(len, packed))))
+    for part in packed:
+        file.write(part)
     file.flush()
 
 
-def read(file: IO[bytes]) -> bytes | None:
+def read(file: IO[bytes]) -> bytearray | None:
     """Return the next packed bytes; None where the other end has closed, or is gone."""
     head = file.read(_LENGTH.size)
     if len(head) < _LENGTH.size:
         return None
     (size,) = _LENGTH.unpack(head)
-    packed = file.read(size)
-    return packed if len(packed) == size else None
+    packed, at = bytearray(size), 0
+    view = memoryview(packed)
+    while at < size:
+        count = file.readinto(view[at:])  # type: ignore[attr-defined]
+        if not count:
+            return None
+        at += count
+    return packed

@@ -34,6 +34,9 @@ from analyzer.share.flows import Flow, Flows, FragmentLog, Numbers, directions_o
 from analyzer.tables.schema import TableRows
 from analyzer.tcp.bytestream import StreamBatch
 from analyzer.tcp.reassembly import Reassembler
+from analyzer.tls.keeping import source_name
+from analyzer.tls.key_files import read_key_logs
+from analyzer.tls.keylog import KeyRing
 
 if TYPE_CHECKING:
     from analyzer.share.anonymize.content import FalseContent
@@ -144,6 +147,8 @@ class PcapngWriter:
             look_ups = self._everything
             self._false.read(self._inputs, flows, fragments.of(flows), look_ups=look_ups)
             file.write(blocks.section(self._false.said, self._false.figures()))
+            if self._false.keys:
+                file.write(blocks.secrets(self._false.keys))
         else:
             file.write(blocks.section())
         if self._embed_keys:
@@ -164,6 +169,8 @@ class PcapngWriter:
         choice = _Choice(self._chosen, attempts=self._everything)
         for segments in self._segments(open_capture(self._inputs, self._options), decoder):
             fragments.settle(segments.rows)
+            if self._false is not None:
+                self._false.learn(segments.records)
             choice.take(tcp.push(segments))
         choice.take(tcp.finish())
         return Flows(choice.flows()), fragments
@@ -254,6 +261,9 @@ class _False:
         self._content: FalseContent | None = None
         self._packets: FalsePackets | None = None
         self.said = ""
+        self.keys = b""
+        """Key log of TLS records that were encrypted anew."""
+        self._ring = KeyRing(options)
         self._compared: list[TableRows] = []
         self._numbers: set[int] = set()
         # Of the packets that will be written.
@@ -267,6 +277,12 @@ class _False:
             self._compared.append(rows)
         elif rows.table.name == "connections":
             self._numbers.update(np.asarray(rows.values["connection"], np.int64).tolist())
+
+    def learn(self, records: RecordBatch) -> None:
+        """Take keys that the input has with it."""
+        for packet, lines in records.secrets:
+            self._ring.add(lines, source_name(packet))
+            self._ring.finish(source_name(packet))
 
     def figures(self) -> bytes:
         """Return the comparison with other transports as it is of the original."""
@@ -289,9 +305,13 @@ class _False:
         """
         from analyzer.share.anonymize.content import FalseContent
         from analyzer.share.anonymize.packets import FalsePackets
-        from analyzer.share.anonymize.words import Words
+        from analyzer.share.anonymize.stream import File
 
-        content = self._content = FalseContent(Words(os.urandom(32)), flows)
+        keys = self._options.keys
+        paths = (keys,) if isinstance(keys, str | os.PathLike) else keys
+        read_key_logs(paths, self._options, self._ring)
+        file = File(os.urandom(32), self._options, self._ring)
+        content = self._content = FalseContent(file, flows)
         decoder, tcp = PacketDecoder(self._options), Reassembler(self._options)
         for records in open_capture(inputs, self._options):
             segments = decoder.push(records)
@@ -301,27 +321,31 @@ class _False:
             content.push(segments, tcp.push(segments))
         self._left["IP fragments"] = len(fragments)
         content.push(SegmentBatch(RecordBatch()), tcp.finish())
+        self.keys = content.keys()
         self._packets = FalsePackets(content)
+        found = content.overwritten
         self.said = (
             f"{ANONYMIZED} addresses, names and payload are false; overwritten: "
-            f"{content.compressed} bytes of compressed messages, {content.encrypted} of TLS "
-            f"records, {content.other} of other protocols"
+            f"{found['compressed']} bytes of compressed messages, {found['encrypted']} of TLS "
+            f"records, {found['other']} of other protocols"
         )
+        if found["sealed"]:
+            self.said += f"; encrypted anew with keys of this file: {found['sealed']} TLS sessions"
         left = ", ".join(f"{count} {what}" for what, count in self._left.items() if count)
         self.said += f"; left out: {left}" if left else ""
 
     def _count(self, segments: SegmentBatch, directions: Numbers) -> None:
         """Count packets: those that will be written, and those of which headers are not known."""
-        from analyzer.share.anonymize.packets import understood
+        from analyzer.share.anonymize.packets import headers_below
 
         kept = []
         for at, record in self._chosen(segments, directions):
             row, data = segments.rows[at], segments.records.data
             begin, captured, _ = record
-            if understood(data, record, row):
+            if headers_below(data, record, row) is not None:
                 kept.append(int(row["packet"]))
             elif begin <= int(row["start"]) <= begin + captured:
-                self._left["packets in tunnels"] += 1
+                self._left["packets with other headers below IP"] += 1
         if not kept:
             return
         records = segments.records.rows

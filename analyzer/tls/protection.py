@@ -27,15 +27,15 @@ Opened = tuple[int, int, bytes]
 of the content corresponds to, and the content."""
 Body = bytes | memoryview
 
-_EXPLICIT_NONCE: Final = 8
+EXPLICIT_NONCE: Final = 8
 _BLOCK_CIPHERS: Final[dict[Kind, Callable[[bytes], AES | Camellia | TripleDES]]] = {
     Kind.AES_CBC: AES,
     Kind.CAMELLIA_CBC: Camellia,
     Kind.TRIPLE_DES_CBC: TripleDES,
 }
-_HEADER: Final = struct.Struct(">BHH").pack
+HEADER: Final = struct.Struct(">BHH").pack
 """The additional data of TLS 1.3: a record's header (RFC 8446 5.2)."""
-_NUMBERED: Final = struct.Struct(">QBHH").pack
+NUMBERED: Final = struct.Struct(">QBHH").pack
 """What older versions authenticate: sequence number and header (RFC 5246 6.2.3.1, 6.2.3.3)."""
 
 
@@ -87,7 +87,7 @@ class Tls13(Protection):
     def __init__(self, secret: bytes, suite: SuiteKeys) -> None:
         super().__init__()
         key, iv = traffic_keys(secret, suite)
-        self._decrypt = _aead(key, suite).decrypt
+        self._decrypt = aead(key, suite).decrypt
         self._iv = int.from_bytes(iv, "big")
 
     def open(self, kind: int, version: int, body: Body) -> Opened | None:
@@ -96,7 +96,7 @@ class Tls13(Protection):
             content = self._decrypt(
                 (self._iv ^ self.sequence).to_bytes(12, "big"),
                 body,
-                _HEADER(kind, version, len(body)),
+                HEADER(kind, version, len(body)),
             )
             inner = content[-1]
         except (InvalidTag, IndexError):
@@ -117,9 +117,9 @@ class ExplicitNonce(Protection):
 
     def __init__(self, keys: DirectionKeys, suite: SuiteKeys) -> None:
         super().__init__()
-        self._decrypt = _aead(keys.key, suite).decrypt
+        self._decrypt = aead(keys.key, suite).decrypt
         self._salt = keys.iv
-        self._overhead = _EXPLICIT_NONCE + suite.tag_bytes
+        self._overhead = EXPLICIT_NONCE + suite.tag_bytes
 
     def open(self, kind: int, version: int, body: Body) -> Opened | None:
         """See Protection."""
@@ -128,14 +128,14 @@ class ExplicitNonce(Protection):
             return None
         try:
             content = self._decrypt(
-                self._salt + body[:_EXPLICIT_NONCE],
-                body[_EXPLICIT_NONCE:],
-                _NUMBERED(self.sequence, kind, version, size),
+                self._salt + body[:EXPLICIT_NONCE],
+                body[EXPLICIT_NONCE:],
+                NUMBERED(self.sequence, kind, version, size),
             )
         except InvalidTag:
             return None
         self.sequence += 1
-        return kind, _EXPLICIT_NONCE, content
+        return kind, EXPLICIT_NONCE, content
 
 
 class ChaCha20(Protection):
@@ -145,7 +145,7 @@ class ChaCha20(Protection):
 
     def __init__(self, keys: DirectionKeys, suite: SuiteKeys) -> None:
         super().__init__()
-        self._decrypt = _aead(keys.key, suite).decrypt
+        self._decrypt = aead(keys.key, suite).decrypt
         self._iv = int.from_bytes(keys.iv, "big")
         self._tag = suite.tag_bytes
 
@@ -158,7 +158,7 @@ class ChaCha20(Protection):
             content = self._decrypt(
                 (self._iv ^ self.sequence).to_bytes(12, "big"),
                 body,
-                _NUMBERED(self.sequence, kind, version, size),
+                NUMBERED(self.sequence, kind, version, size),
             )
         except InvalidTag:
             return None
@@ -182,7 +182,8 @@ class Cbc(Protection):
         super().__init__()
         assert suite.mac is not None
         self._block = suite.iv_bytes
-        self._decrypt = _block_cipher(keys.key, suite).decryptor().update
+        # The first block that comes out is dropped.
+        self._decrypt = block_cipher(keys.key, suite).decryptor().update
         self._mac = hmac.HMAC(keys.mac_key, HASHES[suite.mac])
         self._size = suite.mac_bytes
         self._encrypt_then_mac = encrypt_then_mac
@@ -230,7 +231,7 @@ class Cbc(Protection):
 
     def _mac_of(self, kind: int, version: int, content: Body) -> bytes:
         running = self._mac.copy()
-        running.update(_NUMBERED(self.sequence, kind, version, len(content)))
+        running.update(NUMBERED(self.sequence, kind, version, len(content)))
         running.update(content)
         return running.finalize()
 
@@ -255,7 +256,8 @@ def is_possible(suite: SuiteKeys, version: int) -> bool:
     return version >= TLS_1_2 or suite.mac is not None
 
 
-def _aead(key: bytes, suite: SuiteKeys) -> AESGCM | AESCCM | ChaCha20Poly1305:
+def aead(key: bytes, suite: SuiteKeys) -> AESGCM | AESCCM | ChaCha20Poly1305:
+    """Return a cipher that authenticates by itself."""
     if suite.kind is Kind.CHACHA20:
         return ChaCha20Poly1305(key)
     if suite.kind is Kind.CCM:
@@ -263,6 +265,6 @@ def _aead(key: bytes, suite: SuiteKeys) -> AESGCM | AESCCM | ChaCha20Poly1305:
     return AESGCM(key)
 
 
-def _block_cipher(key: bytes, suite: SuiteKeys) -> Cipher[modes.CBC]:
-    # The vector means nothing: the first block that comes out is dropped.
-    return Cipher(_BLOCK_CIPHERS[suite.kind](key), modes.CBC(bytes(suite.iv_bytes)))
+def block_cipher(key: bytes, suite: SuiteKeys, vector: bytes = b"") -> Cipher[modes.CBC]:
+    """Return a block cipher; without a vector what comes out first means nothing."""
+    return Cipher(_BLOCK_CIPHERS[suite.kind](key), modes.CBC(vector or bytes(suite.iv_bytes)))

@@ -75,7 +75,15 @@ def test_what_does_not_fit_is_not_believed(data: list[bytes], changed: dict[str,
 
 
 def test_nothing_is_said_where_nothing_is_compared() -> None:
-    assert instead([], [figures()], FACTS, OPTIONS, chosen=False) == []
+    other = FACTS._replace(packets=9)
+    assert instead([], [figures()], other, OPTIONS, chosen=False) == []
+    assert instead([], [], FACTS, OPTIONS, chosen=False) == []
+
+
+def test_what_false_payload_hides_comes_back() -> None:
+    """Compressed answers become noise, so that nothing is found to be compared."""
+    found = instead([], [figures()], FACTS, OPTIONS, chosen=False)
+    assert [each.table for each in found] == [ALTERNATIVES, SCALING, FINDINGS]
 
 
 def changed(**values: Any) -> bytes:

@@ -15,10 +15,15 @@ from analyzer.capture.records import RecordBatch
 from analyzer.capture.source import open_capture
 from analyzer.capture.stats import CaptureStats
 from analyzer.errors import ReportError
+from analyzer.http.stage import HttpStage
+from analyzer.inside.stage import InsideStage
 from analyzer.live import run
 from analyzer.options import Options
+from analyzer.tables.build import TableBuilder
 from analyzer.tables.conditions import Conditions
 from analyzer.tables.schema import TABLES
+from analyzer.tls.stage import TlsStage
+from analyzer.websocket.stage import WebSocketStage
 
 CAPTURES = Path(__file__).parents[2] / "captures"
 OPTIONS = Options(live_pace_s=0.0)
@@ -308,14 +313,14 @@ def test_a_writer_that_fails_ends_the_run_and_costs_the_others_nothing():
 def test_a_fault_of_a_stage_leaves_the_rows_before_it(monkeypatch):
     clock, watcher = Clock(), Watcher()
     pushes = itertools.count()
-    push = pipeline.TableBuilder.push
+    push = TableBuilder.push
 
     def fails(self, *given):
         if next(pushes) == 8:
             raise AssertionError("a fault of our own")
         return push(self, *given)
 
-    monkeypatch.setattr(pipeline.TableBuilder, "push", fails)
+    monkeypatch.setattr(TableBuilder, "push", fails)
     source = Played("npm-ws-basic.pcap", clock)
     outcome = run.outcome_of(source, OPTIONS, [watcher], clock=clock)
     assert isinstance(outcome.failure, AssertionError)
@@ -326,7 +331,7 @@ def test_a_fault_of_a_stage_leaves_the_rows_before_it(monkeypatch):
     assert set(seen) <= set(all_rows)
 
 
-STAGES = ["TlsStage", "HttpStage", "WebSocketStage", "InsideStage", "TableBuilder"]
+STAGES = [TlsStage, HttpStage, WebSocketStage, InsideStage, TableBuilder]
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -335,8 +340,7 @@ def test_a_fault_of_a_stage_leaves_the_rows_of_what_is_open(monkeypatch, stage, 
     """Three connections are open when a stage fails, once or from then on."""
     clock, watcher = Clock(), Watcher()
     pushes = itertools.count()
-    made = getattr(pipeline, stage)
-    push = made.push
+    push = stage.push
 
     def fails(self, *given, **more):
         count = next(pushes)
@@ -344,7 +348,7 @@ def test_a_fault_of_a_stage_leaves_the_rows_of_what_is_open(monkeypatch, stage, 
             raise AssertionError("a fault of our own")
         return push(self, *given, **more)
 
-    monkeypatch.setattr(made, "push", fails)
+    monkeypatch.setattr(stage, "push", fails)
     source = Played("socket-io-room.pcap", clock, batch_bytes=600)
     outcome = run.outcome_of(source, OPTIONS, [watcher], clock=clock)
     assert isinstance(outcome.failure, AssertionError)
@@ -360,7 +364,7 @@ def test_a_fault_of_a_stage_leaves_the_rows_of_what_is_open(monkeypatch, stage, 
     assert len(wanted) == 3
     if not again:
         assert wanted <= numbers(watcher, "connections", "connection", "client_port")
-    elif stage in ("InsideStage", "TableBuilder"):
+    elif stage in (InsideStage, TableBuilder):
         assert not numbers(watcher, "connections", "connection")
     said = numbers(watcher, "messages", "connection", "message", "payload_bytes")
     every = numbers(expected, "messages", "connection", "message", "payload_bytes")

@@ -20,6 +20,7 @@ class FakePipeline:
         self.rows = batches() if rows is None else list(rows)
         self.calls: list[tuple[list[str], Options, bytes | None]] = []
         self.only: list[Collection[int] | None] = []
+        self.fronts: list[int] = []
         self.error: BaseException | None = None
 
     def run(
@@ -31,9 +32,11 @@ class FakePipeline:
         stdin: BinaryIO | None = None,
         only: Collection[int] | None = None,
         listener: Any = None,
+        fronts: int = 0,
     ) -> Summary:
         read = stdin.read() if stdin is not None else None
         self.only.append(only)
+        self.fronts.append(fronts)
         self.calls.append(([str(path) for path in paths], options, read))
         summary = Summary()
         summary.capture = Capture(files=[str(path) for path in paths], packets=48)

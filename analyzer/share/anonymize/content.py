@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import contextlib
 from array import array
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
 
 from analyzer.packets.segments import SegmentBatch
 from analyzer.report.har import spool_file
-from analyzer.share.anonymize.stream import Dialogue, Direction
-from analyzer.share.anonymize.words import Words
+from analyzer.share.anonymize.session import key_log
+from analyzer.share.anonymize.stream import Dialogue, Direction, File
 from analyzer.share.flows import Flows, Numbers
 from analyzer.tcp.bytestream import DATA, GAP_CUT, StreamBatch
 
@@ -72,24 +73,29 @@ class FalseContent:
     """The streams of chosen connections with false names.
 
     Args:
-        words: of the file.
+        file: that is written.
         flows: the chosen connections.
+
+    Attributes:
+        overwritten: bytes by kind: `compressed` messages, `encrypted` records of TLS, `other`:
+            what is neither HTTP, WebSocket nor TLS, or follows a gap; and how many sessions
+            of TLS were `sealed` with other keys.
     """
 
-    def __init__(self, words: Words, flows: Flows) -> None:
-        self._words = words
+    def __init__(self, file: File, flows: Flows) -> None:
+        self._file = file
+        self._words = file.words
         self._flows = flows
         self._spool = Spool()
         self._dialogues: dict[int, Dialogue] = {}
         self._open: dict[int, tuple[Direction, int]] = {}
         self._bases: dict[int, int] = {}
         self._last: dict[int, int] = {}
-        self.compressed = 0
-        """Bytes of compressed messages that were overwritten."""
-        self.encrypted = 0
-        """The same of TLS records."""
-        self.other = 0
-        """The same of what is neither HTTP/1.1, WebSocket nor TLS, or follows a gap."""
+        self.overwritten: Counter[str] = Counter()
+
+    def keys(self) -> bytes:
+        """Return the key log of records that were encrypted anew."""
+        return key_log(self._file.log)
 
     def push(self, segments: SegmentBatch, stream: StreamBatch) -> None:
         """Take a batch of segments, and what became readable with it."""
@@ -133,7 +139,7 @@ class FalseContent:
         if known is None:
             if not self._flows.has(direction):
                 return
-            dialogue = self._dialogues.setdefault(direction >> 1, Dialogue(self._words))
+            dialogue = self._dialogues.setdefault(direction >> 1, Dialogue(self._file))
             known = Direction(dialogue), int(row["offset"])
         walker, offset = known
         start, length = int(row["start"]), int(row["length"])
@@ -155,9 +161,7 @@ class FalseContent:
                 self._keep(direction, known[1], known[0].finish())
         dialogue = self._dialogues.pop(stream, None)
         if dialogue is not None:
-            self.compressed += sum(each.overwritten for each in dialogue.frames)
-            self.other += dialogue.other
-            self.encrypted += sum(each.overwritten for each in dialogue.handshakes)
+            self.overwritten += dialogue.overwritten()
 
     # --- the next reading
 

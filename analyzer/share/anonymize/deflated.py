@@ -10,7 +10,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-_LETTER: Final = b"a"
+from analyzer.share.anonymize.repetitions import BASES, EXTRA, Bits, repeated
+
+_LETTER: Final = b"x"
+"""So far from both ends of the alphabet that the lengths of its codes are told in few bits."""
 _STORED: Final = 65_535
 _LITERAL: Final = (0x30 + _LETTER[0], 8)
 """RFC 1951 3.2.6: literals 0 to 143 have 8 bits, from 00110000."""
@@ -19,13 +22,6 @@ _FAR: Final = 200
 _BESIDE: Final = 8
 _EMPTY_FIXED: Final = 10
 _PAD: Final = 5
-
-_BASES: Final = (
-    *(3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115),
-    *(131, 163, 195, 227, 258),
-)
-_EXTRA: Final = (*(0,) * 8, *(1,) * 4, *(2,) * 4, *(3,) * 4, *(4,) * 4, *(5,) * 4, 0)
-"""RFC 1951 3.2.5: lengths of codes 257 to 285, and their extra bits."""
 
 
 def filler(transfer: int, inflated: int, *, behind: bool = False) -> bytes | None:
@@ -45,7 +41,7 @@ def filler(transfer: int, inflated: int, *, behind: bool = False) -> bytes | Non
 
 def most_letters(transfer: int) -> int:
     """Return how many letters `filler` can hold in so many bytes, about."""
-    return max(0, (8 * transfer - 28) // 13 * 258)
+    return max(0, (8 * transfer - 28) // 13 * 258, (8 * transfer - 140) // 2 * 258)
 
 
 def _filler(transfer: int, inflated: int, behind: bool) -> bytes | None:
@@ -56,6 +52,9 @@ def _filler(transfer: int, inflated: int, behind: bool) -> bytes | None:
             )
             if found is not None:
                 return _written(found, inflated, empties, pads)
+    made = repeated(transfer, inflated, 0 if behind else 1)
+    if made is not None:
+        return made
     most = transfer - inflated - 16
     if most > 0:  # far longer than what it holds
         pads = most // _PAD
@@ -103,11 +102,11 @@ def _shape(letters: int, inflated: int) -> tuple[int, list[int]]:
 def _code(length: int) -> tuple[int, int, int, int]:
     """Return code and bits of a length, and its extra value and bits."""
     at = 28
-    while _BASES[at] > length:
+    while BASES[at] > length:
         at -= 1
     if at == 28 or length < 258:
         code, bits = (at + 1, 7) if at < 23 else (0xC0 + at - 23, 8)
-        return code, bits, length - _BASES[at], _EXTRA[at]
+        return code, bits, length - BASES[at], EXTRA[at]
     raise ValueError(length)
 
 
@@ -124,25 +123,6 @@ def _cost(letters: int, inflated: int, empties: int) -> int:
     return stored + 5 * -(-stored // _STORED) + (bits + 7) // 8
 
 
-class _Bits:
-    """Bits in the order of DEFLATE: numbers from their lowest bit, codes from their highest."""
-
-    def __init__(self) -> None:
-        self._bits: list[str] = []
-
-    def number(self, value: int, count: int) -> None:
-        if count:
-            self._bits.append(f"{value:0{count}b}"[::-1])
-
-    def code(self, value: int, count: int) -> None:
-        self._bits.append(f"{value:0{count}b}")
-
-    def bytes(self) -> bytes:
-        text = "".join(self._bits)
-        length = -(-len(text) // 8)
-        return int(text[::-1] or "0", 2).to_bytes(length, "little")
-
-
 def _written(letters: int, inflated: int, empties: int, pads: int) -> bytes:
     alone, repeats = _shape(letters, inflated)
     stored = alone - _BESIDE if alone > _FAR else 0
@@ -151,7 +131,7 @@ def _written(letters: int, inflated: int, empties: int, pads: int) -> bytes:
         count = min(_STORED, stored - at)
         made.append(b"\0" + count.to_bytes(2, "little") + (count ^ 0xFFFF).to_bytes(2, "little"))
         made.append(_LETTER * count)
-    bits = _Bits()
+    bits = Bits()
     for _ in range(empties):
         bits.number(2, 3)  # not the last block, fixed codes
         bits.code(0, 7)

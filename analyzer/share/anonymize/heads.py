@@ -30,10 +30,15 @@ _PLAIN_VALUES: Final = frozenset(
     """.split()
 )
 """Fields whose values tell of programs and the protocol alone."""
+_PSEUDO: Final = frozenset(b":method :scheme :status :protocol :authority :path".split())
+"""RFC 9113 8.3, RFC 8441 4."""
 _PLACES: Final = frozenset(
-    b"host origin referer location sec-websocket-origin access-control-allow-origin".split()
+    b"""
+    host origin referer location sec-websocket-origin access-control-allow-origin
+    x-forwarded-for x-forwarded-host x-real-ip forwarded
+    """.split()
 )
-_NAMED: Final = (
+NAMED: Final = (
     _PLAIN_VALUES
     | _PLACES
     | frozenset(
@@ -46,6 +51,7 @@ _NAMED: Final = (
         last-event-id x-csrf-token x-requested-with content-disposition
         """.split()
     )
+    | _PSEUDO
 )
 """Fields whose names are known; of others the name is replaced as well."""
 SUBPROTOCOLS: Final = frozenset(
@@ -115,7 +121,7 @@ def rewritten(head: bytes, words: Words, keys: Keys) -> bytes:
         else:
             name, colon, value = content.partition(b":")
             field = name.strip().lower()
-            if field not in _NAMED:
+            if field not in NAMED:
                 name = words.text(name)
             found.append(name + colon + _value(field, value, words, keys))
         found.append(line[2])
@@ -133,15 +139,28 @@ def _start(line: bytes, words: Words) -> bytes:
 
 
 def _value(field: bytes, value: bytes, words: Words, keys: Keys) -> bytes:
-    if field in _PLAIN_VALUES:
-        return value
-    if field in _PLACES:
-        return words.place(value)
     stripped = value.strip()
     if field in (b"sec-websocket-key", b"sec-websocket-accept"):
         made = keys.key(stripped) if field.endswith(b"key") else keys.accept(stripped)
         begin = value.find(stripped)
         return value[:begin] + made + value[begin + len(stripped) :]
+    return field_value(field, value, words)
+
+
+def field_value(field: bytes, value: bytes, words: Words) -> bytes:
+    """Return what stands for a field's value.
+
+    Args:
+        field: its name in lower case; of HTTP/2 also those that begin with a colon.
+        value: its value.
+        words: of the file.
+    """
+    if field in _PLAIN_VALUES:
+        return value
+    if field in _PLACES or field in (b":authority", b":path"):
+        return words.place(value)
+    if field in _PSEUDO:
+        return value
     if field == b"sec-websocket-protocol":
         return b",".join(
             each if each.strip().lower() in SUBPROTOCOLS else words.text(each)

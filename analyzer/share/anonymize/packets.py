@@ -1,7 +1,7 @@
 """Packets with false addresses and content, of the lengths that they had, their checksums right.
 
-Knows headers of Ethernet, Linux cooked captures, IP and TCP. A packet whose headers below IP are
-others (a tunnel, radio) is left out: they may hold addresses. Used by share.pcapng.
+Knows headers of IP and TCP, and what layers finds below. A packet with a header that is not
+understood is left out: it may hold addresses. Used by share.pcapng.
 """
 
 from __future__ import annotations
@@ -13,13 +13,21 @@ import numpy as np
 from analyzer.columns import Bytes
 from analyzer.share.anonymize.addresses import Addresses
 from analyzer.share.anonymize.content import FalseContent
+from analyzer.share.anonymize.layers import (
+    COOKED,
+    ETHERNET,
+    GRE,
+    IPV4,
+    IPV6,
+    MACS,
+    NOISE,
+    UDP,
+    Header,
+    Layers,
+)
 
-_ETHERNET: Final = 1
-_VLAN: Final = (b"\x81\x00", b"\x88\xa8")
-_SLL, _SLL2 = 113, 276
-_BARE: Final = {0: 4, 12: 0, 14: 0, 101: 0, 108: 4, 228: 0, 229: 0}
-"""Link types without addresses: bytes before the IP header."""
 _NOP: Final = 1
+_HOP_BY_HOP, _ROUTING, _FRAGMENT, _AUTHENTICATION, _DESTINATION = 0, 43, 44, 51, 60
 
 
 def checksum(data: bytes) -> int:
@@ -32,8 +40,8 @@ def checksum(data: bytes) -> int:
     return ~total & 0xFFFF
 
 
-def understood(data: Bytes, record: tuple[int, ...], segment: np.void) -> bool:
-    """Return whether a packet can be rewritten.
+def headers_below(data: Bytes, record: tuple[int, ...], segment: np.void) -> list[Header] | None:
+    """Return the headers below the innermost IP header; None if a packet cannot be rewritten.
 
     Args:
         data: the batch's buffer.
@@ -44,20 +52,9 @@ def understood(data: Bytes, record: tuple[int, ...], segment: np.void) -> bool:
     payload = int(segment["start"])
     ip = payload - int(segment["tcp_bytes"]) - int(segment["ip_bytes"])
     if not begin <= ip <= payload <= begin + captured:
-        return False  # joined of fragments
-    length = ip - begin
-    if link_type in _BARE:
-        return length == _BARE[link_type]
-    if link_type == _ETHERNET:
-        return _ethertype_at(data, begin, ip) + 2 == ip
-    return length == {_SLL: 16, _SLL2: 20}.get(link_type)
-
-
-def _ethertype_at(data: Bytes, begin: int, ip: int) -> int:
-    at = begin + 12
-    while data[at : at + 2].tobytes() in _VLAN and at + 4 < ip:
-        at += 4
-    return at
+        return None  # joined of fragments
+    layers = Layers(data[begin:payload].tobytes(), ip - begin)
+    return layers.headers if layers.walk(link_type) else None
 
 
 class FalsePackets:
@@ -78,14 +75,14 @@ class FalsePackets:
             segment: its row of SEGMENT.
             direction: 2 * tcp_stream + side.
         """
-        if not understood(data, record, segment):
+        below = headers_below(data, record, segment)
+        if below is None:
             return False
-        begin, captured, link_type = record
+        begin, captured, _ = record
         payload = int(segment["start"])
         tcp = payload - int(segment["tcp_bytes"])
         ip = tcp - int(segment["ip_bytes"])
-        self._link(data, begin, link_type)
-        self._ip(data, ip, int(segment["version"]))
+        self._ip(data, ip, tcp, int(segment["version"]))
         kept, length = int(segment["captured"]), int(segment["length"])
         if kept:
             seq = int(segment["seq"]) + bool(int(segment["flags"]) & 2)
@@ -93,29 +90,44 @@ class FalsePackets:
             data[payload : payload + kept] = np.frombuffer(made, np.uint8)
         data[payload + kept : begin + captured] = 0  # padding, trailers
         self._tcp(data, ip, tcp, payload, kept == length, int(segment["version"]), length)
+        for header in below:
+            self._below(data, header.kind, begin + header.at, begin + header.end)
+        # From the inside out: the checksum of a tunnel's header covers what it carries.
+        for place in range(len(below) - 1, -1, -1):
+            kind, at, end = below[place]
+            if kind == UDP:
+                _udp(data, begin + below[place - 1].at, begin + at, begin + end, begin + captured)
+            elif kind == GRE and data[begin + at] & 0x80:
+                # RFC 2784 2.3: over the header and all that it carries.
+                data[begin + at + 4 : begin + at + 6] = 0
+                sent = data[begin + at : begin + captured].tobytes()
+                _put16(data, begin + at + 4, checksum(sent))
         return True
 
     def _swap(self, data: Bytes, at: int, length: int) -> None:
         made = self.addresses.of(data[at : at + length].tobytes())
         data[at : at + length] = np.frombuffer(made, np.uint8)
 
-    def _link(self, data: Bytes, begin: int, link_type: int) -> None:
-        if link_type == _ETHERNET:
-            self._swap(data, begin, 6)
-            self._swap(data, begin + 6, 6)
-        elif link_type in (_SLL, _SLL2):
-            at = 6 if link_type == _SLL else 12
-            size = int(data[begin + 5]) if link_type == _SLL else int(data[begin + 11])
-            if size == 6:
-                self._swap(data, begin + at, 6)
-                data[begin + at + 6 : begin + at + 8] = 0
-            else:
-                data[begin + at : begin + at + 8] = 0
+    def _below(self, data: Bytes, kind: int, at: int, end: int) -> None:
+        """Rewrite a header below the innermost IP header, but for checksums over others."""
+        if kind == ETHERNET:
+            self._swap(data, at, 6)
+            self._swap(data, at + 6, 6)
+        elif kind == MACS:
+            self._swap(data, at, 6)
+        elif kind == COOKED:
+            self._swap(data, at, 6)
+            data[at + 6 : end] = 0
+        elif kind == NOISE:
+            data[at:end] = 0
+        elif kind in (IPV4, IPV6):
+            self._ip(data, at, end, 4 if kind == IPV4 else 6)
 
-    def _ip(self, data: Bytes, ip: int, version: int) -> None:
+    def _ip(self, data: Bytes, ip: int, end: int, version: int) -> None:
         if version == 6:
             self._swap(data, ip + 8, 16)
             self._swap(data, ip + 24, 16)
+            self._extensions(data, int(data[ip + 6]), ip + 40, end)
             return
         self._swap(data, ip + 12, 4)
         self._swap(data, ip + 16, 4)
@@ -123,6 +135,25 @@ class FalsePackets:
         data[ip + 20 : end] = _NOP  # options may record a route
         data[ip + 10 : ip + 12] = 0
         _put16(data, ip + 10, checksum(data[ip:end].tobytes()))
+
+    def _extensions(self, data: Bytes, kind: int, at: int, end: int) -> None:
+        """Rewrite extension headers of IPv6 (RFC 8200 4): they may hold addresses."""
+        while at + 8 <= end:
+            size = 8 * (int(data[at + 1]) + 1)
+            if kind == _AUTHENTICATION:
+                size = 4 * (int(data[at + 1]) + 2)
+                data[at + 12 : at + size] = 0
+            elif kind == _ROUTING:
+                for address in range(at + 8, min(at + size, end) - 15, 16):
+                    self._swap(data, address, 16)
+            elif kind in (_HOP_BY_HOP, _DESTINATION):
+                data[at + 2], data[at + 3] = 1, size - 4  # PadN (RFC 8200 4.2)
+                data[at + 4 : at + size] = 0
+            elif kind == _FRAGMENT:
+                size = 8
+            else:
+                data[at + 4 : at + size] = 0
+            kind, at = int(data[at]), at + size
 
     def _tcp(
         self, data: Bytes, ip: int, tcp: int, payload: int, whole: bool, version: int, length: int
@@ -134,6 +165,18 @@ class FalsePackets:
         total = payload - tcp + length
         pseudo = data[ip + at : ip + at + size].tobytes() + total.to_bytes(4, "big") + b"\0\0\0\6"
         _put16(data, tcp + 16, checksum(pseudo + data[tcp : payload + length].tobytes()))
+
+
+def _udp(data: Bytes, ip: int, at: int, end: int, last: int) -> None:
+    """Write the checksum of UDP (RFC 768, RFC 8200 8.1); 0, none, if bytes are missing."""
+    if not (data[at + 6] or data[at + 7]):
+        return
+    data[at + 6 : at + 8] = 0
+    if end > last:
+        return
+    begin, size = (ip + 12, 8) if data[ip] >> 4 == 4 else (ip + 8, 32)
+    pseudo = data[begin : begin + size].tobytes() + (end - at).to_bytes(4, "big") + b"\0\0\0\x11"
+    _put16(data, at + 6, checksum(pseudo + data[at:end].tobytes()) or 0xFFFF)
 
 
 def _put16(data: Bytes, at: int, value: int) -> None:

@@ -1,4 +1,4 @@
-"""One direction of a TCP connection with false names: HTTP/1.1, WebSocket, TLS; all else is noise.
+"""One direction of a TCP connection with false names: HTTP, WebSocket, TLS; all else is noise.
 
 Takes bytes in stream order and gives as many, later if a word or a compressed message is not over.
 What is not understood is overwritten, never let through. Knows where one protocol gives way to
@@ -8,43 +8,109 @@ another. Used by share.anonymize.content.
 from __future__ import annotations
 
 import re
-from collections import deque
+from collections import Counter, deque
 from typing import Final
 
+from analyzer.http.http2.frames import SETTINGS, read_header
 from analyzer.lazy_pattern import lazy_pattern
+from analyzer.options import DEFAULT, Options
+from analyzer.share.anonymize import preludes
+from analyzer.share.anonymize.coded_words import CodedWords
 from analyzer.share.anonymize.frames import Frames
 from analyzer.share.anonymize.heads import Keys, rewritten
-from analyzer.share.anonymize.tls import RECORD_HEADER, Handshake
+from analyzer.share.anonymize.http2 import Http2, Tunnels
+from analyzer.share.anonymize.records import Records
+from analyzer.share.anonymize.session import KeyLog, Session
 from analyzer.share.anonymize.words import Filter, Words
+from analyzer.tls.keylog import KeyRing
+from analyzer.tls.records import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE
 
 _MAX_HEAD: Final = 64 * 1024
 _MAX_LINE: Final = 8 * 1024
 _REQUEST: Final = lazy_pattern(rb"[A-Z]{3,16} [^\s]")
 _BEGUN: Final = lazy_pattern(rb"[A-Z]{1,16} ?")
 _PREFACE: Final = b"PRI * HTTP/2"
+_FRAME_HEADER: Final = 9
 _HEAD_END: Final = lazy_pattern(rb"\r?\n\r?\n")
 _LEADING: Final = lazy_pattern(rb"(?:\r?\n)+")
 _FIELD: Final = lazy_pattern(rb"^([!-9;-~]+)[ \t]*:[ \t]*(.*?)[ \t]*\r?$", re.MULTILINE)
 
 
+def _is_settings(data: bytes) -> bool:
+    """Say whether data begins as HTTP/2 of a server: with SETTINGS (RFC 9113 3.4)."""
+    header = read_header(data)
+    return header.kind == SETTINGS and not (header.stream or header.flags or header.length % 6)
+
+
+class File:
+    """What all connections of a file share.
+
+    Args:
+        key: at least 16 random bytes, of the file alone.
+        options: of the analysis.
+        ring: keys of TLS sessions at hand.
+
+    Attributes:
+        log: secrets of the records that were encrypted anew.
+    """
+
+    def __init__(self, key: bytes, options: Options = DEFAULT, ring: KeyRing | None = None) -> None:
+        self.words = Words(key)
+        self.coded = CodedWords(key)
+        self.options = options
+        self.ring = KeyRing(options) if ring is None else ring
+        self.log: KeyLog = {}
+
+
 class Dialogue:
     """What the two directions of a connection must know of each other.
 
+    Args:
+        file: that it is written to.
+
     Attributes:
-        words: of the file.
         keys: Sec-WebSocket-Key and its answers.
         methods: of requests that were not answered.
-        frames, handshakes: what counts the bytes of theirs that were overwritten.
-        other: bytes of anything else that were overwritten.
+        frames: what counts bytes of compressed messages that were overwritten.
+        tunnels: streams of HTTP/2 that are WebSockets.
+        other: bytes that were overwritten, neither compressed nor TLS.
     """
 
-    def __init__(self, words: Words) -> None:
-        self.words = words
-        self.keys = Keys(words)
+    def __init__(self, file: File) -> None:
+        self.file = file
+        self.words = file.words
+        self.keys = Keys(file.words)
         self.methods: deque[bytes] = deque(maxlen=1024)
         self.frames: list[Frames] = []
-        self.handshakes: list[Handshake] = []
+        self.tunnels = Tunnels()
         self.other = 0
+        self._inner: Dialogue | None = None
+        self._session: Session | None = None
+
+    def session(self) -> Session:
+        """Return the TLS session of the connection."""
+        if self._session is None:
+            inner = self._inner = Dialogue(self.file)
+            file = self.file
+            self._session = Session(
+                file.words, file.ring, file.options, lambda: Direction(inner), file.log
+            )
+        return self._session
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether one direction has records of TLS."""
+        return self._session is not None
+
+    def overwritten(self) -> Counter[str]:
+        """Return the bytes that were overwritten, by kind."""
+        found = Counter(compressed=sum(each.overwritten for each in self.frames), other=self.other)
+        if self._session is not None:
+            found["encrypted"] += self._session.overwritten
+            found["sealed"] += self._session.is_sealed
+        if self._inner is not None:
+            found += self._inner.overwritten()
+        return found
 
 
 class Direction:
@@ -61,7 +127,9 @@ class Direction:
         self._chunked = False
         self._upgrade = False
         self._frames: Frames | None = None
-        self._tls: Handshake | None = None
+        self._inside: Http2 | Records | None = None
+        self._is_fresh = True
+        """Nothing was read yet."""
         self.waiting = 0
         """Bytes taken and not given back yet."""
 
@@ -88,6 +156,9 @@ class Direction:
             self._left -= length
             self._emit(bytes(length))
             return self._take()
+        if self._inside is not None:
+            self._emit(self._inside.gap(length))
+            return self._take()
         self._lose()
         self._emit(bytes(length))
         return self._take()
@@ -96,6 +167,10 @@ class Direction:
         """Return what is still waiting: nothing comes any more."""
         if self._frames is not None:
             self._frames.flush()
+        if self._inside is not None:
+            self._emit(self._inside.finish())
+            self._dialogue.other += self._inside.overwritten
+            self._inside = None
         self._lose()
         return self._take(pad=True)
 
@@ -133,6 +208,13 @@ class Direction:
 
     def _start(self) -> bool:
         """Find out what the stream is, at its beginning or behind a message."""
+        if self._is_fresh and preludes.begins(self._buffer):
+            made = preludes.rewritten(self._buffer, self._words)
+            if made is None:
+                return False
+            self._emit(made[0])
+            self._buffer = self._buffer[made[1] :]
+        self._is_fresh = False
         empty = _LEADING.match(self._buffer)
         if empty is not None:
             self._emit(empty[0])
@@ -140,18 +222,19 @@ class Direction:
         data = self._buffer
         if not data:
             return False
-        if data[0] == 0x16 and data[1:2] in (b"", b"\x03"):
+        if self._may_be_tls(data[0]) and data[1:2] in (b"", b"\x03"):
             if len(data) < 2:
                 return False
-            self._tls = Handshake(self._words)
-            self._dialogue.handshakes.append(self._tls)
-            self._state = self._record
-            return True
+            return self._enter(Records(self._words, self._dialogue.session()))
         if data.startswith(_PREFACE[: len(data)]) and len(data) >= 4:
             if len(data) < len(_PREFACE):
                 return False
-            self._state = self._noise
-            return True
+            return self._enter_http2()
+        if not data[0]:
+            if len(data) < _FRAME_HEADER:
+                return False
+            if _is_settings(data):
+                return self._enter_http2()
         if _REQUEST.match(data) is not None or data.startswith(b"HTTP/1."):
             self._state = self._head
             return True
@@ -159,6 +242,28 @@ class Direction:
             return False
         self._state = self._webs if self._upgrade else self._noise
         return True
+
+    def _may_be_tls(self, kind: int) -> bool:
+        """Say whether a record may begin so: most do with a hello, refusals with an alert."""
+        return kind in (HANDSHAKE, APPLICATION_DATA) or (
+            kind in (ALERT, CHANGE_CIPHER_SPEC) and self._dialogue.is_tls
+        )
+
+    def _enter_http2(self) -> bool:
+        dialogue = self._dialogue
+        made = Http2(self._words, dialogue.file.coded, dialogue.tunnels, dialogue.frames)
+        return self._enter(made)
+
+    def _enter(self, inside: Http2 | Records) -> bool:
+        """Hand over all that comes."""
+        self._inside, self._state = inside, self._hand_over
+        return True
+
+    def _hand_over(self) -> bool:
+        assert self._inside is not None
+        data, self._buffer = self._buffer, b""
+        self._emit(self._inside.feed(data))
+        return False
 
     def _webs(self) -> bool:
         """Begin frames: behind a 101, or behind a request that was granted."""
@@ -172,23 +277,6 @@ class Direction:
         data, self._buffer = self._buffer, b""
         self._frames.feed(data)
         return False
-
-    def _record(self) -> bool:
-        assert self._tls is not None
-        data = self._buffer
-        if len(data) < RECORD_HEADER:
-            return False
-        length = int.from_bytes(data[3:5], "big")
-        if not 20 <= data[0] <= 24 or data[1] != 3:
-            self._state = self._noise
-            return True
-        if len(data) < RECORD_HEADER + length:
-            return False
-        self._emit(data[:RECORD_HEADER])
-        end = RECORD_HEADER + length
-        self._emit(self._tls.record(data[0], data[RECORD_HEADER:end]))
-        self._buffer = data[end:]
-        return True
 
     def _head(self) -> bool:
         end = _HEAD_END.search(self._buffer)
@@ -215,7 +303,9 @@ class Direction:
         status = head.partition(b" ")[2][:3]
         if status == b"101":
             self._upgrade = True
-            self._state = self._webs
+            # Behind an upgrade to HTTP/2 come its frames (RFC 7540 3.2).
+            is_http2 = fields.get(b"upgrade", b"").strip() == b"h2c"
+            self._state = self._start if is_http2 else self._webs
             return
         if status[:1] == b"1":
             self._state = self._start

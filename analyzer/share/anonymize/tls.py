@@ -1,8 +1,8 @@
 """TLS with false names: the server's name in a hello is replaced, all secrets are overwritten.
 
 Record headers, hellos as far as they tell of TLS itself, and lengths stay, so that times and
-costs of a session are what they were. Certificates, tickets and everything encrypted become noise.
-Source: RFC 8446 4 and 5.1, RFC 5246 7.4. Used by stream.
+costs of a session are what they were. Certificates, tickets and all that cannot be decrypted become
+noise. Source: RFC 8446 4 and 5.1, RFC 5246 7.4. Used by session.
 """
 
 from __future__ import annotations
@@ -11,12 +11,23 @@ from typing import Final
 
 from analyzer.share.anonymize.words import Words
 
-RECORD_HEADER: Final = 5
 _CHANGE_CIPHER_SPEC, _ALERT, HANDSHAKE, _DATA = 20, 21, 22, 23
-_CLIENT_HELLO, _SERVER_HELLO, _SERVER_KEY_EXCHANGE, _HELLO_REQUEST = 1, 2, 12, 0
+_CLIENT_HELLO, _SERVER_HELLO, _SERVER_KEY_EXCHANGE = 1, 2, 12
+_PLAIN = (8, 24)
+"""EncryptedExtensions and KeyUpdate, which tell of the protocol alone."""
 _SERVER_NAME, _TICKET, _PRE_SHARED_KEY = 0, 35, 41
 _RANDOM_END: Final = 4 + 2 + 32
 _CURVE_BYTES: Final = 8  # message header, type of curve, its number, length of the point
+
+
+def _is_hello(body: bytes) -> bool:
+    """Say whether a record is a hello in the clear.
+
+    In TLS 1.3 a ChangeCipherSpec changes nothing, and may come before the hello that answers a
+    HelloRetryRequest (RFC 8446 D.4). An encrypted one has these bytes once in 2**48 times.
+    """
+    length = int.from_bytes(body[1:4], "big") + 4
+    return body[:1] in (b"\x01", b"\x02") and length == len(body) and body[4:6] == b"\3\3"
 
 
 class Handshake:
@@ -35,11 +46,21 @@ class Handshake:
             return body
         if kind == _ALERT and len(body) == 2 and not self.encrypted:
             return body
-        if kind == HANDSHAKE and not self.encrypted:
+        if kind == HANDSHAKE and (not self.encrypted or _is_hello(body)):
             return self._messages(body)
         self.encrypted |= kind == _DATA
+        return self.noise(body)
+
+    def noise(self, body: bytes) -> bytes:
+        """Return noise for the body of a record that cannot be read."""
         self.overwritten += len(body)
         return self._words.noise(body)
+
+    def opened(self, kind: int, content: bytes) -> bytes:
+        """Return the content of a record that was decrypted, in as many bytes."""
+        if kind == HANDSHAKE:
+            return self._messages(content)
+        return content if kind in (_CHANGE_CIPHER_SPEC, _ALERT) else self.noise(content)
 
     def _messages(self, body: bytes) -> bytes:
         made = [self._words.noise(body[: self._left])]
@@ -58,8 +79,12 @@ class Handshake:
         kind = message[0]
         if kind in (_CLIENT_HELLO, _SERVER_HELLO) and whole:
             return self._hello(bytearray(message), client=kind == _CLIENT_HELLO)
-        kept = {_SERVER_KEY_EXCHANGE: _CURVE_BYTES, _HELLO_REQUEST: 4}.get(kind, 4)
-        if kind in (_CLIENT_HELLO, _SERVER_HELLO):
+        kept = 4
+        if kind == _SERVER_KEY_EXCHANGE:
+            kept = _CURVE_BYTES
+        elif kind in _PLAIN:
+            kept = len(message)
+        elif kind in (_CLIENT_HELLO, _SERVER_HELLO):
             kept = _RANDOM_END
         self.overwritten += max(0, len(message) - kept)
         return message[:kept] + self._words.noise(message[kept:])

@@ -33,7 +33,9 @@ _PARTIAL: Final = lazy_pattern(
 _CONTINUATION: Final = lazy_pattern(rb"[\x80-\xbf]{0,3}")
 _FIRST_DIGITS: Final = lazy_pattern(rb"\[?[0-9]{0,2}")
 _POWER: Final = lazy_pattern(rb"([0-9]+)[eE]([0-9]*)")
-_PORT: Final = lazy_pattern(rb"(?<=:)[0-9]{1,5}(?=[/\s,]|$)")
+_PORT_OR_ADDRESS: Final = lazy_pattern(
+    rb"(?<![\w.])(?:0|[1-9][0-9]{0,2})(?:\.(?:0|[1-9][0-9]{0,2})){3}(?![\w.])|(?<=:)[0-9]{1,5}(?=[/\s,]|$)"
+)
 
 KEPT: Final = frozenset(
     b"""
@@ -77,12 +79,27 @@ class Words:
         return _TOKEN.sub(self._token, data)
 
     def place(self, data: bytes) -> bytes:
-        """Return a host or URL with its words replaced; a port stays."""
+        """Return a host or URL with its words replaced; a port stays, an address is one still."""
         found, at = [], 0
-        for port in _PORT.finditer(data):
-            found += [self.text(data[at : port.start()]), port[0]]
-            at = port.end()
+        for part in _PORT_OR_ADDRESS.finditer(data):
+            known = self._address(part[0]) if b"." in part[0] else part[0]
+            found += [self.text(data[at : part.start()]), known]
+            at = part.end()
         return b"".join((*found, self.text(data[at:])))
+
+    def _address(self, text: bytes) -> bytes:
+        """Return another IPv4 address of as many digits; those that name nobody stay."""
+        parts = text.split(b".")
+        if parts[0] in (b"0", b"127") or any(int(part) > 255 for part in parts):
+            return text if all(int(part) < 256 for part in parts) else self.text(text)
+        made = []
+        for at, part in enumerate(parts):
+            seed = b"." + b".".join(parts[:at])
+            shift = blake2b(seed, key=self._key[:64], digest_size=2).digest()
+            least, count = {1: (0, 10), 2: (10, 90)}.get(len(part), (100, 156))
+            number = least + (int(part) - least + int.from_bytes(shift, "big")) % count
+            made.append(b"%d" % number)
+        return b".".join(made)
 
     def noise(self, data: bytes) -> bytes:
         """Return as many bytes that depend on `data` and look like nothing."""
@@ -102,10 +119,7 @@ class Words:
         if first >= 0x80:
             return self._beyond_ascii(token)
         if first in b"\\%":
-            # An escape is a character of its own: \u00e9 becomes another letter of Latin.
-            if token[1:2] != b"u" or len(token) < 6 or token[2:3] in b"dD":
-                return token
-            return b"\\u01%02x" % (self._number(token) & 0x7F)
+            return self._escape(token)
         # Single characters are frames of SockJS, versions, kinds: too short to tell of anybody.
         # A frame of STOMP is no longer than it says; 1e308 is a number of JSON.
         if len(token) == 1 or token in KEPT or token.startswith(b"content-length:"):
@@ -114,6 +128,34 @@ class Words:
         if power is not None:
             return b"e".join(map(self._text_of, (power[1], power[2])))
         return self._word(token)
+
+    def _escape(self, token: bytes) -> bytes:
+        """Replace an escape of a character beyond ASCII; others are punctuation."""
+        if token[:1] == b"%":
+            # A byte of UTF-8. All but the first of a character keep their high half, by which they
+            # are such bytes, and the character a valid one (RFC 3629 4).
+            return self._hexadecimal(token, 2) if token[1:2] in b"89ABab" else token
+        # An escape is a character of its own: \u00e9 becomes another letter of Latin.
+        if token[1:2] != b"u" or len(token) < 6 or token[2:3] in b"dD":
+            return token
+        return b"\\u01%02x" % (self._number(token) & 0x7F)
+
+    def hexadecimal(self, token: bytes) -> bytes:
+        """Replace hexadecimal digits."""
+        return self._hexadecimal(token, 0)
+
+    def _hexadecimal(self, token: bytes, begin: int) -> bytes:
+        """Replace hexadecimal digits from `begin` on, each by what is before it."""
+        made = bytearray(token)
+        for at in range(begin, len(token)):
+            some = self._alike(token[at])
+            shift = blake2b(token[:at], key=self._key[:64], digest_size=1).digest()[0]
+            made[at] = some[(some.index(token[at]) + shift) % len(some)]
+        return bytes(made)
+
+    def _alike(self, digit: int) -> bytes:
+        """Return the hexadecimal digits that may stand for one."""
+        return next(each for each in (b"0123456789", b"abcdef", b"ABCDEF") if digit in each)
 
     def _text_of(self, digits: bytes) -> bytes:
         return self._word(digits) if len(digits) > 1 else digits

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analyzer.share.anonymize.content import FalseContent, Spool
-from analyzer.share.anonymize.words import Words
+from analyzer.share.anonymize.stream import File
 from analyzer.share.flows import Flows
 
 
@@ -20,7 +20,7 @@ def test_pieces_are_found_by_offset() -> None:
 
 
 def test_what_is_not_known_is_noise() -> None:
-    content = FalseContent(Words(bytes(32)), Flows([]))
+    content = FalseContent(File(bytes(32)), Flows([]))
     content._bases[0] = 0xFFFFFFF0  # the numbers run over within the stream
     content._spool.add(0, 0, bytes(100))
     assert content.payload(0, 0xFFFFFFF0, 20) == bytes(20)

@@ -6,19 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.share.anonymize.stream import Dialogue, Direction
-from analyzer.share.anonymize.words import Words
+from analyzer.share.anonymize.stream import Dialogue, Direction, File
 
-WORDS = Words(bytes(range(32)))
+FILE = File(bytes(range(32)))
+WORDS = FILE.words
 UPGRADE = (
     b"GET /private/place HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
+SETTINGS = bytes.fromhex("000006040000000000000300000064")
 TEXT = b"\x81\x0aMargarethe"
 
 
 def rewritten(data: bytes, size: int = 1000, dialogue: Dialogue | None = None) -> bytes:
-    walker = Direction(dialogue or Dialogue(WORDS))
+    walker = Direction(dialogue or Dialogue(FILE))
     made = b"".join(walker.feed(data[at : at + size]) for at in range(0, len(data), size))
     return made + walker.finish()
 
@@ -51,7 +52,7 @@ def test_chunked_and_counted_bodies(size: int) -> None:
 
 
 def test_an_answer_to_head_has_no_body() -> None:
-    dialogue = Dialogue(WORDS)
+    dialogue = Dialogue(FILE)
     rewritten(b"HEAD /x HTTP/1.1\r\n\r\n", dialogue=dialogue)
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"
     assert rewritten(answer * 2, dialogue=dialogue)[: len(answer) * 2] == answer * 2
@@ -61,21 +62,47 @@ def test_an_answer_to_head_has_no_body() -> None:
     "data",
     [
         b"SSH-2.0-OpenSSH_9 host.example",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nhost.example",
         b"\x05\x01\0host.example",
         b"220 host.example ESMTP\r\n",
     ],
 )
 def test_what_is_not_understood_is_overwritten(data: bytes) -> None:
-    dialogue = Dialogue(WORDS)
+    dialogue = Dialogue(FILE)
     made = rewritten(data, dialogue=dialogue)
     assert len(made) == len(data)
     assert b"host" not in made
-    assert dialogue.other == len(data)
+    assert dialogue.overwritten()["other"] == len(data)
+
+
+def test_http2_behind_its_preface_and_behind_settings() -> None:
+    ping = bytes.fromhex("000008060000000000")
+    client = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SETTINGS + ping + b"Margaret"
+    for data in (client, SETTINGS + ping + b"Margaret"):
+        made = rewritten(data, size=5)
+        assert made[: len(data) - 8] == data[:-8]
+        assert made[-8:] == WORDS.noise(b"Margaret")
+
+
+def test_an_upgrade_to_http2() -> None:
+    dialogue = Dialogue(FILE)
+    request = b"GET /private HTTP/1.1\r\nHost: h\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"
+    rewritten(request, dialogue=dialogue)
+    answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n" + SETTINGS
+    assert rewritten(answer, dialogue=dialogue) == answer
+    assert not dialogue.overwritten()["other"]
+
+
+def test_an_alert_in_answer_to_a_hello() -> None:
+    dialogue = Dialogue(FILE)
+    hello = b"\x16\3\1\0\x2a\1\0\0\x26\3\3" + bytes(36)
+    rewritten(hello, dialogue=dialogue)
+    alert = b"\x15\3\3\0\2\2\x28"
+    assert rewritten(alert, dialogue=dialogue) == alert
+    assert rewritten(alert) != alert  # no hello came before
 
 
 def test_gaps() -> None:
-    walker = Direction(Dialogue(WORDS))
+    walker = Direction(Dialogue(FILE))
     made = walker.feed(UPGRADE + TEXT[:6]) + walker.gap(3) + walker.feed(TEXT[9:] + TEXT)
     assert len(made) == len(UPGRADE + TEXT * 2)
     assert made.endswith(TEXT[:2] + WORDS.text(TEXT[2:]))
@@ -87,6 +114,6 @@ def test_gaps() -> None:
 
 @given(st.lists(st.binary(max_size=30) | st.sampled_from([UPGRADE, TEXT, b"\x16\x03\x01\0\x05"])))
 def test_as_many_bytes_come_out_as_went_in(pieces: list[bytes]) -> None:
-    walker = Direction(Dialogue(WORDS))
+    walker = Direction(Dialogue(FILE))
     made = b"".join(map(walker.feed, pieces)) + walker.finish()
     assert len(made) == sum(map(len, pieces))

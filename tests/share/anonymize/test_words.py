@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 
 import pytest
@@ -106,3 +107,21 @@ def test_binary_payload_becomes_noise_that_depends_on_it() -> None:
     once, again = (Filter(WORDS).feed(data, last=True) for _ in range(2))
     assert once == again != data
     assert len(once) == len(data)
+
+
+@pytest.mark.parametrize("name", ["李华", "Jürgen", "😀"])
+def test_characters_in_percent_escapes_change(name: str) -> None:
+    escaped = "".join(f"%{byte:02X}" for byte in name.encode())
+    made = WORDS.text(escaped.encode()).decode()
+    assert made != escaped
+    assert len(bytes.fromhex(made.replace("%", "")).decode()) == len(name)
+
+
+def test_addresses_in_places_are_addresses() -> None:
+    made = WORDS.place(b"http://192.168.17.255:8080/x?from=10.0.0.3")
+    host = made.split(b"/")[2]
+    assert host.endswith(b":8080")
+    assert b"192.168" not in made
+    assert ipaddress.IPv4Address(host.partition(b":")[0].decode())
+    assert len(made) == len(b"http://192.168.17.255:8080/x?from=10.0.0.3")
+    assert WORDS.place(b"127.0.0.1:9000") == b"127.0.0.1:9000"

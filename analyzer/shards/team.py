@@ -1,0 +1,249 @@
+"""One analysis by several processes: fronts elsewhere, the back here.
+
+A front reads the captures and packs each batch (shards.parcel); the back takes them as if they came
+from this process. What it makes of them is the same, byte for byte. A process that fails or dies is
+an error of the analysis. Knows processes. Must not know stages. Called by pipeline.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Iterator, Sequence
+from os import PathLike
+from typing import Any
+
+from analyzer import errors
+from analyzer.alternatives.sampling import sample_ways
+from analyzer.back import Back
+from analyzer.errors import JobError, WsanalyzeError
+from analyzer.jobs import wire
+from analyzer.jobs.remote import END_S, enlarge, how_it_ended, started
+from analyzer.options import Options
+from analyzer.report.output import Writer
+from analyzer.shards.front_job import Begun, Job
+from analyzer.shards.parcel import Handed, Parcel, Receiver
+from analyzer.shards.worker import BATCH, BEGUN, DONE, work_as_child
+
+HINT = "--jobs 1 analyses in one process"
+
+
+class FrontProcess:
+    """A process that is a front; a context manager, which ends it.
+
+    Where this process has one thread it is forked: then it need not load all modules again, which
+    takes as long as the analysis of some hundred thousand packets.
+
+    Args:
+        job: what it does.
+
+    Raises:
+        JobError: The system starts no process.
+    """
+
+    def __init__(self, job: Job) -> None:
+        try:
+            process: _Forked | subprocess.Popen[bytes]
+            process = _Forked(job) if _may_fork() else _started(job)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise JobError(f"cannot start a process: {reason}", hint=HINT) from error
+        self._process = process
+        assert process.stdout is not None
+        enlarge(process.stdout)
+
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
+
+    def __enter__(self) -> FrontProcess:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        process = self._process
+        assert process.stdout is not None
+        process.stdout.close()
+        process.terminate()
+        try:
+            process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def answers(self) -> Iterator[Begun | memoryview]:
+        """Yield what was begun, and packed batches.
+
+        Raises:
+            WsanalyzeError: The front raised it.
+            JobError: The front failed, or the process died.
+        """
+        pipe = self._process.stdout
+        assert pipe is not None
+        while (packed := wire.read(pipe)) is not None:
+            kind, rest = packed[: len(BATCH)], memoryview(packed)[len(BATCH) :]
+            if kind == BATCH:
+                yield rest
+            elif kind == BEGUN:
+                yield pickle.loads(rest)
+            elif kind == DONE:
+                return
+            else:
+                raise _failure(*pickle.loads(rest))
+        how = how_it_ended(self._process.wait())
+        raise JobError(f"a process that analyses {how}", hint=HINT)
+
+
+def _may_fork() -> bool:
+    """Return whether this process can be forked: it has one thread, and it is Linux.
+
+    Locks that other threads hold would stay locked in the child; elsewhere frameworks of the system
+    do not bear it.
+    """
+    try:
+        return len(os.listdir("/proc/self/task")) == 1
+    except OSError:
+        return False
+
+
+def _started(job: Job) -> subprocess.Popen[bytes]:
+    """Start a process anew that does a job."""
+    process = started("analyzer.shards.worker")
+    assert process.stdin is not None
+    with contextlib.suppress(OSError):  # it is gone: its answers will say how
+        wire.write(process.stdin, pickle.dumps(job))
+        process.stdin.close()
+    return process
+
+
+class _Forked:
+    """A child of this process that does a job; what is used of subprocess.Popen.
+
+    Attributes:
+        pid: number of the process.
+        stdout: its answers.
+    """
+
+    def __init__(self, job: Job) -> None:
+        reads, writes = os.pipe()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.pid = os.fork()
+        if not self.pid:
+            os.close(reads)
+            work_as_child(job, writes)
+        os.close(writes)
+        self.stdout = os.fdopen(reads, "rb")
+        self._status: int | None = None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return its status when it has ended, as subprocess has it.
+
+        Raises:
+            subprocess.TimeoutExpired: It has not by then.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        while self._status is None:
+            pid, status = os.waitpid(self.pid, 0 if until is None else os.WNOHANG)
+            if pid:
+                self._status = os.waitstatus_to_exitcode(status)
+            elif until is not None and time.monotonic() > until:
+                raise subprocess.TimeoutExpired("front", timeout or 0)
+            else:
+                time.sleep(0.001)
+        return self._status
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it."""
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
+        if self._status is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+
+def _failure(name: str, message: str, hint: str | None, trace: str) -> WsanalyzeError:
+    """Return the error that a front tells of."""
+    kind: Any = getattr(errors, name, JobError) if name else JobError
+    if not name:
+        message = f"a process that analyses failed: {message}"
+    error: WsanalyzeError = kind(message, hint=hint)
+    if trace:
+        error.add_note(trace)
+    return error
+
+
+class Team:
+    """The back, and what feeds it.
+
+    Args:
+        options: limits and switches.
+        writers: what takes the rows.
+        only: WebSocket connections that are compared and diagnosed; None: all.
+
+    Attributes:
+        back: the stages behind the fronts.
+    """
+
+    def __init__(
+        self, options: Options, writers: Sequence[Writer], only: Collection[int] | None = None
+    ) -> None:
+        self._handed = Handed(sample_ways(options))
+        sampler = self._handed if options.alternatives else None
+        self.back = Back(options, writers, only, sampler=sampler)
+
+    def push(self, parcel: Parcel) -> None:
+        """Take a batch."""
+        self.back.original.push(parcel.records)
+        if parcel.seen is not None:
+            self.back.count(parcel.seen)
+        self._handed.add(parcel.samples)
+        self.back.push(parcel.batch)
+        if parcel.rest is not None:
+            self.back.finish(parcel.rest)
+
+
+def run(
+    paths: Sequence[str | PathLike[str]],
+    options: Options,
+    writers: Sequence[Writer],
+    on_progress: Any = None,
+    only: Collection[int] | None = None,
+) -> tuple[Back, list[str]]:
+    """Analyse captures; return the back when all fronts have ended, and the names of the inputs.
+
+    Args:
+        paths: files or folders.
+        options: limits and switches.
+        writers: what takes the rows.
+        on_progress: called after each batch.
+        only: WebSocket connections that are compared and diagnosed; None: all.
+
+    Raises:
+        CaptureError: the input cannot be read at all.
+        ReportError: a writer cannot go on.
+        JobError: a front failed, or its process died.
+    """
+    team = Team(options, writers, only)
+    receiver = Receiver()
+    begun = Begun([], None)
+    with FrontProcess(Job(tuple(paths), options, only, previews=bool(writers))) as process:
+        for answer in process.answers():
+            if isinstance(answer, Begun):
+                begun = answer
+                continue
+            parcel = receiver.unpack(answer)
+            team.push(parcel)
+            if on_progress is not None:
+                on_progress(parcel.read, begun.bytes_total)
+    return team.back, begun.names

@@ -1,0 +1,46 @@
+"""An analysis by fronts and a back as in several processes, but in this one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from analyzer import pipeline
+from analyzer.options import Options
+from analyzer.report.csv import CsvWriter
+from analyzer.report.output import WantsCapture, Writer
+from analyzer.shards.front_job import Begun, Job, batches
+from analyzer.shards.parcel import Receiver
+from analyzer.shards.team import Team
+from analyzer.tables.summary import Summary
+
+
+def run(paths: Sequence[Path], options: Options, writers: Sequence[Writer]) -> Summary:
+    """Do what pipeline.run does, with all that crosses from front to back packed."""
+    team, receiver = Team(options, writers), Receiver()
+    names: list[str] = []
+    for made in batches(Job(tuple(paths), options)):
+        if isinstance(made, Begun):
+            names = made.names
+        else:
+            team.push(receiver.unpack(bytearray().join(made)))
+    back = team.back
+    back.deliver(back.compared())
+    back.diagnose()
+    back.summary.capture.files = names
+    back.summary.capture.options = dict(vars(options))
+    for writer in writers:
+        if isinstance(writer, WantsCapture):
+            writer.captured(back.summary.capture)
+        writer.close()
+    return back.summary
+
+
+def differences(paths: Sequence[Path], options: Options, folder: Path) -> list[str]:
+    """Return the names of the tables whose CSV is not that of one process, byte for byte."""
+    one, other = folder / "one", folder / "other"
+    pipeline.run(paths, options, [CsvWriter(one)])
+    run(paths, options, [CsvWriter(other)])
+    files = sorted(path.name for path in one.iterdir())
+    assert files == sorted(path.name for path in other.iterdir())
+    return [name for name in files if (one / name).read_bytes() != (other / name).read_bytes()]
