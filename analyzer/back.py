@@ -68,7 +68,8 @@ class Back:
             figures.left_out = self.summary.left_out
         self._alternatives = None
         if options.alternatives and sampler is not None:
-            self._alternatives = AlternativesStage(options, only, left_out, sampler)
+            legs = self._tables.stream_legs
+            self._alternatives = AlternativesStage(options, only, left_out, sampler, legs)
         # Only reports have it, so that the summary alone does not pay for it.
         self._series = None
         if writers:

@@ -246,6 +246,9 @@ class Options:
     max_leg_pairs: int = 1_024
     """Pairs of connections that are compared so at one time: 30 kB each at most, as long as
     nobody knows whether they are legs."""
+    max_stream_legs: int = 128
+    """Streams of plain HTTP that wait for their other leg, the last ones that ended, and pairs of
+    them; up to 150 kB each, with the marks of 1,024 messages."""
     max_early_legs: int = 1_024
     """Connections that opened lately among which the other leg of a new one is looked for."""
     max_early_messages: int = 16_384

@@ -203,6 +203,7 @@ class OptionValues(TypedDict, total=False):
     leg_connect_s: float
     max_leg_candidates: int
     max_leg_pairs: int
+    max_stream_legs: int
     max_early_legs: int
     max_early_messages: int
     max_undecided_messages: int

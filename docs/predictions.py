@@ -39,6 +39,10 @@ WORKLOADS = {
     "gauges-delay": "held out: gauges, of which the latest alone is polled, over a path of 40 ms",
     "presence": "unseen: presence over loopback",
     "presence-delay": "unseen: presence over a path of 40 ms",
+    "lobby": "unseen: a lobby in Node over loopback",
+    "lobby-delay": "unseen: a lobby in Node over a path of 40 ms",
+    "lobby-gzip": "unseen: the lobby through an nginx that compresses, over loopback",
+    "lobby-gzip-delay": "unseen: the lobby through an nginx that compresses, over a path of 40 ms",
     "engine-io": "a Socket.IO room over Engine.IO's long polling and WebSocket, over loopback",
     "engine-io-delay": "a Socket.IO room over Engine.IO's long polling and WebSocket, over a path"
     " of 40 ms",
@@ -140,7 +144,7 @@ def predictions(workload: str) -> Iterator[Prediction]:
     elif workload.startswith("engine-io"):
         yield from one(workload, "polling", "long-poll")
         yield from back(workload, "polling", "long-poll")
-    elif workload.startswith("board"):
+    elif workload.startswith(("board", "lobby-gzip")):
         yield from in_gzip(workload)
     else:
         yield from transports(workload)
@@ -171,7 +175,8 @@ CODED = (
 def in_gzip(workload: str) -> Iterator[Prediction]:
     """Yield what is predicted of bodies in gzip and of a WebSocket with permessage-deflate."""
     ours = f"{workload}-websocket"
-    for transport in TRANSPORTS:
+    recorded = [each for each in TRANSPORTS if (CAPTURES / f"{workload}-{each}.pcap").exists()]
+    for transport in recorded:
         other = f"{workload}-{transport}"
         facts = real(other)
         settings = (facts["interval_s"], facts["hold_s"])
@@ -181,7 +186,7 @@ def in_gzip(workload: str) -> Iterator[Prediction]:
         later = facts["latency_ms"] - real(ours)["latency_ms"]
         late = row["added_latency_ms_mean"]
         yield Prediction(workload, "websocket", transport, "delay_ms", late, later)
-    for transport in TRANSPORTS:
+    for transport in recorded:
         yield from back(workload, transport, transport, CODED)
 
 

@@ -14,12 +14,22 @@ SCRIPT: dict[str, Any] = runpy.run_path(str(ROOT / "docs" / "predictions.py"))
 _MISSED: dict[str, dict[str, set[str]]] = {
     "presence": {"short-poll": {"requests"}, "long-poll": {"delay_ms"}},
     "presence-delay": {"short-poll": {"requests", "application_bytes"}, "long-poll": {"delay_ms"}},
+    "lobby-delay": {"long-poll": {"delay_ms"}},
+    "lobby-gzip": {
+        "long-poll": {"application_bytes", "wire_bytes"},
+        "sse": {"packets", "delay_ms"},
+    },
+    "lobby-gzip-delay": {"long-poll": {"application_bytes"}, "sse": {"packets"}},
 }
 KNOWN_MISSES = {
     (workload, "websocket", target, figure)
     for workload, targets in _MISSED.items()
     for target, figures in targets.items()
     for figure in figures
+} | {
+    # Long polls of one member that moved to another connection count for two members.
+    ("lobby-delay", "long-poll", "websocket", figure)
+    for figure in ("requests", "application_bytes", "wire_bytes")
 }
 """Bars that are missed; docs/alternatives.md names the cause of each."""
 
@@ -35,6 +45,7 @@ def test_predictions_are_within_their_bars(workload: str) -> None:
         "presence": 4 * 5 + 4 * 4,
         "feed": 5 * 5 + 4 * 4,
         "board": 4 * 5 + 4 * 4,
+        "lobby": 3 * 5 + 3 * 4 if "gzip" in workload else 4 * 5 + 4 * 4,
         "calls": 3 * 4,
         "gauges": 5,
         "engine": 5 + 4,

@@ -8,7 +8,7 @@ costs. Used by alternatives.stage.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from typing import Any, Final
@@ -212,10 +212,23 @@ class Sessions:
                 "were forgotten"
             )
 
-    def finish(self, latest: int) -> list[Ended]:
-        """Return what sessions were, in the form of ended connections: a block for each kind."""
+    def finish(
+        self, latest: int, left_out: Collection[int] = (), held: Mapping[int, int] | None = None
+    ) -> list[Ended]:
+        """Return what sessions were, in the form of ended connections: a block for each kind.
+
+        Args:
+            latest: time of the last packet (ns).
+            left_out: groups of which another leg counts.
+            held: ns that a proxy held all messages of a group, by its number, where that was seen.
+        """
         kinds: dict[str, list[Ended]] = {}
         for session in self._sessions.values():
+            if session.number in left_out:
+                continue
+            if held and session.number in held:
+                # Seen on both sides: that says more than the times in messages.
+                session.delay = held[session.number]
             kinds.setdefault(session.kind, []).append(self._ended(session, latest))
         number = 0
         for client, service in self._services.items():

@@ -31,6 +31,7 @@ from analyzer.inside.stage import InsideBatch
 from analyzer.options import Options
 from analyzer.tables.finding_log import FindingLog
 from analyzer.tables.schema import TableRows
+from analyzer.tables.stream_legs import StreamLegs
 from analyzer.tcp.bytestream import END_CAPTURE
 from analyzer.tls.stage import TlsBatch
 from analyzer.websocket.connection import WebSocketConnection
@@ -59,13 +60,15 @@ class AlternativesStage:
         only: Collection[int] | None = None,
         left_out: Collection[int] = (),
         sampler: TakesSamples | None = None,
+        stream_legs: StreamLegs | None = None,
     ) -> None:
         """Compare all connections, or `only` those of these numbers.
 
-        None of those in `left_out`: another leg of theirs counts. `sampler` has what gzip makes
-        of the payload; None: it is not known.
+        None of those in `left_out`: another leg of theirs counts; of sessions `stream_legs` knows
+        that. `sampler` has what gzip makes of the payload; None: it is not known.
         """
         self._left_out = left_out
+        self._stream_legs = StreamLegs(options) if stream_legs is None else stream_legs
         self._options = options
         self._only = only
         self._intervals = intervals_ns(options)
@@ -139,7 +142,8 @@ class AlternativesStage:
     def finish(self) -> list[TableRows]:
         """Return the rows of all connections that waited, and the totals."""
         blocks = [joined(self._waiting)] if self._waiting else []
-        blocks += self._sessions.finish(self._latest)
+        legs = self._stream_legs
+        blocks += self._sessions.finish(self._latest, legs.left_out, legs.held)
         out: list[TableRows] = []
         for block in blocks:
             block.heads = [

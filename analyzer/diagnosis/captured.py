@@ -5,7 +5,8 @@ Knows findings of the capture and rows of `hops`. Called by the stage through ru
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from analyzer.columns import NULL
 from analyzer.diagnosis import causes
@@ -59,7 +60,8 @@ def _diagnosis(cause: Cause, found: list[tuple[int, Found]]) -> Diagnosis:
 
 def two_legs(case: Case) -> Iterator[Diagnosis]:
     """Yield one for all conversations of which the capture has both sides of a proxy."""
-    rows = list(case.kept["hops"])
+    yield from _legs_of_streams(case)
+    rows = [row for row in case.kept["hops"] if row["connection_a"] is not None]
     if not rows:
         return
     # Legs of one conversation hang together: three of them have two hops.
@@ -89,6 +91,26 @@ def two_legs(case: Case) -> Iterator[Diagnosis]:
         evidence={
             "connections": legs[:MOST],
             "pairs": [[row["connection_a"], row["connection_b"]] for row in rows[:MOST]],
+            "matched_by": sorted({row["matched_by"] for row in rows}),
+            "messages": sum(row["messages"] for row in rows),
+        },
+    )
+
+
+def _legs_of_streams(case: Case) -> Iterator[Diagnosis]:
+    """Yield one for all streams of plain HTTP of which the capture has both sides of a proxy."""
+    rows = [row for row in case.kept["hops"] if row["connection_a"] is None]
+    if not rows:
+        return
+    slowest = max(rows, key=lambda row: row["transit_us_median"])
+    yield Diagnosis(
+        cause=causes.TWO_LEGS,
+        text=f"{plural(len(rows), 'HTTP stream')} {'is' if len(rows) == 1 else 'are'} captured on "
+        "both sides of a proxy: the hop between takes "
+        f"{duration(slowest['transit_us_median'])} from the server"
+        f"{'' if len(rows) == 1 else ' or less'}, by the median.",
+        evidence={
+            "tcp_streams": [[row["tcp_stream_a"], row["tcp_stream_b"]] for row in rows[:MOST]],
             "matched_by": sorted({row["matched_by"] for row in rows}),
             "messages": sum(row["messages"] for row in rows),
         },
@@ -131,6 +153,19 @@ def held_streams(case: Case) -> Iterator[Diagnosis]:
 # --- a hop that collects
 
 
+def _pair(row: Mapping[str, Any]) -> list[int | None]:
+    return [row["connection_a"], row["connection_b"]]
+
+
+def _between(row: Mapping[str, Any]) -> str:
+    """Return what a hop is between: connections of WebSocket, or streams of plain HTTP."""
+    if row["connection_a"] is None:
+        return (
+            f"the HTTP streams on TCP connections {row['tcp_stream_a']} and {row['tcp_stream_b']}"
+        )
+    return f"connections {row['connection_a']} and {row['connection_b']}"
+
+
 def buffers(case: Case) -> Iterator[Diagnosis]:
     """Yield one for each direction in which hops collect messages and let them go together."""
     options = case.options
@@ -146,19 +181,21 @@ def buffers(case: Case) -> Iterator[Diagnosis]:
             continue
         held = sum(row["held_messages"] for row in rows)
         worst = max(rows, key=lambda row: row["held_us_max"])
-        legs = sorted({row[name] for row in rows for name in ("connection_a", "connection_b")})
+        legs = sorted(
+            {leg for row in rows for leg in _pair(row) if row["connection_a"] is not None}
+        )
         yield Diagnosis(
             cause=causes.PROXY_BUFFERS,
-            text=f"The hop between connections {worst['connection_a']} and "
-            f"{worst['connection_b']} held {number(held)} of "
+            text=f"The hop between {_between(worst)} held {number(held)} of "
             f"{plural(sum(row['messages'] for row in rows), 'message')} of {side_name(side)} until "
             f"later ones came, the longest {duration(worst['held_us_max'])}.",
             connections=len(legs),
-            connection=worst["connection_a"],
+            connection=NULL if worst["connection_a"] is None else worst["connection_a"],
             seconds=sum(row["held_messages"] * (row["transit_us_median"] or 0) for row in rows),
             evidence={
                 "connections": legs[:MOST],
-                "pairs": [[row["connection_a"], row["connection_b"]] for row in rows[:MOST]],
+                "pairs": [_pair(row) for row in rows[:MOST]],
+                "tcp_streams": [[row["tcp_stream_a"], row["tcp_stream_b"]] for row in rows[:MOST]],
                 "sent_by": who,
                 "held_messages": held,
                 "longest_s": worst["held_us_max"] / 1e9,

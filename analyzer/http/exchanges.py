@@ -157,6 +157,8 @@ class Exchange:
     """(time ns when its last byte was captured, size in bytes) of the messages that the
     response brought, in order, up to max_deliveries. What is read as a whole comes with
     the answer's last byte."""
+    digests: list[int] = field(default_factory=list, compare=False)
+    """Of a stream: over the first 256 bytes of each of the first `deliveries`."""
     messages: int = 0
     message_bytes: int = 0
     """Of all messages of the response."""

@@ -45,6 +45,7 @@ from analyzer.tables.schema import (
     Values,
 )
 from analyzer.tables.secrets import hide
+from analyzer.tables.stream_legs import StreamLegs
 from analyzer.tables.timing import Attempt, Endpoints, attempt, columns_of, handshake_rows
 from analyzer.tables.tls_sessions import (
     TlsSessions,
@@ -77,6 +78,7 @@ class TableBuilder:
         self._inner: dict[int, str | None] = {}  # of connections that end with the batch
         self._before = BeforeConnect(options)
         self.legs = Legs(options)
+        self.stream_legs = StreamLegs(options)
         self._compression = Compression(self.legs.left_out)
 
     def push(
@@ -134,6 +136,7 @@ class TableBuilder:
             out.append(self._http_rows(http))
             out.append(self._groups.push(http.exchanges))
             self._log.add(self._groups.findings(), {})
+            self.stream_legs.push(http.exchanges)
         self._forget(http)
         out += self.legs.hops(batch.ended)
         out += [self._compression.push(batch), self._log.take()]
@@ -169,7 +172,9 @@ class TableBuilder:
         self._log.finish()
         shakes = handshake_rows(attempts, self._options)
         groups, deflate = self._groups.finish(), self._compression.finish()
-        out = [shakes, groups, deflate, topic_rows(topics, self._options), self._log.take()]
+        hops = self.stream_legs.finish(self.legs.hop_count)
+        topics_found = topic_rows(topics, self._options)
+        out = [shakes, groups, deflate, *hops, topics_found, self._log.take()]
         return [rows for rows in out if rows.count]
 
     def add_findings(self, found: Sequence[Finding]) -> None:

@@ -47,6 +47,7 @@ class Leg:
 
     Attributes:
         number: of the connection.
+        tcp_stream: that carries it.
         key: Sec-WebSocket-Key; None without.
         syn: of its TCP connection.
         asked, heard, answered: end of the request; begin and end of the response.
@@ -56,6 +57,7 @@ class Leg:
     """
 
     number: int
+    tcp_stream: int
     key: str | None
     syn: int
     asked: int
@@ -79,6 +81,7 @@ class Leg:
             times = asked, heard, handshake.response_last_time
         return cls(
             opened.connection,
+            tcp.tcp_stream,
             None if handshake is None else handshake.key,
             tcp.syn_time,
             *times,

@@ -106,6 +106,11 @@ class Legs:
                 if pair.hop == NULL:
                     self._drop(pair)
 
+    @property
+    def hop_count(self) -> int:
+        """Hops that were numbered."""
+        return self._hop_count
+
     def hops(self, ended: Sequence[WebSocketConnection]) -> list[TableRows]:
         """Return the rows of hops whose legs have both ended, and forget the ended ones."""
         rows: list[tuple[object, ...]] = []
@@ -329,6 +334,8 @@ def _cells(pair: Pair, direction: int) -> tuple[object, ...]:
         transit.worst if some else NULL,
         held.count,
         held.longest if held.count else NULL,
+        *(leg.tcp_stream for leg in pair.legs),
+        *(NULL, NULL),
     )
 
 

@@ -1,10 +1,11 @@
 """Server-sent events with times in them, through an nginx that buffers and one that does not.
 
 aiohttp begins with what happened before the client came, as logs do, and goes on with an event
-each 60 ms. Only the way from nginx to the client is captured. The log of the server says when it
+each 60 ms. Only the way from nginx to the client is captured; in held-stream-legs and
+held-stream-off-legs that from the server to nginx too. The log of the server says when it
 wrote each event, that of the client when it had it.
 
-    python held_stream.py
+    python held_stream.py [NAME ...]
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import platform
 import random
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -93,22 +95,31 @@ def waits(events: list[recording.Event]) -> dict[str, Any]:
     late = sorted(1e3 * (arrived[number] - at) for number, at in written.items() if number >= 0)
     found = {"source": "application log", "events": EVENTS + OLDER}
     found |= {"waited_over_50_ms": sum(each > 50 for each in late)}
+    found |= {"mean_wait_ms": round(sum(late) / len(late), 1)}
     return {"waits": found | {"longest_wait_ms": round(late[-1], 1)}}
 
 
 def main() -> None:
     recording.isolate()
-    for name, buffering in (("held-stream", "on"), ("held-stream-off", "off")):
+    for name, buffering, pattern in (
+        ("held-stream", "on", f"tcp port {FRONT}"),
+        ("held-stream-off", "off", f"tcp port {FRONT}"),
+        ("held-stream-legs", "on", "tcp"),
+        ("held-stream-off-legs", "off", "tcp"),
+    ):
+        if sys.argv[1:] and name not in sys.argv[1:]:
+            continue
+        way = "both legs" if pattern == "tcp" else "the way from nginx to the client alone"
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"{name}.pcap"
-            with recording.capture(path, pattern=f"tcp port {FRONT}"):
+            with recording.capture(path, pattern=pattern):
                 events = asyncio.run(stream(buffering, folder))
             version = recording.program_version("nginx", "-v")
             recording.publish(
                 path,
                 path.name,
                 description="server-sent events with times in them through nginx,"
-                f" proxy_buffering {buffering}; the way from nginx to the client alone",
+                f" proxy_buffering {buffering}; {way}",
                 generator=Path(__file__).name,
                 programs=[
                     f"Python {platform.python_version()}",

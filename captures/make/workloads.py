@@ -268,4 +268,30 @@ PRESENCE = Workload(
 )
 """For presence.py, whose programs have headers of their own."""
 
+LOBBY = Workload(
+    name="lobby",
+    seed=90_210,
+    port=9034,
+    members=("nia", "otto", "pia"),
+    end=26.0,
+    interval=0.8,
+    hold=6.0,
+    sizes=(60, 3800),
+    member_share=0.45,
+    burst=9,
+    pauses=(0.5, 2.6),
+    paths={
+        "short-poll": "/lobby/lines",
+        "long-poll": "/lobby/next",
+        "stream": "/lobby/flow",
+        "sse": "/lobby/events",
+        "websocket": "/lobby/live",
+        "say": "/lobby/say",
+    },
+    browser={},
+    page="/",
+    cookie="",
+)
+"""For lobby.py, whose programs have headers of their own."""
+
 WORKLOADS = {workload.name: workload for workload in (CHAT, FEED, BOARD)}

@@ -105,3 +105,26 @@ def test_streams_behind_nginx() -> None:
     assert 1000 * evidence["longest_s"] == pytest.approx(waits["longest_wait_ms"], rel=0.05)
     assert manifest["held-stream-off.pcap"]["expected"]["waits"]["waited_over_50_ms"] == 0
     assert analyzer.analyze(CAPTURES / "held-stream-off.pcap").diagnoses.empty
+
+
+def test_both_legs_of_a_stream() -> None:
+    """Through nginx, with its buffer and without: hops, and the delay of what was measured."""
+    manifest = json.loads((CAPTURES / "manifest.json").read_text(encoding="utf-8"))
+    for name, ids in (
+        ("held-stream-legs", {"proxy-buffers", "stream-held", "two-legs"}),
+        ("held-stream-off-legs", {"two-legs"}),
+    ):
+        waits = manifest[f"{name}.pcap"]["expected"]["waits"]
+        analysis = analyzer.analyze(CAPTURES / f"{name}.pcap")
+        assert set(analysis.diagnoses["id"]) == ids
+        (hop,) = analysis.hops.to_dict("records")
+        assert (hop["tcp_stream_a"], hop["tcp_stream_b"]) == (0, 1)
+        assert hop["messages"] == waits["events"]
+        assert hop["transit_us_max"] / 1000 == pytest.approx(waits["longest_wait_ms"], abs=5)
+        rows = analysis.alternatives
+        (real,) = rows[(rows["scope"] == "session") & (rows["source"] == "measured")].to_dict(
+            "records"
+        )
+        assert real["messages"] == waits["events"]
+        late = real["added_latency_ms_mean"]
+        assert late == pytest.approx(waits["mean_wait_ms"], rel=0.15, abs=5)

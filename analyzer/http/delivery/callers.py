@@ -43,6 +43,7 @@ CURSOR_WORDS: Final = frozenset(
         *("r", "rnd", "rand", "random", "cache", "nocache", "cachebuster", "cb", "bust", "nonce"),
         *("n", "i", "x", "z", "_", "v", "ver", "version", "rev", "revision", "etag", "hash"),
         *("poll", "request", "rid", "uuid", "latest", "newest", "seen", "known", "ack", "wait"),
+        *("have", "had", "got", "received", "read"),
     }
 )
 """A parameter that has one of these words in its name may change between the requests of one

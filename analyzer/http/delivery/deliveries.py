@@ -33,6 +33,8 @@ from analyzer.options import Options
 
 _LINE_TYPES: Final = ("ndjson", "jsonl", "json-seq", "json-lines", "jsonlines")
 _LOOKED_INTO: Final = ("json", "javascript", "ecmascript", "xml", "jsonl")
+_DIGESTED: Final = 256
+"""Bytes of a message by which it is found on the other leg of a proxy."""
 _PAGE_TYPES: Final = ("text/html", "text/css", "application/xhtml+xml")
 """Read as a whole only: a page that comes in pieces is no stream."""
 
@@ -174,7 +176,16 @@ class AnswerReader:
     """
 
     __slots__ = (
-        *("_always", "_carrier", "_chunks", "_exchange", "_inflater", "_kept", "_limit"),
+        *(
+            "_always",
+            "_carrier",
+            "_chunks",
+            "_digests",
+            "_exchange",
+            "_inflater",
+            "_kept",
+            "_limit",
+        ),
         *("_options", "_parser", "_quiet", "_store", "_target", "_time", "_times", "_told"),
         *("_type", "_whole"),
         *("digest", "limited", "reading", "session", "tally"),
@@ -208,6 +219,7 @@ class AnswerReader:
         self.session, self.digest = "", b""
         self._whole: bytearray | None = None
         self._times = EventTimes()
+        self._digests: list[int] = []
         self._inflater: Inflater | None = None
         self._parser: _Parser | None = None
         self._chunks: _Chunks | None = None
@@ -253,6 +265,9 @@ class AnswerReader:
     def _seen(self, time: int, text: bytes) -> None:
         """Look at a message of a stream that was counted just now."""
         self._times.take(time, text)
+        if len(self._digests) < self._options.max_leg_messages:
+            digest = blake2b(text[:_DIGESTED], digest_size=8).digest()
+            self._digests.append(int.from_bytes(digest, "little"))
         if self._told is not None:
             self._told.add(text, self.tally.last_size)
 
@@ -434,6 +449,7 @@ class AnswerReader:
             if self._told is not None:
                 self._told.give(exchange)
                 self._told = None
+            exchange.digests = self._digests
             exchange.timed = self._times.timed
             exchange.held, exchange.held_most, exchange.held_total = self._times.held()
 

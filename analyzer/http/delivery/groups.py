@@ -403,6 +403,8 @@ class Groups:
             exchange.messages = exchange.message_bytes = 0
         else:
             exchange.unchanged = False
+        if kind not in ("stream", "sse"):
+            exchange.digests = []
         if self.keeping is not None:
             self.keeping.release(exchange)
         self.released.append(exchange)

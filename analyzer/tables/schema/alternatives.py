@@ -57,7 +57,8 @@ ALTERNATIVES = Table(
             "no message of the server, or not defined",
             "Milliseconds by which a message of the server arrives later than over "
             "WebSocket, mean. Of a measured stream: what messages waited that came together though "
-            "the times in them are apart (held_messages of http_groups); 0 where they carry none.",
+            "the times in them are apart (held_messages of http_groups), or between both legs of a "
+            "proxy (hops); 0 where neither is there.",
         ),
         Column(
             "added_latency_ms_p95",
