@@ -19,6 +19,7 @@ from analyzer.findings import Finding, Kind
 from analyzer.http.delivery.carried import LOST, READ, Carried
 from analyzer.http.exchanges import HttpBatch
 from analyzer.inside._quick import Quick
+from analyzer.inside.any_json import AnyJson
 from analyzer.inside.calls import DoneCall, Moment, PlainCalls
 from analyzer.inside.engine_io import SOCKET, EngineIo
 from analyzer.inside.fanout import Deliveries, Topic
@@ -186,6 +187,8 @@ class InsideStage:
             self._quick.enter(slot, talk, 2, HEADS)
         elif isinstance(talk.decoder, EngineIo) and talk.inner == SOCKET:
             self._quick.enter(slot, talk, 1, None)
+        elif isinstance(talk.decoder, AnyJson):
+            self._quick.enter(slot, talk, 3, talk.decoder)
 
     def _reserve(self, places: int) -> None:
         self._quick.reserve(places)
@@ -396,7 +399,7 @@ class InsideStage:
         out_inner: dict[int, str | None] = {}
         for ended in batch.ended:
             talk = self._talks.pop(ended.slot, None)
-            self._quick.leave(ended.slot)
+            self._quick.leave(ended.slot, is_over=True)
             if talk is not None:
                 talk.slot = -1
                 self._end(talk, ended, out_inner)
