@@ -8,7 +8,7 @@ not know any one protocol, or tables. Called by pipeline.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -93,7 +93,9 @@ class InsideStage:
         self._connections = connections
         self._shared = Shared(options)
         self._talks: dict[int, Talk] = {}
-        self._undecided: dict[int, Talk] = {}  # that have messages waiting, oldest first
+        # That have messages waiting, oldest first; to find the first of a dict takes the longer,
+        # the more left it before.
+        self._undecided: OrderedDict[int, Talk] = OrderedDict()
         self._waiting = 0
         self._waiting_bytes = 0
         self._rows = WaitingRows()

@@ -170,10 +170,7 @@ class PayloadStage:
                 size = self._finish(joined, direction, text, packet, frame)
                 if compressed:
                     sizes[message], digests[message] = size, self._digest
-        if sizes:
-            places = np.fromiter(sizes, np.int64, len(sizes))
-            pool["payload_bytes"][places] = np.fromiter(sizes.values(), np.int64, len(sizes))
-            pool["digest"][places] = np.fromiter(digests.values(), np.uint64, len(sizes))
+        _write(pool, sizes, digests)
         return self.take_findings()
 
     def _wanted(self, rows: Rows) -> npt.NDArray[np.intp]:
@@ -294,6 +291,14 @@ class PayloadStage:
         elif joined.text and not _is_utf8(text, is_whole=False):
             self._found.append(_at(findings.WEBSOCKET_BAD_UTF8, *at))
         inflater.start()
+
+
+def _write(pool: Rows, sizes: dict[int, int], digests: dict[int, int]) -> None:
+    """Set the sizes and digests of messages, by index in the pool."""
+    if sizes:
+        places = np.fromiter(sizes, np.int64, len(sizes))
+        pool["payload_bytes"][places] = np.fromiter(sizes.values(), np.int64, len(sizes))
+        pool["digest"][places] = np.fromiter(digests.values(), np.uint64, len(sizes))
 
 
 def _content(rows: Rows, data: Bytes) -> tuple[int, bytes]:
