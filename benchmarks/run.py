@@ -201,7 +201,6 @@ def speed_rows(folder: Path, *, quick: bool) -> list[Row]:
 
     size = f"{large.path.stat().st_size / 1e6:.0f} MB of 60 kB messages, masked"
     small = named(few, "small frames")
-    other = f"{OURS}, {content[few.name].connections} connections"
     without = f"{OURS} --no-alternatives"
     return [
         Row(
@@ -215,19 +214,7 @@ def speed_rows(folder: Path, *, quick: bool) -> list[Row]:
         ),
         csv_row(small, few.path, folder, "csv", obstacles.CSV),
         parquet_row(small, few.path, folder),
-        Row(
-            named(many, "small frames"),
-            {OURS: ours(many.path), other: ours(few.path)},
-            (
-                slower(
-                    f"<= 1.6x the time for {content[few.name].connections}",
-                    other,
-                    1.6,
-                    obstacles.CONNECTIONS,
-                ),
-            ),
-            "connections",
-        ),
+        connections_row(few, many, named(many, "small frames")),
         Row(
             size,
             {OURS: ours(large.path), TSHARK: tshark(large.path), CAPINFOS: capinfos(large.path)},
@@ -255,6 +242,14 @@ def speed_rows(folder: Path, *, quick: bool) -> list[Row]:
             (slower("<= 1.3x without them", without, 1.3),),
         ),
     ]
+
+
+def connections_row(few: workloads.Workload, many: workloads.Workload, name: str) -> Row:
+    """Return the row that holds many connections against few, of as many packets."""
+    count = few.make().connections
+    other = f"{OURS}, {count} connections"
+    bar = slower(f"<= 1.6x the time for {count}", other, 1.6, obstacles.CONNECTIONS)
+    return Row(name, {OURS: ours(many.path), other: ours(few.path)}, (bar,), "connections")
 
 
 def wss_row(*, quick: bool) -> Row:
