@@ -10,6 +10,7 @@ packets. Used by alternatives.stage.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final
 
 from analyzer.alternatives.clients import Requests, handshake_fields, requests_of, shape
@@ -351,10 +352,26 @@ def _shape(handshake: Handshake) -> tuple[object, ...]:
         handshake.extensions_text,
         handshake.subprotocols_offered,
         handshake.subprotocol,
-        shape(handshake.request_header or UNKNOWN),
+        _shape_of(_without_key(handshake.request_header or UNKNOWN)),
         *(name for name, _ in handshake.request_header),
         *(name for name, _ in handshake.response_header),
     )
+
+
+_KEY_FIELD: Final = "sec-websocket-key"
+
+
+def _without_key(fields: Fields) -> Fields:
+    """Return fields without the nonce, which alone differs between handshakes of one client."""
+    size = len(_KEY_FIELD)
+    return tuple(
+        (name, "") if len(name) == size and name.lower() == _KEY_FIELD else (name, value)
+        for name, value in fields
+    )
+
+
+# Of many connections few differ; those with a cookie of their own drive out the others.
+_shape_of = lru_cache(maxsize=64)(shape)
 
 
 def _repeated(asked: Fields) -> Requests:

@@ -110,6 +110,9 @@ class PayloadSample:
         self._write = (0, 0)
         self._last_packet = NULL
         self._open: list[list[bytes]] = [[] for _ in self._sums]
+        # Sizes of the first of them by itself: most answers have one, and to begin to deflate
+        # costs more than to deflate it.
+        self._alone = [(0, 0)] * len(self._sums)
         self._due = [0] * len(self._sums)
 
     @property
@@ -135,10 +138,10 @@ class PayloadSample:
         alone = self._body([payload])
         self._add(SINGLE, *alone)
         self._stream(payload, joined=joined)
-        self._answer(LONG, self._long_due(joined=joined), payload)
+        self._answer(LONG, self._long_due(joined=joined), payload, alone)
         for place, interval in enumerate(self._intervals):
             tick = (self._time - interval // 2 + interval - 1) // interval
-            self._answer(POLLS + place, tick, payload)
+            self._answer(POLLS + place, tick, payload, alone)
         if self._buffer is not None:
             self._add_writes(self._buffer.take(self._time, payload + b"\n"))
 
@@ -148,10 +151,8 @@ class PayloadSample:
 
     def finish(self) -> Samples:
         """Close what is being filled; return SAMPLE rows, one for each way."""
-        for way, payloads in enumerate(self._open):
-            if payloads:
-                self._add(way, *self._body(payloads))
-                self._open[way] = []
+        for way in range(len(self._open)):
+            self._close(way)
         if self._write[0]:
             self._add(STREAM, *self._write, streamed=True)
             self._write = (0, 0)
@@ -180,12 +181,20 @@ class PayloadSample:
             return due
         return max(self._time, due + self._gap)
 
-    def _answer(self, way: int, due: int, payload: bytes) -> None:
-        if self._open[way] and due != self._due[way]:
-            self._add(way, *self._body(self._open[way]))
-            self._open[way] = []
+    def _answer(self, way: int, due: int, payload: bytes, alone: tuple[int, int]) -> None:
+        if due != self._due[way]:
+            self._close(way)
         self._due[way] = due
+        if not self._open[way]:
+            self._alone[way] = alone
         self._open[way].append(payload)
+
+    def _close(self, way: int) -> None:
+        """Let an answer go out, if there is anything in it."""
+        payloads = self._open[way]
+        if payloads:
+            self._add(way, *(self._alone[way] if len(payloads) == 1 else self._body(payloads)))
+            self._open[way] = []
 
     def _body(self, payloads: list[bytes]) -> tuple[int, int]:
         """Return the sizes of a list of messages, plain and as it is sent."""

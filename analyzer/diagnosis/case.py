@@ -21,7 +21,7 @@ from analyzer.diagnosis.runs import Runs
 from analyzer.diagnosis.stalls import Stalls
 from analyzer.diagnosis.waste import CompressionSums
 from analyzer.options import Options
-from analyzer.tables.declare import row_values
+from analyzer.tables.declare import each_row, row_values
 from analyzer.tables.schema import OUTCOMES, TableRows
 
 _ACCEPTED = OUTCOMES.index("accepted")
@@ -99,8 +99,8 @@ class Case:
             self.stalls.add_calls(rows)
         elif name in self.kept:
             kept = self.kept[name]
-            for place in range(rows.count):
-                self._append(kept, row_values(rows, place), f"rows of {name}")
+            for row in each_row(rows):
+                self._append(kept, row, f"rows of {name}")
         else:
             if name == "findings":
                 self._findings(rows)

@@ -24,6 +24,8 @@ cdef class OpenCalls:
     cdef long long[::1] replies
     cdef int _free_from(self, Py_ssize_t begin, Py_ssize_t end)
     cdef bint _ask(self, Py_ssize_t lane, Py_ssize_t at, Py_ssize_t place, long long number, long long label)
+    cdef int _wait(self, Py_ssize_t lane, Py_ssize_t at, Py_ssize_t place, long long number, long long label)
+    cdef int _end_call(self, Py_ssize_t lane, Py_ssize_t at, Py_ssize_t place, long long entry)
     cdef int _answer(self, Py_ssize_t lane, Py_ssize_t at, Py_ssize_t place, long long number)
     cdef long long _answer_label(self, Py_ssize_t lane, long long label)
     cdef bint _is_in_book(self, Py_ssize_t lane, long long key, long long number)

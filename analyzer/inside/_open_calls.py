@@ -20,11 +20,12 @@ from analyzer.inside.item import HEARTBEAT
 
 _NULL = cython.declare(cython.longlong, -(2**63))
 _SOCKET_IO = cython.declare(cython.int, 1)
+_ANY_JSON = cython.declare(cython.int, 3)
 
 # Columns of calls that wait.
 _KEY = cython.declare(cython.int, 0)  # 2 * lane + caller
 _ID = cython.declare(cython.int, 1)
-_NUMBER = cython.declare(cython.int, 2)
+_NUMBER = cython.declare(cython.int, 2)  # -1 while it is not sure to be a call
 _LABEL = cython.declare(cython.int, 3)
 _MESSAGE = cython.declare(cython.int, 4)
 _PACKET_FIRST = cython.declare(cython.int, 5)
@@ -112,8 +113,8 @@ class OpenCalls:
         Args:
             slot: of its connection.
             talk: it.
-            protocol: 1 for Socket.IO, 2 for JSON-RPC.
-            decoder: of the members of JSON-RPC.
+            protocol: 1 for Socket.IO, 2 for JSON-RPC, 3 for other JSON.
+            decoder: of the members of JSON-RPC; the conversation's for other JSON.
         """
         if slot >= len(self.slots):
             wider = np.full(max(2 * len(self.slots), slot + 1), -1, np.int64)
@@ -164,7 +165,8 @@ class OpenCalls:
         if entry < 0:
             return
         is_socket_io = self.lanes[lane, _PROTOCOL] == _SOCKET_IO
-        kind = "event" if is_socket_io else "request"
+        is_any = self.lanes[lane, _PROTOCOL] == _ANY_JSON
+        kind = "event" if is_socket_io else "json" if is_any else "request"
         while entry >= 0:
             row = [int(cell) for cell in self.calls[entry]]
             caller = row[_KEY] & 1
@@ -179,12 +181,16 @@ class OpenCalls:
             self._remove(entry)
             entry = following
 
-    def leave(self, slot: int) -> None:
-        """Note that a conversation no longer has it."""
+    def leave(self, slot: int, *, is_over: bool = False) -> None:
+        """Note that a conversation no longer has it; nothing more is said if it is over."""
         if not self.goes(slot):
             return
+        lane: cython.Py_ssize_t = self.slots[slot]
+        if is_over and self.lanes[lane, _PROTOCOL] == _ANY_JSON:
+            # What was never answered is no call.
+            while self.lanes[lane, _OLDEST] >= 0:
+                self._remove(self.lanes[lane, _OLDEST])
         self.settle(slot)
-        lane = int(self.slots[slot])
         self.slots[slot] = -1
         self.talks[lane] = self.decoders[lane] = self.names[lane] = None
         self.free_lanes.append(lane)
@@ -261,18 +267,34 @@ class OpenCalls:
         bucket: cython.Py_ssize_t = self._bucket(key, number)
         if self._find(key, number, bucket) >= 0:
             return False
+        self._wait(lane, at, place, number, label)
+        entry: cython.longlong = self.lanes[lane, _NEWEST]
+        self.calls[entry, _NUMBER] = self.next_number
+        self.next_number += 1
+        return True
+
+    @cython.cfunc
+    def _wait(
+        self,
+        lane: cython.Py_ssize_t,
+        at: cython.Py_ssize_t,
+        place: cython.Py_ssize_t,
+        number: cython.longlong,
+        label: cython.longlong,
+    ) -> cython.int:
+        """Let a call without a number wait, as the newest of its conversation."""
+        key: cython.longlong = 2 * lane + self.moments[0, at]
         if self.free_call < 0:
             have: cython.Py_ssize_t = len(self.calls)
             self.calls = _more(np.asarray(self.calls), 2 * have)
             self._free_from(have, 2 * have)
             self._spread_buckets()
-            bucket = self._bucket(key, number)
+        bucket: cython.Py_ssize_t = self._bucket(key, number)
         entry: cython.longlong = self.free_call
         self.free_call = self.calls[entry, _NEXT]
         self.calls[entry, _KEY] = key
         self.calls[entry, _ID] = number
-        self.calls[entry, _NUMBER] = self.next_number
-        self.next_number += 1
+        self.calls[entry, _NUMBER] = -1
         self.calls[entry, _LABEL] = label
         column: cython.int
         for column in range(5):
@@ -293,7 +315,7 @@ class OpenCalls:
         self.flags[place] = 1  # ASKS
         self.ids[place] = number
         self.replies[place] = _NULL
-        return True
+        return 0
 
     @cython.cfunc
     def _answer(
@@ -314,6 +336,21 @@ class OpenCalls:
             answer = self._answer_label(lane, label)
             if answer < 0:
                 return 0
+        self._end_call(lane, at, place, entry)
+        return answer
+
+    @cython.cfunc
+    def _end_call(
+        self,
+        lane: cython.Py_ssize_t,
+        at: cython.Py_ssize_t,
+        place: cython.Py_ssize_t,
+        entry: cython.longlong,
+    ) -> cython.int:
+        """End a call that waits, with its answer."""
+        if self.calls[entry, _NUMBER] < 0:
+            self.calls[entry, _NUMBER] = self.next_number
+            self.next_number += 1
         if self.done_count >= len(self.done):
             self.done = _more(np.asarray(self.done), 2 * self.done_count)
         i: cython.Py_ssize_t = self.done_count
@@ -325,7 +362,7 @@ class OpenCalls:
         reply: cython.longlong = answered - asked if known else _NULL
         self.done[i, 0] = self.sequence
         self.done[i, 1] = self.lanes[lane, _CONNECTION]
-        self.done[i, 2] = label
+        self.done[i, 2] = self.calls[entry, _LABEL]
         self.done[i, 3] = self.calls[entry, _KEY] & 1
         self.done[i, 4] = self.calls[entry, _MESSAGE]
         self.done[i, 5] = self.moments[1, at]
@@ -334,11 +371,11 @@ class OpenCalls:
         self.done[i, 8] = asked
         self.done[i, 9] = reply
         self.done[i, 10] = self.calls[entry, _NUMBER]
-        self._remove(entry)
         self.flags[place] = 2  # ANSWERS
-        self.ids[place] = number
+        self.ids[place] = self.calls[entry, _ID]
         self.replies[place] = reply
-        return answer
+        self._remove(entry)
+        return 0
 
     @cython.cfunc
     def _answer_label(self, lane: cython.Py_ssize_t, label: cython.longlong) -> cython.longlong:

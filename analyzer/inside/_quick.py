@@ -1,10 +1,10 @@
-"""The quick way: events of Socket.IO and calls of JSON-RPC, without objects for each message.
+"""The quick way: events of Socket.IO, calls of JSON-RPC, other JSON, without much for each message.
 
 Takes messages one after the other as long as they are plain: text, one item, an id that is a whole
 number, of a conversation whose protocol is clear. At the first that is anything else it stops, and
 the stage reads that one with the protocol's decoder, which has to see the calls that wait here.
 What both ways say of a message is the same; tests compare them. Knows the packets of Socket.IO (a
-digit of Engine.IO, a digit, digits of an id, an array) and the members of JSON-RPC; must not know
+digit of Engine.IO, a digit, digits of an id, an array) and members of JSON; must not know
 rows of tables. Used by inside.stage.
 """
 
@@ -13,6 +13,8 @@ from __future__ import annotations
 from typing import Any
 
 import cython
+
+from analyzer.inside.any_json import HEADS
 
 if cython.compiled:
     from cython.cimports.analyzer.inside._open_calls import OpenCalls
@@ -23,6 +25,7 @@ else:
 
 _NULL = cython.declare(cython.longlong, -(2**63))
 _SOCKET_IO = cython.declare(cython.int, 1)
+_ANY_JSON = cython.declare(cython.int, 3)
 _MAX_DIGITS = cython.declare(cython.Py_ssize_t, 18)
 """Longer ids are none of a counter, and would not fit into 64 bits."""
 _MAX_NAME = cython.declare(cython.Py_ssize_t, 250)
@@ -30,10 +33,17 @@ _MAX_NAME = cython.declare(cython.Py_ssize_t, 250)
 _MAX_NAMES = cython.declare(cython.Py_ssize_t, 256)
 """Names of one conversation that are known without the labels of all: few have more."""
 
+_JSON_HEAD = HEADS.decode
+
 # Columns of lanes, as in _open_calls.
 _PROTOCOL = cython.declare(cython.int, 0)
 _TURNS = cython.declare(cython.int, 2)
+_OLDEST = cython.declare(cython.int, 3)
+_COUNT = cython.declare(cython.int, 5)
+_MOST = cython.declare(cython.int, 6)
 _BEAT = cython.declare(cython.int, 7)
+_OTHERS = cython.declare(cython.int, 8)
+_LABEL = cython.declare(cython.int, 3)  # of calls that wait
 
 _MEMBER = cython.declare(cython.int, 3)  # of publications, as in _publications
 
@@ -86,6 +96,8 @@ class Quick(OpenCalls):
                 break
             if self.lanes[lane, _PROTOCOL] == _SOCKET_IO:
                 code = self._socket_io(lane, at, places[at], payload)
+            elif self.lanes[lane, _PROTOCOL] == _ANY_JSON:
+                code = self._any_json(lane, at, places[at], payload)
             else:
                 code = self._json_rpc(lane, at, places[at], payload)
             if code <= 0:
@@ -240,7 +252,96 @@ class Quick(OpenCalls):
             return 0
         return label
 
-    # --- what both do
+    # --- other JSON
+
+    @cython.cfunc
+    def _any_json(
+        self,
+        lane: cython.Py_ssize_t,
+        at: cython.Py_ssize_t,
+        place: cython.Py_ssize_t,
+        payload: bytes,
+    ) -> cython.int:
+        """Read an object as AnyJson does; 0 if it is not plain."""
+        if payload[:1] != b"{":
+            return 0
+        try:
+            head = _JSON_HEAD(payload)
+        except Exception:
+            return 0
+        number: cython.longlong = -1
+        token: bytes = bytes(head.id) or bytes(head.requestId) or bytes(head.request_id)
+        if token:
+            number = _whole(token)
+            if number < 0:
+                return 0
+        decoder = self.decoders[lane]
+        name = decoder.name(head)
+        known = self._name(lane, name, "json")
+        if known is None:
+            return 0
+        label: cython.longlong = known[0]
+        if number < 0:
+            return label
+        sender: cython.longlong = self.moments[0, at]
+        theirs = decoder.asked[1 - sender]
+        if token not in theirs:
+            if not self._ask_maybe(lane, at, place, number, label):
+                return 0
+            decoder.ask(int(sender), token)
+            return label
+        key: cython.longlong = 2 * lane + 1 - sender
+        entry: cython.longlong = self._find(key, number, self._bucket(key, number))
+        if entry < 0 or bytes(head.error):
+            return 0
+        del theirs[token]
+        # An answer without a name has that of its request.
+        answer: cython.longlong = label if name is not None else self.calls[entry, _LABEL]
+        self._end_call(lane, at, place, entry)
+        return answer
+
+    @cython.cfunc
+    def _ask_maybe(
+        self,
+        lane: cython.Py_ssize_t,
+        at: cython.Py_ssize_t,
+        place: cython.Py_ssize_t,
+        number: cython.longlong,
+        label: cython.longlong,
+    ) -> cython.bint:
+        """Begin what is a call if it is answered; False where its id is for the book."""
+        key: cython.longlong = 2 * lane + self.moments[0, at]
+        other: cython.longlong = key ^ 1
+        if self.lanes[lane, _OTHERS] and (
+            self._is_in_book(lane, key, number) or self._is_in_book(lane, other, number)
+        ):
+            return False
+        if self._find(other, number, self._bucket(other, number)) >= 0:
+            return False
+        before: cython.longlong = self._find(key, number, self._bucket(key, number))
+        if before >= 0:
+            self._remove(before)  # its id is used again: no answer will come
+        self._wait(lane, at, place, number, label)
+        if self.lanes[lane, _COUNT] + self.lanes[lane, _OTHERS] > self.lanes[lane, _MOST]:
+            self._forget_oldest(lane)
+        return True
+
+    @cython.cfunc
+    def _forget_oldest(self, lane: cython.Py_ssize_t) -> cython.int:
+        """Give up the oldest of a conversation's calls if too many wait; none is sure to be one."""
+        book = self.talks[lane].book
+        waiting: cython.longlong = self.lanes[lane, _COUNT] + len(book.open)
+        if waiting <= self.lanes[lane, _MOST]:
+            return 0  # the rest of what the book has are answers
+        if book.open:
+            # It had them before those that wait here.
+            book.overflow()
+            self.lanes[lane, _OTHERS] = len(book)
+        else:
+            self._remove(self.lanes[lane, _OLDEST])
+        return 0
+
+    # --- what all do
 
     @cython.cfunc
     def _name(self, lane: cython.Py_ssize_t, name: Any, kind: str) -> Any:
@@ -253,7 +354,7 @@ class Quick(OpenCalls):
         known = names.get(key)
         if known is None:
             text = name.decode("ascii") if isinstance(name, bytes) else name
-            if len(text) > _MAX_NAME:
+            if text is not None and len(text) > _MAX_NAME:
                 return None
             talk = self.talks[lane]
             label = talk.number(kind, text, "/" if kind == "event" else None)

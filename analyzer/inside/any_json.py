@@ -7,6 +7,7 @@ answered is none. Knows one connection's messages.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Final
 
 import msgspec
@@ -24,10 +25,14 @@ _KEYS: Final = (
 """Asked for in this order; of one with too many values the next is taken."""
 _MANY: Final = 256
 """Different values with which a member is taken for text, not for a name."""
+_MAX_ASKED: Final = 1024
+"""Ids of a side that may come back: of more, the oldest is forgotten."""
 _WORD: Final = lazy_pattern(r"[\w.:/@\-]{1,64}")
 
 
-class _Head(msgspec.Struct, gc=False):
+class Head(msgspec.Struct, gc=False):
+    """The members that are wanted."""
+
     type: Raw = NOTHING
     event: Raw = NOTHING
     action: Raw = NOTHING
@@ -45,7 +50,7 @@ class _Head(msgspec.Struct, gc=False):
     error: Raw = NOTHING
 
 
-_HEAD: Final = msgspec.json.Decoder(_Head)
+HEADS: Final = msgspec.json.Decoder(Head)
 
 
 class AnyJson(Decoder):
@@ -55,45 +60,65 @@ class AnyJson(Decoder):
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
-        self._values: dict[str, set[str]] = {key: set() for key in _KEYS}
-        self._asked: tuple[dict[bytes, None], dict[bytes, None]] = ({}, {})
+        # Of each member the names it had, and how they were written: most come again.
+        self._values: list[tuple[str, set[str], dict[bytes, str]]] = [
+            (key, set(), {}) for key in _KEYS
+        ]
+        # Ordered ones: to find the oldest of a dict takes the longer, the more left it before.
+        self.asked: tuple[OrderedDict[bytes, None], OrderedDict[bytes, None]] = (
+            OrderedDict(),
+            OrderedDict(),
+        )
 
     def take(self, payload: bytes, sender: int, is_text: bool) -> list[Item] | None:
         """Read a message; what is no object has no name."""
         if payload[:1] != b"{":
             return [Item("json")] if payload[:1] == b"[" else None
-        head = decoded(_HEAD, payload)
+        head = decoded(HEADS, payload)
         if head is None:
             return None
-        item = Item("json", self._name(head))
+        item = Item("json", self.name(head))
         token = bytes(head.id) or bytes(head.requestId) or bytes(head.request_id)
         told = text_of(token) if token else None
         if told is None:
             return [item]
-        theirs = self._asked[1 - sender]
+        theirs = self.asked[1 - sender]
         if token in theirs:
             del theirs[token]
             item.reply_to = told
             item.role = REPLY_ERROR if is_given(head.error) else REPLY
         else:
             item.id, item.role = told, ASK_MAYBE
-            mine = self._asked[sender]
-            mine[token] = None
-            if len(mine) > 1024:
-                del mine[next(iter(mine))]
+            self.ask(sender, token)
         item.key = token
         return [item]
 
-    def _name(self, head: _Head) -> str | None:
-        for key, seen in self._values.items():
+    def ask(self, sender: int, token: bytes) -> None:
+        """Note an id that may come back from the other side."""
+        mine = self.asked[sender]
+        mine[token] = None
+        if len(mine) > _MAX_ASKED:
+            mine.popitem(last=False)
+
+    def name(self, head: Head) -> str | None:
+        """Return what the message is called by one of its members; None without a name."""
+        for key, seen, written in self._values:
             value = getattr(head, key)
-            name = name_of(value) if value is not NOTHING else None
+            if value is NOTHING:
+                continue
+            raw = bytes(value)
+            name = written.get(raw)
+            if name is not None:
+                return name
+            name = name_of(value)
             if name is None or not _WORD.fullmatch(name):
                 continue
             if name not in seen:
                 if len(seen) >= _MANY:
                     continue
                 seen.add(name)
+            if len(written) < _MANY:
+                written[raw] = name
             return name
         return None
 
@@ -103,7 +128,7 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
 
     Without one there is nothing to say of it, and nothing to read it for.
     """
-    head = decoded(_HEAD, payload) if is_text and payload[:1] == b"{" else None
+    head = decoded(HEADS, payload) if is_text and payload[:1] == b"{" else None
     return head is not None and any(
         value is not NOTHING and _WORD.fullmatch(name_of(value) or "") is not None
         for value in (getattr(head, key) for key in _KEYS)

@@ -6,6 +6,7 @@ Knows items; must not know protocols or tables. Used by inside.talk.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Final, NamedTuple
 
@@ -170,7 +171,8 @@ class Book:
     def __init__(self, numbers: Numbers, most: int) -> None:
         self.numbers = numbers
         self.most = most
-        self.open: dict[tuple[int, Hashable], Call] = {}
+        # To find the oldest of a dict takes the longer, the more left it before.
+        self.open: OrderedDict[tuple[int, Hashable], Call] = OrderedDict()
         self.gaps = [-1, -1]
         """Turn at which it was noted that bytes of each side were lost last."""
         self.behind = [-1, -1]
@@ -281,7 +283,7 @@ class Book:
 
     def overflow(self) -> None:
         """Give up the oldest call: too many wait."""
-        oldest = self.open.pop(next(iter(self.open)))
+        _, oldest = self.open.popitem(last=False)
         if oldest.number >= 0 and not oldest.is_open:
             # Programs that answer nothing let such calls wait by the thousand.
             self.numbers.limited = True
@@ -335,4 +337,4 @@ class Book:
         """Settle what waits: no answer will come."""
         for call in self.open.values():
             self.give_up(call)
-        self.open = {}
+        self.open = OrderedDict()

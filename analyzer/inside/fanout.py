@@ -175,6 +175,8 @@ class Spreading:
     def take_deliveries(self) -> Deliveries:
         """Return the deliveries that were matched, once."""
         rows = self.publications.take_deliveries()
+        if not len(rows):
+            return Deliveries(self._names, rows)
         order = np.argsort(rows[:, 0], kind="stable")
         numbers, begins = np.unique(rows[order, 0], return_index=True)
         times = np.split(rows[order, 5], begins[1:])

@@ -8,7 +8,7 @@ not know any one protocol, or tables. Called by pipeline.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -19,6 +19,7 @@ from analyzer.findings import Finding, Kind
 from analyzer.http.delivery.carried import ASTRAY, BEGUN, LOST, READ, Carried
 from analyzer.http.exchanges import HttpBatch
 from analyzer.inside._quick import Quick
+from analyzer.inside.any_json import AnyJson
 from analyzer.inside.calls import DoneCall, Moment, PlainCalls
 from analyzer.inside.engine_io import SOCKET, EngineIo
 from analyzer.inside.fanout import Deliveries, Topic
@@ -89,7 +90,9 @@ class InsideStage:
         self._connections = connections
         self._shared = Shared(options)
         self._talks: dict[int, Talk] = {}
-        self._undecided: dict[int, Talk] = {}  # that have messages waiting, oldest first
+        # That have messages waiting, oldest first; to find the first of a dict takes the longer,
+        # the more left it before.
+        self._undecided: OrderedDict[int, Talk] = OrderedDict()
         self._waiting = 0
         self._waiting_bytes = 0
         self._rows = WaitingRows()
@@ -183,6 +186,8 @@ class InsideStage:
             self._quick.enter(slot, talk, 2, HEADS)
         elif isinstance(talk.decoder, EngineIo) and talk.inner == SOCKET:
             self._quick.enter(slot, talk, 1, None)
+        elif isinstance(talk.decoder, AnyJson):
+            self._quick.enter(slot, talk, 3, talk.decoder)
 
     def _reserve(self, places: int) -> None:
         self._quick.reserve(places)
@@ -397,7 +402,7 @@ class InsideStage:
         out_inner: dict[int, str | None] = {}
         for ended in batch.ended:
             talk = self._talks.pop(ended.slot, None)
-            self._quick.leave(ended.slot)
+            self._quick.leave(ended.slot, is_over=True)
             if talk is not None:
                 talk.slot = -1
                 self._end(talk, ended, out_inner)

@@ -18,9 +18,9 @@ from analyzer.lazy_dataclass import dataclass
 
 @dataclass(slots=True)
 class Held:
-    """One row: dtype MESSAGE, how its payload begins, and what it says, once that is clear."""
+    """One row: bytes of a MESSAGE, how its payload begins, and what it says, once it is clear."""
 
-    row: Rows
+    row: bytes
     preview: bytes | None
     code: int = 0
     detail: Detail | None = None
@@ -72,8 +72,11 @@ class WaitingRows:
         if slot < 0:
             # Over plain HTTP there are no rows.
             return
-        self._undecided[slot : slot + 1] = False
-        self._ready += self._held.pop(slot, {}).values()
+        if slot < len(self._undecided):
+            self._undecided[slot] = False
+        held = self._held.pop(slot, None)
+        if held is not None:
+            self._ready += held.values()
 
     def find(self, slot: int, message: int) -> Held | None:
         """Return the row of a message, if it waits here."""
@@ -99,14 +102,19 @@ class WaitingRows:
         waits = known & self._undecided[np.where(known, slots, 0)]
         if not waits.any():
             return None, ready
-        for place in np.flatnonzero(waits).tolist():
-            one = rows[place : place + 1].copy()
+        places = np.flatnonzero(waits)
+        chosen = rows.take(places)
+        content, size = chosen.tobytes(), chosen.dtype.itemsize
+        columns = places.tolist(), slots[places].tolist(), chosen["message"].tolist()
+        for at, (place, slot, message) in enumerate(zip(*columns, strict=True)):
             preview = previews[place] if len(previews) else None
-            held = self._held.setdefault(int(slots[place]), {})
-            held[int(one["message"][0])] = Held(one, preview)
+            row = content[at * size : (at + 1) * size]
+            self._held.setdefault(slot, {})[message] = Held(row, preview)
         return np.flatnonzero(~waits), ready
 
 
 def joined(rows: Rows, held: Iterable[Held]) -> Rows:
     """Return rows with those that waited before them."""
-    return np.concatenate([*(each.row for each in held), rows])
+    # To concatenate thousands of arrays of one row each takes ten times as long.
+    first = np.frombuffer(b"".join([each.row for each in held]), rows.dtype)
+    return np.concatenate([first, rows])

@@ -182,6 +182,9 @@ class Lender(Protocol):
         """Return the current "links" (CONNECTION) or "sums" (DIRECTION)."""
 
 
+_COUNTED = ("packets", "lost_bytes", "cut_bytes")
+
+
 @dataclass(slots=True)
 class StreamBatch:
     """Rows of CHUNK over the buffer of the records below.
@@ -212,6 +215,7 @@ class StreamBatch:
     lender: Lender | None = None
 
     _rows: dict[int, Connection] = field(default_factory=dict)
+    _counts: dict[int, tuple[int, int, int]] = field(default_factory=dict)
 
     def connection(self, slot: int) -> Connection:
         """Return a connection's row as Python values, as of this batch.
@@ -225,6 +229,18 @@ class StreamBatch:
         if row is None:
             row = self._rows[slot] = Connection._make(self.connections[slot].tolist())
         return row
+
+    def counts(self, direction: int) -> tuple[int, int, int]:
+        """Return packets, lost and cut bytes of a direction of a connection that leaves."""
+        if not self._counts and self.ended:
+            both = [2 * slot + side for slot in self.ended for side in (0, 1)]
+            columns = (self.directions[name][both].tolist() for name in _COUNTED)
+            self._counts = dict(zip(both, zip(*columns, strict=True), strict=True))
+        found = self._counts.get(direction)
+        if found is None:
+            sums = self.directions[direction]
+            found = int(sums["packets"]), int(sums["lost_bytes"]), int(sums["cut_bytes"])
+        return found
 
     def borrow(self, slot: int) -> int:
         """Return a slot for a stream within the connection in `slot`.

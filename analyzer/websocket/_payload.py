@@ -28,6 +28,7 @@ _BINARY = cython.declare(cython.int, 2)
 _BAD_UTF8 = cython.declare(cython.int, findings.WEBSOCKET_BAD_UTF8.code)
 _UTF8_BAD = cython.declare(cython.int, -1)
 _DIGESTED = cython.declare(cython.int, layout.DIGESTED)
+_TOP_BITS = cython.declare(cython.ulonglong, 0x8080808080808080)
 _MASK64 = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
 _FACTOR = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)  # 2^64 / golden ratio, odd
 
@@ -42,18 +43,20 @@ def _mixed(digest: cython.ulonglong, word: cython.ulonglong) -> cython.ulonglong
 
 
 @cython.cfunc
+@cython.inline
 @cython.exceptval(check=False)
-def _word(data: cython.uchar[::1], p: cython.Py_ssize_t, n: cython.Py_ssize_t) -> cython.ulonglong:
-    """Return `n` bytes, 8 at most, as a little-endian number; a loop becomes one load."""
-    word: cython.ulonglong = 0
-    byte: cython.ulonglong
-    j: cython.Py_ssize_t
-    for j in range(n):
-        byte = data[p + j]
-        if not cython.compiled:
-            byte = int(byte)
-        word |= byte << (8 * j)
-    return word
+def _word(at: cython.p_const_uchar) -> cython.ulonglong:
+    """Return 8 bytes as a little-endian number; written like this, compilers make it one load."""
+    return (
+        cython.cast(cython.ulonglong, at[0])
+        | cython.cast(cython.ulonglong, at[1]) << 8
+        | cython.cast(cython.ulonglong, at[2]) << 16
+        | cython.cast(cython.ulonglong, at[3]) << 24
+        | cython.cast(cython.ulonglong, at[4]) << 32
+        | cython.cast(cython.ulonglong, at[5]) << 40
+        | cython.cast(cython.ulonglong, at[6]) << 48
+        | cython.cast(cython.ulonglong, at[7]) << 56
+    )
 
 
 @cython.cfunc
@@ -70,19 +73,23 @@ def _closed(
 
 def digest_of(payload: bytes) -> int:
     """Return the digest of a message's payload, as the walk makes it piece by piece."""
-    data: cython.const[cython.uchar][::1] = payload
+    data: cython.p_const_uchar = payload
     size: cython.Py_ssize_t = len(payload)
     count: cython.Py_ssize_t = size if size < _DIGESTED else _DIGESTED
     digest: cython.ulonglong = 0
     word: cython.ulonglong = 0
     byte: cython.ulonglong
-    i: cython.Py_ssize_t
-    for i in range(count):
+    i: cython.Py_ssize_t = 0
+    while i + 8 <= count:
+        if cython.compiled:
+            digest = _mixed(digest, _word(data + i))
+        else:
+            digest = _mixed(digest, int.from_bytes(payload[i : i + 8], "little"))
+        i += 8
+    while i < count:
         byte = data[i]
         word |= byte << (8 * (i & 7))
-        if i & 7 == 7:
-            digest = _mixed(digest, word)
-            word = 0
+        i += 1
     return int(_closed(digest, word, size))
 
 
@@ -103,6 +110,8 @@ def _unmask(
     i: cython.Py_ssize_t = start
     stop: cython.Py_ssize_t = start + count
     j: cython.Py_ssize_t
+    word: cython.ulonglong = 0
+    mask: cython.ulonglong = 0
     if start < 0 or count < 0 or stop > data.shape[0] or pattern.shape[0] < 64:
         return 0
     if count >= 64:
@@ -112,6 +121,16 @@ def _unmask(
             for j in range(64):
                 data[i + j] ^= pattern[j]
             i += 64
+    if cython.compiled and i + 8 <= stop:
+        # Most messages are short: what is left of 64 bytes goes by words, in the order of memory.
+        for j in range(8):
+            pattern[j] = (key >> (8 * (j & 3))) & 255
+        memcpy(cython.address(mask), cython.address(pattern[0]), 8)
+        while i + 8 <= stop:
+            memcpy(cython.address(word), cython.address(data[i]), 8)
+            word ^= mask
+            memcpy(cython.address(data[i]), cython.address(word), 8)
+            i += 8
     while i < stop:
         data[i] ^= key & 255
         key = ((key >> 8) | (key << 24)) & _MASK32
@@ -132,6 +151,7 @@ def _ascii_run(
     i: cython.Py_ssize_t = start
     j: cython.Py_ssize_t
     seen: cython.uchar = 0
+    word: cython.ulonglong = 0
     if start < 0 or stop > data.shape[0]:
         return start
     while i + 64 <= stop:
@@ -140,13 +160,12 @@ def _ascii_run(
         if seen >= 0x80:
             break
         i += 64
-    seen = 0
-    while i + 8 <= stop:
-        for j in range(8):
-            seen |= data[i + j]
-        if seen >= 0x80:
-            break
-        i += 8
+    if cython.compiled:
+        while i + 8 <= stop:
+            memcpy(cython.address(word), cython.address(data[i]), 8)
+            if word & _TOP_BITS:
+                break
+            i += 8
     while i < stop and data[i] < 0x80:
         i += 1
     return i
@@ -235,6 +254,7 @@ class Payload(Costs):
         return 0
 
     @cython.cfunc
+    @cython.boundscheck(False)
     def _digest(
         self, m: cython.Py_ssize_t, p: cython.Py_ssize_t, n: cython.Py_ssize_t
     ) -> cython.int:
@@ -247,10 +267,15 @@ class Payload(Costs):
             have, digest, word = int(have), int(digest), int(word)
         if n > _DIGESTED - have:
             n = _DIGESTED - have
+        if p < 0 or p + n > self.data.shape[0] or m < 0 or m >= self.pool.shape[0]:
+            return 0
         self.pool[m].digested = have + n
         while n > 0:
             if n >= 8 and have & 7 == 0:
-                digest = _mixed(digest, _word(self.data, p, 8))
+                if cython.compiled:
+                    digest = _mixed(digest, _word(cython.address(self.data[p])))
+                else:
+                    digest = _mixed(digest, int.from_bytes(bytes(self.data[p : p + 8]), "little"))
                 p += 8
                 n -= 8
                 continue

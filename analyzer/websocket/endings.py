@@ -85,8 +85,7 @@ def _fin_time(connection: WebSocketConnection, sender: int, time: int, acks: Con
 
 def both_heard(stream: StreamBatch, slot: int) -> bool:
     """Return whether packets of both directions were captured, or of none."""
-    heard = stream.directions["packets"][2 * slot : 2 * slot + 2]
-    return bool(heard.all() or not heard.any())
+    return (stream.counts(2 * slot)[0] > 0) == (stream.counts(2 * slot + 1)[0] > 0)
 
 
 def hidden_closes(
@@ -95,7 +94,7 @@ def hidden_closes(
     """Return by sender whether bytes that were lost at the end may hold its Close."""
     client, server = (
         connection.closes[sender] is None
-        and bool(stream.directions["lost_bytes"][connection.direction(sender)] > 0)
+        and stream.counts(connection.direction(sender))[1] > 0
         and ends[sender].mode not in (layout.HEADER, layout.PAYLOAD)
         for sender in (CLIENT, SERVER)
     )
@@ -124,10 +123,10 @@ def reported(
         peer = 1 - end
         close, own = connection.closes[peer], connection.closes[end]
         direction = connection.direction(peer)
-        sums = stream.directions[direction]
+        packets, lost, cut = stream.counts(direction)
         acked = close is not None and acks.take(direction, close.frame) != NULL
         is_read = ends[peer].mode in (layout.HEADER, layout.PAYLOAD)
-        has_all = sums["lost_bytes"] == sums["cut_bytes"] == 0 and sums["packets"] > 0
+        has_all = lost == cut == 0 and packets > 0
         evidence = Evidence(
             close_seen=close is not None,
             code=None if close is None else close.code,
@@ -135,7 +134,7 @@ def reported(
             acked=acked,
             answered=(close is not None and own is not None and own.time > close.time)
             or (acked and _finished(connection, end, close, tcp)),
-            all_seen=bool(has_all) and is_read,
+            all_seen=has_all and is_read,
             broken=broken,
             over=broken or tcp.fin_side >= 0,
         )

@@ -131,7 +131,8 @@ class Hearing:
 
     def inflated(self, index: int, message: int, direction: int, payload: bytes | None) -> None:
         """Take a message that was compressed, with the index of its last FRAGMENT row."""
-        if not self.hears(direction):
+        heard = self._heard
+        if direction >= len(heard) or not heard[direction]:
             return
         size = 0 if payload is None else len(payload)
         too_long = size > self._limit

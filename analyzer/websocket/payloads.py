@@ -125,12 +125,16 @@ class PayloadStage:
         chosen = self._wanted(rows)
         if not len(chosen):
             return self.take_findings()
-        view = data.data
-        sizes: dict[int, tuple[int, int]] = {}
+        found = rows.take(chosen)
+        begin, content = _content(found, data)
+        sizes: dict[int, int] = {}
+        digests: dict[int, int] = {}
         limit = self._options.max_message_bytes
         joined_by = self._joined
-        for index, row in zip(chosen.tolist(), rows.take(chosen).tolist(), strict=True):
+        for index, row in zip(chosen.tolist(), found.tolist(), strict=True):
             start, length, packet, frame, message, direction, last, compressed, text = row
+            if start >= 0:
+                start -= begin
             self._index = index
             joined = joined_by.get(direction)
             if joined is None:
@@ -147,9 +151,9 @@ class PayloadStage:
                     joined_by[direction] = _NOTHING
                 if last and compressed and start >= 0 and length <= limit:
                     # The common case: a message in one piece.
-                    payload = bytes(view[start : start + length])
-                    size = self._inflate(payload, direction, message, text, packet, frame)
-                    sizes[message] = size, self._digest
+                    payload = content[start : start + length]
+                    sizes[message] = self._inflate(payload, direction, message, text, packet, frame)
+                    digests[message] = self._digest
                     continue
                 joined = joined_by[direction] = _Joined(message, bool(compressed))
             if start < 0:
@@ -158,18 +162,15 @@ class PayloadStage:
                 joined.too_long = True
                 joined.pieces.clear()
             elif length:
-                joined.pieces.append(bytes(view[start : start + length]))
+                joined.pieces.append(content[start : start + length])
                 joined.size += length
                 joined.text, joined.packet, joined.frame = text, packet, frame
             if last:
                 joined_by[direction] = _NOTHING
                 size = self._finish(joined, direction, text, packet, frame)
                 if compressed:
-                    sizes[message] = size, self._digest
-        if sizes:
-            places = list(sizes)
-            pool["payload_bytes"][places] = [size for size, _ in sizes.values()]
-            pool["digest"][places] = np.array([each for _, each in sizes.values()], np.uint64)
+                    sizes[message], digests[message] = size, self._digest
+        _write(pool, sizes, digests)
         return self.take_findings()
 
     def _wanted(self, rows: Rows) -> npt.NDArray[np.intp]:
@@ -290,6 +291,27 @@ class PayloadStage:
         elif joined.text and not _is_utf8(text, is_whole=False):
             self._found.append(_at(findings.WEBSOCKET_BAD_UTF8, *at))
         inflater.start()
+
+
+def _write(pool: Rows, sizes: dict[int, int], digests: dict[int, int]) -> None:
+    """Set the sizes and digests of messages, by index in the pool."""
+    if sizes:
+        places = np.fromiter(sizes, np.int64, len(sizes))
+        pool["payload_bytes"][places] = np.fromiter(sizes.values(), np.int64, len(sizes))
+        pool["digest"][places] = np.fromiter(digests.values(), np.uint64, len(sizes))
+
+
+def _content(rows: Rows, data: Bytes) -> tuple[int, bytes]:
+    """Return where the payload of FRAGMENT rows begins, and all bytes from there to its end.
+
+    One copy of all: a slice of bytes takes a third of what one of a memoryview does.
+    """
+    known = rows["start"] >= 0
+    starts = rows["start"][known]
+    if not len(starts):
+        return 0, b""
+    begin, end = int(starts.min()), int((starts + rows["length"][known]).max())
+    return begin, bytes(data.data[begin:end])
 
 
 def _is_utf8(payload: bytes, *, is_whole: bool = True) -> bool:

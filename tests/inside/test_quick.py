@@ -61,6 +61,23 @@ def socket_io(pick):
     )
 
 
+def any_json(pick):
+    """A message of other JSON, plain or not: names, ids of both sides, and what is neither."""
+    number = pick.choice([*map(str, IDS)] * 3 + [*ODD_IDS, "{}", "[1]", "true"])
+    id_ = pick.choice(["id", "id", "requestId", "request_id"])
+    name = pick.choice(["add", "sub", "größe", "a\\u0062", "m" * 70, "a b", ""])
+    return pick.choice(
+        [f'{{"type":"{name}","{id_}":{number}}}'] * 6
+        + [f'{{"{id_}":{number},"data":{{"a":[1]}}}}'] * 6
+        + [f'{{"op":{number},"type":"{name}"}}', f'{{"kind":"{name}{pick.randrange(400)}"}}'] * 2
+        + [
+            f'{{"type":"{name}","id":{number},"error":{{"code":1}}}}',
+            f'{{"type":"{name}","id":{number},"error":null}}',
+            *("[1]", "{}", "{", '{"type":"x"', '{"type":1,"id":1}'),
+        ]
+    )
+
+
 def conversation(pick, make, opening, length):
     talk = [*upgrade("/socket.io/?EIO=4&transport=websocket" if make is socket_io else "/")]
     talk += opening
@@ -78,12 +95,13 @@ def conversation(pick, make, opening, length):
 
 OPENINGS = {
     rpc: [client(TEXT, b'{"jsonrpc":"2.0","method":"hello","id":5}')] * 2,
+    any_json: [client(TEXT, b'{"type":"hello","id":5}'), server(TEXT, b'{"type":"b","id":5}')] * 4,
     socket_io: [server(TEXT, b'0{"sid":"a"}'), client(TEXT, b"40"), server(TEXT, b'40{"sid":"b"}')],
 }
 
 
 @pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("make", [rpc, socket_io])
+@pytest.mark.parametrize("make", [rpc, socket_io, any_json])
 def test_both_ways_say_the_same(make, seed, monkeypatch):
     pick = random.Random(seed)
     talks = [conversation(pick, make, OPENINGS[make], 60) for _ in range(3)]

@@ -24,6 +24,7 @@ def packets(monkeypatch):
 
     def counted(connection, stream, tcp, ends, acks):
         stream.directions["packets"] = 1
+        stream._counts.clear()  # read before
         return whole(connection, stream, tcp, ends, acks)
 
     monkeypatch.setattr(endings, "reported", counted)

@@ -1,0 +1,50 @@
+"""What stands in the way of bars that are missed, by profiles (perf, cProfile, callgrind).
+
+RESULTS.md has the sentences of those that were missed. A change that removes an obstacle changes
+its sentence. Knows words alone; used by run.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SUMMARY: Final = (
+    "kernels (header walk, stream assembly, frame walk, schedule of the alternatives) take a third "
+    "of the time, the interpreter and numpy half: each batch of 1 MiB passes through some hundred "
+    "array operations of inside, diagnosis, alternatives and the summary, which copy the columns "
+    "that they look at. Larger batches are no way out: a MiB of frames of one byte takes 300 MB."
+)
+CAPINFOS: Final = (
+    "capinfos looks into no packet. Starting the interpreter and importing numpy alone takes as "
+    "long as half of its run."
+)
+CSV: Final = (
+    "the summary's work comes first and takes more than half; then cells are formatted and written "
+    "by one thread. A bar of 18x leaves less time than the summary takes."
+)
+CONNECTIONS: Final = (
+    "opening, end and rows of a connection are Python: about 250 us each, spread evenly. The most "
+    "costly parts are messages that wait until their protocol is clear (a fifth), the end in the "
+    "websocket stage (a tenth) and the handshake's heads (a fourteenth). Rows of connections and "
+    "handshakes would have to be kept in columns, from the heads on."
+)
+LARGE: Final = (
+    "unmasking and checking UTF-8 is a twentieth of the time, reading the file a tenth. More than "
+    "half is the fixed cost of a batch (about a millisecond of Python and numpy for each MiB, "
+    "whatever is in it), a quarter starting."
+)
+DEFLATE: Final = (
+    "zlib takes a seventh of the time. Each message is a Python call to zlib and a bytes object "
+    "that hearing, digest and decoders take one by one; a kernel would have to call inflate itself "
+    "and leave the text in one buffer."
+)
+WSS: Final = (
+    "of a third of the time that goes into opening records, the ciphers take a tenth: each record "
+    "is a call of the package cryptography with objects for nonce, header, body and content. It "
+    "has no call for many records; a kernel would have to be linked with a library of ciphers."
+)
+START: Final = (
+    "two fifths of the start are the interpreter, numpy and rich, which cannot be made shorter "
+    "here; the rest are some 200 modules of this package, each small. Fewer of them need to be "
+    "loaded if stages that see nothing (tls, http2, names, alternatives) come later."
+)
