@@ -181,9 +181,8 @@ def buffers(case: Case) -> Iterator[Diagnosis]:
             continue
         held = sum(row["held_messages"] for row in rows)
         worst = max(rows, key=lambda row: row["held_us_max"])
-        legs = sorted(
-            {leg for row in rows for leg in _pair(row) if row["connection_a"] is not None}
-        )
+        matched = [row for row in rows if row["connection_a"] is not None]
+        legs = sorted({row[end] for row in matched for end in ("connection_a", "connection_b")})
         yield Diagnosis(
             cause=causes.PROXY_BUFFERS,
             text=f"The hop between {_between(worst)} held {number(held)} of "
