@@ -254,6 +254,24 @@ class NotingQuick(Quick):
         return code
 
     @cython.cfunc
+    def _any_json(
+        self,
+        lane: cython.Py_ssize_t,
+        at: cython.Py_ssize_t,
+        place: cython.Py_ssize_t,
+        payload: bytes,
+    ) -> cython.int:
+        number: cython.longlong = self.next_number
+        sequence: cython.longlong = self.sequence
+        self.notes._reach(self.arrivals[at])
+        code: cython.int = Quick._any_json(self, lane, at, place, payload)
+        if self.next_number > number:
+            self.notes._ask()
+        if self.sequence > sequence:
+            self.notes._end()
+        return code
+
+    @cython.cfunc
     def _spread(
         self, lane: cython.Py_ssize_t, at: cython.Py_ssize_t, known: tuple[Any, ...], body: bytes
     ) -> cython.int:

@@ -90,8 +90,7 @@ class InsideStage:
         self._connections = connections
         self._shared = Shared(options)
         self._talks: dict[int, Talk] = {}
-        # That have messages waiting, oldest first; to find the first of a dict takes the longer,
-        # the more left it before.
+        # Messages wait, oldest first; a dict finds its first the later, the more left it before.
         self._undecided: OrderedDict[int, Talk] = OrderedDict()
         self._waiting = 0
         self._waiting_bytes = 0
@@ -426,8 +425,7 @@ class InsideStage:
 
     def says_of(self, places: Sequence[int]) -> Says:
         """Return what messages say that have not left, as far as that is known."""
-        codes = np.zeros(len(places), np.int32)
-        details: dict[int, Detail] = {}
+        codes, details = np.zeros(len(places), np.int32), dict[int, Detail]()
         for at, place in enumerate(places):
             code = int(self._codes[place]) if place < len(self._codes) else 0
             if code < 0:
@@ -441,8 +439,7 @@ class InsideStage:
         if talk.state == UNDECIDED:
             if talk.outer is not None:
                 talk.settle()
-                self._settle(ended.slot, talk)
-            elif talk.take_generic():
+            if talk.outer is not None or talk.take_generic():
                 self._settle(ended.slot, talk)
             # One message confirms nothing.
             self._forget_waiting(ended.slot, talk)

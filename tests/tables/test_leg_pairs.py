@@ -16,8 +16,8 @@ from analyzer.websocket._payload import digest_of
 CLIENT, SERVER = 0, 1
 MS = 1_000_000
 USER, PROXY, HOST = (0, 1), (0, 2), (0, 3)
-NEAR = Leg(1, "a", 0, 10 * MS, 40 * MS, 41 * MS, 41 * MS, USER, PROXY, 80)
-NESTED = Leg(0, "b", 12 * MS, 20 * MS, 30 * MS, 31 * MS, 31 * MS, PROXY, HOST, 9000)
+NEAR = Leg(1, 1, "a", 0, 10 * MS, 40 * MS, 41 * MS, 41 * MS, USER, PROXY, 80)
+NESTED = Leg(0, 0, "b", 12 * MS, 20 * MS, 30 * MS, 31 * MS, 31 * MS, PROXY, HOST, 9000)
 BEHIND = replace(NESTED, syn=42 * MS, asked=43 * MS, heard=44 * MS, answered=45 * MS)
 
 
