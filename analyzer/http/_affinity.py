@@ -85,6 +85,7 @@ class Ends:
         key2: cython.ulonglong = self.key2
         hashed: cython.ulonglong
         number: cython.Py_ssize_t
+        flags: cython.int
         while at < count:
             # A sum, so that both directions of a connection have the same hash.
             hashed = wide_unsigned(
@@ -107,7 +108,11 @@ class Ends:
             )
             number = self._find(hashed)
             out[at] = number
-            if rows[at].flags & _SYN:
+            if cython.compiled:  # noqa: SIM108
+                flags = rows[at].flags
+            else:
+                flags = int(rows[at]["flags"])  # numpy has its own `flags`
+            if flags & _SYN:
                 self.begun[number] = 1
             if rows[at].length > 0 and self.chosen[number] == 0:
                 return at
