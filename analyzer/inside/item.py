@@ -97,9 +97,11 @@ class Decoder:
 
     Attributes:
         inner: the protocol's name; may become more exact with what is read.
+        is_strict: a message that is not of the protocol is a fault.
     """
 
     inner: str = ""
+    is_strict: bool = True
 
     @property
     def spoken(self) -> str:
