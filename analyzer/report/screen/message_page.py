@@ -29,6 +29,8 @@ packets are analysed. `wsanalyze messages FILE --message C:N` shows more."""
 MAX_LINES: Final = 20_000
 """Lines that are made of them: JSON of nothing but brackets has one for each byte."""
 _FORMS: Final[tuple[Form, ...]] = ("auto", "text", "hex")
+_NEXT: Final[dict[Form, str]] = {"auto": "text", "text": "hex", "hex": "best"}
+"""What `x` shows next, by what is shown."""
 
 
 class MessagePage(TextPage):
@@ -68,7 +70,7 @@ class MessagePage(TextPage):
     def keys(self) -> list[Key]:
         """Return the keys of texts, and those that go to other messages and forms."""
         return [
-            Key(("x",), "x", "hex", "show JSON, plain text, or bytes in hexadecimal"),
+            Key(("x",), "x", _NEXT[self._form], "show JSON, plain text, or bytes in hexadecimal"),
             Key(("left", "right"), "← →", "message", "the message before, and the next", "lt rt"),
             *super().keys(),
         ]
