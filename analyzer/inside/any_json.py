@@ -309,6 +309,17 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     return is_named(head) or code_of(head) is not None or envelope_of(payload) is not None
 
 
+def beats(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message is a heartbeat: many protocols have the same."""
+    if payload in _BEATS:
+        return True
+    head = decoded(HEADS, payload) if payload[:1] == b"{" else None
+    if head is None:
+        return False
+    names = (name_of(value) for value in (head.type, head.event, head.op, head.method))
+    return any(name in _BEAT_NAMES for name in names)
+
+
 def _is_named_array(found: Sequence[Any]) -> bool:
     if found and bytes(found[0])[:1] == b"{":
         head = decoded(HEADS, found[0])
@@ -321,4 +332,4 @@ def is_front(value: Any) -> bool:
     return _FRONT_WORD.fullmatch(bytes(value)) is not None
 
 
-PROTOCOL: Final = Protocol(INNER, AnyJson, looks, begins=b"{[")
+PROTOCOL: Final = Protocol(INNER, AnyJson, looks, begins=b"{[", beats=beats)
