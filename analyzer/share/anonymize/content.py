@@ -103,13 +103,13 @@ class FalseContent:
         rows = rows[(rows["kind"] <= GAP_CUT) & (rows["length"] > 0)]
         if len(rows):
             slots = rows["direction"] >> 1
-            directions = 2 * stream.connections["tcp_stream"][slots] + (rows["direction"] & 1)
+            directions = 2 * stream.connections["first_packet"][slots] + (rows["direction"] & 1)
             self._find_bases(segments, rows, directions)
             data = stream.records.data
             for row, direction in zip(rows, directions.tolist(), strict=True):
                 self._row(row, direction, data)
         for slot in stream.ended:
-            self._end(int(stream.connections["tcp_stream"][slot]))
+            self._end(int(stream.connections["first_packet"][slot]))
 
     def _find_bases(self, segments: SegmentBatch, rows: np.ndarray, directions: Numbers) -> None:
         """Learn the sequence number of each stream's first byte, from any segment of it."""
@@ -154,12 +154,12 @@ class FalseContent:
             self._spool.add(direction, offset, made)
         return offset + len(made)
 
-    def _end(self, stream: int) -> None:
-        for direction in (2 * stream, 2 * stream + 1):
+    def _end(self, first: int) -> None:
+        for direction in (2 * first, 2 * first + 1):
             known = self._open.pop(direction, None)
             if known is not None:
                 self._keep(direction, known[1], known[0].finish())
-        dialogue = self._dialogues.pop(stream, None)
+        dialogue = self._dialogues.pop(first, None)
         if dialogue is not None:
             self.overwritten += dialogue.overwritten()
 
@@ -169,7 +169,7 @@ class FalseContent:
         """Return what a segment holds instead.
 
         Args:
-            direction: 2 * tcp_stream + side.
+            direction: as Flow has it.
             seq: sequence number of its first payload byte.
             length: bytes captured.
         """

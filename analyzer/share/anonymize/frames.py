@@ -16,6 +16,7 @@ from analyzer.share.anonymize.words import Filter, Words
 _CLOSE: Final = 8
 _CONTROL: Final = 8
 _TEXT: Final = 1
+_BINARY: Final = 2
 _MAX_HELD: Final = 16 << 20
 """Bytes of one compressed message that wait for its end; a longer one becomes noise."""
 _MAX_INFLATED: Final = 64 << 20
@@ -50,21 +51,27 @@ def are_frames(data: bytes) -> bool:
         short = data[at + 1] & 0x7F
         extended = {126: 2, 127: 8}.get(short, 0)
         length = int.from_bytes(data[at + 2 : at + 2 + extended], "big") if extended else short
-        is_control = bool(data[at] & _CONTROL)
-        if (
-            data[at] & 0x30
-            or data[at] & 0x0F not in (0, 1, 2, 8, 9, 10)
-            or (is_control and (length > 125 or data[at] & 0xC0 != 0x80))
-            or (data[at + 1] >= 0x80) != is_masked
-        ):
+        if _is_odd(data[at], short) or (data[at + 1] >= 0x80) != is_masked:
             return False
         count += 1
         at += 2 + extended + 4 * is_masked + length
     return count > 1 or (count == 1 and at == len(data))
 
 
+def _is_odd(first: int, short: int) -> bool:
+    """Say whether no frame begins so without a fault (RFC 6455 5.2, 5.5)."""
+    return bool(
+        first & 0x30
+        or first & 0x0F not in (0, 1, 2, 8, 9, 10)
+        or (first & _CONTROL and (short > 125 or first & 0xC0 != 0x80))
+    )
+
+
 class Frames:
     """The frames of one direction.
+
+    Behind a header with a fault framing is in doubt: bytes may be no frames, or those of two
+    writers. It begins anew where a packet begins with frames, as an analysis does.
 
     Args:
         words: of the file.
@@ -86,11 +93,15 @@ class Frames:
         self._squeezed: _Squeezed | None = None
         self._inflating = zlib.decompressobj(-15)
         self._behind = False
+        self._in_doubt = False
         self.overwritten = 0
         """Bytes of compressed messages."""
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes of the stream."""
+        """Take the next bytes of the stream, those of one packet."""
+        if self._in_doubt and are_frames(data):
+            self.flush()
+            self._left, self._message, self._in_doubt = -1, None, False
         at = 0
         while at < len(data):
             if self._left < 0:
@@ -143,8 +154,11 @@ class Frames:
         self._key = header[2 + extended :] if header[1] & 0x80 else b""
         self._phase = self._out = 0
         self._opcode, self._fin = header[0] & 0x0F, bool(header[0] & 0x80)
-        if self._opcode < _CONTROL:
+        self._in_doubt |= _is_odd(header[0], short)
+        if self._opcode <= _BINARY:
             if self._opcode:
+                if self._squeezed is not None:
+                    self._finish_message(None)  # the one before has no end
                 self._squeezed = _Squeezed() if header[0] & 0x40 else None
                 self._message = Filter(self._words, is_text=True if self._opcode == _TEXT else None)
             self._filter = self._message or Filter(self._words)
@@ -164,7 +178,7 @@ class Frames:
         plain = masked(piece, self._key, self._phase)
         self._phase += len(piece)
         self._left -= len(piece)
-        if self._squeezed is not None and self._opcode < _CONTROL:
+        if self._squeezed is not None and self._opcode <= _BINARY:
             self._squeezed.add(plain, self._key, self._phase - len(piece))
             self.overwritten += len(piece)
         elif self._opcode == _CLOSE and self._phase - len(piece) < 2:
@@ -188,7 +202,7 @@ class Frames:
     def _end(self) -> None:
         """A frame is over."""
         self._left = -1
-        if self._opcode < _CONTROL and self._fin:
+        if self._opcode <= _BINARY and self._fin:
             if self._squeezed is not None:
                 self._finish_message(self._squeezed)
             self._message = None

@@ -143,3 +143,33 @@ def test_a_gap_within_a_frame() -> None:
 )
 def test_frames_show_by_their_headers(data: bytes, expected: bool) -> None:
     assert are_frames(data) is expected
+
+
+def test_bytes_that_are_no_frames_end_where_a_packet_begins_with_one() -> None:
+    """HTML behind a 101, then frames: those stay frames, and little of the HTML is a header."""
+    html = b"<html><body>Margarethe was here, and many other people were as well</body></html>"
+    text = frame(1, b"hello Margarethe")
+    out: list[bytes] = []
+    frames = Frames(WORDS, out.append)
+    frames.feed(html)
+    frames.feed(text)
+    made = b"".join(out)
+    frames.flush()
+    assert len(made) == len(html) + len(text)
+    assert made[len(html) :] == text[:2] + WORDS.text(b"hello Margarethe")
+    assert b"Margarethe" not in made
+
+
+@pytest.mark.parametrize("opcode", [1, 3])
+def test_nothing_is_lost_of_a_compressed_message_that_has_no_end(opcode: int) -> None:
+    """Another data frame, or one of a reserved kind, comes before its last one."""
+    squeezed = zlib.compressobj(wbits=-15)
+    content = squeezed.compress(b"secret " * 9) + squeezed.flush(zlib.Z_SYNC_FLUSH)
+    one = frame(1, content[:5], fin=False, rsv1=True, key=KEY)
+    two = frame(opcode, b"hello Margarethe", key=KEY)
+    three = frame(0, content[5:-4], key=KEY)
+    made = rewritten(one + two + three, 7)
+    assert len(made) == len(one + two + three)
+    assert made[:6] == one[:6]
+    assert made[len(one) : len(one) + 6] == two[:6]
+    assert made[len(one + two) :][:6] == three[:6]
