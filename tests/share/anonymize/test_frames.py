@@ -7,7 +7,9 @@ import zlib
 
 import pytest
 
+from analyzer.options import Options
 from analyzer.share.anonymize.frames import Frames, are_frames, masked
+from analyzer.share.anonymize.ordered import Room
 from analyzer.share.anonymize.words import Words
 
 WORDS = Words(bytes(range(32)))
@@ -117,13 +119,28 @@ def test_a_gap_within_a_frame() -> None:
     frames = Frames(WORDS, out.append)
     old = frame(1, b"one two three four", key=KEY) + frame(1, b"next word")
     frames.feed(old[:10])
-    assert frames.gap(4)
+    frames.gap(4)
     frames.feed(old[14:])
     made = b"".join(out)
     assert len(made) == len(old)
     assert made[24:26] == old[24:26]
     assert made[26:] == WORDS.text(b"next word")
-    assert not frames.gap(1)
+
+
+def test_behind_a_lost_header_frames_begin_where_a_packet_does() -> None:
+    out: list[bytes] = []
+    frames = Frames(WORDS, out.append)
+    one = frame(1, b"one two three four", key=KEY)
+    frames.gap(3)
+    frames.feed(one[3:])  # no frame begins here
+    frames.feed(one)
+    made = b"".join(out)
+    assert len(made) == 2 * len(one)
+    assert made[:3] == bytes(3)
+    assert made[len(one) : len(one) + 6] == one[:6]
+    assert masked(made[len(one) + 6 :], KEY, 0) == WORDS.text(b"one two three four")
+    assert b"three" not in masked(made[6 : len(one)], KEY, 0)
+    assert frames.unread == len(one) - 3
 
 
 @pytest.mark.parametrize(
@@ -173,3 +190,19 @@ def test_nothing_is_lost_of_a_compressed_message_that_has_no_end(opcode: int) ->
     assert made[:6] == one[:6]
     assert made[len(one) : len(one) + 6] == two[:6]
     assert made[len(one + two) :][:6] == three[:6]
+
+
+def test_a_compressed_message_that_is_too_long_becomes_noise() -> None:
+    content = random.Random(1).randbytes(5000)
+    old = frame(2, content[:4000], fin=False, rsv1=True) + frame(0, content[4000:])
+    room = Room(Options(max_anonymized_held_bytes=6000))
+    out: list[bytes] = []
+    frames = Frames(WORDS, out.append, room)
+    for at in range(0, len(old), 1000):
+        frames.feed(old[at : at + 1000])
+    made = b"".join(out)
+    assert len(made) == len(old)
+    assert room.given_up == 1
+    assert made[:4] == old[:4]
+    assert made[4004:4008] == old[4004:4008]
+    assert made[4:40] not in old
