@@ -87,7 +87,7 @@ def test_a_second_analysis_finds_the_same(name: str, tmp_path: Path) -> None:
     "name",
     [
         *("sip.pcap", "ddp.pcap", "centrifugo.pcap", "socket-io-polling.pcap"),
-        *("sockjs-stomp-xhr-streaming.pcap", "wamp-json.pcap", "phoenix.pcap"),
+        *("sockjs-stomp-xhr-streaming.pcap", "phoenix.pcap"),
     ],
 )
 def test_calls_and_deliveries_are_found_again(name: str, tmp_path: Path) -> None:
