@@ -14,7 +14,8 @@ from typing import Any
 
 import cython
 
-from analyzer.inside.any_json import HEADS
+from analyzer.inside.any_json import HEADS, MAX_ASKED
+from analyzer.inside.json_text import NOTHING
 
 if cython.compiled:
     from cython.cimports.analyzer.inside._open_calls import OpenCalls
@@ -25,6 +26,7 @@ else:
 
 _NULL = cython.declare(cython.longlong, -(2**63))
 _SOCKET_IO = cython.declare(cython.int, 1)
+_JSON_RPC = cython.declare(cython.int, 2)
 _ANY_JSON = cython.declare(cython.int, 3)
 _MAX_DIGITS = cython.declare(cython.Py_ssize_t, 18)
 """Longer ids are none of a counter, and would not fit into 64 bits."""
@@ -34,6 +36,7 @@ _MAX_NAMES = cython.declare(cython.Py_ssize_t, 256)
 """Names of one conversation that are known without the labels of all: few have more."""
 
 _JSON_HEAD = HEADS.decode
+_MAX_ASKED = cython.declare(cython.Py_ssize_t, MAX_ASKED)
 
 # Columns of lanes, as in _open_calls.
 _PROTOCOL = cython.declare(cython.int, 0)
@@ -270,13 +273,25 @@ class Quick(OpenCalls):
         except Exception:
             return 0
         number: cython.longlong = -1
-        token: bytes = bytes(head.id) or bytes(head.requestId) or bytes(head.request_id)
-        if token:
+        token: bytes = b""
+        value = head.id
+        if value is NOTHING:
+            value = head.requestId
+            if value is NOTHING:
+                value = head.request_id
+        if value is not NOTHING:
+            token = bytes(value)
             number = _whole(token)
             if number < 0:
                 return 0
         decoder = self.decoders[lane]
-        name = decoder.name(head)
+        name = None
+        for key, _, written in decoder.values:
+            value = getattr(head, key)
+            if value is not NOTHING:
+                # Most names come again; a new one is for the decoder.
+                name = written.get(bytes(value)) or decoder.name(head)
+                break
         known = self._name(lane, name, "json")
         if known is None:
             return 0
@@ -284,14 +299,18 @@ class Quick(OpenCalls):
         if number < 0:
             return label
         sender: cython.longlong = self.moments[0, at]
-        theirs = decoder.asked[1 - sender]
+        mine, theirs = decoder.asked
+        if sender:
+            mine, theirs = theirs, mine
         if token not in theirs:
             if not self._ask_maybe(lane, at, place, number, label):
                 return 0
-            decoder.ask(int(sender), token)
+            mine[token] = None
+            if len(mine) > _MAX_ASKED:
+                mine.popitem(False)
             return label
-        key: cython.longlong = 2 * lane + 1 - sender
-        entry: cython.longlong = self._find(key, number, self._bucket(key, number))
+        asked: cython.longlong = 2 * lane + 1 - sender
+        entry: cython.longlong = self._find(asked, number, self._bucket(asked, number))
         if entry < 0 or bytes(head.error):
             return 0
         del theirs[token]
@@ -350,7 +369,8 @@ class Quick(OpenCalls):
         That is its label, itself, the key of its topic, that one's hash, and a list for the topic.
         """
         names: dict[Any, Any] = self.names[lane]
-        key = name if kind == "event" else (name, kind)
+        # Only JSON-RPC has names of two kinds.
+        key = (name, kind) if self.lanes[lane, _PROTOCOL] == _JSON_RPC else name
         known = names.get(key)
         if known is None:
             text = name.decode("ascii") if isinstance(name, bytes) else name

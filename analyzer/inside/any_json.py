@@ -25,7 +25,7 @@ _KEYS: Final = (
 """Asked for in this order; of one with too many values the next is taken."""
 _MANY: Final = 256
 """Different values with which a member is taken for text, not for a name."""
-_MAX_ASKED: Final = 1024
+MAX_ASKED: Final = 1024
 """Ids of a side that may come back: of more, the oldest is forgotten."""
 _WORD: Final = lazy_pattern(r"[\w.:/@\-]{1,64}")
 
@@ -61,7 +61,7 @@ class AnyJson(Decoder):
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
         # Of each member the names it had, and how they were written: most come again.
-        self._values: list[tuple[str, set[str], dict[bytes, str]]] = [
+        self.values: list[tuple[str, set[str], dict[bytes, str]]] = [
             (key, set(), {}) for key in _KEYS
         ]
         # Ordered ones: to find the oldest of a dict takes the longer, the more left it before.
@@ -97,12 +97,12 @@ class AnyJson(Decoder):
         """Note an id that may come back from the other side."""
         mine = self.asked[sender]
         mine[token] = None
-        if len(mine) > _MAX_ASKED:
+        if len(mine) > MAX_ASKED:
             mine.popitem(last=False)
 
     def name(self, head: Head) -> str | None:
         """Return what the message is called by one of its members; None without a name."""
-        for key, seen, written in self._values:
+        for key, seen, written in self.values:
             value = getattr(head, key)
             if value is NOTHING:
                 continue
