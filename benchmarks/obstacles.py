@@ -34,10 +34,10 @@ LARGE: Final = (
     "whatever is in it), a quarter starting."
 )
 DEFLATE: Final = (
-    "two thirds of the time, in about equal parts, are inflating (zlib itself is the larger part of "
-    "it) and reading what the JSON says: a Python object for each payload, its head and its members, "
-    "and an entry for each id that may come back. Both would have to work on one buffer with "
-    "offsets, with a reader of JSON of their own."
+    "two thirds of the time, in about equal parts, are inflating (most of it zlib itself) and "
+    "reading what the JSON says: a Python object for each payload, its head and its members, and "
+    "an entry for each id that may come back. Both would have to work on one buffer with offsets, "
+    "with a reader of JSON of their own."
 )
 WSS: Final = (
     "of a third of the time that goes into opening records, the ciphers take a tenth: each record "
