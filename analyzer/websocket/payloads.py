@@ -101,8 +101,9 @@ class PayloadStage:
     def close(self, direction: int) -> None:
         """Forget a direction."""
         joined = self._joined.pop(direction, None)
-        if joined is not None:
-            self._check_begun(direction, joined)
+        if joined is None:
+            return  # it was not opened here: nothing is compressed
+        self._check_begun(direction, joined)
         self._opened[direction : direction + 1] = False
         self._inflaters.pop(direction, None)
         self._windows.pop(direction, None)
