@@ -14,8 +14,8 @@ from typing import Any
 
 import cython
 
-from analyzer.inside.any_json import HEADS, MAX_ASKED
-from analyzer.inside.json_text import NOTHING
+from analyzer.inside._compact import compact
+from analyzer.inside.any_json import HEADS, kind_of, token_of
 
 if cython.compiled:
     from cython.cimports.analyzer.inside._open_calls import OpenCalls
@@ -26,7 +26,6 @@ else:
 
 _NULL = cython.declare(cython.longlong, -(2**63))
 _SOCKET_IO = cython.declare(cython.int, 1)
-_JSON_RPC = cython.declare(cython.int, 2)
 _ANY_JSON = cython.declare(cython.int, 3)
 _MAX_DIGITS = cython.declare(cython.Py_ssize_t, 18)
 """Longer ids are none of a counter, and would not fit into 64 bits."""
@@ -36,7 +35,6 @@ _MAX_NAMES = cython.declare(cython.Py_ssize_t, 256)
 """Names of one conversation that are known without the labels of all: few have more."""
 
 _JSON_HEAD = HEADS.decode
-_MAX_ASKED = cython.declare(cython.Py_ssize_t, MAX_ASKED)
 
 # Columns of lanes, as in _open_calls.
 _PROTOCOL = cython.declare(cython.int, 0)
@@ -157,7 +155,7 @@ class Quick(OpenCalls):
         label: cython.longlong = known[0]
         if number >= 0 and not self._ask(lane, at, place, number, label):
             return 0
-        self._spread(lane, at, known, payload[begin:])
+        self._spread(lane, at, known, compact(payload[begin:]))
         return label
 
     @cython.cfunc
@@ -273,44 +271,30 @@ class Quick(OpenCalls):
         except Exception:
             return 0
         number: cython.longlong = -1
-        token: bytes = b""
-        value = head.id
-        if value is NOTHING:
-            value = head.requestId
-            if value is NOTHING:
-                value = head.request_id
-        if value is not NOTHING:
-            token = bytes(value)
+        token: bytes = token_of(head)
+        if token:
             number = _whole(token)
             if number < 0:
                 return 0
         decoder = self.decoders[lane]
-        name = None
-        for key, _, written in decoder.values:
-            value = getattr(head, key)
-            if value is not NOTHING:
-                # Most names come again; a new one is for the decoder.
-                name = written.get(bytes(value)) or decoder.name(head)
-                break
-        known = self._name(lane, name, "json")
+        sender: cython.longlong = self.moments[0, at]
+        theirs = decoder.asked[1 - sender]
+        name = decoder.name(head)
+        if name is None and token not in theirs:
+            return 0  # it may be an object within that has the name
+        known = self._name(lane, name, kind_of(name))
         if known is None:
             return 0
         label: cython.longlong = known[0]
         if number < 0:
             return label
-        sender: cython.longlong = self.moments[0, at]
-        mine, theirs = decoder.asked
-        if sender:
-            mine, theirs = theirs, mine
         if token not in theirs:
             if not self._ask_maybe(lane, at, place, number, label):
                 return 0
-            mine[token] = None
-            if len(mine) > _MAX_ASKED:
-                mine.popitem(False)
+            decoder.ask(int(sender), token)
             return label
-        asked: cython.longlong = 2 * lane + 1 - sender
-        entry: cython.longlong = self._find(asked, number, self._bucket(asked, number))
+        key: cython.longlong = 2 * lane + 1 - sender
+        entry: cython.longlong = self._find(key, number, self._bucket(key, number))
         if entry < 0 or bytes(head.error):
             return 0
         del theirs[token]
@@ -369,8 +353,7 @@ class Quick(OpenCalls):
         That is its label, itself, the key of its topic, that one's hash, and a list for the topic.
         """
         names: dict[Any, Any] = self.names[lane]
-        # Only JSON-RPC has names of two kinds.
-        key = (name, kind) if self.lanes[lane, _PROTOCOL] == _JSON_RPC else name
+        key = name if kind == "event" else (name, kind)
         known = names.get(key)
         if known is None:
             text = name.decode("ascii") if isinstance(name, bytes) else name
