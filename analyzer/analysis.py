@@ -26,7 +26,6 @@ from analyzer.checking import options_of
 from analyzer.errors import OptionError
 from analyzer.options import Options
 from analyzer.report.output import Writer
-from analyzer.rows import OptionValues
 from analyzer.selection import Selected as Selected
 from analyzer.selection import Selection as Selection
 from analyzer.selection import select as select
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from analyzer.pipeline import Progress
+    from analyzer.rows import OptionValues
     from analyzer.tables.comparison import Comparison
     from analyzer.tables.talks import Talks
 

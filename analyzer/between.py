@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Unpack
 
 from analyzer.analysis import StrPath, compared, several, to_frame
 from analyzer.checking import options_of
-from analyzer.rows import OptionValues
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from analyzer.rows import OptionValues
 
 
 def paths(

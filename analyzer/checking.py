@@ -7,11 +7,13 @@ and between.
 from __future__ import annotations
 
 from types import UnionType
-from typing import Any, Literal, TypeGuard, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard, get_args, get_origin, get_type_hints
 
 from analyzer.errors import OptionError
 from analyzer.options import Options
-from analyzer.rows import OptionValues
+
+if TYPE_CHECKING:
+    from analyzer.rows import OptionValues
 
 
 def options_of(values: OptionValues) -> Options:
@@ -21,6 +23,8 @@ def options_of(values: OptionValues) -> Options:
         OptionError: A value is wrong; it names the valid ones.
         TypeError: There is no such option.
     """
+    from analyzer.rows import OptionValues  # types of all tables' rows: seldom needed
+
     hints = get_type_hints(OptionValues)
     for name, value in values.items():
         if name in hints:

@@ -37,8 +37,11 @@ OWN: Final = 5  # the bodies that were really sent
 POLLS: Final = 6
 """The first interval of short polling."""
 
-_GZIP: Final = 31
-"""zlib's number for a window of 2^15 bytes with gzip's header and trailer (RFC 1952)."""
+_GZIP: Final = 16
+"""zlib's number for gzip's header and trailer (RFC 1952), beside the bits of the window."""
+_LEAST_BITS: Final = 9
+_LOOKAHEAD: Final = 262
+"""zlib's MIN_LOOKAHEAD: a match begins at most a window less these bytes back."""
 GZIP_FRAME: Final = 18
 """RFC 1952 2.3: a header of 10 bytes without optional fields, a trailer of 8."""
 
@@ -64,8 +67,13 @@ Samples = npt.NDArray[Any]
 
 
 def gzip_size(body: bytes, level: int = USUAL) -> int:
-    """Return the size of a body by itself in gzip."""
-    return len(zlib.compress(body, level, _GZIP))
+    """Return the size of a body by itself in gzip.
+
+    zlib clears and allocates by the window: for a short body that takes longer than to deflate it.
+    One that holds the whole body finds the same matches.
+    """
+    bits = min(max((len(body) + _LOOKAHEAD).bit_length(), _LEAST_BITS), zlib.MAX_WBITS)
+    return len(zlib.compress(body, level, _GZIP + bits))
 
 
 class PayloadSample:

@@ -7,7 +7,6 @@ frames. Called by http.http1.conversation.
 from __future__ import annotations
 
 import binascii
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -15,6 +14,7 @@ from typing import Final
 
 from analyzer import findings
 from analyzer.findings import Finding, Kind
+from analyzer.hashes import sha1
 from analyzer.http.exchanges import Extension, Handshake
 from analyzer.http.head import Head, is_token, target_parts
 
@@ -59,7 +59,7 @@ _REASONS: Final = {
 
 def accept_for(key: str) -> str:
     """Return the Sec-WebSocket-Accept for a key (RFC 6455 4.2.2, step 5.4)."""
-    digest = hashlib.sha1(key.encode("latin-1") + _GUID, usedforsecurity=False).digest()
+    digest = sha1(key.encode("latin-1") + _GUID, usedforsecurity=False).digest()
     return binascii.b2a_base64(digest, newline=False).decode("ascii")
 
 

@@ -6,7 +6,7 @@ Knows numbers only. Used by inside._publications.
 
 from __future__ import annotations
 
-import secrets
+import os
 from typing import Any
 
 import cython
@@ -45,7 +45,7 @@ class Had:
     def __init__(self, most: int) -> None:
         self.most = most
         # Random, so that no traffic can put all its members into one bucket.
-        self.factor = secrets.randbits(64) | 1
+        self.factor = int.from_bytes(os.urandom(8), "little") | 1
         self.had = np.zeros((0, _HAD_COLUMNS), np.int64)
         self.free_had = -1
         self.had_buckets = np.full(1, -1, np.int64)

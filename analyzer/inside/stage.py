@@ -26,7 +26,7 @@ from analyzer.inside.fanout import Deliveries, Topic
 from analyzer.inside.json_rpc import HEADS, JsonRpc
 from analyzer.inside.labels import Codes, Detail, Plain, Says
 from analyzer.inside.sessions import Sessions, recogniser_of, server_of, setting_of
-from analyzer.inside.talk import GIVEN_UP, SPEAKS, UNDECIDED, Shared, Talk, Waiting
+from analyzer.inside.talk import GIVEN_UP, SPEAKS, UNDECIDED, Messages, Shared, Talk, Waiting
 from analyzer.inside.waiting import Chosen, WaitingRows, joined
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
@@ -136,6 +136,7 @@ class InsideStage:
         texts = (said.rows["opcode"] == _TEXT).astype(np.uint8)
         self._reserve(int(places.max(initial=-1)) + 1)
         self._quick.begin(columns)
+        messages = Messages(said, texts, columns)
         at, count = 0, len(places)
         while at < count:
             if self._carried:
@@ -145,9 +146,7 @@ class InsideStage:
                 at = self._quick.run(at, said.payloads, places, slots, texts, self._codes)
                 if at >= count:
                     break
-            moment = Moment._make(columns[:, at].tolist())
-            message = Waiting(int(places[at]), said.payloads[at], bool(texts[at]), moment)
-            self._hear_one(int(said.directions[at]), message, at in said.too_long)
+            self._hear_one(*messages.at(at))
             at += 1
 
     def _hear_one(self, direction: int, message: Waiting, too_long: bool) -> None:

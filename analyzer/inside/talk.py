@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from analyzer.columns import NULL
 from analyzer.inside.calls import Book, Call, DoneCall, Moment, Numbers
 from analyzer.inside.crossing import Server
@@ -29,6 +32,7 @@ from analyzer.inside.recognition import Recogniser
 from analyzer.inside.sockjs import SockJs
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
+from analyzer.websocket.hearing import Said
 
 UNDECIDED, SPEAKS, UNKNOWN, GIVEN_UP = range(4)
 
@@ -39,6 +43,9 @@ _IN_A_ROW: Final = 3
 _WITHIN: Final = 32
 """Messages of a protocol that carries another, heartbeats too, before rows wait no longer."""
 
+
+_AT_ONCE: Final = 32
+"""Messages of which Python numbers are made at once."""
 
 _MAX_NUMBERS: Final = 256
 """Labels that a conversation knows without asking for them: few have more."""
@@ -51,6 +58,39 @@ class Waiting(NamedTuple):
     payload: bytes | None
     is_text: bool
     moment: Moment
+
+
+class Messages:
+    """The messages of a batch, for those that are taken one by one.
+
+    Args:
+        said: the batch.
+        texts: which are text.
+        moments: shape (fields of a Moment, messages).
+    """
+
+    def __init__(
+        self, said: Said, texts: npt.NDArray[np.uint8], moments: npt.NDArray[np.int64]
+    ) -> None:
+        self._said, self._texts, self._moments = said, texts, moments
+        self._listed: list[tuple[int, int, int, list[int]]] = []
+        self._begin = 0
+
+    def at(self, place: int) -> tuple[int, Waiting, bool]:
+        """Return the direction of a message, itself, and whether it is too long to be read."""
+        if not 0 <= place - self._begin < len(self._listed):
+            self._list(place)
+        direction, row, text, moment = self._listed[place - self._begin]
+        said = self._said
+        message = Waiting(row, said.payloads[place], bool(text), Moment(*moment))
+        return direction, message, place in said.too_long
+
+    def _list(self, place: int) -> None:
+        """Make Python numbers of some messages at once: most have others beside them."""
+        self._begin, some = place, slice(place, place + _AT_ONCE)
+        columns = (self._said.directions, self._said.places, self._texts)
+        numbers = (column[some].tolist() for column in columns)
+        self._listed = list(zip(*numbers, self._moments[:, some].T.tolist(), strict=True))
 
 
 class Shared:

@@ -19,6 +19,7 @@ from analyzer.columns import NULL
 from analyzer.findings import BY_ID, SEVERITIES
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.tables import schema
+from analyzer.tables.declare import each_row, take_rows
 from analyzer.tables.declare import row_values as row_values
 from analyzer.tables.finding_log import AMOUNT
 from analyzer.tables.late import LateMessages
@@ -292,6 +293,7 @@ class Summary:
         for code, count in _counted(codes[codes != NULL]):
             self.close_codes[code] += count
         numbers, wire = _numbers(rows, "connection").tolist(), _numbers(rows, "wire_bytes").tolist()
+        fresh: dict[int, tuple[int, int | None]] = {}
         for place, (number, cost) in enumerate(zip(numbers, wire, strict=True)):
             transfer = self._waiting.pop(number, None)
             entry = (cost, -number)
@@ -299,10 +301,15 @@ class Summary:
                 heapq.heappush(self._costly, entry)
             elif entry > self._costly[0]:
                 _, left = heapq.heappushpop(self._costly, entry)
-                del self._lines[-left]
+                if fresh.pop(-left, None) is None:
+                    del self._lines[-left]
             else:
                 continue
-            self._lines[number] = ConnectionLine(row_values(rows, place), transfer)
+            fresh[number] = place, transfer
+        # Their values are made once it is clear which stay.
+        chosen = take_rows(rows, [place for place, _ in fresh.values()])
+        for values, (number, (_, transfer)) in zip(each_row(chosen), fresh.items(), strict=True):
+            self._lines[number] = ConnectionLine(values, transfer)
 
     def _add_handshakes(self, rows: TableRows) -> None:
         outcomes = _codes(rows, "outcome")

@@ -1,6 +1,8 @@
 from analyzer.websocket._costs cimport Costs
 
 
+cpdef unsigned long long digest_of(bytes payload) noexcept
+
 cdef class Payload(Costs):
     cdef int _payload(self, Py_ssize_t i, Py_ssize_t d, Py_ssize_t p, Py_ssize_t n)
     cdef int _stall(self, Py_ssize_t i, Py_ssize_t m)

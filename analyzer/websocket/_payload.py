@@ -71,7 +71,9 @@ def _closed(
     return digest if digest else 1
 
 
-def digest_of(payload: bytes) -> int:
+@cython.ccall
+@cython.exceptval(check=False)
+def digest_of(payload: bytes) -> cython.ulonglong:
     """Return the digest of a message's payload, as the walk makes it piece by piece."""
     data: cython.p_const_uchar = payload
     size: cython.Py_ssize_t = len(payload)
@@ -90,7 +92,7 @@ def digest_of(payload: bytes) -> int:
         byte = data[i]
         word |= byte << (8 * (i & 7))
         i += 1
-    return int(_closed(digest, word, size))
+    return _closed(digest, word, size)
 
 
 @cython.cfunc

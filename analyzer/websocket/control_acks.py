@@ -6,8 +6,6 @@ websocket.pings, with what the frame walk reports about ACKs.
 
 from __future__ import annotations
 
-from collections import deque
-
 from analyzer.columns import NULL
 
 
@@ -21,19 +19,22 @@ class ControlAcks:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._waiting: dict[int, deque[tuple[int, int]]] = {}
+        # Lists: mostly of one or two, while an empty deque takes 600 bytes.
+        self._waiting: dict[int, list[tuple[int, int]]] = {}
         self._acked: dict[int, dict[int, int]] = {}
 
     def sent(self, direction: int, frame: int, end: int) -> None:
         """Note a frame whose last byte lies before stream offset `end`."""
-        waiting = self._waiting.setdefault(direction, deque(maxlen=self._limit))
+        waiting = self._waiting.setdefault(direction, [])
         waiting.append((end, frame))
+        if len(waiting) > self._limit:
+            del waiting[0]
 
     def acked(self, direction: int, offset: int, time: int) -> None:
         """Note an ACK of all bytes before stream offset `offset`; `time` in ns."""
         waiting = self._waiting.get(direction)
         while waiting and waiting[0][0] <= offset:
-            _, frame = waiting.popleft()
+            _, frame = waiting.pop(0)
             self._acked.setdefault(direction, {})[frame] = time
 
     def when(self, direction: int, frame: int) -> int:

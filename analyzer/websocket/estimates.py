@@ -17,8 +17,8 @@ from analyzer.columns import Bytes, Rows
 from analyzer.findings import Finding
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
+from analyzer.websocket._inflating import TAIL
 from analyzer.websocket.negotiation import Side
-from analyzer.websocket.permessage_deflate import TAIL
 
 if TYPE_CHECKING:
     from zlib import _Compress

@@ -8,6 +8,7 @@ is the inside stage.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,11 @@ class Hearing:
         return direction < len(self._heard) and bool(self._heard[direction])
 
     @property
+    def heard(self) -> npt.NDArray[np.uint8]:
+        """Which directions are listened to, 1 for each; a view."""
+        return self._heard.view(np.uint8)
+
+    @property
     def held_bytes(self) -> int:
         """Bytes of messages that are not complete."""
         return sum(each.size for each in self._joined.values())
@@ -142,6 +148,25 @@ class Hearing:
             if self._inflated_bytes > _FLUSH_BYTES:
                 self._flush(index)
 
+    def took(self, rows: Rows, indices: npt.NDArray[np.intp], payloads: Sequence[bytes]) -> None:
+        """Take messages that were compressed, of directions that are listened to.
+
+        Args:
+            rows: dtype FRAGMENT, the last of each.
+            indices: of these rows in the batch.
+            payloads: of each.
+        """
+        numbers = indices.tolist(), rows["message"].tolist(), rows["direction"].tolist()
+        sizes = [*map(len, payloads)]
+        if max(sizes) > self._limit:
+            for entry in zip(*numbers, payloads, strict=True):
+                self.inflated(*entry)
+            return
+        self._inflated += zip(*numbers, payloads, (False,) * len(sizes), strict=True)
+        self._inflated_bytes += sum(sizes)
+        if self._inflated_bytes > _FLUSH_BYTES:
+            self._flush(numbers[0][-1])
+
     def finish(self) -> None:
         """Hand on what is left of the batch."""
         if self._rows is not None:
@@ -170,7 +195,7 @@ class Hearing:
             (False,) * len(single),
             strict=True,
         )
-        entries.sort(key=lambda entry: entry[0])
+        entries.sort(key=itemgetter(0))
         _, *numbers, payloads, longer = map(list, zip(*entries, strict=True))
         places, directions = np.array(numbers, np.int64)
         # A too long one has no payload either; of the others without one nothing is known.

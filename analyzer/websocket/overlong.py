@@ -7,9 +7,9 @@ Knows bytes only. Owned by the walk (_state); read by websocket.stage.
 
 from __future__ import annotations
 
-import hashlib
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from analyzer.hashes import blake2b
 from analyzer.lazy_dataclass import dataclass, field
 
 MAX_KEPT: Final = 65_536
@@ -33,7 +33,7 @@ class LongControl(NamedTuple):
 @dataclass(slots=True)
 class _Growing:
     payload: bytearray = field(default_factory=bytearray)
-    hash: hashlib._Hash = field(default_factory=hashlib.sha256)
+    hash: Any = field(default_factory=blake2b)
 
 
 class Overlong:

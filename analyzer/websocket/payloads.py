@@ -19,6 +19,7 @@ from analyzer.findings import Finding, Kind
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.websocket._distances import Distances
+from analyzer.websocket._inflating import UsualMessages
 from analyzer.websocket._payload import digest_of
 from analyzer.websocket.hearing import Hearing
 from analyzer.websocket.negotiation import MAX_WINDOW_BITS, Side
@@ -70,6 +71,9 @@ class PayloadStage:
         self._distances = Distances()
         self._found: list[Finding] = []
         self._index = 0  # of the FRAGMENT row in work
+        # By pool index, of messages that were not usual.
+        self._sizes: dict[int, int] = {}
+        self._digests: dict[int, int] = {}
         self._digest = 0  # of the message inflated last; 0: it could not be
         whole, none = options.max_inflated_bytes, 0
         self._keep_bytes = {"none": none, "preview": options.preview_bytes, "full": whole}[
@@ -77,6 +81,8 @@ class PayloadStage:
         ]
         self.kept: dict[int, bytes] = {}
         """Payload (or its beginning) by pool index, of messages not yet handed on."""
+        known = (self._inflaters, self._windows, self._joined, _NOTHING, self.kept)
+        self._usual = UsualMessages(*known, options.max_message_bytes, self._keep_bytes)
 
     def open(self, direction: int, side: Side | None) -> None:
         """Begin a direction; `side` is None where nothing is compressed."""
@@ -95,8 +101,9 @@ class PayloadStage:
     def close(self, direction: int) -> None:
         """Forget a direction."""
         joined = self._joined.pop(direction, None)
-        if joined is not None:
-            self._check_begun(direction, joined)
+        if joined is None:
+            return  # it was not opened here: nothing is compressed
+        self._check_begun(direction, joined)
         self._opened[direction : direction + 1] = False
         self._inflaters.pop(direction, None)
         self._windows.pop(direction, None)
@@ -127,51 +134,56 @@ class PayloadStage:
             return self.take_findings()
         found = rows.take(chosen)
         begin, content = _content(found, data)
-        sizes: dict[int, int] = {}
-        digests: dict[int, int] = {}
-        limit = self._options.max_message_bytes
-        joined_by = self._joined
-        for index, row in zip(chosen.tolist(), found.tolist(), strict=True):
-            start, length, packet, frame, message, direction, last, compressed, text = row
-            if start >= 0:
-                start -= begin
-            self._index = index
-            joined = joined_by.get(direction)
-            if joined is None:
-                continue
-            if message < 0:
-                # A piece with a length lay in a frame between messages: a control
-                # frame, which the window knows nothing of.
-                if not length:
-                    self._lose_place(direction)
-                continue
-            if joined.message != message:
-                if joined.message >= 0:
-                    self._give_up(direction, joined)
-                    joined_by[direction] = _NOTHING
-                if last and compressed and start >= 0 and length <= limit:
-                    # The common case: a message in one piece.
-                    payload = content[start : start + length]
-                    sizes[message] = self._inflate(payload, direction, message, text, packet, frame)
-                    digests[message] = self._digest
-                    continue
-                joined = joined_by[direction] = _Joined(message, bool(compressed))
-            if start < 0:
-                joined.damaged = True
-            elif joined.size + length > limit:
-                joined.too_long = True
-                joined.pieces.clear()
-            elif length:
-                joined.pieces.append(content[start : start + length])
-                joined.size += length
-                joined.text, joined.packet, joined.frame = text, packet, frame
-            if last:
-                joined_by[direction] = _NOTHING
-                size = self._finish(joined, direction, text, packet, frame)
-                if compressed:
-                    sizes[message], digests[message] = size, self._digest
-        _write(pool, sizes, digests)
+        self._sizes, self._digests = {}, {}
+        usual = self._usual
+        view = found.view(np.recarray), content, begin, pool.view(np.recarray)
+        usual.begin(*view, self._hearing.heard)
+        at, count = 0, len(found)
+        while at < count:
+            at = usual.run(at)
+            if usual.at:
+                self._hearing.took(found.take(usual.at), chosen.take(usual.at), usual.payloads)
+            for row in found.take(usual.bad_texts).tolist() if usual.bad_texts else ():
+                _, _, packet, frame, _, direction, *_ = row
+                self._found.append(_at(findings.WEBSOCKET_BAD_UTF8, direction, packet, frame))
+            if at < count:
+                self._index = int(chosen[at])
+                self._take(found[at].item(), content, begin)
+                at += 1
+        _write(pool, self._sizes, self._digests)
         return self.take_findings()
+
+    def _take(self, row: tuple[int, ...], content: bytes, begin: int) -> None:
+        """Take a FRAGMENT row that is not a usual message."""
+        start, length, packet, frame, message, direction, last, compressed, text = row
+        joined = self._joined.get(direction)
+        if joined is None:
+            return
+        if message < 0:
+            # A piece with a length lay in a frame between messages: a control
+            # frame, which the window knows nothing of.
+            if not length:
+                self._lose_place(direction)
+            return
+        limit = self._options.max_message_bytes
+        if joined.message != message:
+            if joined.message >= 0:
+                self._give_up(direction, joined)
+            joined = self._joined[direction] = _Joined(message, bool(compressed))
+        if start < 0:
+            joined.damaged = True
+        elif joined.size + length > limit:
+            joined.too_long = True
+            joined.pieces.clear()
+        elif length:
+            joined.pieces.append(content[start - begin : start - begin + length])
+            joined.size += length
+            joined.text, joined.packet, joined.frame = text, packet, frame
+        if last:
+            self._joined[direction] = _NOTHING
+            size = self._finish(joined, direction, text, packet, frame)
+            if compressed:
+                self._sizes[message], self._digests[message] = size, self._digest
 
     def _wanted(self, rows: Rows) -> npt.NDArray[np.intp]:
         """Return the places of rows that are looked at here: others are only listened to."""

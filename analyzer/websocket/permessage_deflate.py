@@ -13,34 +13,23 @@ from __future__ import annotations
 
 import zlib
 from enum import Enum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from analyzer.websocket._inflating import (
+    LAST_BLOCK,
+    RAW,
+    SYNC_BITS,
+    TAIL,
+    WINDOW_BYTES,
+    UsualInflater,
+)
 from analyzer.websocket.negotiation import Side
 
 if TYPE_CHECKING:
     from zlib import _Decompress
 
-WINDOW_BYTES: Final = 32 * 1024
-"""Largest LZ77 window (RFC 1951 3.2.5); a smaller one is a part of it, so that all
-streams are inflated with this one."""
-
-TAIL: Final = b"\x00\x00\xff\xff"
-"""RFC 7692 7.2.2: "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload"."""
-
-LAST_BLOCK: Final = b"\x01\x00\x00\xff\xff"
-"""An empty stored block with BFINAL: it ends a stream that is between two blocks."""
-
-FIRST_BYTES: Final = 4096
-"""Output asked for at first: most messages are smaller."""
-
-_RAW = -15
 _TOO_FAR = "too far back"
 """What zlib says of a distance beyond the bytes that it has seen."""
-_RECENT_BYTES = 2 * WINDOW_BYTES
-_RECENT_PIECES = 512
-_SYNC_BITS = 0xE0
-"""A payload cut off before TAIL ends with the 3 zero bits of the stored block's header
-and zero padding: in its last byte the upper 3 bits are 0 wherever the header began."""
 
 
 class Status(Enum):
@@ -74,7 +63,7 @@ _inflated = tuple.__new__
 """Makes a NamedTuple from all its values, in half the time of its own constructor."""
 
 
-class Inflater:
+class Inflater(UsualInflater):
     """The receiving half of permessage-deflate for one direction.
 
     A message is given whole to `inflate`, or in pieces to `start`, `push` and
@@ -89,38 +78,22 @@ class Inflater:
 
     __slots__ = (
         "_assumed",
-        "_context",
         "_failure",
-        "_first",
         "_in_doubt",
         "_is_fresh",
         "_keep",
         "_kept",
         "_kept_bytes",
         "_last_byte",
-        "_limit",
-        "_recent",
-        "_recent_bytes",
-        "_rest",
         "_size",
-        "_takeover",
-        "_unseen",
     )
 
     def __init__(self, side: Side, *, limit: int, keep_bytes: int) -> None:
-        self._takeover = not side.no_context_takeover
+        takeover = not side.no_context_takeover
+        # The peer may refer to bytes of the window that were never seen.
+        super().__init__(takeover, limit, WINDOW_BYTES if side.assumed and takeover else 0)
         self._assumed = side.assumed
-        self._limit = limit
-        self._first = min(FIRST_BYTES, limit + 1)
-        # At the least one byte: 0 would mean no limit to zlib.
-        self._rest = max(1, limit + 1 - self._first)
         self._keep = keep_bytes
-        self._context: _Decompress | None = None
-        # Output that a stream after a final block may refer to.
-        self._recent: list[bytes] = []
-        self._recent_bytes = 0
-        # Bytes of the window that were never seen: the peer may refer to them.
-        self._unseen = WINDOW_BYTES if side.assumed and self._takeover else 0
         self._kept: list[bytes] = []
         self._kept_bytes = 0
         self._size = 0
@@ -136,26 +109,20 @@ class Inflater:
         Args:
             payload: application data of all its frames, unmasked.
         """
+        # A run of usual messages may have ended with this one.
+        if self._rare is None:
+            output = self.usual(payload)
+            if output is not None:
+                return Inflated(len(output), output[: self._keep])
+        rare: Inflated | None = self._rare
+        self._rare = None
+        if rare is not None:
+            return rare
         if not self._takeover:
             return self._inflate_alone(payload)
-        context = self._context
-        # The common case, without pieces: window known, one stream.
-        if context is None or self._unseen or not payload or payload[-1] & _SYNC_BITS:
-            self.start()
-            self.push(payload)
-            return self.finish()
-        try:
-            # Asked for all at once, zlib takes 32 KiB of memory for each message.
-            output = context.decompress(payload + TAIL, self._first)
-            if len(output) == self._first:
-                output += context.decompress(context.unconsumed_tail, self._rest)
-        except zlib.error as error:
-            return self._failed(error)
-        size = len(output)
-        if context.eof or size > self._limit:
-            return self._inflated_rarely(context, output)
-        self._remember(output)
-        return _inflated(Inflated, (size, output[: self._keep], Status.OK, ""))
+        self.start()
+        self.push(payload)
+        return self.finish()
 
     def start(self) -> None:
         """Begin a message that comes in pieces; one that was not finished is lost."""
@@ -224,21 +191,7 @@ class Inflater:
         self.lose_context()
 
     def _inflate_alone(self, payload: bytes) -> Inflated:
-        """Inflate a message that begins with an empty window.
-
-        The last block proves in the same call that the message ended between blocks.
-        What is not as common as that is done over, in pieces.
-        """
-        context = zlib.decompressobj(_RAW)
-        try:
-            output = context.decompress(payload + TAIL + LAST_BLOCK, self._limit + 1)
-            is_common = context.eof and not context.unused_data and len(payload) > 0
-        except zlib.error:
-            is_common = False
-        size = len(output) if is_common else 0
-        if is_common and size <= self._limit:
-            self._remember(output)
-            return Inflated(size, output if size <= self._keep else output[: self._keep])
+        """Inflate a message that begins with an empty window, and is not usual: in pieces."""
         earlier = self._window()
         self._forget()
         self.start()
@@ -254,7 +207,7 @@ class Inflater:
         RFC 7692 7.1.1.1, 7.1.1.2: with no_context_takeover the endpoint "MUST NOT use the LZ77
         sliding window" of earlier messages. Some keep theirs nevertheless.
         """
-        context = zlib.decompressobj(_RAW, zdict=earlier)
+        context = zlib.decompressobj(RAW, zdict=earlier)
         try:
             output = context.decompress(payload + TAIL + LAST_BLOCK, self._limit + 1)
         except zlib.error:
@@ -282,7 +235,7 @@ class Inflater:
             return b""
         context = self._context
         if context is None:
-            context = self._context = zlib.decompressobj(_RAW)
+            context = self._context = zlib.decompressobj(RAW)
         try:
             output = context.decompress(data, self._limit - self._size + 1)
         except zlib.error as error:
@@ -299,7 +252,7 @@ class Inflater:
         """
         outputs = [output]
         while context.eof and self._failure is None:
-            context = self._context = zlib.decompressobj(_RAW, zdict=self._window())
+            context = self._context = zlib.decompressobj(RAW, zdict=self._window())
             self._in_doubt = True
             if not rest:
                 self._is_fresh = True
@@ -332,16 +285,6 @@ class Inflater:
             self._remember(output)
         return output
 
-    def _remember(self, output: bytes) -> None:
-        """Keep the last 32 KiB of output, in pieces joined now and then."""
-        self._recent.append(output)
-        self._recent_bytes += len(output)
-        if self._unseen:
-            self._unseen = max(0, self._unseen - len(output))
-        if self._recent_bytes > _RECENT_BYTES or len(self._recent) > _RECENT_PIECES:
-            self._recent = [self._window()]
-            self._recent_bytes = len(self._recent[0])
-
     def _window(self) -> bytes:
         return b"".join(self._recent)[-WINDOW_BYTES:]
 
@@ -357,7 +300,7 @@ class Inflater:
             return
         if self._takeover:
             in_step = not (self._unseen or self._in_doubt)
-            if in_step and (self._last_byte < 0 or not self._last_byte & _SYNC_BITS):
+            if in_step and (self._last_byte < 0 or not self._last_byte & SYNC_BITS):
                 return
             context = context.copy()
         try:

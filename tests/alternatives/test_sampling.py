@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import random
 import zlib
 
 import numpy as np
@@ -11,7 +12,7 @@ from oracle.chats import captured, chat, one, rows
 from oracle.chats import plain as exchange
 from oracle.whole import tables_of
 
-from analyzer.alternatives.sampling import LONG, POLLS, SINGLE, STREAM, PayloadSample
+from analyzer.alternatives.sampling import LONG, POLLS, SINGLE, STREAM, PayloadSample, gzip_size
 from analyzer.analysis import Collector, to_frame
 from analyzer.options import Options
 from analyzer.pipeline import run
@@ -202,3 +203,15 @@ def test_a_slot_that_was_not_compared_is_free_for_the_next_connection(tmp_path, 
     held = found[(found["transport"] == "long-poll") & (found["connection"] == 3)]
     assert held["gzip_wire_bytes"].notna().all()
     assert held["gzip_error_bytes"].tolist() == [0]
+
+
+@pytest.mark.parametrize("level", [1, 4, 6, 9])
+@pytest.mark.parametrize("around", [80, 1 << 9, 1 << 12, 1 << 15])
+def test_a_body_by_itself_is_as_small_as_with_the_whole_window(level, around):
+    text = b"".join(b'{"id":%d,"price":%d},' % (n, n * 7919 % 1013) for n in range(2000))
+    noise = random.Random(around).randbytes(2 * around)
+    assert gzip_size(b"", level) == len(zlib.compress(b"", level, 31))
+    for size in (around - 263, around - 262, around - 261, around, around + 300):
+        # Of noise only the beginning comes again: a match as far back as there is.
+        for body in (text[: max(size, 1)], noise[: max(size - 40, 1)] + noise[:40]):
+            assert gzip_size(body, level) == len(zlib.compress(body, level, 31))

@@ -12,7 +12,7 @@ def test_pieces_of_two_directions_make_two_frames() -> None:
     overlong.take(0, b"ab")
     overlong.take(1, b"xy")
     overlong.take(0, b"cd")
-    assert overlong.end(0) == (b"abcd", hashlib.sha256(b"abcd").digest())
+    assert overlong.end(0) == (b"abcd", hashlib.blake2b(b"abcd").digest())
     assert overlong.end(1).payload == b"xy"
     assert overlong.end(1).payload == b""
 
@@ -24,7 +24,7 @@ def test_what_is_kept_is_bounded_and_all_is_hashed() -> None:
         overlong.take(3, payload[at : at + 1000])
     kept, digest = overlong.end(3)
     assert kept == payload[:MAX_KEPT]
-    assert digest == hashlib.sha256(payload).digest()
+    assert digest == hashlib.blake2b(payload).digest()
 
 
 def test_a_direction_that_is_gone_leaves_nothing() -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
-from hashlib import blake2b
 from typing import Final
 
+from analyzer.hashes import blake2b
 from analyzer.lazy_dataclass import dataclass
 from analyzer.lazy_pattern import lazy_pattern
 

@@ -9,9 +9,9 @@ Called by http.http1.messages.
 from __future__ import annotations
 
 from functools import lru_cache
-from hashlib import blake2b
 from typing import Final, Protocol
 
+from analyzer.hashes import blake2b
 from analyzer.http.delivery.callers import ENGINE_IO, SOCKJS, Target
 from analyzer.http.delivery.carried import SERVER, Carrier
 from analyzer.http.delivery.event_times import LOOKED_AT, EventTimes

@@ -1,0 +1,36 @@
+from analyzer.websocket._state cimport Fragment, Message
+
+# The classes of _inflating.
+
+cdef class UsualInflater:
+    cdef public object _context
+    cdef public object _rare
+    cdef public list _recent
+    cdef public Py_ssize_t _recent_bytes
+    cdef public Py_ssize_t _unseen
+    cdef public Py_ssize_t _limit
+    cdef public bint _takeover
+    cdef Py_ssize_t first
+    cdef Py_ssize_t rest
+    cpdef bytes usual(self, bytes payload)
+    cpdef int _remember(self, bytes output)
+    cdef bytes _alone(self, bytes payload)
+
+
+cdef class UsualMessages:
+    cdef dict inflaters
+    cdef dict windows
+    cdef dict joined
+    cdef dict kept
+    cdef object idle
+    cdef Py_ssize_t longest
+    cdef Py_ssize_t keep_bytes
+    cdef Fragment[::1] rows
+    cdef Message[::1] pool
+    cdef unsigned char[::1] heard
+    cdef bytes content
+    cdef Py_ssize_t begins
+    cdef public list at
+    cdef public list payloads
+    cdef public list bad_texts
+    cdef int _take(self, Py_ssize_t at, bytes payload)
