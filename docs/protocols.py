@@ -6,6 +6,7 @@ screens come from the captures in this process. A test compares the page with wh
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import os
@@ -230,4 +231,5 @@ def wrapped(text: str) -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     sys.stdout.write(page())
