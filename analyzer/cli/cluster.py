@@ -44,48 +44,54 @@ app = typer.Typer(
 )
 
 
+Files = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILE...",
+        help="Captures, folders of them, or URLs that fsspec opens (s3://bucket/*.pcap), as "
+        "workers see them. Each capture is analysed by itself.",
+        show_default=False,
+    ),
+]
+Dataset = Annotated[
+    str,
+    typer.Option(
+        "--parquet",
+        metavar="DIR",
+        help="Write a dataset with a part for each capture; a folder that all workers can "
+        "write, or a URL. Captures that are in it, and have not changed, are left alone.",
+        show_default=False,
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Of a Dask scheduler, such as tcp://10.0.0.1:8786. Without: processes of this "
+        "machine.",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Processes of this machine; default as many as cores."),
+]
+AsOne = Annotated[
+    bool,
+    typer.Option(
+        "--as-one",
+        help="Each folder that is named is one capture, whose files were rotated.",
+        rich_help_panel=SELECTION,
+    ),
+]
+
+
 @app.command()
 def cluster(
-    files: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="FILE...",
-            help="Captures, folders of them, or URLs that fsspec opens (s3://bucket/*.pcap), as "
-            "workers see them. Each capture is analysed by itself.",
-            show_default=False,
-        ),
-    ],
-    parquet: Annotated[
-        str,
-        typer.Option(
-            metavar="DIR",
-            help="Write a dataset with a part for each capture; a folder that all workers can "
-            "write, or a URL. Captures that are in it, and have not changed, are left alone.",
-            show_default=False,
-        ),
-    ],
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Of a Dask scheduler, such as tcp://10.0.0.1:8786. Without: processes of this "
-            "machine.",
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", min=1, help="Processes of this machine; default as many as cores."
-        ),
-    ] = None,
-    as_one: Annotated[
-        bool,
-        typer.Option(
-            "--as-one",
-            help="Each folder that is named is one capture, whose files were rotated.",
-            rich_help_panel=SELECTION,
-        ),
-    ] = False,
+    files: Files,
+    parquet: Dataset,
+    scheduler: Scheduler = None,
+    workers: Workers = None,
+    as_one: AsOne = False,
     payload: KeptPayload = "preview",
     every: Every = 1.0,
     show_secrets: ShowSecrets = False,
@@ -107,8 +113,6 @@ def cluster(
 
     Exit status: 0 analysed, 2 one or more could not be.
     """
-    from analyzer.distributed import analyze
-
     if scheduler is not None and workers is not None:
         raise OptionError("--workers is about this machine", hint="leave out --scheduler")
     options: dict[str, Any] = {
@@ -119,17 +123,13 @@ def cluster(
         "inside": not no_inside,
         **model(interval, clients, hold, buffered, not no_keep_alive, not no_alternatives),
     }
+    paths = _as_one(files) if as_one else files
+    from analyzer.distributed import analyze
+
+    target: dict[str, Any] = {"folder": parquet, "where": where, "workers": workers}
     with pipes():
         with progress_of_tasks(wanted=not no_progress) as on_progress:
-            outcomes = analyze(
-                _as_one(files) if as_one else files,
-                scheduler,
-                folder=parquet,
-                where=where,
-                workers=workers,
-                on_progress=on_progress,
-                **options,
-            )
+            outcomes = analyze(paths, scheduler, on_progress=on_progress, **target, **options)
         return _told(outcomes, quiet=quiet)
 
 
@@ -137,8 +137,11 @@ def _as_one(folders: Sequence[str]) -> dict[str, list[str]]:
     """Return what is one capture each, by its name.
 
     Raises:
-        OptionError: Two have the same name.
+        OptionError: Two have the same name, or one is no path.
     """
+    for url in folders:
+        if "://" in url:
+            raise OptionError(f"--as-one takes folders, not {url}")
     named: dict[str, list[str]] = {}
     for folder in dict.fromkeys(map(os.path.abspath, folders)):
         name = os.path.basename(folder)

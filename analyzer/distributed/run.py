@@ -81,6 +81,8 @@ def analyze(
         tasks = [
             (Task(*found[:3], target, checked, where), found.size, hosts)
             for found, hosts in sorted(captures)
+            # A dataset may be in a folder of captures; it is none.
+            if not (found.in_folder and found.paths[0].startswith(f"{target}/"))
         ]
         outcomes = _done(cluster, tasks, on_progress)
         if not any(each.is_capture for each in outcomes):

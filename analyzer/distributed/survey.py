@@ -187,11 +187,13 @@ def placed(looks: Mapping[str, Iterable[Look]], elsewhere: Look | None = None) -
     by_name: dict[str, Found] = {}
     for found in hosts:
         other = by_name.setdefault(found.name, found)
-        if other is not found:
+        if (other.paths, other.state) != (found.paths, found.state):
             raise _twice(found, other)
+        if not found.in_folder:
+            by_name[found.name] = found  # named, and its folder too
     return [
-        Placed(found, None if len(seen) == len(looks) else tuple(sorted(seen)))
-        for found, seen in hosts.items()
+        Placed(found, None if len(hosts[found]) == len(looks) else tuple(sorted(hosts[found])))
+        for found in by_name.values()
     ]
 
 

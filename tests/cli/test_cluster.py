@@ -56,6 +56,7 @@ def test_folders_as_one(asked: list[Any]) -> None:
     ("options", "error"),
     [
         (["/x/a", "/y/a", "--as-one"], "two folders are named a"),
+        (["s3://b/a", "--as-one"], "--as-one takes folders, not s3://b/a"),
         (["a", "--scheduler", "tcp://h:1", "--workers", "2"], "--workers is about this machine"),
         (["a", "--buffered", "x"], "--buffered takes bytes and seconds"),
     ],

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,7 +23,7 @@ from analyzer.distributed import analyze, run
 from analyzer.distributed.store import UNFINISHED
 from analyzer.distributed.survey import Look
 from analyzer.distributed.task import Task, part_name
-from analyzer.errors import CaptureAccessError, JobError, OptionError, ReportError
+from analyzer.errors import CaptureAccessError, JobError, OptionError
 from analyzer.options import Options
 from analyzer.report.each import Outcome
 from analyzer.tables.schema import TABLES
@@ -35,37 +35,33 @@ NAMES = ("lossy.pcap", "deep/tomcat-chat.pcap")
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
-@pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
-    with (
-        distributed.LocalCluster(
-            n_workers=2,
-            threads_per_worker=1,
-            host="127.0.0.1",
-            dashboard_address=None,
-            silence_logs=50,
-        ) as cluster,
-        distributed.Client(cluster) as made,
-    ):
-        yield made
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    found = tmp_path / "in"
-    for name in NAMES:
-        (found / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(CAPTURES / Path(name).name, found / name)
-    (found / "build.log").write_text("no capture\n")
-    return found
+def test_a_cluster_of_two_workers(tmp_path: Path) -> None:
+    # One test, so that tests that run side by side start one cluster.
+    cluster = distributed.LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        dashboard_address=None,
+        silence_logs=50,
+    )
+    with cluster, distributed.Client(cluster) as client:
+        for check in (dataset, several, errors, refused, killed):
+            folder = tmp_path / check.__name__
+            folder.mkdir()
+            check(client, folder)
 
 
 def parts(out: Path, name: str) -> dict[str, bytes]:
     return {each.name: (out / part_name(each.name, name)).read_bytes() for each in TABLES}
 
 
-def test_the_dataset_is_that_of_one_process(client: Any, folder: Path, tmp_path: Path) -> None:
-    out, here = tmp_path / "out", tmp_path / "here"
+def dataset(client: Any, tmp_path: Path) -> None:
+    """The dataset is that of one process, and a second run leaves it alone."""
+    folder, out, here = tmp_path / "in", tmp_path / "out", tmp_path / "here"
+    for name in NAMES:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(CAPTURES / Path(name).name, folder / name)
+    (folder / "build.log").write_text("no capture\n")
     told: list[tuple[int, int]] = []
     outcomes = analyze(folder, client, folder=out, on_progress=lambda *each: told.append(each))
     assert told == [(1, 3), (2, 3), (3, 3)]
@@ -73,12 +69,15 @@ def test_the_dataset_is_that_of_one_process(client: Any, folder: Path, tmp_path:
     assert main(["--each", str(folder), "--parquet", str(here), "--jobs", "1", "--quiet"]) == 0
     for name in NAMES:
         assert parts(out, name) == parts(here, name)
-    again = analyze(folder, client, folder=out)
+    inside = folder / "out"
+    out.rename(inside)
+    again = analyze(folder, client, folder=inside)
     assert [each.before for each in again] == [each.is_capture for each in again]
     assert [each._replace(before=False) for each in again] == outcomes
 
 
-def test_several_files_are_one_capture(client: Any, tmp_path: Path) -> None:
+def several(client: Any, tmp_path: Path) -> None:
+    """Several files are one capture."""
     files = [CAPTURES / "price-feed.pcap", CAPTURES / "tomcat-chat.pcap"]
     (outcome,) = analyze({"both": files}, client, folder=tmp_path / "out")
     assert outcome.name == "both"
@@ -87,60 +86,51 @@ def test_several_files_are_one_capture(client: Any, tmp_path: Path) -> None:
     assert parts(tmp_path / "out", "both")["messages"] == alone
 
 
-def test_errors_are_told_and_cost_no_other_capture(client: Any, tmp_path: Path) -> None:
+def errors(client: Any, tmp_path: Path) -> None:
+    """An error is told, and costs no other capture."""
     named = [CAPTURES / "tomcat-chat.pcap", CAPTURES / "README.md"]
-    good, bad = sorted(
-        analyze(named, client, folder=tmp_path / "out"), key=lambda each: each.error or ""
-    )
+    made = analyze(named, client, folder=tmp_path / "out")
+    good, bad = sorted(made, key=lambda each: each.error or "")
     assert good.messages == 39
     assert "README.md is not a capture" in (bad.error or "")
 
 
-@pytest.mark.parametrize(
-    ("paths", "options", "error", "words"),
-    [
-        ("/no/such/file", {}, CaptureAccessError, "/no/such/file cannot be read"),
-        ("-", {}, OptionError, "not standard input"),
-        ({"a": ["s3://b/c", "d"]}, {}, OptionError, "have to be paths"),
-        ({"a": []}, {}, OptionError, "no file is named for a"),
-        ("no-such-scheme://a", {}, OptionError, "no-such-scheme"),
-        (CAPTURES / "lossy.pcap", {"where": "none > 3"}, OptionError, "none"),
-        (CAPTURES / "README.md", {"folder": "/dev/null/a"}, ReportError, "/dev/null"),
-    ],
-)
-def test_what_is_refused(
-    client: Any, tmp_path: Path, paths: Any, options: dict[str, Any], error: type, words: str
-) -> None:
-    with pytest.raises(error, match=words):
-        analyze(paths, client, **{"folder": tmp_path / "out", **options})
-
-
-def test_a_folder_without_captures(client: Any, tmp_path: Path) -> None:
+def refused(client: Any, tmp_path: Path) -> None:
+    """What only workers can tell is an error here."""
     (tmp_path / "a.txt").write_text("x")
-    with pytest.raises(CaptureAccessError, match="holds no captures"):
-        analyze(tmp_path, client, folder=tmp_path / "out")
+    capture = CAPTURES / "lossy.pcap"
+    cases: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
+        ("/no/such/file", {}, CaptureAccessError, "/no/such/file cannot be read"),
+        ("no-such-scheme://a", {}, OptionError, "no-such-scheme"),
+        (capture, {"where": "none > 3"}, OptionError, "none"),
+        (tmp_path, {}, CaptureAccessError, "holds no captures"),
+    ]
+    for paths, options, error, words in cases:
+        with pytest.raises(error, match=words):
+            analyze(paths, client, **{"folder": tmp_path / "out", **options})
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks at processes of Linux")
-def test_a_killed_worker_costs_nothing(client: Any, folder: Path, tmp_path: Path) -> None:
+def killed(client: Any, tmp_path: Path) -> None:
+    """A worker that is killed in the middle costs nothing."""
+    if not Path("/proc/self").exists():
+        return  # looks at processes of Linux
     # A pipe: whoever opens it to read has begun, and gets no further than it is fed.
     pipe = tmp_path / "pipe.pcap"
     os.mkfifo(pipe)
     content = (CAPTURES / "price-feed.pcap").read_bytes()
     pids = client.run(os.getpid)
-    killed: list[int] = []
+    dead: list[int] = []
 
     def feed() -> None:
         with pipe.open("wb", buffering=0) as file:
             file.write(content[: len(content) // 2])
-            (address,) = (
-                each for each, keys in client.processing().items() if any("work" in k for k in keys)
-            )
-            os.kill(pids[address], signal.SIGKILL)
-            killed.append(pids[address])
-            # As long as it has the pipe open, what is written is lost.
-            while Path(f"/proc/{pids[address]}").exists():
-                time.sleep(0.01)
+            busy = [address for address, keys in client.processing().items() if keys]
+            for address in busy:
+                os.kill(pids[address], signal.SIGKILL)
+                dead.append(pids[address])
+                # As long as it has the pipe open, what is written is lost.
+                while Path(f"/proc/{pids[address]}").exists():
+                    time.sleep(0.01)
         with pipe.open("wb") as file:
             file.write(content)
 
@@ -148,7 +138,7 @@ def test_a_killed_worker_costs_nothing(client: Any, folder: Path, tmp_path: Path
     feeder.start()
     outcomes = analyze([pipe], client, folder=tmp_path / "out")
     feeder.join(30)
-    assert killed
+    assert len(dead) == 1
     assert [each.error for each in outcomes] == [None]
     here = tmp_path / "here"
     assert main([str(CAPTURES / "price-feed.pcap"), "--parquet", str(here), "--quiet"]) == 0
@@ -158,6 +148,19 @@ def test_a_killed_worker_costs_nothing(client: Any, folder: Path, tmp_path: Path
 
 
 # --- without a cluster
+
+
+@pytest.mark.parametrize(
+    ("paths", "words"),
+    [
+        ("-", "not standard input"),
+        ({"a": ["s3://b/c", "d"]}, "have to be paths"),
+        ({"a": []}, "no file is named for a"),
+    ],
+)
+def test_what_is_refused(tmp_path: Path, paths: Any, words: str) -> None:
+    with pytest.raises(OptionError, match=words):
+        analyze(paths, folder=tmp_path / "out")
 
 
 def ended(status: str, error: Exception | None = None, result: Any = None) -> Any:
@@ -201,6 +204,13 @@ def test_workers_of_another_version() -> None:
 
     with pytest.raises(JobError, match="No module named 'analyzer'"):
         run._survey(SimpleNamespace(run=lacks), [])
+
+
+def test_without_dask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(OptionError, match=r"a cluster needs dask\.distributed") as raised:
+        analyze("a", folder=tmp_path)
+    assert "[dask]" in (raised.value.hint or "")
 
 
 def test_no_scheduler_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -76,6 +76,12 @@ def test_captures_are_read_where_they_are() -> None:
     assert placed(looks, seen(remote)) == [(shared, None), (local, ("one",)), (remote, None)]
 
 
+def test_a_capture_that_is_named_with_its_folder() -> None:
+    one = found("a", "/x/a")
+    both = seen(one._replace(in_folder=True), one, one._replace(in_folder=True))
+    assert placed({"one": [both]}) == [(one, None)]
+
+
 def test_what_no_machine_sees_is_an_error() -> None:
     with pytest.raises(CaptureAccessError, match="gone"):
         placed({"one": [seen(l="gone")], "two": [seen(l="gone")]})
