@@ -7,16 +7,17 @@ cli.analyze_arguments.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from analyzer.capture.folders import named
 from analyzer.cli.analyze import FOUND, OK, Request, analysed
+from analyzer.cli.shared import progress_of_tasks
 from analyzer.errors import (
     CaptureAccessError,
     KeyLogError,
@@ -25,7 +26,7 @@ from analyzer.errors import (
     WsanalyzeError,
 )
 from analyzer.report.dataset import staging
-from analyzer.report.each import Outcome, render
+from analyzer.report.each import Outcome, outcome_of, render
 
 CALLERS_ERROR = 2
 
@@ -54,17 +55,17 @@ def run_each(request: Request) -> int:
     tasks = list(tasks_of(request))
     outcomes: list[Outcome | None] = [None] * len(tasks)
 
-    with _progress(len(tasks), wanted=not request.no_progress) as advance:
-        for place, outcome in _outcomes(tasks, request.jobs):
+    with progress_of_tasks(wanted=not request.no_progress) as on_progress:
+        for done, (place, outcome) in enumerate(_outcomes(tasks, request.jobs), 1):
             if outcome.option_fault:
                 raise OptionError(outcome.error or "", hint=outcome.hint)
             outcomes[place] = outcome
-            advance()
-    done = [each for each in outcomes if each is not None]
-    if not any(each.is_capture for each in done):
+            on_progress(done, len(tasks))
+    known = [each for each in outcomes if each is not None]
+    if not any(each.is_capture for each in known):
         where = ", ".join(map(str, request.files))
         raise CaptureAccessError(f"{where} holds no captures.")
-    return _told(request, done)
+    return _told(request, known)
 
 
 def _check(request: Request) -> None:
@@ -93,7 +94,7 @@ def tasks_of(request: Request) -> Iterator[Task]:
         OptionError: Two captures would have the same name.
     """
     names: dict[str, Path] = {}
-    for name, path, found in _files(request.files):
+    for name, path, found in named(request.files):
         other = names.setdefault(name, path)
         if other != path:
             raise OptionError(
@@ -101,34 +102,6 @@ def tasks_of(request: Request) -> Iterator[Task]:
                 hint="analyse them in two runs, or name the folder above both",
             )
         yield Task(name, found, _of_one(request, name, path))
-
-
-def _files(paths: Sequence[Path]) -> Iterator[tuple[str, Path, bool]]:
-    for path in dict.fromkeys(paths):
-        if not path.is_dir():
-            try:
-                path.stat()
-            except OSError as error:
-                reason = error.strerror or str(error)
-                raise CaptureAccessError(f"{path} cannot be read: {reason}.") from error
-            yield path.name, path, False
-            continue
-        found = False
-        for folder, folders, files in os.walk(path, onerror=_cannot_list):
-            # Hidden ones are what editors, version control and unfinished reports leave.
-            folders[:] = sorted(each for each in folders if not each.startswith("."))
-            for file in sorted(each for each in files if not each.startswith(".")):
-                where = Path(folder, file)
-                if where.is_file():
-                    found = True
-                    yield where.relative_to(path).as_posix(), where, True
-        if not found:
-            raise CaptureAccessError(f"The folder {path} holds no files.")
-
-
-def _cannot_list(error: OSError) -> None:
-    reason = error.strerror or str(error)
-    raise CaptureAccessError(f"{error.filename} cannot be read: {reason}.") from error
 
 
 def _of_one(request: Request, name: str, path: Path) -> Request:
@@ -178,20 +151,8 @@ def analyse(task: Task) -> Outcome:
         # A fault of ours in one capture must not cost the report of the others.
         what = f"a fault of wsanalyze itself: {type(error).__name__}: {error}"
         return Outcome(task.name, error=what, hint="please report it")
-    severities = {
-        severity: sum(each.count for each in summary.findings.values() if each.severity == severity)
-        for severity in ("error", "warning")
-    }
-    return Outcome(
-        task.name,
-        summary.capture.packets,
-        summary.rows["connections"],
-        summary.rows["messages"],
-        severities["error"],
-        severities["warning"],
-        tuple(dict.fromkeys(row["id"] for row in summary.diagnoses)),
-        tuple(watched.reasons()) if watched is not None else (),
-    )
+    reasons = () if watched is None else tuple(watched.reasons())
+    return outcome_of(task.name, summary)._replace(reasons=reasons)
 
 
 def _make_folders(request: Request) -> None:
@@ -251,21 +212,6 @@ def _clean(task: Task, process: int) -> None:
         remove_partial(request.csv, process, made_folder=True)
     if request.parquet is not None:
         shutil.rmtree(staging(request.parquet, task.name, process), ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _progress(count: int, *, wanted: bool) -> Iterator[Callable[[], object]]:
-    """Yield what is called when a capture is done; shown on standard error."""
-    if not (wanted and sys.stderr.isatty()) or count < 2:
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        shown = bar.add_task("", total=count)
-        yield lambda: bar.advance(shown)
 
 
 def _told(request: Request, outcomes: Sequence[Outcome]) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,6 +55,21 @@ def say_if_slow(files: Sequence[Path]) -> None:
     """Say on standard error that an analysis takes long where it need not."""
     if files and uncompiled_kernels():
         sys.stderr.write(f"note: {UNCOMPILED}\n")
+
+
+@contextlib.contextmanager
+def progress_of_tasks(*, wanted: bool) -> Iterator[Callable[[int, int], None]]:
+    """Yield what is told how many captures are done, and of how many; shown on standard error."""
+    if not (wanted and sys.stderr.isatty()):
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        shown = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(shown, completed=done, total=total)
 
 
 def version_line() -> str:

@@ -30,6 +30,7 @@ class Verb(NamedTuple):
 
 
 VERBS: Final[dict[str, Verb]] = {
+    "cluster": Verb("Analyse many captures on a cluster.", "analyzer.cli.cluster", "run_cluster"),
     "compare": Verb("Put two captures side by side.", "analyzer.cli.compare", "run_compare"),
     "docs": Verb("Print a page of the documentation.", "analyzer.cli.docs", "run_docs"),
     "help": Verb("Show the options of a verb.", "analyzer.cli.help", "run_help"),

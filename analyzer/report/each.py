@@ -1,6 +1,6 @@
 """The report of --each: a line for each capture, and what could not be read.
 
-Knows outcomes. Must not know how captures are analysed. Used by cli.each.
+Knows outcomes. Must not know how captures are analysed. Used by cli.each and cli.cluster.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from rich.text import Text
 
 from analyzer.report.layout import Head, say, table, traffic
 from analyzer.report.wording import number, plural
+from analyzer.tables.summary import Summary
 
 
 class Outcome(NamedTuple):
@@ -28,6 +29,7 @@ class Outcome(NamedTuple):
         is_capture: False of a file in a folder that is none, which is left out.
         option_fault: whether the error is one of the options, so that no other capture
             fares better.
+        before: an earlier run has analysed it, and nothing has changed since.
     """
 
     name: str
@@ -42,6 +44,24 @@ class Outcome(NamedTuple):
     hint: str | None = None
     is_capture: bool = True
     option_fault: bool = False
+    before: bool = False
+
+
+def outcome_of(name: str, summary: Summary) -> Outcome:
+    """Return the outcome of a capture that was analysed."""
+    severities = {
+        severity: sum(each.count for each in summary.findings.values() if each.severity == severity)
+        for severity in ("error", "warning")
+    }
+    return Outcome(
+        name,
+        summary.capture.packets,
+        summary.rows["connections"],
+        summary.rows["messages"],
+        severities["error"],
+        severities["warning"],
+        tuple(dict.fromkeys(row["id"] for row in summary.diagnoses)),
+    )
 
 
 _HEADS = (
@@ -63,6 +83,9 @@ def render(outcomes: Sequence[Outcome], console: Console) -> None:
     parts = [f"{plural(len(read), 'capture')}, each analysed by itself"]
     if failed:
         parts.append(f"{number(len(failed))} could not be analysed")
+    before = sum(each.before for each in read)
+    if before:
+        parts.append(f"{number(before)} by an earlier run")
     if others:
         parts.append(f"{plural(others, 'other file')} left out")
     say(console, Text(parts[0], "bold"), *(f"; {part}" for part in parts[1:]), indent=0)

@@ -34,4 +34,4 @@ def test_help_of_no_verb_names_the_verbs(capsys: Captured) -> None:
     assert main.main(["help", "lvie"]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("error: there is no verb 'lvie'; the verbs are compare, docs, help")
+    assert err.startswith("error: there is no verb 'lvie'; the verbs are cluster, compare, docs")

@@ -52,3 +52,10 @@ def test_names_cannot_reach_the_terminal() -> None:
     assert "\x1b" not in text
     assert "\x07" not in text
     assert "[red]a" in text
+
+
+def test_what_an_earlier_run_has_done() -> None:
+    first = shown([CHAT._replace(before=True), FEED, OTHER], 100)[0]
+    assert first == (
+        "2 captures, each analysed by itself; 1 by an earlier run; 1 other file left out"
+    )
