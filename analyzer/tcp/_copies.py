@@ -7,6 +7,8 @@ Knows the rings of recent segments and of delivered payload, which all connectio
 
 from __future__ import annotations
 
+from typing import Any
+
 import cython
 
 from analyzer import findings
@@ -111,7 +113,7 @@ class CopyCheck(RowWriter):
         """
         number: cython.longlong
         n: cython.Py_ssize_t
-        known: set = set()
+        known: set[Any] = set()
         for number in range(max(1, self.recent_head - _SHADOW + 1), self.recent_head + 1):
             n = number & (_RECENTS - 1)
             if self.recents[n].owner >> 1 == first:

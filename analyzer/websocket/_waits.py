@@ -16,6 +16,8 @@ the next, small segment of the same message.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cython
 
 from analyzer.websocket import frames as layout
@@ -237,7 +239,7 @@ class Waits(Silence):
         time: cython.longlong,
     ) -> cython.int:
         """Count a wait of message `m`, so that it can be taken back."""
-        noted: list = self.sent_again.setdefault(m, [])
+        noted: list[Any] = self.sent_again.setdefault(m, [])
         noted.append((low, high, wait, self.pool[m].resent_until, time))
         if len(noted) > _MOST_AGAIN:
             del noted[0]
@@ -254,7 +256,7 @@ class Waits(Silence):
         The receiver had the first one, which was late, or its ACK was; probes of the tail
         (RFC 8985 7.3) meet both. Of several copies each one too many is reported by itself.
         """
-        noted: list = self.sent_again.get(m, [])
+        noted: list[Any] = self.sent_again.get(m, [])
         at: cython.Py_ssize_t = len(noted) - 1
         low: cython.longlong
         high: cython.longlong
@@ -292,7 +294,7 @@ class Waits(Silence):
         Its ACK of the first copy may leave before the other one comes.
         """
         time: cython.longlong = self.chunks[i].time
-        noted: list = self.sent_again.get(m, [])
+        noted: list[Any] = self.sent_again.get(m, [])
         if time == _NULL or not noted:
             return False
         until: cython.longlong = noted[len(noted) - 1][4] + _LONG_WAY
