@@ -67,6 +67,10 @@ class Options:
     live_pace_s: float = 0.04
     """From batch to batch while packets are few: a batch costs a millisecond however small,
     so that 25 a second are 3 % of a processor, and a message is out within 0.1 s."""
+    live_end_s: float = 6.0
+    """After SIGTERM. Half of it is for packets that wait, of which there may be 128 MiB on a
+    machine that is too slow; then the comparison is left out where it is not done. A container is
+    killed 10 s after SIGTERM: the rest is for rows of what is open, and files."""
 
     # --- the screen of a live run
     max_screen_connections: int = 65_536

@@ -144,6 +144,7 @@ class OptionValues(TypedDict, total=False):
     live_block_ms: int
     live_queue_bytes: int
     live_pace_s: float
+    live_end_s: float
     max_screen_connections: int
     max_screen_ended: int
     max_screen_events: int

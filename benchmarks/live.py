@@ -30,7 +30,8 @@ import numpy as np
 
 from analyzer.capture.live import CaptureStats, open_live
 from analyzer.capture.source import open_capture
-from analyzer.live.run import Stop, Until, run
+from analyzer.live.run import Until, run
+from analyzer.live.stop import Stop
 from analyzer.options import Options
 from analyzer.tables.schema import TableRows
 from benchmarks import workloads

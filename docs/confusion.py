@@ -8,6 +8,7 @@ were not.
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import tempfile
@@ -196,7 +197,9 @@ def table(rows: list[tuple[str, str, set[str], set[str]]]) -> str:
 
 def main() -> None:
     """Write the table into the page."""
-    seeds = range(int(sys.argv[1]) if len(sys.argv) > 1 else 4)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("seeds", nargs="?", type=int, default=4, help="variants of each kind")
+    seeds = range(parser.parse_args().seeds)
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)

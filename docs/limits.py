@@ -6,6 +6,7 @@ string below its field. A test compares the page with what this makes.
 
 from __future__ import annotations
 
+import argparse
 import ast
 import dataclasses
 import sys
@@ -81,4 +82,5 @@ def markdown() -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     sys.stdout.write(markdown())

@@ -6,6 +6,7 @@ shows what a reader of the page gets.
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -18,6 +19,7 @@ HEIGHT = 1500
 
 def main() -> None:
     """Write docs/report.png."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     sys.path.insert(0, str(ROOT / "tests"))
     from oracle.chromium import chromium, opened, picture
 

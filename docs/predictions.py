@@ -9,6 +9,7 @@ of alternatives.md, and a test compares them with what this makes.
 
 from __future__ import annotations
 
+import argparse
 import functools
 import json
 import subprocess
@@ -260,4 +261,5 @@ def page(text: str) -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

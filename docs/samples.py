@@ -8,6 +8,7 @@ Samples must not depend on the machine: they come from committed captures, throu
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import subprocess
@@ -91,5 +92,6 @@ def refreshed_page(text: str) -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     for page in pages():
         page.write_text(refreshed_page(page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -41,6 +41,8 @@ MAX_FUNCTION_LINES = 60
 MAX_MODULE_LINES = 500
 LONG_MODULES = {"captures/make/peers.py": 380}
 """Modules that are longer, with their lines. May only shrink; new ones are not added."""
+STARTED_BY_OTHERS = {"chat_ends.py", "netns.py"}
+"""Scripts that a generator starts with all of their arguments."""
 LONG_FUNCTIONS: dict[str, int] = {}
 """`path:name` of each function that is longer, with its lines. May only shrink."""
 
@@ -100,6 +102,24 @@ def test_module_is_short(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.name)
 def test_module_says_what_it_is_for(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def scripts() -> list[Path]:
+    """Files that record, write or rewrite something when they are run."""
+    folders = ROOT / "captures" / "make", ROOT / "docs"
+    paths = (path for folder in folders for path in sorted(folder.glob("*.py")))
+    return [path for path in paths if "\nif __name__" in path.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("path", scripts(), ids=lambda path: path.name)
+def test_scripts_read_their_command_line(path: Path) -> None:
+    """One that looks at no arguments would write when it is asked for --help."""
+    calls = {
+        node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute)
+    }
+    assert calls & {"asked", "ArgumentParser"} or path.name in STARTED_BY_OTHERS
 
 
 def test_kernels_are_the_only_modules_with_relaxed_types() -> None:

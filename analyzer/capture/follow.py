@@ -64,6 +64,10 @@ class _Source:
         """Return the counters; what another program dropped is not known here."""
         return CaptureStats(self._packets, 0, self._packets, True)
 
+    def last_words(self) -> list[Finding]:
+        """Return nothing: findings come with packets (LiveSource)."""
+        return []
+
     def _taken(self, batch: RecordBatch) -> RecordBatch:
         if self._reader is not None:
             self._packets = self._reader.packets

@@ -75,6 +75,9 @@ class LiveSource(Protocol):
     def stats(self) -> CaptureStats:
         """Return the counters."""
 
+    def last_words(self) -> list[Finding]:
+        """Return what is left to say where `read` is not called any more."""
+
     def close(self) -> None:
         """Release interfaces and files."""
 
@@ -171,6 +174,14 @@ class LiveCapture:
             self._findings.append(finding)
         return CaptureStats(received, dropped, self._packets, not self._down)
 
+    def last_words(self) -> list[Finding]:
+        """Return findings that no batch had (LiveSource)."""
+        stats = self.stats()
+        last = self._drops.finding(stats.dropped, stats.received, last=True)
+        findings = [*self._findings, *([] if last is None else [last])]
+        self._findings = []
+        return findings
+
     def close(self) -> None:
         """Release the interfaces (LiveSource)."""
         for each in self.handles:
@@ -235,10 +246,7 @@ class LiveCapture:
         assert self._stop_at is not None
         if time.monotonic() < self._stop_at:
             return LiveBatch()
-        stats = self.stats()
-        last = self._drops.finding(stats.dropped, stats.received, last=True)
-        findings = [*self._findings, *([] if last is None else [last])]
-        self._findings = []
+        findings = self.last_words()
         return LiveBatch(findings=findings) if findings else None
 
 

@@ -192,11 +192,12 @@ def run(request: LiveRequest, options: Options) -> int:
         WsanalyzeError: It cannot be done; the caller's problem.
     """
     from analyzer.live import run as loop
+    from analyzer.live.stop import signals
 
     _check(request)
     watched, awaited = conditions(request.fail_on), _awaited(request.until)
     decide = _choice(request.where)
-    with loop.signals() as stop:
+    with signals(options.live_end_s) as stop:
         source = opened(request, options)
         keeper: Keeper | None = None
         watchers: list[Observer] = []
@@ -292,6 +293,8 @@ def _answer(
     if outcome.hurried:
         _say("asked twice to end: written without the comparison with other transports")
         return INTERRUPTED
+    if outcome.left_out:
+        _say("the end took too long after SIGTERM: written without the comparison with HTTP")
     for reason in [] if awaited is None else awaited.reasons():
         _say(f"--until {reason}")
     found = awaited is not None and bool(awaited.reasons())

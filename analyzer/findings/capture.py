@@ -22,6 +22,12 @@ CAPTURE_EMPTY = _kind("capture-empty", NOTE, "", "The capture holds no packets."
 CAPTURE_DROPS = _kind(
     "capture-drops", WARNING, "", "The capturing program says that it dropped packets: {detail}."
 )
+CAPTURE_NOT_READ = _kind(
+    "capture-not-read",
+    WARNING,
+    "",
+    "The run had to end before packets that had arrived were analysed: {detail}.",
+)
 CAPTURE_NO_TIME = _kind(
     "capture-no-time", NOTE, "", "Packets without a time stamp (simple packet blocks): {detail}."
 )

@@ -2,24 +2,23 @@
 
     source.read -> keep (packet files) -> pipeline.push -> observers' tick
 
-Knows time and signals. Must not know interfaces or reports. Called by cli.live. A file
+Knows time, and the wish to end. Must not know interfaces or reports. Called by cli.live. A file
 that is given to it yields what pipeline.run makes of it.
 """
 
 from __future__ import annotations
 
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from analyzer.capture.live import LiveSource
 from analyzer.capture.records import RecordBatch
 from analyzer.capture.stats import CaptureStats
+from analyzer.findings import CAPTURE_NOT_READ, Finding
 from analyzer.lazy_dataclass import dataclass
 from analyzer.live.guard import Guarded, first_failure, guarded
+from analyzer.live.stop import Hurried, Stop
 from analyzer.options import Options
 from analyzer.pipeline import Pipeline
 from analyzer.report.output import Writer
@@ -121,64 +120,6 @@ class UntilFound:
         """Do nothing (Writer)."""
 
 
-class Hurried(BaseException):
-    """The end was asked for twice, in the middle of something that may be left out."""
-
-
-class Stop:
-    """Whether someone asked for the end.
-
-    The first signal asks for it. A second Ctrl-C or SIGTERM leaves the comparison with other
-    transports out. A third ends at once, by KeyboardInterrupt: a reader of events that neither
-    reads nor goes away would hold the run forever.
-
-    Attributes:
-        asked: someone did.
-        hurried: twice.
-        optional: what is done now may be left out.
-    """
-
-    def __init__(self) -> None:
-        self.asked = self.hurried = self.optional = False
-
-    def __call__(self, number: int = 0, frame: FrameType | None = None) -> None:
-        """Take the signal.
-
-        Raises:
-            Hurried: The second, while something optional is done.
-            KeyboardInterrupt: The third.
-        """
-        if not self.asked:
-            self.asked = True
-        elif number == signal.SIGHUP:
-            return  # a terminal that closes raises this besides the signal that ended the run
-        elif self.hurried:
-            raise KeyboardInterrupt
-        else:
-            self.hurried = True
-            if self.optional:
-                raise Hurried
-
-
-@contextmanager
-def signals() -> Iterator[Stop]:
-    """Turn Ctrl-C, SIGTERM and SIGHUP into a wish to end, while the body runs.
-
-    What is ignored stays so: nohup lets a run outlive its terminal.
-    """
-    stop = Stop()
-    wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {each: signal.getsignal(each) for each in wanted}
-    taken = [each for each in wanted if before[each] != signal.SIG_IGN]
-    for each in taken:
-        signal.signal(each, stop)
-    try:
-        yield stop
-    finally:
-        for each in taken:
-            signal.signal(each, before[each])
-
-
 @dataclass(slots=True)
 class Outcome:
     """How a run ended.
@@ -187,11 +128,13 @@ class Outcome:
         summary: what the terminal report shows, of all that was seen.
         failure: what ended it before its time; None: nothing did.
         hurried: the end was asked for twice: there is no comparison with other transports.
+        left_out: there is none because the time after SIGTERM was over.
     """
 
     summary: Summary
     failure: Exception | None = None
     hurried: bool = False
+    left_out: bool = False
 
 
 def run(
@@ -265,7 +208,7 @@ def outcome_of(
     loop = _Loop(source, pipeline, guards, keeper, until or Until(), stop, clock)
     try:
         _read(loop, options.live_pace_s, ending)
-        _finish(pipeline, stop)
+        outcome.left_out = not _finish(pipeline, stop) and not stop.hurried
     except (KeyboardInterrupt, Hurried):
         outcome.hurried = True
     except Exception as error:
@@ -303,20 +246,25 @@ def _read(loop: _Loop, pace_s: float, ending: Callable[[], None] | None) -> None
             ending()
 
 
-def _finish(pipeline: Pipeline, stop: Stop) -> None:
-    """Give the rows of what is open; of the comparison, unless the end is hurried."""
+def _finish(pipeline: Pipeline, stop: Stop) -> bool:
+    """Give the rows of what is open; of the comparison, unless the end is hurried.
+
+    Returns:
+        Whether the comparison is there.
+    """
     pipeline.settle()
-    made: list[TableRows] = []
-    if not stop.hurried:
+    made: list[TableRows] | None = None
+    if not stop.hurried and not stop.over:
         try:
             stop.optional = True
             made = pipeline.compared()
         except Hurried:
-            made = []
+            made = None
         finally:
             stop.optional = False
-    pipeline.deliver(made)
+    pipeline.deliver(made or [])
     pipeline.diagnose()
+    return made is not None
 
 
 def _settle(pipeline: Pipeline, outcome: Outcome) -> None:
@@ -376,6 +324,9 @@ class _Loop:
             batch = self._source.read(self._timeout(begin))
             if batch is None:
                 return
+            if self._stop.late or self._stop.hurried:
+                self._leave(batch)
+                return
             self._take(batch)
             now = self._clock()
             if len(batch.rows) or now - self._ticked >= TICK_S:
@@ -393,7 +344,26 @@ class _Loop:
     def _reached(self) -> bool:
         """Return whether to end without what is there still."""
         most = self._until.packets
-        return self._stop.hurried or (most is not None and self._packets >= most)
+        return most is not None and self._packets >= most
+
+    def _leave(self, batch: RecordBatch) -> None:
+        """End without the packets that wait, and say so; they are kept where packets are."""
+        stats = self._source.stats()
+        left = max(stats.received - stats.dropped - self._packets, len(batch.rows))
+        rest: RecordBatch | None = batch
+        findings: list[Finding] = []
+        while rest is not None:
+            if self._keeper is not None:
+                self._keeper.keep(rest)
+            findings += rest.findings
+            if self._keeper is None or self._stop.over or self._stop.hurried:
+                break
+            rest = self._source.read(0.0)
+        findings += self._source.last_words()
+        if left:
+            detail = f"{left:,} behind packet {self._packets:,}"
+            findings.append(Finding(CAPTURE_NOT_READ, detail=detail, count=left))
+        self._push(RecordBatch(findings=findings))
 
     def _timeout(self, now: float) -> float:
         until = self._ticked + TICK_S

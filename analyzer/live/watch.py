@@ -31,6 +31,9 @@ MAX_COMPARED_CONNECTIONS = 512
 more takes tens of MB while rows are made of it."""
 MAX_SAMPLES = 32_768
 """Options.max_samples of a live run: enough for a 95th percentile, a quarter of a MB each."""
+MAX_DIAGNOSED_CONNECTIONS = 8192
+"""Options.max_diagnosed_connections of a live run: 3 kB each, and rules look at all of them every
+10 s. What ended long ago is no news."""
 MAX_SESSION_CONNECTIONS = 2048
 """Options.max_session_connections of a live run: 3 kB each."""
 
@@ -128,6 +131,7 @@ def live_options(options: Options) -> Options:
         "max_failed_connects": MAX_FAILED_CONNECTS,
         "max_compared_connections": MAX_COMPARED_CONNECTIONS,
         "max_samples": MAX_SAMPLES,
+        "max_diagnosed_connections": MAX_DIAGNOSED_CONNECTIONS,
         "max_session_connections": MAX_SESSION_CONNECTIONS,
     }
     changes = {

@@ -19,6 +19,7 @@ SAID = frozenset(
         "capture-interface-down",
         "capture-interface-up",
         "capture-not-kept",
+        "capture-not-read",
         "capture-replaced",
     }
 )

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import recording
+from asked import asked
 from chat_transports import ONE_WAY, captured, check
 from ends import prose
 
@@ -220,16 +221,26 @@ def main() -> None:
         events = talk(sys.argv[2], sys.argv[3], float(sys.argv[4]))
         sys.stdout.write("".join(json.dumps(event) + "\n" for event in events))
         return
+    names = {
+        f"calls-{'chromium-' * chromium}{'delay-' * delayed}{transport}.pcap": (
+            chromium,
+            delayed,
+            transport,
+        )
+        for delayed in (False, True)
+        for transport in TRANSPORTS
+        for chromium in (False, True)
+    }
+    chosen = asked(__doc__, names)
     with tempfile.TemporaryDirectory() as folder:
-        for delayed in (False, True):
-            for transport in TRANSPORTS:
-                path = Path(folder) / f"calls-{'delay-' if delayed else ''}{transport}.pcap"
-                if len(sys.argv) < 2 or path.name in sys.argv[1:]:
-                    record(transport, delayed=delayed, path=path)
-                path = path.with_name(path.name.replace("calls-", "calls-chromium-"))
-                if len(sys.argv) < 2 or path.name in sys.argv[1:]:
-                    modules = recording.node_modules("playwright-core")
-                    record_chromium(transport, modules, delayed=delayed, path=path)
+        for name in chosen:
+            chromium, delayed, transport = names[name]
+            path = Path(folder) / name
+            if chromium:
+                modules = recording.node_modules("playwright-core")
+                record_chromium(transport, modules, delayed=delayed, path=path)
+            else:
+                record(transport, delayed=delayed, path=path)
 
 
 if __name__ == "__main__":

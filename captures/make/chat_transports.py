@@ -30,6 +30,7 @@ from typing import Any
 
 import netns
 import recording
+from asked import asked
 from chat_ends import BEHIND
 from workloads import WORKLOADS, Workload
 
@@ -228,19 +229,20 @@ def record(workload: Workload, transport: str, *, delayed: bool, path: Path) -> 
 
 
 def main() -> None:
-    wanted = sys.argv[1:]
+    names = {
+        f"{workload.name}-{'delay-' * delayed}{transport}.pcap": (workload, delayed, transport)
+        for workload in WORKLOADS.values()
+        for delayed in (False, True)
+        for transport in TEXTS
+        if transport in workload.paths
+    }
+    chosen = asked(__doc__, names)
     print("capture | requests | packets | bytes | pure ACKs of client | of server"
           " | mean latency ms | 95th percentile | TCP connections | retransmissions")  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
-        for workload in WORKLOADS.values():
-            for delayed in (False, True):
-                for transport in TEXTS:
-                    if transport not in workload.paths:
-                        continue
-                    middle = "-delay-" if delayed else "-"
-                    path = Path(folder) / f"{workload.name}{middle}{transport}.pcap"
-                    if not wanted or path.name in wanted:
-                        record(workload, transport, delayed=delayed, path=path)
+        for name in chosen:
+            workload, delayed, transport = names[name]
+            record(workload, transport, delayed=delayed, path=Path(folder) / name)
 
 
 if __name__ == "__main__":

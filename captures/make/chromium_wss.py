@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import recording
+from asked import asked
 from tls_ends import certificate
 
 PORT, BACKEND, NAME = 9446, 9447, "chat.example.test"
@@ -142,6 +143,7 @@ def fetch(folder: Path, pem: Path) -> None:
 
 
 def main() -> None:
+    asked(__doc__)
     recording.isolate()
     modules = recording.node_modules("ws@8", "playwright-core")
     with tempfile.TemporaryDirectory() as name:

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import recording
+from asked import asked
 from client_programs import KEY, PROGRAMS
 
 PORT, OTHER = 9051, 9052
@@ -242,6 +243,7 @@ def note_leavers(path: Path, events: list[dict[str, Any]]) -> None:
 
 
 def main() -> None:
+    asked(__doc__)
     # While there is a way out.
     os.environ["CAPTURES_NODE_MODULES"] = str(recording.node_modules("undici@7"))
     recording.isolate()

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import recording
+from asked import asked
 from ends import Log, prose
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
@@ -63,6 +64,7 @@ async def scenario(log: Log) -> None:
 
 
 def main() -> None:
+    asked(__doc__)
     recording.isolate()
     with tempfile.TemporaryDirectory() as folder:
         configuration = Path(folder) / "tinyproxy.conf"

@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 import recording
+from asked import asked
 
 SOURCE = "wss-tls13"
 DSB, PACKET = 10, 6
@@ -48,6 +49,7 @@ def moved(data: bytes, place: str) -> bytes:
 
 
 def main() -> None:
+    asked(__doc__)
     source = recording.CAPTURES / f"{SOURCE}.pcap"
     keys = source.with_suffix(".keys")
     log = recording.LOGS / f"{SOURCE}.jsonl"

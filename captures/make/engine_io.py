@@ -14,13 +14,13 @@ import json
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import recording
+from asked import asked
 from chat_transports import ONE_WAY, captured, check
 from workloads import ROOM
 
@@ -101,13 +101,18 @@ def record(transport: str, modules: Path, *, delayed: bool, path: Path) -> None:
 
 
 def main() -> None:
+    names = {
+        f"engine-io-{'delay-' * delayed}{transport}.pcap": (transport, delayed)
+        for delayed in (False, True)
+        for transport in TRANSPORTS
+    }
+    chosen = asked(__doc__, names)
     modules = recording.node_modules(*PACKAGES)
     with tempfile.TemporaryDirectory() as folder:
-        for delayed in (False, True):
-            for transport in TRANSPORTS:
-                path = Path(folder) / f"engine-io-{'delay-' if delayed else ''}{transport}.pcap"
-                if len(sys.argv) < 2 or path.name in sys.argv[1:]:
-                    record(transport, modules, delayed=delayed, path=path)
+        for name in chosen:
+            transport, delayed = names[name]
+            path = Path(folder) / name
+            record(transport, modules, delayed=delayed, path=path)
 
 
 if __name__ == "__main__":

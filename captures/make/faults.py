@@ -19,6 +19,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from asked import asked
+
 HEADS = {0: 4, 1: 14, 12: 0, 101: 0, 113: 16, 276: 20}
 """Bytes before the IP header, by link type."""
 
@@ -371,6 +373,7 @@ SUFFIXES = {"gzip": ".pcap.gz", "zstd": ".pcap.zst"}
 
 def main() -> None:
     """Write the few that a reader may want to open into captures/faults/."""
+    asked(__doc__)
     captures = Path(__file__).resolve().parent.parent
     (captures / "faults").mkdir(exist_ok=True)
     for name, kinds in COMMITTED.items():

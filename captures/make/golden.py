@@ -14,6 +14,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from asked import asked
 from rich.console import Console
 
 from analyzer import pipeline
@@ -75,6 +76,7 @@ def write(name: str, folder: Path) -> None:
 
 def main() -> None:
     """Replace the folders of all captures."""
+    asked(__doc__)
     for folder in REPORTS.iterdir():
         if folder.is_dir():
             shutil.rmtree(folder)

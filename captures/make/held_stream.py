@@ -15,13 +15,13 @@ import json
 import platform
 import random
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import recording
+from asked import asked
 
 FRONT, BACK = 9023, 9123
 EVENTS, OLDER, EVERY = 160, 15, 0.06
@@ -100,15 +100,16 @@ def waits(events: list[recording.Event]) -> dict[str, Any]:
 
 
 def main() -> None:
+    names = {
+        "held-stream": ("on", f"tcp port {FRONT}"),
+        "held-stream-off": ("off", f"tcp port {FRONT}"),
+        "held-stream-legs": ("on", "tcp"),
+        "held-stream-off-legs": ("off", "tcp"),
+    }
+    chosen = asked(__doc__, names)
     recording.isolate()
-    for name, buffering, pattern in (
-        ("held-stream", "on", f"tcp port {FRONT}"),
-        ("held-stream-off", "off", f"tcp port {FRONT}"),
-        ("held-stream-legs", "on", "tcp"),
-        ("held-stream-off-legs", "off", "tcp"),
-    ):
-        if sys.argv[1:] and name not in sys.argv[1:]:
-            continue
+    for name in chosen:
+        buffering, pattern = names[name]
         way = "both legs" if pattern == "tcp" else "the way from nginx to the client alone"
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"{name}.pcap"

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import recording
+from asked import asked
 
 NGINX, NGHTTPX = 9015, 9016
 CONFIGURATION = """
@@ -65,6 +66,7 @@ def fetch(option: str, port: int) -> list[recording.Event]:
 
 
 def main() -> None:
+    asked(__doc__)
     recording.isolate()
     with tempfile.TemporaryDirectory() as folder:
         www = Path(folder) / "www"

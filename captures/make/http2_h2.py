@@ -12,6 +12,7 @@ from pathlib import Path
 
 import http2_frames
 import recording
+from asked import asked
 from ends import Log, prose
 from h2.settings import SettingCodes
 from http2_ends import (
@@ -222,6 +223,7 @@ def record(folder: Path, *, tls: bool) -> None:
 
 
 def main() -> None:
+    asked(__doc__)
     recording.isolate()
     with tempfile.TemporaryDirectory() as name:
         for tls in (False, True):

@@ -20,6 +20,7 @@ from typing import Any
 
 import http2_frames
 import recording
+from asked import asked
 from ends import Log, prose
 from http2_ends import NAME, End, Stream
 from hypercorn.asyncio import serve
@@ -231,6 +232,7 @@ def record(folder: Path, name: str, how: str) -> None:
 
 
 def main() -> None:
+    asked(__doc__)
     recording.isolate()
     with tempfile.TemporaryDirectory() as name:
         for capture, how in CAPTURES.items():

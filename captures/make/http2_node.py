@@ -10,12 +10,14 @@ from pathlib import Path
 
 import http2_frames
 import recording
+from asked import asked
 from tls_ends import certificate
 
 PORT, NAME = 9448, "streams.example.test"
 
 
 def main() -> None:
+    asked(__doc__)
     recording.isolate()
     modules = recording.node_modules("ws@8", "playwright-core")
     with tempfile.TemporaryDirectory() as name:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import recording
+from asked import asked
 from said import Said, Watched
 from websockets.asyncio.client import connect
 
@@ -116,6 +117,7 @@ def api(path: str, body: bytes | None = None) -> Any:
 
 
 def main() -> None:
+    asked(__doc__)
     recording.isolate()
     programs = [f"Python {name} {version(name)}" for name in ("jupyter_server", "ipykernel")]
     programs.append(f"Python websockets {version('websockets')}")

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import recording
 import websockets
+from asked import asked
 from said import Said, Watched
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
@@ -81,8 +82,8 @@ def rfb() -> Talk:
     client = (b"RFB 003.008\n", b"\x01", b"\x01", request, struct.pack(">BBxxI", 4, 1, 0x61))
     server = (b"\x01\x01", bytes(4), init, update, update)
     lines = [Line("server", b"RFB 003.008\n", None)]
-    for asked, given in zip(client, server, strict=True):
-        lines += [Line("client", asked, None), Line("server", given, None)]
+    for wanted, given in zip(client, server, strict=True):
+        lines += [Line("client", wanted, None), Line("server", given, None)]
     return Talk("rfb", "/websockify", "binary", lines, "RFB 3.8 as noVNC and websockify carry it")
 
 
@@ -155,6 +156,7 @@ async def play(talk: Talk, log: Said) -> None:
 
 
 def main() -> None:
+    asked(__doc__)
     recording.isolate()
     with tempfile.TemporaryDirectory() as folder:
         for name, talk in TALKS.items():

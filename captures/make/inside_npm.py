@@ -9,13 +9,13 @@ protocol's own terms (inside/said.js).
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import recording
+from asked import asked
 from tls_ends import certificate
 
 HERE = Path(__file__).parent
@@ -254,8 +254,8 @@ def record(name: str, modules: Path, folder: Path) -> None:
 
 
 def main() -> None:
+    names = asked(__doc__, SCENARIOS)
     recording.isolate()
-    names = sys.argv[1:] or list(SCENARIOS)
     chosen = [SCENARIOS[name] for name in names]
     packages = {package for one in chosen for package in one.install or one.packages}
     modules = recording.node_modules(*sorted(packages))

@@ -13,6 +13,7 @@ from typing import Any
 import ocpp
 import recording
 import websockets
+from asked import asked
 from ocpp.routing import on
 from ocpp.v16 import ChargePoint as Point16
 from ocpp.v16 import call as call16
@@ -189,6 +190,7 @@ async def talk(version: str, log: Said) -> None:
 
 
 def main() -> None:
+    asked(__doc__)
     recording.isolate()
     programs = [f"Python ocpp {ocpp_version()}", f"Python websockets {websockets.__version__}"]
     with tempfile.TemporaryDirectory() as folder:

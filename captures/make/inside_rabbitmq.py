@@ -7,11 +7,13 @@ from pathlib import Path
 
 import rabbitmq
 import recording
+from asked import asked
 
 SCRIPT = Path(__file__).parent / "inside" / "stomp.js"
 
 
 def main() -> None:
+    asked(__doc__)
     recording.isolate()
     modules = recording.node_modules("@stomp/stompjs", "ws")
     package = recording.program_version("dpkg-query", "-Wf", "${Version}", "rabbitmq-server")

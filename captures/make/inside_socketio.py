@@ -13,6 +13,7 @@ import aiohttp
 import recording
 import socketio
 from aiohttp import web
+from asked import asked
 from said import Said
 
 PORT = 9041
@@ -135,6 +136,7 @@ async def talk(log: Said) -> None:
 
 
 def main() -> None:
+    asked(__doc__)
     recording.isolate()
     log = Said()
     watch(log)

@@ -14,7 +14,6 @@ import contextlib
 import json
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import recording
+from asked import asked
 from chat_transports import BEHIND, ONE_WAY, TRANSPORTS, captured, check
 from workloads import LOBBY
 
@@ -142,16 +142,18 @@ def record(transport: str, modules: Path, *, coded: bool, delayed: bool, path: P
 
 
 def main() -> None:
-    wanted = sys.argv[1:]
+    names = {
+        f"lobby-{'gzip-' * coded}{'delay-' * delayed}{transport}.pcap": (coded, delayed, transport)
+        for coded, transports in ((False, PLAIN), (True, CODED))
+        for delayed in (False, True)
+        for transport in transports
+    }
+    chosen = asked(__doc__, names)
     modules = recording.node_modules("ws")
     with tempfile.TemporaryDirectory() as folder:
-        for coded, transports in ((False, PLAIN), (True, CODED)):
-            for delayed in (False, True):
-                for transport in transports:
-                    name = f"lobby-{'gzip-' * coded}{'delay-' * delayed}{transport}.pcap"
-                    if not wanted or name in wanted:
-                        path = Path(folder) / name
-                        record(transport, modules, coded=coded, delayed=delayed, path=path)
+        for name in chosen:
+            coded, delayed, transport = names[name]
+            record(transport, modules, coded=coded, delayed=delayed, path=Path(folder) / name)
 
 
 if __name__ == "__main__":

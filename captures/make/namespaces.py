@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import recording
+from asked import asked
 from ends import Log, prose
 from netns import ADDRESS_B, BRIDGE, A, B, add, address, forwarded, inside, ip, remove, veth
 
@@ -176,14 +177,13 @@ def main() -> None:
     else:
         names = ["cooked-sll.pcap", "cooked-sll2.pcap", "bridge-any.pcap", "vxlan.pcap",
                  "veth-ipv6.pcap", "lossy.pcap"]  # fmt: skip
+        chosen = asked(__doc__, names)
         programs = [
             *recording.python_versions("websockets"),
             recording.program_version("tcpdump", "--version"),
         ]
         with tempfile.TemporaryDirectory() as folder:
-            for name in names:
-                if len(sys.argv) > 1 and name not in sys.argv[1:]:
-                    continue
+            for name in chosen:
                 path = Path(folder) / name
                 try:
                     text, events = record(name, path)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import recording
+from asked import asked
 
 CONFIGURATION = """
 daemon off; user root; pid %(folder)s/pid; error_log %(folder)s/error.log;
@@ -31,6 +32,7 @@ http {
 
 
 def main() -> None:
+    asked(__doc__)
     recording.isolate()
     modules = recording.node_modules("ws@8")
     with tempfile.TemporaryDirectory() as folder:

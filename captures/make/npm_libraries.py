@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 
 import recording
+from asked import asked
 
 HERE = Path(__file__).parent
 # name: script, arguments, packages, what it shows
@@ -51,14 +51,14 @@ SCENARIOS: dict[str, tuple[str, list[str], list[str], str]] = {
 
 
 def main() -> None:
+    chosen = asked(__doc__, SCENARIOS)
     recording.isolate()
     packages = {package for _, _, used, _ in SCENARIOS.values() for package in used}
     modules = recording.node_modules(*sorted(packages))
     node = "node " + recording.program_version("node", "-v")
     with tempfile.TemporaryDirectory() as folder:
-        for name, (script, arguments, used, text) in SCENARIOS.items():
-            if len(sys.argv) > 1 and name not in sys.argv[1:]:
-                continue
+        for name in chosen:
+            script, arguments, used, text = SCENARIOS[name]
             path = Path(folder) / f"{name}.pcap"
             with recording.capture(path):
                 events = recording.run_node(HERE / script, modules, *arguments)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from pathlib import Path
 
 import recording
+from asked import asked
 
 SCENARIOS = {
     "basic": "text and binary, payloads of 0, 1, 125, 126, 127, 1000, 65535 and 65536 bytes",
@@ -60,6 +60,8 @@ ONE_SIDED = (
 
 
 def main() -> None:
+    names = [f"npm-ws-{name}" for name in SCENARIOS]
+    chosen = asked(__doc__, [*names, *(f"npm-ws-deflate-{name}" for name in DEFLATE)])
     recording.isolate()
     modules = recording.node_modules("ws@8")
     programs = [
@@ -76,7 +78,7 @@ def main() -> None:
         jobs.append((f"npm-ws-deflate-{name}", arguments, f"permessage-deflate: {text}", note))
     with tempfile.TemporaryDirectory() as folder:
         for name, arguments, text, note in jobs:
-            if len(sys.argv) > 1 and name not in sys.argv[1:]:
+            if name not in chosen:
                 continue
             path = Path(folder) / f"{name}.pcap"
             with recording.capture(path):

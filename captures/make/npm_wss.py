@@ -10,10 +10,12 @@ import tempfile
 from pathlib import Path
 
 import recording
+from asked import asked
 from tls_ends import certificate
 
 
 def main() -> None:
+    asked(__doc__)
     recording.isolate()
     modules = recording.node_modules("ws@8")
     with tempfile.TemporaryDirectory() as name:

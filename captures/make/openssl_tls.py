@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import ssl
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import Any
 
 import libssl
 import recording
+from asked import asked
 from ends import Log, prose
 from libssl import TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3
 from tls_ends import End, Pair, ask, certificate, talk
@@ -349,6 +349,7 @@ def failures(events: list[recording.Event]) -> dict[str, Any]:
 
 
 def main() -> None:
+    chosen = asked(__doc__, SCENARIOS)
     recording.isolate()
     programs = [
         *recording.python_versions("websockets"),
@@ -356,9 +357,8 @@ def main() -> None:
     ]
     with tempfile.TemporaryDirectory() as folder:
         certificates = tuple(certificate(Path(folder), kind) for kind in ("rsa", "ecdsa"))
-        for name, run in SCENARIOS.items():
-            if len(sys.argv) > 1 and name not in sys.argv[1:]:
-                continue
+        for name in chosen:
+            run = SCENARIOS[name]
             path, keys = Path(folder) / f"{name}.pcap", Path(folder) / f"{name}.keys"
             log = Log()
             stage = Stage(log, Pair(log), certificates)

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import recording
+from asked import asked
 from chat_transports import ONE_WAY, TRANSPORTS, captured, check
 from workloads import PRESENCE, Line
 
@@ -323,12 +324,17 @@ def main() -> None:
         doing = serve(host, float(start)) if end == "serve" else talk(transport, host, float(start))
         sys.stdout.write("".join(json.dumps(event) + "\n" for event in asyncio.run(doing)))
         return
+    names = {
+        f"presence-{'delay-' * delayed}{transport}.pcap": (transport, delayed)
+        for delayed in (False, True)
+        for transport in TRANSPORTS
+    }
+    chosen = asked(__doc__, names)
     with tempfile.TemporaryDirectory() as folder:
-        for delayed in (False, True):
-            for transport in TRANSPORTS:
-                path = Path(folder) / f"presence-{'delay-' if delayed else ''}{transport}.pcap"
-                if len(sys.argv) < 2 or path.name in sys.argv[1:]:
-                    record(transport, delayed=delayed, path=path)
+        for name in chosen:
+            transport, delayed = names[name]
+            path = Path(folder) / name
+            record(transport, delayed=delayed, path=path)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 import recording
 from aiohttp import web
+from asked import asked
 from ends import Log, prose
 
 PORT = 9003
@@ -216,6 +217,7 @@ async def pipelined() -> None:
 
 
 def main() -> None:
+    asked(__doc__)
     recording.isolate()
     programs = [f"Python aiohttp {aiohttp.__version__}", f"Python {sys.version.split()[0]}"]
     scenarios = {

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import recording
+from asked import asked
 from ends import Log, prose
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
@@ -186,6 +187,7 @@ SCENARIOS: dict[str, tuple[Callable[[Log], Awaitable[None]], str, dict[str, Any]
 
 
 def main() -> None:
+    asked(__doc__)
     recording.isolate()
     programs = [
         *recording.python_versions("websockets"),

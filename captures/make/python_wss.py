@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 import recording
+from asked import asked
 from ends import Log, prose
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
@@ -105,6 +106,7 @@ async def scenario(
 
 
 def main() -> None:
+    asked(__doc__)
     recording.isolate()
     programs = [
         *recording.python_versions("websockets"),

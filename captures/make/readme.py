@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import recording
+from asked import asked
 
 HEAD = """# Sample captures
 
@@ -80,6 +81,7 @@ log and manifest entry together, and stops where tshark and the programs disagre
 
 
 def main() -> None:
+    asked(__doc__)
     manifest = json.loads(recording.MANIFEST.read_text())
     lines = []
     for name, entry in manifest.items():

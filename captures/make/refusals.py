@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import recording
+from asked import asked
 from ends import Log
 
 PORT = 9004
@@ -226,6 +227,7 @@ def _status(data: bytes) -> int | None:
 
 
 def main() -> None:
+    asked(__doc__)
     recording.isolate()
     digest = hashlib.sha1(KEY.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
     assert base64.b64encode(digest).decode() == ACCEPT

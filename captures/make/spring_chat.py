@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import recording
+from asked import asked
 
 PORT = 9050
 JARS = Path("/usr/share/java")
@@ -24,6 +25,7 @@ def class_path() -> str:
 
 
 def main() -> None:
+    asked(__doc__)
     recording.isolate()
     modules = recording.node_modules("playwright-core", "@stomp/stompjs")
     source = Path(__file__).parent / "SpringChat.java"

@@ -15,6 +15,7 @@ import urllib.request
 from pathlib import Path
 
 import recording
+from asked import asked
 
 PORT = 9006
 HOME = Path("/usr/share/tomcat10")
@@ -61,6 +62,7 @@ def start(base: Path) -> subprocess.Popen[bytes]:
 
 
 def main() -> None:
+    asked(__doc__)
     recording.isolate()
     modules = recording.node_modules("playwright-core")
     with tempfile.TemporaryDirectory() as folder:

@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import recording
+from asked import asked
 from namespaces import PORT
 from netns import ADDRESS_B, A, B, forwarded, inside
 
@@ -49,6 +50,7 @@ def record(folder: Path) -> list[recording.Event]:
 
 
 def main() -> None:
+    asked(__doc__)
     programs = [
         *recording.python_versions("websockets"),
         recording.program_version("tcpdump", "--version"),

@@ -30,6 +30,7 @@ import netns
 import recording
 import why_hops  # noqa: F401  enters its scenarios
 import why_probes  # noqa: F401
+from asked import asked
 from namespaces import bridged
 from why_programs import (
     BACK,
@@ -412,11 +413,11 @@ def main() -> None:
     if sys.argv[1:2] == ["--gone"]:
         asyncio.run(end_of_gone(*sys.argv[2:]))
         return
+    chosen = asked(__doc__, SCENARIOS)
     recording.isolate()
     version = recording.program_version("nginx", "-v").removeprefix("nginx version: ")
-    for name, (make, text, right, facts) in SCENARIOS.items():
-        if len(sys.argv) > 1 and name not in sys.argv[1:]:
-            continue
+    for name in chosen:
+        make, text, right, facts = SCENARIOS[name]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / name
             make(path)

@@ -23,9 +23,10 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS.parent)]
@@ -209,10 +210,20 @@ def originals(pattern: str) -> list[Original]:
     return found
 
 
-def compared(one: Original, seed: int) -> list[Row]:
-    """Return what is said of a mutation and should not be."""
+class Mutation(NamedTuple):
+    """A capture that something happened to."""
+
+    file: bytes
+    change: Callable[..., Any]
+    place: int
+    """Of the packet that was changed; -1 where packets as a whole suffered."""
+
+
+def mutated(one: Original, seed: int) -> Mutation:
+    """Return the mutation that a seed stands for."""
     rng = random.Random(seed)
     place = -1
+    change: Callable[..., Any]
     if rng.random() < 0.7:
         change = rng.choice(SUFFERED)
         packets = change(one.packets, rng)
@@ -225,6 +236,12 @@ def compared(one: Original, seed: int) -> list[Row]:
         packets = list(one.packets)
         packets[place] = (when, bytes(changed), original)
     file = captures.pcap(packets, link_type=one.link, nanoseconds=True)
+    return Mutation(file, change, place)
+
+
+def compared(one: Original, seed: int) -> list[Row]:
+    """Return what is said of a mutation and should not be."""
+    file, change, place = mutated(one, seed)
     collector = analysed(file, one.keys)
     said = what_is_said(collector)
     odd: list[Row] = []
@@ -265,6 +282,11 @@ def main() -> None:
     chosen = parser.parse_args()
     found = originals(chosen.only)
     print(f"{len(found)} captures", flush=True)
+    if chosen.save:
+        one = found[chosen.first % len(found)]
+        chosen.save.write_bytes(mutated(one, chosen.first).file)
+        print(f"{one.path.name} -> {chosen.save}")
+        return
     counts: Counts = collections.Counter()
     until, seed = time.monotonic() + chosen.seconds, chosen.first
     while time.monotonic() < until:

@@ -1,26 +1,24 @@
 """The run loop: batches, ticks, and all the ways to end."""
 
 import itertools
-import signal
 import threading
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from oracle import captures
 from oracle.live import Recorder
+from oracle.runs import CAPTURES, OPTIONS, Clock, Played, Watcher, complete, rows
 
 from analyzer import pipeline
 from analyzer.alternatives.polls import PollHeads
 from analyzer.analysis import Collector
-from analyzer.capture.records import RecordBatch
 from analyzer.capture.source import open_capture
-from analyzer.capture.stats import CaptureStats
 from analyzer.diagnosis.stage import DiagnosisStage
 from analyzer.errors import ReportError
 from analyzer.http.stage import HttpStage
 from analyzer.inside.stage import InsideStage
 from analyzer.live import run
+from analyzer.live.stop import Stop
 from analyzer.options import Options
 from analyzer.tables.build import TableBuilder
 from analyzer.tables.conditions import Conditions
@@ -29,84 +27,6 @@ from analyzer.tables.schema import TABLES
 from analyzer.tables.summary import Summary
 from analyzer.tls.stage import TlsStage
 from analyzer.websocket.stage import WebSocketStage
-
-CAPTURES = Path(__file__).parents[2] / "captures"
-OPTIONS = Options(live_pace_s=0.0)
-
-
-class Clock:
-    """Seconds that pass only when someone waits."""
-
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
-class Played:
-    """A file as a live source; waits by the clock of the test when it has given all."""
-
-    names = ("played",)
-    link_types = ()
-    more = False
-
-    def __init__(self, name, clock, *, endless=False, batch_bytes=3000):
-        self.clock, self.endless = clock, endless
-        self.capture = open_capture(CAPTURES / name, Options(batch_bytes=batch_bytes))
-        self.batches = iter(self.capture)
-        self.packets = 0
-        self.stopped = self.closed = False
-        self.waited = []
-
-    def read(self, timeout_s):
-        batch = None if self.stopped else next(self.batches, None)
-        if batch is not None:
-            self.packets += len(batch.rows)
-            self.clock.now += 0.001
-            return batch
-        if self.stopped or not self.endless:
-            return None
-        self.waited.append(timeout_s)
-        self.clock.now += timeout_s
-        return RecordBatch()
-
-    def stop(self):
-        self.stopped = True
-
-    def stats(self):
-        return CaptureStats(self.packets, 0, self.packets, True)
-
-    def close(self):
-        self.capture.close()
-        self.closed = True
-
-
-class Watcher(Collector):
-    def __init__(self, clock=None):
-        super().__init__()
-        self.clock = clock
-        self.ticks = []
-        self.ended = []
-
-    def tick(self, now_ns, stats):
-        assert now_ns > 1_600_000_000 * 10**9
-        self.ticks.append((self.clock() if self.clock else 0.0, stats))
-
-    def close(self):
-        self.ended.append("closed")
-
-    def abort(self):
-        self.ended.append("aborted")
-
-
-def rows(collector):
-    found = {}
-    for table in TABLES:
-        made = collector.rows(table)
-        columns = [[repr(v) for v in made.values[column.name]] for column in table.columns]
-        found[table.name] = sorted(zip(*columns, strict=True))
-    return found
 
 
 def test_observers_know_the_time_before_the_first_rows():
@@ -165,7 +85,7 @@ def test_so_many_packets_and_no_more(count):
 
 
 def test_what_was_asked_for_ends_it_with_all_that_came():
-    clock, stop = Clock(), run.Stop()
+    clock, stop = Clock(), Stop()
     source, watcher = Played("npm-ws-basic.pcap", clock, endless=True), Watcher(clock)
 
     class Asks(Watcher):
@@ -181,81 +101,12 @@ def test_what_was_asked_for_ends_it_with_all_that_came():
         stop()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals(number):
-    before = signal.getsignal(number)
-    with run.signals() as stop:
-        assert not stop.asked
-        signal.raise_signal(number)
-        assert stop.asked
-        assert not stop.hurried
-        signal.raise_signal(number)
-        assert stop.hurried
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(number)
-    assert signal.getsignal(number) is before
-
-
-def test_a_terminal_that_closes_asks_once_however_often_it_says_so():
-    with run.signals() as stop:
-        signal.raise_signal(signal.SIGHUP)
-        signal.raise_signal(signal.SIGHUP)
-        assert (stop.asked, stop.hurried) == (True, False)
-
-
-def test_nohup_outlives_its_terminal():
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with run.signals() as stop:
-            signal.raise_signal(signal.SIGHUP)
-            assert not stop.asked
-        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGHUP, before)
-
-
-def test_what_is_optional_is_interrupted_by_the_second():
-    stop = run.Stop()
-    stop.optional = True
-    stop()
-    with pytest.raises(run.Hurried):
-        stop()
-
-
-def complete(name):
-    """All rows of a file but those of the comparison with other transports."""
-    collector = Collector()
-    pipeline.run(CAPTURES / name, Options(), [collector])
-    found = rows(collector)
-    return {table: found[table] for table in found if table not in ("alternatives", "scaling")}
-
-
-def test_a_second_wish_leaves_the_comparison_out_and_nothing_else():
-    clock, stop, watcher = Clock(), run.Stop(), Watcher()
-
-    class Twice(Watcher):
-        def write(self, rows):
-            # When what is open is settled, all has been read.
-            if rows.table.name == "ledger":
-                stop()
-                stop()
-
-    outcome = run.outcome_of(
-        Played("npm-ws-basic.pcap", clock), OPTIONS, [watcher, Twice()], stop=stop, clock=clock
-    )
-    assert (outcome.hurried, outcome.failure) == (True, None)
-    found = rows(watcher)
-    assert found.pop("alternatives") == found.pop("scaling") == []
-    assert found == complete("npm-ws-basic.pcap")
-    assert watcher.ended == ["closed"]
-
-
 @pytest.mark.parametrize(
     ("name", "awaited"),
     [("why-hung-peer.pcap", "ping-unanswered"), ("npm-ws-closes.pcap", "websocket-close-error")],
 )
 def test_the_first_finding_or_diagnosis_that_is_awaited_ends_it(name, awaited, monkeypatch):
-    clock, stop = Clock(), run.Stop()
+    clock, stop = Clock(), Stop()
     passing = SimpleNamespace(monotonic_ns=lambda: round(clock.now * 1e9))
     monkeypatch.setattr(pipeline, "time", passing)
     source = Played(name, clock, endless=True)
@@ -449,22 +300,6 @@ def test_few_packets_wait_for_each_other(monkeypatch):
     busy.more = True
     run.run(busy, Options(live_pace_s=0.04), clock=clock)
     assert slept == []
-
-
-def test_another_thread_has_no_signals_to_take():
-    errors = []
-
-    def body():
-        try:
-            with run.signals():
-                pass
-        except ValueError as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=body)
-    thread.start()
-    thread.join()
-    assert len(errors) == 1
 
 
 STEPS = [-3600 * 10**9, -2 * 10**9, 3600 * 10**9]

@@ -192,58 +192,110 @@ def test_a_frequent_code_takes_the_label_of_a_rare_one(server):
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool (Debian: prometheus)")
 def test_alert_rules_are_valid_and_fire(tmp_path):
-    rules = DOCS.parent / "contrib" / "alerts.yml"
     fires = tmp_path / "test.yml"
-    fires.write_text(ALERTS.format(rules=rules))
-    for words in (["check", "rules", rules], ["test", "rules", fires]):
+    fires.write_text(alert_tests(), encoding="utf-8")
+    for words in (["check", "rules", RULES], ["test", "rules", fires]):
         done = subprocess.run(
             ["promtool", *words], capture_output=True, text=True, timeout=60, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-ALERTS = """
-rule_files: [{rules}]
-evaluation_interval: 1m
-tests:
-  - interval: 1m
-    input_series:
-      - series: wsanalyze_packets_dropped_total{{instance="a"}}
-        values: 0+60x30
-      - series: wsanalyze_packets_dropped_total{{instance="b"}}
-        values: 5+0x30
-      - series: wsanalyze_handshakes_total{{instance="a",outcome="refused"}}
-        values: 0+10x30
-      - series: wsanalyze_handshakes_total{{instance="a",outcome="accepted"}}
-        values: 0+90x30
-      - series: wsanalyze_closes_total{{instance="a",kind="reset",code="none"}}
-        values: 0+30x30
-      - series: wsanalyze_closes_total{{instance="a",kind="clean",code="1000"}}
-        values: 0+70x30
-    alert_rule_test:
-      - eval_time: 25m
-        alertname: WsanalyzeLosesPackets
-        exp_alerts:
-          - exp_labels: {{severity: warning, instance: a}}
-            exp_annotations:
-              summary: The capture on a loses 1 packets/s
-              description: What is said of connections is not whole. A narrower filter helps.
-      - eval_time: 25m
-        alertname: WebSocketHandshakesRefused
-        exp_alerts:
-          - exp_labels: {{severity: warning, instance: a}}
-            exp_annotations:
-              summary: More than one in twenty WebSocket handshakes is refused
-      - eval_time: 25m
-        alertname: WebSocketAbnormalCloses
-        exp_alerts:
-          - exp_labels: {{severity: warning, instance: a}}
-            exp_annotations:
-              summary: More than a fifth of WebSocket connections end without Close frames both ways
-      - eval_time: 25m
-        alertname: WebSocketPingsSlow
-        exp_alerts: []
-"""
+def test_alert_rules_ask_for_metrics_and_labels_that_there_are(server):
+    for name in ("json-rpc.pcap", "why-hung-peer.pcap"):
+        replay(name, [server]).finish()
+    server.tick(T, STATS)
+    text = RULES.read_text(encoding="utf-8")
+    there: dict[str, set[str]] = {}
+    for name, labels in values_of(server):
+        there.setdefault(name, set()).update(dict(labels))
+    for name, chosen in re.findall(r"(wsanalyze_\w+)(?:\{(.*?)\})?", text):
+        assert name in there, name
+        assert set(re.findall(r"(\w+)=", chosen)) <= there[name], name
+    # Each has a case in which it fires, and one in which it stays silent.
+    assert set(re.findall(r"alert: (\w+)", text)) == {name for name, *_ in FIRES}
+
+
+RULES = DOCS.parent / "contrib" / "alerts.yml"
+BAD, WELL = "bad", "well"
+SERIES = {
+    'wsanalyze_packets_dropped_total{instance="I"}': ("0+60x90", "5+0x90"),
+    'wsanalyze_interface_up{instance="I"}': ("0+0x90", "1+0x90"),
+    'wsanalyze_handshakes_total{instance="I",outcome="refused"}': ("0+10x90", "0+4x90"),
+    'wsanalyze_handshakes_total{instance="I",outcome="accepted"}': ("0+90x90", "0+96x90"),
+    'wsanalyze_closes_total{instance="I",kind="reset",code="none"}': ("0+30x90", "0+10x90"),
+    'wsanalyze_closes_total{instance="I",kind="clean",code="1000"}': ("0+70x90", "0+90x90"),
+    'wsanalyze_diagnosed_connections_total{instance="I",id="idle-timeout",severity="warning"}': (
+        "0+1x90",
+        "4+0x90",
+    ),
+}
+for name, labels, bounds in (
+    ("ping_round_trip", 'direction="client"', ("1", "2", "+Inf")),
+    ("call", 'inner="json-rpc",name="get"', ("2.5", "5", "+Inf")),
+):
+    for bound in bounds:
+        low = bound == bounds[0]
+        SERIES[f'wsanalyze_{name}_seconds_bucket{{instance="I",{labels},le="{bound}"}}'] = (
+            "0+0x90" if low else "0+10x90",
+            "0+9x90",
+        )
+"""Values each minute where something is wrong, and where all is well."""
+FIRES = (
+    ("WsanalyzeLosesPackets", "warning", {}, "The capture on bad loses 1 packets/s"),
+    ("WsanalyzeInterfaceDown", "warning", {}, "An interface that bad captures on is down"),
+    (
+        "WebSocketHandshakesRefused",
+        "warning",
+        {},
+        "More than one in twenty WebSocket handshakes is refused",
+    ),
+    (
+        "WebSocketAbnormalCloses",
+        "warning",
+        {},
+        "More than a fifth of WebSocket connections end without Close frames both ways",
+    ),
+    (
+        "WebSocketPingsSlow",
+        "warning",
+        {"direction": "client"},
+        "Pings of the client take 1.95s (95th percentile)",
+    ),
+    (
+        "WebSocketIdleTimeouts",
+        "info",
+        {"id": "idle-timeout", "severity": "info"},
+        "Something between client and server ends silent connections",
+    ),
+    (
+        "WebSocketCallsSlow",
+        "warning",
+        {"inner": "json-rpc", "name": "get"},
+        "json-rpc get takes 4.875s (95th percentile)",
+    ),
+)
+"""Alerts, their severity, labels and summary."""
+DESCRIPTION = "What is said of connections is not whole. A narrower filter helps."
+
+
+def alert_tests():
+    """Return tests for promtool, in JSON, which is YAML: at `bad` all fire, at `well` none."""
+    series = [
+        {"series": name.replace('"I"', f'"{instance}"'), "values": values[instance == WELL]}
+        for name, values in SERIES.items()
+        for instance in (BAD, WELL)
+    ]
+    expected = []
+    for name, severity, labels, summary in FIRES:
+        more = {"description": DESCRIPTION} if name == "WsanalyzeLosesPackets" else {}
+        alert = {
+            "exp_labels": {"severity": severity, "instance": BAD, **labels},
+            "exp_annotations": {"summary": summary, **more},
+        }
+        expected.append({"eval_time": "80m", "alertname": name, "exp_alerts": [alert]})
+    tests = [{"interval": "1m", "input_series": series, "alert_rule_test": expected}]
+    return json.dumps({"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": tests})
 
 
 def test_names_of_calls_are_bounded():
