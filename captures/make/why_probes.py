@@ -7,6 +7,7 @@ copies come. The receiver says of each one too many that it had those bytes (RFC
 
 from __future__ import annotations
 
+import argparse
 import signal
 import socket
 import subprocess
@@ -60,4 +61,6 @@ def path_halts(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    serve() if sys.argv[1] == "serve" else listen()
+    parser = argparse.ArgumentParser(description="One of the two programs; why.py records them.")
+    parser.add_argument("which", choices=("serve", "listen"))
+    serve() if parser.parse_args().which == "serve" else listen()
