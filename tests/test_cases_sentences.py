@@ -106,3 +106,23 @@ def test_retransmissions_point_to_the_first():
     row = found(tables_of(talk.pcap())).loc["tcp-retransmissions"]
     assert row["packet"] == again[0]
     assert "4 segments" in row["text"]
+
+
+# --- text that is no UTF-8
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8"])
+@pytest.mark.parametrize("lost", [3, 20, 37])
+def test_one_lost_segment_costs_one_message_whatever_the_text_is_encoded_in(encoding, lost):
+    talk = Conversation().upgrade()
+    sent = []
+    for at in range(40):
+        sent.append(len(talk.packets))
+        client(talk, f"Größe {at}: {'ä' * (at % 7)} schön".encode(encoding))
+    del talk.packets[sent[lost]]
+    tables = tables_of(talk.close().pcap())
+    assert len(tables["messages"]) == 39
+    told = found(tables)
+    assert ("websocket-bad-utf8" in told.index) == (encoding == "latin-1")
+    others = {"tcp-lost", "websocket-framing-lost", "websocket-resynchronised"}
+    assert set(told.index) - {"websocket-bad-utf8"} <= others

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import dpkt
 import pytest
+from oracle.captures import pcap
 from oracle.whole import assert_ties_out, said, tables_of
 
 CASES = Path(__file__).parent / "cases"
+CAPTURES = Path(__file__).parents[1] / "captures"
 
 
 def tables(name):
@@ -113,3 +116,30 @@ def test_batches_do_not_matter(name, size):
     whole, cut = tables_of(data), tables_of(data, batch_bytes=size)
     for table in whole:
         assert whole[table].equals(cut[table]), table
+
+
+# --- a merged capture of which one part begins in the middle, with a clock that is ahead
+
+
+def shifted(skew_ms: int, first: int) -> bytes:
+    """Return npm-ws-fragments merged with itself from packet `first` on, at other times."""
+    with (CAPTURES / "npm-ws-fragments.pcap").open("rb") as file:
+        whole = dpkt.pcap.Reader(file)
+        packets = [(round(time * 1e9), bytes(data), len(data)) for time, data in whole]
+    copies = [(time + skew_ms * 1_000_000, *rest) for time, *rest in packets[first - 1 :]]
+    merged = sorted(packets + copies, key=lambda each: each[0])
+    return pcap(merged, nanoseconds=True, link_type=whole.datalink())
+
+
+@pytest.mark.parametrize("first", [2, 4, 5, 9, 14, 20])
+@pytest.mark.parametrize("skew_ms", [-2000, -60, -20, -5, 5, 20, 2000])
+def test_copies_before_the_syn_are_told_where_they_count_twice(skew_ms: int, first: int) -> None:
+    tables = tables_of(shifted(skew_ms, first))
+    told = tables["findings"].set_index("id")
+    is_twice = len(tables["messages"]) > 4 or len(tables["connections"]) > 1
+    assert not is_twice or "capture-seen-ahead" in told.index
+    if skew_ms > 0:
+        assert not is_twice
+        assert "capture-seen-ahead" not in told.index
+        assert "capture-seen-twice" in told.index
+    assert not (told["severity"] == "error").any()

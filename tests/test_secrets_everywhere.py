@@ -209,6 +209,19 @@ def test_secrets_are_shown_where_asked_for(
     assert leaks(plant.planted, [capsys.readouterr().out])
 
 
+def test_the_id_that_signalr_negotiates_is_in_no_output(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Its token comes in the answer to /negotiate, and is all that a connection needs.
+    file = Path(__file__).parents[1] / "captures" / "signalr-json.pcap"
+    content = file.read_bytes()
+    assert b'"connectionToken":"token-s3cret"' in content
+    assert b"/hub?id=token-s3cret" in content
+    texts = list(outputs(file, tmp_path, capsys))
+    assert any("/hub?id=***" in text for text in texts)
+    assert leaks(["token-s3cret"], texts) == []
+
+
 # --- names, ids and topics of protocols inside
 
 

@@ -304,7 +304,8 @@ def injected(case: Case) -> Iterator[Diagnosis]:
         connections=len(ends),
         connection=first_end.number,
         packet=first.packet,
-        ended=len(ends),
+        # Others went on: their receivers ignored it.
+        ended=sum(end.kind == "reset" for end in ends),
         evidence={
             "packets": packets(each.packet for _, each in found),
             "connections": [end.number for end in ends][:MOST],

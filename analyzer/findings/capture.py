@@ -57,6 +57,14 @@ CAPTURE_SEEN_TWICE = _kind(
     "{detail} are copies. They do not count as retransmissions or in the cost of a "
     "connection.",
 )
+CAPTURE_SEEN_AHEAD = _kind(
+    "capture-seen-ahead",
+    WARNING,
+    "",
+    "Copies of {detail} packets came before the SYN of their connection, as where captures are "
+    "merged whose clocks differ: what they carry counts twice. Shift one of the files by the "
+    "difference (editcap -t) and merge them again.",
+)
 CAPTURE_REPLACED = _kind(
     "capture-replaced",
     NOTE,

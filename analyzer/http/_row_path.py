@@ -346,6 +346,16 @@ class RowPath:
             self.place_view[n] = self.place
             self.count = n + 1
 
+    def show_all(self, link: Link, side: int) -> None:
+        """Show the row, which costs nothing, to all open WebSockets: each knows what it sent."""
+        for account in link.open.values():
+            n: cython.Py_ssize_t = self.count
+            self._room()
+            self.out[n] = self.row[0]
+            self.out[n].direction = 2 * account.slot + side
+            self.place_view[n] = self.place
+            self.count = n + 1
+
     # --- the short way
 
     def run(

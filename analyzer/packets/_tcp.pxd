@@ -9,4 +9,6 @@ cdef class TcpHeader(Tunnels):
     cdef long _addresses(self, Py_ssize_t row)
     @cython.final
     cdef unsigned long long _identity(self, long header, long long length)
+    @cython.final
+    cdef int _doubled(self, Py_ssize_t row, Py_ssize_t at, long size)
     cdef bint _options(self, Py_ssize_t row, Py_ssize_t at, Py_ssize_t end)

@@ -21,7 +21,10 @@ else:
 _SEGMENT = cython.declare(cython.long, layers.SEGMENT)
 _TCP_HEADER_CUT = cython.declare(cython.long, layers.TCP_HEADER_CUT)
 _SYN = cython.declare(cython.long, 2)
+_ACK = cython.declare(cython.long, 16)
 _MAPPED = cython.declare(cython.ulonglong, 0xFFFF00000000)  # ::ffff:0:0
+_HALF = cython.declare(cython.longlong, 0x7FFFFFFF)
+_MOST_TWICE = cython.declare(cython.longlong, 1 << 30)  # the largest window (RFC 7323 2.3)
 _FNV_OFFSET = cython.declare(cython.ulonglong, 0xCBF29CE484222325)
 
 
@@ -59,6 +62,7 @@ class TcpHeader(Tunnels):
         self.segments[row].window = be16(self, at + 14)
         self.segments[row].mss = 0
         self.segments[row].window_scale = -1
+        self.segments[row].twice_bytes = 0
         self.segments[row].version = self.version
         self.segments[row].identity = self._identity(header, length)
         named: cython.bint = self.version == 4 and self.identification != 0
@@ -66,10 +70,10 @@ class TcpHeader(Tunnels):
         self.segments[row].ttl = u8(self, self.ip_at + (8 if self.version == 4 else 7))
         self.segments[row].name = self.identification if named else 0
         if header > 20:
-            # NOP, NOP, timestamps: what every common stack sends on all but SYNs.
+            # NOP, NOP, timestamps: what every common stack sends on all but SYNs, and before SACK.
             if header >= 32 and be32(self, at + 20) == 0x0101080A:
                 strong = True
-                if offset_and_flags & _SYN:
+                if header > 32:
                     self._options(row, at + 32, at + header)
             elif self._options(row, at + 20, at + header):
                 strong = True
@@ -146,5 +150,33 @@ class TcpHeader(Tunnels):
                 scale = u8(self, at + 2)
                 # RFC 7323 2.3: a larger shift than 14 "MUST" be used as 14.
                 self.segments[row].window_scale = scale if scale < 14 else 14
+            elif kind == 5 and size >= 10 and flags & _ACK and not is_syn:
+                self._doubled(row, at + 2, size - 2)
             at += size
         return timestamps
+
+    @cython.final
+    @cython.cfunc
+    def _doubled(
+        self, row: cython.Py_ssize_t, at: cython.Py_ssize_t, size: cython.long
+    ) -> cython.int:
+        """Read the blocks of a SACK option (RFC 2018 3), `size` bytes at `at`, for a DSACK.
+
+        RFC 2883 4: the first block says which bytes came twice where it lies below the
+        cumulative ACK, or within the second block.
+        """
+        begin: cython.longlong = be32(self, at)
+        count: cython.longlong = (be32(self, at + 4) - begin) & 0xFFFFFFFF
+        below: cython.longlong = (be32(self, self.at + 8) - begin) & 0xFFFFFFFF
+        into: cython.longlong
+        if count == 0 or count > _MOST_TWICE or size % 8:
+            return 0
+        if below > _HALF or below < count:
+            if size < 16:
+                return 0
+            into = (begin - be32(self, at + 8)) & 0xFFFFFFFF
+            if into + count > (be32(self, at + 12) - be32(self, at + 8)) & 0xFFFFFFFF:
+                return 0
+        self.segments[row].twice = begin
+        self.segments[row].twice_bytes = count
+        return 0

@@ -27,3 +27,5 @@ ctypedef struct Segment:
     unsigned char strong_identity
     unsigned char ttl
     unsigned short name
+    unsigned int twice
+    int twice_bytes

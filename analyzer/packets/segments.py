@@ -46,6 +46,9 @@ SEGMENT = row_dtype(
         ("strong_identity", "u1"),
         ("ttl", "u1"),  # or hop limit
         ("name", "<u2"),  # IPv4 identification; 0 with IPv6
+        # Bytes of the other side that came twice, by a DSACK (RFC 2883): the first, and how many.
+        ("twice", "<u4"),
+        ("twice_bytes", "<i4"),  # 0 without a DSACK
     ]
 )
 """One TCP segment. link + ip + tcp + length = the packet's original length."""

@@ -186,9 +186,8 @@ class Assembler(Doubts):
         s: cython.Py_ssize_t
         d: cython.Py_ssize_t
         flags: cython.int = self._flags(i)
-        now: cython.longlong
         length: cython.int = max(0, self.segments[i].length)
-        now = wide(self.segments[i].time)
+        now: cython.longlong = wide(self.segments[i].time)
         if now != _NULL and not self.replaying:
             if self.due <= now:
                 self._tick(now)
@@ -225,6 +224,8 @@ class Assembler(Doubts):
         if flags & _SYN or self.slots[s].numbered == 0:
             self._reckon_isn(i, d)
         if flags & _ACK and not self.settling:
+            if self.segments[i].twice_bytes:
+                self._came_twice(i, d ^ 1)
             self.row_acked = self._acknowledge(i, d ^ 1, flags)
         if flags & _RST == 0:
             self.tracks[d].ttl = self.segments[i].ttl
@@ -239,9 +240,7 @@ class Assembler(Doubts):
             self.tracks[d].zero_window = 0
         self.window = 0 if flags & (_SYN | _RST) else _OPEN + self.tracks[d].zero_window
         self._take(i, s, d, flags, length)
-        if self.slots[s].waiting:
-            self._judge(s)
-        return 0
+        return self._judge(s) if self.slots[s].waiting else 0
 
     @cython.cfunc
     def _count_copy(
@@ -326,14 +325,22 @@ class Assembler(Doubts):
             if (
                 length
                 and self.rares[d].reset_packet
-                and self.rares[d].foreign == 0
+                and self.rares[d].alive == 0
                 and (
                     self._place(i, d) >= self.rares[d].reset_at
                     or self.row_acked > self.rares[d].reset_heard
                 )
                 and self._place(i, d) + length > self.tracks[d].next
             ):
-                self._foreign(s, d, "its sender's data goes on behind it")
+                self.rares[d].alive = 1
+                if self.rares[d].foreign == 0:
+                    self._foreign(s, d, "its sender's data goes on behind it")
+            if (
+                self.rares[d ^ 1].alive
+                and flags & _RST == 0
+                and self.row_acked > self.rares[d ^ 1].reset_next
+            ):
+                self._go_on(s, d ^ 1)
             return 0
         if flags & (_SYN | _RST | _ACK) != _ACK or self._is_unproven(s, d, length):
             return 0

@@ -7,6 +7,8 @@ Knows the rings of recent segments and of delivered payload, which all connectio
 
 from __future__ import annotations
 
+from typing import Any
+
 import cython
 
 from analyzer import findings
@@ -33,6 +35,7 @@ _ARENA = cython.declare(cython.longlong, connections.ARENA_BYTES)
 _WEAK_WINDOW = cython.declare(cython.ulonglong, connections.WEAK_WINDOW_NS)
 _RECENT_MASK = cython.declare(cython.ulonglong, connections.RECENT_PLACES - 1)
 _REPEATS = cython.declare(cython.int, connections.REPEATS)
+_SHADOW = cython.declare(cython.longlong, connections.SHADOW)
 _SPREAD = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)
 
 
@@ -56,6 +59,8 @@ class CopyCheck(RowWriter):
     @cython.cfunc
     def _is_copy(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.bint:
         """Return whether segment `i` is a packet seen before; remember it if it is not."""
+        if self.shadows:
+            self._count_shadow(i, d)
         # Of the connection, not of its slot, which another one may have had before: when a slot is
         # free again depends on how the input is cut.
         owner: cython.longlong = 2 * self.links[d >> 1].first_packet + (d & 1)
@@ -92,6 +97,58 @@ class CopyCheck(RowWriter):
         elif self.tracks[d].repeats < _REPEATS and self.segments[i].name != 0:
             self.tracks[d].repeats += 1
         return False
+
+    @cython.cfunc
+    def _shade(self, s: cython.Py_ssize_t, first: cython.longlong, flip: cython.int) -> cython.int:
+        """Connection `s` may have had copies of its packets before its own SYN.
+
+        Where captures of two machines are merged whose clocks differ, the one that is ahead may
+        begin in the middle: its copies come first, and were read as another connection. Nothing
+        takes that back; it can be told.
+
+        Args:
+            s: slot.
+            first: first packet of that connection.
+            flip: 1 if its sides are the other way round.
+        """
+        number: cython.longlong
+        n: cython.Py_ssize_t
+        known: set[Any] = set()
+        for number in range(max(1, self.recent_head - _SHADOW + 1), self.recent_head + 1):
+            n = number & (_RECENTS - 1)
+            if self.recents[n].owner >> 1 == first:
+                known.add(self.recents[n].key)
+        if known:
+            self.shadows[s] = [first, flip, known, 0]
+        return 0
+
+    @cython.cfunc
+    def _count_shadow(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
+        """Count segment `i` if its copy came before its connection's SYN."""
+        found = self.shadows.get(d >> 1)
+        owner: cython.longlong
+        key: cython.ulonglong
+        if found is None:
+            return 0
+        owner = found[0]
+        owner = 2 * owner + ((d & 1) ^ found[1])
+        key = wide_unsigned(self.segments[i].identity) ^ wide_unsigned(
+            wide_unsigned(self.segments[i].seq) * self.key0
+            + wide_unsigned(self.segments[i].ack) * self.key1
+            + wide_unsigned(self.payload) * self.key2
+            + wide_unsigned(owner) * _SPREAD
+        )
+        if key in found[2]:
+            found[3] += 1
+        return 0
+
+    @cython.cfunc
+    def _tell_shadows(self, s: cython.Py_ssize_t) -> cython.int:
+        """Tell of the copies that came before the SYN of connection `s`, which ends."""
+        found = self.shadows.pop(s, None)
+        if found is not None and found[3]:
+            self._note(findings.CAPTURE_SEEN_AHEAD, s, found[0], found[3])
+        return 0
 
     @cython.cfunc
     def _is_same(

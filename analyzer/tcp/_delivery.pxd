@@ -6,6 +6,7 @@ cdef class Delivery(CopyCheck):
     cdef int _deliver(self, Py_ssize_t d, long long length, long long into, long long start, long long captured, long long ready)
     cdef int _sent_again(self, Py_ssize_t d, long long place, long long length, long long into)
     cdef int _lose(self, Py_ssize_t d, long long upto)
+    cdef int _came_twice(self, Py_ssize_t i, Py_ssize_t o)
     cdef int _held_row(self, Py_ssize_t d, object piece, int kind, long long start, long long ready)
     cdef int _drain(self, Py_ssize_t d, long long filled)
     cdef int _refuse(self, Py_ssize_t d, object piece)

@@ -28,6 +28,7 @@ _DATA = cython.declare(cython.int, bytestream.DATA)
 _GAP_LOST = cython.declare(cython.int, bytestream.GAP_LOST)
 _GAP_CUT = cython.declare(cython.int, bytestream.GAP_CUT)
 _RETRANSMISSION = cython.declare(cython.int, bytestream.RETRANSMISSION)
+_TWICE = cython.declare(cython.int, bytestream.TWICE)
 _FIN_ROW = cython.declare(cython.int, bytestream.FIN)
 _SYN = cython.declare(cython.int, 2)
 _UNTOLD = cython.declare(cython.int, bytestream.WINDOW_UNTOLD)
@@ -102,6 +103,27 @@ class Delivery(CopyCheck):
         self.sums[d].lost_bytes += upto - place
         self.tracks[d].next = upto
         self.rares[d].mark = -1
+        return 0
+
+    @cython.cfunc
+    def _came_twice(self, i: cython.Py_ssize_t, o: cython.Py_ssize_t) -> cython.int:
+        """Segment `i` says which bytes of direction `o` came twice (RFC 2883): write a row of it.
+
+        Of bytes that were not sent twice it says nothing, whoever wrote it.
+        """
+        count: cython.longlong = self.segments[i].twice_bytes
+        near: cython.longlong = self.tracks[o].next
+        place: cython.longlong
+        if self.sums[o].retransmissions == 0 or self.tracks[o].based == 0:
+            return 0
+        place = near + distance(wide(self.segments[i].twice), wide(self.tracks[o].origin) + near)
+        if place < 0 or place + count > near:
+            return 0
+        kept = self._save()
+        self.row_acked = -1
+        self.row_flags = self.header = self.payload = self.wire = self.window = 0
+        self._row(_TWICE, o, place, count, 0, 0, self.time)
+        self._load(kept)
         return 0
 
     @cython.cfunc

@@ -83,8 +83,7 @@ class Doubts(Openings):
                 return -1
             if self.slots[s].left == 0:
                 self._end(s, _END_REUSED)
-            self._unmap(s)
-            return self._open(i)
+            return self._anew(i, s, None, self.hashed)
         if self.slots[s].left == 0:
             if self._jumps(i, d, flags):
                 self._doubt(i, s)
@@ -218,12 +217,37 @@ class Doubts(Openings):
             side = 0
         if self.slots[s].left == 0:
             self._end(s, _END_REUSED if is_new else _END_SPLIT)
-        self._unmap(s)
         self.split_stream = self.rares[2 * s].reserved if is_new else self.links[s].tcp_stream
         self.split_side = -1 if is_new else side
-        self._replay(waiting, hashed)
-        s = self._find(i, hashed)
-        return s if s >= 0 else self._open(i)
+        self.side = side
+        return self._anew(i, s, waiting, hashed)
+
+    @cython.cfunc
+    def _anew(
+        self, i: cython.Py_ssize_t, s: cython.Py_ssize_t, waiting: Any, hashed: cython.uint
+    ) -> cython.Py_ssize_t:
+        """Begin another connection on the ports of `s`, which ended; return its slot.
+
+        Args:
+            i: a segment of it.
+            s: the slot of the one before; `side` is that of who begins.
+            waiting: its first segments, which waited; None if `i` is the first.
+            hashed: of its ends.
+        """
+        first: cython.longlong = self.links[s].first_packet
+        flip: cython.int = self.side
+        joined: cython.bint = self.links[s].sides_known == 0 and self.split_side < 0
+        self._unmap(s)
+        if waiting is None:
+            s = self._open(i)
+        else:
+            self._replay(waiting, hashed)
+            s = self._find(i, hashed)
+            if s < 0:
+                s = self._open(i)
+        if joined:
+            self._shade(s, first, flip)
+        return s
 
     @cython.cfunc
     def _settle(self, s: cython.Py_ssize_t) -> cython.int:

@@ -270,6 +270,8 @@ class Lifecycle(Lookup):
         d: cython.Py_ssize_t
         if self.slots[s].doubt:
             self._settle(s)
+        if self.shadows:
+            self._tell_shadows(s)
         kept = self._save()
         self.packet = self.slots[s].last_packet
         self.time = self.slots[s].last_time

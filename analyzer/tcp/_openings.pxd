@@ -11,5 +11,6 @@ cdef class Openings(Lifecycle):
     cdef int _revive(self, Py_ssize_t s)
     cdef bint _is_refused(self, Py_ssize_t i, Py_ssize_t s, Py_ssize_t d, int flags)
     cdef int _foreign(self, Py_ssize_t s, Py_ssize_t d, object why)
+    cdef int _go_on(self, Py_ssize_t s, Py_ssize_t d)
     cdef int _weigh_ttl(self, Py_ssize_t i, Py_ssize_t s, Py_ssize_t d)
     cdef int _reset(self, Py_ssize_t i, Py_ssize_t s, Py_ssize_t d, long long place, int length)

@@ -28,7 +28,9 @@ _NULL = cython.declare(cython.longlong, NULL)
 _PURE = cython.declare(cython.int, bytestream.PURE)
 _FIN_ROW = cython.declare(cython.int, bytestream.FIN)
 _RESET = cython.declare(cython.int, bytestream.RESET)
+_GOES_ON = cython.declare(cython.int, bytestream.GOES_ON)
 _ACK = cython.declare(cython.int, 16)
+_ESTABLISHED = cython.declare(cython.int, lifecycle.State.ESTABLISHED)  # FIN_0, FIN_1 follow
 _REFUSED = cython.declare(cython.int, lifecycle.State.REFUSED)
 _SYN_SENT = cython.declare(cython.int, lifecycle.State.SYN_SENT)
 _SYN_RECEIVED = cython.declare(cython.int, lifecycle.State.SYN_RECEIVED)
@@ -230,6 +232,34 @@ class Openings(Lifecycle):
         return 0
 
     @cython.cfunc
+    def _go_on(self, s: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
+        """Take back the RST of direction `d`: its receiver acknowledges what came behind it.
+
+        RFC 5961 3.2: a RST within the window, but not where it begins, changes nothing.
+        """
+        fins: cython.int = self.tracks[2 * s].fin >= 0
+        fins += 2 * (self.tracks[2 * s + 1].fin >= 0)
+        if fins == 3 or self.rares[d ^ 1].reset_packet:
+            return 0
+        self.slots[s].state = self.links[s].state = _ESTABLISHED + fins
+        self.links[s].reset_side = -1
+        self.links[s].closed_time = _NULL
+        self.rares[d].reset_packet = 0
+        self.rares[d].alive = 0
+        self.slots[s].closing = 0
+        self.closing.pop(self.links[s].tcp_stream, None)
+        if self.clock != _NULL:
+            self.due = self._next_due()
+        if fins:
+            return 0  # the FIN stays the first end
+        kept = self._save()
+        self.row_acked = -1
+        self.row_flags = self.header = self.payload = self.wire = self.window = 0
+        self._row(_GOES_ON, d, self.tracks[d].next, 0, 0, 0, self.time)
+        self._load(kept)
+        return 0
+
+    @cython.cfunc
     def _weigh_ttl(
         self, i: cython.Py_ssize_t, s: cython.Py_ssize_t, d: cython.Py_ssize_t
     ) -> cython.int:
@@ -262,6 +292,7 @@ class Openings(Lifecycle):
             self.rares[d].reset_packet = self.packet
             self.rares[d].reset_at = place
             self.rares[d].reset_heard = self.tracks[d ^ 1].next
+            self.rares[d].reset_next = self.tracks[d].next
             self._weigh_ttl(i, s, d)
         if self.links[s].reset_side < 0:
             self.links[s].reset_side = side

@@ -76,11 +76,13 @@ ctypedef struct Rare:
     unsigned char ttl_copy
     unsigned char foreign
     unsigned char unheard
+    unsigned char alive
     long long other_base
     long long reset_packet
     long long reserved
     long long reset_at
     long long reset_heard
+    long long reset_next
 
 ctypedef struct Recent:
     unsigned long long key
@@ -153,6 +155,7 @@ cdef class AssemblerState:
     cdef long long copies
     cdef long long first_copy
     cdef long long seen
+    cdef dict shadows  # by slot: see _copies
     cdef bint settling  # what waited is no other connection: it changes nothing
     cdef bint replaying
     cdef long long split_stream  # tcp_stream of the next connection; -1: a new one

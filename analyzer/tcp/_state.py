@@ -103,6 +103,7 @@ class AssemblerState:
         self.left_streams = OrderedDict()
         self.closing = OrderedDict()
         self.ahead = {}  # idle ones whose last packet is later than the clock, which was set back
+        self.shadows = {}
         self.doubtful = {}  # by slot: segments that may begin another connection
         self.opened = []
         self.ended = []
@@ -174,6 +175,7 @@ class AssemblerState:
     def _blank(self, s: cython.Py_ssize_t) -> cython.int:
         """Reset slot `s` for a new connection."""
         d: cython.Py_ssize_t
+        self.shadows.pop(s, None)
         self.slots[s] = self.blank_slot[0]
         self.links[s] = self.blank_link[0]
         for d in range(2 * s, 2 * s + 2):

@@ -24,6 +24,8 @@ FIN = 5  # the direction ends here; comes after its data
 RESET = 6  # RST seen, sent by this direction
 DUPLICATE = 7  # a packet that the capture holds twice, whole
 FRAMING = 8  # span bytes that only a protocol below speaks of: a TLS handshake, a ticket
+TWICE = 9  # the receiver says that [offset, offset + length) came once more than it needed
+GOES_ON = 10  # the RST before was not of its sender, and both sides go on
 
 WINDOW_UNTOLD, WINDOW_OPEN, WINDOW_CLOSED = 0, 1, 2
 """A row that had to wait says nothing: its packet's window is out of date."""
@@ -62,7 +64,9 @@ DATA, GAP_LOST and GAP_CUT rows of a direction have no holes and no overlaps: ea
 begins at the offset where the one before ended. Bytes held for their turn come when
 the hole before them fills, with the `packet` and `time` of their own capture and the
 `ready` of the filling. A row of GAP_LOST bears the packet, time, header_bytes 0,
-payload 0 and wire 0 of the packet at which the verdict fell.
+payload 0 and wire 0 of the packet at which the verdict fell. So do rows of TWICE (RFC 2883) and
+GOES_ON, whose packet is the other side's, before the rows of that packet. TWICE comes only where
+bytes of the direction were sent again.
 
 Rows of the tcp stage have span = length. Where tls or http/2 took a frame away, the row is
 shorter than what it stands for, and DATA rows with length 0 and a span are what is left of

@@ -109,11 +109,13 @@ RARE = row_dtype(
         ("ttl_copy", "u1"),  # of a copy of one of its packets, seen elsewhere; 0 if none
         ("foreign", "u1"),  # a RST that it did not send was reported
         ("unheard", "u1"),  # origin and acked are those of ACKs alone
+        ("alive", "u1"),  # it sent data behind its first RST, which is not its own
         ("other_base", "<i8"),  # where the SYN-ACK before began its stream; -1
         ("reset_packet", "<i8"),  # its first RST; 0 if none
         ("reserved", "<i8"),  # tcp_stream of the SYN that waits
         ("reset_at", "<i8"),  # stream offset of that
         ("reset_heard", "<i8"),  # how far the other direction was then
+        ("reset_next", "<i8"),  # and how far it was itself
     ]
 )
 """The private part of a direction that few segments need."""
@@ -150,6 +152,10 @@ RECENTS = 131_072
 RECENT_PLACES = 4 * RECENTS
 """Places of their index: most are empty, so that a new segment is mostly known to be new by the
 index alone."""
+
+SHADOW = 16_384
+"""The latest segments of all connections, among which copies are looked for that came before
+their connection's SYN."""
 
 PIECES = 65_536
 """Pieces of delivered payload remembered in all: a full arena where they have 64 bytes."""

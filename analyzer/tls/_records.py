@@ -31,6 +31,7 @@ _DATA_ROW = cython.declare(cython.int, bytestream.DATA)
 _GAP_CUT = cython.declare(cython.int, bytestream.GAP_CUT)
 _FIN_ROW = cython.declare(cython.int, bytestream.FIN)
 _RESET = cython.declare(cython.int, bytestream.RESET)
+_GOES_ON = cython.declare(cython.int, bytestream.GOES_ON)
 _FIRST_TYPE = cython.declare(cython.int, layout.CHANGE_CIPHER_SPEC)
 _LAST_TYPE = cython.declare(cython.int, layout.HEARTBEAT)
 _CCS = cython.declare(cython.int, layout.CHANGE_CIPHER_SPEC)
@@ -131,6 +132,9 @@ class RecordWalk:
             d = self.rows[i].direction
             if kind == _FIN_ROW or kind == _RESET:
                 self._end_seen(d, i)
+            elif kind == _GOES_ON:
+                self.walks[d].end_packet = self.walks[d ^ 1].end_packet = 0
+                self.walks[d].ended_it = self.walks[d ^ 1].ended_it = 0
             if kind > _GAP_CUT or self.rows[i].length <= 0:
                 continue
             if self.walks[d].state == _OTHER:

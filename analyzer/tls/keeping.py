@@ -76,7 +76,12 @@ def merged(laid: Rows, resumed: Rows, answers: Mapping[int, int]) -> Rows:
         for rows in (laid, resumed)
     ]
     least = np.array([answers.get(d >> 1, 0) for d in resumed["direction"].tolist()], np.int64)
-    keys[1] = np.maximum(keys[1], least)
+    # A direction stays in the order of its stream: what waited comes behind what did not, which a
+    # hole may have kept back until later packets.
+    most = max(int(rows["direction"].max(initial=0)) for rows in (laid, resumed))
+    floor = np.zeros(most + 1, np.int64)
+    np.maximum.at(floor, laid["direction"], keys[0])
+    keys[1] = np.maximum(np.maximum(keys[1], least), floor[resumed["direction"]])
     return joined([laid, resumed]).take(np.argsort(np.concatenate(keys), kind="stable"))
 
 

@@ -103,6 +103,8 @@ class Costs(Waits):
         high: cython.longlong
         m: cython.Py_ssize_t
         if acked <= old:
+            if self.sent_again:
+                self._let_go_in_turn(i, d)
             return 0
         if self.walks[d].watched > old:
             self._control_acked(i, d)
@@ -133,14 +135,55 @@ class Costs(Waits):
                         cost, high - old, acked - old
                     ) - self._share(cost, low - old, acked - old)
             m = self.pool[m].next
-        while self.walks[d].head >= 0 and self._is_acknowledged(d):
-            self._pop(d)
+        self._let_go(i, d)
         return 0
 
     @cython.cfunc
-    def _is_acknowledged(self, d: cython.Py_ssize_t) -> cython.bint:
+    def _let_go(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
+        """Let the messages of direction `d` go that are acknowledged, and wait for nothing more."""
         m: cython.Py_ssize_t = self.walks[d].head
-        return self.pool[m].end != _NULL and self.pool[m].end <= self.walks[d].acked
+        if self.sent_again:
+            return self._let_go_in_turn(i, d)
+        while m >= 0 and self.pool[m].end != _NULL and self.pool[m].end <= self.walks[d].acked:
+            self._pop(d)
+            m = self.walks[d].head
+        return 0
+
+    @cython.cfunc
+    def _let_go_in_turn(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
+        """The same for both sides: an answer must not leave before what it answers.
+
+        What was sent again waits for what the receiver may say of the copies.
+        """
+        s: cython.Py_ssize_t
+        m: cython.Py_ssize_t
+        first: cython.Py_ssize_t
+        while True:
+            first = -1
+            for s in range(d & ~1, (d | 1) + 1):
+                m = self.walks[s].head
+                if m < 0 or self.pool[m].end == _NULL or self.pool[m].end > self.walks[s].acked:
+                    continue
+                if first < 0 or self.pool[m].message < self.pool[first].message:
+                    first = m
+            if first < 0 or (self.pool[first].resent and self._may_come_twice(i, first)):
+                return 0
+            self._pop(self.pool[first].direction)
+
+    @cython.cfunc
+    def _came_twice(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
+        """Row `i` says which bytes of direction `d` the receiver had already (RFC 2883)."""
+        begin: cython.longlong = self.chunks[i].offset
+        end: cython.longlong = begin + self.chunks[i].length
+        m: cython.Py_ssize_t = self.walks[d].head
+        if not self.sent_again:
+            return 0
+        while m >= 0 and self.pool[m].begin < end:
+            if self.pool[m].resent:
+                self._not_late(m, begin, end)
+            m = self.pool[m].next
+        self._let_go_in_turn(i, d)
+        return 0
 
     @cython.cfunc
     def _retransmission(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
@@ -156,9 +199,12 @@ class Costs(Waits):
             high = end
             if self.pool[m].end != _NULL and self.pool[m].end < end:
                 high = self.pool[m].end
+            if self.pool[m].end != _NULL and self.pool[m].end <= self.walks[d].acked:
+                high = low  # acknowledged; it only waits for what the receiver says of copies
             if high > low:
                 self.pool[m].retransmitted_bytes += high - low
-                self._waited_to_send_again(i, d, m, low)
+                if high > self.walks[d].acked:
+                    self._waited_to_send_again(i, d, m, low, high)
                 self.pool[m].packet_header_bytes += self._share(
                     self.chunks[i].header_bytes, into + high, self.chunks[i].payload
                 ) - self._share(self.chunks[i].header_bytes, into + low, self.chunks[i].payload)
@@ -173,6 +219,8 @@ class Costs(Waits):
         if self.walks[d].head < 0:
             self.walks[d].tail = -1
         self.walks[d].pending -= 1
+        if self.pool[m].resent:
+            self.sent_again.pop(m, None)
         # The pool has as many places as `done`, and a message is in either once.
         self.done[self.done_count] = m
         self.done_count += 1

@@ -33,6 +33,8 @@ _RETRANSMISSION = cython.declare(cython.int, 3)
 _FIN_ROW = cython.declare(cython.int, 5)
 _RESET = cython.declare(cython.int, 6)
 _FRAMING = cython.declare(cython.int, 8)
+_TWICE = cython.declare(cython.int, 9)
+_GOES_ON = cython.declare(cython.int, 10)
 _HEADER = cython.declare(cython.int, layout.HEADER)
 _PAYLOAD = cython.declare(cython.int, layout.PAYLOAD)
 _SEEK = cython.declare(cython.int, layout.SEEK)
@@ -96,11 +98,21 @@ class FrameWalk(Rules):
     def flush(self, slot: int) -> None:
         """Let the messages of an ending connection go without further ACKs."""
         d: cython.Py_ssize_t
+        m: cython.Py_ssize_t
+        o: cython.Py_ssize_t
+        in_turn: cython.bint = len(self.sent_again) > 0
         for d in range(2 * slot, 2 * slot + 2):
             if self.walks[d].message >= 0:
                 self._give_up(d)
-            while self.walks[d].head >= 0:
+            o = self.walks[d ^ 1].head
+            m = self.walks[d].head
+            while m >= 0:
+                # In turn, as where they did not wait for each other.
+                while in_turn and o >= 0 and self.pool[o].message < self.pool[m].message:
+                    self._pop(d ^ 1)
+                    o = self.walks[d ^ 1].head
                 self._pop(d)
+                m = self.walks[d].head
 
     @cython.cfunc
     def _row(self, i: cython.Py_ssize_t) -> cython.int:
@@ -133,6 +145,12 @@ class FrameWalk(Rules):
             if kind == _GAP_CUT:
                 self._gap(i, d)
             self._heard(i, d)
+        elif kind == _TWICE:
+            self._came_twice(i, d)
+            return 0  # nor is this one's
+        elif kind == _GOES_ON:
+            self._not_ended(d)
+            return 0
         elif kind == _FIN_ROW or kind == _RESET:
             self._end_seen(d, self.chunks[i].packet, self.chunks[i].time, False)
         self._alive(i, d)

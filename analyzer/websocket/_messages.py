@@ -181,8 +181,7 @@ class Messages(Payload):
         self.walks[d].compressed = 0
         self.walks[d].utf8_need = _UTF8_OFF
         if self.walks[d].acked >= end:
-            while self.walks[d].head >= 0 and self._is_acknowledged(d):
-                self._pop(d)
+            self._let_go(i, d)
         return 0
 
     @cython.cfunc

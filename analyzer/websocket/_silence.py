@@ -106,6 +106,17 @@ class Silence(WalkState):
         return 0
 
     @cython.cfunc
+    def _not_ended(self, d: cython.Py_ssize_t) -> cython.int:
+        """Forget the RST that was taken for the end; a Close before it stays."""
+        s: cython.Py_ssize_t
+        for s in range(d & ~1, (d | 1) + 1):
+            if not self.walks[s].ended_by_close:
+                self.walks[s].end_packet = self.walks[s].quiet_packet = 0
+                self.walks[s].end_time = self.walks[s].quiet_time = _NULL
+                self.walks[s].quiet_known = 0
+        return 0
+
+    @cython.cfunc
     def _watch(
         self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, end: cython.longlong
     ) -> cython.int:

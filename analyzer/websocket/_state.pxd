@@ -216,6 +216,7 @@ cdef class WalkState:
     cdef object seeker
     cdef object overlong
     cdef public dict overlong_rows
+    cdef dict sent_again
     cdef object records
     cdef object chunk_rows
     cdef object _arrays

@@ -51,6 +51,9 @@ class WalkState:
         self.overlong = Overlong()
         # Control frames beyond 125 bytes, by their row in `controls`.
         self.overlong_rows: dict[int, LongControl] = {}
+        # Waits that may be taken back: by message (in the pool), the bytes sent again, how long it
+        # had waited, its `resent_until` before, when they were sent.
+        self.sent_again: dict[int, list[tuple[int, int, int, int, int]]] = {}
         self.records = None
         self.chunk_rows: Any = None
         self.warmed = 0

@@ -13,4 +13,7 @@ cdef class Waits(Silence):
     cdef long long _at_once(self, Py_ssize_t d)
     cdef int _all_acked(self, Py_ssize_t i, Py_ssize_t d)
     cdef int _goes_on(self, Py_ssize_t i, Py_ssize_t d)
-    cdef int _waited_to_send_again(self, Py_ssize_t i, Py_ssize_t d, Py_ssize_t m, long long low)
+    cdef int _waited_to_send_again(self, Py_ssize_t i, Py_ssize_t d, Py_ssize_t m, long long low, long long high)
+    cdef int _note_again(self, Py_ssize_t m, long long low, long long high, long long wait, long long time)
+    cdef int _not_late(self, Py_ssize_t m, long long begin, long long end)
+    cdef bint _may_come_twice(self, Py_ssize_t i, Py_ssize_t m)

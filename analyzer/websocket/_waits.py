@@ -16,6 +16,8 @@ the next, small segment of the same message.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cython
 
 from analyzer.websocket import frames as layout
@@ -35,6 +37,7 @@ _LONGEST = cython.declare(cython.longlong, layout.LONGEST_DELAYED_ACK_NS)
 _AT_ONCE = cython.declare(cython.longlong, layout.AT_ONCE_NS)
 _LONG_WAY = cython.declare(cython.longlong, layout.LONG_WAY_NS)
 _OPTIONS = cython.declare(cython.int, 40)
+_MOST_AGAIN = cython.declare(cython.Py_ssize_t, layout.MOST_AGAIN)
 _SMALL = cython.declare(cython.int, layout.SMALL_SEGMENT)
 
 
@@ -203,8 +206,9 @@ class Waits(Silence):
         d: cython.Py_ssize_t,
         m: cython.Py_ssize_t,
         low: cython.longlong,
+        high: cython.longlong,
     ) -> cython.int:
-        """Row `i` sends bytes of message `m` again, from stream offset `low` on.
+        """Row `i` sends bytes [low, high) of the stream again, of message `m`.
 
         How long the sender had waited is known of the message's first byte, and of its last;
         between them it is at least since the last.
@@ -222,6 +226,76 @@ class Waits(Silence):
         if self.pool[m].resent_until > since:
             since = self.pool[m].resent_until
         if time > since:
-            self.pool[m].resent += time - since
-            self.pool[m].resent_until = time
+            self._note_again(m, low, high, time - since, time)
         return 0
+
+    @cython.cfunc
+    def _note_again(
+        self,
+        m: cython.Py_ssize_t,
+        low: cython.longlong,
+        high: cython.longlong,
+        wait: cython.longlong,
+        time: cython.longlong,
+    ) -> cython.int:
+        """Count a wait of message `m`, so that it can be taken back."""
+        noted: list[Any] = self.sent_again.setdefault(m, [])
+        noted.append((low, high, wait, self.pool[m].resent_until, time))
+        if len(noted) > _MOST_AGAIN:
+            del noted[0]
+        self.pool[m].resent += wait
+        self.pool[m].resent_until = time
+        return 0
+
+    @cython.cfunc
+    def _not_late(
+        self, m: cython.Py_ssize_t, begin: cython.longlong, end: cython.longlong
+    ) -> cython.int:
+        """Bytes [begin, end) of the stream came twice: message `m` did not wait for the last copy.
+
+        The receiver had the first one, which was late, or its ACK was; probes of the tail
+        (RFC 8985 7.3) meet both. Of several copies each one too many is reported by itself.
+        """
+        noted: list[Any] = self.sent_again.get(m, [])
+        at: cython.Py_ssize_t = len(noted) - 1
+        low: cython.longlong
+        high: cython.longlong
+        wait: cython.longlong
+        before: cython.longlong
+        time: cython.longlong
+        while at >= 0:
+            low, high, wait, before, time = noted[at]
+            if low < end and begin < high:
+                break
+            at -= 1
+        if at < 0:
+            return 0
+        if begin > low and end < high:
+            return 0
+        if begin <= low:
+            low = end
+        if end >= high:
+            high = begin
+        if low < high:  # the rest of that packet was needed, as far as is known
+            noted[at] = (low, high, wait, before, time)
+            return 0
+        self.pool[m].resent -= wait
+        if at == len(noted) - 1:
+            self.pool[m].resent_until = before
+        del noted[at]
+        if not noted:
+            del self.sent_again[m]
+        return 0
+
+    @cython.cfunc
+    def _may_come_twice(self, i: cython.Py_ssize_t, m: cython.Py_ssize_t) -> cython.bint:
+        """Return whether the receiver may yet say, at the time of row `i`, that a copy was spare.
+
+        Its ACK of the first copy may leave before the other one comes.
+        """
+        time: cython.longlong = self.chunks[i].time
+        noted: list[Any] = self.sent_again.get(m, [])
+        if time == _NULL or not noted:
+            return False
+        until: cython.longlong = noted[len(noted) - 1][4] + _LONG_WAY
+        return time < until

@@ -292,6 +292,9 @@ AT_ONCE_NS = 2_000_000
 host's queue. A program that itself waits meets that moment by chance only."""
 LONG_WAY_NS = 1_000_000_000
 """No way there and back takes longer: TCP itself supposes one second (RFC 6298 2.1)."""
+MOST_AGAIN = 64
+"""Copies of a message's bytes of which it is remembered how long it waited for them: a stack gives
+up after some 15 (RFC 9293 3.8.3)."""
 SMALL_SEGMENT = 1_220
 """Segments below this count as small where no SYN announced the maximum: what IPv6's least
 MTU of 1,280 leaves (RFC 8200 5)."""

@@ -73,7 +73,7 @@ def open_tun(namespace: str, name: str) -> int:
     return tun
 
 
-def forward(loss: float, swap: float, delay: float, seed: int) -> None:
+def forward(loss: float, swap: float, delay: float, halt: float, seed: int) -> None:
     """Carry packets between tun0 of A and tun0 of B until killed."""
     randomness = random.Random(seed)
     ends = [open_tun(A, "tun0"), open_tun(B, "tun0")]
@@ -94,7 +94,10 @@ def forward(loss: float, swap: float, delay: float, seed: int) -> None:
                 continue
             late = delay + (0.012 if count > 8 and chance > 1 - swap else 0)
             other = ends[1] if end == ends[0] else ends[0]
-            heapq.heappush(waiting, (time.monotonic() + late, count, other, packet))
+            now = time.monotonic()
+            # Those that a halt kept back leave together, in order.
+            since = now // 1 + halt if count > 8 and now % 1 < halt else now
+            heapq.heappush(waiting, (since + late, count, other, packet))
         while waiting and waiting[0][0] <= time.monotonic():
             _, _, target, packet = heapq.heappop(waiting)
             with contextlib.suppress(OSError):  # A device that is not up yet.
@@ -102,17 +105,20 @@ def forward(loss: float, swap: float, delay: float, seed: int) -> None:
 
 
 @contextlib.contextmanager
-def forwarded(*, delay: float, loss: float = 0, swap: float = 0, seed: int = 0) -> Iterator[None]:
+def forwarded(
+    *, delay: float, loss: float = 0, swap: float = 0, halt: float = 0, seed: int = 0
+) -> Iterator[None]:
     """Join A (ADDRESS_A) and B (ADDRESS_B), MTU 1500, while the body runs.
 
     Args:
         delay: seconds each way.
         loss: share of packets that are dropped.
         swap: share of packets that come 12 ms later than others.
+        halt: seconds for which the path stands still at the beginning of each second.
         seed: of loss and swap.
     """
     add()
-    command = [sys.executable, str(Path(__file__)), *map(str, (loss, swap, delay, seed))]
+    command = [sys.executable, str(Path(__file__)), *map(str, (loss, swap, delay, halt, seed))]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as forwarder:
         try:
             assert forwarder.stdout is not None
@@ -128,4 +134,4 @@ def forwarded(*, delay: float, loss: float = 0, swap: float = 0, seed: int = 0) 
 
 
 if __name__ == "__main__":
-    forward(*map(float, sys.argv[1:4]), seed=int(sys.argv[4]))
+    forward(*map(float, sys.argv[1:5]), seed=int(sys.argv[5]))

@@ -29,6 +29,7 @@ from typing import Any
 import netns
 import recording
 import why_hops  # noqa: F401  enters its scenarios
+import why_probes  # noqa: F401
 from asked import asked
 from namespaces import bridged
 from why_programs import (

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import dpkt
 import pytest
+from oracle.captures import pcap
 
 import analyzer
 
@@ -128,3 +131,25 @@ def test_both_legs_of_a_stream() -> None:
         assert real["messages"] == waits["events"]
         late = real["added_latency_ms_mean"]
         assert late == pytest.approx(waits["mean_wait_ms"], rel=0.15, abs=5)
+
+
+def test_a_path_that_halts_and_one_that_loses() -> None:
+    # Without what the receiver says of copies (RFC 2883), these are packets of a path with loss.
+    data = (CAPTURES / "why-path-halts.pcap").read_bytes()
+    packets = dpkt.pcap.Reader(io.BytesIO(data))
+    silent, told = [], 0
+    for time, packet in packets:
+        at = packet.find(b"\x01\x01\x05", 20 + 20)
+        raw = bytearray(packet)
+        if at >= 0:
+            told += 1
+            raw[at : at + 2 + raw[at + 3]] = b"\x01" * (2 + raw[at + 3])
+        silent.append((round(time * 1e9), bytes(raw), len(raw)))
+    assert told > 5
+    capture = pcap(silent, nanoseconds=True, link_type=packets.datalink())
+    rows = analyzer.analyze(io.BytesIO(capture), alternatives=False).diagnoses
+    assert rows["id"].tolist() == ["late-by-loss"]
+    whole = analyzer.analyze(CAPTURES / "why-path-halts.pcap", alternatives=False)
+    assert (whole.messages["resent_us"] == 0).all()
+    assert (whole.messages["retransmitted_bytes"] > 0).any()
+    assert whole.messages["message"].tolist() == sorted(whole.messages["message"])

@@ -35,6 +35,7 @@ def segment(
     time=None,
     window=1000,
     mss=0,
+    twice=(0, 0),
 ):
     """Return a segment of side 0 (CLIENT:port) or side 1 (SERVER:80) as a dict."""
     if flags is None:
@@ -79,6 +80,7 @@ def make_batch(numbered):
         row["window_scale"] = -1
         row["version"] = 4
         row["strong_identity"] = given["strong"]
+        row["twice"], row["twice_bytes"] = given["twice"][0] % 2**32, given["twice"][1]
         data += given["payload"][:captured]
     buffer = np.frombuffer(bytes(data), np.uint8).copy()
     return SegmentBatch(records=RecordBatch(data=buffer, used=len(buffer)), rows=rows)

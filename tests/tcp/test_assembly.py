@@ -10,6 +10,7 @@ import pytest
 from oracle.streams import ACK, FIN, RST, SYN, Outcome, make_batch, segment
 
 from analyzer.options import Options
+from analyzer.tcp.bytestream import TWICE
 from analyzer.tcp.reassembly import Reassembler
 
 OPEN = [
@@ -202,3 +203,35 @@ def test_state_grows_with_connections_and_keeps_what_it_has():
     out.check()
     assert {bytes(out.stream(0, stream)) for stream in out.connections} == {b"abc"}
     assert {int(total["packets"]) for (_, side), total in out.directions.items() if not side} == {2}
+
+
+def twice(*places, again=True, isn=500):
+    """Return (packet, offset, length) of what is said to have come twice of 9 bytes of side 1."""
+    said = [
+        segment(0, 101, ack=isn + 10, identity=40 + at, twice=(isn + 1 + first, count))
+        for at, (first, count) in enumerate(places)
+    ]
+    data = segment(1, isn + 1, b"nine byte", ack=101)
+    opening = [
+        segment(0, 100, flags=SYN),
+        segment(1, isn, ack=101, flags=SYN | ACK),
+        segment(0, 101, ack=isn + 1),
+    ]
+    segments = [*opening, data, *([data | {"identity": 30}] if again else []), *said]
+    out = Outcome(segments, sizes=[1] * len(segments))
+    out.check()
+    rows = [row for row in out.rows if row["kind"] == TWICE]
+    assert {(row["side"], row["wire"], row["header_bytes"], row["acked"]) for row in rows} <= {
+        (1, 0, 0, -1)
+    }
+    return [(row["packet"], row["offset"], row["length"]) for row in rows]
+
+
+def test_what_came_twice_is_a_row_of_its_sender():
+    assert twice((0, 9), (3, 2)) == [(6, 0, 9), (7, 3, 2)]
+    assert twice((0, 9), isn=2**32 - 4) == [(6, 0, 9)]  # numbers that wrap around
+
+
+def test_nothing_is_believed_that_came_twice_but_was_not_sent_twice():
+    assert twice((0, 9), again=False) == []
+    assert twice((5, 9), (9, 4), (-1, 3), (2**30, 5), (-(2**30), 2**30)) == []

@@ -8,6 +8,7 @@ import pytest
 from oracle.streams import ACK, FIN, RST, SYN, Outcome, make_batch, segment
 
 from analyzer.options import Options
+from analyzer.tcp.bytestream import END_CLOSED, GOES_ON
 from analyzer.tcp.reassembly import Reassembler
 
 A, B = 1000, 5000
@@ -163,3 +164,28 @@ def test_one_packet_of_a_direction_is_enough():
     assert out.ids() == ["tcp-one-direction", "tcp-lost"]
     heard = Outcome([segment(0, A, b"ask", ack=B), segment(1, B, b"r", ack=A + 3)])
     assert heard.ids() == []
+
+
+def test_a_foreign_rst_that_both_sides_outlive_is_no_end():
+    rst = segment(1, B + 50, flags=RST)
+    more = segment(0, A + 4, b"more", ack=B + 7)
+    answer = segment(1, B + 7, b"fine", ack=A + 8)
+    done = segment(0, A + 8, ack=B + 11)
+    ends = [
+        segment(0, A + 8, ack=B + 11, flags=FIN | ACK),
+        segment(1, B + 11, ack=A + 9, flags=FIN | ACK),
+        segment(0, A + 9, ack=B + 12),
+    ]
+    before = [SYN_0, SYN_ACK, DONE, *TALK[:3], rst, more, answer]
+    out = Outcome([*before, done, *ends], sizes=[1] * 13)
+    out.check()
+    assert out.ids().count("tcp-reset-foreign") == 1
+    assert (out.connections[0]["reset_side"], out.connections[0]["fin_side"]) == (-1, 0)
+    assert out.connections[0]["end"] == END_CLOSED
+    assert [row["kind"] for row in out.rows].count(GOES_ON) == 1
+    # Its receiver answers with a RST of its own, or with nothing: it took it for the end.
+    refused = segment(0, A + 8, flags=RST)
+    for last in ([refused], [segment(0, A + 8, ack=B + 7)], []):
+        ended = Outcome([*before, *last])
+        assert ended.connections[0]["reset_side"] == 1
+        assert GOES_ON not in [row["kind"] for row in ended.rows]

@@ -5,7 +5,16 @@ from oracle.sealed import Traffic
 
 from analyzer.capture.records import RecordBatch
 from analyzer.tcp.bytestream import CHUNK, GAP_LOST
-from analyzer.tls.keeping import behind, gathered, in_turn, joined, kept_rows, placed, scatter
+from analyzer.tls.keeping import (
+    behind,
+    gathered,
+    in_turn,
+    joined,
+    kept_rows,
+    merged,
+    placed,
+    scatter,
+)
 
 
 def some():
@@ -78,3 +87,14 @@ def test_content_is_scattered_over_the_pieces_of_a_record():
     assert gathered(pieces, batch.rows, data) == b"fghi"
     scatter(pieces, batch.rows, data, 5, b"XYZ")
     assert gathered(pieces, batch.rows, data) == b"XYZi"
+
+
+def test_what_waited_comes_behind_what_its_direction_had_before():
+    # Packet 4 was read behind a hole of which packet 9 told; what came after it waited for it.
+    laid, resumed = numbered(1, 9, 4), numbered(3, 5, 6, 7)
+    laid["direction"] = [0, 1, 1]
+    resumed["direction"] = [0, 1, 0, 1]
+    rows = merged(laid, resumed, {0: 4})
+    of = [rows["packet"][rows["direction"] == side].tolist() for side in (0, 1)]
+    assert of == [[1, 3, 6], [9, 4, 5, 7]]
+    assert merged(laid[:1], resumed, {0: 6})["packet"].tolist() == [1, 3, 5, 6, 7]

@@ -12,6 +12,7 @@ from analyzer.tcp.bytestream import (
     DATA,
     PURE,
     RETRANSMISSION,
+    TWICE,
     WINDOW_CLOSED,
     WINDOW_OPEN,
 )
@@ -282,3 +283,85 @@ def test_the_end_of_a_message_sent_again_counts_from_its_own_first_sending():
     wire.at(100, SERVER, content=TEXT[6:])
     wire.at(350, SERVER, RETRANSMISSION, offset=6, length=6, payload=6)
     assert only(wire)["resent"] == 250 * MS
+
+
+def probed(*said, times=(200,), acked=None, more=()):
+    """Return a message of 12 bytes that is sent again at some times.
+
+    `said`: (ms, first, length) that the receiver says it had already (RFC 2883).
+    """
+    wire = Wire()
+    wire.at(0, SERVER, content=TEXT)
+    steps = [(time, "again", 0, 12) for time in times]
+    steps += [(time, "twice", first, length) for time, first, length in said]
+    if acked is not None:
+        steps.append((acked, "ack", 12, 0))
+    for time, what, first, length in sorted(steps + list(more)):
+        if what == "again":
+            wire.at(time, SERVER, RETRANSMISSION, offset=first, length=length, payload=length)
+        elif what == "twice":
+            wire.at(time, SERVER, TWICE, offset=first, length=length, payload=0, header_bytes=0)
+        else:
+            wire.ack(time, first)
+    return only(wire)["resent"] // MS
+
+
+def test_what_came_twice_nobody_waited_for():
+    # The ACK of both copies says so itself, or the first ACK crosses the probe (RFC 8985 7.3).
+    assert probed((210, 0, 12), acked=211) == 0
+    assert probed((220, 0, 12), acked=205) == 0
+    late = probed((1300, 0, 12), acked=205, more=[(1250, "ack", 12, 0)])
+    assert late == 200  # no path is so long
+    assert probed((210, 0, 12), acked=230, more=[(240, "again", 0, 12)]) == 0
+
+
+def test_without_a_word_of_the_receiver_the_first_copy_was_lost():
+    assert probed(acked=210) == 200
+    assert probed((210, 12, 30), acked=210) == 200  # of other bytes
+    assert probed((210, 40, 12), acked=210) == 200
+
+
+def test_of_several_copies_each_one_too_many_is_said():
+    assert probed((620, 0, 12), times=(200, 600), acked=620) == 200
+    assert probed((620, 0, 12), (621, 0, 12), times=(200, 600), acked=619) == 0
+    assert probed((620, 0, 12), (621, 0, 12), (622, 0, 12), times=(200, 600), acked=619) == 0
+
+
+def test_copies_of_parts_add_up():
+    assert probed((210, 0, 5), (211, 5, 7), acked=212) == 0
+    assert probed((210, 0, 5), (211, 6, 6), acked=212) == 200  # a byte of it was needed
+    assert probed((210, 3, 5), acked=212) == 200
+
+
+def test_messages_behind_one_that_may_have_come_twice_keep_their_order():
+    wire = Wire()
+    wire.at(0, SERVER, content=TEXT)
+    wire.at(200, SERVER, RETRANSMISSION, offset=0, length=12, payload=12)
+    wire.ack(201, 12)
+    wire.at(210, SERVER, content=TEXT)
+    wire.ack(215, 24)
+    wire.at(216, SERVER, TWICE, offset=0, length=12, payload=0, header_bytes=0)
+    messages, _ = walked(wire)
+    assert [(m["message"], m["resent"], m["retransmitted_bytes"]) for m in messages] == [
+        (0, 0, 12),
+        (1, 0, 0),
+    ]
+
+
+def test_an_answer_does_not_leave_before_what_it_answers():
+    question = frame(1, b"question", mask=b"abcd")
+    wire = Wire()
+    wire.at(0, CLIENT, content=question)
+    wire.at(200, CLIENT, RETRANSMISSION, offset=0, length=14, payload=14)
+    wire.at(210, SERVER, content=TEXT, acked=14)
+    wire.at(211, CLIENT, content=question, acked=12)
+    wire.at(212, SERVER, content=TEXT, acked=28)
+    wire.ack(213, 24)
+    for said in (False, True):
+        if said:
+            wire.at(214, CLIENT, TWICE, offset=0, length=14, payload=0, header_bytes=0)
+            wire.ack(215, 24)
+        for size in (None, 1):
+            messages, _ = walked(wire, size)
+            assert [int(each["message"]) for each in messages] == [0, 1, 2, 3]
+            assert messages[0]["resent"] == (0 if said else 200 * MS)

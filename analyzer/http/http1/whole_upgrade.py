@@ -17,14 +17,14 @@ from analyzer.http.exchanges import Handshake
 from analyzer.http.handover import DIRECTION, KIND, OFFSET, PACKET, SPAN, TIME, Piece
 from analyzer.http.head import Head, Malformed, head_end, parse_head
 from analyzer.http.upgrade import Checks, check_switch, has_token, is_attempt
-from analyzer.tcp.bytestream import DATA, DUPLICATE, FRAMING, PURE, RETRANSMISSION
+from analyzer.tcp.bytestream import DATA, DUPLICATE, FRAMING, GOES_ON, PURE, RETRANSMISSION, TWICE
 
 _KEY: Final = "Sec-WebSocket-Key"
 _ACCEPT: Final = "Sec-WebSocket-Accept"
 _MAX_HEAD: Final = 4096
 """Longer ones are rare, and would fill the cache."""
 
-NO_PAYLOAD: Final = frozenset((RETRANSMISSION, PURE, DUPLICATE, FRAMING))
+NO_PAYLOAD: Final = frozenset((RETRANSMISSION, PURE, DUPLICATE, FRAMING, TWICE, GOES_ON))
 """Rows that change nothing between a request and its answer."""
 
 

@@ -37,7 +37,16 @@ from analyzer.http.http2.frames import (
 from analyzer.http.http2.rows import FrameRows, Side, settled
 from analyzer.http.http2.session import Session
 from analyzer.http.http2.streams import EXCHANGE
-from analyzer.tcp.bytestream import DATA, FIN, FRAMING, GAP_CUT, GAP_LOST, RESET, RETRANSMISSION
+from analyzer.tcp.bytestream import (
+    DATA,
+    FIN,
+    FRAMING,
+    GAP_CUT,
+    GAP_LOST,
+    RESET,
+    RETRANSMISSION,
+    TWICE,
+)
 
 _BLOCKS: Final = frozenset((frames.HEADERS, frames.PUSH_PROMISE, frames.CONTINUATION))
 _MOST_FAULTS: Final = 16
@@ -137,6 +146,8 @@ class Http2Connection(FrameRows):
                 self._framing(row, number)
         elif kind == RETRANSMISSION:
             path.send_again(link, number)
+        elif kind == TWICE:
+            path.show_all(link, number)
         elif kind in (GAP_LOST, GAP_CUT):
             self._gap(row, number)
         elif kind == FRAMING and row[SPAN]:
