@@ -101,10 +101,12 @@ class Decoder:
     Attributes:
         inner: the protocol's name; may become more exact with what is read.
         is_strict: a message that is not of the protocol is a fault.
+        is_stream: items may be cut over text messages, so that one may begin with anything.
     """
 
     inner: str = ""
     is_strict: bool = True
+    is_stream: bool = False
 
     @property
     def spoken(self) -> str:

@@ -71,6 +71,7 @@ class Stomp(Decoder):
     """Reads one connection."""
 
     inner = INNER
+    is_stream = True
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)

@@ -238,7 +238,7 @@ class Talk:
         decoder = self.decoder
         assert decoder is not None
         self.book.hear(moment)
-        if is_text:
+        if is_text and not decoder.is_stream:
             payload = trimmed(payload)
         items = decoder.take(payload, moment.sender, is_text)
         begun = self._begun[moment.sender]

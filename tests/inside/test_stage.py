@@ -107,6 +107,17 @@ def test_packets_of_mqtt_across_messages():
     ]
 
 
+def test_white_space_within_a_frame_of_stomp_counts():
+    """Clients cut long frames: what goes on with one may begin like JSON behind white space."""
+    head = "SEND\ndestination:/a\ncontent-length:9\n\n{  "
+    parts = [
+        client(TEXT, text(part)) for part in (head, "  {}", "}\n\0", "SEND\ndestination:/b\n\n\0")
+    ]
+    tables = heard([[*upgrade("/", "v12.stomp"), *parts]])
+    assert [row[0] for row in said(tables, "name") if row[0]] == ["/a", "/b"]
+    assert not tables["findings"]["id"].str.startswith("inside").any()
+
+
 def test_wrong_messages_are_findings_and_end_it():
     talk = [*upgrade("/", "v12.stomp"), *[client(TEXT, b"{}")] * 5]
     tables = heard([talk])
