@@ -68,7 +68,7 @@ class Case:
         self.replies = Replies(options)
         self.chatter = Chatter(options)
         self.stalls = Stalls(options)
-        self._runs = Runs()
+        self._runs = Runs(options)
         self.loose: dict[tuple[str, int, int], Found] = {}
         self.kept: dict[str, deque[dict[str, Any]]] = {
             name: deque(maxlen=options.max_diagnosed_attempts) for name in _KEPT_WHOLE

@@ -15,7 +15,7 @@ from analyzer.diagnosis.causes import Diagnosis
 from analyzer.diagnosis.evidence import MOST, packets, side_name
 from analyzer.diagnosis.facts import CLIENT, SERVER, numbers
 from analyzer.diagnosis.keyed import Keyed
-from analyzer.diagnosis.runs import SPAN, Run
+from analyzer.diagnosis.runs import Run, keys_of
 from analyzer.options import Options
 from analyzer.tables.schema import TableRows
 from analyzer.wording import duration, number, plural, size
@@ -33,7 +33,7 @@ class Chatter:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._near = round(options.chatty_us * 1000)
-        self._sums = Keyed(5, 2 * SPAN, 0)
+        self._sums = Keyed(5, keys_of(options), 0)
 
     def add(self, rows: TableRows, run: Run) -> None:
         """Take rows of `messages`."""

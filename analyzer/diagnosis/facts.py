@@ -240,7 +240,7 @@ class Gatherer:
         self._late = round(options.late_us * 1000)
         self._long = round(options.long_silence_s * 1e9)
         self.facts: dict[int, Facts] = {}
-        self.last_frames = LastFrames(_SPAN)
+        self.last_frames = LastFrames(max(_SPAN * self._limit, 1024))
         self.cut = 0
 
     def take(self, rows: TableRows) -> None:
@@ -344,8 +344,9 @@ class Gatherer:
             kept.add(late)
 
 
-_SPAN = 1 << 19
-"""Numbers of connections between the lowest and the highest whose last frames are known: 16 MB."""
+_SPAN = 16
+"""Numbers of connections between the lowest and the highest whose last frames are known, as a
+multiple of those that are diagnosed: 16 MB for 32,768 of them."""
 _MOST_PINGS = 64
 """Unanswered Pings kept of a connection; as many as may wait (max_pending_pings)."""
 

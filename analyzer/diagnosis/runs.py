@@ -12,11 +12,20 @@ from analyzer.columns import NULL
 from analyzer.diagnosis.facts import codes, numbers
 from analyzer.diagnosis.keyed import Keyed, Numbers
 from analyzer.lazy_dataclass import dataclass
+from analyzer.options import Options
 from analyzer.tables.schema import TableRows
 
-SPAN = 1 << 18
-"""Connections between the lowest and the highest number of which something is remembered, two
-sides each: eight times as many as are diagnosed. 8 bytes for each number kept."""
+_SPAN, _LEAST = 8, 1024
+
+
+def keys_of(options: Options) -> int:
+    """Return how far keys of which something is remembered may spread, two for each connection.
+
+    They belong to eight times as many connections as are diagnosed, so that ones that last are
+    known while others come and go. 8 bytes for each number kept: with fewer of them, the memory
+    of a live run is flat before it has seen 262,144 connections.
+    """
+    return 2 * max(_SPAN * options.max_diagnosed_connections, _LEAST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +52,8 @@ class Runs:
     message is acknowledged. The number says what is between two of one side.
     """
 
-    def __init__(self) -> None:
-        self._last = Keyed(2, 2 * SPAN, NULL)
+    def __init__(self, options: Options) -> None:
+        self._last = Keyed(2, keys_of(options), NULL)
 
     def follow(self, rows: TableRows) -> Run:
         """Take rows of `messages`, at least one, and say what came before each."""

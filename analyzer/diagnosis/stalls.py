@@ -21,7 +21,7 @@ from analyzer.diagnosis.causes import Diagnosis
 from analyzer.diagnosis.evidence import MOST, packets, when
 from analyzer.diagnosis.facts import CLIENT, SERVER, codes, numbers
 from analyzer.diagnosis.keyed import Keyed, Numbers
-from analyzer.diagnosis.runs import SPAN, Run
+from analyzer.diagnosis.runs import Run, keys_of
 from analyzer.lazy_dataclass import dataclass
 from analyzer.options import Options
 from analyzer.tables.late import held_up
@@ -104,7 +104,7 @@ class Stalls:
         self._send_count = 0
         self._known_from = NULL
         self._lost: dict[tuple[int, int], None] = {}
-        self._habits = Keyed(2, 2 * SPAN, 0)
+        self._habits = Keyed(2, keys_of(options), 0)
         self._servers: dict[int, Server] = {}
         self._stalls: list[Stall] = []
         self.cut = 0

@@ -19,23 +19,23 @@ def compact(text: bytes) -> bytes:
     size: cython.Py_ssize_t = len(text)
     data: cython.p_uchar = text
     i: cython.Py_ssize_t = 0
-    is_string: cython.bint = False
-    one: cython.int
-    while i < size:
-        one = data[i]
-        if is_string:
-            if one == 0x5C:
-                if i + 1 < size and (data[i + 1] == 0x75 or data[i + 1] == 0x2F):
-                    break
+    is_plain: cython.bint = True
+    while is_plain and i < size:
+        if data[i] == 0x22:
+            i += 1
+            # In strings, of which most text is, two comparisons for each byte.
+            while i < size and data[i] != 0x22 and data[i] != 0x5C:
                 i += 1
-            elif one == 0x22:
-                is_string = False
-        elif one == 0x22:
-            is_string = True
-        elif one == 0x20 or one == 0x0A or one == 0x0D or one == 0x09:
-            break
+            while i < size and data[i] == 0x5C:
+                if i + 1 < size and (data[i + 1] == 0x75 or data[i + 1] == 0x2F):
+                    is_plain = False
+                i += 2
+                while i < size and data[i] != 0x22 and data[i] != 0x5C:
+                    i += 1
+        elif data[i] <= 0x20:
+            is_plain = False
         i += 1
-    if i >= size:
+    if is_plain:
         return text
     rewritten: bytes = _rewritten(text)
     return rewritten

@@ -119,6 +119,21 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     return head.type in ("confirm_subscription", "reject_subscription")
 
 
+def middle(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message is of a channel, as its identifier names it."""
+    head = decoded(_HEAD, payload) if payload[:1] == b"{" else None
+    if head is None or head.identifier is None or '"channel"' not in head.identifier:
+        return False
+    return bool(bytes(head.message)) or looks(payload, sender, is_text)
+
+
+def fits(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message is one of Action Cable at all."""
+    return is_text and ActionCable.take(_ANY, payload, sender, is_text) is not None
+
+
+_ANY: Final = ActionCable.__new__(ActionCable)
+
 PROTOCOL: Final = Protocol(
     INNER,
     ActionCable,
@@ -126,4 +141,6 @@ PROTOCOL: Final = Protocol(
     subprotocols=lazy_pattern(r"actioncable-v\d+-json"),
     begins=b"{",
     needs=(b'"command"', b'"type"'),
+    middle=middle,
+    fits=fits,
 )

@@ -129,6 +129,8 @@ class AnyJson(Decoder):
         super().__init__(setting)
         # Of each member the names it had, and how they were written: most come again.
         self._values: dict[str, tuple[set[str], dict[bytes, str]]] = {}
+        self._plain: list[tuple[str, dict[bytes, str]]] = [(key, {}) for key in _KEYS]
+        """Of each key, as they were written, names that say all: most messages have one."""
         # Ordered ones: to find the oldest of a dict takes the longer, the more left it before.
         self.asked: tuple[OrderedDict[bytes, None], OrderedDict[bytes, None]] = (
             OrderedDict(),
@@ -205,14 +207,21 @@ class AnyJson(Decoder):
 
     def name(self, head: Head) -> str | None:
         """Return what the message is called by one of its members; None without a name."""
-        for key in _KEYS:
+        for key, plain in self._plain:
             value = getattr(head, key)
             if value is NOTHING:
                 continue
+            name = plain.get(bytes(value))
+            if name is not None:
+                return name
             name = self._named(key, value)
             if name is None:
                 continue
-            return self._channel(head, name) if name in _CHANGES else name
+            if name in _CHANGES:
+                return self._channel(head, name)
+            if len(plain) < _MANY:
+                plain[bytes(value)] = name
+            return name
         return None
 
     def _channel(self, head: Head, change: str) -> str:
@@ -309,6 +318,17 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     return is_named(head) or code_of(head) is not None or envelope_of(payload) is not None
 
 
+def beats(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message is a heartbeat: many protocols have the same."""
+    if payload in _BEATS:
+        return True
+    head = decoded(HEADS, payload) if payload[:1] == b"{" else None
+    if head is None:
+        return False
+    names = (name_of(value) for value in (head.type, head.event, head.op, head.method))
+    return any(name in _BEAT_NAMES for name in names)
+
+
 def _is_named_array(found: Sequence[Any]) -> bool:
     if found and bytes(found[0])[:1] == b"{":
         head = decoded(HEADS, found[0])
@@ -321,4 +341,4 @@ def is_front(value: Any) -> bool:
     return _FRONT_WORD.fullmatch(bytes(value)) is not None
 
 
-PROTOCOL: Final = Protocol(INNER, AnyJson, looks, begins=b"{[")
+PROTOCOL: Final = Protocol(INNER, AnyJson, looks, begins=b"{[", beats=beats)

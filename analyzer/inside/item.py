@@ -165,6 +165,7 @@ class Protocol:
             path and subprotocol are not known; None: `looks` serves there too.
         fits: whether the protocol allows a message at all. One that it does not allow denies it
             there; None: any.
+        beats: whether a message is a heartbeat, by which alone it is not recognised; None: none is.
     """
 
     inner: str
@@ -178,6 +179,7 @@ class Protocol:
     unwrap: Callable[[bytes, int], list[bytes] | None] | None = None
     middle: Looks | None = None
     fits: Looks | None = None
+    beats: Looks | None = None
 
     def in_the_middle(self) -> Protocol:
         """Return it as it is recognised where the beginning was not captured."""

@@ -119,7 +119,7 @@ class Recogniser:
     def see(self, payload: bytes, sender: int, is_text: bool) -> Protocol | None:
         """Look at one more message; return the protocol, if it is clear now."""
         self._looked += 1
-        says = len(payload) > _SAYS_NOTHING
+        says = len(payload) > _SAYS_NOTHING and not self._is_beat(payload, sender, is_text)
         self._seen += says
         self._by_side[sender] += says
         counts = self._counts
@@ -131,10 +131,15 @@ class Recogniser:
                 counts[place] = counts.get(place, 0) + 1
                 if counts[place] >= CONFIRMED:
                     return each
-        if chosen.generic is not None:
+        if chosen.generic is not None and says:
             self._named[sender] += chosen.generic.looks(payload, sender, is_text)
         self.exhausted = self._seen >= TRIES or self._looked >= _MOST
         return self.generic() if self._may_be_generic(chosen) else None
+
+    def _is_beat(self, payload: bytes, sender: int, is_text: bool) -> bool:
+        generic = self._generic
+        beats = generic.beats if generic is not None else None
+        return beats is not None and beats(payload, sender, is_text)
 
     def _allows(
         self, place: int, protocol: Protocol, payload: bytes, sender: int, is_text: bool
@@ -169,6 +174,8 @@ class Recogniser:
 
         One side may be enough: the other may say commands in words, or send sound.
         """
+        if self._is_joined and self._counts and self._seen < TRIES:
+            return None  # the little there was looked like another
         sides = zip(self._named, self._by_side, strict=True)
         for named, seen in ((sum(self._named), self._seen), *sides):
             if named >= CONFIRMED and 2 * named > seen:

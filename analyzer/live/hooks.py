@@ -7,8 +7,10 @@ made by analyzer.live.watch.
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import shlex
+import signal
 import subprocess
 import threading
 import time
@@ -96,17 +98,20 @@ class Commands:
     def _run(self, line: bytes) -> None:
         try:
             # A session of its own: Ctrl-C is for the run.
-            done = subprocess.run(
+            process = subprocess.Popen(
                 self._words,
-                input=line,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
-                timeout=TIMEOUT_S,
-                check=False,
                 start_new_session=True,
             )
-            problem = f"ended with {done.returncode}" if done.returncode else ""
-        except subprocess.TimeoutExpired:
-            problem = f"ran longer than {TIMEOUT_S:g} s"
+            try:
+                process.communicate(line, TIMEOUT_S)
+                problem = f"ended with {process.returncode}" if process.returncode else ""
+            except subprocess.TimeoutExpired:
+                # With all that it started: one that hangs each second would fill the machine.
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+                problem = f"ran longer than {TIMEOUT_S:g} s"
         except OSError as error:
             problem = error.strerror or str(error)
         if problem and not self._failed:

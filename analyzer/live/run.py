@@ -350,11 +350,13 @@ class _Loop:
         """End without the packets that wait, and say so; they are kept where packets are."""
         stats = self._source.stats()
         left = max(stats.received - stats.dropped - self._packets, len(batch.rows))
+        kept = 0
         rest: RecordBatch | None = batch
         findings: list[Finding] = []
         while rest is not None:
             if self._keeper is not None:
                 self._keeper.keep(rest)
+                kept += len(rest.rows)
             findings += rest.findings
             if self._keeper is None or self._stop.over or self._stop.hurried:
                 break
@@ -362,6 +364,8 @@ class _Loop:
         findings += self._source.last_words()
         if left:
             detail = f"{left:,} behind packet {self._packets:,}"
+            if self._keeper is not None:
+                detail += f", {max(left - kept, 0):,} of them not written to a file either"
             findings.append(Finding(CAPTURE_NOT_READ, detail=detail, count=left))
         self._push(RecordBatch(findings=findings))
 

@@ -51,7 +51,7 @@ def test_connections_and_sides_apart_and_batches_change_nothing() -> None:
             for c, side in ((3, "client"), (5, "server"), (6, "server"))]  # fmt: skip
     made = []
     for size in (1, 7, 1000):
-        chatter, runs = Chatter(LOW), Runs()
+        chatter, runs = Chatter(LOW), Runs(LOW)
         for at in range(0, len(rows), size):
             some = table_rows(TABLES["messages"], rows[at : at + size])
             chatter.add(some, runs.follow(some))

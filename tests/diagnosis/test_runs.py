@@ -9,7 +9,8 @@ import pytest
 from oracle.diagnosed import TABLES
 from oracle.rows import table_rows
 
-from analyzer.diagnosis.runs import Runs, grouped
+from analyzer.diagnosis.runs import Runs, grouped, keys_of
+from analyzer.options import Options
 
 
 @pytest.mark.parametrize("size", [1, 3, 500])
@@ -28,7 +29,7 @@ def test_against_the_plain_story(size: int) -> None:
     }
     order = sorted(keys, key=lambda _: draw.random())
     rows = [queues[key].pop(0) for key in order]
-    runs, said = Runs(), {}
+    runs, said = Runs(Options()), {}
     for at in range(0, len(rows), size):
         batch = rows[at : at + size]
         run = runs.follow(table_rows(TABLES["messages"], batch))
@@ -51,3 +52,15 @@ def test_equal_keys_come_together_in_their_order(spread: int) -> None:
     keys = [7 + draw.randrange(spread) for _ in range(1000)]
     expected = sorted(range(len(keys)), key=lambda place: keys[place])
     assert grouped(np.array(keys, np.int64)).tolist() == expected
+
+
+def test_what_is_remembered_does_not_grow_with_the_connections_of_a_long_run() -> None:
+    options = Options(max_diagnosed_connections=200)
+    runs, names = Runs(options), ("connection", "message", "direction", "packet_last")
+    for number in range(0, 40_000, 1000):
+        row = dict(zip(names, (number, 0, "client", number), strict=True))
+        after = dict(zip(names, (number, 1, "client", number + 1), strict=True))
+        runs.follow(table_rows(TABLES["messages"], [row]))
+        assert runs.follow(table_rows(TABLES["messages"], [after])).own.tolist() == [True]
+        assert runs._last.values.shape[1] <= keys_of(options)
+    assert keys_of(Options()) == 2 * 8 * Options().max_diagnosed_connections

@@ -270,3 +270,18 @@ def test_short_messages_are_no_tries():
     assert see(*beats, frame, frame)[0][-1] == "stomp"
     _, recogniser = see(*[b"\n"] * 100)
     assert recogniser.exhausted
+
+
+def test_heartbeats_alone_are_of_no_protocol():
+    """{"type":"ping"} is Action Cable's as much as anybody's."""
+    pings = [(1, f'{{"type":"ping","message":{n}}}') for n in range(2 * TRIES)]
+    assert set(joined(*pings)) == {None}
+    said = r'{"identifier":"{\"channel\":\"Chat\"}","message":{"body":%d}}'
+    assert joined(*pings[:2], (1, said % 1), (1, said % 2))[-1] == "action-cable"
+
+
+def test_the_little_that_looks_like_one_is_not_called_json_in_the_middle():
+    recogniser = Recogniser(Setting(joined=True), JOINED, GENERIC)
+    for payload in (b'[2,"1","Heartbeat",{}]', b'[2,"2","MyOwn",{}]'):
+        assert recogniser.see(payload, 0, True) is None
+    assert recogniser.generic() is None

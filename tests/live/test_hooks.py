@@ -1,6 +1,7 @@
 """Commands for events: what they are given, how many of them there are, and bad ones."""
 
 import sys
+from pathlib import Path
 
 import pytest
 from oracle import namespaces
@@ -50,6 +51,19 @@ def test_a_command_that_fails_is_said_once(command, message):
     commands.end()
     (line,) = said
     assert message in line
+
+
+def test_a_command_that_hangs_is_killed_with_what_it_started(tmp_path, monkeypatch):
+    monkeypatch.setattr(hooks, "TIMEOUT_S", 1.0)
+    said, started = [], tmp_path / "started"
+    commands = Commands(f"sh -c 'sleep 600 & echo $! > {started}; wait'", said.append)
+    commands.write(b"1\n")
+    namespaces.wait_for(lambda: said)
+    commands.end()
+    assert "ran longer than 1 s" in said[0]
+    stat = Path(f"/proc/{int(started.read_text())}/stat")
+    # Gone, or dead and not yet fetched by init.
+    namespaces.wait_for(lambda: not stat.exists() or stat.read_text().split()[2] == "Z")
 
 
 @pytest.mark.parametrize("command", ["", "   ", "'open"])

@@ -79,8 +79,13 @@ def test_packets_that_wait_are_left_out_when_the_time_to_end_is_over(twice, keep
     said = dict(zip(*(watcher.rows(FINDINGS).values[name] for name in ("id", "text")), strict=True))
     analysed = outcome.summary.capture.packets
     assert 5 < analysed < Behind.arrived
-    left = f"analysed: {Behind.arrived - analysed} behind packet {analysed}."
-    assert said["capture-not-read"].endswith(left)
+    left = Behind.arrived - analysed
+    detail = f"analysed: {left} behind packet {analysed}"
+    if keeps:
+        unwritten = Behind.arrived - len(kept)
+        assert bool(unwritten) is twice
+        detail += f", {unwritten} of them not written to a file either"
+    assert said["capture-not-read"].endswith(f"{detail}.")
     assert "7 of 9" in said["capture-drops"]
     if keeps and not twice:
         # What is not analysed is on the disk.

@@ -28,7 +28,12 @@ MAX_SHOWN: Final = 256 * 1024
 packets are analysed. `wsanalyze messages FILE --message C:N` shows more."""
 MAX_LINES: Final = 20_000
 """Lines that are made of them: JSON of nothing but brackets has one for each byte."""
-_FORMS: Final[tuple[Form, ...]] = ("auto", "text", "hex")
+_FORMS: Final[dict[str, tuple[Form, ...]]] = {
+    "as JSON": ("auto", "text", "hex"),
+    "as text": ("auto", "hex"),
+    "as bytes": ("auto", "text"),
+}
+"""Forms that differ, by what `auto` chooses."""
 
 
 class MessagePage(TextPage):
@@ -53,6 +58,7 @@ class MessagePage(TextPage):
         self.watches = line.number
         self._made: tuple[tuple[Form, int], list[str]] | None = None
         self._name = ""
+        self._best = ""
         self._payload: bytes | None = None
         self._read()
 
@@ -62,13 +68,22 @@ class MessagePage(TextPage):
 
     def _read(self) -> None:
         self._payload = self._model.history.payload(self._line.number, self._event.number)
+        shown, is_text = (self._payload or b"")[:MAX_SHOWN], self._event.what == "text"
+        self._best, _ = payload_lines(shown, "auto", is_text=is_text)
         self._made, self._top, self._match = None, 0, None
         self.title = f"Message {self._event.number}"
 
+    @property
+    def _next(self) -> Form:
+        forms = _FORMS[self._best]
+        now = self._form if self._form in forms else "auto"
+        return forms[(forms.index(now) + 1) % len(forms)]
+
     def keys(self) -> list[Key]:
         """Return the keys of texts, and those that go to other messages and forms."""
+        name = self._best.removeprefix("as ") if self._next == "auto" else self._next
         return [
-            Key(("x",), "x", "hex", "show JSON, plain text, or bytes in hexadecimal"),
+            Key(("x",), "x", name, "show JSON, plain text, or bytes in hexadecimal"),
             Key(("left", "right"), "← →", "message", "the message before, and the next", "lt rt"),
             *super().keys(),
         ]
@@ -76,7 +91,7 @@ class MessagePage(TextPage):
     def press(self, key: str, model: Model) -> Page | None:
         """Change the form, or the message."""
         if key == "x":
-            self._form = _FORMS[(_FORMS.index(self._form) + 1) % len(_FORMS)]
+            self._form = self._next
             self._made, self._match = None, None
         elif key in ("left", "right"):
             place = self._place + (1 if key == "right" else -1)

@@ -48,6 +48,22 @@ def test_binary_is_shown_as_bytes():
     assert "00000000  00 ff 1b 5b 32 4a" in text
 
 
+@pytest.mark.parametrize(
+    ("payload", "kind", "offered"),
+    [
+        (JSON, "text", ["text", "hex", "JSON"]),
+        (b"hello", "text", ["hex", "text"]),
+        (b"\x00\xff", "binary", ["text", "bytes"]),
+    ],
+)
+def test_the_key_names_the_form_that_it_shows_next(payload, kind, offered):
+    shown = opened(payload, type=kind)
+    for form in [*offered, offered[0]]:
+        screen = "\n".join(shown.lines())
+        assert f"x {form}" in screen
+        assert "\n".join(shown.press("x")) != screen
+
+
 def test_hostile_text_does_nothing_and_wraps():
     payload = ("\x1b]0;evil\x07\u202e世界e" + "\u0301" * 90).encode() * 9
     lines = opened(payload).lines()
