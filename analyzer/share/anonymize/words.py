@@ -54,8 +54,9 @@ STRUCTURE: Final = (b"content-length:", b"SIP/", b"\x1e")
 """How tokens begin that say of a frame of STOMP how long it is, of SIP how a request ended, and of
 packets of Engine.IO and Socket.IO of what kind the next one is."""
 _CONTINUATION: Final = lazy_pattern(rb"[\x80-\xbf]{0,3}")
-_FIRST_DIGITS: Final = lazy_pattern(rb"b(?=[A-Za-z0-9+/]{7})|\[?[0-9]{0,2}")
-"""Kinds of packets of Engine.IO and Socket.IO, b for one in base64, and of calls in arrays."""
+_FIRST_DIGITS: Final = lazy_pattern(rb"b(?=[A-Za-z0-9+/]{7})|\[8,[0-9]{2}(?![0-9])|\[?[0-9]{0,2}")
+"""Kinds of packets of Engine.IO and Socket.IO, b for one in base64, and of messages in arrays; an
+ERROR of WAMP also says what it answers."""
 _ALONE: Final = lazy_pattern(rb"[A-Za-z0-9](?![A-Za-z0-9])")
 _POWER: Final = lazy_pattern(rb"([0-9]+)[eE]([0-9]*)")
 _PORT_OR_ADDRESS: Final = lazy_pattern(
@@ -85,7 +86,7 @@ KEPT: Final = frozenset(
     exchange queue temp amq correlation transaction pub push publish rpc refresh history presence
     methods subs unsub failed support addedBefore movedBefore call service services config
     states fire trigger success shell iopub stdin control kernel execute request graphql
-    terminate acknowledge progress
+    terminate acknowledge progress to
     """.split()
 ) | frozenset(each.encode() for each in CURSOR_WORDS | CLIENT_WORDS)
 """What protocols inside WebSocket and their paths say of themselves, so that a second analysis
