@@ -442,6 +442,14 @@ class Options:
     max_diagnoses: int = 100
     """Rows of `diagnoses`; those that cost least go first."""
 
+    # --- anonymized captures
+    max_anonymized_held_bytes: int = 32 * MIB
+    """Bytes of a direction that wait for what comes before them, such as the end of a message over
+    HTTP/2: beyond it, they become noise. One compressed message may have half of it; in TLS half
+    as much again may wait, for keys."""
+    max_anonymized_held_bytes_total: int = 256 * MIB
+    """The same for all directions together; the one that holds most becomes noise first."""
+
     # --- tables
     series_every_s: float = 1.0
     """Length of an interval of `series`."""

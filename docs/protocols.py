@@ -186,8 +186,10 @@ PAGES = (
     Page(
         "Any other JSON",
         "Feeds of exchanges, chats and dashboards have formats of their own. Where most of the "
-        "first messages have a member that names them (`type`, `event`, `op`, `channel`, ...), "
-        "its value is the name.",
+        "first messages, or those of one side, have a member that names them (`type`, `event`, "
+        "`op`, `channel`, ...), its value is the name; of a change (`update`, `snapshot`, ...) "
+        "that of its channel. It may stand in a header, in objects of an array, or as a word in an "
+        "array. What one side sends that is no JSON has no name.",
         "price-feed.pcap",
     ),
 )

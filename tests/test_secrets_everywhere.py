@@ -10,10 +10,13 @@ import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet
 import pytest
 from oracle import http2
+from oracle.spoken import upgrade
+from oracle.stages import TEXT, client, server
 from oracle.upgrades import KEY, switching
 
 from analyzer.analysis import Collector
@@ -204,3 +207,61 @@ def test_secrets_are_shown_where_asked_for(
     file.write_bytes(next(http1(plant)))
     assert main([str(file), "--show-secrets", "--handshake", "0"]) == 0
     assert leaks(plant.planted, [capsys.readouterr().out])
+
+
+# --- names, ids and topics of protocols inside
+
+
+def names_inside(plant: Planter) -> Iterator[list[Any]]:
+    """Yield conversations with a secret wherever a name, an id or a topic comes from traffic."""
+
+    def say(side: Any, value: object) -> Any:
+        return side(TEXT, value.encode() if isinstance(value, str) else json.dumps(value).encode())
+
+    asked = {"jsonrpc": "2.0", "method": plant(), "id": plant()}
+    answer = {"jsonrpc": "2.0", "result": 1, "id": asked["id"]}
+    note = {"jsonrpc": "2.0", "method": plant()}
+    yield [*upgrade(), say(client, asked), say(server, answer), say(client, note)]
+    event, room = plant(), plant()
+    said = f"42/{room},1{json.dumps([event])}"
+    yield [
+        *upgrade("/socket.io/?EIO=4"),
+        *(say(server, '0{"sid":"a"}'), say(client, f"40/{room},"), say(client, said)),
+        *(say(server, f"43/{room},1[]"), say(server, said.replace("1[", "["))),
+    ]
+    topic, receipt = plant(), plant()
+    frame = f"SEND\ndestination:/t/{topic}\nreceipt:{receipt}\n\nhi\0"
+    yield [
+        *upgrade("/", "v12.stomp"),
+        *(say(client, f"SUBSCRIBE\nid:1\ndestination:/t/{topic}\n\n\0"), say(client, frame)),
+        say(server, f"MESSAGE\ndestination:/t/{topic}\nsubscription:1\nmessage-id:1\n\nhi\0"),
+        say(server, f"RECEIPT\nreceipt-id:{receipt}\n\n\0"),
+    ]
+    # The kind is the event's name.
+    told = {"event": plant(), "channel": plant(), "data": "{}"}
+    opened = {"event": "pusher:connection_established", "data": "{}"}
+    yield [*upgrade("/app/k?protocol=7"), say(server, opened), say(server, told)]
+    joined = ["1", "1", plant(), "phx_join", {}]
+    pushed = ["1", plant(), plant(), plant(), {}]
+    yield [*upgrade("/s/websocket?vsn=2.0.0"), say(client, joined), say(client, pushed)]
+
+
+@pytest.mark.parametrize("form", ["parameter", "jwt"])
+def test_no_secret_of_a_name_is_in_any_output(
+    form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plant = Planter(FORMS[form])
+    for number, talk in enumerate(names_inside(plant)):
+        file, folder = tmp_path / f"{number}.pcap", tmp_path / str(number)
+        file.write_bytes(http2.capture(talk))
+        folder.mkdir()
+        plain = [str(file), "--payload", "none"]
+        where = ["--csv", str(folder), "--json", str(folder / "a.json")]
+        assert main([*plain, *where, "--html", str(folder / "a.html")]) == 0
+        texts = [capsys.readouterr().out, *(each.read_text() for each in folder.iterdir())]
+        for what in (["--messages"], ["--connection", "0"]):
+            main([*plain, *what])
+            texts.append(capsys.readouterr().out)
+        assert any("***" in text for text in texts)
+        assert leaks(plant.planted, texts) == []
+    assert len(plant.planted) > 10

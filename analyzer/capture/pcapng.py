@@ -68,6 +68,7 @@ _OVERWRITTEN = lazy_pattern(
     r"(\d{1,18} bytes of compressed messages, \d{1,18} of TLS records, "
     r"\d{1,18} of other protocols"
     r"(?:; encrypted anew with keys of this file: \d{1,18} TLS sessions)?"
+    r"(?:; waited for too long, and are noise: \d{1,18} directions)?"
     r"(?:; left out: [\w, -]{1,120})?)",
     re.ASCII,
 )

@@ -14,7 +14,8 @@ from typing import Any
 
 import cython
 
-from analyzer.inside.any_json import HEADS
+from analyzer.inside._compact import compact
+from analyzer.inside.any_json import HEADS, kind_of, token_of
 
 if cython.compiled:
     from cython.cimports.analyzer.inside._open_calls import OpenCalls
@@ -154,7 +155,7 @@ class Quick(OpenCalls):
         label: cython.longlong = known[0]
         if number >= 0 and not self._ask(lane, at, place, number, label):
             return 0
-        self._spread(lane, at, known, payload[begin:])
+        self._spread(lane, at, known, compact(payload[begin:]))
         return label
 
     @cython.cfunc
@@ -270,21 +271,23 @@ class Quick(OpenCalls):
         except Exception:
             return 0
         number: cython.longlong = -1
-        token: bytes = bytes(head.id) or bytes(head.requestId) or bytes(head.request_id)
+        token: bytes = token_of(head)
         if token:
             number = _whole(token)
             if number < 0:
                 return 0
         decoder = self.decoders[lane]
+        sender: cython.longlong = self.moments[0, at]
+        theirs = decoder.asked[1 - sender]
         name = decoder.name(head)
-        known = self._name(lane, name, "json")
+        if name is None and token not in theirs:
+            return 0  # it may be an object within that has the name
+        known = self._name(lane, name, kind_of(name))
         if known is None:
             return 0
         label: cython.longlong = known[0]
         if number < 0:
             return label
-        sender: cython.longlong = self.moments[0, at]
-        theirs = decoder.asked[1 - sender]
         if token not in theirs:
             if not self._ask_maybe(lane, at, place, number, label):
                 return 0

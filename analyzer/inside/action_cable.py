@@ -25,7 +25,7 @@ from analyzer.inside.item import (
     Protocol,
     short,
 )
-from analyzer.inside.json_text import NOTHING, decoded
+from analyzer.inside.json_text import NOTHING, decoded, members
 from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "action-cable"
@@ -41,6 +41,7 @@ class _Head(msgspec.Struct, gc=False):
     type: str | None = None
     identifier: str | None = None
     message: Raw = NOTHING
+    data: str | None = None
 
 
 class _Identifier(msgspec.Struct, gc=False):
@@ -70,6 +71,8 @@ class ActionCable(Decoder):
                 item.role, item.key, item.spread = ASK, head.identifier, SUBSCRIBE
             elif head.command == "message":
                 item.spread = PUBLISH_MAYBE
+                data = None if head.data is None else head.data.encode("utf-8", "surrogatepass")
+                item.body = None if data is None else _body(data)
             return [item]
         if head.type is not None:
             if head.type not in _TYPES:
@@ -84,7 +87,19 @@ class ActionCable(Decoder):
             return [item]
         if not bytes(head.message) or head.identifier is None:
             return None
-        return [Item("message", name, topic=name, spread=DELIVER, body=bytes(head.message))]
+        return [Item("message", name, topic=name, spread=DELIVER, body=_body(head.message))]
+
+
+def _body(data: bytes | Raw) -> bytes:
+    """Return data as it is compared: without the action, which says what the channel does with it.
+
+    `perform("speak", data)` of the client adds it; what a channel broadcasts may have it or not.
+    """
+    found = members(data)
+    if found is None or found.pop("action", None) is None:
+        return bytes(data)
+    cells = [msgspec.json.encode(key) + b":" + bytes(value) for key, value in found.items()]
+    return b"{" + b",".join(cells) + b"}"
 
 
 def _channel(identifier: str | None) -> str | None:
@@ -104,6 +119,21 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     return head.type in ("confirm_subscription", "reject_subscription")
 
 
+def middle(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message is of a channel, as its identifier names it."""
+    head = decoded(_HEAD, payload) if payload[:1] == b"{" else None
+    if head is None or head.identifier is None or '"channel"' not in head.identifier:
+        return False
+    return bool(bytes(head.message)) or looks(payload, sender, is_text)
+
+
+def fits(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether a message is one of Action Cable at all."""
+    return is_text and ActionCable.take(_ANY, payload, sender, is_text) is not None
+
+
+_ANY: Final = ActionCable.__new__(ActionCable)
+
 PROTOCOL: Final = Protocol(
     INNER,
     ActionCable,
@@ -111,4 +141,6 @@ PROTOCOL: Final = Protocol(
     subprotocols=lazy_pattern(r"actioncable-v\d+-json"),
     begins=b"{",
     needs=(b'"command"', b'"type"'),
+    middle=middle,
+    fits=fits,
 )

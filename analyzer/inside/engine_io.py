@@ -4,13 +4,17 @@ Sources: engine.io-protocol, revisions 3 and 4 ("Packet"); socket.io-protocol, r
 ("Packet encoding"). A text message of WebSocket is one packet of Engine.IO: a digit for its
 type, then content. A `4` carries a packet of Socket.IO: type, number of attachments and `-`,
 namespace and `,`, acknowledgement id, JSON. Attachments follow as binary messages, in revision
-3 of Engine.IO after a byte 4. Knows one connection's messages.
+3 of Engine.IO after a byte 4. The parser socket.io-msgpack-parser writes each packet as a binary
+message: a map of type, nsp, id and data. Knows one connection's messages.
 """
 
 from __future__ import annotations
 
 import re
 from typing import Final
+
+import msgspec
+from msgspec import Raw
 
 from analyzer.inside.item import (
     ASK,
@@ -25,7 +29,7 @@ from analyzer.inside.item import (
     Setting,
     short,
 )
-from analyzer.inside.json_text import text_of
+from analyzer.inside.json_text import ERRORS, NOTHING, text_of
 from analyzer.lazy_pattern import lazy_pattern
 
 ENGINE: Final = "engine.io"
@@ -48,6 +52,22 @@ _SHOWN: Final = lazy_pattern(
 """What is clear by itself: numbers alone, such as "40", may be anything."""
 _EMPTY_OK: Final = frozenset({0, 1})
 """Types that may have no content: connect and disconnect."""
+_NO_EVENT: Final = frozenset({0, 1, 4})
+"""Types whose content is no event and no acknowledgement."""
+
+
+class Packed(msgspec.Struct, gc=False):
+    """A packet of Socket.IO in MessagePack: the members that are wanted."""
+
+    type: int
+    nsp: str
+    id: int | None = None
+    data: Raw = NOTHING
+
+
+_PACKETS: Final = msgspec.msgpack.Decoder(Packed)
+_VALUES: Final = msgspec.msgpack.Decoder(list[Raw])
+_TEXT: Final = msgspec.msgpack.Decoder(str)
 
 
 class EngineIo(Decoder):
@@ -65,7 +85,7 @@ class EngineIo(Decoder):
     def take(self, payload: bytes, sender: int, is_text: bool) -> list[Item] | None:
         """Read a message of WebSocket, or a packet of a polling payload."""
         if not is_text:
-            return self._binary(sender)
+            return self._binary(payload, sender)
         first = payload[0] if payload else 0
         if first == 0x34:
             return self._message(payload, sender)
@@ -81,12 +101,36 @@ class EngineIo(Decoder):
         """An attachment may have been lost: what comes is taken as it is."""
         self._due[sender] = 0
 
-    def _binary(self, sender: int) -> list[Item] | None:
+    def _binary(self, payload: bytes, sender: int) -> list[Item] | None:
         if self._due[sender]:
             self._due[sender] -= 1
             return []
+        item = self._packed(payload.removeprefix(_BINARY), sender)
+        if item is not None:
+            self.inner = SOCKET
+            return [item]
         # Of Engine.IO alone, or the packet that announced it was not captured.
         return [Item("message")] if self.inner == ENGINE else []
+
+    def _packed(self, payload: bytes, sender: int) -> Item | None:
+        """Return what a packet in MessagePack says; None if it is none."""
+        try:
+            packet = _PACKETS.decode(payload)
+            code, topic = packet.type, short(packet.nsp)
+            number = None if packet.id is None else str(packet.id)
+            if not 0 <= code < len(_KINDS) or not packet.nsp.startswith("/"):
+                return None
+            if code in _NO_EVENT:
+                return Item(_KINDS[code], topic=topic)
+            values = _VALUES.decode(packet.data)
+            if code in (3, 6):
+                return None if number is None else _ack(topic, number)
+            name = short(_TEXT.decode(values[0])) if values else None
+        except ERRORS:
+            return None
+        if name is None:
+            return None
+        return _event(name, topic, number, bytes(packet.data), sender)
 
     def _message(self, payload: bytes, sender: int) -> list[Item] | None:
         match = _SOCKET.match(payload)
@@ -115,21 +159,29 @@ class EngineIo(Decoder):
         if code in (3, 6):
             if number is None:
                 return None
-            told = number.decode()
-            return Item("ack", None, None, told, topic, REPLY, (topic, told))
+            return _ack(topic, number.decode())
         named = _NAME.match(payload, at)
         if named is None:
             return None
         name = text_of(named[1])
-        spread = DELIVER_MAYBE if sender == SERVER else PUBLISH_MAYBE
-        shown = name if topic == "/" else f"{topic} {name}"
         # What attachments hold is not in the text: equal texts say nothing.
         body = payload[at:] if code < 5 else None
-        if number is None:
-            return Item("event", name, None, None, topic, 0, None, None, spread, shown, body)
-        told = number.decode()
-        key = (topic, told)
-        return Item("event", name, told, None, topic, ASK, key, None, spread, shown, body)
+        return _event(name, topic, None if number is None else number.decode(), body, sender)
+
+
+def _ack(topic: str | None, told: str) -> Item:
+    return Item("ack", None, None, told, topic, REPLY, (topic, told))
+
+
+def _event(
+    name: str | None, topic: str | None, told: str | None, body: bytes | None, sender: int
+) -> Item:
+    spread = DELIVER_MAYBE if sender == SERVER else PUBLISH_MAYBE
+    shown = name if topic == "/" else f"{topic} {name}"
+    if told is None:
+        return Item("event", name, None, None, topic, 0, None, None, spread, shown, body)
+    key = (topic, told)
+    return Item("event", name, told, None, topic, ASK, key, None, spread, shown, body)
 
 
 def _namespace(space: bytes | None) -> str | None:

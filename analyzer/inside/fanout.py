@@ -14,12 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.columns import NULL
+from analyzer.inside._compact import compact
 from analyzer.inside._publications import Publications
 from analyzer.inside.crossing import Crossed, Crossings, Mark, Server, TopicKey
 from analyzer.inside.item import DELIVER, PUBLISH, PUBLISH_MAYBE, SUBSCRIBE
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 
+_JSON: Final = frozenset({b"{", b"[", b'"'})
+"""First bytes of bodies that are compared as JSON."""
 _SAMPLES: Final = 4096
 """Times kept of a topic for median and 95 %; of more, every second, fourth, ..."""
 
@@ -83,8 +86,10 @@ def mark_of(key: TopicKey, body: bytes) -> Mark:
 
     Python keys its hash of strings and bytes at random in each process, so that an attacker
     cannot make two topics or bodies collide; and two that do by chance would have to have the
-    same length.
+    same length. JSON that a server wrote anew is the same as long as it says the same.
     """
+    if body[:1] in _JSON:
+        body = compact(body)
     return hash(key), hash(body), len(body)
 
 

@@ -22,6 +22,9 @@ HEARTBEAT: Final = "heartbeat"
 LABEL_ONLY: Final = frozenset({"rfb", "ssh", "tls", "chisel"})
 """Protocols that are recognised, but whose messages are not read (inside.tunnels)."""
 
+IN_PIECES: Final = frozenset({"engine.io", "socket.io", "mqtt", "stomp"})
+"""Protocols of which an item may go on in further messages: attachments, parts of a packet."""
+
 # What an item is to a call.
 NO_CALL: Final = 0
 ASK: Final = 1  # begins a call
@@ -97,9 +100,11 @@ class Decoder:
 
     Attributes:
         inner: the protocol's name; may become more exact with what is read.
+        is_strict: a message that is not of the protocol is a fault.
     """
 
     inner: str = ""
+    is_strict: bool = True
 
     @property
     def spoken(self) -> str:
@@ -119,7 +124,8 @@ class Decoder:
             is_text: by its opcode.
 
         Returns:
-            The items that begin in it; None if it is not one of this protocol.
+            The items that are told with it: one that is cut over messages with the message
+            that completes it, or its head. None if it is not one of this protocol.
         """
         raise NotImplementedError
 
@@ -159,6 +165,7 @@ class Protocol:
             path and subprotocol are not known; None: `looks` serves there too.
         fits: whether the protocol allows a message at all. One that it does not allow denies it
             there; None: any.
+        beats: whether a message is a heartbeat, by which alone it is not recognised; None: none is.
     """
 
     inner: str
@@ -172,6 +179,7 @@ class Protocol:
     unwrap: Callable[[bytes, int], list[bytes] | None] | None = None
     middle: Looks | None = None
     fits: Looks | None = None
+    beats: Looks | None = None
 
     def in_the_middle(self) -> Protocol:
         """Return it as it is recognised where the beginning was not captured."""

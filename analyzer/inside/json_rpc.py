@@ -1,8 +1,9 @@
 """JSON-RPC 2.0: requests, notifications, responses, and batches of them.
 
-Source: JSON-RPC 2.0 Specification, sections 4 to 6. LSP and many others speak it. A request
-without `id` is a notification (4.1); a response has `result` or `error` (5). Knows one
-connection's messages; pairs nothing itself.
+Source: JSON-RPC 2.0 Specification, sections 4 to 6. LSP and many others speak it; bridges to
+language servers may leave the head of LSP's base protocol before it. A request without `id` is a
+notification (4.1); a response has `result` or `error` (5). Knows one connection's messages; pairs
+nothing itself.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from msgspec import Raw
 
 from analyzer.inside.item import ASK, REPLY, REPLY_ERROR, Decoder, Item, Protocol, short
 from analyzer.inside.json_text import NOTHING, decoded, is_given, text_of
+from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "json-rpc"
 
@@ -31,6 +33,8 @@ class Head(msgspec.Struct, gc=False):
 HEADS: Final = msgspec.json.Decoder(Head)
 _BATCH: Final = msgspec.json.Decoder(list[Head])
 _VERSION: Final = b'"2.0"'
+_HEAD: Final = lazy_pattern(rb"\A(?:Content-(?:Length|Type): [^\r\n]{1,128}\r\n){1,2}\r\n")
+"""LSP 3.17, "Base Protocol", header part."""
 
 
 class JsonRpc(Decoder):
@@ -40,6 +44,10 @@ class JsonRpc(Decoder):
 
     def take(self, payload: bytes, sender: int, is_text: bool) -> list[Item] | None:
         """Read a message: one call, or a batch (section 6)."""
+        if payload[:8] == b"Content-":
+            payload = _HEAD.sub(b"", payload, 1)
+            if not payload:
+                return []  # the call is the next message
         if payload[:1] == b"{":
             head = decoded(HEADS, payload)
             if head is None:
@@ -77,11 +85,11 @@ def item_of(head: Head) -> Item | None:
 
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     """Return whether a message is JSON-RPC 2.0: each one names its version (section 4)."""
-    if payload[:1] not in (b"{", b"[") or b'"jsonrpc"' not in payload:
+    if payload[:1] not in (b"{", b"[", b"C") or b'"jsonrpc"' not in payload:
         return False
     return bool(JsonRpc.take(_ANY, payload, sender, is_text))
 
 
 _ANY: Final = JsonRpc.__new__(JsonRpc)
 
-PROTOCOL: Final = Protocol(INNER, JsonRpc, looks, begins=b"{[", needs=(b'"jsonrpc"',))
+PROTOCOL: Final = Protocol(INNER, JsonRpc, looks, begins=b"{[C", needs=(b'"jsonrpc"',))

@@ -123,13 +123,19 @@ def middle(payload: bytes, sender: int, is_text: bool) -> bool:
     return read is not None and read[2] in _ACTIONS
 
 
-PROTOCOL: Final = Protocol(
+BY_PATH: Final = Protocol(
     INNER,
     Ocpp,
     looks,
-    subprotocols=lazy_pattern(r"ocpp\d(?:\.\d){1,2}"),
     path=lazy_pattern(r"(?i)[^?]*/ocpp"),
     needs_path=True,
-    middle=middle,
+)
+PROTOCOL: Final = Protocol(
+    INNER,
+    Ocpp,
+    middle,
+    subprotocols=lazy_pattern(r"ocpp\d(?:\.\d){1,2}"),
+    begins=b"[",
     fits=looks,
 )
+"""Central systems do not have to name the subprotocol, nor do paths."""

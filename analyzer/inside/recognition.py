@@ -89,8 +89,8 @@ class Recogniser:
     """
 
     __slots__ = (
-        *("_candidates", "_counts", "_denied", "_firsts", "_generic", "_is_joined", "_looked"),
-        *("_named", "_protocols", "_seen", "exhausted", "named"),
+        *("_by_side", "_candidates", "_counts", "_denied", "_firsts", "_generic", "_is_joined"),
+        *("_looked", "_named", "_protocols", "_seen", "exhausted", "named"),
     )
 
     def __init__(
@@ -105,7 +105,9 @@ class Recogniser:
         self._denied: set[int] = set()
         self._firsts: dict[int, int] = {}
         """Of a connection that was joined: hash of what was clear first, by its protocol."""
-        self._named = 0
+        self._named = [0, 0]
+        """Of each side, messages so far that have a name in JSON; below, all."""
+        self._by_side = [0, 0]
         self._seen = 0
         self._looked = 0
         self.exhausted = False
@@ -117,7 +119,9 @@ class Recogniser:
     def see(self, payload: bytes, sender: int, is_text: bool) -> Protocol | None:
         """Look at one more message; return the protocol, if it is clear now."""
         self._looked += 1
-        self._seen += len(payload) > _SAYS_NOTHING
+        says = len(payload) > _SAYS_NOTHING and not self._is_beat(payload, sender, is_text)
+        self._seen += says
+        self._by_side[sender] += says
         counts = self._counts
         chosen = self._candidates.of(payload)
         for place, each in chosen.protocols:
@@ -127,10 +131,15 @@ class Recogniser:
                 counts[place] = counts.get(place, 0) + 1
                 if counts[place] >= CONFIRMED:
                     return each
-        if chosen.generic is not None:
-            self._named += chosen.generic.looks(payload, sender, is_text)
+        if chosen.generic is not None and says:
+            self._named[sender] += chosen.generic.looks(payload, sender, is_text)
         self.exhausted = self._seen >= TRIES or self._looked >= _MOST
         return self.generic() if self._may_be_generic(chosen) else None
+
+    def _is_beat(self, payload: bytes, sender: int, is_text: bool) -> bool:
+        generic = self._generic
+        beats = generic.beats if generic is not None else None
+        return beats is not None and beats(payload, sender, is_text)
 
     def _allows(
         self, place: int, protocol: Protocol, payload: bytes, sender: int, is_text: bool
@@ -161,9 +170,17 @@ class Recogniser:
         return self._seen >= (TRIES if self._counts or allowed else CONFIRMED)
 
     def generic(self) -> Protocol | None:
-        """Return the protocol of any JSON, if most of what was seen has a name; else None."""
-        is_clear = self._named >= CONFIRMED and 2 * self._named > self._seen
-        return self._generic if is_clear else None
+        """Return the protocol of any JSON, if most of what was seen has a name; else None.
+
+        One side may be enough: the other may say commands in words, or send sound.
+        """
+        if self._is_joined and self._counts and self._seen < TRIES:
+            return None  # the little there was looked like another
+        sides = zip(self._named, self._by_side, strict=True)
+        for named, seen in ((sum(self._named), self._seen), *sides):
+            if named >= CONFIRMED and 2 * named > seen:
+                return self._generic
+        return None
 
 
 def _by_subprotocol(setting: Setting, protocols: Sequence[Protocol]) -> Protocol | None:

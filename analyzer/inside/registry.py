@@ -51,6 +51,7 @@ PROTOCOLS: Final[Sequence[Protocol]] = (
     pusher.BY_PATH,
     pusher.PROTOCOL,
     centrifugo.PROTOCOL,
+    ocpp.BY_PATH,
     ocpp.PROTOCOL,
     jupyter.PROTOCOL,
     kubernetes.PROTOCOL,

@@ -23,6 +23,7 @@ from analyzer.inside.item import (
     Protocol,
     Setting,
 )
+from analyzer.inside.json_text import trimmed
 from analyzer.inside.labels import Detail, Label, Labels
 from analyzer.inside.recognition import Recogniser
 from analyzer.inside.sockjs import SockJs
@@ -141,6 +142,8 @@ class Talk:
         assert payload is not None
         if self.outer is not None:
             return self._look_within([message])
+        if is_text:
+            payload = trimmed(payload)
         protocol = self.recogniser.see(payload, moment.sender, is_text)
         if protocol is not None:
             if protocol.unwrap is not None:
@@ -195,11 +198,15 @@ class Talk:
         decoder = self.decoder
         assert decoder is not None
         self.book.hear(moment)
+        if is_text:
+            payload = trimmed(payload)
         items = decoder.take(payload, moment.sender, is_text)
         begun = self._begun[moment.sender]
         if begun is not None or decoder.is_within(moment.sender):
             self._note_begun(decoder, moment, has_items=bool(items))
         if items is None:
+            if not decoder.is_strict:
+                return 0, None
             self.failed += 1
             if self.failed >= _IN_A_ROW:
                 self.state = GIVEN_UP

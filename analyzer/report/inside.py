@@ -12,7 +12,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from analyzer.inside.item import HEARTBEAT, LABEL_ONLY
+from analyzer.inside.item import HEARTBEAT, IN_PIECES, LABEL_ONLY
 from analyzer.lazy_pattern import lazy_pattern
 from analyzer.report.layout import Cell, Head, arrow, heading, say, table, traffic
 from analyzer.report.wording import duration, number, plural, share, size
@@ -81,7 +81,9 @@ def _kind(name: Name) -> str:
         # Attachments, the middle of a packet: they continue an item of an earlier message.
         if name[0] in LABEL_ONLY:
             return "(not read)"
-        return "(continued)" if name[2] is None else ""
+        if name[2] is not None:
+            return ""
+        return "(continued)" if name[0] in IN_PIECES else "(other)"
     return name[1]
 
 

@@ -70,10 +70,17 @@ class Flow(NamedTuple):
     first: int
     """First packet of the connection."""
     last: int
-    stream: int
-    """The connection's number (Wireshark: tcp.stream)."""
     side: int
     """0: sent by the connection's side 0."""
+
+    @property
+    def direction(self) -> int:
+        """2 * first packet of the connection + side.
+
+        Not by tcp_stream: connections on the same ports share one where the later one's SYN was
+        not captured.
+        """
+        return 2 * self.first + self.side
 
 
 class Flows:
@@ -87,16 +94,16 @@ class Flows:
         keys = np.array([each.key for each in chosen], np.uint64)
         firsts = np.array([each.first for each in chosen], np.int64)
         self._begins = np.searchsorted(self._keys, keys).astype(np.int64) << _PACKET_BITS | firsts
-        self._chosen = frozenset(2 * each.stream + each.side for each in chosen)
+        self._chosen = frozenset(each.direction for each in chosen)
         self._lasts = np.array([each.last for each in chosen], np.int64)
-        self._directions = np.array([2 * each.stream + each.side for each in chosen], np.int64)
+        self._directions = np.array([each.direction for each in chosen], np.int64)
 
     def has(self, direction: int) -> bool:
-        """Say whether 2 * tcp_stream + side was chosen."""
+        """Say whether a direction was chosen (Flow.direction)."""
         return direction in self._chosen
 
     def of(self, keys: npt.NDArray[np.uint64], packets: Numbers) -> Numbers:
-        """Return 2 * tcp_stream + side of segments; -1 of those that were not chosen.
+        """Return the direction of segments (Flow.direction); -1 of those that were not chosen.
 
         Args:
             keys: of the segments (flow_keys).
@@ -173,10 +180,10 @@ def ended_flows(stream: StreamBatch) -> Iterator[tuple[Connection, int, Flow, Fl
         row = stream.connection(slot)
         one, other = _connection_keys(row)
         payload = int(stream.directions["stream_bytes"][2 * slot : 2 * slot + 2].sum())
-        first, last, number = row.first_packet, row.last_packet, row.tcp_stream
-        yield row, payload, Flow(one, first, last, number, 0), Flow(other, first, last, number, 1)
+        first, last = row.first_packet, row.last_packet
+        yield row, payload, Flow(one, first, last, 0), Flow(other, first, last, 1)
 
 
 def directions_of(batch: SegmentBatch, flows: Flows) -> Numbers:
-    """Return 2 * tcp_stream + side of each segment of a batch; -1 where it was not chosen."""
+    """Return the direction of each segment of a batch; -1 where it was not chosen."""
     return flows.of(flow_keys(batch.rows), batch.rows["packet"])

@@ -331,6 +331,8 @@ class _False:
         )
         if found["sealed"]:
             self.said += f"; encrypted anew with keys of this file: {found['sealed']} TLS sessions"
+        if found["given_up"]:
+            self.said += f"; waited for too long, and are noise: {found['given_up']} directions"
         left = ", ".join(f"{count} {what}" for what, count in self._left.items() if count)
         self.said += f"; left out: {left}" if left else ""
 

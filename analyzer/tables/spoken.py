@@ -93,7 +93,7 @@ class Spoken:
             label = labels[code]
             if isinstance(words, Words):
                 # Labels are as they came; two that differ in a secret are one.
-                label = label._replace(name=words.show(label.name))
+                label = label._replace(kind=words.show(label.kind), name=words.show(label.name))
             self._add_name(label, int(count), int(size), int(cost))
 
     def _add_name(self, label: Label, count: int, payload: int, wire: int) -> None:

@@ -119,12 +119,43 @@ def feed() -> Talk:
     return Talk("json", "/ws", None, lines, "a feed of prices in JSON, as exchanges have it")
 
 
+def words_and_json() -> Talk:
+    """A feed whose client says words, and whose server says JSON in several forms.
+
+    As exchanges document them: the channel of a change, an argument with the channel, an array
+    with a word behind the data, arrays of objects; in text and in binary messages.
+    """
+    lines = [Line("server", b'{"op":10,"d":{"heartbeat_interval":41250}}', "json", "10")]
+    for number in range(8):
+        trades = [{"ev": "T", "sym": "MSFT", "p": number}]
+        forms = (
+            ({"channel": "ticker", "type": "update", "data": [{"bid": number}]}, "ticker"),
+            ({"arg": {"channel": "books5", "instId": "BTC-USDT"}, "data": [number]}, "books5"),
+            ([321, [[f"{number}.10", "0.5"]], "trade", "XBT/USD"], "trade"),
+            (trades, "T"),
+        )
+        for value, name in forms:
+            text = json.dumps(value, indent=1 if number == 3 else None)
+            data = text.encode() if number % 2 else text
+            lines.append(Line("server", data, "json", name, None, 0.005))
+        lines += [Line("client", f"SUB {number}", None), Line("client", "ping", "heartbeat")]
+        lines.append(Line("server", "pong", "heartbeat"))
+    return Talk(
+        "json",
+        "/feed",
+        None,
+        lines,
+        "a feed in several forms of JSON, whose client says words; ping and pong in words",
+    )
+
+
 TALKS = {
     "kubernetes-v4": kubernetes(4),
     "kubernetes-v5": kubernetes(5),
     "rfb": rfb(),
     "tunnel-ssh": ssh(),
     "price-feed": feed(),
+    "feed-forms": words_and_json(),
 }
 
 
@@ -156,10 +187,11 @@ async def play(talk: Talk, log: Said) -> None:
 
 
 def main() -> None:
-    asked(__doc__)
+    names = asked(__doc__, TALKS)
     recording.isolate()
     with tempfile.TemporaryDirectory() as folder:
-        for name, talk in TALKS.items():
+        for name in names:
+            talk = TALKS[name]
             path, log = Path(folder) / f"{name}.pcap", Said()
             with recording.capture(path):
                 asyncio.run(play(talk, log))

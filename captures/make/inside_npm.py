@@ -62,6 +62,12 @@ SCENARIOS = {
     "socket-io-room-tls": Scenario(
         "socket_io.js", ["tls"], SOCKET_IO, "as socket-io-room in TLS 1.3; not compressed", tls=True
     ),
+    "socket-io-msgpack": Scenario(
+        "socket_io.js",
+        ["msgpack"],
+        (*SOCKET_IO, "socket.io-msgpack-parser"),
+        "as socket-io-room, packets written by socket.io-msgpack-parser; not compressed",
+    ),
     "socket-io-2": Scenario(
         "socket_io.js",
         ["v2"],

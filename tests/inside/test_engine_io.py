@@ -4,6 +4,7 @@ socket.io-protocol, revision 5, "Packet encoding" and "Examples"; engine.io-prot
 revision 4, "Packet".
 """
 
+import msgpack
 import pytest
 
 from analyzer.inside.engine_io import BY_PATH, EngineIo, looks, looks_named
@@ -76,6 +77,45 @@ def test_acks_are_answers():
     assert (asked.id, answer.reply_to) == ("17", "17")
     (other,) = decoder.take(b"4317[3]", 1, True)
     assert other.key != asked.key  # another namespace
+
+
+def packed(**packet):
+    return msgpack.packb(packet)
+
+
+@pytest.mark.parametrize("mark", [b"", b"\4"], ids=["revision 4", "revision 3"])
+def test_packets_in_messagepack(mark):
+    """socket.io-msgpack-parser: a map in a binary message, in revision 3 behind a byte 4."""
+    asked = packed(type=2, data=["add", 1, {"a": b"\1"}], options={"compress": True}, id=7, nsp="/")
+    answer = packed(type=3, data=[3], id=7, nsp="/")
+    event = packed(type=2, nsp="/admin", data=["größe"])
+    connect = packed(type=0, nsp="/", data={"sid": "a"})
+    assert take(mark + asked, mark + answer, mark + event, mark + connect, path="/x?EIO=4") == [
+        [("event", "add", "/")],
+        [("ack", None, "/")],
+        [("event", "größe", "/admin")],
+        [("connect", None, "/")],
+    ]
+    decoder = EngineIo(Setting(path=PATH))
+    (first,), (second,) = (decoder.take(mark + each, 0, False) for each in (asked, answer))
+    assert (first.role, second.role, first.key == second.key) == (ASK, REPLY, True)
+    assert first.body == msgpack.packb(["add", 1, {"a": b"\1"}])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(
+            packed(type=7, nsp="/"),
+            packed(type=2, nsp="/", data=[]),
+            packed(type=3, nsp="/", data=[]),
+        ),
+        *(packed(type=2, nsp="/", data=[1]), packed(type=2, nsp="a", data=["a"]), packed(type=2)),
+        *(b"", b"\4", b"\x81", b"\xdf" + b"\xff" * 4, b"\x91" * 5000, packed(type=2, nsp="/")),
+    ],
+)
+def test_what_is_no_packet_in_messagepack(data):
+    assert take(data) == [[]]
 
 
 def test_engine_io_alone():

@@ -82,3 +82,17 @@ def test_looks():
 def test_objects_without_a_version_are_no_calls_and_no_fault(text):
     assert take(text) == []
     assert not looks(text.encode(), 0, True)
+
+
+def test_behind_the_head_of_lsp():
+    """Bridges to language servers pass it on, in the same message or in one before."""
+    asked = b'{"jsonrpc":"2.0","id":1,"method":"initialize"}'
+    head = b"Content-Length: %d\r\n\r\n" % len(asked)
+    decoder = JsonRpc(Setting())
+    for typed in (head, b"Content-Type: utf-8\r\n" + head):
+        (item,) = decoder.take(typed + asked, 0, True)
+        assert (item.name, item.id) == ("initialize", "1")
+        assert looks(typed + asked, 0, True)
+    assert decoder.take(head, 0, True) == []
+    assert not looks(head, 0, True)
+    assert decoder.take(b"Content-Length: 1\r\nhello", 0, True) is None

@@ -1,9 +1,11 @@
 """OCPP-J: the examples of its specification, section 4.2."""
 
 import pytest
+from oracle.spoken import heard, upgrade
+from oracle.stages import TEXT, client
 
 from analyzer.inside.item import ASK, REPLY, REPLY_ERROR, Setting
-from analyzer.inside.ocpp import PROTOCOL, Ocpp
+from analyzer.inside.ocpp import BY_PATH, PROTOCOL, Ocpp
 
 CALL = (
     b'[2,"19223201","BootNotification",{"reason":"PowerUp",'
@@ -47,4 +49,12 @@ def test_others(text):
 def test_recognition():
     for name in ("ocpp1.6", "ocpp2.0.1", "ocpp2.1"):
         assert PROTOCOL.subprotocols.fullmatch(name)
-    assert PROTOCOL.needs_path  # [3, "1", {}] may be anything
+    assert BY_PATH.needs_path  # [3, "1", {}] may be anything
+
+
+def test_recognised_by_actions_without_subprotocol_and_path():
+    """Servers need not answer with the subprotocol; then two known actions tell."""
+    calls = [client(TEXT, b'[2,"%d","BootNotification",{}]' % n) for n in range(2)]
+    others = [client(TEXT, b'[2,"%d","Move",{}]' % n) for n in range(2)]
+    for talk, inner in ((calls, "ocpp"), (others, "json")):
+        assert heard([[*upgrade("/cp/1"), *talk]])["connections"]["inner"].tolist() == [inner]

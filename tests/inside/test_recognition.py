@@ -75,6 +75,18 @@ def test_any_json_comes_last():
     assert see(RPC, named, RPC, generic=GENERIC)[0] == [None, None, "json-rpc"]
 
 
+def test_one_side_may_speak_json_alone():
+    """The other says commands in words, or sends sound."""
+
+    def sides(words, is_text):
+        recogniser = Recogniser(Setting(), PROTOCOLS, GENERIC)
+        steps = [(0, words, is_text), (1, b'{"type":"a"}', True)] * 2
+        return [recogniser.see(payload, sender, text) for sender, payload, text in steps]
+
+    for words, is_text in ((b"LOGIN ada", True), (b"\x01\x02\x03", False)):
+        assert [each and each.inner for each in sides(words, is_text)] == [None, None, None, "json"]
+
+
 RECORDED = [
     *(b'0{"sid":"a"}', b"40", b'42["a"]', b"2probe", b"\r\nCONNECT\nhost:a\n\n\0", b"NACK\n\n\0"),
     *(b"\x10\x0c\0\x04MQTT\x04\x02\0\0\0\0", b"\x20\x02\0\0", b'{"protocol":"json"}\x1e'),
@@ -216,7 +228,7 @@ def test_by_own_structure(inner, messages):
     ],
 )
 def test_likeness_is_not_enough(messages):
-    assert set(joined(*messages)) == {None}
+    assert set(joined(*messages)) <= {None, "json"}
 
 
 @pytest.mark.parametrize(
@@ -258,3 +270,18 @@ def test_short_messages_are_no_tries():
     assert see(*beats, frame, frame)[0][-1] == "stomp"
     _, recogniser = see(*[b"\n"] * 100)
     assert recogniser.exhausted
+
+
+def test_heartbeats_alone_are_of_no_protocol():
+    """{"type":"ping"} is Action Cable's as much as anybody's."""
+    pings = [(1, f'{{"type":"ping","message":{n}}}') for n in range(2 * TRIES)]
+    assert set(joined(*pings)) == {None}
+    said = r'{"identifier":"{\"channel\":\"Chat\"}","message":{"body":%d}}'
+    assert joined(*pings[:2], (1, said % 1), (1, said % 2))[-1] == "action-cable"
+
+
+def test_the_little_that_looks_like_one_is_not_called_json_in_the_middle():
+    recogniser = Recogniser(Setting(joined=True), JOINED, GENERIC)
+    for payload in (b'[2,"1","Heartbeat",{}]', b'[2,"2","MyOwn",{}]'):
+        assert recogniser.see(payload, 0, True) is None
+    assert recogniser.generic() is None

@@ -162,6 +162,19 @@ def test_rows_wait_no_longer_than_the_limit(places):
     assert "inside-limit" in tables["findings"]["id"].tolist()
 
 
+@pytest.mark.parametrize("places", CUTS)
+def test_payload_waits_no_longer_than_the_limit(places):
+    options = Options(max_inside_wait_bytes=100)
+    talks = [[*upgrade(f"/{n}"), ask(1), answer(1)] for n in range(5)]
+    tables = heard(talks, places, options)
+    inner = said(tables, "inner")
+    # A request has 45 bytes: with the third the first, with the fourth the second, ...
+    assert inner[0:6:2] == [(None,)] * 3
+    assert inner[6:] == [("json-rpc",)] * 4
+    (text_,) = tables["findings"].query("id == 'inside-limit'")["text"]
+    assert "max_inside_wait_bytes" in text_
+
+
 def test_it_can_be_switched_off_by_who_uses_it():
     assert Options().inside
     assert not Options(inside=False).inside

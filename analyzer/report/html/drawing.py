@@ -151,8 +151,12 @@ def cdf(curves: Sequence[Curve], title: str) -> Chart:
     bottom = Markup("").join(
         Markup(
             '<svg x="40" width="88%" overflow="visible"><text x="{:.2f}%" y="174" '
-            'text-anchor="middle">{}</text></svg>'
-        ).format(100 * (power - low) / (high - low), duration(10**power))
+            'text-anchor="{}">{}</text></svg>'
+        ).format(
+            100 * (power - low) / (high - low),
+            "end" if power == high else "middle",  # a narrow page ends there
+            duration(10**power),
+        )
         for power in range(low, high + 1)
     )
     drawn = Markup('<svg height="180" role="img"><title>{}</title>{}{}{}</svg>').format(

@@ -32,7 +32,7 @@ from analyzer.report.terminal import ENDINGS, PART_NAMES, target
 from analyzer.report.wording import duration, number, plural, share, size
 from analyzer.tables.declare import each_row
 from analyzer.tables.late import LATE_COLUMNS
-from analyzer.tables.schema import DIRECTIONS
+from analyzer.tables.schema import DIRECTIONS, HTTP_KINDS
 from analyzer.tables.summary import Summary
 
 Row = dict[str, Any]
@@ -41,6 +41,7 @@ SHOWN_LIVES: Final = 40
 """Connections of the timeline: a screen and a half; the table has them all."""
 SHOWN_HANDSHAKES: Final = 30
 SHOWN_CALLS: Final = 4
+_TIMED_KINDS: Final = ("plain", "poll", "long-poll")
 MAX_LABEL: Final = 200
 """Characters of a path beside a drawing; what has no room there is its tooltip."""
 MAX_TEXT: Final = 4_000
@@ -102,12 +103,14 @@ def _where(row: Row) -> str:
 # --- connections over time -----------------------------------------------------------
 
 
-def timeline(connections: Kept, messages: Kept, pings: Kept, span: tuple[int, int]) -> Section:
+def timeline(
+    connections: Kept, messages: Kept, pings: Kept, span: tuple[int, int]
+) -> Section | None:
     """Return when connections lived, with their messages, stalls, pings and ends."""
     rows = connections.ordered(["opened_at"])
     begin, end = span
     if not rows.count or end <= begin:
-        return Section("timeline", "Connections over time", ["There are no connections to draw."])
+        return None
     lives = list(each_row(rows))
     busiest = sorted(lives, key=lambda row: -row["wire_bytes"])[:SHOWN_LIVES]
     shown = sorted(busiest, key=lambda row: row["opened_at"] or begin)
@@ -182,7 +185,7 @@ def _life(row: Row, active: _Activity, begin: int, end: int) -> Line:
     label = f"{row['connection']}  {shortened(row['path'] or target(row), MAX_LABEL)}"
     said = f"connection {row['connection']}: {ENDINGS[row['close_kind'] or 'open']}{code}"
     both = row["client_messages"] + row["server_messages"]
-    return Line(label, svg(shapes, said), f"{plural(both, 'message')}{code and ','}{code}")
+    return Line(label, svg(shapes, said), f"{plural(both, 'message')}{code and ', closed'}{code}")
 
 
 # --- handshakes ----------------------------------------------------------------------
@@ -198,9 +201,11 @@ _PHASES: Final = (
 )
 
 
-def handshakes(kept: Kept) -> Section:
+def handshakes(kept: Kept) -> Section | None:
     """Return the waterfall of the slowest handshakes."""
     rows = list(each_row(kept.ordered(["handshake"])))
+    if not rows:
+        return None
     timed = [row for row in rows if row["upgrade_us"] is not None or row["tcp_us"] is not None]
     section = Section("handshakes", "Opening handshakes")
     if not timed:
@@ -248,8 +253,8 @@ def _waterfall(row: Row, longest: int) -> Line:
 # --- distributions -------------------------------------------------------------------
 
 
-def delays(messages: Kept, pings: Kept, calls: Kept) -> Section:
-    """Return how long deliveries, pings and calls took, as curves."""
+def delays(messages: Kept, pings: Kept, calls: Kept, http: Kept) -> Section | None:
+    """Return how long deliveries, pings, calls and HTTP exchanges took, as curves."""
     section = Section("delays", "How long things took")
     direction = np.asarray(messages.column("direction"), np.int64)
     took = np.asarray(messages.column("delivery_us"), np.int64)
@@ -267,15 +272,25 @@ def delays(messages: Kept, pings: Kept, calls: Kept) -> Section:
         ("Delivery: first byte to last byte of a message", delivery),
         ("Pings: round trip", pinged),
         ("Calls: request to reply", _by_name(calls)),
+        ("Plain HTTP: request to the end of its answer", _by_kind(http)),
     ):
         curves = [Curve(name, np.sort(values).tolist()) for name, values in some if len(values)]
         if some is delivery and curves and not any(curve.values[-1] for curve in curves):
             section.lines.append("Each message came in one packet: it was there at once.")
         elif curves:
             section.charts.append(cdf(curves, title))
-    if not section.charts and not section.lines:
-        section.lines.append("Nothing was timed.")
-    return section
+    return section if section.charts or section.lines else None
+
+
+def _by_kind(http: Kept) -> list[tuple[str, Any]]:
+    took = np.asarray(http.column("total_us"), np.int64)
+    kinds = np.asarray(http.column("kind"), np.int64)
+    # A stream lasts as long as somebody listens.
+    return [
+        (name, took[(kinds == code) & (took != NULL)])
+        for code, name in enumerate(HTTP_KINDS)
+        if name in _TIMED_KINDS
+    ]
 
 
 def _by_name(calls: Kept) -> list[tuple[str, Any]]:
@@ -289,15 +304,14 @@ def _by_name(calls: Kept) -> list[tuple[str, Any]]:
     return [(name, np.asarray(values)) for name, values in most]
 
 
-def sizes(messages: Kept) -> Section:
+def sizes(messages: Kept) -> Section | None:
     """Return how large messages are, by powers of two."""
     section = Section("sizes", "Sizes of messages")
     payload = np.asarray(messages.column("payload_bytes"), np.int64)
     direction = np.asarray(messages.column("direction"), np.int64)
     known = payload != NULL
     if not known.any():
-        section.lines.append("There are no messages.")
-        return section
+        return None
     # 0 bytes, then 1, 2 to 3, 4 to 7, ...
     classes = np.where(payload > 0, np.floor(np.log2(payload.clip(1))).astype(np.int64) + 1, 0)
     used = np.unique(classes[known])
@@ -325,14 +339,13 @@ def _class_name(place: int) -> str:
 # --- costs ---------------------------------------------------------------------------
 
 
-def ledger(summary: Summary) -> Section:
+def ledger(summary: Summary) -> Section | None:
     """Return where the bytes went."""
     client, server = summary.ledger
     whole = client["wire_bytes"] + server["wire_bytes"]
     section = Section("ledger", "Where the bytes went")
     if not whole:
-        section.lines.append("No WebSocket connection was captured.")
-        return section
+        return None
     useful = client["transfer_bytes"] + server["transfer_bytes"]
     section.lines.append(
         f"{size(whole)} on the wire for {size(useful)} of message payload as sent: "
@@ -385,6 +398,7 @@ def alternatives(summary: Summary) -> Section | None:
             for row in sorted(rows, key=lambda row: row["wire_bytes"])
         ]
         title = f"{which}the same {plural(ours['messages'], 'message')} at the same times"
+        title = title[0].upper() + title[1:]
         section.charts.append(Chart(title, rows=shares(parts)))
     section.lines += [_WORDS, *dict.fromkeys(sources)]
     return section if section.charts else None

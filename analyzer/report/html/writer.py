@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path, PurePath
 from typing import Any, Final
@@ -24,7 +24,7 @@ from analyzer.report.html.sections import Section
 from analyzer.report.output import PendingFile, report_errors
 from analyzer.report.wording import duration, moment, number, printable, size
 from analyzer.tables import schema
-from analyzer.tables.schema import TableRows
+from analyzer.tables.schema import HTTP_KINDS, TableRows
 from analyzer.tables.summary import Capture, Summary
 from analyzer.version import __version__
 
@@ -47,6 +47,7 @@ _KEPT: Final[dict[str, tuple[int, tuple[str, ...] | None, tuple[str, ...]]]] = {
     "calls": (MAX_ROWS, None, ("call",)),
     "findings": (MAX_ROWS, None, ("packet", "connection")),
     "http": (MAX_ROWS, None, ("started_at", "tcp_stream", "exchange")),
+    "http_groups": (MAX_ROWS, None, ("group",)),
     "series": (MAX_ROWS * 10, None, ("second",)),
 }
 """Rows kept, columns kept (None: all), and the order, by table."""
@@ -86,14 +87,22 @@ _TABLES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
             *("tcp_us", "tls_us", "upgrade_us", "total_us", "request_packet"),
         ),
     ),
+    "http_groups": (
+        "Deliveries over plain HTTP",
+        (
+            *("group", "kind", "client_ip", "host", "path", "requests", "empty_answers"),
+            *("messages", "message_bytes", "wire_bytes_per_message", "interval_s", "delay_us"),
+            "held_us_max",
+        ),
+    ),
     "http": (
         "Plain HTTP exchanges",
         ("started_at", "tcp_stream", "method", "host", "path", "status", "kind", "total_us"),
     ),
 }
 """Title and columns of each table of the page."""
-_OPTIONAL: Final = frozenset({"calls", "http"})
-"""Left out of the page where they have no row."""
+_WITHOUT_ROWS: Final = "findings"
+"""The table that the page has even where it is empty: that there are none is news."""
 
 
 class HtmlWriter:
@@ -188,15 +197,22 @@ class HtmlWriter:
         summary = self._summary
         both = summary.messages[0] + summary.messages[1]
         wire = sum(side["wire_bytes"] - side["duplicate_bytes"] for side in summary.ledger)
-        facts = [
-            ("packets", number(summary.capture.packets)),
-            ("WebSocket connections", number(summary.rows["connections"])),
-            ("handshakes", number(summary.rows["handshakes"])),
-            ("messages", number(both["messages"])),
-            ("payload", size(both["payload_bytes"])),
-            ("on the wire", size(wire)),
-            ("findings", number(sum(each.count for each in summary.findings.values()))),
-        ]
+        facts = [("packets", number(summary.capture.packets))]
+        exchanges = sum(summary.http_kinds[kind, "exchanges"] for kind in HTTP_KINDS)
+        if summary.rows["handshakes"] or not exchanges:
+            facts += [
+                ("WebSocket connections", number(summary.rows["connections"])),
+                ("handshakes", number(summary.rows["handshakes"])),
+                ("messages", number(both["messages"])),
+                ("payload", size(both["payload_bytes"])),
+                ("on the wire", size(wire)),
+            ]
+        if exchanges:
+            told = sum(summary.http_kinds[kind, "messages"] for kind in HTTP_KINDS[1:])
+            facts.append(("plain HTTP exchanges", number(exchanges)))
+            if told:
+                facts.append(("messages in their answers", number(told)))
+        facts.append(("findings", number(sum(each.count for each in summary.findings.values()))))
         if summary.late.count:
             facts.append(("late messages", number(summary.late.count)))
         return facts
@@ -214,7 +230,7 @@ class HtmlWriter:
 
     def _sections(self) -> list[Section]:
         kept, summary = self._kept, self._summary
-        found = [
+        found: list[Section | None] = [
             sections.outstanding(summary),
             sections.timeline(kept["connections"], kept["messages"], kept["pings"], self._span()),
         ]
@@ -222,16 +238,18 @@ class HtmlWriter:
             found.append(Section("rates", "Rates over time", rates=True))
         found += [
             sections.handshakes(kept["handshakes"]),
-            sections.delays(kept["messages"], kept["pings"], kept["calls"]),
+            sections.delays(kept["messages"], kept["pings"], kept["calls"], kept["http"]),
             sections.sizes(kept["messages"]),
             sections.ledger(summary),
+            sections.alternatives(summary),
+            *self._tables(),
         ]
-        against = sections.alternatives(summary)
-        if against is not None:
-            found.append(against)
+        return [section for section in found if section is not None]
+
+    def _tables(self) -> Iterator[Section]:
         for name, (title, _) in _TABLES.items():
-            rows = kept[name.partition("-")[0]]
-            if not rows.seen and name in _OPTIONAL:
+            rows = self._kept[name.partition("-")[0]]
+            if not rows.seen and name != _WITHOUT_ROWS:
                 continue
             section = Section(f"table-{name}", title, table=name if rows.seen else "")
             if not rows.seen:
@@ -239,8 +257,7 @@ class HtmlWriter:
             if rows.seen > rows.count:
                 few = f"The first {number(rows.count)} of {number(rows.seen)}; --csv has them all."
                 section.lines.append(few)
-            found.append(section)
-        return found
+            yield section
 
     def _blobs(self, parts: Sequence[Section]) -> list[tuple[str, str]]:
         blobs = []

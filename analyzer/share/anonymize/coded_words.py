@@ -15,7 +15,8 @@ from functools import cache
 from hashlib import blake2b
 from typing import Final
 
-from analyzer.share.anonymize.words import KEPT, Words
+from analyzer.share.anonymize.permuted import permuted_word
+from analyzer.share.anonymize.words import KEPT, STRUCTURE, Words
 
 _DIGITS: Final = range(0x30, 0x3A)
 _CAPITALS: Final = range(0x41, 0x5B)
@@ -50,20 +51,23 @@ class CodedWords(Words):
             return self._substituted(token)
         if first in b"\\%":
             return self._escape(token)
-        if len(token) == 1 or token in KEPT or token.startswith(b"content-length:"):
+        if len(token) == 1 or token in KEPT or token.startswith(STRUCTURE):
             return token
         return self._substituted(self._shuffled(token))
 
     def _address(self, text: bytes) -> bytes:
         return self.text(text)  # digits have codes of two lengths
 
-    def _escape(self, token: bytes) -> bytes:
-        if token[1:2] == b"u" and len(token) == 6:
-            return self._hexadecimal(token, 4)
-        return super()._escape(token)
-
-    def _alike(self, digit: int) -> bytes:
-        return bytes(each for each in _classes()[digit] if each in b"0123456789abcdefABCDEF")
+    def _escape(self, run: bytes) -> bytes:
+        """Replace digits of escapes that say no ASCII, those by which they do not stay."""
+        alphabets = []
+        for at, byte in enumerate(run):
+            begin = at - at % (3 if run[:1] == b"%" else 6)
+            is_free = at - begin >= 4 or (at - begin == 2 and run[begin + 1 : begin + 2] in _ASIDE)
+            some = _classes().get(byte, b"") if is_free else b""
+            alike = bytes(one for one in some if one in b"0123456789abcdefABCDEF")
+            alphabets.append(alike or bytes((byte,)))
+        return permuted_word(run, alphabets, self._key[:64])
 
     def _shuffled(self, token: bytes) -> bytes:
         """Let characters of a kind change places, in a way that depends on kinds alone."""
@@ -80,16 +84,14 @@ class CodedWords(Words):
         return bytes(made)
 
     def _substituted(self, token: bytes) -> bytes:
-        """Replace each character by one of its class, by what is before it."""
-        made = bytearray(token)
+        """Replace each character by one of its class."""
         classes = _classes()
-        for at, byte in enumerate(token):
-            some = classes.get(byte, b"")
-            if len(some) > 1:
-                shift = blake2b(token[:at], key=self._key[:64], digest_size=2).digest()
-                number = some.index(byte) + int.from_bytes(shift, "big")
-                made[at] = some[number % len(some)]
-        return bytes(made)
+        alphabets = [classes.get(byte, bytes((byte,))) for byte in token]
+        return permuted_word(token, alphabets, self._key[:64])
+
+
+_ASIDE: Final = b"89ABab"
+"""First digits of bytes of UTF-8 that go on a character (RFC 3629 3)."""
 
 
 def _kind(byte: int) -> int:

@@ -79,7 +79,8 @@ class FalseContent:
     Attributes:
         overwritten: bytes by kind: `compressed` messages, `encrypted` records of TLS, `other`:
             what is neither HTTP, WebSocket nor TLS, or follows a gap; and how many sessions
-            of TLS were `sealed` with other keys.
+            of TLS were `sealed` with other keys, how many directions were `given_up` since too much
+            waited in them.
     """
 
     def __init__(self, file: File, flows: Flows) -> None:
@@ -91,7 +92,14 @@ class FalseContent:
         self._open: dict[int, tuple[Direction, int]] = {}
         self._bases: dict[int, int] = {}
         self._last: dict[int, int] = {}
-        self.overwritten: Counter[str] = Counter()
+        self._waiting = 0
+        """Bytes that all open directions hold."""
+        self._overwritten: Counter[str] = Counter()
+
+    @property
+    def overwritten(self) -> Counter[str]:
+        """Bytes, sessions and directions by what became of them."""
+        return self._overwritten + Counter(given_up=self._file.room.given_up)
 
     def keys(self) -> bytes:
         """Return the key log of records that were encrypted anew."""
@@ -103,13 +111,13 @@ class FalseContent:
         rows = rows[(rows["kind"] <= GAP_CUT) & (rows["length"] > 0)]
         if len(rows):
             slots = rows["direction"] >> 1
-            directions = 2 * stream.connections["tcp_stream"][slots] + (rows["direction"] & 1)
+            directions = 2 * stream.connections["first_packet"][slots] + (rows["direction"] & 1)
             self._find_bases(segments, rows, directions)
             data = stream.records.data
             for row, direction in zip(rows, directions.tolist(), strict=True):
                 self._row(row, direction, data)
         for slot in stream.ended:
-            self._end(int(stream.connections["tcp_stream"][slot]))
+            self._end(int(stream.connections["first_packet"][slot]))
 
     def _find_bases(self, segments: SegmentBatch, rows: np.ndarray, directions: Numbers) -> None:
         """Learn the sequence number of each stream's first byte, from any segment of it."""
@@ -142,26 +150,43 @@ class FalseContent:
             dialogue = self._dialogues.setdefault(direction >> 1, Dialogue(self._file))
             known = Direction(dialogue), int(row["offset"])
         walker, offset = known
+        before = walker.waiting
         start, length = int(row["start"]), int(row["length"])
         if row["kind"] == DATA:
             made = walker.feed(data[start : start + length].tobytes())
         else:
             made = walker.gap(length)
         self._open[direction] = walker, self._keep(direction, offset, made)
+        self._waiting += walker.waiting - before
+        while self._waiting > self._file.options.max_anonymized_held_bytes_total:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Make noise of the direction that holds most."""
+        worst = max(self._open, key=lambda each: self._open[each][0].waiting)
+        walker, offset = self._open[worst]
+        before = walker.waiting
+        made = walker.give_up()
+        if walker.waiting == before:
+            made += walker.finish()
+        self._open[worst] = walker, self._keep(worst, offset, made)
+        self._waiting += walker.waiting - before
+        self._file.room.given_up += 1
 
     def _keep(self, direction: int, offset: int, made: bytes) -> int:
         if made:
             self._spool.add(direction, offset, made)
         return offset + len(made)
 
-    def _end(self, stream: int) -> None:
-        for direction in (2 * stream, 2 * stream + 1):
+    def _end(self, first: int) -> None:
+        for direction in (2 * first, 2 * first + 1):
             known = self._open.pop(direction, None)
             if known is not None:
+                self._waiting -= known[0].waiting
                 self._keep(direction, known[1], known[0].finish())
-        dialogue = self._dialogues.pop(stream, None)
+        dialogue = self._dialogues.pop(first, None)
         if dialogue is not None:
-            self.overwritten += dialogue.overwritten()
+            self._overwritten += dialogue.overwritten()
 
     # --- the next reading
 
@@ -169,7 +194,7 @@ class FalseContent:
         """Return what a segment holds instead.
 
         Args:
-            direction: 2 * tcp_stream + side.
+            direction: as Flow has it.
             seq: sequence number of its first payload byte.
             length: bytes captured.
         """

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from typing import Final
 
 from analyzer.share.anonymize.deflated import filler, most_letters
+from analyzer.share.anonymize.ordered import Room
 from analyzer.share.anonymize.words import Filter, Words
 
 _CLOSE: Final = 8
 _CONTROL: Final = 8
 _TEXT: Final = 1
-_MAX_HELD: Final = 16 << 20
-"""Bytes of one compressed message that wait for its end; a longer one becomes noise."""
+_BINARY: Final = 2
 _MAX_INFLATED: Final = 64 << 20
 _TAIL: Final = b"\0\0\xff\xff"
 
@@ -50,28 +50,37 @@ def are_frames(data: bytes) -> bool:
         short = data[at + 1] & 0x7F
         extended = {126: 2, 127: 8}.get(short, 0)
         length = int.from_bytes(data[at + 2 : at + 2 + extended], "big") if extended else short
-        is_control = bool(data[at] & _CONTROL)
-        if (
-            data[at] & 0x30
-            or data[at] & 0x0F not in (0, 1, 2, 8, 9, 10)
-            or (is_control and (length > 125 or data[at] & 0xC0 != 0x80))
-            or (data[at + 1] >= 0x80) != is_masked
-        ):
+        if _is_odd(data[at], short) or (data[at + 1] >= 0x80) != is_masked:
             return False
         count += 1
         at += 2 + extended + 4 * is_masked + length
     return count > 1 or (count == 1 and at == len(data))
 
 
+def _is_odd(first: int, short: int) -> bool:
+    """Say whether no frame begins so without a fault (RFC 6455 5.2, 5.5)."""
+    return bool(
+        first & 0x30
+        or first & 0x0F not in (0, 1, 2, 8, 9, 10)
+        or (first & _CONTROL and (short > 125 or first & 0xC0 != 0x80))
+    )
+
+
 class Frames:
     """The frames of one direction.
+
+    Behind a header with a fault framing is in doubt: bytes may be no frames, or those of two
+    writers. Behind a gap it may be lost. It begins anew where a packet begins with frames, as an
+    analysis does.
 
     Args:
         words: of the file.
         emit: takes what stands in the stream now, in order.
+        room: of the file; a compressed message that takes more than half of it becomes noise.
     """
 
-    def __init__(self, words: Words, emit: Emit) -> None:
+    def __init__(self, words: Words, emit: Emit, room: Room | None = None) -> None:
+        self._room = room or Room()
         self._words = words
         self._emit = emit
         self._header = b""
@@ -86,11 +95,22 @@ class Frames:
         self._squeezed: _Squeezed | None = None
         self._inflating = zlib.decompressobj(-15)
         self._behind = False
+        self._in_doubt = self._is_lost = False
         self.overwritten = 0
         """Bytes of compressed messages."""
+        self.unread = 0
+        """Bytes of which framing is not known."""
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes of the stream."""
+        """Take the next bytes of the stream, those of one packet."""
+        if self._in_doubt and are_frames(data):
+            self.flush()
+            self._left, self._message = -1, None
+            self._in_doubt = self._is_lost = False
+        if self._is_lost:
+            self.unread += len(data)
+            self._emit(self._words.noise(data))
+            return
         at = 0
         while at < len(data):
             if self._left < 0:
@@ -100,11 +120,14 @@ class Frames:
             at += len(piece)
             self._payload(piece)
 
-    def gap(self, length: int) -> bool:
-        """Skip bytes that were not captured; return False if the framing is lost with them."""
-        if self._left < length or self._squeezed is not None:
+    def gap(self, length: int) -> None:
+        """Skip bytes that were not captured; they count as given, as zeros."""
+        if self._is_lost or self._left < length or self._squeezed is not None:
             self.flush()
-            return False
+            self._in_doubt = self._is_lost = True
+            self._left = -1
+            self._emit(bytes(length))
+            return
         self._give(b"", last=True)
         self._phase += length
         self._out += length
@@ -115,7 +138,6 @@ class Frames:
             self._filter = Filter(self._words, is_text=None)
         else:
             self._end()
-        return True
 
     def flush(self) -> None:
         """Give what waits: nothing comes any more."""
@@ -126,6 +148,13 @@ class Frames:
         if self._header:
             self._write(self._words.noise(self._header))
             self._header = b""
+
+    def give_up(self) -> None:
+        """Let a compressed message not wait for its end: it becomes noise. Framing stays."""
+        if self._squeezed is not None:
+            self._finish_message(None)
+            self._out = self._phase
+            self._filter = self._message = Filter(self._words, is_text=False)
 
     def _take_header(self, data: bytes, at: int) -> int:
         need = _header_bytes(self._header)
@@ -143,8 +172,11 @@ class Frames:
         self._key = header[2 + extended :] if header[1] & 0x80 else b""
         self._phase = self._out = 0
         self._opcode, self._fin = header[0] & 0x0F, bool(header[0] & 0x80)
-        if self._opcode < _CONTROL:
+        self._in_doubt |= _is_odd(header[0], short)
+        if self._opcode <= _BINARY:
             if self._opcode:
+                if self._squeezed is not None:
+                    self._finish_message(None)  # the one before has no end
                 self._squeezed = _Squeezed() if header[0] & 0x40 else None
                 self._message = Filter(self._words, is_text=True if self._opcode == _TEXT else None)
             self._filter = self._message or Filter(self._words)
@@ -164,8 +196,11 @@ class Frames:
         plain = masked(piece, self._key, self._phase)
         self._phase += len(piece)
         self._left -= len(piece)
-        if self._squeezed is not None and self._opcode < _CONTROL:
+        if self._squeezed is not None and self._opcode <= _BINARY:
             self._squeezed.add(plain, self._key, self._phase - len(piece))
+            if self._squeezed.size > self._room.most // 2:
+                self.give_up()
+                self._room.given_up += 1
             self.overwritten += len(piece)
         elif self._opcode == _CLOSE and self._phase - len(piece) < 2:
             code = plain[: 2 - (self._phase - len(piece))]
@@ -188,7 +223,7 @@ class Frames:
     def _end(self) -> None:
         """A frame is over."""
         self._left = -1
-        if self._opcode < _CONTROL and self._fin:
+        if self._opcode <= _BINARY and self._fin:
             if self._squeezed is not None:
                 self._finish_message(self._squeezed)
             self._message = None
@@ -197,7 +232,7 @@ class Frames:
         squeezed, self._squeezed = self._squeezed, None
         assert squeezed is not None
         made = None
-        if whole is not None and not squeezed.too_long:
+        if whole is not None:
             size = self._inflated(b"".join(squeezed.content))
             if size is not None:
                 made = filler(squeezed.size, size)
@@ -248,13 +283,8 @@ class _Squeezed:
         self.pieces: list[bytes | tuple[int, bytes, int]] = []
         self.content: list[bytes] = []
         self.size = 0
-        self.too_long = False
 
     def add(self, plain: bytes, key: bytes, phase: int) -> None:
         self.pieces.append((len(plain), key, phase))
         self.size += len(plain)
-        self.too_long |= self.size > _MAX_HELD
-        if self.too_long:
-            self.content.clear()
-        else:
-            self.content.append(plain)
+        self.content.append(plain)

@@ -9,12 +9,15 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
+from functools import cache
 from typing import Final
 
 from analyzer.lazy_pattern import lazy_pattern
 from analyzer.share.anonymize.words import Words
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_STATUS: Final = lazy_pattern(rb"(\S*)(\s*[0-9]*\s*)(.*)", re.DOTALL)
 _LINE: Final = lazy_pattern(rb"([^\r\n]*)(\r*\n)")
 
 _PLAIN_VALUES: Final = frozenset(
@@ -130,12 +133,22 @@ def rewritten(head: bytes, words: Words, keys: Keys) -> bytes:
 
 def _start(line: bytes, words: Words) -> bytes:
     if line[:5] == b"HTTP/":
-        return line
+        version, status, reason = _STATUS.match(line).groups()  # type: ignore[union-attr]
+        return version + status + (reason if reason.lower() in _reasons() else words.text(reason))
     method, space, rest = line.partition(b" ")
     target, last, version = rest.rpartition(b" ")
     if not last:
         return method + space + words.place(rest)
     return method + space + words.place(target) + last + version
+
+
+@cache
+def _reasons() -> frozenset[bytes]:
+    """Return what follows a status code everywhere: other text may tell of somebody."""
+    from http import HTTPStatus
+
+    older = b"ok", b"web socket protocol handshake", b"websocket protocol handshake"
+    return frozenset((b"", *older, *(each.phrase.lower().encode() for each in HTTPStatus)))
 
 
 def _value(field: bytes, value: bytes, words: Words, keys: Keys) -> bytes:

@@ -14,11 +14,9 @@ from analyzer.http.http2.frames import FrameHeader, read_header
 from analyzer.share.anonymize.coded_words import CodedWords
 from analyzer.share.anonymize.frames import Frames
 from analyzer.share.anonymize.header_blocks import Fields, HeaderBlocks
-from analyzer.share.anonymize.ordered import Funnel, Ordered, Slot
+from analyzer.share.anonymize.ordered import Funnel, Ordered, Room, Slot
 from analyzer.share.anonymize.words import Filter, Words
 
-MAX_WAITING: Final = 32 << 20
-"""Bytes of a direction that wait for the end of a message; then it becomes noise."""
 _MAX_FRAME: Final = 1 << 20
 """Bytes of a frame other than DATA; implementations take 16 KiB."""
 _MAX_STREAMS: Final = 65_536
@@ -47,10 +45,10 @@ class Tunnels:
 class _Body:
     """What one stream sends in DATA frames."""
 
-    def __init__(self, words: Words, *, frames: bool, coded: bool) -> None:
+    def __init__(self, words: Words, room: Room, *, frames: bool, coded: bool) -> None:
         self._words = words
         self.slots = Funnel()
-        self.frames = Frames(words, self.slots.write) if frames else None
+        self.frames = Frames(words, self.slots.write, room) if frames else None
         self._filter = None if frames else Filter(words, is_text=False if coded else None)
 
     def feed(self, data: bytes, *, last: bool = False) -> None:
@@ -65,9 +63,7 @@ class _Body:
 
     def gap(self, length: int) -> None:
         if self.frames is not None:
-            if not self.frames.gap(length):
-                self.lose()
-                self.slots.write(bytes(length))
+            self.frames.gap(length)
         else:
             self.feed(b"", last=True)
             self.slots.write(bytes(length))
@@ -90,12 +86,19 @@ class Http2:
         coded: of the file, for heads.
         tunnels: what it shares with the other direction.
         counted: takes the walkers of WebSocket frames, which count what they overwrite.
+        room: of the file; where more waits for the end of a message, that becomes noise.
     """
 
     def __init__(
-        self, words: Words, coded: CodedWords, tunnels: Tunnels, counted: list[Frames]
+        self,
+        words: Words,
+        coded: CodedWords,
+        tunnels: Tunnels,
+        counted: list[Frames],
+        room: Room | None = None,
     ) -> None:
         self._words = words
+        self._room = room or Room()
         self._tunnels = tunnels
         self._counted = counted
         self._heads = HeaderBlocks(coded)
@@ -123,8 +126,14 @@ class Http2:
         if self.is_lost:
             self._noise(self._buffer)
             self._buffer = b""
-        if self._out.waiting > MAX_WAITING:
+        if self._out.waiting > self._room.most:
+            self._room.given_up += 1
             self._settle()
+        return self._out.take()
+
+    def give_up(self) -> bytes:
+        """Make noise of messages that wait for their ends; return what is settled by that."""
+        self._settle()
         return self._out.take()
 
     def gap(self, length: int) -> bytes:
@@ -248,7 +257,7 @@ class Http2:
         if body is None:
             is_tunnel = self._tunnels.has(stream)
             frames, coded = self._kinds.pop(stream, (is_tunnel, False))
-            body = self._bodies[stream] = _Body(self._words, frames=frames, coded=coded)
+            body = self._bodies[stream] = _Body(self._words, self._room, frames=frames, coded=coded)
             if body.frames is not None:
                 self._counted.append(body.frames)
             if len(self._bodies) > _MAX_STREAMS:

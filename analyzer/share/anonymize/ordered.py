@@ -9,6 +9,21 @@ from __future__ import annotations
 
 from collections import deque
 
+from analyzer.options import DEFAULT, Options
+
+
+class Room:
+    """How much may wait in one direction of a connection.
+
+    Attributes:
+        most: bytes.
+        given_up: how often more would have waited, and became noise.
+    """
+
+    def __init__(self, options: Options = DEFAULT) -> None:
+        self.most = options.max_anonymized_held_bytes
+        self.given_up = 0
+
 
 class Slot:
     """Bytes that are still to come."""

@@ -73,7 +73,7 @@ class FalsePackets:
             data: the batch's buffer.
             record: first byte, bytes captured, link type.
             segment: its row of SEGMENT.
-            direction: 2 * tcp_stream + side.
+            direction: as share.flows.Flow has it.
         """
         below = headers_below(data, record, segment)
         if below is None:

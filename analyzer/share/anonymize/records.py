@@ -5,9 +5,7 @@ Knows where a record ends. What it holds is the session's. Used by stream.
 
 from __future__ import annotations
 
-from typing import Final
-
-from analyzer.share.anonymize.ordered import Ordered
+from analyzer.share.anonymize.ordered import Ordered, Room
 from analyzer.share.anonymize.session import Session
 from analyzer.share.anonymize.words import Words
 from analyzer.tls.decryption import CLIENT, SERVER
@@ -21,9 +19,6 @@ from analyzer.tls.records import (
     parse_header,
 )
 
-MAX_WAITING: Final = 48 << 20
-"""Bytes that may wait for others: more than what http2 and frames let wait."""
-
 
 class Records:
     """What one side sends.
@@ -31,9 +26,11 @@ class Records:
     Args:
         words: of the file.
         session: of both directions.
+        room: of the file; half as much again may wait here, so that what is inside gives up first.
     """
 
-    def __init__(self, words: Words, session: Session) -> None:
+    def __init__(self, words: Words, session: Session, room: Room | None = None) -> None:
+        self._room = room or Room()
         self._words = words
         self._session = session
         self._side: int | None = None
@@ -66,6 +63,11 @@ class Records:
             self.is_lost = True
             self._noise()
         self._out.put(bytes(length))
+        return self._out.take()
+
+    def give_up(self) -> bytes:
+        """Let the session wait for nothing more; return what is settled by that."""
+        self._session.finish()
         return self._out.take()
 
     def finish(self) -> bytes:
@@ -123,6 +125,7 @@ class Records:
         self._out.put(data[:HEADER_BYTES])
         self._buffer = data[end:]
         self._session.record(self._side, self._out.reserve(length), kind, version, body)
-        if self._out.waiting > MAX_WAITING:
+        if self._out.waiting > self._room.most * 3 // 2:
+            self._room.given_up += 1
             self._session.finish()
         return True

@@ -14,11 +14,12 @@ from typing import Final
 from analyzer.http.http2.frames import SETTINGS, read_header
 from analyzer.lazy_pattern import lazy_pattern
 from analyzer.options import DEFAULT, Options
-from analyzer.share.anonymize import preludes
+from analyzer.share.anonymize import preludes, socks
 from analyzer.share.anonymize.coded_words import CodedWords
 from analyzer.share.anonymize.frames import Frames, are_frames
 from analyzer.share.anonymize.heads import Keys, rewritten
 from analyzer.share.anonymize.http2 import Http2, Tunnels
+from analyzer.share.anonymize.ordered import Room
 from analyzer.share.anonymize.records import Records
 from analyzer.share.anonymize.session import KeyLog, Session
 from analyzer.share.anonymize.words import Filter, Words
@@ -52,6 +53,7 @@ class File:
 
     Attributes:
         log: secrets of the records that were encrypted anew.
+        room: how much may wait in a direction.
     """
 
     def __init__(self, key: bytes, options: Options = DEFAULT, ring: KeyRing | None = None) -> None:
@@ -60,6 +62,7 @@ class File:
         self.options = options
         self.ring = KeyRing(options) if ring is None else ring
         self.log: KeyLog = {}
+        self.room = Room(options)
 
 
 class Dialogue:
@@ -73,6 +76,7 @@ class Dialogue:
         methods: of requests that were not answered.
         frames: what counts bytes of compressed messages that were overwritten.
         tunnels: streams of HTTP/2 that are WebSockets.
+        begun_by: the direction that spoke first; `is_socks`: as a client of SOCKS does.
         other: bytes that were overwritten, neither compressed nor TLS.
     """
 
@@ -83,6 +87,8 @@ class Dialogue:
         self.methods: deque[bytes] = deque(maxlen=1024)
         self.frames: list[Frames] = []
         self.tunnels = Tunnels()
+        self.begun_by: Direction | None = None
+        self.is_socks = False
         self.other = 0
         self._inner: Dialogue | None = None
         self._session: Session | None = None
@@ -104,7 +110,8 @@ class Dialogue:
 
     def overwritten(self) -> Counter[str]:
         """Return the bytes that were overwritten, by kind."""
-        found = Counter(compressed=sum(each.overwritten for each in self.frames), other=self.other)
+        other = self.other + sum(each.unread for each in self.frames)
+        found = Counter(compressed=sum(each.overwritten for each in self.frames), other=other)
         if self._session is not None:
             found["encrypted"] += self._session.overwritten
             found["sealed"] += self._session.is_sealed
@@ -145,10 +152,7 @@ class Direction:
         """Take notice of bytes that were not captured; they count as given back, as zeros."""
         self.waiting += length
         if self._frames is not None and self._state == self._websocket:
-            if not self._frames.gap(length):
-                self._emit(bytes(self.waiting_for()))
-                self._state = self._noise
-                return self._take(pad=True)
+            self._frames.gap(length)
             return self._take()
         if self._body is not None and length <= self._left and self._state == self._content:
             self._emit(self._body.feed(self._buffer, last=True))
@@ -166,8 +170,16 @@ class Direction:
         self._emit(bytes(length))
         return self._take()
 
+    def give_up(self) -> bytes:
+        """Return what waits for the end of a message, as noise; framing stays where it is known."""
+        if self._frames is not None:
+            self._frames.give_up()
+        elif self._inside is not None:
+            self._emit(self._inside.give_up())
+        return self._take()
+
     def finish(self) -> bytes:
-        """Return what is still waiting: nothing comes any more."""
+        """Return what is still waiting; what comes behind it becomes noise."""
         if self._frames is not None:
             self._frames.flush()
         if self._inside is not None:
@@ -176,10 +188,6 @@ class Direction:
             self._inside = None
         self._lose()
         return self._take(pad=True)
-
-    def waiting_for(self) -> int:
-        """Return how many bytes are due behind those given out now."""
-        return self.waiting - sum(map(len, self._out))
 
     def _lose(self) -> None:
         """Overwrite what waits, and all that follows."""
@@ -211,13 +219,13 @@ class Direction:
 
     def _start(self) -> bool:
         """Find out what the stream is, at its beginning or behind a message."""
-        if self._is_fresh and preludes.begins(self._buffer):
-            made = preludes.rewritten(self._buffer, self._words)
+        if self._is_fresh and self._buffer:
+            made = self._prelude()
             if made is None:
                 return False
             self._emit(made[0])
             self._buffer = self._buffer[made[1] :]
-        self._is_fresh = False
+            self._is_fresh = False
         empty = _LEADING.match(self._buffer)
         if empty is not None:
             self._emit(empty[0])
@@ -228,7 +236,8 @@ class Direction:
         if self._may_be_tls(data[0]) and data[1:2] in (b"", b"\x03"):
             if len(data) < 2:
                 return False
-            return self._enter(Records(self._words, self._dialogue.session()))
+            dialogue = self._dialogue
+            return self._enter(Records(self._words, dialogue.session(), dialogue.file.room))
         if data.startswith(_PREFACE[: len(data)]) and len(data) >= 4:
             if len(data) < len(_PREFACE):
                 return False
@@ -247,6 +256,19 @@ class Direction:
         self._state = self._webs if self._upgrade or are_frames(data) else self._noise
         return True
 
+    def _prelude(self) -> tuple[bytes, int] | None:
+        """Return what stands before all else with false names, and its length; None: go on."""
+        data, dialogue = self._buffer, self._dialogue
+        if dialogue.begun_by is None:
+            dialogue.begun_by = self
+            dialogue.is_socks = data[0] in socks.VERSIONS
+        if dialogue.is_socks:
+            client = dialogue.begun_by is self
+            return socks.rewritten(data, self._words, client=client)
+        if preludes.begins(data):
+            return preludes.rewritten(data, self._words)
+        return b"", 0
+
     def _may_be_tls(self, kind: int) -> bool:
         """Say whether a record may begin so: most do with a hello, refusals with an alert."""
         return kind in (HANDSHAKE, APPLICATION_DATA) or (
@@ -255,7 +277,8 @@ class Direction:
 
     def _enter_http2(self) -> bool:
         dialogue = self._dialogue
-        made = Http2(self._words, dialogue.file.coded, dialogue.tunnels, dialogue.frames)
+        file = dialogue.file
+        made = Http2(self._words, file.coded, dialogue.tunnels, dialogue.frames, file.room)
         return self._enter(made)
 
     def _enter(self, inside: Http2 | Records) -> bool:
@@ -271,7 +294,7 @@ class Direction:
 
     def _webs(self) -> bool:
         """Begin frames: behind a 101, or behind a request that was granted."""
-        self._frames = Frames(self._words, self._emit)
+        self._frames = Frames(self._words, self._emit, self._dialogue.file.room)
         self._dialogue.frames.append(self._frames)
         self._state = self._websocket
         return True

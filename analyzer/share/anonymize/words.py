@@ -2,36 +2,61 @@
 
 Letters become letters of their case, digits digits, characters beyond ASCII others of as many
 bytes; all else stays, so that JSON stays JSON, a path a path, and UTF-8 UTF-8. Different words stay
-different up to 8 characters, since ids and the answers to them must still find each other; of
-longer ones a collision is as likely as of random text. Words of protocols stay. Knows text alone.
+different up to 12 characters, since ids and the answers to them must still find each other; of
+longer ones a collision is as likely as of random text. A word is replaced as a whole, and so is a
+run of characters beyond ASCII, or of escapes: letter by letter a text could be guessed. Words of
+protocols stay. Knows text alone.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from hashlib import blake2b, shake_128
 from typing import Final
 
 from analyzer.http.delivery.callers import CLIENT_WORDS, CURSOR_WORDS
 from analyzer.lazy_pattern import lazy_pattern
+from analyzer.share.anonymize.permuted import permuted, permuted_word
 
 MAX_WORD: Final = 64
 """Longer runs of letters and digits are replaced in pieces."""
-_BIJECTIVE: Final = 8
+_MAX_RUN: Final = 16
+"""Characters beyond ASCII, and escapes, that are replaced together."""
 _MAX_KNOWN: Final = 65_536
 """Replacements remembered: 10 MB. They are reckoned, so that forgetting changes nothing."""
 
-_TOKEN: Final = lazy_pattern(
-    rb"content-length:[0-9]+|\\u[0-9A-Fa-f]{4}|\\[\\\"/bfnrt]|%[0-9A-Fa-f]{2}|[A-Za-z0-9]{1,64}"
-    rb"|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}"
+_CHARACTER: Final = (
+    rb"[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}"
     rb"|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}"
-    rb"|\xf4[\x80-\x8f][\x80-\xbf]{2}|[\x80-\xff]"
+    rb"|\xf4[\x80-\x8f][\x80-\xbf]{2}"
 )
-_PARTIAL: Final = lazy_pattern(
-    rb"(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})$"
+"""UTF-8 beyond ASCII (RFC 3629 4)."""
+_ONE: Final = lazy_pattern(_CHARACTER + rb"|[\x00-\xff]")
+_TOKEN_TEXT: Final = (
+    rb"content-length:[0-9]+|SIP/2\.0 [1-6][0-9]{2}|\x1e(?:[0-9]{1,2}|b)"
+    rb"|(?:\\u[0-9A-Fa-f]{4}){1,16}|\\[\\\"/bfnrt]"
+    rb"|(?:%[0-9A-Fa-f]{2}){1,48}|[A-Za-z0-9]{1,64}|(?:" + _CHARACTER + rb"){1,16}"
 )
+_TOKEN: Final = lazy_pattern(_TOKEN_TEXT + rb"|[\x80-\xff]")
+_CUT: Final = rb"(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})"
+_PARTIAL: Final = lazy_pattern(_CUT + rb"\Z")
+_PART: Final = lazy_pattern(rb"\x1e|\\(?:u[0-9A-Fa-f]{0,3})?|%[0-9A-Fa-f]?|" + _CUT)
+"""A character or an escape that is not whole."""
+_SCAN: Final = lazy_pattern(
+    rb"\x1e\Z|\\u[0-9A-Fa-f]{0,3}\Z|\\\Z|%[0-9A-Fa-f]?\Z|"
+    + _TOKEN_TEXT
+    + rb"|"
+    + _CUT
+    + rb"\Z|[\x80-\xff]"
+)
+STRUCTURE: Final = (b"content-length:", b"SIP/", b"\x1e")
+"""How tokens begin that say of a frame of STOMP how long it is, of SIP how a request ended, and of
+packets of Engine.IO and Socket.IO of what kind the next one is."""
 _CONTINUATION: Final = lazy_pattern(rb"[\x80-\xbf]{0,3}")
-_FIRST_DIGITS: Final = lazy_pattern(rb"\[?[0-9]{0,2}")
+_FIRST_DIGITS: Final = lazy_pattern(rb"b(?=[A-Za-z0-9+/]{7})|\[?[0-9]{0,2}")
+"""Kinds of packets of Engine.IO and Socket.IO, b for one in base64, and of calls in arrays."""
+_ALONE: Final = lazy_pattern(rb"[A-Za-z0-9](?![A-Za-z0-9])")
 _POWER: Final = lazy_pattern(rb"([0-9]+)[eE]([0-9]*)")
 _PORT_OR_ADDRESS: Final = lazy_pattern(
     rb"(?<![\w.])(?:0|[1-9][0-9]{0,2})(?:\.(?:0|[1-9][0-9]{0,2})){3}(?![\w.])|(?<=:)[0-9]{1,5}(?=[/\s,]|$)"
@@ -57,6 +82,10 @@ KEPT: Final = frozenset(
     https ws wss com org net localhost www Basic Bearer retry GET POST WAMP realm
     succeeded signin Call ID CSeq Via To From Contact Max Forwards Allow Type Content UDP TCP WS
     branch sips get set mechanism xmlns jabber urn ietf xml ns framing bind
+    exchange queue temp amq correlation transaction pub push publish rpc refresh history presence
+    methods subs unsub failed support addedBefore movedBefore call service services config
+    states fire trigger success shell iopub stdin control kernel execute request graphql
+    terminate acknowledge progress
     """.split()
 ) | frozenset(each.encode() for each in CURSOR_WORDS | CLIENT_WORDS)
 """What protocols inside WebSocket and their paths say of themselves, so that a second analysis
@@ -78,6 +107,13 @@ class Words:
         """Return text with its words replaced, in as many bytes."""
         return _TOKEN.sub(self._token, data)
 
+    def rest(self, data: bytes) -> bytes:
+        """Return text that begins within a word, with words replaced: also a letter by itself."""
+        made = self.text(data)
+        if _ALONE.match(data) is None:
+            return made
+        return permuted_word(data[:1], [_ALPHABETS[data[0]]], self._own(b"1")) + made[1:]
+
     def place(self, data: bytes) -> bytes:
         """Return a host or URL with its words replaced; a port stays, an address is one still."""
         found, at = [], 0
@@ -94,12 +130,14 @@ class Words:
             return text if all(int(part) < 256 for part in parts) else self.text(text)
         made = []
         for at, part in enumerate(parts):
-            seed = b"." + b".".join(parts[:at])
-            shift = blake2b(seed, key=self._key[:64], digest_size=2).digest()
             least, count = {1: (0, 10), 2: (10, 90)}.get(len(part), (100, 156))
-            number = least + (int(part) - least + int.from_bytes(shift, "big")) % count
-            made.append(b"%d" % number)
+            key = self._own(b"." + b".".join((*parts[:at], str(count).encode())))
+            made.append(b"%d" % (least + permuted(int(part) - least, count, key)))
         return b".".join(made)
+
+    def _own(self, kind: bytes) -> bytes:
+        """Return a key for one kind of values."""
+        return blake2b(kind, key=self._key[:64], digest_size=32).digest()
 
     def noise(self, data: bytes) -> bytes:
         """Return as many bytes that depend on `data` and look like nothing."""
@@ -118,79 +156,90 @@ class Words:
         first = token[0]
         if first >= 0x80:
             return self._beyond_ascii(token)
-        if first in b"\\%":
-            return self._escape(token)
+        if token[:1] == b"%":
+            return self._percent(token)
+        if token[:1] == b"\\":
+            return self._escapes(token) if token[1:2] == b"u" else token
         # Single characters are frames of SockJS, versions, kinds: too short to tell of anybody.
         # A frame of STOMP is no longer than it says; 1e308 is a number of JSON.
-        if len(token) == 1 or token in KEPT or token.startswith(b"content-length:"):
+        if len(token) == 1 or token in KEPT or token.startswith(STRUCTURE):
             return token
         power = _POWER.fullmatch(token)
         if power is not None:
             return b"e".join(map(self._text_of, (power[1], power[2])))
         return self._word(token)
 
-    def _escape(self, token: bytes) -> bytes:
-        """Replace an escape of a character beyond ASCII; others are punctuation."""
-        if token[:1] == b"%":
-            # A byte of UTF-8. All but the first of a character keep their high half, by which they
-            # are such bytes, and the character a valid one (RFC 3629 4).
-            return self._hexadecimal(token, 2) if token[1:2] in b"89ABab" else token
-        # An escape is a character of its own: \u00e9 becomes another letter of Latin.
-        if token[1:2] != b"u" or len(token) < 6 or token[2:3] in b"dD":
-            return token
-        return b"\\u01%02x" % (self._number(token) & 0x7F)
-
     def hexadecimal(self, token: bytes) -> bytes:
         """Replace hexadecimal digits."""
-        return self._hexadecimal(token, 0)
-
-    def _hexadecimal(self, token: bytes, begin: int) -> bytes:
-        """Replace hexadecimal digits from `begin` on, each by what is before it."""
-        made = bytearray(token)
-        for at in range(begin, len(token)):
-            some = self._alike(token[at])
-            shift = blake2b(token[:at], key=self._key[:64], digest_size=1).digest()[0]
-            made[at] = some[(some.index(token[at]) + shift) % len(some)]
-        return bytes(made)
-
-    def _alike(self, digit: int) -> bytes:
-        """Return the hexadecimal digits that may stand for one."""
-        return next(each for each in (b"0123456789", b"abcdef", b"ABCDEF") if digit in each)
+        alike = [next(some for some in _HEXADECIMAL if digit in some) for digit in token]
+        return permuted_word(token, alike, self._own(b"x"))
 
     def _text_of(self, digits: bytes) -> bytes:
         return self._word(digits) if len(digits) > 1 else digits
 
     def _word(self, token: bytes) -> bytes:
-        long = shake_128(self._key + b"w" + token).digest(len(token))
-        is_number = token.isdigit()
-        made = bytearray(token)
-        for at, byte in enumerate(token):
-            shift = long[at]
-            if len(token) <= _BIJECTIVE:
-                # Depends on what is before it alone: no two words of a length become one.
-                shift = blake2b(token[:at], key=self._key[:64], digest_size=1).digest()[0]
-            if 0x30 <= byte <= 0x39:
-                if at or not is_number:
-                    made[at] = 0x30 + (byte - 0x30 + shift) % 10
-                elif byte != 0x30:  # numbers of JSON do not begin with 0
-                    made[at] = 0x31 + (byte - 0x31 + shift) % 9
+        alphabets = [_ALPHABETS[byte] for byte in token]
+        if token.isdigit():  # numbers of JSON do not begin with 0
+            alphabets[0] = b"0" if token[:1] == b"0" else _NO_ZERO
+        return permuted_word(token, alphabets, self._key[:64], KEPT)
+
+    # --- runs: what stands for a character depends on all of them
+
+    def _numbers(self, run: bytes) -> Iterator[int]:
+        """Yield numbers of 32 bits for the characters of a run."""
+        made = shake_128(self._key + b"r" + run).digest(4 * len(run))
+        return (int.from_bytes(made[at : at + 4], "big") for at in range(0, len(made), 4))
+
+    def _beyond_ascii(self, run: bytes) -> bytes:
+        pairs = zip(_ONE.findall(run), self._numbers(run), strict=False)
+        return b"".join(_other(one, number) for one, number in pairs)
+
+    def _percent(self, run: bytes) -> bytes:
+        """Replace what percent escapes say (RFC 3986 2.1), but for punctuation."""
+        form = b"%%%02x" if any(byte in b"abcdef" for byte in run) else b"%%%02X"
+        pairs = zip(
+            _ONE.findall(bytes.fromhex(run.replace(b"%", b"").decode())),
+            self._numbers(run),
+            strict=False,
+        )
+        said = b"".join(_other(one, number) for one, number in pairs)
+        return b"".join(form % byte for byte in said)
+
+    def _escapes(self, run: bytes) -> bytes:
+        r"""Replace what escapes of JSON say: \u00e9 becomes another letter of Latin."""
+        found = []
+        for at, number in zip(range(0, len(run), 6), self._numbers(run), strict=False):
+            code = int(run[at + 2 : at + 6], 16)
+            if code < 0x80:
+                code = _other(bytes((code,)), number)[0]
+            elif 0xD800 <= code < 0xE000:  # two of them are one character: another face
+                code = 0xD83D if code < 0xDC00 else 0xDE00 + number % 0x40
             else:
-                base = byte & 0x60 | 1
-                made[at] = base + (byte - base + shift) % 26
-        return bytes(made)
+                code = 0x100 + number % 0x80
+            found.append(b"\\u%04x" % code)
+        return b"".join(found)
 
-    def _beyond_ascii(self, token: bytes) -> bytes:
-        number = self._number(token)
-        if len(token) == 1:
-            return b"\xff"  # was no UTF-8, and is none
-        if len(token) == 2:
-            return chr(0x100 + number % 0x180).encode()
-        if len(token) == 3:
-            return chr(0x4E00 + number % 0x5000).encode()
-        return chr(0x1F300 + number % 0x300).encode()
 
-    def _number(self, token: bytes) -> int:
-        return int.from_bytes(blake2b(token, key=self._key[:64], digest_size=4).digest(), "big")
+def _other(character: bytes, number: int) -> bytes:
+    """Return another character of as many bytes in UTF-8; punctuation of ASCII stays."""
+    if len(character) > 1:
+        base, count = _BEYOND[len(character)]
+        return chr(base + number % count).encode()
+    if character >= b"\x80":
+        return b"\xff"  # was no UTF-8, and is none
+    some = _ALPHABETS.get(character[0], character)
+    return some[number % len(some) :][:1]
+
+
+_BEYOND: Final = {2: (0x100, 0x180), 3: (0x4E00, 0x5000), 4: (0x1F300, 0x300)}
+"""Bytes of a character -> the first of those that stand for it, how many there are."""
+_HEXADECIMAL: Final = (b"0123456789", b"abcdef", b"ABCDEF")
+_NO_ZERO: Final = b"123456789"
+_ALPHABETS: Final = {
+    byte: some
+    for some in (b"0123456789", bytes(range(0x41, 0x5B)), bytes(range(0x61, 0x7B)))
+    for byte in some
+}
 
 
 class Filter:
@@ -206,6 +255,7 @@ class Filter:
         self._held = b""
         self._begun = False
         self._continued = False
+        self._is_cut = False
 
     def feed(self, data: bytes, *, last: bool = False, over: bool = True) -> bytes:
         """Take bytes; return as many as can be told by now.
@@ -241,7 +291,10 @@ class Filter:
                 # The rest of the character is in the next frame: it stays as it is.
                 data, tail = data[: partial.start()], data[partial.start() :]
                 self._continued = True
-        return head + self._words.text(data) + tail
+        made = self._words.rest(data) if self._is_cut else self._words.text(data)
+        if data:
+            self._is_cut = last and not over and data[-1] in _ALPHABETS
+        return head + made + tail
 
     def _noise(self, data: bytes, *, last: bool) -> bytes:
         cut = len(data) if last else len(data) - len(data) % _BLOCK
@@ -257,19 +310,32 @@ _PLAIN: Final = frozenset((*range(0x20, 0x7F), 9, 10, 13, 0x1E, *range(0x80, 0x1
 
 def _open_end(data: bytes) -> int:
     """Return where the last token begins that more bytes may make longer."""
-    partial = _PARTIAL.search(data)
-    if partial is not None:
-        return partial.start()
-    begin, end = len(data), 0
-    for match in _TOKEN.finditer(data):
-        if match.end() == len(data) and _ALNUM.fullmatch(match[0]) and len(match[0]) < MAX_WORD:
-            begin = match.start()
-        elif begin == len(data):
-            end = match.end()
-    # An escape that is not whole: a backslash or a percent sign that belongs to no token.
-    if begin > end and data[begin - 1 : begin] in (b"\\", b"%") and len(data) - begin <= 4:
-        return begin - 1
-    return begin
+    before, last = 0, (0, 0)
+    for match in _SCAN.finditer(data):
+        before, last = last[0], match.span()
+    begin, end = last
+    if end != len(data) or not _may_grow(data[begin:]):
+        return len(data)
+    # What is not whole may be the end of a run.
+    run = data[before:begin]
+    is_part = _PART.fullmatch(data, begin) is not None
+    same = run[:1] == data[begin : begin + 1] or (run[:1] >= b"\x80" and data[begin] >= 0x80)
+    return before if is_part and same and _may_grow(run) and _TOKEN.fullmatch(run) else begin
 
 
-_ALNUM: Final = lazy_pattern(rb"[A-Za-z0-9]+")
+def _may_grow(token: bytes) -> bool:
+    """Say whether more bytes may belong to a token."""
+    if _PART.fullmatch(token) is not None:
+        return True
+    if token[:1] == b"\\":
+        return token[1:2] == b"u" and len(token) < 6 * _MAX_RUN
+    if token[:1] == b"%":
+        return len(token) < 9 * _MAX_RUN
+    if token[:1] == b"\x1e":
+        return len(token) == 2 and token != b"\x1eb"
+    if token >= b"\x80":
+        return _RUN.fullmatch(token) is not None and len(_ONE.findall(token)) < _MAX_RUN
+    return len(token) < MAX_WORD
+
+
+_RUN: Final = lazy_pattern(rb"(?:" + _CHARACTER + rb")+")

@@ -7,17 +7,27 @@ from analyzer.tables.declare import NEVER, Table, enum, integer, text, time, us
 from analyzer.tables.schema.labels import DIRECTIONS
 
 CALL_OUTCOMES = OUTCOMES
-_UNKNOWN = "protocol not known, or nothing begins in the message"
+_UNKNOWN = "protocol not known, or nothing is told with the message"
 
 MESSAGE_COLUMNS = (
     us("reply_us", "answers nothing", "From its request's first byte to its own last byte."),
     text("inner", "not known", "Protocol inside WebSocket, such as socket.io."),
-    text("kind", _UNKNOWN, "Kind of the message, in the terms of that protocol; or heartbeat."),
+    text(
+        "kind",
+        _UNKNOWN,
+        "Kind of the message, in the terms of that protocol; or heartbeat. Of a packet that is cut "
+        "over messages it stands at the one that completes it.",
+    ),
     text("name", "has none", "Method, event or topic; for an answer that of its request."),
     text("id", "has none", "Id by which an answer refers to it."),
     text("reply_to", "answers nothing", "The id that it answers."),
     text("topic", "has none", "Topic, channel, destination or namespace."),
-    integer("inner_items", "not known", "How many items of that protocol begin in it."),
+    integer(
+        "inner_items",
+        "not known",
+        "Items of that protocol that are told with it; kind to topic are those of the first. 0 "
+        "where it only goes on with one, or a later message completes it.",
+    ),
 )
 
 INNER_COLUMN = text("inner", "not known", "Protocol inside WebSocket, such as socket.io.")

@@ -1,7 +1,7 @@
 // Socket.IO: node socket_io.js MODE [PEM]; events go to stdout.
 //   websocket  WebSocket alone, compressed      upgrade  polling first, then an upgrade
 //   polling    HTTP alone                       tls      WebSocket alone in TLS
-//   v2         socket.io 2.x, Engine.IO 3
+//   v2         socket.io 2.x, Engine.IO 3   msgpack  WebSocket alone, packets in MessagePack
 // Three members of a room, two namespaces, acks both ways, binary events and acks.
 'use strict';
 const fs = require('fs');
@@ -30,6 +30,7 @@ if (!old) {
 const library = require(names[0]);
 const clientOf = require(names[1]);
 const connect = old ? clientOf : clientOf.io;
+const parser = mode === 'msgpack' ? { parser: require('socket.io-msgpack-parser') } : {};
 const INNER = 'socket.io';
 const NAMESPACES = ['/', '/admin'];
 
@@ -62,7 +63,7 @@ function serve(io) {
   }
 }
 async function member(name, transports, url) {
-  const options = { transports, forceNew: true, reconnection: false, rejectUnauthorized: false, perMessageDeflate: mode === 'websocket' ? {} : false };
+  const options = { ...parser, transports, forceNew: true, reconnection: false, rejectUnauthorized: false, perMessageDeflate: mode === 'websocket' ? {} : false };
   const root = connect(url, { ...options, forceNew: !old || undefined, multiplex: !old || undefined });
   const admin = old ? null : root.io.socket('/admin');
   await new Promise((r) => root.on('connect', r));
@@ -108,7 +109,7 @@ async function talk(members) {
 }
 async function main() {
   const server = tls ? require('https').createServer({ key: fs.readFileSync(pem), cert: fs.readFileSync(pem) }) : require('http').createServer();
-  const options = { pingInterval: 900, pingTimeout: 5000, perMessageDeflate: mode === 'websocket' ? { threshold: 40 } : false };
+  const options = { ...parser, pingInterval: 900, pingTimeout: 5000, perMessageDeflate: mode === 'websocket' ? { threshold: 40 } : false };
   const io = old ? library(server, options) : new library.Server(server, options);
   watchHttp(server, (request) => (request.method === 'GET' && request.url.includes('sid=') ? 'long-poll' : request.method === 'GET' ? 'long-poll' : 'plain'));
   serve(io);

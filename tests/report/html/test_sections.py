@@ -69,8 +69,21 @@ def test_delays_have_curves_only_of_what_was_timed() -> None:
         kept("messages", MESSAGES),
         kept("pings", [{"direction": "client", "rtt_us": None}]),
         kept("calls", [{"name": "add", "reply_us": 3 * MS}, {"name": "add"}]),
+        kept(
+            "http",
+            [
+                {"kind": "long-poll", "total_us": 900 * MS},
+                {"kind": "sse", "total_us": 60_000 * MS},
+                {"kind": "plain"},
+            ],
+        ),
     )
-    assert [chart.title.partition(":")[0] for chart in section.charts] == ["Delivery", "Calls"]
+    assert section is not None
+    titles = [chart.title.partition(":")[0] for chart in section.charts]
+    assert titles == ["Delivery", "Calls", "Plain HTTP"]
+    assert [key.text for key in section.charts[2].legend] == [
+        "long-poll: 1, median 900 ms, 95 % 900 ms, worst 900 ms"
+    ]
     assert "from server: 2, median 10.0 ms" in section.charts[0].legend[0].text
     assert "add: 1, median 3.00 ms" in section.charts[1].legend[0].text
 
@@ -86,20 +99,22 @@ def test_sizes_by_powers_of_two() -> None:
 
 
 def test_nothing_to_draw() -> None:
-    none = [kept(name, []) for name in ("connections", "messages", "pings", "handshakes", "calls")]
-    connections, messages, pings, handshakes, calls = none
-    assert sections.timeline(connections, messages, pings, (0, 0)).lines
-    assert sections.handshakes(handshakes).lines
-    assert sections.delays(messages, pings, calls).lines
-    assert sections.sizes(messages).lines
-    assert sections.ledger(Summary()).lines
+    connections, messages, pings, handshakes, calls, http = (
+        kept(name, [])
+        for name in ("connections", "messages", "pings", "handshakes", "calls", "http")
+    )
+    assert sections.timeline(connections, messages, pings, (0, 0)) is None
+    assert sections.handshakes(handshakes) is None
+    assert sections.delays(messages, pings, calls, http) is None
+    assert sections.sizes(messages) is None
+    assert sections.ledger(Summary()) is None
     assert sections.alternatives(Summary()) is None
     assert sections.outstanding(Summary()).cards == []
 
 
 def test_messages_of_one_packet_have_a_sentence_in_place_of_a_curve() -> None:
     """One packet has one time: delivery is 0 for all of them."""
-    none = kept("pings", []), kept("calls", [])
+    none = kept("pings", []), kept("calls", []), kept("http", [])
     at_once: Row = {"connection": 7, "direction": "client", "delivery_us": 0}
     section = sections.delays(kept("messages", [at_once]), *none)
     assert (section.charts, len(section.lines)) == ([], 1)

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
+import analyzer
+from analyzer import pipeline
+from analyzer.options import Options
 from analyzer.share.anonymize.content import FalseContent, Spool
 from analyzer.share.anonymize.stream import File
 from analyzer.share.flows import Flows
+from analyzer.share.pcapng import PcapngWriter
+
+CAPTURES = Path(__file__).parents[3] / "captures"
 
 
 def test_pieces_are_found_by_offset() -> None:
@@ -31,3 +41,17 @@ def test_what_is_not_known_is_noise() -> None:
     assert again[:2] != bytes(2)
     assert len(content.payload(7, 1, 50)) == 50
     content.close()
+
+
+@pytest.mark.parametrize("total", [200, 1 << 20])
+def test_what_waits_is_bounded_for_all_together(total: int, tmp_path: Path) -> None:
+    """Compressed messages of two packets wait for their ends; all but their content stays."""
+    old, new = CAPTURES / "npm-ws-deflate-takeover.pcap", tmp_path / "new.pcapng"
+    options = Options(max_anonymized_held_bytes_total=total)
+    pipeline.run(old, options, [PcapngWriter(new, [old], options, anonymize=True)])
+    one, other = (analyzer.analyze(path, alternatives=False) for path in (old, new))
+    (said,) = other.findings.query("id == 'capture-anonymized'")["text"]
+    assert ("waited for too long" in said) == (total < 1 << 20)
+    assert one.ledger.equals(other.ledger)
+    lengths = ["connection", "direction", "opcode", "payload_bytes", "packet_last"]
+    assert one.frames[lengths].equals(other.frames[lengths])

@@ -7,7 +7,9 @@ import zlib
 
 import pytest
 
+from analyzer.options import Options
 from analyzer.share.anonymize.frames import Frames, are_frames, masked
+from analyzer.share.anonymize.ordered import Room
 from analyzer.share.anonymize.words import Words
 
 WORDS = Words(bytes(range(32)))
@@ -117,13 +119,28 @@ def test_a_gap_within_a_frame() -> None:
     frames = Frames(WORDS, out.append)
     old = frame(1, b"one two three four", key=KEY) + frame(1, b"next word")
     frames.feed(old[:10])
-    assert frames.gap(4)
+    frames.gap(4)
     frames.feed(old[14:])
     made = b"".join(out)
     assert len(made) == len(old)
     assert made[24:26] == old[24:26]
     assert made[26:] == WORDS.text(b"next word")
-    assert not frames.gap(1)
+
+
+def test_behind_a_lost_header_frames_begin_where_a_packet_does() -> None:
+    out: list[bytes] = []
+    frames = Frames(WORDS, out.append)
+    one = frame(1, b"one two three four", key=KEY)
+    frames.gap(3)
+    frames.feed(one[3:])  # no frame begins here
+    frames.feed(one)
+    made = b"".join(out)
+    assert len(made) == 2 * len(one)
+    assert made[:3] == bytes(3)
+    assert made[len(one) : len(one) + 6] == one[:6]
+    assert masked(made[len(one) + 6 :], KEY, 0) == WORDS.text(b"one two three four")
+    assert b"three" not in masked(made[6 : len(one)], KEY, 0)
+    assert frames.unread == len(one) - 3
 
 
 @pytest.mark.parametrize(
@@ -143,3 +160,49 @@ def test_a_gap_within_a_frame() -> None:
 )
 def test_frames_show_by_their_headers(data: bytes, expected: bool) -> None:
     assert are_frames(data) is expected
+
+
+def test_bytes_that_are_no_frames_end_where_a_packet_begins_with_one() -> None:
+    """HTML behind a 101, then frames: those stay frames, and little of the HTML is a header."""
+    html = b"<html><body>Margarethe was here, and many other people were as well</body></html>"
+    text = frame(1, b"hello Margarethe")
+    out: list[bytes] = []
+    frames = Frames(WORDS, out.append)
+    frames.feed(html)
+    frames.feed(text)
+    made = b"".join(out)
+    frames.flush()
+    assert len(made) == len(html) + len(text)
+    assert made[len(html) :] == text[:2] + WORDS.text(b"hello Margarethe")
+    assert b"Margarethe" not in made
+
+
+@pytest.mark.parametrize("opcode", [1, 3])
+def test_nothing_is_lost_of_a_compressed_message_that_has_no_end(opcode: int) -> None:
+    """Another data frame, or one of a reserved kind, comes before its last one."""
+    squeezed = zlib.compressobj(wbits=-15)
+    content = squeezed.compress(b"secret " * 9) + squeezed.flush(zlib.Z_SYNC_FLUSH)
+    one = frame(1, content[:5], fin=False, rsv1=True, key=KEY)
+    two = frame(opcode, b"hello Margarethe", key=KEY)
+    three = frame(0, content[5:-4], key=KEY)
+    made = rewritten(one + two + three, 7)
+    assert len(made) == len(one + two + three)
+    assert made[:6] == one[:6]
+    assert made[len(one) : len(one) + 6] == two[:6]
+    assert made[len(one + two) :][:6] == three[:6]
+
+
+def test_a_compressed_message_that_is_too_long_becomes_noise() -> None:
+    content = random.Random(1).randbytes(5000)
+    old = frame(2, content[:4000], fin=False, rsv1=True) + frame(0, content[4000:])
+    room = Room(Options(max_anonymized_held_bytes=6000))
+    out: list[bytes] = []
+    frames = Frames(WORDS, out.append, room)
+    for at in range(0, len(old), 1000):
+        frames.feed(old[at : at + 1000])
+    made = b"".join(out)
+    assert len(made) == len(old)
+    assert room.given_up == 1
+    assert made[:4] == old[:4]
+    assert made[4004:4008] == old[4004:4008]
+    assert made[4:40] not in old

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 
+import pytest
+
 from analyzer.share.anonymize.heads import Keys, rewritten
 from analyzer.share.anonymize.words import Words
 
@@ -63,3 +65,21 @@ def test_a_wrong_answer_stays_wrong() -> None:
     guid = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
     assert base64.b64decode(accept) != hashlib.sha1(key + guid).digest()
     assert len(accept) == 28
+
+
+@pytest.mark.parametrize(
+    ("line", "stays"),
+    [
+        (b"HTTP/1.1 101 Switching Protocols", True),
+        (b"HTTP/1.1 200 OK", True),
+        (b"HTTP/1.1 404", True),
+        (b"HTTP/1.1 403 Margarethe may not", False),
+        (b"HTTP/1.1  Margarethe", False),
+    ],
+)
+def test_a_reason_of_its_own_is_replaced(line: bytes, stays: bool) -> None:
+    made = rewritten(line + b"\r\n\r\n", WORDS, Keys(WORDS))
+    assert len(made) == len(line) + 4
+    assert (made[:-4] == line) is stays
+    assert made[:8] == line[:8]
+    assert b"Margarethe" not in made

@@ -114,9 +114,10 @@ def test_gaps() -> None:
     made = walker.feed(UPGRADE + TEXT[:6]) + walker.gap(3) + walker.feed(TEXT[9:] + TEXT)
     assert len(made) == len(UPGRADE + TEXT * 2)
     assert made.endswith(TEXT[:2] + WORDS.text(TEXT[2:]))
-    # Bytes of a header are lost: where frames begin is not known any more.
-    made = walker.gap(5) + walker.feed(TEXT) + walker.finish()
-    assert len(made) == 5 + len(TEXT)
+    # Bytes of a header are lost: frames begin again where a packet begins with them.
+    made = walker.gap(5) + walker.feed(TEXT[3:]) + walker.feed(TEXT) + walker.finish()
+    assert len(made) == 5 + 2 * len(TEXT) - 3
+    assert made.endswith(TEXT[:2] + WORDS.text(TEXT[2:]))
     assert b"Marg" not in made
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import urllib.parse
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -79,7 +81,14 @@ def test_a_port_stays_and_a_host_does_not() -> None:
     assert b"secret" not in made
 
 
-@pytest.mark.parametrize("text", ['42["chat","Zoë \\u00e9 \\\\ \\n end"]', "x" * 200, "aé€𝄞" * 9])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *('42["chat","Zoë \\u00e9 \\\\ \\n end"]', "x" * 200, "aé€𝄞" * 9, "日本語" * 12),
+        *("привет, мир: приветливый", "\\u043f\\u0440\\u0438 %D0%BF%d1%80x\\u04", "\\\\u0041%"),
+        '40\x1e4217["chat"]\x1ebAAEC\x1e2',
+    ],
+)
 def test_pieces_change_nothing(text: str) -> None:
     data = text.encode()
     whole = Filter(WORDS, is_text=True).feed(data, last=True)
@@ -125,3 +134,60 @@ def test_addresses_in_places_are_addresses() -> None:
     assert ipaddress.IPv4Address(host.partition(b":")[0].decode())
     assert len(made) == len(b"http://192.168.17.255:8080/x?from=10.0.0.3")
     assert WORDS.place(b"127.0.0.1:9000") == b"127.0.0.1:9000"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda text: text,
+        lambda text: json.dumps(text)[1:-1],
+        lambda text: "".join(f"%{byte:02X}" for byte in text.encode()),
+    ],
+    ids=["utf-8", "json", "percent"],
+)
+def test_a_letter_is_not_always_the_same_other_letter(form: Callable[[str], str]) -> None:
+    """Of what stands for twelve words that begin alike, nothing is alike."""
+    for words in (
+        ["пар" + letter for letter in "абвгдежзиклм"],
+        ["par" + letter for letter in "abcdefghijkl"],
+    ):
+        made = [WORDS.text(form(word).encode()) for word in words]
+        assert len(set(made)) == len(words)
+        plain = [
+            urllib.parse.unquote(json.loads(b'"' + each + b'"') if b"\\" in each else each.decode())
+            for each in made
+        ]
+        for place in range(3):
+            assert len({each[place] for each in plain}) > 3, plain
+
+
+def test_letters_in_escapes_change_and_punctuation_does_not() -> None:
+    made = WORDS.text(b"%68%65%6c%6c%6f%20%2f \\u0068\\u0069\\u0021")
+    assert made.endswith(b"\\u0021")
+    assert b"%20%2f" in made
+    assert bytes.fromhex(made[:15].replace(b"%", b"").decode()).isalpha()
+    assert made[:15] != b"%68%65%6c%6c%6f"
+    assert b"\\u0068\\u0069" not in made
+
+
+def test_a_message_in_frames_of_one_letter_does_not_stay() -> None:
+    text = b"a letter of 4711"
+    parts = Filter(WORDS, is_text=True)
+    made = b"".join(
+        parts.feed(text[at : at + 1], last=True, over=at == len(text) - 1)
+        for at in range(len(text))
+    )
+    assert len(made) == len(text)
+    # The first letter of a word stays, and spaces; others seldom.
+    assert sum(a == b for a, b in zip(made, text, strict=True)) < 10
+    assert made.split(b" ")[1].isalpha()
+
+
+def test_packets_of_engine_io_keep_their_kinds() -> None:
+    made = WORDS.text(b'\x1e4217["chat"]\x1e451-["file"]\x1ebAAECAwQF\x1e2')
+    kinds = made.split(b"\x1e")
+    assert kinds[1].startswith(b"42")
+    assert kinds[2].startswith(b"45")
+    assert kinds[3][:1] == b"b"
+    assert kinds[3] != b"bAAECAwQF"
+    assert kinds[4] == b"2"
