@@ -283,6 +283,8 @@ class OptionValues(TypedDict, total=False):
     max_diagnosed_connections: int
     max_diagnosed_attempts: int
     max_diagnoses: int
+    max_anonymized_held_bytes: int
+    max_anonymized_held_bytes_total: int
     series_every_s: float
     max_series_rows: int
     max_series_delays: int

@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from analyzer.live.choice import Choice
     from analyzer.live.ready import Readiness
     from analyzer.live.run import Keeper, Observer, Outcome
+    from analyzer.live.stop import Stop
     from analyzer.options import Options
     from analyzer.report.output import Writer
     from analyzer.tables.conditions import Conditions
@@ -219,7 +220,7 @@ def run(request: LiveRequest, options: Options) -> int:
                 if awaited is not None:
                     writers.append(loop.UntilFound(awaited, stop))
                 keeper = _keeper(request, source)
-                watchers = observers(request, options)
+                watchers = observers(request, options, stop)
             except ReportError as error:
                 raise _as_whom(error, who) from error
         except BaseException:
@@ -277,6 +278,8 @@ def _answer(
     Raises:
         Exception: That which ended it, for main to say.
     """
+    from analyzer.live.stop import NotRead
+
     failure = outcome.failure
     gone = isinstance(failure, OSError) and failure.errno in _GONE
     if not request.quiet and request.json != STDOUT:
@@ -286,7 +289,8 @@ def _answer(
         with contextlib.suppress(*((OSError,) if failure is None else (Exception,))):
             _print(outcome.summary, stream)
     if gone:
-        _say("who read the output went away: ended; all that was seen until then is written")
+        did = "does not read" if isinstance(failure, NotRead) else "went away"
+        _say(f"who read the output {did}: ended; all that was seen until then is written")
         raise BrokenPipeError
     if failure is not None:
         raise failure
@@ -362,13 +366,13 @@ def say_left_behind(request: LiveRequest) -> None:
         _say(f"a run that died left rows behind: wsanalyze recover {place} makes tables of them")
 
 
-def observers(request: LiveRequest, options: Options) -> list[Observer]:
+def observers(request: LiveRequest, options: Options, stop: Stop | None = None) -> list[Observer]:
     """Return the observers of the run: what is asked for, and words on standard error."""
     from analyzer.live.key_watch import KeyWatch
     from analyzer.live.watch import build_observers
     from analyzer.report.notices import Notices
 
-    watchers: list[Observer] = [*build_observers(request.watch, options)]
+    watchers: list[Observer] = [*build_observers(request.watch, options, stop)]
     say: Callable[[str], None] = _say
     if request.watch.has_screen:
         # A screen has a place for words.

@@ -29,6 +29,11 @@ from analyzer.tables.summary import Summary
 
 TICK_S = 0.1
 """Observers are called at least so often."""
+_SHARE = 0.08
+"""Of a processor: where batches that come at Options.live_pace_s take more, they come less often.
+A batch of few packets costs as much as one of twice as many."""
+_LONGEST_PACE_S = 0.08
+"""With a block of the ring (live_block_ms) and news_wait_s, an event is out within 0.2 s."""
 
 
 class Observer(Protocol):
@@ -287,6 +292,11 @@ def _close(
             outcome.failure = outcome.failure or error
 
 
+def _pace(least_s: float, spent_s: float) -> float:
+    """Return the time from batch to batch, by what the last one took."""
+    return max(least_s, min(spent_s / _SHARE, _LONGEST_PACE_S)) if least_s else 0.0
+
+
 class _Loop:
     def __init__(
         self,
@@ -324,6 +334,7 @@ class _Loop:
             batch = self._source.read(self._timeout(begin))
             if batch is None:
                 return
+            came = self._clock()
             if self._stop.late or self._stop.hurried:
                 self._leave(batch)
                 return
@@ -335,7 +346,8 @@ class _Loop:
                 return
             if len(batch.rows) and not self._source.more and not stopping:
                 # Few packets: the next ones wait a little for each other.
-                self._pause(pace_s - (self._clock() - begin))
+                now = self._clock()
+                self._pause(_pace(pace_s, now - came) - (now - begin))
 
     def _over(self) -> bool:
         late = self._end is not None and self._clock() >= self._end

@@ -5,14 +5,23 @@ Must not know what is ended. Asked by live.run; made by the verb `live`.
 
 from __future__ import annotations
 
+import errno
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import BinaryIO
 
 
 class Hurried(BaseException):
     """The end was asked for twice, in the middle of something that may be left out."""
+
+
+class NotRead(BrokenPipeError):
+    """Nobody read what was written, until the time after SIGTERM was over."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EPIPE, "nobody reads")
 
 
 class Stop:
@@ -34,11 +43,14 @@ class Stop:
         late: half the time after SIGTERM is over: packets that wait are left out.
         over: all of it: the comparison is left out.
         optional: what is done now may be left out.
+        waits: for a reader (WaitedFor).
+        step_s: half of the time.
     """
 
     def __init__(self, within_s: float = 0.0) -> None:
-        self.asked = self.hurried = self.late = self.over = self.optional = False
-        self._step_s = within_s / 2
+        self.asked = self.hurried = self.late = self.over = False
+        self.optional = self.waits = False
+        self.step_s = within_s / 2
 
     def __call__(self, number: int = 0, frame: FrameType | None = None) -> None:
         """Take the signal.
@@ -49,8 +61,8 @@ class Stop:
         """
         if not self.asked:
             self.asked = True
-            if number == signal.SIGTERM and self._step_s:
-                signal.setitimer(signal.ITIMER_REAL, self._step_s, self._step_s)
+            if number == signal.SIGTERM and self.step_s:
+                signal.setitimer(signal.ITIMER_REAL, self.step_s, self.step_s)
         elif number == signal.SIGHUP:
             return  # a terminal that closes raises this besides the signal that ended the run
         elif self.hurried:
@@ -65,12 +77,59 @@ class Stop:
 
         Raises:
             Hurried: All of it, while something optional is done.
+            NotRead: All of it, while a reader is waited for.
         """
         self.late, self.over = True, self.late
         if self.over:
             signal.setitimer(signal.ITIMER_REAL, 0.0)
             if self.optional:
                 raise Hurried
+            if self.waits:
+                raise NotRead
+
+
+class WaitedFor:
+    """A stream whose reader is waited for, but not when the time after SIGTERM is over.
+
+    Else one that neither reads nor goes away holds the end until SIGKILL. Used in the main thread,
+    which takes the signals.
+
+    Args:
+        stream: standard output.
+        stop: tells the time.
+    """
+
+    def __init__(self, stream: BinaryIO, stop: Stop) -> None:
+        self._stream = stream
+        self._stop = stop
+        self._given_up = False
+
+    def write(self, data: bytes, /) -> int:
+        """Write; raise NotRead where nobody reads."""
+        with self._waiting():
+            return self._stream.write(data)
+
+    def flush(self) -> None:
+        """Let it out; raise NotRead where nobody reads."""
+        with self._waiting():
+            self._stream.flush()
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        if self._given_up:
+            raise NotRead
+        if self._stop.over:
+            signal.setitimer(signal.ITIMER_REAL, self._stop.step_s)
+        self._stop.waits = True
+        try:
+            yield
+        except NotRead:
+            self._given_up = True
+            raise
+        finally:
+            self._stop.waits = False
+            if self._stop.over:
+                signal.setitimer(signal.ITIMER_REAL, 0.0)
 
 
 @contextmanager

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from analyzer.errors import OptionError
 from analyzer.lazy_dataclass import dataclass
+from analyzer.live.stop import Stop, WaitedFor
 from analyzer.options import DEFAULT, Options
 from analyzer.report.observer import Observer
 
@@ -142,12 +143,15 @@ def live_options(options: Options) -> Options:
     return replace(options, **changes)  # type: ignore[arg-type]
 
 
-def build_observers(request: WatchRequest, options: Options = DEFAULT) -> list[Observer]:
+def build_observers(
+    request: WatchRequest, options: Options = DEFAULT, stop: Stop | None = None
+) -> list[Observer]:
     """Return the observers that are asked for; each has checked that it can work.
 
     Args:
         request: what is asked for.
         options: of the run: limits of the screen, and whether it may show payload.
+        stop: tells how long a reader of events is waited for.
 
     Raises:
         OptionError: An option makes no sense.
@@ -155,7 +159,7 @@ def build_observers(request: WatchRequest, options: Options = DEFAULT) -> list[O
     """
     made: list[Observer] = []
     try:
-        _build(request, options, made)
+        _build(request, options, made, stop or Stop())
     except BaseException:
         for observer in made:
             observer.abort()
@@ -163,7 +167,7 @@ def build_observers(request: WatchRequest, options: Options = DEFAULT) -> list[O
     return made
 
 
-def _build(request: WatchRequest, options: Options, made: list[Observer]) -> None:
+def _build(request: WatchRequest, options: Options, made: list[Observer], stop: Stop) -> None:
     if request.metrics is not None:
         from analyzer.report.metrics import MetricsServer, address_of, labels_of
 
@@ -186,8 +190,8 @@ def _build(request: WatchRequest, options: Options, made: list[Observer]) -> Non
         from analyzer.report.event_lines import EventWriter, kinds
         from analyzer.report.hiding import HidingObserver
 
-        stream = request.events_stream or sys.stdout.buffer
-        events = EventWriter(stream, kinds(request.events or ""))
+        stream: Any = request.events_stream or sys.stdout.buffer
+        events = EventWriter(WaitedFor(stream, stop), kinds(request.events or ""))
         made.append(HidingObserver(events) if request.hides_payload else events)
 
 

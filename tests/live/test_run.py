@@ -296,6 +296,16 @@ def test_few_packets_wait_for_each_other(monkeypatch):
     assert slept
     assert all(0 < each <= 0.04 for each in slept)
     slept.clear()
+
+    class Slow(Watcher):
+        def write(self, rows):
+            clock.now += 0.002
+
+    run.run(Played("npm-ws-basic.pcap", clock), Options(live_pace_s=0.04), [Slow()], clock=clock)
+    # A batch that takes long is followed by a longer wait: both have a bound.
+    assert max(slept) > 0.04
+    assert all(0 < each <= 0.08 for each in slept)
+    slept.clear()
     busy = Played("npm-ws-basic.pcap", clock)
     busy.more = True
     run.run(busy, Options(live_pace_s=0.04), clock=clock)

@@ -1,5 +1,6 @@
 """The wish to end: signals, the second and the third, and the time after SIGTERM."""
 
+import os
 import signal
 import threading
 
@@ -82,3 +83,32 @@ def test_another_thread_has_no_signals_to_take():
     thread.start()
     thread.join()
     assert len(errors) == 1
+
+
+def test_a_reader_that_neither_reads_nor_goes_away_does_not_hold_the_end():
+    reader, writer = os.pipe()
+    stream = open(writer, "wb")  # noqa: SIM115  closed below, when it leads nowhere
+    with ends.signals(0.02) as stop:
+        waited = ends.WaitedFor(stream, stop)
+        waited.write(b"a line\n")
+        waited.flush()
+        assert os.read(reader, 100) == b"a line\n"
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(BrokenPipeError):
+            waited.write(b"x" * 10_000_000)
+        assert stop.over
+        for again in (waited.flush, lambda: waited.write(b"more")):
+            with pytest.raises(ends.NotRead):
+                again()
+        # One that reads gets what is written later as well; one that stops later is given up.
+        other = ends.WaitedFor(stream, stop)
+        os.set_blocking(reader, False)
+        while len(os.read(reader, 1 << 20)) == 1 << 20:
+            pass
+        with pytest.raises(ends.NotRead):
+            other.write(b"x" * 10_000_000)
+        assert not stop.waits
+        assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+    os.dup2(os.open(os.devnull, os.O_WRONLY), writer)
+    stream.close()
+    os.close(reader)
