@@ -143,3 +143,31 @@ def test_copies_before_the_syn_are_told_where_they_count_twice(skew_ms: int, fir
         assert "capture-seen-ahead" not in told.index
         assert "capture-seen-twice" in told.index
     assert not (told["severity"] == "error").any()
+
+
+# --- a RST that somebody between the two ends sent, and both outlived
+
+
+@pytest.mark.parametrize("name", ["npm-ws-fragments", "tls13-chat"])
+def test_a_foreign_rst_is_not_how_a_connection_ended(name: str) -> None:
+    keys = CAPTURES / f"{name}.keys"
+    options = {"keys": (str(keys),)} if keys.exists() else {}
+    with (CAPTURES / f"{name}.pcap").open("rb") as file:
+        whole = dpkt.pcap.Reader(file)
+        packets = [(round(time * 1e9), bytes(data), len(data)) for time, data in whole]
+    before = tables_of((CAPTURES / f"{name}.pcap").read_bytes(), **options)
+    # The packet with the last bytes of a message by the server, but for the last message.
+    of_server = before["messages"].query("direction == 'server'").sort_values("packet_last")
+    place = int(of_server["packet_last"].iloc[-2])
+    time, data, _ = packets[place - 1]
+    forged = dpkt.ethernet.Ethernet(data)
+    segment = forged.data.data
+    segment.seq += len(segment.data) + 50
+    segment.flags, segment.data, segment.sum = dpkt.tcp.TH_RST, b"", 0
+    forged.data.ttl, forged.data.len, forged.data.sum = 249, 20 + 4 * segment.off, 0
+    packets.insert(place, (time + 1000, bytes(forged), len(bytes(forged))))
+    after = tables_of(pcap(packets, nanoseconds=True, link_type=whole.datalink()), **options)
+    assert "tcp-reset-foreign" in set(after["findings"]["id"])
+    columns = ["client_messages", "server_messages", "close_kind", "close_code", "closed_by"]
+    assert after["connections"][columns].equals(before["connections"][columns])
+    assert "reset" not in set(after["connections"]["close_kind"])

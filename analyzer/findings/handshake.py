@@ -57,7 +57,7 @@ HANDSHAKE_BAD_UPGRADE = _kind(
     "handshake-bad-upgrade",
     ERROR,
     "RFC 6455 4.2.2",
-    "The 101 does not upgrade to websocket: {detail}.",
+    "Upgrade of the 101 must be websocket, and nothing else: {detail}.",
 )
 HANDSHAKE_MISSING_UPGRADE = _kind(
     "handshake-missing-upgrade",

@@ -332,6 +332,10 @@ def check_switch(handshake: Handshake, head: Head, checks: Checks) -> None:
         checks.add(findings.HANDSHAKE_BAD_UPGRADE, upgrade or "no Upgrade")
         handshake.outcome = "bad-response"
         handshake.outcome_reason = "Upgrade of the 101 does not name websocket."
+    elif len(tokens(upgrade)) > 1:
+        # RFC 6455 4.1: a client MUST fail where the value "is not an ASCII case-insensitive
+        # match" for websocket, as where a proxy repeats the field. Some look for the name only.
+        checks.add(findings.HANDSHAKE_BAD_UPGRADE, upgrade[:60])
     if handshake.outcome == "accepted" and checks.kinds:
         handshake.outcome_reason = "Accepted, though " + plain(checks.kinds[0].text)
     elif handshake.outcome == "accepted" and handshake.outcome_reason:
@@ -414,7 +418,7 @@ def check_choice(handshake: Handshake, checks: Checks) -> None:
         return
     chosen, offered = handshake.subprotocol, handshake.subprotocols_offered
     if chosen is not None and chosen not in offered:
-        checks.add(findings.HANDSHAKE_UNOFFERED_SUBPROTOCOL, chosen[:60])
+        checks.add(findings.HANDSHAKE_UNOFFERED_SUBPROTOCOL, chosen[:60] or "no name")
     if chosen is None and offered:
         # RFC 6455 4.2.2 lets a server choose none. The Fetch standard ("WebSocket opening
         # handshake") has browsers fail the connection then.
@@ -434,7 +438,8 @@ def _refusal_of_426(handshake: Handshake, upgrade: str | None) -> str:
     """
     named = f", Upgrade: {upgrade}" if upgrade else ""
     reason = f"the server asks for an upgrade (426{named})"
-    if handshake.upgrade is not None and _names(handshake.upgrade, "websocket"):
+    is_wanted = upgrade is None or has_token(upgrade, "websocket")
+    if is_wanted and handshake.upgrade is not None and _names(handshake.upgrade, "websocket"):
         reason += ", as if the request had not asked for it"
     return reason
 

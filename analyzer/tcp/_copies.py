@@ -36,6 +36,7 @@ _WEAK_WINDOW = cython.declare(cython.ulonglong, connections.WEAK_WINDOW_NS)
 _RECENT_MASK = cython.declare(cython.ulonglong, connections.RECENT_PLACES - 1)
 _REPEATS = cython.declare(cython.int, connections.REPEATS)
 _SHADOW = cython.declare(cython.longlong, connections.SHADOW)
+_MAX_SHADED = cython.declare(cython.Py_ssize_t, connections.MAX_SHADED)
 _SPREAD = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)
 
 
@@ -114,12 +115,15 @@ class CopyCheck(RowWriter):
         number: cython.longlong
         n: cython.Py_ssize_t
         known: set[Any] = set()
-        for number in range(max(1, self.recent_head - _SHADOW + 1), self.recent_head + 1):
+        # No packet counts more than twice here: once more where its connection was in doubt.
+        back: cython.longlong = min(_SHADOW, 2 * (self.packet - first) + 2)
+        for number in range(max(1, self.recent_head - back + 1), self.recent_head + 1):
             n = number & (_RECENTS - 1)
             if self.recents[n].owner >> 1 == first:
                 known.add(self.recents[n].key)
-        if known:
+        if known and self.shaded + len(known) <= _MAX_SHADED:
             self.shadows[s] = [first, flip, known, 0]
+            self.shaded += len(known)
         return 0
 
     @cython.cfunc
@@ -146,7 +150,10 @@ class CopyCheck(RowWriter):
     def _tell_shadows(self, s: cython.Py_ssize_t) -> cython.int:
         """Tell of the copies that came before the SYN of connection `s`, which ends."""
         found = self.shadows.pop(s, None)
-        if found is not None and found[3]:
+        if found is None:
+            return 0
+        self.shaded -= len(found[2])
+        if found[3]:
             self._note(findings.CAPTURE_SEEN_AHEAD, s, found[0], found[3])
         return 0
 

@@ -156,6 +156,7 @@ cdef class AssemblerState:
     cdef long long first_copy
     cdef long long seen
     cdef dict shadows  # by slot: see _copies
+    cdef Py_ssize_t shaded  # segments remembered by them
     cdef bint settling  # what waited is no other connection: it changes nothing
     cdef bint replaying
     cdef long long split_stream  # tcp_stream of the next connection; -1: a new one

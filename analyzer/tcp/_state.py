@@ -104,6 +104,7 @@ class AssemblerState:
         self.closing = OrderedDict()
         self.ahead = {}  # idle ones whose last packet is later than the clock, which was set back
         self.shadows = {}
+        self.shaded = 0
         self.doubtful = {}  # by slot: segments that may begin another connection
         self.opened = []
         self.ended = []
@@ -175,7 +176,10 @@ class AssemblerState:
     def _blank(self, s: cython.Py_ssize_t) -> cython.int:
         """Reset slot `s` for a new connection."""
         d: cython.Py_ssize_t
-        self.shadows.pop(s, None)
+        if self.shadows:
+            gone = self.shadows.pop(s, None)
+            if gone is not None:
+                self.shaded -= len(gone[2])
         self.slots[s] = self.blank_slot[0]
         self.links[s] = self.blank_link[0]
         for d in range(2 * s, 2 * s + 2):

@@ -157,6 +157,9 @@ SHADOW = 16_384
 """The latest segments of all connections, among which copies are looked for that came before
 their connection's SYN."""
 
+MAX_SHADED = 16 * SHADOW
+"""Segments remembered in all for that, some 100 bytes each; beyond it nothing is told of copies."""
+
 PIECES = 65_536
 """Pieces of delivered payload remembered in all: a full arena where they have 64 bytes."""
 

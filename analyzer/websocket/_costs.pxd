@@ -9,6 +9,7 @@ cdef class Costs(Waits):
     cdef int _acknowledge(self, Py_ssize_t i, Py_ssize_t d)
     cdef int _let_go(self, Py_ssize_t i, Py_ssize_t d)
     cdef int _let_go_in_turn(self, Py_ssize_t i, Py_ssize_t d)
+    cdef int _make_room(self, Py_ssize_t d)
     cdef int _came_twice(self, Py_ssize_t i, Py_ssize_t d)
     cdef int _retransmission(self, Py_ssize_t i, Py_ssize_t d)
     cdef int _pop(self, Py_ssize_t d)

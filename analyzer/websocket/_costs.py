@@ -171,6 +171,24 @@ class Costs(Waits):
             self._pop(self.pool[first].direction)
 
     @cython.cfunc
+    def _make_room(self, d: cython.Py_ssize_t) -> cython.int:
+        """Let the first message of direction `d` go, too many wait.
+
+        Earlier ones of the other side that wait only for what its receiver may say of copies go
+        before it.
+        """
+        o: cython.Py_ssize_t = self.walks[d ^ 1].head
+        while self.sent_again and o >= 0:
+            if self.pool[o].message > self.pool[self.walks[d].head].message:
+                break
+            if self.pool[o].end == _NULL or self.pool[o].end > self.walks[d ^ 1].acked:
+                break
+            self._pop(d ^ 1)
+            o = self.walks[d ^ 1].head
+        self._pop(d)
+        return 0
+
+    @cython.cfunc
     def _came_twice(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
         """Row `i` says which bytes of direction `d` the receiver had already (RFC 2883)."""
         begin: cython.longlong = self.chunks[i].offset

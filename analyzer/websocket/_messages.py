@@ -114,7 +114,7 @@ class Messages(Payload):
         if self.walks[d].first_data_time == _NULL:
             self.walks[d].first_data_time = self.walks[d].time_first
         if self.walks[d].pending > self.max_pending and self.walks[d].head != m:
-            self._pop(d)
+            self._make_room(d)
         return 0
 
     @cython.cfunc

@@ -365,3 +365,15 @@ def test_an_answer_does_not_leave_before_what_it_answers():
             messages, _ = walked(wire, size)
             assert [int(each["message"]) for each in messages] == [0, 1, 2, 3]
             assert messages[0]["resent"] == (0 if said else 200 * MS)
+
+
+def test_too_many_messages_behind_one_that_may_have_come_twice_keep_their_order():
+    wire = Wire()
+    wire.at(0, CLIENT, content=frame(1, b"question", mask=b"abcd"))
+    wire.at(200, CLIENT, RETRANSMISSION, offset=0, length=14, payload=14)
+    for time in range(210, 216):
+        wire.at(time, SERVER, content=TEXT, acked=14)
+    wire.ack(216, 72)
+    found = run(opened(round_trip=NULL, pending=2), wire)
+    assert [int(each["message"]) for each in found.messages] == [*range(7)]
+    assert found.messages[0]["resent"] == 200 * MS

@@ -49,6 +49,17 @@ def test_101_to_something_else_is_no_websocket(name):
     assert (finding.rfc, finding.direction) == ("RFC 9110 7.8", 1)
 
 
+@pytest.mark.parametrize("name", ["websocket, foo/2", "websocket\r\nUpgrade: websocket"])
+def test_101_with_several_names(name):
+    # RFC 6455 4.1: the value must match "websocket"; both ends went on here nevertheless.
+    out = run([(0, UPGRADE), (1, switching(Upgrade=name) + b"\x81\x02hi")])
+    (handshake,) = out.upgrades
+    assert handshake.outcome == "accepted"
+    assert ids(out) == ["handshake-bad-upgrade"]
+    assert out.findings[0].direction == 1
+    assert payload(out, 1) == b"\x81\x02hi"
+
+
 def test_http_goes_on_behind_a_101_to_something_else():
     steps = [(0, UPGRADE), (1, switching(Upgrade="websockets")), (0, UPGRADE), (1, SWITCH)]
     out = run([*steps, (1, b"\x81\x02hi"), (0, b"\x81\x80abcd")])
