@@ -6,7 +6,7 @@ Knows names of files. Must not know what is in them. Used by cli.each and distri
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,12 +27,25 @@ class Named(NamedTuple):
     found: bool
 
 
-def named(paths: Sequence[Path]) -> Iterator[Named]:
+def named(paths: Sequence[Path], outputs: Collection[Path] = ()) -> Iterator[Named]:
     """Yield each file that is named or in a folder that is named, by name.
+
+    Args:
+        paths: files and folders.
+        outputs: folders that reports are written to. What an earlier run left in one of them is
+            passed over where it is within a folder that is named.
 
     Raises:
         CaptureAccessError: A path does not exist, or a folder cannot be listed.
     """
+    written = set(map(os.path.realpath, outputs))
+
+    def is_passed(folder: str, name: str) -> bool:
+        # Hidden ones are what editors, version control and unfinished reports leave.
+        return name.startswith(".") or (
+            bool(written) and os.path.realpath(os.path.join(folder, name)) in written
+        )
+
     for path in dict.fromkeys(paths):
         if not path.is_dir():
             try:
@@ -44,8 +57,7 @@ def named(paths: Sequence[Path]) -> Iterator[Named]:
             continue
         found = False
         for folder, folders, files in os.walk(path, onerror=_cannot_list):
-            # Hidden ones are what editors, version control and unfinished reports leave.
-            folders[:] = sorted(each for each in folders if not each.startswith("."))
+            folders[:] = sorted(each for each in folders if not is_passed(folder, each))
             for file in sorted(each for each in files if not each.startswith(".")):
                 where = Path(folder, file)
                 if where.is_file():

@@ -48,8 +48,8 @@ Files = Annotated[
     list[str],
     typer.Argument(
         metavar="FILE...",
-        help="Captures, folders of them, or URLs that fsspec opens (s3://bucket/*.pcap), as "
-        "workers see them. Each capture is analysed by itself.",
+        help="Captures, folders or quoted patterns of them, or URLs that fsspec opens "
+        "(s3://bucket/*.pcap), as workers see them. Each capture is analysed by itself.",
         show_default=False,
     ),
 ]
@@ -109,7 +109,7 @@ def cluster(
 ) -> int:
     """Analyse many captures on a cluster of dask.distributed, into one Parquet dataset.
 
-    A run that was interrupted is taken up where it ended. Needs the extra [dask].
+    A run that was interrupted is taken up where it ended. Needs the extra dask.
 
     Exit status: 0 analysed, 2 one or more could not be.
     """

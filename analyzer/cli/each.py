@@ -94,7 +94,9 @@ def tasks_of(request: Request) -> Iterator[Task]:
         OptionError: Two captures would have the same name.
     """
     names: dict[str, Path] = {}
-    for name, path, found in named(request.files):
+    reports = (request.csv, request.json, request.html, request.har, request.pcapng)
+    outputs = [Path(each) for each in (*reports, request.parquet) if each is not None]
+    for name, path, found in named(request.files, outputs):
         other = names.setdefault(name, path)
         if other != path:
             raise OptionError(

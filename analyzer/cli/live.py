@@ -298,7 +298,10 @@ def _answer(
         _say("asked twice to end: written without the comparison with other transports")
         return INTERRUPTED
     if outcome.left_out:
-        _say("the end took too long after SIGTERM: written without the comparison with HTTP")
+        _say(
+            "the end took too long after SIGTERM: written without the comparison "
+            "with other transports"
+        )
     for reason in [] if awaited is None else awaited.reasons():
         _say(f"--until {reason}")
     found = awaited is not None and bool(awaited.reasons())

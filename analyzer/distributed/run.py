@@ -53,8 +53,9 @@ def analyze(
     A capture that was analysed before, and has not changed since, is left alone.
 
     Args:
-        paths: captures, folders of them, or URLs that fsspec opens ("s3://bucket/2026-11-*.pcap").
-            Or several files that are one capture each, by the name it is to have.
+        paths: captures, folders of them, patterns ("/captures/2026-11-*.pcap"), or URLs that fsspec
+            opens ("s3://bucket/*.pcap"). Or several files that are one capture each, by the name
+            it is to have.
         client: a dask.distributed.Client, or the address of a scheduler; default a cluster of
             processes on this machine.
         folder: of the dataset, which all workers can write: a path, or a URL.
@@ -77,12 +78,10 @@ def analyze(
     wanted = list(_wanted(paths))
     target = _path(folder)
     with _connected(client, workers) as cluster:
-        captures = _survey(cluster, wanted)
+        captures = _survey(cluster, wanted, target)
         tasks = [
             (Task(*found[:3], target, checked, where), found.size, hosts)
             for found, hosts in sorted(captures)
-            # A dataset may be in a folder of captures; it is none.
-            if not (found.in_folder and found.paths[0].startswith(f"{target}/"))
         ]
         outcomes = _done(cluster, tasks, on_progress)
         if not any(each.is_capture for each in outcomes):
@@ -181,7 +180,7 @@ def _host(address: str) -> str:
     return host
 
 
-def _survey(client: Any, wanted: Sequence[Wanted]) -> list[Placed]:
+def _survey(client: Any, wanted: Sequence[Wanted], dataset: str) -> list[Placed]:
     """Return the captures that workers see.
 
     Raises:
@@ -192,8 +191,8 @@ def _survey(client: Any, wanted: Sequence[Wanted]) -> list[Placed]:
     here = [each for each in wanted if not is_url(each.paths[0])]
     remote = [each for each in wanted if is_url(each.paths[0])]
     try:
-        seen: dict[str, Look] = client.run(look, here)
-        elsewhere = client.submit(look, remote, pure=False).result() if remote else None
+        seen: dict[str, Look] = client.run(look, here, dataset)
+        elsewhere = client.submit(look, remote, dataset, pure=False).result() if remote else None
     except WsanalyzeError:
         raise
     except Exception as error:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from analyzer.capture.folders import named
 from analyzer.distributed.store import file_system, is_url
 from analyzer.errors import CaptureAccessError, OptionError
+from analyzer.sources import paths_of
 from analyzer.version import __version__
 
 State = tuple[object, ...]
@@ -26,7 +27,7 @@ class Wanted(NamedTuple):
     Attributes:
         name: of a capture that several paths are; None: one path, of a capture or of a folder whose
             files are captures, each by itself.
-        paths: files, folders, or URLs.
+        paths: files, folders, patterns of them, or URLs.
     """
 
     name: str | None
@@ -39,7 +40,7 @@ class Found(NamedTuple):
     Attributes:
         name: in the dataset.
         paths: of its files.
-        in_folder: whether it was found in a folder; then it may be no capture.
+        in_folder: whether it was found in a folder, or by a pattern; then it may be no capture.
         size: bytes; 0 where that is not known.
         state: differs where the files differ, as far as their names, sizes and times say.
     """
@@ -72,8 +73,13 @@ class Placed(NamedTuple):
     hosts: tuple[str, ...] | None
 
 
-def look(wanted: Sequence[Wanted]) -> Look:
+def look(wanted: Sequence[Wanted], dataset: str) -> Look:
     """Return what there is of what is wanted, seen from here.
+
+    Args:
+        wanted: what a caller names.
+        dataset: where tables are written. What is there already is no capture, where it lies
+            within a folder that is named.
 
     Raises:
         OptionError: A URL that nothing can open.
@@ -82,7 +88,7 @@ def look(wanted: Sequence[Wanted]) -> Look:
     missing: dict[str, str] = {}
     for each in wanted:
         try:
-            found += _one(each) if each.name is not None else _each(each.paths[0])
+            found += _one(each) if each.name is not None else _each(each.paths[0], dataset)
         except (CaptureAccessError, OSError) as error:
             missing[each.paths[0]] = str(error)
     return Look(__version__, found, missing)
@@ -96,31 +102,47 @@ def _one(wanted: Wanted) -> Iterator[Found]:
     yield Found(wanted.name, wanted.paths, False, size, state)
 
 
-def _each(path: str) -> Iterator[Found]:
-    """Yield the captures that one path names."""
+def _each(path: str, dataset: str) -> Iterator[Found]:
+    """Yield the captures that one path, or a pattern, names."""
     if is_url(path):
-        yield from _remote(path)
+        yield from _remote(path, dataset)
         return
-    for name, file, in_folder in named([Path(path)]):
+    several = paths_of(path) or []
+    is_pattern = several != [Path(path)]
+    files = [each for each in several if not _is_written(str(each), path, dataset)]
+    for name, file, in_folder in named(files, () if is_url(dataset) else (Path(dataset),)):
         where = str(file)
-        yield Found(name, (where,), in_folder, _size(where), state_of(where))
+        yield Found(name, (where,), in_folder or is_pattern, _size(where), state_of(where))
 
 
-def _remote(url: str) -> Iterator[Found]:
+def _is_written(path: str, named_as: str, dataset: str) -> bool:
+    """Return whether a path is in the dataset, and what names it is not."""
+
+    def is_within(each: str) -> bool:
+        return f"{each}/".startswith(f"{dataset.rstrip('/')}/")
+
+    return is_within(path) and not is_within(named_as)
+
+
+def _remote(url: str, dataset: str) -> Iterator[Found]:
     files, root = file_system(url)
+    where, inner = file_system(dataset)
+    written = where.unstrip_protocol(inner)
     has_pattern = any(each in root for each in "*?[")
     is_folder = not has_pattern and files.isdir(root)
     some = files.glob(root) if has_pattern else files.find(root)
     if not some:
         raise CaptureAccessError(f"{url} names no files.")
     for file in sorted(some):
+        full = files.unstrip_protocol(file)
+        if _is_written(full, files.unstrip_protocol(root), written):
+            continue
         info = files.info(file)
         if info["type"] != "file":
             continue
         inside = PurePosixPath(file)
         name = str(inside.relative_to(root)) if is_folder else inside.name
         state = (files.ukey(file),)
-        full = files.unstrip_protocol(file)
         size = info["size"] or 0
         yield Found(name, (full,), is_folder or has_pattern, size, state)
 

@@ -118,6 +118,16 @@ def test_two_of_one_name(folder: Path) -> None:
         list(each.tasks_of(Request(files=files)))
 
 
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet", "html", "har", "pcapng"])
+def test_reports_within_the_folder_are_no_captures(folder: Path, kind: str) -> None:
+    out = folder / "out"
+    (out / "deep").mkdir(parents=True)
+    shutil.copy(folder / "lossy.pcap", out / "deep" / "lossy.pcap.pcapng")
+    asked = str(out) if kind == "json" else out
+    tasks = each.tasks_of(Request(files=[folder], **{kind: asked}))  # type: ignore[arg-type]
+    assert sorted(task.name for task in tasks) == sorted([*NAMES, "build.log"])
+
+
 def test_links_to_folders_are_not_followed(folder: Path) -> None:
     (folder / "deep" / "loop").symlink_to(folder)
     tasks = list(each.tasks_of(Request(files=[folder])))

@@ -197,13 +197,13 @@ def test_a_capture_whose_machine_is_lost(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_workers_of_another_version() -> None:
     cluster = SimpleNamespace(run=lambda *_: {"tcp://10.0.0.1:1": Look("0.0.1", [], {})})
     with pytest.raises(JobError, match=r"tcp://10\.0\.0\.1:1 has wsanalyze 0\.0\.1"):
-        run._survey(cluster, [])
+        run._survey(cluster, [], "/out")
 
     def lacks(*_: object) -> None:
         raise ModuleNotFoundError("No module named 'analyzer'")
 
     with pytest.raises(JobError, match="No module named 'analyzer'"):
-        run._survey(SimpleNamespace(run=lacks), [])
+        run._survey(SimpleNamespace(run=lacks), [], "/out")
 
 
 def test_without_dask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

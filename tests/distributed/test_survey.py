@@ -26,7 +26,7 @@ def test_files_folders_and_sets(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(bytes(size))
     folder, file = str(tmp_path / "in"), str(tmp_path / "d")
     wanted = [Wanted(None, (folder,)), Wanted(None, (file,)), Wanted("one", (folder, file))]
-    made = look([*wanted, Wanted(None, ("/no/such",))])
+    made = look([*wanted, Wanted(None, ("/no/such",))], "/out")
     assert [(each.name, each.size, each.in_folder) for each in made.found] == [
         ("a", 3, True),
         ("b/c", 4, True),
@@ -56,18 +56,52 @@ def test_urls_are_listed() -> None:
     with fsspec.open_files([f"memory://{root}/{name}" for name in ("a", "b/c")], "wb") as files:
         for file in files:
             file.write(b"12")
-    (whole,) = (look([Wanted(None, (f"memory://{root}",))]),)
+    (whole,) = (look([Wanted(None, (f"memory://{root}",))], "/out"),)
     assert [(each.name, each.size, each.in_folder) for each in whole.found] == [
         ("a", 2, True),
         ("b/c", 2, True),
     ]
     assert whole.found[0].paths == (f"memory:///{root}/a",)
-    (some,) = look([Wanted(None, (f"memory://{root}/b/*",))]).found
+    (some,) = look([Wanted(None, (f"memory://{root}/b/*",))], "/out").found
     assert (some.name, some.in_folder) == ("c", True)
-    (one,) = look([Wanted(None, (f"memory://{root}/a",))]).found
+    (one,) = look([Wanted(None, (f"memory://{root}/a",))], "/out").found
     assert (one.name, one.in_folder) == ("a", False)
-    missing = look([Wanted(None, (f"memory://{root}/none",))]).missing
+    missing = look([Wanted(None, (f"memory://{root}/none",))], "/out").missing
     assert list(missing) == [f"memory://{root}/none"]
+
+
+def test_a_pattern_is_filled_in_where_it_is_seen(tmp_path: Path) -> None:
+    for name in ("a.pcap", "b.pcap", "c.log", "d[1].pcap"):
+        (tmp_path / name).touch()
+
+    def names(pattern: str) -> list[tuple[str, bool]]:
+        made = look([Wanted(None, (str(tmp_path / pattern),))], "/out")
+        return [(each.name, each.in_folder) for each in made.found]
+
+    assert names("[ab].pcap") == [("a.pcap", True), ("b.pcap", True)]
+    assert names("d[1].pcap") == [("d[1].pcap", False)]
+    (reason,) = look([Wanted(None, (str(tmp_path / "z*"),))], "/out").missing.values()
+    assert "no file fits the pattern" in reason
+
+
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_a_dataset_in_a_folder_of_captures_is_none(tmp_path: Path, scheme: str) -> None:
+    if scheme:
+        pytest.importorskip("fsspec", reason="the extra [dask] brings it")
+    for name in ("a.pcap", "out/b/part-0.parquet"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+
+    def names(path: Path, dataset: str) -> list[str]:
+        made = look([Wanted(None, (f"{scheme}{path}",))], f"{scheme}{tmp_path / dataset}")
+        return [each.name for each in made.found]
+
+    assert names(tmp_path, "out") == ["a.pcap"]
+    assert names(tmp_path / "*", "out") == ["a.pcap"]
+    assert names(tmp_path, "outer") == ["a.pcap", "out/b/part-0.parquet"]
+    # A dataset beside the captures, or above them, does not hide them.
+    for dataset in (".", ".."):
+        assert "a.pcap" in names(tmp_path, dataset)
 
 
 def test_captures_are_read_where_they_are() -> None:

@@ -370,8 +370,9 @@ _SCOPES = {
     "services": "Requests that were answered over plain HTTP: ",
 }
 _WORDS = (
-    "Bytes are those of whole packets; times: WebSocket's; later: than over WebSocket. "
-    "measured: in this capture; observed: modelled with headers of real exchanges."
+    "Each bar: bytes of whole packets, their ratio to WebSocket's, and how much later than over "
+    "WebSocket the server's messages arrive. Measured: as captured; observed: modelled with "
+    "headers of exchanges in this capture."
 )
 
 

@@ -133,7 +133,7 @@ def test_messages_over_plain_http_are_compared_the_other_way_round() -> None:
         assert "with the headers of the same client's requests" in text
         assert "opening handshakes" not in text
         assert " a message" in text
-        assert "times: WebSocket's; later: than over WebSocket" in text
+        assert "their ratio to WebSocket's, and how much later than over WebSocket" in text
         assert (section.charts[0].rows or ())[0].label.startswith("WebSocket (modelled)")
     section = sections.alternatives(analyzer.analyze(captures / "feed-websocket.pcap").summary)
     assert section is not None
