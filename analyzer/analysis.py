@@ -414,6 +414,9 @@ def run(
 ) -> Summary:
     """Run the pipeline; with `where` twice, first to see the connections.
 
+    Writers are closed when all is written. Who opened them aborts them if this raises: a wrong
+    `where` is found before they are used.
+
     Raises:
         CaptureError: The input cannot be read at all.
         OptionError: `where` cannot be evaluated.

@@ -320,3 +320,11 @@ def test_clients_are_whole(capsys: Captured) -> None:
 def test_options_of_a_python_program_are_checked_alike() -> None:
     with pytest.raises(analyzer.OptionError, match="--interval"):
         analyzer.analyze("captures/empty.pcap", poll_intervals_s=(0,))
+
+
+def test_a_wrong_condition_leaves_no_reports(tmp_path: Path, capsys: Captured) -> None:
+    out = [f"--{kind}={tmp_path / kind}" for kind in ("csv", "parquet", "json", "html", "har")]
+    capture = str(ROOT / "captures" / "tomcat-chat.pcap")
+    assert main.main([capture, "--where", "no_column > 3", *out]) == 2
+    assert "no column 'no_column'" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
