@@ -62,6 +62,7 @@ class TcpHeader(Tunnels):
         self.segments[row].window = be16(self, at + 14)
         self.segments[row].mss = 0
         self.segments[row].window_scale = -1
+        self.segments[row].twice = 0
         self.segments[row].twice_bytes = 0
         self.segments[row].version = self.version
         self.segments[row].identity = self._identity(header, length)

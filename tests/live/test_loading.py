@@ -137,7 +137,16 @@ EARLIER = {
     # Before rights are dropped, for filters and sockets.
     *("scapy", "pcapy"),
     # Of no live run: pages, pictures, progress, other verbs.
-    *("jinja2", "matplotlib", "rich.panel", "rich.progress", "analyzer.cli", "dask", "distributed"),
+    *(
+        "jinja2",
+        "matplotlib",
+        "rich.panel",
+        "rich.progress",
+        "analyzer.cli",
+        "dask",
+        "distributed",
+        "fsspec",
+    ),
 }
 LATE = """
 import ast, json, sys
