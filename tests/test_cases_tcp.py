@@ -121,26 +121,30 @@ def test_batches_do_not_matter(name, size):
 # --- a merged capture of which one part begins in the middle, with a clock that is ahead
 
 
-def shifted(skew_ms: int, first: int) -> bytes:
-    """Return npm-ws-fragments merged with itself from packet `first` on, at other times."""
-    with (CAPTURES / "npm-ws-fragments.pcap").open("rb") as file:
+OPENING = 4
+"""Packets of npm-ws-fragments up to the request: copies from there on show how it was opened."""
+
+
+def packets_of(name: str) -> tuple[list[tuple[int, bytes, int]], int]:
+    """Return time (ns), bytes and length of a capture's packets, and its link type."""
+    with (CAPTURES / f"{name}.pcap").open("rb") as file:
         whole = dpkt.pcap.Reader(file)
         packets = [(round(time * 1e9), bytes(data), len(data)) for time, data in whole]
+    return packets, whole.datalink()
+
+
+@pytest.mark.parametrize("first", [2, OPENING, 5, 9, 14, 20])
+@pytest.mark.parametrize("skew_ms", [-2000, -60, -20, -5, 5, 20, 2000])
+def test_copies_before_the_syn_are_told(skew_ms: int, first: int) -> None:
+    packets, link_type = packets_of("npm-ws-fragments")
     copies = [(time + skew_ms * 1_000_000, *rest) for time, *rest in packets[first - 1 :]]
     merged = sorted(packets + copies, key=lambda each: each[0])
-    return pcap(merged, nanoseconds=True, link_type=whole.datalink())
-
-
-@pytest.mark.parametrize("first", [2, 4, 5, 9, 14, 20])
-@pytest.mark.parametrize("skew_ms", [-2000, -60, -20, -5, 5, 20, 2000])
-def test_copies_before_the_syn_are_told_where_they_count_twice(skew_ms: int, first: int) -> None:
-    tables = tables_of(shifted(skew_ms, first))
+    tables = tables_of(pcap(merged, nanoseconds=True, link_type=link_type))
     told = tables["findings"].set_index("id")
-    is_twice = len(tables["messages"]) > 4 or len(tables["connections"]) > 1
-    assert not is_twice or "capture-seen-ahead" in told.index
-    if skew_ms > 0:
-        assert not is_twice
-        assert "capture-seen-ahead" not in told.index
+    is_ahead = first > OPENING and copies[0][0] < packets[0][0]
+    assert ("capture-seen-ahead" in told.index) == is_ahead
+    if not is_ahead:
+        assert (len(tables["connections"]), len(tables["messages"])) == (1, 4)  # as in its log
         assert "capture-seen-twice" in told.index
     assert not (told["severity"] == "error").any()
 
@@ -152,9 +156,7 @@ def test_copies_before_the_syn_are_told_where_they_count_twice(skew_ms: int, fir
 def test_a_foreign_rst_is_not_how_a_connection_ended(name: str) -> None:
     keys = CAPTURES / f"{name}.keys"
     options = {"keys": (str(keys),)} if keys.exists() else {}
-    with (CAPTURES / f"{name}.pcap").open("rb") as file:
-        whole = dpkt.pcap.Reader(file)
-        packets = [(round(time * 1e9), bytes(data), len(data)) for time, data in whole]
+    packets, link_type = packets_of(name)
     before = tables_of((CAPTURES / f"{name}.pcap").read_bytes(), **options)
     # The packet with the last bytes of a message by the server, but for the last message.
     of_server = before["messages"].query("direction == 'server'").sort_values("packet_last")
@@ -166,7 +168,7 @@ def test_a_foreign_rst_is_not_how_a_connection_ended(name: str) -> None:
     segment.flags, segment.data, segment.sum = dpkt.tcp.TH_RST, b"", 0
     forged.data.ttl, forged.data.len, forged.data.sum = 249, 20 + 4 * segment.off, 0
     packets.insert(place, (time + 1000, bytes(forged), len(bytes(forged))))
-    after = tables_of(pcap(packets, nanoseconds=True, link_type=whole.datalink()), **options)
+    after = tables_of(pcap(packets, nanoseconds=True, link_type=link_type), **options)
     assert "tcp-reset-foreign" in set(after["findings"]["id"])
     columns = ["client_messages", "server_messages", "close_kind", "close_code", "closed_by"]
     assert after["connections"][columns].equals(before["connections"][columns])

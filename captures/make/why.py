@@ -46,6 +46,7 @@ from why_programs import (
     echo,
     frame,
     nginx,
+    recorded_apart,
     run,
     scenario,
     serve,
@@ -261,16 +262,8 @@ def short_pause(path: Path) -> None:
 def two_writes(path: Path, *, nodelay: bool, wait: float) -> None:
     """A server that writes header and payload apart, over 10 ms each way; seen at the server."""
     side = [sys.executable, str(Path(__file__)), "--end"]
-    with netns.forwarded(delay=0.01):
-        options = [str(int(nodelay)), str(wait)]
-        server = subprocess.Popen([*netns.inside(netns.B), *side, "serve", *options])
-        try:
-            time.sleep(1)
-            with recording.capture(path, interface="tun0", prefix=netns.inside(netns.B)):
-                subprocess.run([*netns.inside(netns.A), *side, "ask"], check=True, timeout=60)
-        finally:
-            server.send_signal(signal.SIGKILL)
-            server.wait()
+    options = [str(int(nodelay)), str(wait)]
+    recorded_apart(path, [*side, "serve", *options], [*side, "ask"], delay=0.01)
 
 
 def end_of_two_writes(what: str, *options: str) -> None:

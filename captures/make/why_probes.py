@@ -8,16 +8,13 @@ copies come. The receiver says of each one too many that it had those bytes (RFC
 from __future__ import annotations
 
 import argparse
-import signal
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import netns
-import recording
-from why_programs import BACK, answer_upgrade, ask_upgrade, frame, scenario
+from why_programs import BACK, answer_upgrade, ask_upgrade, frame, recorded_apart, scenario
 
 WAY_S, HALT_S = 0.005, 0.55
 ROUNDS = 40
@@ -49,15 +46,7 @@ def listen() -> None:
 def path_halts(path: Path) -> None:
     """Control: a path that stands still now and then and loses nothing; much is sent again"""
     side = [sys.executable, str(Path(__file__))]
-    with netns.forwarded(delay=WAY_S, halt=HALT_S):
-        server = subprocess.Popen([*netns.inside(netns.B), *side, "serve"])
-        try:
-            time.sleep(1)
-            with recording.capture(path, interface="tun0", prefix=netns.inside(netns.B)):
-                subprocess.run([*netns.inside(netns.A), *side, "listen"], check=True, timeout=60)
-        finally:
-            server.send_signal(signal.SIGKILL)
-            server.wait()
+    recorded_apart(path, [*side, "serve"], [*side, "listen"], delay=WAY_S, halt=HALT_S)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import netns
+import recording
+
 HOST = "127.0.0.1"
 FRONT, MIDDLE, BACK = 9107, 9108, 9109
 KEY = base64.b64encode(b"sixteen bytes ok").decode()
@@ -120,3 +123,18 @@ def ask_upgrade(end: socket.socket) -> None:
     seen = b""
     while b"\r\n\r\n" not in seen:
         seen += end.recv(4096)
+
+
+def recorded_apart(
+    path: Path, serve: list[str], ask: list[str], *, delay: float, halt: float = 0
+) -> None:
+    """Record what two programs say over a forwarded way (netns.forwarded), seen at the server."""
+    with netns.forwarded(delay=delay, halt=halt):
+        server = subprocess.Popen([*netns.inside(netns.B), *serve])
+        try:
+            time.sleep(1)
+            with recording.capture(path, interface="tun0", prefix=netns.inside(netns.B)):
+                subprocess.run([*netns.inside(netns.A), *ask], check=True, timeout=60)
+        finally:
+            server.send_signal(signal.SIGKILL)
+            server.wait()
