@@ -117,7 +117,9 @@ class Delivery(CopyCheck):
         if self.sums[o].retransmissions == 0 or self.tracks[o].based == 0:
             return 0
         place = near + distance(wide(self.segments[i].twice), wide(self.tracks[o].origin) + near)
-        if place < 0 or place + count > near:
+        if self.tracks[o].fin >= 0 and place + count == self.tracks[o].fin + 1:
+            count -= 1  # a FIN takes a sequence number (RFC 9293 3.4), and is no byte
+        if place < 0 or count == 0 or place + count > near:
             return 0
         kept = self._save()
         self.row_acked = -1

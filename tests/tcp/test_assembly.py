@@ -205,7 +205,7 @@ def test_state_grows_with_connections_and_keeps_what_it_has():
     assert {int(total["packets"]) for (_, side), total in out.directions.items() if not side} == {2}
 
 
-def twice(*places, again=True, isn=500):
+def twice(*places, again=True, isn=500, flags=ACK):
     """Return (packet, offset, length) of what is said to have come twice of 9 bytes of side 1."""
     said = [
         segment(0, 101, ack=isn + 10, identity=40 + at, twice=(isn + 1 + first, count))
@@ -217,7 +217,12 @@ def twice(*places, again=True, isn=500):
         segment(1, isn, ack=101, flags=SYN | ACK),
         segment(0, 101, ack=isn + 1),
     ]
-    segments = [*opening, data, *([data | {"identity": 30}] if again else []), *said]
+    segments = [
+        *opening,
+        data,
+        *([data | {"identity": 30, "flags": flags}] if again else []),
+        *said,
+    ]
     out = Outcome(segments, sizes=[1] * len(segments))
     out.check()
     rows = [row for row in out.rows if row["kind"] == TWICE]
@@ -230,6 +235,12 @@ def twice(*places, again=True, isn=500):
 def test_what_came_twice_is_a_row_of_its_sender():
     assert twice((0, 9), (3, 2)) == [(6, 0, 9), (7, 3, 2)]
     assert twice((0, 9), isn=2**32 - 4) == [(6, 0, 9)]  # numbers that wrap around
+
+
+def test_a_fin_that_came_twice_with_the_bytes_before_it_is_none_of_them():
+    # A sender that sends its last bytes again joins them with its FIN, which has a number too.
+    assert twice((0, 10), (9, 1), (3, 7), flags=ACK | FIN) == [(6, 0, 9), (8, 3, 6)]
+    assert twice((0, 10)) == []
 
 
 def test_nothing_is_believed_that_came_twice_but_was_not_sent_twice():
