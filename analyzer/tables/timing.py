@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analyzer.columns import NULL
 from analyzer.http.exchanges import Handshake
@@ -367,6 +368,20 @@ def turned(columns: Sequence[Column], cells: Sequence[Sequence[object]]) -> dict
     return {
         column.name: list(each)
         if column.type in ("text", "payload")
-        else np.asarray(each, dtype=_DTYPES[column.type])
+        else _numbers(each, _DTYPES[column.type])
         for column, each in zip(columns, cells, strict=True)
     }
+
+
+def _numbers(cells: Sequence[object], dtype: type[np.generic]) -> NDArray[Any]:
+    """Return a column of numbers; one beyond 64 bits becomes the nearest that fits.
+
+    A capture can claim any time and any length, and sums and differences of such claims are
+    Python's integers, which have no bound.
+    """
+    try:
+        return np.asarray(cells, dtype=dtype)
+    except OverflowError:
+        # NULL is the least number that fits: what is known never becomes it.
+        known = (each if each == NULL else max(cast(int, each), NULL + 1) for each in cells)
+        return np.fromiter((min(each, -NULL - 1) for each in known), dtype, len(cells))

@@ -142,3 +142,9 @@ def test_a_key_is_shown_as_it_is_and_what_is_none_is_not():
     assert shown(key=key, accept=accept) == (key, accept)
     assert shown(key=looks, accept=accept) == (looks, accept)
     assert shown(key="token=secret", accept="access_token=abc") == ("token=***", "access_token=***")
+
+
+def test_numbers_beyond_64_bits_become_the_nearest_that_fit():
+    column = next(each for each in HANDSHAKES.columns if each.type == "us")
+    made = columns_of([column], [(2**64,), (-(2**64),), (NULL,), (5,)])[column.name]
+    assert list(made) == [2**63 - 1, NULL + 1, NULL, 5]
