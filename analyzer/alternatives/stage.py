@@ -8,7 +8,7 @@ may come late. Knows the stages below. Must not know reports. Called by pipeline
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -220,7 +220,7 @@ class AlternativesStage:
         if compressed.any():
             self._is_compressed[slots[compressed]] = True
         sender, known = messages["sender"], messages["payload_bytes"]
-        columns = (
+        columns: tuple[Any, ...] = (
             np.where(self._is_open[slots], slots, -1).astype(np.int32),
             np.ascontiguousarray(sender),
             np.ascontiguousarray(messages["time_first"]),

@@ -91,7 +91,8 @@ def near(
         chosen[i] = own[i] and 0 <= gaps[i] <= most and firsts[i] > before[i]
         if chosen[i] and keys[i] > highest:
             highest = keys[i]
-    return highest
+    found: int = highest
+    return found
 
 
 def add_small(
@@ -155,7 +156,8 @@ def answered(
         chosen[i] = answers[i] and keys[i] & 1 == 1 and gaps[i] >= 0
         if chosen[i] and keys[i] > highest:
             highest = keys[i]
-    return highest
+    found: int = highest
+    return found
 
 
 def note_habits(
