@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import (
@@ -462,6 +460,9 @@ def read_twice(
 
     It gives None where standard input is not among `paths`.
     """
+    import shutil
+    import tempfile
+
     with tempfile.TemporaryFile() as spool:
         piped = any(str(path) == STDIN for path in paths)
         if piped:

@@ -11,10 +11,12 @@ This module knows numpy and nothing of networks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from analyzer.named_tuple import NamedTuple
 
 Rows = np.ndarray[Any, np.dtype[np.void]]
 """A one-dimensional structured array: one element per row."""

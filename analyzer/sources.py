@@ -7,9 +7,7 @@ Must not know stages. Used by analysis and iteration.
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
-import tempfile
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +15,6 @@ from typing import Any, BinaryIO, Final, cast
 
 import numpy as np
 
-from analyzer.capture.pcapng_blocks import interface, packet, section
 from analyzer.capture.records import RECORD, Interface, RecordBatch
 from analyzer.capture.source import STDIN, open_capture
 from analyzer.columns import NULL
@@ -59,8 +56,11 @@ def paths_of(source: object) -> list[Path] | None:
 
 def _expanded(name: str) -> list[Path]:
     # A file of that very name wins: brackets are legal in names.
-    if not glob.has_magic(name) or os.path.lexists(name):
+    # Most names are of files; the characters are those of glob.has_magic.
+    if not any(mark in name for mark in "*?[") or os.path.lexists(name):
         return [Path(name)]
+    import glob
+
     found = sorted(glob.glob(name, recursive=True))
     if not found:
         raise CaptureAccessError(f"no file fits the pattern {name}")
@@ -108,6 +108,10 @@ def as_paths(source: object, link_type: int = ETHERNET) -> Iterator[tuple[list[P
     if is_file(source):
         yield [Path(STDIN)], source
         return
+    import tempfile
+
+    from analyzer.capture.pcapng_blocks import interface, packet, section
+
     with tempfile.TemporaryDirectory(prefix="wsanalyze-") as folder:
         path = Path(folder) / "packets.pcapng"
         with path.open("wb") as file:

@@ -33,6 +33,19 @@ def test_nothing_is_compiled_before_the_first_use(monkeypatch):
     assert compiled == [("a", 0)]
 
 
+def test_what_a_pattern_needs_is_looked_for_first(monkeypatch):
+    late = lazy_pattern("/chat/(?:a|b)", needs="/chat/")
+    compiled = []
+    compile_now = re.compile
+    monkeypatch.setattr(re, "compile", lambda *given: compiled.append(1) or compile_now(*given))
+    assert late.match("/talk/a") is None
+    assert not compiled
+    assert late.match("/chat/c") is None
+    assert late.match("/chat/b").group() == "/chat/b"
+    assert compiled == [1]
+    assert late.pattern == "/chat/(?:a|b)"
+
+
 def test_a_faulty_pattern_is_told_at_its_first_use():
     with pytest.raises(re.error):
         lazy_pattern("(").match("")

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Final, NamedTuple
+from typing import Final
 
 from analyzer.alternatives.http2 import Fields
+from analyzer.named_tuple import NamedTuple
 from analyzer.tables.schema.labels import CLIENTS
 
 _NO_CACHE: Final[Fields] = (("Pragma", "no-cache"), ("Cache-Control", "no-cache"))

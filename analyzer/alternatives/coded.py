@@ -6,7 +6,7 @@ Knows samples and lanes. Must not know headers or packets. Used by alternatives.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from analyzer.alternatives.lanes import Answers, Floats
 from analyzer.alternatives.sampling import SAMPLE, SINGLE, Samples
 from analyzer.lazy_dataclass import dataclass, field
+from analyzer.named_tuple import NamedTuple
 
 CODING_FIELD: Final = float(len("Content-Encoding: gzip\r\n"))
 CODING_H2: Final = 2.0

@@ -7,9 +7,10 @@ known. Knows header fields. Must not know payload. Used by alternatives.sampling
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from analyzer.lazy_pattern import lazy_pattern
+from analyzer.named_tuple import NamedTuple
 
 USUAL: Final = 6
 """zlib's default."""

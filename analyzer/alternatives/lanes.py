@@ -8,12 +8,13 @@ layout that the kernel `_schedule` reads and writes. Used by the kernel's owner,
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.columns import Rows, row_dtype
+from analyzer.named_tuple import NamedTuple
 
 Floats = npt.NDArray[np.float64]
 

@@ -7,7 +7,7 @@ Used by alternatives.costs.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from analyzer.alternatives import lanes as layout
 from analyzer.alternatives.conversations import Conversations, Ints
 from analyzer.alternatives.lanes import Floats
 from analyzer.columns import NULL
+from analyzer.named_tuple import NamedTuple
 
 _GRID: Final = 64
 """Phases that the spread over all phases is taken from."""

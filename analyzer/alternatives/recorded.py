@@ -9,10 +9,9 @@ share.pcapng, which writes them, and by pipeline.
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from analyzer.capture.records import RecordBatch
 from analyzer.columns import NULL
 from analyzer.findings import Finding
 from analyzer.findings.kinds import Kind
+from analyzer.named_tuple import NamedTuple
 from analyzer.options import Options
 from analyzer.tables.declare import Column, plain_values
 from analyzer.tables.finding_log import FindingLog
@@ -87,6 +87,8 @@ def packed(
         **{"version": _VERSION, "facts": facts._asdict(), "options": _options(options)},
         "tables": tables,
     }
+    import json
+
     data = json.dumps(whole, separators=(",", ":")).encode()
     made = zlib.compress(data, 9)
     return made if len(made) <= MAX_BYTES and len(data) <= MAX_PLAIN else b""
@@ -189,6 +191,8 @@ def _said(kind: Kind, detail: str, options: Options) -> list[TableRows]:
 
 def _options(options: Options) -> dict[str, Any]:
     """Return options as JSON gives them back."""
+    import json
+
     some = {name: getattr(options, name) for name in _OPTIONS}
     return json.loads(json.dumps(some))  # type: ignore[no-any-return]
 
@@ -198,6 +202,8 @@ def _options(options: Options) -> dict[str, Any]:
 
 def _read(figures: bytes) -> dict[str, Any] | None:
     """Return what the figures say; None if they are not sound."""
+    import json
+
     try:
         inflated = zlib.decompressobj()
         data = inflated.decompress(figures, MAX_PLAIN)

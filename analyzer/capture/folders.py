@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from analyzer.errors import CaptureAccessError
+from analyzer.named_tuple import NamedTuple
 
 
 class Named(NamedTuple):

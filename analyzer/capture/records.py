@@ -6,13 +6,12 @@ Made by the readers (pcap, pcapng, later live); used by packets.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from analyzer.columns import Bytes, Rows, empty, row_dtype
 from analyzer.findings import Finding
 from analyzer.lazy_dataclass import dataclass, field
+from analyzer.named_tuple import NamedTuple
 
 RECORD = row_dtype(
     [

@@ -15,7 +15,6 @@ from typing import BinaryIO
 
 from analyzer.capture.formats import HEAD_BYTES, PCAP, PCAPNG, refusal, sniff
 from analyzer.capture.pcap import PcapReader
-from analyzer.capture.pcapng import PcapngReader
 from analyzer.capture.reader import Reader
 from analyzer.capture.records import Interface, RecordBatch
 from analyzer.capture.streams import FileStream, Stream, decompressed
@@ -39,7 +38,16 @@ _LOOK_LIMIT = 16 * _LOOK_BYTES
 """How far to look for a file's first packet when several are put in order; a file
 with more than a MiB of other blocks before it comes last."""
 
-_READERS: dict[str, type[Reader]] = {PCAP: PcapReader, PCAPNG: PcapngReader}
+_KINDS = (PCAP, PCAPNG)
+
+
+def _reader_of(kind: str) -> type[Reader]:
+    """Return what reads files of a kind; that of pcapng is loaded when there is such a file."""
+    if kind == PCAP:
+        return PcapReader
+    from analyzer.capture.pcapng import PcapngReader
+
+    return PcapngReader
 
 
 @dataclass(slots=True)
@@ -118,7 +126,7 @@ class Source:
             return
         one.opened = None
         self._current, self._reading = file, stream
-        reader = _READERS[kind](
+        reader = _reader_of(kind)(
             self.options,
             first_packet=self._packets + 1,
             first_interface=len(self.interfaces),
@@ -274,7 +282,7 @@ def _prepare(one: _Input, options: Options, stdin: BinaryIO | None, *, alone: bo
         return
     # Closed again: a ring may have more files than a process may open.
     try:
-        one.first_time = _first_time(stream, _READERS[kind](options))
+        one.first_time = _first_time(stream, _reader_of(kind)(options))
     finally:
         stream.close()
 
@@ -290,7 +298,7 @@ def _open(one: _Input, stdin: BinaryIO | None = None) -> tuple[FileStream, Strea
         stream = decompressed(file, head)
         inner = head if stream is file else stream.peek(HEAD_BYTES)
         kind = sniff(inner)
-        if kind in _READERS:
+        if kind in _KINDS:
             return file, stream, kind
         fault = stream.fault
         if fault is not None and not inner:

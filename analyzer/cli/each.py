@@ -13,7 +13,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 from analyzer.capture.folders import named
 from analyzer.cli.analyze import FOUND, OK, Request, analysed
@@ -25,6 +24,7 @@ from analyzer.errors import (
     OptionError,
     WsanalyzeError,
 )
+from analyzer.named_tuple import NamedTuple
 from analyzer.report.dataset import staging
 from analyzer.report.each import Outcome, outcome_of, render
 

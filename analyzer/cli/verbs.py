@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Final, NamedTuple
+from typing import Final
+
+from analyzer.named_tuple import NamedTuple
 
 
 class Verb(NamedTuple):

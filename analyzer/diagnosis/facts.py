@@ -8,7 +8,7 @@ by all families of rules.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from analyzer.columns import NULL
 from analyzer.diagnosis import _runs
 from analyzer.diagnosis.keyed import Keyed
 from analyzer.lazy_dataclass import dataclass, field
+from analyzer.named_tuple import NamedTuple
 from analyzer.options import Options
 from analyzer.tables.late import LATE_COLUMNS, held_up
 from analyzer.tables.schema import CLOSE_KINDS, DIRECTIONS, OPCODES, TableRows

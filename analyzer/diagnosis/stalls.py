@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +22,7 @@ from analyzer.diagnosis.facts import CLIENT, SERVER, codes, numbers
 from analyzer.diagnosis.keyed import Keyed, Numbers
 from analyzer.diagnosis.runs import Run, keys_of
 from analyzer.lazy_dataclass import dataclass
+from analyzer.named_tuple import NamedTuple
 from analyzer.options import Options
 from analyzer.tables.late import held_up
 from analyzer.tables.schema import TableRows

@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
 from analyzer.capture.folders import named
 from analyzer.distributed.store import file_system, is_url
 from analyzer.errors import CaptureAccessError, OptionError
+from analyzer.named_tuple import NamedTuple
 from analyzer.sources import paths_of
 from analyzer.version import __version__
 

@@ -16,12 +16,13 @@ import threading
 from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import quote
 
 from analyzer.distributed.store import Store, is_url, store_of
 from analyzer.distributed.survey import state_of
 from analyzer.errors import CaptureAccessError, KeyLogError, NotACaptureError, OptionError
+from analyzer.named_tuple import NamedTuple
 from analyzer.options import Options
 from analyzer.report.dataset import PART, part_folder
 from analyzer.report.each import Outcome, outcome_of

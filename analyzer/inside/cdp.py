@@ -88,7 +88,9 @@ BY_PATH: Final = Protocol(
     INNER,
     Cdp,
     looks_named,
-    path=lazy_pattern(r"/devtools/(?:page|browser|worker|shared_worker|inspector)(?:/|$)"),
+    path=lazy_pattern(
+        r"/devtools/(?:page|browser|worker|shared_worker|inspector)(?:/|$)", needs="/devtools/"
+    ),
     needs_path=True,
 )
 PROTOCOL: Final = Protocol(INNER, Cdp, looks, begins=b"{", needs=(b'"method"',))

@@ -336,7 +336,7 @@ PROTOCOL: Final = Protocol(
     Centrifugo,
     looks,
     subprotocols=lazy_pattern(r"centrifuge-(?:json|protobuf)"),
-    path=lazy_pattern(r"[^?]*/connection/(?:uni_)?websocket(?:\?|$)"),
+    path=lazy_pattern(r"[^?]*/connection/(?:uni_)?websocket(?:\?|$)", needs="/connection/"),
     needs_path=True,
     middle=middle,
     fits=fits,

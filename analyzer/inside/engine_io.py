@@ -201,7 +201,7 @@ def looks_named(payload: bytes, sender: int, is_text: bool) -> bool:
     return not is_text or payload[:1] in (b"0", b"1", b"2", b"3", b"4", b"5", b"6")
 
 
-PATH: Final = lazy_pattern(r"[^?]*\?(?:.*&)?EIO=[1-5](?:&|$)")
+PATH: Final = lazy_pattern(r"[^?]*\?(?:.*&)?EIO=[1-5](?:&|$)", needs="EIO=")
 
 BY_PATH: Final = Protocol(ENGINE, EngineIo, looks_named, path=PATH, needs_path=True)
 PROTOCOL: Final = Protocol(ENGINE, EngineIo, looks, begins=b"0234")

@@ -143,7 +143,7 @@ PROTOCOL: Final = Protocol(
     INNER,
     HomeAssistant,
     looks,
-    path=lazy_pattern(r"(?:[^?]*)/api/websocket(?:\?|$)"),
+    path=lazy_pattern(r"(?:[^?]*)/api/websocket(?:\?|$)", needs="/api/websocket"),
     needs_path=True,
     middle=middle,
     fits=fits,

@@ -154,7 +154,7 @@ PROTOCOL: Final = Protocol(
     Jupyter,
     looks,
     subprotocols=lazy_pattern(re.escape(V1)),
-    path=lazy_pattern(r"[^?]*/api/kernels/[^/?]+/channels(?:\?|$)"),
+    path=lazy_pattern(r"[^?]*/api/kernels/[^/?]+/channels(?:\?|$)", needs="/api/kernels/"),
     needs_path=True,
     middle=middle,
     fits=fits,

@@ -160,7 +160,7 @@ BY_PATH: Final = Protocol(
     INNER,
     Phoenix,
     looks_named,
-    path=lazy_pattern(r"[^?]*/websocket\?(?:.*&)?vsn=[12]\."),
+    path=lazy_pattern(r"[^?]*/websocket\?(?:.*&)?vsn=[12]\.", needs="vsn="),
     needs_path=True,
 )
 PROTOCOL: Final = Protocol(

@@ -127,7 +127,7 @@ BY_PATH: Final = Protocol(
     INNER,
     Pusher,
     looks_named,
-    path=lazy_pattern(r"[^?]*/app/[^/?]+\?(?:.*&)?protocol=\d"),
+    path=lazy_pattern(r"[^?]*/app/[^/?]+\?(?:.*&)?protocol=\d", needs="protocol="),
     needs_path=True,
 )
 PROTOCOL: Final = Protocol(

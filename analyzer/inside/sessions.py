@@ -24,7 +24,7 @@ from analyzer.lazy_pattern import lazy_pattern
 from analyzer.options import Options
 from analyzer.tcp.bytestream import Connection
 
-_SID: Final = lazy_pattern(r"[^?#]*\?(?:[^#]*&)?sid=([^&#]+)")
+_SID: Final = lazy_pattern(r"[^?#]*\?(?:[^#]*&)?sid=([^&#]+)", needs="sid=")
 _FIRST: Final = -2
 """Sessions are numbered downwards from here: -1 is no connection, 0 the first of WebSocket."""
 

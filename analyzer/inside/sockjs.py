@@ -129,7 +129,7 @@ PROTOCOL: Final = Protocol(
     INNER,
     SockJs,
     looks,
-    path=lazy_pattern(r"[^?#]*/[^/.?#]+/[^/.?#]+/websocket(?:[?#]|$)"),
+    path=lazy_pattern(r"[^?#]*/[^/.?#]+/[^/.?#]+/websocket(?:[?#]|$)", needs="/websocket"),
     needs_path=True,
     unwrap=unwrap,
     middle=middle,

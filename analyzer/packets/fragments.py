@@ -8,7 +8,6 @@ decode.PacketDecoder for each fragment that the header walk hands out.
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import NamedTuple
 
 from analyzer.columns import NULL, Bytes
 from analyzer.findings import (
@@ -19,6 +18,7 @@ from analyzer.findings import (
     Kind,
 )
 from analyzer.lazy_dataclass import dataclass, field
+from analyzer.named_tuple import NamedTuple
 from analyzer.options import Options
 
 _LONGEST = 65_535

@@ -6,11 +6,11 @@ Knows outcomes. Must not know how captures are analysed. Used by cli.each and cl
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from rich.console import Console
 from rich.text import Text
 
+from analyzer.named_tuple import NamedTuple
 from analyzer.report.layout import Head, say, table, traffic
 from analyzer.report.wording import number, plural
 from analyzer.tables.summary import Summary

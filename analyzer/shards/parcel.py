@@ -8,7 +8,7 @@ batches of all stages. Must not know processes. Used by shards.worker and shards
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from analyzer.capture.records import RecordBatch
 from analyzer.columns import NULL, Rows, empty, grown
 from analyzer.front import FrontBatch, Rest, Seen
 from analyzer.http.exchanges import HttpBatch
+from analyzer.named_tuple import NamedTuple
 from analyzer.shards.packing import Packer, Part, Unpacker
 from analyzer.tcp.bytestream import CONNECTION, DIRECTION, StreamBatch
 from analyzer.tls.stage import TlsBatch

@@ -9,13 +9,14 @@ from __future__ import annotations
 import secrets
 from array import array
 from collections.abc import Collection, Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.capture.records import RecordBatch
 from analyzer.columns import Rows
+from analyzer.named_tuple import NamedTuple
 from analyzer.packets.decode import PacketDecoder
 from analyzer.packets.fragments import Fragment
 from analyzer.packets.segments import SegmentBatch

@@ -7,12 +7,12 @@ Used by tables.legs and tables.leg_pairs, and across captures by tables.paths.
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
 
 import numpy as np
 
 from analyzer.columns import NULL
 from analyzer.lazy_dataclass import dataclass, field
+from analyzer.named_tuple import NamedTuple
 from analyzer.tables.samples import Samples
 
 _SAMPLES = 4_096

@@ -7,12 +7,13 @@ a connection as at least one row, so that wire bytes can be shared out exactly.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from analyzer.capture.records import RecordBatch
 from analyzer.columns import Rows, empty, row_dtype
 from analyzer.findings import Finding
 from analyzer.lazy_dataclass import dataclass, field
+from analyzer.named_tuple import NamedTuple
 
 # Kinds of a row. GAP rows represent bytes that no reader will ever see.
 DATA = 0  # length bytes at start, next in their stream

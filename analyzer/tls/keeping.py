@@ -6,7 +6,7 @@ Knows rows and buffers. Must not know records' meaning. Used by tls.unwrapping.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from analyzer.capture.records import RecordBatch
 from analyzer.columns import Rows, empty
 from analyzer.lazy_dataclass import dataclass
+from analyzer.named_tuple import NamedTuple
 from analyzer.tcp.bytestream import CHUNK, DATA, FRAMING, GAP_CUT, GAP_LOST
 from analyzer.tls.records import HEADER_BYTES
 

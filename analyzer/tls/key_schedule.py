@@ -7,11 +7,12 @@ tls.decryption and its neighbours.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
+from analyzer.named_tuple import NamedTuple
 from analyzer.tls.names import TLS_1_2
 from analyzer.tls.suites import HASH_BYTES, SuiteKeys
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -25,13 +25,14 @@ from analyzer.tls._records import RecordWalk
 from analyzer.tls.guess import websocket_guess
 from analyzer.tls.hello import ClientHello, Messages, ServerHello
 from analyzer.tls.inside import Unwrapped
-from analyzer.tls.keeping import source_name
 from analyzer.tls.keylog import KeyRing
 from analyzer.tls.names import TLS_1_3, alert_name, suite_name
 from analyzer.tls.preludes import Preludes
 from analyzer.tls.records import WALK, Answer
 from analyzer.tls.session import Session, Side, State
-from analyzer.tls.unwrapping import Unwrapper
+
+if TYPE_CHECKING:
+    from analyzer.tls.unwrapping import Unwrapper
 
 _WANTED: Final = frozenset((hello.CLIENT_HELLO, hello.SERVER_HELLO, hello.SERVER_KEY_EXCHANGE))
 _FIRST: Final = (hello.CLIENT_HELLO, hello.SERVER_HELLO)
@@ -179,12 +180,17 @@ class TlsStage:
         if unwrapper is None:
             if not self._ring and not self._may_grow:
                 return batch
+            from analyzer.tls.keeping import source_name
+
             is_tls = self._walk.is_tls()
             if not is_tls.any():
                 for packet, secrets in records.secrets:
                     self._ring.add(secrets, source_name(packet))
                     self._ring.finish(source_name(packet))
                 return batch
+            # Two kernels, which a capture without TLS or without keys does not need.
+            from analyzer.tls.unwrapping import Unwrapper
+
             unwrapper = self._unwrapper = Unwrapper(self._options, self._ring)
         unwrapper.may_grow = self._may_grow
         rows = unwrapper.push(replace(batch, rows=rows), self._walk.is_tls())

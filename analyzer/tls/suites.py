@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from enum import Enum
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from analyzer.lazy_pattern import lazy_pattern
+from analyzer.named_tuple import NamedTuple
 from analyzer.tls.cipher_suites import SUITES
 
 

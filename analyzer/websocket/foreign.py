@@ -7,11 +7,12 @@ Knows what such bytes look like. Must not know the walk or packets. Used by webs
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
 
 from analyzer import findings
 from analyzer.findings import Kind
 from analyzer.lazy_pattern import lazy_pattern
+from analyzer.named_tuple import NamedTuple
 from analyzer.websocket import opcodes
 from analyzer.websocket.recognition import (
     MAX_PAYLOAD,

@@ -6,9 +6,8 @@ rows are reported. Used by the kernel's owner, websocket.stage, and by tables.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from analyzer.columns import row_dtype
+from analyzer.named_tuple import NamedTuple
 
 FRAME = row_dtype(
     [

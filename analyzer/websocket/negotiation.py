@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from analyzer import findings
 from analyzer.findings import Finding
 from analyzer.http.exchanges import Extension, Handshake
 from analyzer.lazy_dataclass import dataclass
 from analyzer.lazy_pattern import lazy_pattern
+from analyzer.named_tuple import NamedTuple
 
 RSV1: Final = 4
 RSV2: Final = 2

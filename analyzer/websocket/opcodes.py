@@ -7,10 +7,11 @@ not know streams or connections. Called by the websocket stage and by recognitio
 from __future__ import annotations
 
 import codecs
-from typing import Final, NamedTuple
+from typing import Final
 
 from analyzer import findings
 from analyzer.findings import Kind
+from analyzer.named_tuple import NamedTuple
 
 CONTINUATION: Final = 0x0
 TEXT: Final = 0x1

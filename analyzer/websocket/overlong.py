@@ -7,10 +7,11 @@ Knows bytes only. Owned by the walk (_state); read by websocket.stage.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from analyzer.hashes import blake2b
 from analyzer.lazy_dataclass import dataclass, field
+from analyzer.named_tuple import NamedTuple
 
 MAX_KEPT: Final = 65_536
 """Bytes kept of one control frame; each direction has at most one that is not complete.

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import zlib
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from analyzer.named_tuple import NamedTuple
 from analyzer.websocket._inflating import (
     LAST_BLOCK,
     RAW,

@@ -7,8 +7,9 @@ websocket.seeking, one for each such connection.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final
 
+from analyzer.named_tuple import NamedTuple
 from analyzer.options import Options
 from analyzer.websocket.negotiation import RSV1
 from analyzer.websocket.recognition import NEED_MORE, Chain, NeedMore, grow

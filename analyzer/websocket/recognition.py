@@ -15,9 +15,10 @@ from __future__ import annotations
 import codecs
 import zlib
 from enum import Enum
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from analyzer.lazy_dataclass import dataclass
+from analyzer.named_tuple import NamedTuple
 from analyzer.websocket import opcodes
 from analyzer.websocket.negotiation import RSV1
 from analyzer.websocket.opcodes import MAX_CONTROL

@@ -9,7 +9,7 @@ know frames. Called by http.stage.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from analyzer.http import pairing
 from analyzer.http.collector import Results
@@ -17,6 +17,7 @@ from analyzer.http.exchanges import Handshake
 from analyzer.http.handover import DIRECTION, KIND, OFFSET, PACKET, SPAN, TIME, Piece
 from analyzer.http.head import Head, Malformed, head_end, parse_head
 from analyzer.http.upgrade import Checks, check_switch, has_token, is_attempt
+from analyzer.named_tuple import NamedTuple
 from analyzer.tcp.bytestream import DATA, DUPLICATE, FRAMING, GOES_ON, PURE, RETRANSMISSION, TWICE
 
 _KEY: Final = "Sec-WebSocket-Key"

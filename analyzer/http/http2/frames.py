@@ -8,7 +8,9 @@ packets. Used by http.http2.connection.
 from __future__ import annotations
 
 from struct import Struct
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from analyzer.named_tuple import NamedTuple
 
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 """RFC 9113 3.4: what a client sends first of all."""

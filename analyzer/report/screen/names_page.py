@@ -6,11 +6,11 @@ Knows the sums of tables.spoken. Part of report.screen.whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from rich.text import Text
 
 from analyzer.inside.item import HEARTBEAT
+from analyzer.named_tuple import NamedTuple
 from analyzer.report.screen.harmless import harmless
 from analyzer.report.screen.model import Model
 from analyzer.report.screen.named_pages import CallPage, NamePage

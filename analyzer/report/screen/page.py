@@ -8,12 +8,13 @@ Must not know the terminal, or other pages.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from rich.console import Console
 from rich.text import Text
 
 from analyzer.lazy_dataclass import dataclass
+from analyzer.named_tuple import NamedTuple
 from analyzer.report.layout import is_ascii
 from analyzer.report.screen.harmless import cell, cut
 from analyzer.report.screen.model import Model

@@ -11,7 +11,9 @@ packets.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
+
+from analyzer.named_tuple import NamedTuple
 
 ETHERNET, IPV4, IPV6, UDP, GRE, MACS, NOISE, COOKED = range(8)
 """What is to be done with a header: addresses, options, checksums; MACS: addresses alone; NOISE:

@@ -7,10 +7,11 @@ session.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from cryptography.hazmat.primitives import hmac
 
+from analyzer.named_tuple import NamedTuple
 from analyzer.tls.key_schedule import HASHES, DirectionKeys, traffic_keys
 from analyzer.tls.names import TLS_1_0
 from analyzer.tls.protection import EXPLICIT_NONCE, HEADER, NUMBERED, aead, block_cipher

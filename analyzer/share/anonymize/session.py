@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
+from analyzer.named_tuple import NamedTuple
 from analyzer.options import Options
 from analyzer.share.anonymize.ordered import Funnel, Slot
 from analyzer.share.anonymize.sealing import Record, Seal, Tls13Seal, older_seal
