@@ -6,7 +6,6 @@ Knows the websocket stage's connections and End, and TLS's. Used by tables.build
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from analyzer.columns import NULL
 from analyzer.options import Options
@@ -45,7 +44,7 @@ def _earlier(end: End, session: Session) -> End:
         return end
     if other.packet == end.packet and end.is_close:
         return end
-    return replace(end, packet=other.packet, time=other.time, is_close=False, last=other.last)
+    return end._replace(packet=other.packet, time=other.time, is_close=False, last=other.last)
 
 
 def closed_by(ended: WebSocketConnection, session: Session | None) -> int:
