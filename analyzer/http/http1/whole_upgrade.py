@@ -36,7 +36,7 @@ from analyzer.tcp.bytestream import DATA, DUPLICATE, FRAMING, GOES_ON, PURE, RET
 _REQUEST: Final = ("Sec-WebSocket-Key", "Cookie")
 _ANSWER: Final = ("Sec-WebSocket-Accept", "Date")
 """Fields whose values are left out of templates: in base64, which must be there, and a text."""
-_MARKS: Final = {
+_MARKS: Final[dict[tuple[str, ...], tuple[bytes, ...]]] = {
     names: tuple(b"\n%b: " % name.encode() for name in names) for names in (_REQUEST, _ANSWER)
 }
 _MAX_HEAD: Final = 4096
