@@ -140,7 +140,9 @@ def handshakes(tables: Tables, ax: Any = None) -> Any:
 
 
 def ledger(tables: Tables, ax: Any = None) -> Any:
-    """Draw where the bytes went, both directions together.
+    """Draw where the bytes of the WebSocket connections went, both directions together.
+
+    Other connections are left out, as in the report.
 
     Args:
         tables: an analysis; uses `ledger`.
@@ -150,7 +152,7 @@ def ledger(tables: Tables, ax: Any = None) -> Any:
         OptionError: matplotlib is not installed.
     """
     ax = _axes(ax)
-    rows = tables.ledger
+    rows = tables.ledger.dropna(subset=["connection"])
     sums = rows[list(LEDGER_PARTS)].sum().astype("int64").sort_values()
     sums = sums[sums > 0]
     labels = [name.removesuffix("_bytes").replace("_", " ") for name in sums.index]

@@ -6,8 +6,11 @@ columns are another matter: what messages say is shown.
 
 from __future__ import annotations
 
+import base64
+import gzip
 import io
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -143,8 +146,11 @@ def http2_captures(plant: Planter) -> Iterator[bytes]:
 def outputs(file: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[str]:
     """Yield all that is told of a capture but payload columns."""
     where = ["--csv", str(folder / "csv"), "--parquet", str(folder / "pq")]
-    assert main([str(file), *where, "--json", str(folder / "all.json")]) == 0
+    shared = ["--html", str(folder / "page.html"), "--har", str(folder / "all.har")]
+    assert main([str(file), *where, *shared, "--json", str(folder / "all.json")]) == 0
     yield capsys.readouterr().out
+    yield from page_texts((folder / "page.html").read_text())
+    yield (folder / "all.har").read_text()
     for number in range(2):
         for what in ("--handshake", "--connection"):
             main([str(file), what, str(number)])
@@ -165,6 +171,16 @@ def outputs(file: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> Ite
         pipeline.push(batch)
     pipeline.finish()
     yield stream.getvalue().decode()
+
+
+def page_texts(page: str) -> Iterator[str]:
+    """Yield a page, and the tables in it but the messages: they are compressed."""
+    yield page
+    tables = re.findall(r'<script type="text/plain" id="data-([\w-]+)">([^<]+)<', page)
+    assert tables
+    for name, data in tables:
+        if name != "messages":
+            yield gzip.decompress(base64.b64decode(data)).decode("latin-1")
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -272,6 +288,7 @@ def test_no_secret_of_a_name_is_in_any_output(
         where = ["--csv", str(folder), "--json", str(folder / "a.json")]
         assert main([*plain, *where, "--html", str(folder / "a.html")]) == 0
         texts = [capsys.readouterr().out, *(each.read_text() for each in folder.iterdir())]
+        texts += page_texts((folder / "a.html").read_text())
         for what in (["--messages"], ["--connection", "0"]):
             main([*plain, *what])
             texts.append(capsys.readouterr().out)

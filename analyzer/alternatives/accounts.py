@@ -128,7 +128,23 @@ class Account:
         return np.where(body > 0, DATA_FRAME, 0.0) if self.http2 else np.zeros(len(body))
 
     def posts(self) -> None:
-        """Add a request for each message of the client."""
+        """Add a request for each message of the client, to an account of nothing.
+
+        All transports but WebSocket have the same ones: they are added up once.
+        """
+        known = self.known
+
+        def first() -> Account:
+            made = Account(known, http2=self.http2)
+            made._posts()
+            return made
+
+        done: Account = known.once(("posts", self.http2, known.coding is None), first)
+        self.traffic = done.traffic.copy()
+        self.requests, self.payload = done.requests.copy(), done.payload.copy()
+        self.error = done.error.copy()
+
+    def _posts(self) -> None:
         known = self.known
         posts = known.answers(layout.POSTS)
         count = posts.answers

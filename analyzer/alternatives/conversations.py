@@ -47,6 +47,8 @@ class Conversations:
         latest: LATEST rows, shape (connections, intervals).
         buffer_ns: ns that delays behind a buffering proxy span; empty without one, which has the
             last lane.
+        made: what was computed of all this but `coding` and is asked for again: copies that differ
+            in `coding` alone share it.
     """
 
     duration: Ints
@@ -60,6 +62,7 @@ class Conversations:
     coding: Coding | None = None
     latest: npt.NDArray[Any] = field(default_factory=lambda: np.zeros((0, 0), layout.LATEST))
     buffer_ns: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    made: dict[object, Any] = field(default_factory=dict)
     _different: list[Heads] = field(default_factory=list, init=False)
     _which: Ints = field(default_factory=lambda: np.zeros(0, np.int64), init=False)
 
@@ -86,7 +89,23 @@ class Conversations:
 
     def answers(self, number: int) -> Answers:
         """Return what a lane counted."""
-        return layout.answers_of(self.lanes, self.sizes, number)
+        found: Answers = self.once(
+            number, lambda: layout.answers_of(self.lanes, self.sizes, number)
+        )
+        return found
+
+    def polled(self, place: int) -> Answers:
+        """Return what polls at an interval bring, the mean over the phases of a client."""
+        found: Answers = self.once(
+            ("polled", place), lambda: layout.polled(self.lanes, self.sizes, place)
+        )
+        return found
+
+    def once(self, key: object, make: Callable[[], Any]) -> Any:
+        """Return what `make` returned when it was first asked for; nobody may change that."""
+        if key not in self.made:
+            self.made[key] = make()
+        return self.made[key]
 
     @property
     def server_messages(self) -> Floats:
@@ -121,7 +140,7 @@ class Conversations:
         latest = self.latest.copy()
         if latest.size:
             latest[only_answers] = np.zeros(1, latest.dtype)
-        return replace(self, lanes=lanes, sizes=sizes, delays=delays, latest=latest)
+        return replace(self, lanes=lanes, sizes=sizes, delays=delays, latest=latest, made={})
 
     @property
     def clients(self) -> Floats:

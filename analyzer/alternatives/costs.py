@@ -183,7 +183,7 @@ def short_poll(known: Conversations, place: int, interval: int, *, http2: bool =
     """A request each `interval` ns, whether there is a message or not."""
     account = Account(known, http2=http2)
     account.posts()
-    brought = layout.polled(known.lanes, known.sizes, place)
+    brought = known.polled(place)
     paced = np.maximum(known.gap, interval)
     polls = _polls(known, brought, paced)
     _answers(account, _SHORT, brought, polls, 0.0, sampling.POLLS + place)
@@ -202,7 +202,7 @@ def short_poll(known: Conversations, place: int, interval: int, *, http2: bool =
         delay=brought.messages * paced / 2,
         delays=np.repeat(brought.messages[:, None], layout.DELAY_CLASSES, 1) / layout.DELAY_CLASSES,
         delay_range=paced,
-        phases=phases_of(known, place, paced),
+        phases=known.once(("phases", place), lambda: phases_of(known, place, paced)),
     )
     _pace(cost, known, paced, polls)
     return cost
@@ -232,7 +232,7 @@ def short_poll_latest(known: Conversations, place: int, interval: int) -> Cost:
     """A request each `interval` ns that brings only the latest message of each kind."""
     account = Account(known)
     account.posts()
-    polled = layout.polled(known.lanes, known.sizes, place)
+    polled = known.polled(place)
     latest = known.latest[:, place]
     paced = np.maximum(known.gap, interval)
     polls = _polls(known, polled, paced)

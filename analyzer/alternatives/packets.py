@@ -76,6 +76,12 @@ def answer_segments(answers: Answers, beside: Floats, wire: npt.NDArray[Any]) ->
     return total
 
 
+_COUNTS: Final = (
+    *("client_bytes", "server_bytes", "client_packets", "server_packets"),
+    *("client_acks", "server_acks", "connections"),
+)
+
+
 @dataclass(slots=True)
 class Traffic:
     """Both directions of all TCP connections that one transport needs.
@@ -98,11 +104,15 @@ class Traffic:
     connections: Floats = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
-        for name in (
-            *("client_bytes", "server_bytes", "client_packets", "server_packets"),
-            *("client_acks", "server_acks", "connections"),
-        ):
+        for name in _COUNTS:
             setattr(self, name, np.zeros(len(self.wire)))
+
+    def copy(self) -> Traffic:
+        """Return the same, to be added to."""
+        made = Traffic(self.wire)
+        for name in _COUNTS:
+            setattr(made, name, getattr(self, name).copy())
+        return made
 
     def ask(self, count: Floats, size: Floats, *, acked: Floats | float = 0.0) -> None:
         """Add requests of `size` bytes on average.

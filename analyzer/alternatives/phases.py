@@ -23,16 +23,37 @@ _NORMAL_P95: Final = 1.645
 """Standard deviations from the mean to the 95th percentile of a normal distribution."""
 
 
+class Spread(NamedTuple):
+    """How far a figure spreads over the phases; arrays have one element for each connection.
+
+    Attributes:
+        p5, p95: percentiles over the phases.
+        mean, variance: over the phases.
+        least, most: over the phases.
+    """
+
+    p5: Floats
+    p95: Floats
+    mean: Floats
+    variance: Floats
+    least: Floats
+    most: Floats
+
+
 class Phases(NamedTuple):
     """Figures of short polling in each phase of a client; shape (connections, phases).
 
     Attributes:
         requests: in all.
         delay: ns, mean over the messages of the server.
+        spreads: of these two.
+        waits: spread of the delay of all messages of the server together.
     """
 
     requests: Floats
     delay: Floats
+    spreads: tuple[Spread, Spread]
+    waits: Spread
 
 
 def phases_of(known: Conversations, place: int, paced: Ints) -> Phases:
@@ -53,25 +74,10 @@ def phases_of(known: Conversations, place: int, paced: Ints) -> Phases:
     waits[:, 0] += pushes - waits.sum(axis=1)
     moved = np.arange(layout.DELAY_CLASSES)
     means = waits @ ((moved[:, None] + moved[None, :]) % layout.DELAY_CLASSES + 0.5)
-    scale = paced / layout.DELAY_CLASSES / np.maximum(known.server_messages, 1)
-    return Phases(requests, means * scale[:, None])
-
-
-class Spread(NamedTuple):
-    """How far a figure spreads over the phases; arrays have one element for each connection.
-
-    Attributes:
-        p5, p95: percentiles over the phases.
-        mean, variance: over the phases.
-        least, most: over the phases.
-    """
-
-    p5: Floats
-    p95: Floats
-    mean: Floats
-    variance: Floats
-    least: Floats
-    most: Floats
+    messages = known.server_messages
+    delay = means * (paced / layout.DELAY_CLASSES / np.maximum(messages, 1))[:, None]
+    both = spread(requests), spread(delay)
+    return Phases(requests, delay, both, spread(delay * messages[:, None]))
 
 
 def spread(figures: Floats) -> Spread:
@@ -124,16 +130,11 @@ class TotalPhases:
         self._requests: TotalSpread | None = None
         self._delay = TotalSpread()
 
-    def add(self, phases: Phases, messages: Floats) -> None:
-        """Add connections.
-
-        Args:
-            phases: of them.
-            messages: of the server: a connection's mean delay weighs as many.
-        """
+    def add(self, phases: Phases) -> None:
+        """Add connections: the mean delay of one weighs as much as its messages are many."""
         self._requests = self._requests or TotalSpread()
-        self._requests.add(spread(phases.requests))
-        self._delay.add(spread(phases.delay * messages[:, None]))
+        self._requests.add(phases.spreads[0])
+        self._delay.add(phases.waits)
 
     def columns(self, messages: int) -> dict[str, int | float]:
         """Return the columns of a total that depend on phases; null where nothing polls.

@@ -21,7 +21,7 @@ from analyzer.alternatives.delays import add_delays, p95_ms
 from analyzer.alternatives.evidence import Ended
 from analyzer.alternatives.gzip_rows import DEFLATE, GZIP, append_gzip
 from analyzer.alternatives.lanes import Floats
-from analyzer.alternatives.phases import Phases, spread
+from analyzer.alternatives.phases import Phases
 from analyzer.alternatives.sampling import Samples
 from analyzer.alternatives.sent import measured_in_gzip
 from analyzer.alternatives.totals import MEASURED, MOST, Total, scaling_rows, total_rows
@@ -185,7 +185,7 @@ class RowMaker:
             add_delays(one.bins, line)
             one.gzip.add(line.gzip, line.sums, lines[0].compressed_sums)
             if line.phases is not None:
-                one.phases.add(line.phases, answered)
+                one.phases.add(line.phases)
 
     def totals(self) -> list[TableRows]:
         """Return the rows of the totals, and those of `scaling`."""
@@ -394,7 +394,7 @@ def _append_phases(columns: dict[str, list[Any]], line: _Line, served: Floats) -
         for name in ("added_latency_ms_phase_p5", "added_latency_ms_phase_p95"):
             columns[name].append(np.full(count, np.nan))
         return
-    requests, delay = spread(line.phases.requests), spread(line.phases.delay)
+    requests, delay = line.phases.spreads
     columns["requests_p5"].append(_rounded(requests.p5))
     columns["requests_p95"].append(_rounded(requests.p95))
     for name, values in (("p5", delay.p5), ("p95", delay.p95)):

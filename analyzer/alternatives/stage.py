@@ -8,7 +8,7 @@ may come late. Knows the stages below. Must not know reports. Called by pipeline
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -214,28 +214,30 @@ class AlternativesStage:
         if not len(messages):
             return
         kinds, named = self._kinds.of(messages, says)
-        self._is_named[(messages["direction"] >> 1)[named]] = True
-        lasts = messages["packet_last"]
-        if (lasts[1:] < lasts[:-1]).any():
-            # Rows that waited until it was clear what they say come after later ones.
-            order = np.argsort(lasts, kind="stable")
-            messages, replies = messages.take(order), replies.take(order)
-            kinds = kinds.take(order)
         slots = messages["direction"] >> 1
-        self._is_compressed[slots[messages["compressed"] != 0]] = True
-        known = messages["payload_bytes"]
-        self._schedule.add(
+        self._is_named[slots[named]] = True
+        compressed = messages["compressed"] != 0
+        if compressed.any():
+            self._is_compressed[slots[compressed]] = True
+        sender, known = messages["sender"], messages["payload_bytes"]
+        columns: tuple[Any, ...] = (
             np.where(self._is_open[slots], slots, -1).astype(np.int32),
-            np.ascontiguousarray(messages["sender"]),
+            np.ascontiguousarray(sender),
             np.ascontiguousarray(messages["time_first"]),
             # What cannot be inflated counts as it was sent.
             np.where(known == NULL, messages["transfer_bytes"], known),
             np.ascontiguousarray(messages["packet_first"]),
             np.ascontiguousarray(messages["packet_last"]),
             # What the client answers is a message of its own, in a request of its own.
-            replies * (messages["sender"] == SERVER).astype(np.uint8),
+            replies * (sender == SERVER).astype(np.uint8),
             kinds,
         )
+        lasts = columns[5]
+        if (lasts[1:] < lasts[:-1]).any():
+            # Rows that waited until it was clear what they say come after later ones.
+            order = np.argsort(lasts, kind="stable")
+            columns = tuple(column.take(order) for column in columns)
+        self._schedule.add(*columns)
 
     def _end(
         self, ended: list[WebSocketConnection], http: HttpBatch, tls: TlsBatch | None

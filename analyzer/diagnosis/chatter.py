@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from analyzer.columns import NULL
-from analyzer.diagnosis import causes
+from analyzer.diagnosis import _runs, causes
 from analyzer.diagnosis.causes import Diagnosis
 from analyzer.diagnosis.evidence import MOST, packets, side_name
 from analyzer.diagnosis.facts import CLIENT, SERVER, numbers
@@ -20,7 +20,7 @@ from analyzer.options import Options
 from analyzer.tables.schema import TableRows
 from analyzer.wording import duration, number, plural, size
 
-_COUNT, _HEADERS, _PAYLOAD, _SAVED, _FIRST = range(5)
+_COSTS = ("transfer_bytes", "wire_bytes", "packet_header_bytes", "ack_bytes")
 
 
 class Chatter:
@@ -37,46 +37,34 @@ class Chatter:
 
     def add(self, rows: TableRows, run: Run) -> None:
         """Take rows of `messages`."""
-        gap = numbers(rows, "gap_us")
         first = numbers(rows, "packet_first")
+        chosen = np.empty(rows.count, np.uint8)
         # In a packet of its own, or there is nothing to save.
-        near = run.own & (gap >= 0) & (gap <= self._near) & (first > run.packet_before)
-        some = np.flatnonzero(near)
-        payload = numbers(rows, "transfer_bytes")[some]
-        headers = numbers(rows, "wire_bytes")[some] - payload
-        places = self._sums.places(run.key[some])
-        small = (payload >= 0) & (headers >= payload) & (places >= 0)
-        if not small.any():
+        highest = _runs.near(
+            *(run.key, run.own.view(np.uint8), run.packet_before),
+            *(numbers(rows, "gap_us"), first, self._near, chosen),
+        )
+        if highest < 0:
             return
-        some, payload, headers = some[small], payload[small], headers[small]
-        saved = numbers(rows, "packet_header_bytes")[some].clip(0)
-        saved += numbers(rows, "ack_bytes")[some].clip(0)
-        sums, at = self._sums.values, places[small]
-        for column, values in (
-            (_COUNT, np.ones(len(some), np.int64)),
-            (_HEADERS, headers),
-            (_PAYLOAD, payload),
-            (_SAVED, saved),
-        ):
-            np.add.at(sums[column], at, values)
-        unknown = np.flatnonzero(sums[_FIRST, at] == 0)[::-1]
-        # Backwards, so that of several messages of one side the first one stays.
-        sums[_FIRST, at[unknown]] = first[some][unknown]
+        self._sums.reach(highest)
+        costs = tuple(numbers(rows, name) for name in _COSTS)
+        _runs.add_small(self._sums.values, self._sums.base, run.key, chosen, first, costs)
 
     def diagnoses(self) -> Iterator[Diagnosis]:
         """Yield one for each sender whose small messages are worth a word."""
         sums = self._sums.values
-        habit = np.flatnonzero(sums[_COUNT] >= self._options.chatty_messages)
+        habit = np.flatnonzero(sums[_runs.COUNT] >= self._options.chatty_messages)
         for side in (CLIENT, SERVER):
             some = habit[(habit + self._sums.base) % 2 == side]
-            saved = int(sums[_SAVED, some].sum())
+            saved = int(sums[_runs.SAVED, some].sum())
             if saved < self._options.chatty_bytes:
                 continue
             count, headers, payload = (
-                int(sums[column, some].sum()) for column in (_COUNT, _HEADERS, _PAYLOAD)
+                int(sums[column, some].sum())
+                for column in (_runs.COUNT, _runs.HEADERS, _runs.PAYLOAD)
             )
             owners = ((some + self._sums.base) // 2).tolist()
-            firsts = [packet for packet in sums[_FIRST, some].tolist() if packet != NULL]
+            firsts = [packet for packet in sums[_runs.FIRST, some].tolist() if packet != NULL]
             who = side_name(side)
             yield Diagnosis(
                 cause=causes.CHATTY,

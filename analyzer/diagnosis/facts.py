@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.columns import NULL
+from analyzer.diagnosis import _runs
 from analyzer.diagnosis.keyed import Keyed
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
@@ -158,11 +159,10 @@ class LastFrames:
 
     def add(self, rows: TableRows) -> None:
         """Take rows of `frames`: of each side in order."""
-        places = self._seen.places(2 * numbers(rows, "connection") + codes(rows, "direction"))
-        known = places >= 0
-        # Of several values for one place the last stays.
-        for column, name in enumerate(("packet_last", "time_last")):
-            self._seen.values[column, places[known]] = numbers(rows, name)[known]
+        key = 2 * numbers(rows, "connection") + codes(rows, "direction")
+        self._seen.reach(int(key.max()))
+        packets, times = numbers(rows, "packet_last"), numbers(rows, "time_last")
+        _runs.keep_last(self._seen.values, self._seen.base, key, packets, times)
 
     def of(self, connection: int) -> tuple[Seen, Seen]:
         """Return the last frames of a connection."""

@@ -31,7 +31,7 @@ class Keyed:
     def places(self, keys: Numbers) -> Numbers:
         """Return where the values of keys stand; negative where they were forgotten."""
         if len(keys):
-            self._reach(int(keys.max()))
+            self.reach(int(keys.max()))
         # Compared before it is subtracted: a null would wrap around.
         is_known = (keys >= self.base) & (keys < self.base + self.values.shape[1])
         return np.where(is_known, keys - self.base, -1)
@@ -43,8 +43,8 @@ class Keyed:
             return [self._fill] * len(self.values)
         return [int(value) for value in self.values[:, place]]
 
-    def _reach(self, key: int) -> None:
-        """Make room for a key."""
+    def reach(self, key: int) -> None:
+        """Make room for a key; the column of one that is kept is `key - base`."""
         if key - self.base >= self._span:
             base = (key - self._span // 2) & ~1
             kept = self.values[:, base - self.base :]

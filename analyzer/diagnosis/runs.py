@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.columns import NULL
+from analyzer.diagnosis import _runs
 from analyzer.diagnosis.facts import codes, numbers
 from analyzer.diagnosis.keyed import Keyed, Numbers
 from analyzer.lazy_dataclass import dataclass
@@ -58,33 +59,12 @@ class Runs:
     def follow(self, rows: TableRows) -> Run:
         """Take rows of `messages`, at least one, and say what came before each."""
         key = 2 * numbers(rows, "connection") + codes(rows, "direction")
-        number, packet = numbers(rows, "message"), numbers(rows, "packet_last")
-        order = grouped(key)
-        # Of each key the rows stand together now: what came before is one place to the left.
-        together = key[order]
-        changes = np.flatnonzero(together[1:] != together[:-1])
-        starts = order[np.append(0, changes + 1)]
-        ends = order[np.append(changes, len(order) - 1)]
-        number_before, packet_before = np.empty_like(number), np.empty_like(packet)
-        number_before[order[1:]] = number[order[:-1]]
-        packet_before[order[1:]] = packet[order[:-1]]
-        places = self._last.places(key[starts])
-        known = places >= 0
-        number_before[starts] = packet_before[starts] = NULL
-        seen = self._last.values[:, places[known]]
-        number_before[starts[known]], packet_before[starts[known]] = seen
-        self._last.values[:, places[known]] = number[ends[known]], packet[ends[known]]
-        own = (number_before != NULL) & (number == number_before + 1)
-        return Run(key, own, ~own & (number > 0), packet_before)
-
-
-def grouped(key: Numbers) -> npt.NDArray[np.intp]:
-    """Return the places of keys, equal ones together and in their order.
-
-    NumPy sorts integers of 16 bits by radix, four times as fast as wider ones. The keys of a
-    batch seldom spread further, since connections are numbered as they open.
-    """
-    least = int(key.min())
-    if int(key.max()) - least <= np.iinfo(np.uint16).max:
-        return np.argsort((key - least).astype(np.uint16), kind="stable")
-    return np.argsort(key, kind="stable")
+        own, answers = np.empty(len(key), np.bool_), np.empty(len(key), np.bool_)
+        before = np.empty(len(key), np.int64)
+        self._last.reach(int(key.max()))
+        _runs.follow(
+            *(self._last.values, self._last.base, key),
+            *(numbers(rows, "message"), numbers(rows, "packet_last")),
+            *(own.view(np.uint8), answers.view(np.uint8), before),
+        )
+        return Run(key, own, answers, before)

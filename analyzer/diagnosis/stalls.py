@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.columns import NULL, distinct
-from analyzer.diagnosis import causes
+from analyzer.diagnosis import _runs, causes
 from analyzer.diagnosis.causes import Diagnosis
 from analyzer.diagnosis.evidence import MOST, packets, when
 from analyzer.diagnosis.facts import CLIENT, SERVER, codes, numbers
@@ -123,23 +123,23 @@ class Stalls:
 
     def add_messages(self, rows: TableRows, run: Run) -> None:
         """Take rows of `messages`."""
-        is_server = run.key % 2 == SERVER
         wait = numbers(rows, "gap_us")
-        answers = run.answers & is_server & (wait >= 0)
-        self._note_habits(run.key[answers], wait[answers])
+        answers = self._note_habits(run, wait)
         held = held_up(rows)
-        # Loss, a closed window or a delayed ACK is another cause.
-        slow = np.flatnonzero(answers & (wait >= self._bar // 2) & (held < self._bar // _QUICK))
         first = numbers(rows, "time_first")
+        slow = np.flatnonzero(wait >= self._bar // 2)
+        # Loss, a closed window or a delayed ACK is another cause.
+        slow = slow[answers[slow] & (held[slow] < self._bar // _QUICK)]
         packet = numbers(rows, "packet_first")[slow]
         self._add(first[slow] - wait[slow], first[slow], run.key[slow] // 2, packet)
         # So is loss of what was asked: its end is where the wait for the answer begins.
-        lost = np.flatnonzero(~is_server & (held >= self._bar // _QUICK))
+        lost = np.flatnonzero(held >= self._bar // _QUICK)
+        lost = lost[run.key[lost] % 2 == CLIENT]
         last = numbers(rows, "time_last")[lost]
         self._lost |= dict.fromkeys(zip((run.key[lost] // 2).tolist(), last.tolist(), strict=True))
         while len(self._lost) > self._options.max_stall_waits:
             del self._lost[next(iter(self._lost))]
-        sent = np.flatnonzero(is_server & (first != NULL))
+        sent = np.flatnonzero((run.key & 1 == SERVER) & (first != NULL))
         self._sent(Sends(first[sent], run.key[sent] // 2, run.answers[sent]))
 
     def add_pings(self, rows: TableRows) -> None:
@@ -167,12 +167,16 @@ class Stalls:
                 self.cut += 1
             self._waits.append(wait)
 
-    def _note_habits(self, key: Numbers, wait: Numbers) -> None:
-        places = self._habits.places(key)
-        known = places >= 0
-        np.add.at(self._habits.values[0], places[known], 1)
-        quick = known & (wait < self._bar // _QUICK)
-        np.add.at(self._habits.values[1], places[quick], 1)
+    def _note_habits(self, run: Run, wait: Numbers) -> npt.NDArray[np.bool_]:
+        """Count how quickly servers answer; return which messages are answers of theirs."""
+        chosen = np.empty(len(wait), np.bool_)
+        marks = chosen.view(np.uint8)
+        highest = _runs.answered(run.key, run.answers.view(np.uint8), wait, marks)
+        if highest >= 0:
+            self._habits.reach(highest)
+            habits, quick = self._habits, self._bar // _QUICK
+            _runs.note_habits(habits.values, habits.base, run.key, marks, wait, quick)
+        return chosen
 
     def _sent(self, sends: Sends) -> None:
         """Take what servers sent; full at the same message however batches are cut."""

@@ -11,7 +11,9 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from analyzer.tables import _sums
 from analyzer.tables.declare import TableRows, row_values
+from analyzer.tables.lazy_columns import LazyColumns
 
 LATE_COLUMNS = ("stall_us", "window_us", "nagle_us", "resent_us")
 """Parts of a message's delivery in which it was held up; their sum makes it late."""
@@ -22,10 +24,19 @@ SHOWN = 3
 
 def held_up(rows: TableRows) -> npt.NDArray[np.int64]:
     """Return how long each message was held up, in ns; nulls count as nothing."""
+    values = rows.values
+    if not isinstance(values, LazyColumns):
+        return _held_up(rows)
+    # Several ask for it, of the same rows.
+    held: npt.NDArray[np.int64] = values.once("held_up", lambda: _held_up(rows))
+    return held
+
+
+def _held_up(rows: TableRows) -> npt.NDArray[np.int64]:
     total = np.zeros(rows.count, np.int64)
     for name in LATE_COLUMNS:
         if name in rows.values:
-            total += np.maximum(cast("Any", rows.values[name]), 0)
+            _sums.add_positive(total, np.asarray(cast("Any", rows.values[name]), np.int64))
     return total
 
 

@@ -7,6 +7,7 @@ tables.build, for the tables with most rows, and by jobs.wire, which has them ma
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from analyzer.tables.declare import TableRows, Values
 
@@ -31,11 +32,18 @@ class LazyColumns(Mapping[str, Values]):
         self._makers = makers
         self.source = source
         self._made: dict[str, Values] = {}
+        self._shared: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Values:
         if name not in self._made:
             self._made[name] = self._makers[name]()
         return self._made[name]
+
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
+        """Return what several readers work out of these columns: made by the first of them."""
+        if name not in self._shared:
+            self._shared[name] = make()
+        return self._shared[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._makers)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from analyzer.columns import NULL
 from analyzer.findings import BY_ID, SEVERITIES
 from analyzer.lazy_dataclass import dataclass, field
-from analyzer.tables import schema
+from analyzer.tables import _sums, schema
 from analyzer.tables.declare import each_row, take_rows
 from analyzer.tables.declare import row_values as row_values
 from analyzer.tables.finding_log import AMOUNT
@@ -336,8 +336,9 @@ class Summary:
 
     def _add_frames(self, rows: TableRows) -> None:
         directions, opcodes = _codes(rows, "direction"), _codes(rows, "opcode")
+        found = _sums.counts(directions, opcodes, len(schema.OPCODES)).tolist()
         for side in (0, 1):
-            self.opcodes[side].update(_labelled(opcodes[directions == side], schema.OPCODES))
+            self.opcodes[side].update(_present(found[side], schema.OPCODES))
 
     def _add_calls(self, rows: TableRows) -> None:
         # A call that is seen on both sides of a proxy is one.
@@ -349,20 +350,23 @@ class Summary:
             if not rows.count:
                 return
         directions, types = _codes(rows, "direction"), _codes(rows, "type")
-        compressed = _codes(rows, "compressed") > 0
+        compressed = _codes(rows, "compressed")
+        labelled = _sums.counts(directions, types, len(schema.MESSAGE_TYPES)).tolist()
+        yes_and_no = _sums.counts(directions, compressed, 2).tolist()
         for side in (0, 1):
-            mine = directions == side
             counts = self.messages[side]
-            counts["messages"] += int(np.count_nonzero(mine))
-            counts["compressed"] += int(np.count_nonzero(mine & compressed))
-            counts.update(_labelled(types[mine], schema.MESSAGE_TYPES))
-            for name in MESSAGE_SUMS:
-                counts[name] += _total(_numbers(rows, name)[mine])
+            counts["messages"] += int(np.count_nonzero(directions == side))
+            counts["compressed"] += yes_and_no[side][1]
+            counts.update(_present(labelled[side], schema.MESSAGE_TYPES))
+        for name in MESSAGE_SUMS:
+            for side, total in enumerate(_sums.by_side(directions, _numbers(rows, name))):
+                self.messages[side][name] += total
         self.inside.add_messages(rows)
-        inflated = compressed & (_numbers(rows, "payload_bytes") != NULL)
-        self.compression["messages"] += int(np.count_nonzero(inflated))
-        for name in ("payload_bytes", "transfer_bytes"):
-            self.compression[name] += _total(_numbers(rows, name)[inflated])
+        if compressed.any():
+            inflated = (compressed > 0) & (_numbers(rows, "payload_bytes") != NULL)
+            self.compression["messages"] += int(np.count_nonzero(inflated))
+            for name in ("payload_bytes", "transfer_bytes"):
+                self.compression[name] += _total(_numbers(rows, name)[inflated])
         self.late.add(rows)
         stalls = _numbers(rows, "stall_us")
         stalls = stalls[stalls > 0]
@@ -485,4 +489,9 @@ def _counted(values: npt.NDArray[Any]) -> list[tuple[int, int]]:
 def _labelled(codes: npt.NDArray[np.int8], labels: Sequence[str]) -> Mapping[str, int]:
     """Return how often each label occurs, nulls left out."""
     counts = np.bincount(codes[codes >= 0], minlength=len(labels)).tolist()
+    return _present(counts, labels)
+
+
+def _present(counts: Sequence[int], labels: Sequence[str]) -> Mapping[str, int]:
+    """Return counts by label without those that are 0."""
     return {label: count for label, count in zip(labels, counts, strict=True) if count}

@@ -14,12 +14,14 @@ from analyzer.columns import Rows
 from analyzer.tcp import connections
 
 if cython.compiled:
+    from cython.cimports.analyzer.fetching import fetch
     from cython.cimports.analyzer.tcp._ordering import Ordering
     from cython.cimports.analyzer.tcp.sequence import wide, wide_unsigned
 else:
     from analyzer.tcp._ordering import Ordering
     from analyzer.tcp.sequence import wide, wide_unsigned
 
+_RECENTS = cython.declare(cython.longlong, connections.RECENTS)
 _LOW_HALF = cython.declare(cython.ulonglong, 0xFFFFFFFF)
 
 
@@ -63,7 +65,8 @@ class Lookup(Ordering):
         key1: cython.ulonglong = self.key1
         key2: cython.ulonglong = self.key2
         mask: cython.Py_ssize_t = self.table.shape[0] - 1
-        seen: cython.longlong = 0
+        at: cython.Py_ssize_t
+        number: cython.longlong
         for i in range(begin, end):
             # A sum, so that both directions of a connection have the same hash.
             both = wide_unsigned(
@@ -87,20 +90,23 @@ class Lookup(Ordering):
             hashed = (both ^ (both >> 32)) & _LOW_HALF
             self.hashes[i - begin] = hashed
             self.guesses[i - begin] = self.table[hashed & mask].slot
+            if cython.compiled:
+                fetch(cython.address(self.index[self._recent_place(i, hashed)]))
         if not cython.compiled:
             return 0
-        for i in range(begin, end):
-            seen += self.index[self._recent_place(i, self.hashes[i - begin])]
         for i in range(end - begin):
             s = self.guesses[i] - 1
             if s >= 0:
-                seen += self.slots[s].segments
-                seen += self.tracks[2 * s].next
-                seen += self.tracks[2 * s + 1].next
-                seen += self.counts[2 * s].packets
-                seen += self.counts[2 * s + 1].packets
-        # Kept, so that the compiler cannot leave the loads out.
-        self.warmed = seen
+                fetch(cython.address(self.slots[s]))
+                fetch(cython.address(self.tracks[2 * s]))
+                fetch(cython.address(self.tracks[2 * s + 1]))
+                fetch(cython.address(self.counts[2 * s]))
+                fetch(cython.address(self.counts[2 * s + 1]))
+        for i in range(begin, end):
+            at = self._recent_place(i, self.hashes[i - begin])
+            number = self.index[at]
+            if number > 0 and number > self.recent_head - _RECENTS:
+                fetch(cython.address(self.recents[number & (_RECENTS - 1)]))
         return 0
 
     @cython.cfunc

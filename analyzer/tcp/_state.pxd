@@ -151,7 +151,6 @@ cdef class AssemblerState:
     cdef Py_ssize_t mapped
     cdef Py_ssize_t fresh
     cdef long long held_total
-    cdef long long warmed
     cdef long long copies
     cdef long long first_copy
     cdef long long seen

@@ -86,7 +86,7 @@ class AssemblerState:
         self.due = _NULL  # so that the first packet with a time is noticed
         self.sweep_at = 2**63 - 1
         self.idle_count = self.evicted_count = 0
-        self.head = self.streams = self.held_total = self.warmed = 0
+        self.head = self.streams = self.held_total = 0
         self.recent_head = self.piece_head = 0
         self.mapped = self.fresh = 0
         self.copies = self.first_copy = self.seen = 0

@@ -4,6 +4,7 @@ from analyzer.websocket._payload cimport Payload
 cdef class Messages(Payload):
     cdef int _place(self, Py_ssize_t i, Py_ssize_t d)
     cdef int _begin_message(self, Py_ssize_t i, Py_ssize_t d)
+    cdef int _fetch_place(self, Py_ssize_t m)
     cdef int _touch(self, Py_ssize_t i, Py_ssize_t d)
     cdef int _reach(self, Py_ssize_t i, Py_ssize_t d)
     cdef int _extend(self, Py_ssize_t d, Py_ssize_t m)

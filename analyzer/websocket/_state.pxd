@@ -210,7 +210,6 @@ cdef class WalkState:
     cdef Py_ssize_t fragment_count
     cdef Py_ssize_t oddity_count
     cdef Py_ssize_t ack_count
-    cdef long long warmed
     cdef int preview_bytes
     cdef int max_pending
     cdef object seeker

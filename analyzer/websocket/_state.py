@@ -56,7 +56,6 @@ class WalkState:
         self.sent_again: dict[int, list[tuple[int, int, int, int, int]]] = {}
         self.records = None
         self.chunk_rows: Any = None
-        self.warmed = 0
         self.free_count = self.done_count = self.frame_count = 0
         self.control_count = self.control_used = 0
         self.fragment_count = self.oddity_count = self.ack_count = 0

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import random
 
-import numpy as np
 import pytest
 from oracle.diagnosed import TABLES
 from oracle.rows import table_rows
 
-from analyzer.diagnosis.runs import Runs, grouped, keys_of
+from analyzer.diagnosis.runs import Runs, keys_of
 from analyzer.options import Options
 
 
@@ -44,14 +43,6 @@ def test_against_the_plain_story(size: int) -> None:
             assert own == (number > 0 and sides[number - 1] == side)
             assert answers == (number > 0 and sides[number - 1] != side)
             assert before == (100 + mine[-1] if mine else -(2**63))
-
-
-@pytest.mark.parametrize("spread", [1, 500, 70_000, 2**40])
-def test_equal_keys_come_together_in_their_order(spread: int) -> None:
-    draw = random.Random(spread)
-    keys = [7 + draw.randrange(spread) for _ in range(1000)]
-    expected = sorted(range(len(keys)), key=lambda place: keys[place])
-    assert grouped(np.array(keys, np.int64)).tolist() == expected
 
 
 def test_what_is_remembered_does_not_grow_with_the_connections_of_a_long_run() -> None:
