@@ -53,7 +53,7 @@ class Asked:
 
     def __contains__(self, token: bytes) -> bool:
         number: cython.longlong = self._number_of(token)
-        return number != -1 and self._has(number)
+        return bool(number != -1 and self._has(number))
 
     def add(self, token: bytes) -> None:
         """Note an id as it is written; one that is known already stays where it is."""

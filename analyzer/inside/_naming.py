@@ -50,10 +50,12 @@ class Names(OpenCalls):
         self.naming = Members((*KEYS, *IDS, "error"))
 
     @cython.cfunc
-    def _name(self, lane: cython.Py_ssize_t, kind: cython.int, name: bytes) -> tuple[Any, ...]:
+    def _name(
+        self, lane: cython.Py_ssize_t, kind: cython.int, name: bytes
+    ) -> tuple[Any, ...] | None:
         """Return what is known of a name as it is written; None: it is not plain."""
         names: dict[Any, Any] = self.names[lane][kind & 1]
-        known: tuple[Any, ...] = names.get(name)
+        known: tuple[Any, ...] | None = names.get(name)
         if known is not None:
             return known
         if b"\\" in name:
@@ -62,12 +64,13 @@ class Names(OpenCalls):
             text = name.decode()
         except UnicodeDecodeError:
             return None
-        return self._make(lane, names, name, _KINDS[kind], text)
+        known = self._make(lane, names, name, _KINDS[kind], text)
+        return known
 
     @cython.cfunc
     def _make(
         self, lane: cython.Py_ssize_t, names: dict[Any, Any], key: Any, kind: str, text: Any
-    ) -> tuple[Any, ...]:
+    ) -> tuple[Any, ...] | None:
         """Return what is known of a name from now on; None: there is no room for it.
 
         That is its label, itself, the key of its topic, that one's hash, and a list for the topic.
@@ -89,7 +92,7 @@ class Names(OpenCalls):
     @cython.cfunc
     def _named(
         self, lane: cython.Py_ssize_t, payload: bytes, is_answer: cython.bint
-    ) -> tuple[Any, ...]:
+    ) -> tuple[Any, ...] | None:
         """Return what is known of the name of an object that was read; None: it is not plain.
 
         Only text can be a name. The first member that has text has the name of most messages,
@@ -103,10 +106,12 @@ class Names(OpenCalls):
             # It may be an object within that has the name.
             return self._known(lane, None) if is_answer else None
         text: bytes = data[members.starts[first] : members.ends[first]]
-        known: tuple[Any, ...] = names.get(text)
+        known: tuple[Any, ...] | None = names.get(text)
         if known is None:
-            return self._new_name(lane, payload, first, is_answer)
-        if known[0] != _CHANGE:
+            known = self._new_name(lane, payload, first, is_answer)
+            return known
+        label: cython.longlong = known[0]
+        if label != _CHANGE:
             return known
         # The channel, if there is one, says of what.
         first = self._text_from(_FIRST_CHANNEL, _LAST_CHANNEL, data)
@@ -115,7 +120,9 @@ class Names(OpenCalls):
         else:
             text += data[members.starts[first] : members.ends[first]]
             known = names.get(text)
-        return known if known is not None else self._new_name(lane, payload, first, is_answer)
+        if known is None:
+            known = self._new_name(lane, payload, first, is_answer)
+        return known
 
     @cython.cfunc
     def _text_from(
@@ -136,14 +143,14 @@ class Names(OpenCalls):
         payload: bytes,
         first: cython.int,
         is_answer: cython.bint,
-    ) -> tuple[Any, ...]:
+    ) -> tuple[Any, ...] | None:
         """Return what is known of a name as the decoder finds it, and note it if it will be so."""
         decoder = self.decoders[lane]
         members: Members = self.naming
         name = decoder.name(_JSON_HEAD(payload))
         if name is None and not is_answer:
             return None
-        known: tuple[Any, ...] = self._known(lane, name)
+        known: tuple[Any, ...] | None = self._known(lane, name)
         names: dict[Any, Any] = self.names[lane][0]
         if known is None or len(names) >= _MAX_NAMES:
             return known
@@ -165,10 +172,10 @@ class Names(OpenCalls):
         return known
 
     @cython.cfunc
-    def _known(self, lane: cython.Py_ssize_t, name: Any) -> tuple[Any, ...]:
+    def _known(self, lane: cython.Py_ssize_t, name: Any) -> tuple[Any, ...] | None:
         """Return what is known of a name of other JSON; None: there is no room for it."""
         names: dict[Any, Any] = self.names[lane][1]
-        known: tuple[Any, ...] = names.get(name)
+        known: tuple[Any, ...] | None = names.get(name)
         if known is None:
             known = self._make(lane, names, name, kind_of(name), name)
         return known

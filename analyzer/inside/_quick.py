@@ -163,7 +163,7 @@ class Quick(Names):
         if end >= size:
             return 0
         name: bytes = data[begin + 2 : end]
-        known: tuple[Any, ...] = self._name(lane, _EVENT, name)
+        known: tuple[Any, ...] | None = self._name(lane, _EVENT, name)
         if known is None:
             return 0
         label: cython.longlong = known[0]
@@ -265,7 +265,7 @@ class Quick(Names):
         if data[begin] != 0x22:
             return 0
         method: bytes = data[begin + 1 : members.ends[_METHOD] - 1]
-        known: tuple[Any, ...] = self._name(
+        known: tuple[Any, ...] | None = self._name(
             lane, _REQUEST if number >= 0 else _NOTIFICATION, method
         )
         if known is None:
@@ -304,7 +304,7 @@ class Quick(Names):
         mine: Asked = asked[1 if sender else 0]
         theirs: Asked = asked[0 if sender else 1]
         is_answer: cython.bint = number >= 0 and theirs._has(number)
-        known: tuple[Any, ...] = self._named(lane, payload, is_answer)
+        known: tuple[Any, ...] | None = self._named(lane, payload, is_answer)
         if known is None:
             return 0
         label: cython.longlong = known[0]
