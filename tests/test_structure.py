@@ -20,6 +20,7 @@ KERNEL_PARTS = {
     "http/_row_accounts.py": "http/http2/connection.py",
     "http/_row_path.py": "http/http2/connection.py",
     "inside/_had.py": "inside/_publications.py",
+    "inside/_naming.py": "inside/_quick.py",
     "inside/_open_calls.py": "inside/_quick.py",
     "tcp/_copies.py": "tcp/_assembly.py",
     "tcp/_delivery.py": "tcp/_assembly.py",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from analyzer.columns import NULL
 from analyzer.diagnosis import causes
@@ -17,7 +17,6 @@ from analyzer.diagnosis.causes import Diagnosis
 from analyzer.diagnosis.evidence import MOST, lists, packets, seconds, server_name, side_name, when
 from analyzer.diagnosis.facts import SERVER, Ended, Facts
 from analyzer.diagnosis.silences import ended_by_timer
-from analyzer.lazy_dataclass import dataclass
 from analyzer.wording import duration, plural
 
 _NORMAL = 1000
@@ -87,8 +86,7 @@ def _unused(ends: Sequence[Ended], side: int, why: str) -> Diagnosis:
 # --- reconnect storms
 
 
-@dataclass(frozen=True, slots=True)
-class _Visit:
+class _Visit(NamedTuple):
     """One attempt of a client: begin and end in ns, how it ended, what it was."""
 
     begin: int

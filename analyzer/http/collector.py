@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from analyzer import findings
 from analyzer.capture.records import RecordBatch
 from analyzer.columns import NULL
 from analyzer.findings import Finding, Kind
@@ -21,7 +20,6 @@ from analyzer.http.delivery.groups import Groups
 from analyzer.http.delivery.keeping import Keeping
 from analyzer.http.exchanges import Exchange, Handshake
 from analyzer.http.handover import Handover
-from analyzer.http.upgrade import Checks
 from analyzer.options import Options
 from analyzer.tcp.bytestream import StreamBatch
 
@@ -113,16 +111,19 @@ class Results:
         self._handshakes += 1
         return self._handshakes - 1
 
-    def note_key(self, key: str, time: int, checks: Checks) -> None:
-        """Remember the key of a request sent at `time` (ns); tell where it was used before.
+    def was_used(self, key: str, time: int) -> bool:
+        """Return whether the key of a request sent at `time` (ns) was used before.
 
         RFC 6455 4.1: "The nonce MUST be selected randomly for each connection." The
         same key in a request that was sent before the handshake was answered is the same
         request, passed on by a proxy that was captured on both sides.
         """
-        answered = self._keys.pop(key, NULL)
-        if answered != NULL and answered <= time:
-            checks.add(findings.HANDSHAKE_KEY_REUSED, key[:60])
+        answered = self._keys.get(key, NULL)
+        return answered != NULL and answered <= time
+
+    def note_key(self, key: str) -> None:
+        """Remember the key of a request."""
+        self._keys.pop(key, None)
         self._keys[key] = NULL
         if len(self._keys) > self.options.max_remembered_keys:
             del self._keys[next(iter(self._keys))]

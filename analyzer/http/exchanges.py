@@ -95,6 +95,9 @@ class Handshake:
     """Bytes the client sent after the request before the 101 was seen."""
     fields_unknown: bool = False
     """Fields of the request refer to headers that were not captured (HPACK)."""
+    alike: int = field(default=-1, compare=False)
+    """The same number of handshakes that differ in no field but key, accept value, cookies and
+    date, and are accepted with nothing odd; -1: of none."""
 
     @property
     def tcp_slot(self) -> int:

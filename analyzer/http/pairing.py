@@ -153,7 +153,9 @@ def begin_attempt(
     checks = Checks(out, slot, row[PACKET], direction)
     check_request(head, checks)
     if handshake.key is not None:
-        results.note_key(handshake.key, first_time, checks)
+        if results.was_used(handshake.key, first_time):
+            checks.add(findings.HANDSHAKE_KEY_REUSED, handshake.key[:60])
+        results.note_key(handshake.key)
     if checks.kinds:
         handshake.outcome_reason = in_sentence(out[before].text).rstrip(".")
     return handshake

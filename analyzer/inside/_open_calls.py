@@ -1,7 +1,7 @@
 """Open calls: those that wait for their answers on the quick way, without objects.
 
 Knows conversations by slot, ids that are whole numbers, and labels. Must not know how messages
-look. The first of the two kernels of the quick way (see _quick).
+look. The first of the kernels of the quick way (see _quick).
 
 A call is a row of numbers, found by its conversation, its caller and its id. `settle` makes the
 rows of one conversation what decoders know, and moves them into its book.
@@ -114,7 +114,7 @@ class OpenCalls:
             slot: of its connection.
             talk: it.
             protocol: 1 for Socket.IO, 2 for JSON-RPC, 3 for other JSON.
-            decoder: of the members of JSON-RPC; the conversation's for other JSON.
+            decoder: the conversation's for other JSON; None.
         """
         if slot >= len(self.slots):
             wider = np.full(max(2 * len(self.slots), slot + 1), -1, np.int64)
@@ -131,7 +131,7 @@ class OpenCalls:
                 if lane >= len(self.lanes):
                     self.lanes = _more(np.asarray(self.lanes), 2 * lane)
             self.slots[slot] = lane
-            self.names[lane] = {}
+            self.names[lane] = ({}, {})
             self.lanes[lane, _OLDEST] = self.lanes[lane, _NEWEST] = -1
             self.lanes[lane, _COUNT] = 0
         lane = self.slots[slot]

@@ -1,12 +1,14 @@
 # The class of _quick.
 
-from analyzer.inside._open_calls cimport OpenCalls
+from analyzer.inside._members cimport Members
+from analyzer.inside._naming cimport Names
 from analyzer.inside._publications cimport Publications
 
 
-cdef class Quick(OpenCalls):
+cdef class Quick(Names):
     cdef object spreading
     cdef Publications publications
+    cdef Members calling
     cdef int _socket_io(self, Py_ssize_t lane, Py_ssize_t at, Py_ssize_t place, bytes payload)
     cdef int _spread(self, Py_ssize_t lane, Py_ssize_t at, tuple known, bytes body)
     cdef int _deliver_event(self, object talk, tuple known, Py_ssize_t at, long long mixed, long long size)
@@ -14,4 +16,3 @@ cdef class Quick(OpenCalls):
     cdef int _any_json(self, Py_ssize_t lane, Py_ssize_t at, Py_ssize_t place, bytes payload)
     cdef bint _ask_maybe(self, Py_ssize_t lane, Py_ssize_t at, Py_ssize_t place, long long number, long long label)
     cdef int _forget_oldest(self, Py_ssize_t lane)
-    cdef object _name(self, Py_ssize_t lane, object name, str kind)

@@ -15,26 +15,38 @@ from typing import Any
 import cython
 
 from analyzer.inside._compact import compact
-from analyzer.inside.any_json import HEADS, kind_of, token_of
+from analyzer.inside._members import MAX_DIGITS
+from analyzer.inside._naming import MAX_NAME
+from analyzer.inside.any_json import IDS, KEYS
 
 if cython.compiled:
-    from cython.cimports.analyzer.inside._open_calls import OpenCalls
+    from cython.cimports.analyzer.inside._asked import Asked
+    from cython.cimports.analyzer.inside._members import Members, whole
+    from cython.cimports.analyzer.inside._naming import Names
     from cython.cimports.analyzer.inside._publications import Publications
 else:
-    from analyzer.inside._open_calls import OpenCalls
+    from analyzer.inside._asked import Asked
+    from analyzer.inside._members import Members, whole
+    from analyzer.inside._naming import Names
     from analyzer.inside._publications import Publications
 
 _NULL = cython.declare(cython.longlong, -(2**63))
 _SOCKET_IO = cython.declare(cython.int, 1)
 _ANY_JSON = cython.declare(cython.int, 3)
-_MAX_DIGITS = cython.declare(cython.Py_ssize_t, 18)
-"""Longer ids are none of a counter, and would not fit into 64 bits."""
-_MAX_NAME = cython.declare(cython.Py_ssize_t, 250)
-"""Decoders shorten longer ones."""
-_MAX_NAMES = cython.declare(cython.Py_ssize_t, 256)
-"""Names of one conversation that are known without the labels of all: few have more."""
+_MAX_DIGITS = cython.declare(cython.Py_ssize_t, MAX_DIGITS)
+_MAX_NAME = cython.declare(cython.Py_ssize_t, MAX_NAME)
+_EVENT = cython.declare(cython.int, 0)
+_REQUEST = cython.declare(cython.int, 1)
+_NOTIFICATION = cython.declare(cython.int, 2)
 
-_JSON_HEAD = HEADS.decode
+# Members of JSON-RPC, and of other JSON, by their places among those that are wanted.
+_VERSION = cython.declare(cython.int, 0)
+_METHOD = cython.declare(cython.int, 1)
+_TOKEN = cython.declare(cython.int, 2)
+_ERROR = cython.declare(cython.int, 3)
+_RESULT = cython.declare(cython.int, 4)
+_FIRST_ID = cython.declare(cython.int, len(KEYS))
+_LAST_ID = cython.declare(cython.int, len(KEYS) + len(IDS))  # behind them is the error
 
 # Columns of lanes, as in _open_calls.
 _PROTOCOL = cython.declare(cython.int, 0)
@@ -50,7 +62,7 @@ _MEMBER = cython.declare(cython.int, 3)  # of publications, as in _publications
 
 
 @cython.cclass
-class Quick(OpenCalls):
+class Quick(Names):
     """Reads the messages of a run that are plain.
 
     Args:
@@ -60,9 +72,10 @@ class Quick(OpenCalls):
     """
 
     def __init__(self, numbers: Any, labels: Any, spreading: Any) -> None:
-        OpenCalls.__init__(self, numbers, labels)
+        Names.__init__(self, numbers, labels)
         self.spreading = spreading
         self.publications: Publications = spreading.publications
+        self.calling = Members(("jsonrpc", "method", "id", "error", "result"))
 
     def run(
         self,
@@ -149,7 +162,8 @@ class Quick(OpenCalls):
             end += 1
         if end >= size:
             return 0
-        known = self._name(lane, payload[begin + 2 : end], "event")
+        name: bytes = data[begin + 2 : end]
+        known: tuple[Any, ...] | None = self._name(lane, _EVENT, name)
         if known is None:
             return 0
         label: cython.longlong = known[0]
@@ -225,27 +239,35 @@ class Quick(OpenCalls):
         payload: bytes,
     ) -> cython.int:
         """Read a request, a notification or a response; 0 if it is not plain."""
-        if payload[:1] != b"{":
+        members: Members = self.calling
+        data: cython.p_const_uchar = payload
+        # The decoder says what is wrong.
+        if not members._read(payload):
             return 0
-        try:
-            head = self.decoders[lane].decode(payload)
-        except Exception:
-            # The decoder says what is wrong.
+        begin: cython.Py_ssize_t = members.begins[_VERSION]
+        has: cython.ulonglong = members.present
+        if not has >> _VERSION & 1 or members.ends[_VERSION] - begin != 5:
             return 0
-        if bytes(head.jsonrpc) != b'"2.0"':
+        if not (data[begin] == 0x22 and data[begin + 1] == 0x32 and data[begin + 2] == 0x2E):
             return 0
-        token: bytes = bytes(head.id)
+        if data[begin + 3] != 0x30:
+            return 0
         number: cython.longlong = -1
-        if token:
-            number = _whole(token)
+        if has >> _TOKEN & 1:
+            number = whole(data, members.begins[_TOKEN], members.ends[_TOKEN])
             if number < 0:
                 return 0
-        method = head.method
-        if method is None:
-            if number < 0 or bytes(head.error) or not bytes(head.result):
+        begin = members.begins[_METHOD]
+        if not has >> _METHOD & 1 or data[begin] == 0x6E:  # null
+            if number < 0 or has >> _ERROR & 1 or not has >> _RESULT & 1:
                 return 0
             return self._answer(lane, at, place, number)
-        known = self._name(lane, method, "request" if number >= 0 else "notification")
+        if data[begin] != 0x22:
+            return 0
+        method: bytes = data[begin + 1 : members.ends[_METHOD] - 1]
+        known: tuple[Any, ...] | None = self._name(
+            lane, _REQUEST if number >= 0 else _NOTIFICATION, method
+        )
         if known is None:
             return 0
         label: cython.longlong = known[0]
@@ -264,42 +286,42 @@ class Quick(OpenCalls):
         payload: bytes,
     ) -> cython.int:
         """Read an object as AnyJson does; 0 if it is not plain."""
-        if payload[:1] != b"{":
-            return 0
-        try:
-            head = _JSON_HEAD(payload)
-        except Exception:
+        members: Members = self.naming
+        data: cython.p_const_uchar = payload
+        if not members._read(payload):
             return 0
         number: cython.longlong = -1
-        token: bytes = token_of(head)
-        if token:
-            number = _whole(token)
-            if number < 0:
-                return 0
+        i: cython.int
+        for i in range(_FIRST_ID, _LAST_ID):
+            if members.present >> i & 1:
+                number = whole(data, members.begins[i], members.ends[i])
+                if number < 0:
+                    return 0
+                break
         decoder = self.decoders[lane]
         sender: cython.longlong = self.moments[0, at]
-        theirs = decoder.asked[1 - sender]
-        name = decoder.name(head)
-        if name is None and token not in theirs:
-            return 0  # it may be an object within that has the name
-        known = self._name(lane, name, kind_of(name))
+        asked: tuple[Any, ...] = decoder.asked
+        mine: Asked = asked[1 if sender else 0]
+        theirs: Asked = asked[0 if sender else 1]
+        is_answer: cython.bint = number >= 0 and theirs._has(number)
+        known: tuple[Any, ...] | None = self._named(lane, payload, is_answer)
         if known is None:
             return 0
         label: cython.longlong = known[0]
         if number < 0:
             return label
-        if token not in theirs:
+        if not is_answer:
             if not self._ask_maybe(lane, at, place, number, label):
                 return 0
-            decoder.ask(int(sender), token)
+            mine._add(number)
             return label
         key: cython.longlong = 2 * lane + 1 - sender
         entry: cython.longlong = self._find(key, number, self._bucket(key, number))
-        if entry < 0 or bytes(head.error):
+        if entry < 0 or members.present >> _LAST_ID & 1:
             return 0
-        del theirs[token]
+        theirs._remove(number)
         # An answer without a name has that of its request.
-        answer: cython.longlong = label if name is not None else self.calls[entry, _LABEL]
+        answer: cython.longlong = label if known[1] is not None else self.calls[entry, _LABEL]
         self._end_call(lane, at, place, entry)
         return answer
 
@@ -343,44 +365,3 @@ class Quick(OpenCalls):
         else:
             self._remove(self.lanes[lane, _OLDEST])
         return 0
-
-    # --- what all do
-
-    @cython.cfunc
-    def _name(self, lane: cython.Py_ssize_t, name: Any, kind: str) -> Any:
-        """Return what is known of a name; None: there is no room for it.
-
-        That is its label, itself, the key of its topic, that one's hash, and a list for the topic.
-        """
-        names: dict[Any, Any] = self.names[lane]
-        key = name if kind == "event" else (name, kind)
-        known = names.get(key)
-        if known is None:
-            text = name.decode("ascii") if isinstance(name, bytes) else name
-            if text is not None and len(text) > _MAX_NAME:
-                return None
-            talk = self.talks[lane]
-            label = talk.number(kind, text, "/" if kind == "event" else None)
-            if label < 0:
-                return None
-            topic = (talk.server, talk.inner, text)
-            known = (label, text, topic, hash(topic), [])
-            if len(names) < _MAX_NAMES:
-                names[key] = known
-        return known
-
-
-@cython.cfunc
-def _whole(token: bytes) -> cython.longlong:
-    """Return a whole number from 0 as JSON writes it; -1 if it is anything else."""
-    size: cython.Py_ssize_t = len(token)
-    data: cython.p_uchar = token
-    value: cython.longlong = 0
-    i: cython.Py_ssize_t
-    if size > _MAX_DIGITS or (size > 1 and data[0] == 0x30):
-        return -1
-    for i in range(size):
-        if data[i] < 0x30 or data[i] > 0x39:
-            return -1
-        value = value * 10 + data[i] - 0x30
-    return value

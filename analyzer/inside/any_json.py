@@ -9,13 +9,13 @@ side and `ping`, is no fault. Knows one connection's messages.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
 
+from analyzer.inside._asked import Asked
 from analyzer.inside.item import (
     ASK_MAYBE,
     HEARTBEAT,
@@ -39,15 +39,17 @@ from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "json"
 
-_KEYS: Final = (
+KEYS: Final = (
     *("type", "event", "action", "op", "method", "msg", "cmd", "command", "e", "kind"),
     *("messageType", "message_type", "eventType", "event_type", "requestType", "topic"),
     *("channel", "stream", "table", "ch", "janus", "ev", "T", "t"),
 )
 """Asked for in this order; of one with too many values the next is taken."""
-_CHANGES: Final = frozenset({"update", "snapshot", "delta", "partial", "insert", "delete", "data"})
+CHANGES: Final = frozenset({"update", "snapshot", "delta", "partial", "insert", "delete", "data"})
 """What feeds say of a change; the channel, if they name one, says of what."""
-_CHANNELS: Final = ("topic", "channel", "stream", "table", "ch")
+CHANNELS: Final = ("topic", "channel", "stream", "table", "ch")
+IDS: Final = ("id", "requestId", "request_id", "req_id", "transaction")
+"""What may pair a message with its answer, in the order in which they are asked for."""
 _WITHIN: Final = ("header", "headers", "meta", "metadata", "arg", "d", "payload", "data")
 """Objects that may hold the name, where a message has none at its top."""
 _CODES: Final = ("type", "event", "action", "op", "cmd", "command")
@@ -129,13 +131,9 @@ class AnyJson(Decoder):
         super().__init__(setting)
         # Of each member the names it had, and how they were written: most come again.
         self._values: dict[str, tuple[set[str], dict[bytes, str]]] = {}
-        self._plain: list[tuple[str, dict[bytes, str]]] = [(key, {}) for key in _KEYS]
+        self._plain: list[tuple[str, dict[bytes, str]]] = [(key, {}) for key in KEYS]
         """Of each key, as they were written, names that say all: most messages have one."""
-        # Ordered ones: to find the oldest of a dict takes the longer, the more left it before.
-        self.asked: tuple[OrderedDict[bytes, None], OrderedDict[bytes, None]] = (
-            OrderedDict(),
-            OrderedDict(),
-        )
+        self.asked = Asked(_MAX_ASKED), Asked(_MAX_ASKED)
 
     def take(self, payload: bytes, sender: int, is_text: bool) -> list[Item] | None:
         """Read a message; what is no JSON says nothing."""
@@ -187,23 +185,16 @@ class AnyJson(Decoder):
         if told is None:
             return
         if self._is_answer(token, sender):
-            del self.asked[1 - sender][token]
+            self.asked[1 - sender].remove(token)
             item.reply_to = told
             item.role = REPLY_ERROR if failed else REPLY
         else:
             item.id, item.role = told, ASK_MAYBE
-            self.ask(sender, token)
+            self.asked[sender].add(token)
         item.key = token
 
     def _is_answer(self, token: bytes, sender: int) -> bool:
         return token in self.asked[1 - sender]
-
-    def ask(self, sender: int, token: bytes) -> None:
-        """Note an id that may come back from the other side."""
-        mine = self.asked[sender]
-        mine[token] = None
-        if len(mine) > _MAX_ASKED:
-            mine.popitem(last=False)
 
     def name(self, head: Head) -> str | None:
         """Return what the message is called by one of its members; None without a name."""
@@ -217,7 +208,7 @@ class AnyJson(Decoder):
             name = self._named(key, value)
             if name is None:
                 continue
-            if name in _CHANGES:
+            if name in CHANGES:
                 return self._channel(head, name)
             if len(plain) < _MANY:
                 plain[bytes(value)] = name
@@ -226,12 +217,17 @@ class AnyJson(Decoder):
 
     def _channel(self, head: Head, change: str) -> str:
         """Return of what a message says a change; without that the change."""
-        for key in _CHANNELS:
+        for key in CHANNELS:
             value = getattr(head, key)
             name = self._named(key, value) if value is not NOTHING else None
             if name is not None:
                 return name
         return change
+
+    def known(self, key: str, written: bytes) -> str | None:
+        """Return what a value of a member is called, if that will be the same for ever."""
+        found = self._values.get(key)
+        return None if found is None else found[1].get(written)
 
     def _named(self, key: str, value: Any) -> str | None:
         """Return a member's value if it is a name."""
@@ -286,7 +282,7 @@ def envelope_of(payload: bytes | Raw) -> Head | None:
 
 def is_named(head: Head) -> bool:
     """Return whether one of the members is a word that can be a name."""
-    values = [getattr(head, key) for key in _KEYS]
+    values = [getattr(head, key) for key in KEYS]
     return any(is_word(value) for value in values if value is not NOTHING)
 
 

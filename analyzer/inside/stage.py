@@ -23,7 +23,7 @@ from analyzer.inside.any_json import AnyJson
 from analyzer.inside.calls import DoneCall, Moment, PlainCalls
 from analyzer.inside.engine_io import SOCKET, EngineIo
 from analyzer.inside.fanout import Deliveries, Topic
-from analyzer.inside.json_rpc import HEADS, JsonRpc
+from analyzer.inside.json_rpc import JsonRpc
 from analyzer.inside.labels import Codes, Detail, Plain, Says
 from analyzer.inside.sessions import Sessions, recogniser_of, server_of, setting_of
 from analyzer.inside.talk import GIVEN_UP, SPEAKS, UNDECIDED, Messages, Shared, Talk, Waiting
@@ -181,7 +181,7 @@ class InsideStage:
         if not talk.book.is_whole:
             self._quick.leave(slot)
         elif isinstance(talk.decoder, JsonRpc):
-            self._quick.enter(slot, talk, 2, HEADS)
+            self._quick.enter(slot, talk, 2, None)
         elif isinstance(talk.decoder, EngineIo) and talk.inner == SOCKET:
             self._quick.enter(slot, talk, 1, None)
         elif isinstance(talk.decoder, AnyJson):

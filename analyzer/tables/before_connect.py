@@ -14,6 +14,7 @@ import ipaddress
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from analyzer import findings
 from analyzer.columns import NULL
@@ -63,8 +64,7 @@ class _Found:
     tried: list[_Connect]
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
+class Before(NamedTuple):
     """What went before a handshake. Times ns, NULL where not seen.
 
     Attributes:

@@ -45,6 +45,7 @@ from analyzer.tables.schema import (
     Values,
 )
 from analyzer.tables.secrets import hide
+from analyzer.tables.shown import Shown
 from analyzer.tables.stream_legs import StreamLegs
 from analyzer.tables.timing import Attempt, Endpoints, attempt, columns_of, handshake_rows
 from analyzer.tables.tls_sessions import (
@@ -77,6 +78,7 @@ class TableBuilder:
         self._tls = TlsSessions(options)
         self._inner: dict[int, str | None] = {}  # of connections that end with the batch
         self._before = BeforeConnect(options)
+        self._shown = Shown(options)
         self.legs = Legs(options)
         self.stream_legs = StreamLegs(options)
         self._compression = Compression(self.legs.left_out)
@@ -131,7 +133,7 @@ class TableBuilder:
                 out.append(self._connection_rows(batch, by_slot, tls))
         attempts = self._attempts(batch, tls)
         if attempts:
-            out.append(handshake_rows(attempts, self._options))
+            out.append(handshake_rows(attempts, self._options, self._shown))
         if http.exchanges:
             out.append(self._http_rows(http))
             out.append(self._groups.push(http.exchanges))
@@ -277,6 +279,7 @@ class TableBuilder:
                     session=session,
                     inner=self._inner.pop(ended.connection, None),
                     leg=self.legs.leg(ended.connection),
+                    shown=self._shown,
                 )
             )
         return TableRows(CONNECTIONS, columns_of(CONNECTIONS.columns, rows), len(rows))

@@ -21,6 +21,7 @@ from analyzer.options import Options
 from analyzer.tables.declare import take_rows
 from analyzer.tables.ends import connection_cells
 from analyzer.tables.schema import CONNECTIONS, SCOPES, TableRows
+from analyzer.tables.shown import Shown
 from analyzer.tables.timing import columns_of
 from analyzer.websocket.connection import WebSocketConnection
 from analyzer.websocket.hearing import LOST, Listener, Said
@@ -141,10 +142,12 @@ def opened_rows(
         http: the batch in which they opened.
         options: whether secrets are shown.
     """
+    shown = Shown(options)
     rows = [
         connection_cells(
             *(each, http.stream.connection(each.slot), NULL, options),
             http2_stream=http.streams.get(each.slot, NULL),
+            shown=shown,
         )
         for each in opened
     ]

@@ -101,8 +101,18 @@ class Compression:
 
     def _ended(self, ended: WebSocketConnection) -> list[_Row]:
         """Return the two rows of a connection, none where compression was no matter."""
+        handshake, agreed = ended.handshake, ended.negotiation
+        directions = ended.direction(0), ended.direction(1)
+        if (
+            handshake is not None
+            and not handshake.extensions_offered
+            and not agreed.assumed
+            and not agreed.deflate
+            and self._summed.isdisjoint(directions)
+        ):
+            return []
         facts = _facts(ended)
-        sums = [self._taken(ended.direction(sender)) for sender in range(len(DIRECTIONS))]
+        sums = [self._taken(direction) for direction in directions]
         offered, negotiated = facts[0][:2]
         is_compressed = any(each[_COMPRESSED] for each in sums)
         if offered != 1 and negotiated != 1 and not is_compressed:

@@ -6,17 +6,19 @@ Knows the websocket stage's connections and End, and TLS's. Used by tables.build
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from analyzer.columns import NULL
 from analyzer.options import Options
 from analyzer.tables.schema import CLOSE_KINDS, SCHEMES
-from analyzer.tables.secrets import hide, hide_subprotocols
+from analyzer.tables.shown import Shown
 from analyzer.tables.timing import Endpoints, silence
 from analyzer.tcp.bytestream import Connection
 from analyzer.tls.ending import session_end
 from analyzer.tls.session import Session
 from analyzer.websocket.connection import End, WebSocketConnection
+
+_WS = SCHEMES.index("ws")
+_NO_TEXTS = (None, None)
 
 
 def end_cells(ended: WebSocketConnection, session: Session | None) -> tuple[object, ...]:
@@ -27,12 +29,15 @@ def end_cells(ended: WebSocketConnection, session: Session | None) -> tuple[obje
         session: the TLS session that it was decrypted from; None without.
     """
     end = ended.ending if session is None else _earlier(ended.ending, session)
+    client, server = ended.reported
     return (
-        *(silence(last, end.time) for last in end.last),
+        silence(end.last[0], end.time),
+        silence(end.last[1], end.time),
         end.packet or NULL,
         _closing(ended),
         NULL if ended.keepalive is None else ended.keepalive.interval,
-        *(NULL if code is None else code for code in ended.reported),
+        NULL if client is None else client,
+        NULL if server is None else server,
         *end.life,
         *end.shut,
     )
@@ -45,7 +50,7 @@ def _earlier(end: End, session: Session) -> End:
         return end
     if other.packet == end.packet and end.is_close:
         return end
-    return replace(end, packet=other.packet, time=other.time, is_close=False, last=other.last)
+    return end._replace(packet=other.packet, time=other.time, is_close=False, last=other.last)
 
 
 def closed_by(ended: WebSocketConnection, session: Session | None) -> int:
@@ -82,6 +87,7 @@ def connection_cells(
     session: Session | None = None,
     inner: str | None = None,
     leg: int = NULL,
+    shown: Shown | None = None,
 ) -> tuple[object, ...]:
     """Return the cells of a row of `connections`.
 
@@ -94,8 +100,10 @@ def connection_cells(
         session: the TLS session that it was decrypted from.
         inner: protocol inside; None: not known.
         leg: number of its conversation; NULL if that has no other leg.
+        shown: makes texts, and remembers them.
     """
-    detail, endpoints = ended.handshake, Endpoints.of(tcp, ended.client_side)
+    detail = ended.handshake
+    texts = None if detail is None else (shown or Shown(options)).of(detail)
     close = ended.first_close
     opened, closed = ended.opened_at, ended.closed_at
     client, server = ended.totals
@@ -103,21 +111,19 @@ def connection_cells(
         ended.connection,
         tcp.tcp_stream,
         http2_stream,
-        SCHEMES.index(detail.scheme if detail else "ws"),
-        detail.http_version if detail else None,
-        endpoints.client_ip,
-        endpoints.client_port,
-        endpoints.server_ip,
-        endpoints.server_port,
-        hidden(hide, detail.host, options) if detail else None,
-        hidden(hide, detail.path, options) if detail else None,
-        hidden(hide_subprotocols, detail.subprotocol, options) if detail else None,
-        hidden(hide, detail.extensions_text, options) if detail else None,
+        _WS if texts is None else texts.scheme,
+        None if texts is None else texts.http_version,
+        *Endpoints.of(tcp, ended.client_side),
+        *(_NO_TEXTS if texts is None else (texts.host, texts.path)),
+        *(_NO_TEXTS if texts is None else (texts.subprotocol, texts.extensions)),
         opened,
         closed,
         NULL if NULL in (opened, closed) else closed - opened,
         int(detail is not None and detail.outcome != "cut"),
-        *(client.frames, server.frames, client.messages, server.messages),
+        client.frames,
+        server.frames,
+        client.messages,
+        server.messages,
         client.payload_bytes,
         server.payload_bytes,
         wire_bytes,

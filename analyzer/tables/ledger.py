@@ -14,7 +14,7 @@ from analyzer.columns import NULL
 from analyzer.http.exchanges import HttpBatch
 from analyzer.tables.schema import LEDGER, TableRows, Values
 from analyzer.tls.session import Session
-from analyzer.websocket.connection import WebSocketConnection
+from analyzer.websocket.connection import DirectionTotals, WebSocketConnection
 
 _COUNTED_BY_TCP = (
     "wire_bytes",
@@ -29,6 +29,7 @@ _COUNTED_BY_TCP = (
     "lost_bytes",
 )
 _COUNTED_BY_WEBSOCKET = ("ws_header_bytes", "ws_control_bytes", "transfer_bytes")
+_NONE = DirectionTotals(), DirectionTotals()
 
 
 def ledger_rows(
@@ -55,17 +56,14 @@ def ledger_rows(
     counted = batch.stream.directions.take(directions)
     count = len(directions)
     values: dict[str, Values] = {name: counted[name].astype(np.int64) for name in _COUNTED_BY_TCP}
-    websocket = {name: np.zeros(count, np.int64) for name in _COUNTED_BY_WEBSOCKET}
-    connection = np.full(count, NULL, np.int64)
-    for place, slot in enumerate(batch.ended):
-        ended = connections.get(slot)
-        if ended is None:
-            continue
-        for sender, totals in enumerate(ended.totals):
-            row = 2 * place + sender
-            connection[row] = ended.connection
-            for name in _COUNTED_BY_WEBSOCKET:
-                websocket[name][row] = getattr(totals, name)
+    known = [connections.get(slot) for slot in batch.ended]
+    owners = [NULL if each is None else each.connection for each in known]
+    connection = np.repeat(np.array(owners, np.int64), 2)
+    both = [totals for each in known for totals in (_NONE if each is None else each.totals)]
+    websocket = {
+        name: np.array([getattr(totals, name) for totals in both], np.int64)
+        for name in _COUNTED_BY_WEBSOCKET
+    }
     http = batch.http_bytes[directions].astype(np.int64)
     unparsed = counted["stream_bytes"] - http - sum(websocket.values())
     tls = _tls_bytes(batch, client.tolist(), sessions)

@@ -17,9 +17,10 @@ Knows connections and messages. Used by tables.legs.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from itertools import islice
+from typing import NamedTuple
 
 from analyzer.columns import NULL
 from analyzer.lazy_dataclass import dataclass
@@ -41,8 +42,10 @@ _EACH, _TURNS = 3, 6
 """The same for any other pair, of each side."""
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
+Place = tuple[tuple[int, int], int]
+
+
+class Leg(NamedTuple):
     """An open connection, as far as pairs are concerned. Times are ns, NULL if not seen.
 
     Attributes:
@@ -90,6 +93,11 @@ class Leg:
             ends[1 - side],
             ports[1 - side],
         )
+
+    @property
+    def place(self) -> Place:
+        """Address and port of the server."""
+        return self.server, self.port
 
     @property
     def start(self) -> int:
@@ -188,23 +196,33 @@ class Candidates:
         self._most = options.max_leg_candidates
         self.cut = 0
         self._recent: deque[Leg] = deque(maxlen=options.max_early_legs)
+        self._places: Counter[Place] = Counter()  # servers that those lead to
 
     def oldest(self, now: int) -> int | None:
         """Return the lowest number of a connection that may still get a partner; None."""
         while self._recent and now - self._recent[0].opened > self._window:
-            self._recent.popleft()
+            self._forget(self._recent.popleft())
         return min((leg.number for leg in self._recent), default=None)
 
     def pairs(self, leg: Leg) -> Iterator[Pair]:
         """Yield the pairs that a connection makes with those that opened before it."""
-        others = [
-            other
-            for other in islice(reversed(self._recent), _LOOKED_AT)
-            if (other.server, other.port) != (leg.server, leg.port)
-            and (leg.key is None or leg.key != other.key)
-            and abs(other.start - leg.start) <= self._window
-        ]
-        self._recent.append(leg)
+        others: list[Leg] = []
+        # Mostly all of them lead to one server.
+        if len(self._places) > (leg.place in self._places):
+            others = [
+                other
+                for other in islice(reversed(self._recent), _LOOKED_AT)
+                if other.place != leg.place
+                and (leg.key is None or leg.key != other.key)
+                and abs(other.start - leg.start) <= self._window
+            ]
+        if len(self._recent) == self._recent.maxlen:
+            self._forget(self._recent.popleft())
+        if self._recent.maxlen:
+            self._recent.append(leg)
+            self._places[leg.place] += 1
+        if not others:
+            return
         found = [
             (near, far)
             for other in others
@@ -226,6 +244,12 @@ class Candidates:
         if any(leg.number in connections for leg in self._recent):
             kept = [leg for leg in self._recent if leg.number not in connections]
             self._recent = deque(kept, maxlen=self._recent.maxlen)
+            self._places = Counter(leg.place for leg in kept)
+
+    def _forget(self, leg: Leg) -> None:
+        self._places[leg.place] -= 1
+        if not self._places[leg.place]:
+            del self._places[leg.place]
 
 
 def _may_lie_behind(near: Leg, far: Leg) -> bool:

@@ -22,6 +22,7 @@ from analyzer.options import Options
 from analyzer.tables.build import message_rows
 from analyzer.tables.chosen import opened_rows
 from analyzer.tables.schema import TableRows
+from analyzer.tables.shown import Shown
 from analyzer.tables.timing import Attempt, Endpoints, attempt, handshake_rows
 from analyzer.tables.tls_sessions import decrypted_session, encrypted_attempt
 from analyzer.tls.stage import TlsBatch
@@ -49,6 +50,7 @@ class News:
         self, options: Options, websocket: WebSocketStage, inside: InsideStage | None = None
     ) -> None:
         self._options = options
+        self._shown = Shown(options)
         self._inside = inside
         self._websocket = websocket
         self._wait = round(options.news_wait_s * 1e9)
@@ -63,7 +65,7 @@ class News:
             now: ns, by the clock of the capture.
         """
         out = [
-            handshake_rows(self._attempts(batch, tls), self._options),
+            handshake_rows(self._attempts(batch, tls), self._options, self._shown),
             opened_rows(batch.opened, batch.http, self._options),
             self._messages(batch, now),
         ]

@@ -6,9 +6,9 @@ Knows TCP's times and http's handshakes. Used by tables.build.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,9 @@ from analyzer.options import Options
 from analyzer.packets.segments import address_text
 from analyzer.tables.before_connect import Before
 from analyzer.tables.preview import preview
-from analyzer.tables.schema import HANDSHAKES, OUTCOMES, SCHEMES, Column, TableRows, Values
-from analyzer.tables.secrets import hide, hide_subprotocols
+from analyzer.tables.schema import HANDSHAKES, Column, TableRows, Values
+from analyzer.tables.secrets import hide
+from analyzer.tables.shown import Shown
 from analyzer.tcp.bytestream import Connection
 from analyzer.tls.names import suite_name, version_name
 from analyzer.tls.session import Session
@@ -32,8 +33,7 @@ _address = lru_cache(maxsize=65_536)(address_text)
 """Few addresses have many connections."""
 
 
-@dataclass(slots=True)
-class Endpoints:
+class Endpoints(NamedTuple):
     """Addresses of a TCP connection, client first."""
 
     client_ip: str
@@ -177,16 +177,8 @@ def silence(since: int, until: int) -> int:
     return NULL if NULL in (since, until) else max(0, until - since)
 
 
-def _joined(names: Sequence[str]) -> str | None:
-    return ", ".join(names) if names else None
-
-
 def _number(value: int | None) -> int:
     return NULL if value is None else value
-
-
-def _packet(number: int) -> int:
-    return number or NULL
 
 
 def refusal_preview(detail: Handshake, options: Options) -> str | None:
@@ -237,71 +229,61 @@ def _hide_nonce(text: str) -> str:
     return text if _NONCE.fullmatch(text) else hide(text)
 
 
-def handshake_rows(attempts: Sequence[Attempt], options: Options) -> TableRows:
-    """Return the rows of `handshakes`."""
+def handshake_rows(
+    attempts: Sequence[Attempt], options: Options, shown: Shown | None = None
+) -> TableRows:
+    """Return the rows of `handshakes`.
 
-    def hidden(hide: Callable[[str], str], value: str | None) -> str | None:
-        return value if value is None or options.show_secrets else hide(value)
-
-    def cells(row: Attempt) -> tuple[object, ...]:
-        detail = row.detail
-        ends = row.endpoints
-        valid = detail.accept_valid
-        return (
-            row.handshake,
-            row.connection,
-            row.tcp_stream,
-            ends.client_ip,
-            ends.client_port,
-            ends.server_ip,
-            ends.server_port,
-            SCHEMES.index(detail.scheme),
-            detail.http_version,
-            hidden(hide, detail.host),
-            hidden(hide, detail.path),
-            hidden(hide, detail.origin),
-            hidden(hide, detail.user_agent),
-            hidden(hide, detail.version),
-            hidden(_hide_nonce, detail.key),
-            hidden(_hide_nonce, detail.accept),
-            -1 if valid is None else int(valid),
-            _number(detail.status),
-            OUTCOMES.index(detail.outcome),
-            hidden(hide_subprotocols, detail.outcome_reason),
-            hidden(hide_subprotocols, _joined(detail.subprotocols_offered)),
-            hidden(hide_subprotocols, detail.subprotocol),
-            hidden(hide, detail.extensions_offered_text),
-            hidden(hide, detail.extensions_text),
-            detail.request_bytes if detail.request_first_time != NULL else NULL,
-            detail.response_bytes if detail.response_first_time != NULL else NULL,
-            row.started_at,
-            row.syn_retries,
-            row.tcp,
-            row.tls,
-            row.upgrade,
-            row.total,
-            row.first_message,
-            _packet(detail.request_packet),
-            _packet(detail.response_packet),
-            row.tls_hello if row.tls != NULL else NULL,
-            row.tls - row.tls_hello if NULL not in (row.tls, row.tls_hello) else NULL,
-            *_tls_cells(row.session),
-            _number(detail.http2_stream),
-            detail.request_first_time,
-            row.idle,
-            hidden(hide, detail.server),
-            refusal_preview(detail, options),
-            *_before_cells(row),
-        )
-
-    rows = [cells(row) for row in attempts]
+    Args:
+        attempts: a row each.
+        options: whether secrets are shown, and how much of a refusal is.
+        shown: makes texts, and remembers them from call to call.
+    """
+    makes = Shown(options) if shown is None else shown
+    rows = [_cells(row, options, makes) for row in attempts]
     return TableRows(HANDSHAKES, columns_of(HANDSHAKES.columns, rows), len(rows))
 
 
-def _before_cells(row: Attempt) -> tuple[int, ...]:
-    """Return what went before the connect, and how long it took with that."""
-    before = row.before
-    return before.dns, before.attempts, before.tried, _overall(row)
+def _cells(row: Attempt, options: Options, shown: Shown) -> tuple[object, ...]:
+    detail, before, texts = row.detail, row.before, shown.of(row.detail)
+    valid, tls = detail.accept_valid, row.tls
+    return (
+        row.handshake,
+        row.connection,
+        row.tcp_stream,
+        *row.endpoints,
+        *texts[:7],
+        # Of those that are alike both are what they should be.
+        detail.key if detail.alike >= 0 else shown.hidden(_hide_nonce, detail.key),
+        detail.accept if detail.alike >= 0 else shown.hidden(_hide_nonce, detail.accept),
+        -1 if valid is None else int(valid),
+        _number(detail.status),
+        *texts[7:13],
+        detail.request_bytes if detail.request_first_time != NULL else NULL,
+        detail.response_bytes if detail.response_first_time != NULL else NULL,
+        row.started_at,
+        row.syn_retries,
+        row.tcp,
+        tls,
+        row.upgrade,
+        row.total,
+        row.first_message,
+        detail.request_packet or NULL,
+        detail.response_packet or NULL,
+        row.tls_hello if tls != NULL else NULL,
+        tls - row.tls_hello if NULL not in (tls, row.tls_hello) else NULL,
+        *_tls_cells(row.session),
+        _number(detail.http2_stream),
+        detail.request_first_time,
+        row.idle,
+        texts.server,
+        refusal_preview(detail, options) if detail.refusal_body else None,
+        # What went before the connect, and how long it took with that.
+        before.dns,
+        before.attempts,
+        before.tried,
+        _overall(row),
+    )
 
 
 def _overall(row: Attempt) -> int:

@@ -6,10 +6,60 @@ opens.
 
 from __future__ import annotations
 
+from typing import Final, NamedTuple
+
 from analyzer.columns import NULL
 from analyzer.http.exchanges import Handshake
 from analyzer.tcp.bytestream import Connection
 from analyzer.websocket.frames import CLIENT
+from analyzer.websocket.negotiation import Negotiation, Side, negotiate, offered_sides
+
+_MOST: Final = 1024
+"""Kinds of handshakes whose terms are remembered."""
+
+
+class Terms(NamedTuple):
+    """What a handshake says about the frames behind it.
+
+    Attributes:
+        negotiation: what was agreed on.
+        sides: how client and server would have compressed; None where they do, or nothing that
+            can be estimated was offered.
+    """
+
+    negotiation: Negotiation
+    sides: tuple[Side, Side] | None = None
+
+
+UNKNOWN: Final = Terms(Negotiation.unknown())
+"""Of no handshake, or of one whose end was not captured."""
+
+
+class TermsKnown:
+    """Remembers the terms of handshakes that are alike."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, Terms] = {}
+
+    def of(self, handshake: Handshake) -> Terms:
+        """Return the terms of an accepted handshake."""
+        found = self._known.get(handshake.alike)
+        if found is None:
+            found = _terms(handshake)
+            # Findings name the connection.
+            if handshake.alike >= 0 and not found.negotiation.findings:
+                if len(self._known) >= _MOST:
+                    self._known.clear()
+                self._known[handshake.alike] = found
+        return found
+
+
+def _terms(handshake: Handshake) -> Terms:
+    """Return the terms; an extension that is not decoded may have changed the payload."""
+    negotiation = negotiate(handshake)
+    if negotiation.deflate or negotiation.unknown_extensions:
+        return Terms(negotiation)
+    return Terms(negotiation, offered_sides(handshake))
 
 
 def last_of_handshake(handshake: Handshake, sender: int) -> tuple[int, int]:

@@ -11,16 +11,13 @@ and no Close control frame was received by the endpoint", 1006.
 
 from __future__ import annotations
 
-from typing import Final
-
-from analyzer.lazy_dataclass import dataclass
+from typing import Final, NamedTuple
 
 NO_STATUS: Final = 1005
 ABNORMAL: Final = 1006
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What the capture has of one end's peer, and of the connection.
 
     Attributes:

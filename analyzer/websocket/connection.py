@@ -8,6 +8,8 @@ makes one object per connection; handed on to tables when the connection opens a
 from __future__ import annotations
 
 from enum import IntEnum
+from operator import itemgetter
+from typing import NamedTuple
 
 from analyzer.columns import NULL
 from analyzer.http.exchanges import Handshake
@@ -94,6 +96,9 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.TIMEOUT, Event.TIMEOUT): State.TIMEOUT,
 }
 
+_NEXT = [[TRANSITIONS[state, event] for event in Event] for state in State]
+_BY_TIME = itemgetter(0, 1)
+
 CLOSE_KINDS = {
     State.OPEN: "open",
     State.CLIENT_CLOSING: "open",
@@ -108,8 +113,7 @@ CLOSE_KINDS = {
 """The contract's word for each state at the end."""
 
 
-@dataclass(frozen=True, slots=True)
-class CloseFrame:
+class CloseFrame(NamedTuple):
     """The first Close frame of one direction.
 
     `body_known`: its body was captured, and is one that RFC 6455 5.5.1 and 7.4 allow.
@@ -123,8 +127,7 @@ class CloseFrame:
     body_known: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Ping:
+class Ping(NamedTuple):
     """A ping with its pong, if one came (RFC 6455 5.5.2, 5.5.3). Times are ns."""
 
     connection: int
@@ -138,8 +141,7 @@ class Ping:
     """When TCP acknowledged it; NULL: never."""
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(NamedTuple):
     """The first of Close, FIN and RST, and what was heard of each side before. Times ns.
 
     Attributes:
@@ -159,8 +161,7 @@ class End:
     shut: tuple[int, int] = (NULL, NULL)
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class DirectionTotals:
+class DirectionTotals(NamedTuple):
     """What one endpoint sent over a connection's whole life."""
 
     frames: int = 0
@@ -172,15 +173,22 @@ class DirectionTotals:
     transfer_bytes: int = 0
     unparsed_bytes: int = 0
 
-    def fill(self, end: Ending) -> None:
-        """Take the counts of a direction that has ended."""
-        self.frames = end.frames
-        self.messages = end.messages
-        self.payload_bytes = end.message_bytes
-        self.ws_header_bytes = end.ws_header_bytes
-        self.ws_control_bytes = end.ws_control_bytes
-        self.transfer_bytes = end.transfer_bytes
-        self.unparsed_bytes = end.unparsed_bytes + end.header_read
+    @classmethod
+    def of(cls, end: Ending) -> DirectionTotals:
+        """Return the counts of a direction that has ended."""
+        return cls(
+            end.frames,
+            end.messages,
+            end.message_bytes,
+            end.ws_header_bytes,
+            end.ws_control_bytes,
+            end.transfer_bytes,
+            end.unparsed_bytes + end.header_read,
+        )
+
+
+_NO_TOTALS = DirectionTotals(), DirectionTotals()
+_NO_END = End()
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -212,16 +220,14 @@ class WebSocketConnection:
     negotiation: Negotiation
     opened_at: int = NULL
     closes: list[CloseFrame | None] = field(default_factory=lambda: [None, None])
-    totals: tuple[DirectionTotals, DirectionTotals] = field(
-        default_factory=lambda: (DirectionTotals(), DirectionTotals())
-    )
+    totals: tuple[DirectionTotals, DirectionTotals] = _NO_TOTALS
     first_data_time: int = NULL
     state: State = State.OPEN
     closed_by: int | None = None
     closed_at: int = NULL
     lost_bytes: int = 0
     keepalive: Keepalive | None = None
-    ending: End = field(default_factory=End)
+    ending: End = _NO_END
     reported: tuple[int | None, int | None] = (None, None)
 
     def direction(self, sender: int) -> int:
@@ -236,8 +242,10 @@ class WebSocketConnection:
     @property
     def first_close(self) -> CloseFrame | None:
         """The Close frame that came first: it bears the connection's code and reason."""
-        seen = [close for close in self.closes if close is not None]
-        return min(seen, key=lambda close: (close.time, close.packet)) if seen else None
+        client, server = self.closes
+        if client is None or server is None:
+            return server if client is None else client
+        return server if (server.time, server.packet) < (client.time, client.packet) else client
 
     def end(self, events: list[tuple[int, Event, int | None]], ended_at: int) -> None:
         """Run the events of TCP and of the Close frames through the lifecycle.
@@ -251,17 +259,15 @@ class WebSocketConnection:
                 event = Event.CLIENT_CLOSE if sender == 0 else Event.SERVER_CLOSE
                 events.append((close.time, event, sender))
         # A Close that was sent again later still comes before its sender's FIN.
-        events = [
-            (max(time, close.time), event, sender)
-            if event == Event.FIN and sender is not None and (close := self.closes[sender])
-            else (time, event, sender)
-            for time, event, sender in events
-        ]
+        for place, (time, event, by) in enumerate(events):
+            if event is Event.FIN and by is not None and (close := self.closes[by]) is not None:
+                events[place] = (max(time, close.time), event, by)
         # At equal times the order is Close, FIN, RST, as within one packet.
-        for _, event, ended_by in sorted(events, key=lambda item: (item[0], item[1])):
+        events.sort(key=_BY_TIME)
+        for _, event, ended_by in events:
             if self.closed_by is None:
                 self.closed_by = ended_by
-            self.state = TRANSITIONS[self.state, event]
+            self.state = _NEXT[self.state][event]
         if self.close_kind == "open":
             # A Close that is not answered yet ends nothing.
             self.closed_by = None

@@ -50,17 +50,18 @@ def close(
             if event == Event.FIN:
                 time = _fin_time(connection, sender, time, acks)
             events.append((time, event, sender))
-    if tcp.timed_out and not any(close for close in connection.closes):
+    has_close = connection.closes[0] is not None or connection.closes[1] is not None
+    if tcp.timed_out and not has_close:
         events = [event for event in events if event[1] != Event.RESET]
         events.append((tcp.last_time, Event.TIMEOUT, None))
     ended_at = tcp.closed_time
     if ended_at == NULL and events:
         ended_at = tcp.fin_time if tcp.fin_side >= 0 else tcp.last_time
     connection.end(events, ended_at)
-    if connection.closed_by is not None and any(connection.closes):
+    if connection.closed_by is not None and has_close:
         connection.closed_by = None if hidden[1 - connection.closed_by] else connection.closed_by
-    may_be_clean = any(connection.closes) and (not both_heard or any(hidden))
-    if connection.close_kind in ("fin", "reset", "timeout") and not may_be_clean:
+    may_be_clean = has_close and (not both_heard or any(hidden))
+    if not may_be_clean and connection.close_kind in ("fin", "reset", "timeout"):
         detail = abnormal(connection, {event: sender for _, event, sender in events})
         end = connection.ending
         # A Close came first, so that of FIN and RST only the last packet is known.
@@ -92,6 +93,8 @@ def hidden_closes(
     connection: WebSocketConnection, stream: StreamBatch, ends: Sequence[Ending]
 ) -> tuple[bool, bool]:
     """Return by sender whether bytes that were lost at the end may hold its Close."""
+    if not connection.lost_bytes:
+        return False, False
     client, server = (
         connection.closes[sender] is None
         and stream.counts(connection.direction(sender))[1] > 0
@@ -127,16 +130,16 @@ def reported(
         acked = close is not None and acks.take(direction, close.frame) != NULL
         is_read = ends[peer].mode in (layout.HEADER, layout.PAYLOAD)
         has_all = lost == cut == 0 and packets > 0
+        answered = close is not None and own is not None and own.time > close.time
         evidence = Evidence(
-            close_seen=close is not None,
-            code=None if close is None else close.code,
-            body_known=close is not None and close.body_known,
-            acked=acked,
-            answered=(close is not None and own is not None and own.time > close.time)
-            or (acked and _finished(connection, end, close, tcp)),
-            all_seen=has_all and is_read,
-            broken=broken,
-            over=broken or tcp.fin_side >= 0,
+            close is not None,
+            None if close is None else close.code,
+            close is not None and close.body_known,
+            acked,
+            answered or (acked and _finished(connection, end, close, tcp)),
+            has_all and is_read,
+            broken,
+            broken or tcp.fin_side >= 0,
         )
         codes.append(reported_code(evidence))
     return codes[CLIENT], codes[SERVER]
@@ -154,13 +157,21 @@ def ending(ends: Sequence[Ending]) -> End:
     """Return the first of Close, FIN and RST, from the state of both directions."""
     client, server = ends
     return End(
-        packet=client.end_packet,
-        time=client.end_time,
-        is_close=bool(client.ended_by_close),
-        last=(client.quiet_time, server.quiet_time),
-        life=(client.life_time, server.life_time),
-        shut=(_shut(client, server), _shut(server, client)),
+        client.end_packet,
+        client.end_time,
+        bool(client.ended_by_close),
+        (client.quiet_time, server.quiet_time),
+        (client.life_time, server.life_time),
+        (_shut(client, server), _shut(server, client)),
     )
+
+
+def first_data(ends: Sequence[Ending]) -> int:
+    """Return when the first data frame of either side came, in ns; NULL without."""
+    client, server = (end.first_data_time for end in ends)
+    if NULL in (client, server):
+        return max(client, server)
+    return min(client, server)
 
 
 def _shut(own: Ending, other: Ending) -> int:

@@ -7,6 +7,7 @@ not know streams or connections. Called by the websocket stage and by recognitio
 from __future__ import annotations
 
 import codecs
+from functools import lru_cache
 from typing import Final
 
 from analyzer import findings
@@ -118,6 +119,7 @@ def is_error(code: int) -> bool:
     return may_be_sent(code) and code not in (1000, 1001) and code < 3000
 
 
+@lru_cache(maxsize=256)
 def parse_close(body: bytes, *, is_whole: bool = True) -> CloseBody:
     """Read the unmasked payload of a Close frame; where it is cut, a character may be, too.
 

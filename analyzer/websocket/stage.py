@@ -26,11 +26,16 @@ from analyzer.tcp.bytestream import StreamBatch
 from analyzer.websocket import beginnings, endings
 from analyzer.websocket import frames as layout
 from analyzer.websocket._frames import FrameWalk
-from analyzer.websocket.connection import CloseFrame, Ping, WebSocketConnection
+from analyzer.websocket.connection import (
+    CloseFrame,
+    DirectionTotals,
+    Ping,
+    WebSocketConnection,
+)
 from analyzer.websocket.estimates import Estimator
 from analyzer.websocket.frames import CLIENT, FRAME, MESSAGE, SERVER, Ending, Keys
 from analyzer.websocket.hearing import Hearing
-from analyzer.websocket.negotiation import Negotiation, names_websocket, negotiate, offered_sides
+from analyzer.websocket.negotiation import names_websocket
 from analyzer.websocket.oddities import STEPS_BY_CHANCE, oddity, thinned, unfinished, weak_keys
 from analyzer.websocket.opcodes import CLOSE, PING, PONG, close_code_name, is_error, parse_close
 from analyzer.websocket.overlaps import Overlaps
@@ -96,6 +101,8 @@ class WebSocketStage:
         self._cut: dict[int, tuple[int, list[Finding]]] = {}
         self._count = 0
         self._batch: WebSocketBatch | None = None
+        self._mss: npt.NDArray[np.int32] = np.zeros(0, np.int32)  # of the batch, by direction
+        self._terms = beginnings.TermsKnown()
 
     def push(self, batch: HttpBatch) -> WebSocketBatch:
         """Take one batch; return what became complete with it."""
@@ -105,6 +112,7 @@ class WebSocketStage:
         walk.reserve(len(stream.connections))
         walk.begin_batch()
         self._seeker.begin_batch(stream)
+        self._mss = stream.directions["mss"]
         self._walk_rows(batch)
         self._seeker.conclude(walk, batch.ended, stream.records)
         out.findings += self._seeker.take_findings()
@@ -235,24 +243,24 @@ class WebSocketStage:
     ) -> None:
         """Open a connection in both directions of a slot."""
         assert self._batch is not None
-        negotiation = Negotiation.unknown()
         if handshake is not None:
             client_side = handshake.client_side
         # Of a cut 101 it is not known what it agreed on.
         agreed = None if handshake is None or handshake.outcome == "cut" else handshake
-        if agreed is not None:
-            negotiation = negotiate(agreed)
+        terms = beginnings.UNKNOWN if agreed is None else self._terms.of(agreed)
+        negotiation = terms.negotiation
         connection = WebSocketConnection(
             self._count, slot, client_side, handshake, negotiation, opened_at
         )
         self._count += 1
         self._by_slot[slot] = connection
         self._batch.opened.append(connection)
-        at = (slot, handshake.response_packet if handshake is not None else 0, -1)
-        self._batch.findings += [
-            Finding(found.kind, *at, found.detail, 1, connection.direction(SERVER))
-            for found in negotiation.findings
-        ]
+        if negotiation.findings:
+            at = (slot, handshake.response_packet if handshake is not None else 0, -1)
+            self._batch.findings += [
+                Finding(found.kind, *at, found.detail, 1, connection.direction(SERVER))
+                for found in negotiation.findings
+            ]
         self._seeker.known(slot, negotiation)
         keep = layout.KEEP_NOTHING
         if self._options.payload == "full":
@@ -260,40 +268,31 @@ class WebSocketStage:
         elif negotiation.deflate:
             keep = layout.KEEP_COMPRESSED
         is_heard = self._options.inside or self._options.alternatives or self.hears_all
-        is_kept = self._is_estimated(connection, agreed) or is_heard
+        is_estimated = terms.sides is not None and self._estimates.open(
+            (connection.direction(CLIENT), connection.direction(SERVER)),
+            terms.sides,
+            handshake.response_packet if handshake is not None else 0,
+        )
+        is_kept = is_estimated or is_heard
         kept = layout.KEEP_ALL if is_kept else keep
         rules = (negotiation.rsv_allowed, int(negotiation.deflate), kept)
-        stream = self._batch.http.stream
+        stream, walk = self._batch.http.stream, self._walk
+        tcp = stream.connection(slot)
         for sender in (CLIENT, SERVER):
             direction = connection.direction(sender)
             # Behind its own request a client begins with a frame.
             joined = bool(in_middle) or (agreed is None and (handshake is None or sender == SERVER))
-            self._walk.open(direction, connection.connection, sender, (*rules, int(joined)))
+            walk.open(direction, connection.connection, sender, (*rules, int(joined)))
             if handshake is not None:
-                self._walk.begun(direction, *beginnings.last_of_handshake(handshake, sender))
+                walk.begun(direction, *beginnings.last_of_handshake(handshake, sender))
             # What one side sends, the other acknowledges, and says how large it may be.
-            mss = int(stream.directions["mss"][direction ^ 1])
-            back = beginnings.round_trip(stream.connection(slot), (direction & 1) ^ 1)
-            self._walk.path(direction, back, mss)
+            back = beginnings.round_trip(tcp, (direction & 1) ^ 1)
+            walk.path(direction, back, int(self._mss[direction ^ 1]))
             if keep != layout.KEEP_NOTHING:
                 side = negotiation.client if sender == CLIENT else negotiation.server
                 self._payloads.open(direction, side if negotiation.deflate else None)
             if is_heard:
                 self.hearing.open(direction)
-
-    def _is_estimated(self, connection: WebSocketConnection, agreed: Handshake | None) -> bool:
-        """Return whether to estimate what compression would save, offered and not accepted.
-
-        An extension that is not decoded may have changed the payload.
-        """
-        negotiation = connection.negotiation
-        if agreed is None or negotiation.deflate or negotiation.unknown_extensions:
-            return False
-        sides = offered_sides(agreed)
-        if sides is None:
-            return False
-        directions = connection.direction(CLIENT), connection.direction(SERVER)
-        return self._estimates.open(directions, sides, agreed.response_packet)
 
     def _open_recognised(self, slot: int, client_side: int, time: int, packet: int) -> None:
         """Open a connection whose frames were recognised (called by the seeker)."""
@@ -371,7 +370,7 @@ class WebSocketStage:
 
     def _take_acks(self, acks: deque[tuple[int, ...]], place: int) -> None:
         """Take the ACKs that came before the control frame at `place` of the batch."""
-        while acks and acks[0][-1] <= place:
+        while acks and acks[0][4] <= place:
             acked, _, time, direction, _ = acks.popleft()
             self._pings.acks.acked(direction, acked, time)
 
@@ -398,9 +397,9 @@ class WebSocketStage:
             detail = "" if body.code is None else str(body.code)
             out.findings.append(Finding(fault, *at, detail, 1, direction))
         if connection.closes[sender] is None:
+            known = payload is not None and not body.faults
             connection.closes[sender] = CloseFrame(
-                *(body.code, body.reason, time, packet, number),
-                body_known=payload is not None and not body.faults,
+                body.code, body.reason, time, packet, number, known
             )
             if body.code is not None and is_error(body.code) and not connection.closes[1 - sender]:
                 detail = f"{body.code} ({close_code_name(body.code)})"
@@ -473,19 +472,15 @@ class WebSocketStage:
         if connection is None:
             self._walk.reset(slot)
             return
-        ends = [Ending(*self._walk.ending(connection.direction(who))) for who in (CLIENT, SERVER)]
-        for sender, end in enumerate(ends):
-            direction = connection.direction(sender)
-            connection.totals[sender].fill(end)
-            first = end.first_data_time
-            if first != NULL and (
-                connection.first_data_time == NULL or first < connection.first_data_time
-            ):
-                connection.first_data_time = first
+        both = connection.direction(CLIENT), connection.direction(SERVER)
+        ends = [Ending._make(self._walk.ending(direction)) for direction in both]
+        connection.totals = DirectionTotals.of(ends[CLIENT]), DirectionTotals.of(ends[SERVER])
+        connection.first_data_time = endings.first_data(ends)
+        for direction in both:
             self._payloads.close(direction)
-            out.findings += self._payloads.take_findings()
             self._estimates.close(direction)
             self.hearing.close(direction)
+        out.findings += self._payloads.take_findings()
         connection.lost_bytes = lost_bytes
         out.pings += self._pings.end(connection)
         tcp = stream.connection(slot)
@@ -494,7 +489,7 @@ class WebSocketStage:
         hidden = endings.hidden_closes(connection, stream, ends)
         out.findings += endings.close(connection, tcp, acks, both_heard=both_heard, hidden=hidden)
         connection.reported = endings.reported(connection, stream, tcp, ends, acks)
-        for sender in (CLIENT, SERVER):
-            acks.forget(connection.direction(sender))
+        for direction in both:
+            acks.forget(direction)
         out.ended.append(connection)
         self._walk.reset(slot)

@@ -16,7 +16,6 @@ from analyzer.inside._quick import Quick
 from analyzer.inside.calls import Numbers
 from analyzer.inside.fanout import Spreading
 from analyzer.inside.item import Setting
-from analyzer.inside.json_rpc import HEADS
 from analyzer.inside.labels import Label, Labels
 from analyzer.inside.recognition import Recogniser
 from analyzer.inside.registry import GENERIC, PROTOCOLS
@@ -74,6 +73,11 @@ def any_json(pick):
             f'{{"type":"{name}","id":{number},"error":{{"code":1}}}}',
             f'{{"type":"{name}","id":{number},"error":null}}',
             *("[1]", "{}", "{", '{"type":"x"', '{"type":1,"id":1}'),
+            f'{{"type":"update","id":{number}}}',
+            f'{{"type":"update","channel":"{name}"}}',
+            f'{{"type":"update","channel":7,"table":"{name}","topic":""}}',
+            f'{{"topic":"update","event":"{name}"}}',
+            f'{{"msg":"{name} words","op":"ping"}}',
         ]
     )
 
@@ -128,7 +132,7 @@ def kernel(protocol, most=4):
     else:
         talk.decoder.inner = inner
     quick = Quick(shared.numbers, shared.labels, shared.spreading)
-    quick.enter(3, talk, protocol, HEADS)
+    quick.enter(3, talk, protocol, None)
     return quick, talk, shared
 
 
@@ -225,7 +229,7 @@ def test_the_book_is_not_put_in_order_for_each_message():
     for number in range(20):
         assert led(quick, *((CLIENT, ask % (10 * number + n)) for n in range(10)))[0] == 10
         quick.settle(3)
-        quick.enter(3, talk, 2, HEADS)
+        quick.enter(3, talk, 2, None)
         assert talk.book.open is book
     assert [call.number for call in book.values()] == list(range(200))
 
@@ -261,7 +265,7 @@ def test_slots_and_lanes_are_used_again():
             shared, slot, ("s",), Setting("", ""), Recogniser(Setting(), PROTOCOLS, GENERIC)
         )
         talk.speak(next(each for each in PROTOCOLS if each.inner == "json-rpc"))
-        quick.enter(slot, talk, 2, HEADS)
+        quick.enter(slot, talk, 2, None)
         assert quick.goes(slot)
     for slot in range(0, 200, 2):
         quick.leave(slot)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from analyzer.columns import NULL
@@ -49,7 +47,7 @@ def test_a_close_notify_counts_if_it_came_first(packet, idle):
 
 
 def test_in_one_packet_a_close_goes_before_the_close_notify_and_that_before_the_fin():
-    closed = connection(replace(END, is_close=True))
+    closed = connection(END._replace(is_close=True))
     assert end_cells(closed, session(20, 200))[:2] == (150, 140)
     assert end_cells(connection(), session(20, 200))[:2] == (160, 170)
 

@@ -11,7 +11,7 @@ from analyzer.tables.ledger import ledger_rows
 from analyzer.tables.schema import LEDGER_PARTS
 from analyzer.tcp.bytestream import CONNECTION, DIRECTION, StreamBatch
 from analyzer.tls.session import Session, Side
-from analyzer.websocket.connection import WebSocketConnection
+from analyzer.websocket.connection import DirectionTotals, WebSocketConnection
 from analyzer.websocket.negotiation import Negotiation
 
 SUMMANDS = ("link_bytes", "ip_bytes", "tcp_bytes", "duplicate_bytes", "retransmitted_bytes")
@@ -29,7 +29,7 @@ def test_client_comes_first_and_only_websocket_has_a_connection():
     one.stream.directions["wire_bytes"] = [1, 2, 3, 4, 5, 6]
     one.stream.directions["stream_bytes"] = [1, 2, 3, 4, 5, 6]
     connection = WebSocketConnection(7, 2, 1, None, Negotiation())
-    connection.totals[0].transfer_bytes, connection.totals[1].ws_header_bytes = 5, 3
+    connection.totals = DirectionTotals(transfer_bytes=5), DirectionTotals(ws_header_bytes=3)
     rows = ledger_rows(one, {2: 1}, {2: connection}, {})
     columns = {name: list(values) for name, values in rows.values.items()}
     assert columns["tcp_stream"] == [12, 12, 10, 10]
@@ -46,6 +46,7 @@ def test_client_comes_first_and_only_websocket_has_a_connection():
 def test_parts_make_the_whole(counts):
     one = batch(1, [0])
     connection = WebSocketConnection(0, 0, 0, None, Negotiation())
+    totals = []
     for side, (*below, http, header, control, transfer) in enumerate(counts):
         row = one.stream.directions[side]
         for name, value in zip(SUMMANDS, below, strict=True):
@@ -53,9 +54,9 @@ def test_parts_make_the_whole(counts):
         row["stream_bytes"] = http + header + control + transfer + 3
         row["wire_bytes"] = sum(below) + row["stream_bytes"]
         one.http_bytes[side] = http
-        totals = connection.totals[side]
-        totals.ws_header_bytes, totals.ws_control_bytes = header, control
-        totals.transfer_bytes = transfer
+        counted = {"ws_header_bytes": header, "ws_control_bytes": control}
+        totals.append(DirectionTotals(transfer_bytes=transfer, **counted))
+    connection.totals = tuple(totals)
     rows = ledger_rows(one, {}, {0: connection}, {}).values
     total = sum(np.asarray(rows[name]) for name in LEDGER_PARTS)
     assert list(total) == list(rows["wire_bytes"])

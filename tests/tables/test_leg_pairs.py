@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -18,7 +17,7 @@ MS = 1_000_000
 USER, PROXY, HOST = (0, 1), (0, 2), (0, 3)
 NEAR = Leg(1, 1, "a", 0, 10 * MS, 40 * MS, 41 * MS, 41 * MS, USER, PROXY, 80)
 NESTED = Leg(0, 0, "b", 12 * MS, 20 * MS, 30 * MS, 31 * MS, 31 * MS, PROXY, HOST, 9000)
-BEHIND = replace(NESTED, syn=42 * MS, asked=43 * MS, heard=44 * MS, answered=45 * MS)
+BEHIND = NESTED._replace(syn=42 * MS, asked=43 * MS, heard=44 * MS, answered=45 * MS)
 
 
 def pairs(*legs: Leg, **options: object) -> list[tuple[int, int, int]]:
@@ -33,18 +32,18 @@ def test_handshakes_that_lie_within_each_other() -> None:
 
 
 def test_a_leg_that_opens_behind_the_answer() -> None:
-    assert pairs(NEAR, replace(BEHIND, opened=45 * MS)) == [(1, 0, 1)]
+    assert pairs(NEAR, BEHIND._replace(opened=45 * MS)) == [(1, 0, 1)]
 
 
 @pytest.mark.parametrize(
     "far",
     [
-        replace(NESTED, server=PROXY, port=80, client=(0, 9)),  # another client of the server
-        replace(NESTED, client=USER),  # the same client at another server
-        replace(NESTED, client=(0, 7), server=PROXY, port=81),  # at another port of it
-        replace(NESTED, key="a"),  # matched by the key, or not at all
-        replace(BEHIND, asked=10_000 * MS),  # much later
-        replace(NESTED, asked=5 * MS),  # asked before there was a reason to
+        NESTED._replace(server=PROXY, port=80, client=(0, 9)),  # another client of the server
+        NESTED._replace(client=USER),  # the same client at another server
+        NESTED._replace(client=(0, 7), server=PROXY, port=81),  # at another port of it
+        NESTED._replace(key="a"),  # matched by the key, or not at all
+        BEHIND._replace(asked=10_000 * MS),  # much later
+        NESTED._replace(asked=5 * MS),  # asked before there was a reason to
     ],
 )
 def test_what_no_proxy_opened(far: Leg) -> None:
@@ -52,19 +51,19 @@ def test_what_no_proxy_opened(far: Leg) -> None:
 
 
 def test_a_proxy_with_two_addresses() -> None:
-    assert pairs(replace(NESTED, client=(0, 8)), NEAR) == [(1, 0, 1)]
+    assert pairs(NESTED._replace(client=(0, 8)), NEAR) == [(1, 0, 1)]
 
 
 def test_of_one_met_in_its_middle_nobody_knows_who_began() -> None:
-    one = replace(NEAR, asked=NULL, heard=NULL, answered=NULL)
-    here = replace(one, number=0, client=(0, 2), server=(0, 2), port=81, key=None)
-    there = replace(here, number=1, port=82)
+    one = NEAR._replace(asked=NULL, heard=NULL, answered=NULL)
+    here = one._replace(number=0, client=(0, 2), server=(0, 2), port=81, key=None)
+    there = here._replace(number=1, port=82)
     assert {found[:2] for found in pairs(here, there)} == {(0, 1), (1, 0)}
 
 
 def test_only_the_next_ones_are_compared() -> None:
     others = [
-        replace(BEHIND, number=n, port=9000 + n, asked=(60 + n) * MS, opened=(60 + n) * MS)
+        BEHIND._replace(number=n, port=9000 + n, asked=(60 + n) * MS, opened=(60 + n) * MS)
         for n in range(2, 20)
     ]
     found = pairs(*reversed(others), NEAR, max_leg_candidates=3)

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle.conversations import cut, stream
-from oracle.upgrades import OK, PLAIN, SWITCH, UPGRADE, payload
+from oracle.upgrades import ACCEPT, KEY, OK, PLAIN, SWITCH, UPGRADE, payload
 
 from analyzer import findings
 from analyzer.http import stage as transactions
@@ -33,6 +33,16 @@ REQUESTS = [
     UPGRADE.replace(b"Sec-WebSocket-Key", b"sec-websocket-key"),
     UPGRADE.replace(b"Sec-WebSocket-Key", b"Sec-WebSocket-Kex"),
     UPGRADE.replace(b"\r\n", b"\n"),
+    UPGRADE.replace(b"\r\n\r\n", b"\r\nCookie: a=1\r\n\r\n"),
+    UPGRADE.replace(b"\r\n\r\n", b"\r\nCookie: b=22; c\r\n\r\n"),
+    UPGRADE.replace(b"\r\n\r\n", b"\r\nCookie:  a\r\n\r\n"),
+    UPGRADE.replace(b"\r\n\r\n", b"\r\nCookie: \r\n\r\n"),
+    UPGRADE.replace(b"\r\n\r\n", b"\r\nCookie: a\r\nCookie: b\r\n\r\n"),
+    UPGRADE.replace(b"Host", b"Cookie: first\r\nHost"),
+    UPGRADE.replace(b"\r\n\r\n", b"\r\nCookie: \xe4\r\n\r\n"),
+    UPGRADE.replace(b"\r\n\r\n", b"\r\nCookie: a\x01\r\n\r\n"),
+    UPGRADE.replace(b"13", b"8"),
+    UPGRADE.replace(b"\r\n\r\n", b"\r\nSec-WebSocket-Protocol: chat\r\n\r\n"),
     b"\r\n" + UPGRADE,
     UPGRADE[:60],
 ]
@@ -45,6 +55,8 @@ ANSWERS = [
     SWITCH.replace(b"websocket", b"h2c"),
     SWITCH.replace(b"Upgrade", b"Downgrade"),
     SWITCH.replace(b"\r\n\r\n", b"\r\nSec-WebSocket-Protocol: chat\r\n\r\n"),
+    SWITCH.replace(b"\r\n\r\n", b"\r\nDate: Tue, 15 Nov 1994 08:12:31 GMT\r\n\r\n"),
+    SWITCH.replace(b"\r\n\r\n", b"\r\nDate: now\r\nServer: x\r\n\r\n"),
     SWITCH[:40],
     SWITCH[40:],
     INTERIM + SWITCH,
@@ -128,3 +140,32 @@ def test_opening_that_ends_unanswered_is_settled_and_forgotten():
     assert not stage._openings
     assert [each.kind for each in out.findings] == [findings.HANDSHAKE_NO_ANSWER]
     assert not np.any(out.rows["length"])
+
+
+def test_heads_that_differ_in_key_cookie_and_date_alone_are_alike():
+    dated = SWITCH.replace(b"\r\n\r\n", b"\r\nDate: %b\r\n\r\n")
+    asked = UPGRADE.replace(b"\r\n\r\n", b"\r\nCookie: %b\r\n\r\n")
+    key = b"dGhlIHNhbXBsZSBub25jZQ=="
+    accept = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # RFC 6455 1.3
+    first = opened(asked % b"a=1", dated % b"now")
+    second = opened(
+        (asked % b"b=22").replace(KEY.encode(), key),
+        (dated % b"later").replace(ACCEPT.encode(), accept),
+    )
+    assert first.alike == second.alike >= 0
+    assert (second.key, second.accept) == (key.decode(), accept.decode())
+    assert ("Cookie", "b=22") in second.request_header
+    assert ("Date", "later") in second.response_header
+    other = opened(asked.replace(b"/chat", b"/news") % b"a=1", dated % b"now")
+    assert other.alike not in {-1, first.alike}
+
+
+def test_what_is_odd_is_like_nothing_else():
+    assert opened(UPGRADE.replace(b"13", b"8"), SWITCH).alike == -1
+    bad = opened(UPGRADE, SWITCH.replace(b"=", b"A"))
+    assert (bad.outcome, bad.alike) == ("bad-accept", -1)
+
+
+def opened(request, answer):
+    out = HttpStage(Options()).push(stream([(0, request), (1, answer)]))
+    return out.upgrades[0]
