@@ -57,4 +57,5 @@ class _GuardedPattern(_LazyPattern):
 
     @cached_property
     def _from_start(self) -> Callable[[Any], re.Match[Any] | None]:
-        return re.compile(*self._given).match
+        compiled: re.Pattern[Any] = re.compile(*self._given)
+        return compiled.match
