@@ -25,9 +25,9 @@ cdef class Buffers:
     cdef long long room
     cdef long long wait
     cdef Py_ssize_t _count
-    cdef int _take(self, Py_ssize_t c, long long time, long long size)
-    cdef int _hold(self, Py_ssize_t c, long long offset)
-    cdef int _pass_on(self, Py_ssize_t c, long long now)
-    cdef int _write(self, Py_ssize_t c, long long body, long long now)
-    cdef int _deliver(self, Py_ssize_t c, long long now)
-    cdef int _delay(self, Py_ssize_t c, long long wait, int count)
+    cdef int _take(self, Py_ssize_t c, long long time, long long size) except? -1
+    cdef int _hold(self, Py_ssize_t c, long long offset) except? -1
+    cdef int _pass_on(self, Py_ssize_t c, long long now) except? -1
+    cdef int _write(self, Py_ssize_t c, long long body, long long now) except? -1
+    cdef int _deliver(self, Py_ssize_t c, long long now) except? -1
+    cdef int _delay(self, Py_ssize_t c, long long wait, int count) except? -1

@@ -136,6 +136,7 @@ class Buffers:
             self._pass_on(c, now)
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _take(
         self, c: cython.Py_ssize_t, time: cython.longlong, size: cython.longlong
     ) -> cython.int:
@@ -169,6 +170,7 @@ class Buffers:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _hold(self, c: cython.Py_ssize_t, offset: cython.longlong) -> cython.int:
         """Note a message whose last byte came `offset` ns after the buffer's first."""
         k: cython.int
@@ -185,6 +187,7 @@ class Buffers:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _pass_on(self, c: cython.Py_ssize_t, now: cython.longlong) -> cython.int:
         """Pass on a buffer that is not full."""
         self._write(c, self.buffers[c].filled, now)
@@ -192,6 +195,7 @@ class Buffers:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _write(
         self, c: cython.Py_ssize_t, body: cython.longlong, now: cython.longlong
     ) -> cython.int:
@@ -206,6 +210,7 @@ class Buffers:
         return self._deliver(c, now)
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _deliver(self, c: cython.Py_ssize_t, now: cython.longlong) -> cython.int:
         """Let the messages in the buffer arrive: their waits, in total exactly, and by class."""
         k: cython.int
@@ -226,6 +231,7 @@ class Buffers:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _delay(self, c: cython.Py_ssize_t, wait: cython.longlong, count: cython.int) -> cython.int:
         """Count in classes, which double where a wait lies above them; no wait has no class."""
         k: cython.int

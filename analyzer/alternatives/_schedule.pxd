@@ -53,13 +53,13 @@ cdef class Schedule:
     cdef long long[::1] intervals
     cdef int width
     cdef Py_ssize_t _count
-    cdef int _answer(self, Py_ssize_t c, Py_ssize_t lane, long long payload, long long messages)
-    cdef int _delay(self, Py_ssize_t lane, long long wait, long long most)
-    cdef int _push(self, Py_ssize_t c, long long time, long long size, bint joined, long long kind)
-    cdef int _supersede(self, Py_ssize_t c, long long time, long long size, long long kind)
-    cdef int _settle(self, Py_ssize_t c, Py_ssize_t place, long long until)
-    cdef int _follow(self, Py_ssize_t c, long long size)
-    cdef int _client(self, Py_ssize_t c, long long size)
-    cdef int _write(self, Py_ssize_t c, long long size, long long first, long long last)
-    cdef int _short_poll(self, Py_ssize_t c, Py_ssize_t lane, long long interval, int phase, long long time, long long before, long long size)
-    cdef int _long_poll(self, Py_ssize_t c, long long time, long long size, bint joined)
+    cdef int _answer(self, Py_ssize_t c, Py_ssize_t lane, long long payload, long long messages) except? -1
+    cdef int _delay(self, Py_ssize_t lane, long long wait, long long most) except? -1
+    cdef int _push(self, Py_ssize_t c, long long time, long long size, bint joined, long long kind) except? -1
+    cdef int _supersede(self, Py_ssize_t c, long long time, long long size, long long kind) except? -1
+    cdef int _settle(self, Py_ssize_t c, Py_ssize_t place, long long until) except? -1
+    cdef int _follow(self, Py_ssize_t c, long long size) except? -1
+    cdef int _client(self, Py_ssize_t c, long long size) except? -1
+    cdef int _write(self, Py_ssize_t c, long long size, long long first, long long last) except? -1
+    cdef int _short_poll(self, Py_ssize_t c, Py_ssize_t lane, long long interval, int phase, long long time, long long before, long long size) except? -1
+    cdef int _long_poll(self, Py_ssize_t c, long long time, long long size, bint joined) except? -1

@@ -215,6 +215,7 @@ class Schedule:
                     self.kinds[lane].used = 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _answer(
         self,
         c: cython.Py_ssize_t,
@@ -234,6 +235,7 @@ class Schedule:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _delay(
         self, lane: cython.Py_ssize_t, wait: cython.longlong, most: cython.longlong
     ) -> cython.int:
@@ -248,6 +250,7 @@ class Schedule:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _client(self, c: cython.Py_ssize_t, size: cython.longlong) -> cython.int:
         """Put a message of the client into a request of its own."""
         self.conversations[c].asked = 1
@@ -257,6 +260,7 @@ class Schedule:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _push(
         self,
         c: cython.Py_ssize_t,
@@ -287,6 +291,7 @@ class Schedule:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _supersede(
         self,
         c: cython.Py_ssize_t,
@@ -314,6 +319,7 @@ class Schedule:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _settle(
         self, c: cython.Py_ssize_t, place: cython.Py_ssize_t, until: cython.longlong
     ) -> cython.int:
@@ -342,6 +348,7 @@ class Schedule:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _follow(self, c: cython.Py_ssize_t, size: cython.longlong) -> cython.int:
         """Note whether a message of the server may answer the client's latest one."""
         if self.conversations[c].asked:
@@ -353,6 +360,7 @@ class Schedule:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _write(
         self,
         c: cython.Py_ssize_t,
@@ -374,6 +382,7 @@ class Schedule:
         return joined
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _short_poll(
         self,
         c: cython.Py_ssize_t,
@@ -408,6 +417,7 @@ class Schedule:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _long_poll(
         self,
         c: cython.Py_ssize_t,

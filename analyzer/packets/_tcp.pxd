@@ -10,5 +10,5 @@ cdef class TcpHeader(Tunnels):
     @cython.final
     cdef unsigned long long _identity(self, long header, long long length)
     @cython.final
-    cdef int _doubled(self, Py_ssize_t row, Py_ssize_t at, long size)
-    cdef bint _options(self, Py_ssize_t row, Py_ssize_t at, Py_ssize_t end)
+    cdef int _doubled(self, Py_ssize_t row, Py_ssize_t at, long size) except? -1
+    cdef bint _options(self, Py_ssize_t row, Py_ssize_t at, Py_ssize_t end) except? -1

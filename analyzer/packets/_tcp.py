@@ -116,6 +116,7 @@ class TcpHeader(Tunnels):
         return state
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _options(
         self, row: cython.Py_ssize_t, at: cython.Py_ssize_t, end: cython.Py_ssize_t
     ) -> cython.bint:
@@ -158,6 +159,7 @@ class TcpHeader(Tunnels):
 
     @cython.final
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _doubled(
         self, row: cython.Py_ssize_t, at: cython.Py_ssize_t, size: cython.long
     ) -> cython.int:

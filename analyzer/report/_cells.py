@@ -17,6 +17,9 @@ import numpy as np
 
 from analyzer import columns
 
+if cython.compiled:
+    from cython.cimports.libc.string import memcpy
+
 NULL = cython.declare(cython.longlong, columns.NULL)
 
 # Kinds of cells. What the int64 of a row means:
@@ -108,6 +111,9 @@ class Cells:
         out: the buffer; `buffer` is the array itself.
         fixed_bytes: more than a row takes without its text.
         second: the second since 1970 that `stamp` shows.
+        numbers, text, text_at: what `format` was given. To hand such views from function to
+            function takes longer than a cell.
+        comma: whether all that is before a cell is a comma, but before the first.
     """
 
     dialect: cython.int
@@ -121,6 +127,10 @@ class Cells:
     fixed_bytes: cython.Py_ssize_t
     second: cython.longlong
     stamp: cython.uchar[::1]
+    numbers: cython.longlong[:, ::1]
+    text: cython.uchar[::1]
+    text_at: cython.longlong[::1]
+    comma: cython.bint
 
     def __init__(self, dialect: int, kinds: Any, affixes: list[bytes], first_label: Any) -> None:
         """Prepare for a table.
@@ -143,6 +153,14 @@ class Cells:
         self.fixed_bytes = len(self.affixes) + self.columns * _FIXED_CELL
         self.second = NULL
         self.stamp = np.zeros(20, np.uint8)
+        between = affixes[1 : self.columns]
+        self.comma = self.dialect == CSV and between == [b","] * len(between)
+        self._forget()
+
+    def _forget(self) -> None:
+        self.numbers = np.zeros((0, 0), np.int64)
+        self.text = np.zeros(0, np.uint8)
+        self.text_at = np.zeros(0, np.int64)
 
     def format(
         self,
@@ -162,12 +180,17 @@ class Cells:
         row: cython.Py_ssize_t
         rows: cython.Py_ssize_t = numbers.shape[1]
         at: cython.Py_ssize_t = 0
+        self.numbers = numbers
+        self.text = text
+        self.text_at = text_at
         for row in range(rows):
             self._reserve(at, self.fixed_bytes)
-            at = self._row(at, numbers, row, text, text_at)
+            at = self._row(at, row)
+        self._forget()
         return self.buffer[:at]
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _reserve(self, at: cython.Py_ssize_t, count: cython.Py_ssize_t) -> cython.Py_ssize_t:
         """Make room for `count` more bytes."""
         needed: cython.Py_ssize_t = at + count
@@ -179,24 +202,23 @@ class Cells:
         return at
 
     @cython.cfunc
-    def _row(
-        self,
-        at: cython.Py_ssize_t,
-        numbers: cython.longlong[:, ::1],
-        row: cython.Py_ssize_t,
-        text: cython.uchar[::1],
-        text_at: cython.longlong[::1],
-    ) -> cython.Py_ssize_t:
+    @cython.exceptval(-1, check=True)
+    def _row(self, at: cython.Py_ssize_t, row: cython.Py_ssize_t) -> cython.Py_ssize_t:
         column: cython.Py_ssize_t
         kind: cython.longlong
         value: cython.longlong
         for column in range(self.columns):
-            at = self._affix(at, column)
+            if self.comma:
+                if column > 0:
+                    at = self._put(at, 44)
+            else:
+                at = self._affix(at, column)
             kind = self.kinds[column]
             # The cast makes a Python int of numpy's when this runs uncompiled.
-            value = cython.cast(cython.longlong, numbers[column, row])
+            value = cython.cast(cython.longlong, self.numbers[column, row])
             if value == NULL:
-                at = self._affix(at, self.columns + 1)
+                if not self.comma:
+                    at = self._affix(at, self.columns + 1)
             elif kind == INT:
                 at = self._number(at, value, 0)
             elif kind == LABEL:
@@ -204,11 +226,11 @@ class Cells:
             elif kind == TIME:
                 at = self._time(at, value)
             elif kind == TEXT:
-                at = self._text(at, text, text_at[column], value)
-                text_at[column] = value
+                at = self._text(at, self.text_at[column], value)
+                self.text_at[column] = value
             elif kind == VERBATIM:
-                at = self._verbatim(at, text, text_at[column], value)
-                text_at[column] = value
+                at = self._verbatim(at, self.text_at[column], value)
+                self.text_at[column] = value
             elif kind == HEX32:
                 at = self._hex32(at, value)
             else:
@@ -216,12 +238,14 @@ class Cells:
         return self._affix(at, self.columns)
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     @cython.inline
     def _put(self, at: cython.Py_ssize_t, byte: cython.uchar) -> cython.Py_ssize_t:
         self.out[at] = byte
         return at + 1
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _affix(self, at: cython.Py_ssize_t, which: cython.Py_ssize_t) -> cython.Py_ssize_t:
         place: cython.Py_ssize_t
         for place in range(self.ends[which], self.ends[which + 1]):
@@ -230,52 +254,61 @@ class Cells:
         return at
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _number(
         self, at: cython.Py_ssize_t, value: cython.longlong, decimals: cython.longlong
     ) -> cython.Py_ssize_t:
         """Write a decimal number of which the last `decimals` digits are a fraction."""
-        size: cython.ulonglong
         digits: cython.longlong = 1
+        bar: cython.ulonglong = 10
+        unit: cython.longlong = 1
         if value < 0:
             at = self._put(at, 45)
             value = -value
-        size = value
-        while size >= 10:
-            size = size // 10
+        if decimals == 0 and value < 10:
+            return self._put(at, 48 + value)
+        # Comparing is quicker than dividing; 10 ** 19 is the last power that fits.
+        while digits < 19 and cython.cast(cython.ulonglong, value) >= bar:
+            bar = bar * 10
             digits += 1
         if decimals == 0:
             return self._padded(at, value, digits)
-        if digits <= decimals:
-            digits = decimals + 1
-        # Digits are written from the last one: the fraction's place is made free by
-        # writing all of them one place further right, then the whole part in place.
-        self._padded(at + 1, value, digits)
-        for _ in range(digits - decimals):
-            self.out[at] = self.out[at + 1]
-            at += 1
-        self.out[at] = 46
-        return at + decimals + 1
+        for _ in range(decimals):
+            unit = unit * 10
+        digits = digits - decimals if digits > decimals else 1
+        at = self._put(self._padded(at, value // unit, digits), 46)
+        return self._padded(at, value % unit, decimals)
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    @cython.boundscheck(False)
     def _padded(
         self, at: cython.Py_ssize_t, value: cython.longlong, digits: cython.longlong
     ) -> cython.Py_ssize_t:
         """Write the last `digits` digits of a number that is not negative."""
         rest: cython.ulonglong = value
+        pair: cython.ulonglong
         end: cython.Py_ssize_t = at + digits
         place: cython.Py_ssize_t = end
-        while place > at:
-            place -= 1
-            self.out[place] = 48 + rest % 10
-            rest = rest // 10
+        # One check for all digits.
+        if at < 0 or end < at or end > self.out.shape[0]:
+            raise IndexError(end)
+        while place - at > 1:
+            place -= 2
+            pair = rest % 100
+            rest = rest // 100
+            self.out[place] = 48 + pair // 10
+            self.out[place + 1] = 48 + pair % 10
+        if place > at:
+            self.out[at] = 48 + rest % 10
         return end
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _time(self, at: cython.Py_ssize_t, value: cython.longlong) -> cython.Py_ssize_t:
         """Write a time as 2026-01-02T03:04:05.000000006Z."""
         second: cython.longlong = value // 1_000_000_000
         fraction: cython.longlong = value - second * 1_000_000_000
-        place: cython.Py_ssize_t
         if fraction < 0:  # C division rounds towards zero
             second -= 1
             fraction += 1_000_000_000
@@ -284,15 +317,14 @@ class Cells:
             self._new_second(at, second)
         if self.dialect == JSON:
             at = self._put(at, _QUOTE)
-        for place in range(20):
-            self.out[at] = self.stamp[place]
-            at += 1
+        at = self._copied(at, self.stamp, 0, 20)
         at = self._put(self._padded(at, fraction, 9), 90)
         if self.dialect == JSON:
             at = self._put(at, _QUOTE)
         return at
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _new_second(self, at: cython.Py_ssize_t, second: cython.longlong) -> cython.Py_ssize_t:
         """Fill `stamp` with YYYY-MM-DDTHH:MM:SS. of a second since 1970.
 
@@ -331,6 +363,34 @@ class Cells:
         return start
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    @cython.inline
+    @cython.boundscheck(False)
+    def _copied(
+        self,
+        at: cython.Py_ssize_t,
+        source: cython.uchar[::1],
+        start: cython.Py_ssize_t,
+        end: cython.Py_ssize_t,
+    ) -> cython.Py_ssize_t:
+        """Copy source[start:end]: one check, and the C library's block copy."""
+        count: cython.Py_ssize_t = end - start
+        if count <= 0:
+            return at
+        if at < 0 or start < 0 or at + count > self.out.shape[0] or end > source.shape[0]:
+            raise IndexError(at + count)
+        if cython.compiled:
+            memcpy(
+                cython.address(self.out[at]),
+                cython.address(source[start]),
+                cython.cast(cython.size_t, count),
+            )
+        else:
+            self.out[at : at + count] = source[start:end]
+        return at + count
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _hex32(self, at: cython.Py_ssize_t, value: cython.longlong) -> cython.Py_ssize_t:
         shift: cython.int
         if self.dialect == JSON:
@@ -342,33 +402,30 @@ class Cells:
         return at
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _verbatim(
         self,
         at: cython.Py_ssize_t,
-        text: cython.uchar[::1],
         start: cython.Py_ssize_t,
         end: cython.Py_ssize_t,
     ) -> cython.Py_ssize_t:
         """Write base64: quoted where it may be taken for null, defused as a formula."""
-        place: cython.Py_ssize_t
         quoted: cython.bint = self.dialect == JSON or start == end
         self._reserve(at, end - start + self.fixed_bytes)
         if quoted:
             at = self._put(at, _QUOTE)
-        elif _runs_in_a_spreadsheet(text, start, end):
+        elif _runs_in_a_spreadsheet(self.text, start, end):
             at = self._put(at, _APOSTROPHE)
-        for place in range(start, end):
-            self.out[at] = text[place]
-            at += 1
+        at = self._copied(at, self.text, start, end)
         if quoted:
             at = self._put(at, _QUOTE)
         return at
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _text(
         self,
         at: cython.Py_ssize_t,
-        text: cython.uchar[::1],
         start: cython.Py_ssize_t,
         end: cython.Py_ssize_t,
     ) -> cython.Py_ssize_t:
@@ -384,27 +441,33 @@ class Cells:
         byte: cython.int
         json: cython.bint = self.dialect == JSON
         quoted: cython.bint = json or start == end  # null is the empty cell without quotes
-        escapes: cython.bint = json or _runs_in_a_spreadsheet(text, start, end)
+        escapes: cython.bint = json or _runs_in_a_spreadsheet(self.text, start, end)
+        doubled: cython.bint = False
         # At most 6 bytes for one: \u001b.
         self._reserve(at, 6 * (end - start) + self.fixed_bytes)
         if not json:
             for place in range(start, end):
-                byte = text[place]
-                if byte == 34 or byte == 44:
+                byte = self.text[place]
+                if byte == 34:
+                    quoted = doubled = True
+                elif byte == 44:
                     quoted = True
-                elif _is_control(text, place, end):
+                elif _is_control(self.text, place, end):
                     escapes = True
         if quoted:
             at = self._put(at, _QUOTE)
         if escapes and not json:
             at = self._put(at, _APOSTROPHE)
         place = start
+        if not escapes and not doubled:
+            at = self._copied(at, self.text, start, end)
+            place = end
         while place < end:
-            byte = text[place]
-            if escapes and _is_control(text, place, end):
+            byte = self.text[place]
+            if escapes and _is_control(self.text, place, end):
                 if byte == 0xC2:
                     place += 1
-                at = self._escape(at, 117 if json else 120, text[place])
+                at = self._escape(at, 117 if json else 120, self.text[place])
             else:
                 if byte == 34:
                     at = self._put(at, _BACKSLASH if json else _QUOTE)
@@ -418,6 +481,7 @@ class Cells:
         return at
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _escape(
         self, at: cython.Py_ssize_t, letter: cython.uchar, value: cython.int
     ) -> cython.Py_ssize_t:

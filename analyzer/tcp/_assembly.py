@@ -243,6 +243,7 @@ class Assembler(Doubts):
         return self._judge(s) if self.slots[s].waiting else 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _count_copy(
         self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, length: cython.int
     ) -> cython.int:
@@ -257,6 +258,7 @@ class Assembler(Doubts):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     @cython.inline
     def _present(self, i: cython.Py_ssize_t, flags: cython.int, length: cython.int) -> cython.int:
         """Make segment `i` the packet whose rows are written."""
@@ -278,6 +280,7 @@ class Assembler(Doubts):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _take(
         self,
         i: cython.Py_ssize_t,
@@ -309,6 +312,7 @@ class Assembler(Doubts):
         return self._take_slowly(i, s, d, flags, length)
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _not_open(
         self,
         i: cython.Py_ssize_t,
@@ -349,6 +353,7 @@ class Assembler(Doubts):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _is_unproven(
         self, s: cython.Py_ssize_t, d: cython.Py_ssize_t, length: cython.int
     ) -> cython.bint:
@@ -360,6 +365,7 @@ class Assembler(Doubts):
         return d & 1 and length == 0 and self._only_asked(s)
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     @cython.inline
     def _readable(self, i: cython.Py_ssize_t, length: cython.int) -> cython.int:
         """Return how many payload bytes can be read: captured, if that is possible."""
@@ -372,6 +378,7 @@ class Assembler(Doubts):
         return captured
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _acknowledge(
         self, i: cython.Py_ssize_t, o: cython.Py_ssize_t, flags: cython.int
     ) -> cython.longlong:
@@ -410,6 +417,7 @@ class Assembler(Doubts):
         return reached
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _unheard(self, o: cython.Py_ssize_t, ack: cython.longlong) -> cython.int:
         """Count what is acknowledged of a direction without captured packets so far."""
         if self.rares[o].unheard == 0:
@@ -423,6 +431,7 @@ class Assembler(Doubts):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _window_closed(self, d: cython.Py_ssize_t, flags: cython.int) -> cython.int:
         if flags & (_SYN | _RST) or self.tracks[d].zero_window:
             return 0
@@ -433,6 +442,7 @@ class Assembler(Doubts):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _take_slowly(
         self,
         i: cython.Py_ssize_t,

@@ -45,6 +45,7 @@ class CopyCheck(RowWriter):
     """Remembers segments and payload, and finds those that come again."""
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _recent_place(self, i: cython.Py_ssize_t, hashed: cython.uint) -> cython.Py_ssize_t:
         """Return the place of segment `i` in the index: known before its direction is.
 
@@ -58,6 +59,7 @@ class CopyCheck(RowWriter):
         return (spread ^ (spread >> 32)) & _RECENT_MASK
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _is_copy(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.bint:
         """Return whether segment `i` is a packet seen before; remember it if it is not."""
         if self.shadows:
@@ -100,6 +102,7 @@ class CopyCheck(RowWriter):
         return False
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _shade(self, s: cython.Py_ssize_t, first: cython.longlong, flip: cython.int) -> cython.int:
         """Connection `s` may have had copies of its packets before its own SYN.
 
@@ -127,6 +130,7 @@ class CopyCheck(RowWriter):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _count_shadow(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
         """Count segment `i` if its copy came before its connection's SYN."""
         found = self.shadows.get(d >> 1)
@@ -147,6 +151,7 @@ class CopyCheck(RowWriter):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _tell_shadows(self, s: cython.Py_ssize_t) -> cython.int:
         """Tell of the copies that came before the SYN of connection `s`, which ends."""
         found = self.shadows.pop(s, None)
@@ -158,6 +163,7 @@ class CopyCheck(RowWriter):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _is_same(
         self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, n: cython.Py_ssize_t
     ) -> cython.bint:
@@ -187,6 +193,7 @@ class CopyCheck(RowWriter):
         return between(self.time, self.recents[n].time) <= window
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _keep(
         self,
         d: cython.Py_ssize_t,
@@ -215,6 +222,7 @@ class CopyCheck(RowWriter):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     @cython.boundscheck(False)
     def _store(
         self, at: cython.Py_ssize_t, start: cython.Py_ssize_t, count: cython.Py_ssize_t
@@ -235,6 +243,7 @@ class CopyCheck(RowWriter):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _compare(
         self,
         d: cython.Py_ssize_t,
@@ -263,6 +272,7 @@ class CopyCheck(RowWriter):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _difference(
         self,
         n: cython.Py_ssize_t,

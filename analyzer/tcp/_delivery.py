@@ -39,6 +39,7 @@ class Delivery(CopyCheck):
     """Writes what has its turn, and settles what never will."""
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     @cython.inline
     def _place(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.longlong:
         """Return the stream offset of segment `i`'s first payload byte.
@@ -54,6 +55,7 @@ class Delivery(CopyCheck):
         return near + distance(seq, wide(self.tracks[d].origin) + near)
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _deliver(
         self,
         d: cython.Py_ssize_t,
@@ -76,6 +78,7 @@ class Delivery(CopyCheck):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _sent_again(
         self,
         d: cython.Py_ssize_t,
@@ -88,6 +91,7 @@ class Delivery(CopyCheck):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _lose(self, d: cython.Py_ssize_t, upto: cython.longlong) -> cython.int:
         """Declare the bytes before stream offset `upto` lost."""
         place: cython.longlong = self.tracks[d].next
@@ -106,6 +110,7 @@ class Delivery(CopyCheck):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _came_twice(self, i: cython.Py_ssize_t, o: cython.Py_ssize_t) -> cython.int:
         """Segment `i` says which bytes of direction `o` came twice (RFC 2883): write a row of it.
 
@@ -129,6 +134,7 @@ class Delivery(CopyCheck):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _held_row(
         self,
         d: cython.Py_ssize_t,
@@ -173,6 +179,7 @@ class Delivery(CopyCheck):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _drain(self, d: cython.Py_ssize_t, filled: cython.longlong) -> cython.int:
         """Deliver held bytes that have their turn.
 
@@ -209,6 +216,7 @@ class Delivery(CopyCheck):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _refuse(self, d: cython.Py_ssize_t, piece: Any) -> cython.int:
         """Account for a held piece that is after the FIN."""
         self._note_side(
@@ -218,6 +226,7 @@ class Delivery(CopyCheck):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _refuse_held(self, d: cython.Py_ssize_t) -> cython.int:
         """Account for all that is still held: it is after the FIN."""
         held: Any = self.held.pop(d, None)
@@ -231,6 +240,7 @@ class Delivery(CopyCheck):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _reach_fin(self, d: cython.Py_ssize_t, filled: cython.longlong) -> cython.int:
         """Write the FIN row if the stream has come to it; `filled` as in `_drain`."""
         if self.tracks[d].fin_done or self.tracks[d].fin != self.tracks[d].next:
@@ -250,6 +260,7 @@ class Delivery(CopyCheck):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _flush(self, d: cython.Py_ssize_t) -> cython.int:
         """Settle the holes of a direction that ends."""
         top: cython.longlong

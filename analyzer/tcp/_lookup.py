@@ -51,6 +51,7 @@ class Lookup(Ordering):
     """Finds connections by their ends."""
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _warm(self, begin: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cython.int:
         """Hash the segments [begin, end), and have their connections' state fetched.
 
@@ -110,6 +111,7 @@ class Lookup(Ordering):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _find(self, i: cython.Py_ssize_t, wanted: cython.uint) -> cython.Py_ssize_t:
         """Return the slot of segment `i`'s connection, -1 if none; sets side."""
         mask: cython.Py_ssize_t = self.table.shape[0] - 1
@@ -124,6 +126,7 @@ class Lookup(Ordering):
         return -1
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _is_between(self, i: cython.Py_ssize_t, s: cython.Py_ssize_t) -> cython.bint:
         """Return whether segment `i` has the ends of connection `s`; sets side."""
         high: cython.bint = (self.segments[i].source_high | self.segments[i].destination_high) != 0
@@ -160,6 +163,7 @@ class Lookup(Ordering):
         return False
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _has_halves(
         self, s: cython.Py_ssize_t, high0: cython.ulonglong, high1: cython.ulonglong
     ) -> cython.bint:
@@ -167,6 +171,7 @@ class Lookup(Ordering):
         return self.links[s].high0 == high0 and self.links[s].high1 == high1
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _name_ends(self, i: cython.Py_ssize_t, s: cython.Py_ssize_t) -> cython.int:
         """Keep the ends of segment `i`, sent by `side`, as those of connection `s`."""
         if self.side == 0:
@@ -193,6 +198,7 @@ class Lookup(Ordering):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _map(self, s: cython.Py_ssize_t) -> cython.int:
         """Enter slot `s` in the table under its hash."""
         mask: cython.Py_ssize_t = self.table.shape[0] - 1
@@ -204,6 +210,7 @@ class Lookup(Ordering):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _unmap(self, s: cython.Py_ssize_t) -> cython.int:
         """Take slot `s` out of the table; entries after it move up."""
         mask: cython.Py_ssize_t = self.table.shape[0] - 1
@@ -227,6 +234,7 @@ class Lookup(Ordering):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _grow_table(self) -> cython.int:
         """Double the table, so that it is never more than half full."""
         slot: cython.Py_ssize_t

@@ -33,6 +33,7 @@ class Ordering(Delivery):
     """Sorts payload, holds what is early, and judges holes."""
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _reference(self, d: cython.Py_ssize_t) -> cython.longlong:
         """Return the furthest stream offset that is believed to exist."""
         furthest: cython.longlong = self.tracks[d].next
@@ -43,6 +44,7 @@ class Ordering(Delivery):
         return furthest
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _payload(
         self,
         d: cython.Py_ssize_t,
@@ -94,6 +96,7 @@ class Ordering(Delivery):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _is_stray(
         self, d: cython.Py_ssize_t, place: cython.longlong, length: cython.int
     ) -> cython.bint:
@@ -115,6 +118,7 @@ class Ordering(Delivery):
         return True
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _count_again(
         self,
         d: cython.Py_ssize_t,
@@ -136,6 +140,7 @@ class Ordering(Delivery):
         return False
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _has_room(self, d: cython.Py_ssize_t, captured: cython.longlong) -> cython.bint:
         charge: cython.longlong = max(0, captured) + OVERHEAD_BYTES
         held: Any = self.held.get(d)
@@ -143,6 +148,7 @@ class Ordering(Delivery):
         return mine + charge <= self.max_held and self.held_total + charge <= self.max_held_total
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _give_up(self, d: cython.Py_ssize_t, place: cython.longlong) -> cython.int:
         """Give up the first hole of a direction, so that nothing more need be held."""
         upto: cython.longlong = place
@@ -154,6 +160,7 @@ class Ordering(Delivery):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _hold(
         self,
         d: cython.Py_ssize_t,
@@ -195,6 +202,7 @@ class Ordering(Delivery):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _judge(self, s: cython.Py_ssize_t) -> cython.int:
         """Declare holes lost that the receiver does not have.
 

@@ -54,6 +54,7 @@ class RowWriter(AssemblerState):
         ) = packet
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _row(
         self,
         kind: cython.int,

@@ -25,6 +25,7 @@ class Costs(Waits):
     """Shares bytes that are no payload out to the messages they served."""
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _share(
         self, header: cython.longlong, at: cython.longlong, payload: cython.longlong
     ) -> cython.longlong:
@@ -40,6 +41,7 @@ class Costs(Waits):
         return header * at // payload
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _stands_for(self, i: cython.Py_ssize_t, count: cython.longlong) -> cython.longlong:
         """Return how many bytes of TCP's stream the first `count` of row `i` stand for."""
         if self.chunks[i].span == self.chunks[i].length:
@@ -49,6 +51,7 @@ class Costs(Waits):
         return count * self.chunks[i].span // self.chunks[i].length
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _charge(
         self,
         i: cython.Py_ssize_t,
@@ -83,6 +86,7 @@ class Costs(Waits):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _grant(self, d: cython.Py_ssize_t) -> cython.int:
         """Give what was noted to the message in progress; other frames have no row for it."""
         m: cython.Py_ssize_t = self.walks[d].message
@@ -94,6 +98,7 @@ class Costs(Waits):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _acknowledge(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
         """Row `i` acknowledges bytes of direction `d`: share its cost, let messages go."""
         acked: cython.longlong = self.chunks[i].acked
@@ -139,6 +144,7 @@ class Costs(Waits):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _let_go(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
         """Let the messages of direction `d` go that are acknowledged, and wait for nothing more."""
         m: cython.Py_ssize_t = self.walks[d].head
@@ -150,6 +156,7 @@ class Costs(Waits):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _let_go_in_turn(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
         """The same for both sides: an answer must not leave before what it answers.
 
@@ -171,6 +178,7 @@ class Costs(Waits):
             self._pop(self.pool[first].direction)
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _make_room(self, d: cython.Py_ssize_t) -> cython.int:
         """Let the first message of direction `d` go, too many wait.
 
@@ -189,6 +197,7 @@ class Costs(Waits):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _came_twice(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
         """Row `i` says which bytes of direction `d` the receiver had already (RFC 2883)."""
         begin: cython.longlong = self.chunks[i].offset
@@ -204,6 +213,7 @@ class Costs(Waits):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _retransmission(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
         """Charge payload sent again, with its share of headers, to its messages."""
         begin: cython.longlong = self.chunks[i].offset
@@ -230,6 +240,7 @@ class Costs(Waits):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _pop(self, d: cython.Py_ssize_t) -> cython.int:
         """Let the oldest waiting message of `d` go; its row is final."""
         m: cython.Py_ssize_t = self.walks[d].head

@@ -73,6 +73,7 @@ class FrameWalk(Rules):
         self.records = self.chunk_rows = None
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _warm(self, begin: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cython.int:
         """Have the state of the directions in rows [begin, end) fetched.
 
@@ -120,6 +121,7 @@ class FrameWalk(Rules):
                 m = self.walks[d].head
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _row(self, i: cython.Py_ssize_t) -> cython.int:
         d: cython.Py_ssize_t = self.chunks[i].direction
         kind: cython.int = self.chunks[i].kind
@@ -162,6 +164,7 @@ class FrameWalk(Rules):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _data(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, p: cython.Py_ssize_t) -> cython.int:
         """Walk the bytes of row `i` from `p` on."""
         start: cython.Py_ssize_t = self.chunks[i].start
@@ -222,6 +225,7 @@ class FrameWalk(Rules):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _header(
         self,
         i: cython.Py_ssize_t,
@@ -275,6 +279,7 @@ class FrameWalk(Rules):
         return p
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _begin_frame(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
         """Take the fields of the header in `partial` and open the frame."""
         first: cython.int = self.partial[d, 0]
@@ -322,6 +327,7 @@ class FrameWalk(Rules):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _end_frame(
         self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, end: cython.longlong
     ) -> cython.int:
@@ -375,6 +381,7 @@ class FrameWalk(Rules):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _gap(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
         """Bytes are missing: go on inside a known frame, else search."""
         left: cython.longlong = self.chunks[i].length
@@ -408,6 +415,7 @@ class FrameWalk(Rules):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _lose(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
         """The place of the next header is not known any more."""
         self._oddity(i, d, _FRAMING_LOST, 0)

@@ -40,6 +40,7 @@ class Messages(Payload):
     """Opens and closes messages."""
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _place(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
         """Find the message that the frame belongs to (RFC 6455 5.4)."""
         opcode: cython.int = self.walks[d].opcode
@@ -65,6 +66,7 @@ class Messages(Payload):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _begin_message(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
         m: cython.Py_ssize_t
         rsv1: cython.int = self.walks[d].bits & _RSV1_BIT
@@ -122,6 +124,7 @@ class Messages(Payload):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     @cython.inline
     def _fetch_place(self, m: cython.Py_ssize_t) -> cython.int:
         """Have a place fetched that a message will soon be written to.
@@ -136,6 +139,7 @@ class Messages(Payload):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _touch(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
         """Note that the current frame has bytes in row `i`.
 
@@ -150,6 +154,7 @@ class Messages(Payload):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _reach(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
         """Move the frame's last packet and time to those with which row `i` was readable."""
         last: cython.longlong = self.chunks[i].packet
@@ -166,6 +171,7 @@ class Messages(Payload):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _extend(self, d: cython.Py_ssize_t, m: cython.Py_ssize_t) -> cython.int:
         """Widen the message's packets and times by those of the frame that ended."""
         if self.walks[d].packet_first < self.pool[m].packet_first:
@@ -179,6 +185,7 @@ class Messages(Payload):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _end_message(
         self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, m: cython.Py_ssize_t, end: cython.longlong
     ) -> cython.int:
@@ -203,6 +210,7 @@ class Messages(Payload):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _give_up(self, d: cython.Py_ssize_t) -> cython.int:
         """The current message will never be complete: it yields no row."""
         m: cython.Py_ssize_t = self.walks[d].message
@@ -216,6 +224,7 @@ class Messages(Payload):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _end_fragments(
         self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, m: cython.Py_ssize_t
     ) -> cython.int:

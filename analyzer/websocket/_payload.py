@@ -178,6 +178,7 @@ class Payload(Costs):
     """Takes payload as it comes, piece by piece."""
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _payload(
         self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, p: cython.Py_ssize_t, n: cython.Py_ssize_t
     ) -> cython.int:
@@ -221,6 +222,7 @@ class Payload(Costs):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _stall(self, i: cython.Py_ssize_t, m: cython.Py_ssize_t) -> cython.int:
         """Count the time for which bytes of message `m` waited after a hole, once."""
         since: cython.longlong = self.chunks[i].time
@@ -234,6 +236,7 @@ class Payload(Costs):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _preview(
         self, m: cython.Py_ssize_t, p: cython.Py_ssize_t, n: cython.Py_ssize_t
     ) -> cython.int:
@@ -256,6 +259,7 @@ class Payload(Costs):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     @cython.boundscheck(False)
     def _digest(
         self, m: cython.Py_ssize_t, p: cython.Py_ssize_t, n: cython.Py_ssize_t
@@ -296,6 +300,7 @@ class Payload(Costs):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _end_digest(self, m: cython.Py_ssize_t) -> cython.int:
         """Finish the digest of a message; it is not known of a damaged or compressed one."""
         digest: cython.ulonglong = self.pool[m].digest
@@ -310,6 +315,7 @@ class Payload(Costs):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _keep_control(
         self, d: cython.Py_ssize_t, p: cython.Py_ssize_t, n: cython.Py_ssize_t
     ) -> cython.int:
@@ -325,6 +331,7 @@ class Payload(Costs):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _utf8(
         self, d: cython.Py_ssize_t, p: cython.Py_ssize_t, end: cython.Py_ssize_t
     ) -> cython.int:

@@ -30,6 +30,7 @@ class Silence(WalkState):
     """Notes the last bytes of each side, the end, and ACKs of control frames."""
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _heard(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
         """Row `i` of direction `d` has bytes."""
         packet: cython.longlong = self.chunks[i].packet
@@ -47,6 +48,7 @@ class Silence(WalkState):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _frame_begins(
         self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, p: cython.Py_ssize_t
     ) -> cython.int:
@@ -60,6 +62,7 @@ class Silence(WalkState):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _not_heard(self, d: cython.Py_ssize_t) -> cython.int:
         """Bytes of direction `d` were sent at an unknown time."""
         self.walks[d].heard_time = _NULL
@@ -68,6 +71,7 @@ class Silence(WalkState):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _end_seen(
         self,
         d: cython.Py_ssize_t,
@@ -106,6 +110,7 @@ class Silence(WalkState):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _not_ended(self, d: cython.Py_ssize_t) -> cython.int:
         """Forget the RST that was taken for the end; a Close before it stays."""
         s: cython.Py_ssize_t
@@ -117,6 +122,7 @@ class Silence(WalkState):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _watch(
         self, i: cython.Py_ssize_t, d: cython.Py_ssize_t, end: cython.longlong
     ) -> cython.int:
@@ -129,6 +135,7 @@ class Silence(WalkState):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _control_acked(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
         """Row `i` is the first to acknowledge as much of direction `d`, which is watched."""
         # A RST acknowledges bytes that its sender's program may never have read.
@@ -137,6 +144,7 @@ class Silence(WalkState):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _ack(
         self,
         d: cython.Py_ssize_t,

@@ -46,6 +46,7 @@ class Waits(Silence):
     """Counts the waiting of connections and messages."""
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _alive(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
         """Row `i` is of direction `d`, and may be of a packet of it that was not seen before."""
         if (
@@ -59,6 +60,7 @@ class Waits(Silence):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _window(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
         """The sender of direction `d` announces a window with row `i`, a packet not seen before."""
         time: cython.longlong = self.chunks[i].time
@@ -79,6 +81,7 @@ class Waits(Silence):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _sent_on(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
         """Row `i` has new bytes of direction `d`, whose receiver's window was closed.
 
@@ -96,6 +99,7 @@ class Waits(Silence):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _opened_unseen(self, o: cython.Py_ssize_t) -> cython.int:
         """The window of the sender of `o` opened at a time that the capture does not tell."""
         seen: cython.longlong = self.walks[o].shut_seen
@@ -105,6 +109,7 @@ class Waits(Silence):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _closed_for(self, d: cython.Py_ssize_t, time: cython.longlong) -> cython.longlong:
         """Return for how long the sender of `d` had had its window closed by `time`, in ns."""
         since: cython.longlong = self.walks[d].shut_since
@@ -113,6 +118,7 @@ class Waits(Silence):
         return self.walks[d].shut_total
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _begin_waits(self, d: cython.Py_ssize_t, m: cython.Py_ssize_t) -> cython.int:
         """Message `m` of direction `d` begins."""
         self.pool[m].nagle = self.walks[d].head_nagle
@@ -123,6 +129,7 @@ class Waits(Silence):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _end_waits(self, d: cython.Py_ssize_t, m: cython.Py_ssize_t) -> cython.int:
         """Message `m` of direction `d` is complete."""
         shut: cython.longlong = self._closed_for(d ^ 1, self.pool[m].time_last)
@@ -131,6 +138,7 @@ class Waits(Silence):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _held_back(self, d: cython.Py_ssize_t, time: cython.longlong) -> cython.longlong:
         """Return for how long a closed window held back what direction `d` begins at `time`."""
         receiver: cython.Py_ssize_t = d ^ 1
@@ -145,6 +153,7 @@ class Waits(Silence):
         return until - since if until > since else 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _at_once(self, d: cython.Py_ssize_t) -> cython.longlong:
         """Return how long after a packet to it the sender of `d` is seen to answer at once, in ns.
 
@@ -157,6 +166,7 @@ class Waits(Silence):
         return _AT_ONCE + back + back // 4
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _all_acked(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
         """Row `i` newly acknowledges all that direction `d` has sent."""
         time: cython.longlong = self.chunks[i].time
@@ -175,6 +185,7 @@ class Waits(Silence):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _goes_on(self, i: cython.Py_ssize_t, d: cython.Py_ssize_t) -> cython.int:
         """Row `i` has the next bytes of direction `d` after an ACK of all before them."""
         delay: cython.longlong = self.walks[d].ack_delay
@@ -200,6 +211,7 @@ class Waits(Silence):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _waited_to_send_again(
         self,
         i: cython.Py_ssize_t,
@@ -230,6 +242,7 @@ class Waits(Silence):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _note_again(
         self,
         m: cython.Py_ssize_t,
@@ -248,6 +261,7 @@ class Waits(Silence):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _not_late(
         self, m: cython.Py_ssize_t, begin: cython.longlong, end: cython.longlong
     ) -> cython.int:
@@ -288,6 +302,7 @@ class Waits(Silence):
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def _may_come_twice(self, i: cython.Py_ssize_t, m: cython.Py_ssize_t) -> cython.bint:
         """Return whether the receiver may yet say, at the time of row `i`, that a copy was spare.
 
