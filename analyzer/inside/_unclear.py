@@ -194,7 +194,7 @@ class Unclear:
         count: cython.Py_ssize_t = len(places)
         known: cython.Py_ssize_t = len(self.slots)
         lane: cython.longlong
-        payload: bytes
+        payload: bytes | None
         mute: Mute
         says: cython.int
         self.exhausted = -1

@@ -219,7 +219,7 @@ class Says:
 
 
 def take_codes(
-    codes: Codes, known: dict[int, Detail], places: npt.NDArray[np.int64]
+    codes: Codes, known: dict[int, Detail], places: npt.NDArray[np.int32]
 ) -> tuple[Codes, dict[int, Detail]]:
     """Return labels and details of rows that leave, and forget what their places held.
 
