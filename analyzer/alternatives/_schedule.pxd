@@ -44,6 +44,7 @@ ctypedef struct Latest:
 cdef class Schedule:
     cdef public object _arrays
     cdef public object buffers
+    cdef object _waits
     cdef Lane[::1] lanes
     cdef Conversation[::1] conversations
     cdef Kind[::1] kinds
@@ -54,12 +55,12 @@ cdef class Schedule:
     cdef int width
     cdef Py_ssize_t _count
     cdef int _answer(self, Py_ssize_t c, Py_ssize_t lane, long long payload, long long messages)
-    cdef int _delay(self, Py_ssize_t lane, long long wait, long long most)
+    cdef int _delay(self, Py_ssize_t lane, Py_ssize_t row, long long wait, long long most)
     cdef int _push(self, Py_ssize_t c, long long time, long long size, bint joined, long long kind)
     cdef int _supersede(self, Py_ssize_t c, long long time, long long size, long long kind)
     cdef int _settle(self, Py_ssize_t c, Py_ssize_t place, long long until)
     cdef int _follow(self, Py_ssize_t c, long long size)
     cdef int _client(self, Py_ssize_t c, long long size)
     cdef int _write(self, Py_ssize_t c, long long size, long long first, long long last)
-    cdef int _short_poll(self, Py_ssize_t c, Py_ssize_t lane, long long interval, int phase, long long time, long long before, long long size)
+    cdef int _short_poll(self, Py_ssize_t c, Py_ssize_t lane, Py_ssize_t row, long long interval, int phase, long long time, long long before, long long size)
     cdef int _long_poll(self, Py_ssize_t c, long long time, long long size, bint joined)
