@@ -21,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.S | re.M)
 PROMPT = "$ "
+FEW = 5
 
 
 def pages() -> list[Path]:
@@ -33,12 +34,31 @@ def blocks(text: str, kind: str) -> list[str]:
     return [body for marked, body in BLOCK.findall(text) if marked == kind]
 
 
+def named(script: str) -> Iterator[Path]:
+    """Yield the captures that a script names, and few of those that a pattern or folder means."""
+    for pattern in re.findall(r"captures\b[\w*./-]*", script):
+        found = sorted(ROOT.glob(pattern))
+        if found == [ROOT / "captures"]:
+            found = sorted((ROOT / "captures").glob("npm-ws-*.pcap"))
+        yield from found[:FEW]
+
+
 @contextmanager
-def workplace() -> Iterator[Path]:
-    """Make a folder with `captures` in it; the programs of this interpreter run there."""
+def workplace(script: str | None = None) -> Iterator[Path]:
+    """Make a folder with `captures` in it; the programs of this interpreter run there.
+
+    With a script, of which only the exit status counts, there are no more captures than it needs.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "captures").symlink_to(ROOT / "captures")
+        if script is None:
+            (folder / "captures").symlink_to(ROOT / "captures")
+        else:
+            for path in named(script):
+                link = folder / path.relative_to(ROOT)
+                link.parent.mkdir(parents=True, exist_ok=True)
+                if not link.exists():
+                    link.symlink_to(path)
         programs = folder / "bin"
         programs.mkdir()
         for program, start in (("wsanalyze", "-m analyzer.cli.main "), ("python", "")):

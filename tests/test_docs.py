@@ -95,7 +95,7 @@ def test_sample_shows_what_the_command_prints(body: str) -> None:
 def test_commands_succeed(body: str) -> None:
     if "tshark" in body and shutil.which("tshark") is None:
         pytest.skip("tshark is not installed")
-    with SAMPLES["workplace"]() as folder:
+    with SAMPLES["workplace"](body) as folder:
         done = SAMPLES["run"](f"set -eu\n{body}", folder)
         assert done.returncode == 0, done.stdout
         assert "error:" not in done.stdout
@@ -103,7 +103,7 @@ def test_commands_succeed(body: str) -> None:
 
 @pytest.mark.parametrize("body", marked("python"))
 def test_python_runs(body: str) -> None:
-    with SAMPLES["workplace"]() as folder:
+    with SAMPLES["workplace"](body) as folder:
         (folder / "page.py").write_text(body, encoding="utf-8")
         done = SAMPLES["run"]("python -W error page.py", folder)
         assert done.returncode == 0, done.stdout

@@ -31,8 +31,9 @@ def test_all_that_the_back_needs_is_in_its_batches(inside: bool) -> None:
         messages += len(batch.websocket.messages)
         latest = max(latest, batch.latest)
         assert (batch.inside is not None) == inside
-    last = front.end()
+    (last,) = front.endings()
     messages += len(last.websocket.messages)
+    assert front.is_over
     assert packets
     assert opened
     assert messages

@@ -44,6 +44,7 @@ ctypedef struct Latest:
 cdef class Schedule:
     cdef public object _arrays
     cdef public object buffers
+    cdef object _waits
     cdef Lane[::1] lanes
     cdef Conversation[::1] conversations
     cdef Kind[::1] kinds
@@ -54,12 +55,12 @@ cdef class Schedule:
     cdef int width
     cdef Py_ssize_t _count
     cdef int _answer(self, Py_ssize_t c, Py_ssize_t lane, long long payload, long long messages) except? -1
-    cdef int _delay(self, Py_ssize_t lane, long long wait, long long most) except? -1
+    cdef int _delay(self, Py_ssize_t lane, Py_ssize_t row, long long wait, long long most) except? -1
     cdef int _push(self, Py_ssize_t c, long long time, long long size, bint joined, long long kind) except? -1
     cdef int _supersede(self, Py_ssize_t c, long long time, long long size, long long kind) except? -1
     cdef int _settle(self, Py_ssize_t c, Py_ssize_t place, long long until) except? -1
     cdef int _follow(self, Py_ssize_t c, long long size) except? -1
     cdef int _client(self, Py_ssize_t c, long long size) except? -1
     cdef int _write(self, Py_ssize_t c, long long size, long long first, long long last) except? -1
-    cdef int _short_poll(self, Py_ssize_t c, Py_ssize_t lane, long long interval, int phase, long long time, long long before, long long size) except? -1
+    cdef int _short_poll(self, Py_ssize_t c, Py_ssize_t lane, Py_ssize_t row, long long interval, int phase, long long time, long long before, long long size) except? -1
     cdef int _long_poll(self, Py_ssize_t c, long long time, long long size, bint joined) except? -1

@@ -50,6 +50,8 @@ class Schedule:
         self.buffers = None if buffered is None else Buffers(*buffered)
         self.intervals = np.ascontiguousarray(intervals, np.int64)
         self.width = _SHORT_POLL + _PHASES * len(intervals)
+        # Lanes whose delays are in classes: of short polls the first phase tells of all.
+        self._waits = [_LONG_POLL, *range(_SHORT_POLL, self.width, _PHASES)]
         self._arrays = {}
         self._count = 0
         self._grow(16)
@@ -60,6 +62,7 @@ class Schedule:
             arrays["conversations"] = np.zeros(0, layout.CONVERSATION)
             arrays["lanes"] = np.zeros(0, layout.LANE)
             arrays["sizes"] = np.zeros((0, _SIZE_CLASSES), np.int32)
+            # Of the lanes that somebody reads the delays of: see _waits.
             arrays["delays"] = np.zeros((0, _DELAY_CLASSES), np.int32)
             arrays["kinds"] = np.zeros(0, layout.KIND)
             arrays["latest"] = np.zeros(0, layout.LATEST)
@@ -67,8 +70,12 @@ class Schedule:
         self._count = len(arrays["conversations"])
         rows = self._count * self.width
         arrays["lanes"] = grown(arrays["lanes"], rows)[:rows]
-        for name, width in (("sizes", _SIZE_CLASSES), ("delays", _DELAY_CLASSES)):
-            bigger = np.zeros((rows, width), np.int32)
+        waits = self._count * len(self._waits)
+        for name, each, width in (
+            ("sizes", rows, _SIZE_CLASSES),
+            ("delays", waits, _DELAY_CLASSES),
+        ):
+            bigger = np.zeros((each, width), np.int32)
             bigger[: len(arrays[name])] = arrays[name]
             arrays[name] = bigger
         for name, width in (("kinds", _KINDS), ("latest", len(self.intervals))):
@@ -114,11 +121,17 @@ class Schedule:
 
     def _by_connection(self, name: str) -> Any:
         array = self._arrays[name]
-        return array.reshape(self._count, self.width, *array.shape[1:])
+        return array.reshape(self._count, -1, *array.shape[1:])
 
     def lanes_of(self, name: str, numbers: Any) -> Any:
-        """Return "lanes", "sizes" or "delays" of connections: shape (numbers, lanes, ...)."""
+        """Return "lanes", "sizes" or "delays" of connections: shape (numbers, lanes, ...).
+
+        Delays are counted by class in the lanes of long polls, and of each interval's first phase.
+        """
         rows = self._by_connection(name).take(numbers, axis=0)
+        if name == "delays":
+            counted, rows = rows, np.zeros((len(rows), self.width, _DELAY_CLASSES), np.int32)
+            rows[:, self._waits] = counted
         if self.buffers is None:
             return rows
         return np.concatenate([rows, self.buffers.rows_of(name, numbers)], axis=1)
@@ -237,16 +250,25 @@ class Schedule:
     @cython.cfunc
     @cython.exceptval(-1, check=True)
     def _delay(
-        self, lane: cython.Py_ssize_t, wait: cython.longlong, most: cython.longlong
+        self,
+        lane: cython.Py_ssize_t,
+        row: cython.Py_ssize_t,
+        wait: cython.longlong,
+        most: cython.longlong,
     ) -> cython.int:
-        """Count how long a message waited, of `most` that it could; no wait has no class."""
+        """Count how long a message waited, of `most` that it could; no wait has no class.
+
+        Classes are counted in `row` of the delays; -1: they are not.
+        """
         if wait <= 0:
+            return 0
+        self.lanes[lane].delay += wait
+        if row < 0:
             return 0
         place: cython.longlong = wait // (most // _DELAY_CLASSES + 1)
         if place >= _DELAY_CLASSES:
             place = _DELAY_CLASSES - 1
-        self.lanes[lane].delay += wait
-        self.delays[lane, place] += 1
+        self.delays[row, place] += 1
         return 0
 
     @cython.cfunc
@@ -271,6 +293,7 @@ class Schedule:
     ) -> cython.int:
         """Deliver a message of the server in each way."""
         k: cython.Py_ssize_t
+        row: cython.Py_ssize_t
         base: cython.Py_ssize_t = c * self.width
         before: cython.longlong = self.conversations[c].last_push
         self.conversations[c].last_push = time
@@ -279,9 +302,11 @@ class Schedule:
         self._long_poll(c, time, size, joined)
         self._supersede(c, time, size, kind)
         for k in range(len(self.intervals) * _PHASES):
+            row = c * (1 + len(self.intervals)) + 1 + k // _PHASES if k % _PHASES == 0 else -1
             self._short_poll(
                 c,
                 base + _SHORT_POLL + k,
+                row,
                 self.intervals[k // _PHASES],
                 k % _PHASES,
                 time,
@@ -387,6 +412,7 @@ class Schedule:
         self,
         c: cython.Py_ssize_t,
         lane: cython.Py_ssize_t,
+        row: cython.Py_ssize_t,
         interval: cython.longlong,
         phase: cython.int,
         time: cython.longlong,
@@ -413,7 +439,7 @@ class Schedule:
         self.lanes[lane].last_answer = tick
         self.lanes[lane].open_bytes += size
         self.lanes[lane].open_messages += 1
-        self._delay(lane, first + tick * interval - time, interval)
+        self._delay(lane, row, first + tick * interval - time, interval)
         return 0
 
     @cython.cfunc
@@ -427,6 +453,7 @@ class Schedule:
     ) -> cython.int:
         """Put a message into the answer of the request that is open, or of the next one."""
         lane: cython.Py_ssize_t = c * self.width + _LONG_POLL
+        row: cython.Py_ssize_t = c * (1 + len(self.intervals))
         gap: cython.longlong = self.conversations[c].gap
         hold: cython.longlong = self.conversations[c].hold
         answer: cython.longlong = self.lanes[lane].last_answer
@@ -437,7 +464,7 @@ class Schedule:
             # It waits for the same request, or goes out with the message before it.
             self.lanes[lane].open_bytes += size
             self.lanes[lane].open_messages += 1
-            self._delay(lane, answer - time, gap)
+            self._delay(lane, row, answer - time, gap)
             return 0
         if begun:
             self._answer(c, lane, self.lanes[lane].open_bytes, self.lanes[lane].open_messages)
@@ -456,5 +483,5 @@ class Schedule:
         self.lanes[lane].last_answer = answer
         self.lanes[lane].open_bytes = size
         self.lanes[lane].open_messages = 1
-        self._delay(lane, answer - time, gap)
+        self._delay(lane, row, answer - time, gap)
         return 0

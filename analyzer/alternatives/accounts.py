@@ -132,17 +132,15 @@ class Account:
 
         All transports but WebSocket have the same ones: they are added up once.
         """
-        known = self.known
-
-        def first() -> Account:
-            made = Account(known, http2=self.http2)
-            made._posts()
-            return made
-
-        done: Account = known.once(("posts", self.http2, known.coding is None), first)
-        self.traffic = done.traffic.copy()
-        self.requests, self.payload = done.requests.copy(), done.payload.copy()
-        self.error = done.error.copy()
+        made = self.known.made
+        key = "posts", self.http2, self.known.coding is None
+        if key not in made:
+            self._posts()
+            # Not the account, which has `known`: a cycle would keep all arrays for long.
+            made[key] = self.traffic, self.requests, self.payload, self.error
+        traffic, requests, payload, error = made[key]
+        self.traffic = traffic.copy()
+        self.requests, self.payload, self.error = requests.copy(), payload.copy(), error.copy()
 
     def _posts(self) -> None:
         known = self.known

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -74,22 +75,30 @@ class Case:
             name: deque(maxlen=options.max_diagnosed_attempts) for name in _KEPT_WHOLE
         }
         self.cut: Counter[str] = Counter()
+        # What `ends` and `facts` gave, until there is more: a dozen rules ask for them.
+        self._sorted: list[tuple[Ended, Facts]] | None = None
+        self._noted: list[tuple[int, Facts]] | None = None
         self._slow = round(options.slow_handshake_s * 1e9)
 
     @property
     def ends(self) -> list[tuple[Ended, Facts]]:
         """Connections whose rows left, in order of their numbers, with their facts."""
-        return sorted(self._ends, key=lambda each: each[0].number)
+        if self._sorted is None:
+            self._sorted = sorted(self._ends, key=_number_of)
+        return self._sorted
 
     @property
     def facts(self) -> Iterator[tuple[int, Facts]]:
         """All facts with their connections, in order; of open connections as well."""
-        both = [(end.number, facts) for end, facts in self._ends if facts.found or facts.late]
-        return iter(sorted([*both, *self.gatherer.facts.items()], key=lambda each: each[0]))
+        if self._noted is None:
+            both = [(end.number, facts) for end, facts in self._ends if facts.found or facts.late]
+            self._noted = sorted([*both, *self.gatherer.facts.items()], key=itemgetter(0))
+        return iter(self._noted)
 
     def take(self, rows: TableRows) -> None:
         """Take rows of any table but `connections`."""
         name = rows.table.name
+        self._noted = None
         if name == "handshakes":
             self._handshakes(rows)
         elif name == "compression":
@@ -114,6 +123,7 @@ class Case:
 
     def end(self, rows: TableRows) -> None:
         """Take rows of `connections`, after all others of the same moment."""
+        self._sorted = self._noted = None
         for each in ended(rows):
             self._append(self._ends, (each, self.gatherer.ended(each)), "connections")
 
@@ -153,6 +163,10 @@ class Case:
         if len(kept) == kept.maxlen:
             self.cut[name] += 1
         kept.append(value)
+
+
+def _number_of(each: tuple[Ended, Facts]) -> int:
+    return each[0].number
 
 
 def _or_null(value: int | None) -> int:

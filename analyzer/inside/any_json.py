@@ -314,10 +314,8 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     return is_named(head) or code_of(head) is not None or envelope_of(payload) is not None
 
 
-def beats(payload: bytes, sender: int, is_text: bool) -> bool:
-    """Return whether a message is a heartbeat: many protocols have the same."""
-    if payload in _BEATS:
-        return True
+def is_beat(payload: bytes, sender: int, is_text: bool) -> bool:
+    """Return whether an object is a heartbeat: many protocols have the same."""
     head = decoded(HEADS, payload) if payload[:1] == b"{" else None
     if head is None:
         return False
@@ -337,4 +335,12 @@ def is_front(value: Any) -> bool:
     return _FRONT_WORD.fullmatch(bytes(value)) is not None
 
 
-PROTOCOL: Final = Protocol(INNER, AnyJson, looks, begins=b"{[", beats=beats)
+PROTOCOL: Final = Protocol(
+    INNER,
+    AnyJson,
+    looks,
+    begins=b"{[",
+    names=tuple(b'"%s"' % key.encode() for key in KEYS),
+    beats=_BEATS,
+    is_beat=is_beat,
+)

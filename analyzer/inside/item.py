@@ -167,7 +167,9 @@ class Protocol:
             path and subprotocol are not known; None: `looks` serves there too.
         fits: whether the protocol allows a message at all. One that it does not allow denies it
             there; None: any.
-        beats: whether a message is a heartbeat, by which alone it is not recognised; None: none is.
+        names: words like `needs`: one is in each object that it looks for, or that is a heartbeat.
+        beats: messages that are heartbeats, by which alone it is not recognised.
+        is_beat: whether an object is one; None: none is.
     """
 
     inner: str
@@ -181,7 +183,9 @@ class Protocol:
     unwrap: Callable[[bytes, int], list[bytes] | None] | None = None
     middle: Looks | None = None
     fits: Looks | None = None
-    beats: Looks | None = None
+    names: tuple[bytes, ...] = ()
+    beats: frozenset[bytes] = frozenset()
+    is_beat: Looks | None = None
 
     def in_the_middle(self) -> Protocol:
         """Return it as it is recognised where the beginning was not captured."""

@@ -216,3 +216,39 @@ class Says:
         for row, detail in self.details.items():
             values[row] = detail.reply_ns
         return values
+
+
+def take_codes(
+    codes: Codes, known: dict[int, Detail], places: npt.NDArray[np.int32]
+) -> tuple[Codes, dict[int, Detail]]:
+    """Return labels and details of rows that leave, and forget what their places held.
+
+    Args:
+        codes: label of each place; one less than zero, negated, where there is a detail too.
+        known: details by place.
+        places: of the rows.
+    """
+    if not len(codes) or not len(places):
+        return np.zeros(len(places), np.int32), {}
+    taken = codes.take(places)
+    codes[places] = 0
+    detailed = np.flatnonzero(taken < 0)
+    if not len(detailed):
+        return taken, {}
+    taken[detailed] = -taken[detailed] - 1
+    chosen = zip(detailed.tolist(), places.take(detailed).tolist(), strict=True)
+    return taken, {at: known.pop(place) for at, place in chosen}
+
+
+def codes_at(
+    codes: Codes, known: Mapping[int, Detail], places: Sequence[int]
+) -> tuple[Codes, dict[int, Detail]]:
+    """Return the same of rows that have not left, as far as it is known."""
+    found, details = np.zeros(len(places), np.int32), dict[int, Detail]()
+    for at, place in enumerate(places):
+        code = int(codes[place]) if place < len(codes) else 0
+        if code < 0:
+            details[at] = known[place]
+            code = -code - 1
+        found[at] = code
+    return found, details

@@ -8,13 +8,12 @@ Never on mere likeness: each protocol's file has its `looks`. Used by inside.tal
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import lru_cache
-from re import Pattern
 from typing import Final, NamedTuple
 
-from analyzer.inside.item import Protocol, Setting
+from analyzer.inside._mute import Mute, Words
+from analyzer.inside.item import CLIENT, SERVER, Protocol, Setting
 
 TRIES: Final = 8
 """Messages that are looked at; what two of them do not show is not searched for any longer."""
@@ -25,17 +24,18 @@ _SAYS_NOTHING: Final = 2
 """Bytes of messages that no protocol is recognised by, heartbeats of most: they are no tries."""
 _MOST: Final = 4 * TRIES
 """Messages that are looked at, those as well."""
+_ESCAPE: Final = b"\\"
+"""With it JSON may write any character of a word."""
 
 
 class _Candidates:
-    """The protocols that connections with one path may speak, in the order of asking."""
+    """The protocols that some connections may speak, in the order of asking."""
 
-    def __init__(self, path: str, protocols: Sequence[Protocol], generic: Protocol | None) -> None:
-        by_path = [each for each in protocols if each.path is not None and each.path.match(path)]
-        others = [each for each in protocols if not each.needs_path and each not in by_path]
-        self._all = tuple(enumerate([*by_path, *others]))
+    def __init__(self, protocols: Sequence[Protocol], generic: Protocol | None) -> None:
+        self._all = tuple(enumerate(protocols))
         self._generic = generic
-        self._by_first: dict[bytes, tuple[_Chosen, _Chosen, Pattern[bytes] | None]] = {}
+        self._by_first: dict[bytes, tuple[_Chosen, _Chosen, Words | None]] = {}
+        self.mute = Mute(self._words_of, generic.beats if generic is not None else frozenset())
 
     def of(self, payload: bytes) -> _Chosen:
         """Return those that a message may be of, as far as a search for a few words tells."""
@@ -44,20 +44,30 @@ class _Candidates:
         if found is None:
             found = self._by_first[first] = self._beginning(first)
         each, few, needed = found
-        return few if needed is not None and needed.search(payload) is None else each
+        return few if needed is not None and not needed.are_in(payload) else each
 
-    def _beginning(self, first: bytes) -> tuple[_Chosen, _Chosen, Pattern[bytes] | None]:
+    def _beginning(self, first: bytes) -> tuple[_Chosen, _Chosen, Words | None]:
         """Return the candidates for a first byte; those without needs; what the others need."""
         chosen = [one for one in self._all if _may_begin(one[1], first)]
         generic = self._generic if self._generic and _may_begin(self._generic, first) else None
-        few = _Chosen([one for one in chosen if not one[1].needs], None)
-        if generic is not None and not generic.needs:
-            few = _Chosen(few.protocols, generic)
+        few = _Chosen([one for one in chosen if not one[1].needs], generic)
         needs = {need for _, each in chosen for need in each.needs}
-        needs |= set(generic.needs) if generic is not None else set()
-        words = b"|".join(re.escape(need) for need in sorted(needs))
-        needed = re.compile(rb"\\|" + words) if needs else None
-        return _Chosen(chosen, generic), few, needed
+        return _Chosen(chosen, generic), few, Words({*needs, _ESCAPE}) if needs else None
+
+    def _words_of(self, first: bytes) -> set[bytes] | None:
+        """Return words of which a message with a first byte has one if it says anything.
+
+        None where a protocol needs none, or not only words.
+        """
+        chosen, few, _ = self._beginning(first)
+        if few.protocols:
+            return None
+        words = {_ESCAPE}.union(*(each.needs for _, each in chosen.protocols))
+        if chosen.generic is not None:
+            if first != b"{" or not chosen.generic.names:
+                return None
+            words.update(chosen.generic.names)
+        return words
 
 
 class _Chosen(NamedTuple):
@@ -67,12 +77,26 @@ class _Chosen(NamedTuple):
     generic: Protocol | None
 
 
+_NONE: Final = _Chosen([], None)
+
+
 def _may_begin(protocol: Protocol, first: bytes) -> bool:
     return not protocol.begins or first in protocol.begins
 
 
-# Many connections have the same path; of those with a token in it only the last ones are kept.
+# Most paths name none, or the same ones.
 _candidates = lru_cache(maxsize=64)(_Candidates)
+
+
+# Many connections have the same path; of those with a token in it only the last ones are kept.
+@lru_cache(maxsize=64)
+def _candidates_of(
+    path: str, protocols: Sequence[Protocol], generic: Protocol | None
+) -> _Candidates:
+    """Return what connections with a path may speak; those that it names come first."""
+    by_path = [each for each in protocols if each.path is not None and each.path.match(path)]
+    others = [each for each in protocols if not each.needs_path and each not in by_path]
+    return _candidates((*by_path, *others), generic)
 
 
 class Recogniser:
@@ -97,7 +121,7 @@ class Recogniser:
         self, setting: Setting, protocols: Sequence[Protocol], generic: Protocol | None
     ) -> None:
         self.named = _by_subprotocol(setting, protocols)
-        self._candidates = _candidates(setting.path, tuple(protocols), generic)
+        self._candidates = _candidates_of(setting.path, tuple(protocols), generic)
         self._counts: dict[int, int] = {}
         self._generic = generic
         self._protocols = protocols
@@ -119,6 +143,12 @@ class Recogniser:
     def see(self, payload: bytes, sender: int, is_text: bool) -> Protocol | None:
         """Look at one more message; return the protocol, if it is clear now."""
         self._looked += 1
+        if not self._is_joined and self._candidates.mute.is_mute(payload, is_text):
+            says = len(payload) > _SAYS_NOTHING
+            self._seen += says
+            self._by_side[sender] += says
+            self.exhausted = self._seen >= TRIES or self._looked >= _MOST
+            return self.generic() if self._may_be_generic(_NONE) else None
         says = len(payload) > _SAYS_NOTHING and not self._is_beat(payload, sender, is_text)
         self._seen += says
         self._by_side[sender] += says
@@ -136,10 +166,34 @@ class Recogniser:
         self.exhausted = self._seen >= TRIES or self._looked >= _MOST
         return self.generic() if self._may_be_generic(chosen) else None
 
+    @property
+    def mute(self) -> tuple[Mute, int, int] | None:
+        """What tells messages that say nothing from others, how many such it would still look at.
+
+        That is how many tries, and with heartbeats. None where even such a message may decide.
+        """
+        if self._is_joined or sum(self._named) >= CONFIRMED:
+            return None
+        return self._candidates.mute, TRIES - self._seen, _MOST - self._looked
+
+    def learn(self, looked: int, client: int, server: int) -> None:
+        """Take messages that say nothing, without being shown them.
+
+        Args:
+            looked: how many.
+            client: of these, tries by the client.
+            server: by the server.
+        """
+        self._looked += looked
+        self._seen += client + server
+        self._by_side[CLIENT] += client
+        self._by_side[SERVER] += server
+
     def _is_beat(self, payload: bytes, sender: int, is_text: bool) -> bool:
         generic = self._generic
-        beats = generic.beats if generic is not None else None
-        return beats is not None and beats(payload, sender, is_text)
+        if generic is None or generic.is_beat is None:
+            return False
+        return payload in generic.beats or generic.is_beat(payload, sender, is_text)
 
     def _allows(
         self, place: int, protocol: Protocol, payload: bytes, sender: int, is_text: bool

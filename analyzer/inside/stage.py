@@ -8,8 +8,10 @@ not know any one protocol, or tables. Called by pipeline.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -19,14 +21,24 @@ from analyzer.findings import Finding, Kind
 from analyzer.http.delivery.carried import ASTRAY, BEGUN, LOST, READ, Carried
 from analyzer.http.exchanges import HttpBatch
 from analyzer.inside._quick import Quick
+from analyzer.inside._unclear import Unclear
 from analyzer.inside.any_json import AnyJson
 from analyzer.inside.calls import DoneCall, Moment, PlainCalls
 from analyzer.inside.engine_io import SOCKET, EngineIo
 from analyzer.inside.fanout import Deliveries, Topic
 from analyzer.inside.json_rpc import JsonRpc
-from analyzer.inside.labels import Codes, Detail, Plain, Says
+from analyzer.inside.labels import Codes, Detail, Plain, Says, codes_at, take_codes
 from analyzer.inside.sessions import Sessions, recogniser_of, server_of, setting_of
-from analyzer.inside.talk import GIVEN_UP, SPEAKS, UNDECIDED, Messages, Shared, Talk, Waiting
+from analyzer.inside.talk import (
+    GIVEN_UP,
+    SPEAKS,
+    UNDECIDED,
+    UNKNOWN,
+    Messages,
+    Shared,
+    Talk,
+    Waiting,
+)
 from analyzer.inside.waiting import Chosen, WaitingRows, joined
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
@@ -44,8 +56,7 @@ _FLUSH_BYTES = 8 << 20
 """Payload over plain HTTP that is kept until the messages of WebSocket before it are read: a
 batch of a MiB can inflate to far more."""
 _CARRIED_BYTES = 300
-"""What each message over plain HTTP takes beside its payload: millions of heartbeats of one byte
-inflate from little."""
+"""What each message over plain HTTP takes beside its payload: millions may be of one byte."""
 
 
 @dataclass(slots=True)
@@ -88,14 +99,10 @@ class InsideStage:
     def __init__(self, options: Options, connections: Mapping[int, WebSocketConnection]) -> None:
         self._options = options
         self._connections = connections
-        self._shared = Shared(options)
+        shared = self._shared = Shared(options)
         self._talks: dict[int, Talk] = {}
-        # Messages wait, oldest first; a dict finds its first the later, the more left it before.
-        self._undecided: OrderedDict[int, Talk] = OrderedDict()
-        self._waiting = 0
-        self._waiting_bytes = 0
+        self._unclear = Unclear(options.inside_wait_messages, options.max_inside_wait_bytes)
         self._rows = WaitingRows()
-        shared = self._shared
         self._quick = Quick(shared.numbers, shared.labels, shared.spreading)
         self._codes: Codes = np.zeros(0, np.int32)
         self._details: dict[int, Detail] = {}
@@ -118,7 +125,9 @@ class InsideStage:
         # A session that goes on over WebSocket has a slot: each talk counts once.
         talks = [*self._talks.values(), *(each for each in self._sessions if each.slot < 0)]
         decoders = (talk.decoder for talk in talks)
-        return self._waiting_bytes + sum(each.held_bytes for each in decoders if each is not None)
+        return self._unclear.held_bytes + sum(
+            each.held_bytes for each in decoders if each is not None
+        )
 
     def take_unheard(self) -> list[int]:
         """Return slots of connections whose payload is not wanted any more, once."""
@@ -137,7 +146,7 @@ class InsideStage:
         self._reserve(int(places.max(initial=-1)) + 1)
         self._quick.begin(columns)
         messages = Messages(said, texts, columns)
-        at, count = 0, len(places)
+        at, count, unclear = 0, len(places), self._unclear
         while at < count:
             if self._carried:
                 if places[at] >= 0:
@@ -146,6 +155,10 @@ class InsideStage:
                 at = self._quick.run(at, said.payloads, places, slots, texts, self._codes)
                 if at >= count:
                     break
+            if unclear.goes(slots[at]) and not self._carried:
+                at = self._run_unclear(at, said.payloads, places, slots, texts, columns)
+                if at >= count or unclear.exhausted >= 0 or not unclear.goes(slots[at]):
+                    continue
             self._hear_one(*messages.at(at))
             at += 1
 
@@ -201,13 +214,13 @@ class InsideStage:
             return None
         setting = setting_of(connection.handshake, self._options)
         server = server_of(self._http.stream.connection(slot), connection.client_side)
+        number = connection.connection
         begun = self._sessions.upgraded(server, setting.path)
         if begun is not None:
-            begun.connection, begun.slot = connection.connection, slot
+            begun.connection, begun.slot = number, slot
             self._talks[slot] = begun
             return begun
-        recogniser = recogniser_of(setting)
-        talk = Talk.begin(self._shared, connection.connection, server, setting, recogniser)
+        talk = Talk.begin(self._shared, number, server, setting, recogniser_of(setting))
         talk.since = connection.opened_at
         self._talks[slot] = talk
         if talk.state == UNDECIDED:
@@ -231,47 +244,53 @@ class InsideStage:
             if too_long:
                 self._find(findings.INSIDE_MESSAGE_LIMIT, slot, moment.packet_last)
             return
-        if message.payload is not None and talk.recognise(message):
-            talk.waiting.append(message)
-            self._settle(slot, talk)
-            return
-        if talk.state != UNDECIDED:
-            self._settle(slot, talk)
-            if slot >= 0:
-                self._unheard.append(slot)
-            return
-        size = len(message.payload or b"")
-        talk.waiting.append(message)
-        talk.weight += size
-        self._waiting += 1
-        self._waiting_bytes += size
-        self._undecided[slot] = talk
-        options = self._options
-        while (
-            self._waiting > options.inside_wait_messages
-            or self._waiting_bytes > options.max_inside_wait_bytes
-        ):
-            self._let_pass(moment.packet_last)
+        if message.payload is not None and self._recognise(talk, slot, message):
+            self._settle(slot, talk, message)
+        elif talk.state != UNDECIDED:
+            self._give_up(talk, slot)
+        else:
+            self._unclear.wait(slot, message)
+            self._pass()
 
-    def _let_pass(self, packet: int) -> None:
-        """Let the rows leave that wait longest; what comes later may still be recognised."""
-        slot, talk = next(iter(self._undecided.items()))
-        is_count = self._waiting > self._options.inside_wait_messages
-        self._limit("inside_wait_messages" if is_count else "max_inside_wait_bytes", slot, packet)
-        self._forget_waiting(slot, talk)
+    def _recognise(self, talk: Talk, slot: int, message: Waiting) -> bool:
+        """Look at a message of a conversation whose protocol is not clear; True if it is now."""
+        talk.recogniser.learn(*self._unclear.learn(slot))
+        if talk.recognise(message, partial(self._unclear.waiting, slot)):
+            return True
+        mute = talk.recogniser.mute if slot >= 0 and talk.outer is None else None
+        if mute is not None and talk.state == UNDECIDED:
+            self._unclear.enter(slot, *mute)
+        return False
+
+    def _give_up(self, talk: Talk, slot: int) -> None:
+        """It will never be clear what is spoken: let what waits leave."""
+        talk.state = UNKNOWN
+        self._unclear.leave(slot, is_over=slot < 0)
         self._rows.decide(slot)
+        if slot >= 0:
+            self._unheard.append(slot)
 
-    def _forget_waiting(self, slot: int, talk: Talk) -> list[Waiting]:
-        waiting, talk.waiting = talk.waiting, []
-        if self._undecided.pop(slot, None) is not None:
-            self._waiting -= len(waiting)
-            self._waiting_bytes -= talk.weight
-        talk.weight = 0
-        return waiting
+    def _run_unclear(self, at: int, *columns: Any) -> int:
+        """Let messages wait that say nothing, from one on; return the first that may say more."""
+        at = self._unclear.run(at, *columns)
+        self._pass()
+        if (slot := self._unclear.exhausted) >= 0:
+            self._give_up(self._talks[slot], slot)
+        return at
 
-    def _settle(self, slot: int, talk: Talk) -> None:
-        """The protocol is clear, or will never be: read what waited, let its rows leave."""
-        for message in self._forget_waiting(slot, talk):
+    def _pass(self) -> None:
+        """Let the rows leave that wait longest; what comes later may still be recognised."""
+        limits, passed = self._unclear.take_passed()
+        for name, slot, packet in limits:
+            self._limit(name, slot, packet)
+        for slot in passed:
+            self._rows.decide(slot)
+
+    def _settle(self, slot: int, talk: Talk, *last: Waiting) -> None:
+        """The protocol is clear: read what waited, and what made it clear; let the rows leave."""
+        waiting = self._unclear.waiting(slot)
+        self._unclear.leave(slot, is_over=True)
+        for message in (*waiting, *last):
             place, payload, is_text, moment = message
             if talk.state != SPEAKS:
                 break
@@ -404,6 +423,7 @@ class InsideStage:
             if talk is not None:
                 talk.slot = -1
                 self._end(talk, ended, out_inner)
+            self._unclear.leave(ended.slot, is_over=True)
         for talk in self._sessions.finish() if last else ():
             self._end_session(talk)
         self._note_limits(batch)
@@ -424,13 +444,7 @@ class InsideStage:
 
     def says_of(self, places: Sequence[int]) -> Says:
         """Return what messages say that have not left, as far as that is known."""
-        codes, details = np.zeros(len(places), np.int32), dict[int, Detail]()
-        for at, place in enumerate(places):
-            code = int(self._codes[place]) if place < len(self._codes) else 0
-            if code < 0:
-                details[at] = self._details[place]
-                code = -code - 1
-            codes[at] = code
+        codes, details = codes_at(self._codes, self._details, places)
         plain = Plain(*self._quick.plain_of(np.array(places, np.int64)))
         return Says(codes, details, self._shared.labels, plain)
 
@@ -438,10 +452,10 @@ class InsideStage:
         if talk.state == UNDECIDED:
             if talk.outer is not None:
                 talk.settle()
+            talk.recogniser.learn(*self._unclear.learn(ended.slot))
             if talk.outer is not None or talk.take_generic():
                 self._settle(ended.slot, talk)
             # One message confirms nothing.
-            self._forget_waiting(ended.slot, talk)
             self._rows.decide(ended.slot)
         talk.book.finish()
         self._take_calls(talk)
@@ -449,14 +463,14 @@ class InsideStage:
 
     def _note_limits(self, batch: WebSocketBatch) -> None:
         shared = self._shared
-        if shared.labels.full:
-            self._limit("max_inside_names", -1, 0)
-        if shared.spreading.limited:
-            self._limit(shared.spreading.limited, -1, 0)
-        if shared.numbers.limited:
-            self._limit("max_inside_calls", -1, 0)
-        if self._sessions.limited:
-            self._limit("max_inside_sessions", -1, 0)
+        for name, is_reached in (
+            ("max_inside_names", shared.labels.full),
+            (shared.spreading.limited, shared.spreading.limited),
+            ("max_inside_calls", shared.numbers.limited),
+            ("max_inside_sessions", self._sessions.limited),
+        ):
+            if is_reached:
+                self._limit(name, -1, 0)
 
     def _leave(self, batch: WebSocketBatch) -> tuple[Rows, Sequence[bytes | None], Says]:
         """Return the rows that leave, how they begin, and what they say."""
@@ -467,7 +481,9 @@ class InsideStage:
         if kept is not None:
             rows, places = rows.take(kept), places.take(kept)
             previews = Chosen(previews, kept.tolist()) if has_previews else previews
-        codes, details = self._codes_of(places)
+        if len(self._codes):
+            self._reserve(int(places.max(initial=-1)) + 1)
+        codes, details = take_codes(self._codes, self._details, places)
         plain = Plain(*self._quick.take_plain(places)) if len(self._codes) else None
         if not ready:
             return rows, previews, Says(codes, details, labels, plain)
@@ -482,18 +498,3 @@ class InsideStage:
             previews = Chosen(previews, range(len(rows)), begun)
         plain = None if plain is None else plain.behind(len(ready))
         return joined(rows, ready), previews, Says(codes, details, labels, plain)
-
-    def _codes_of(self, places: Codes) -> tuple[Codes, dict[int, Detail]]:
-        """Return the labels of rows that leave, and forget what their places held."""
-        if not len(self._codes) or not len(places):
-            return np.zeros(len(places), np.int32), {}
-        self._reserve(int(places.max()) + 1)
-        codes = self._codes.take(places)
-        self._codes[places] = 0
-        detailed = np.flatnonzero(codes < 0)
-        if not len(detailed):
-            return codes, {}
-        codes[detailed] = -codes[detailed] - 1
-        take = self._details.pop
-        chosen = zip(detailed.tolist(), places.take(detailed).tolist(), strict=True)
-        return codes, {at: take(place) for at, place in chosen}

@@ -7,6 +7,7 @@ any one protocol. Used by inside.stage.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -117,7 +118,6 @@ class Talk:
         state: UNDECIDED to GIVEN_UP.
         since: ns from which it is known to get all that is sent to it.
         failed: messages that were not of the protocol, one after the other.
-        waiting: what came before the protocol was clear; weight: its bytes.
         deaf: a session of which no answer, and no request for one, was captured (yet).
         outer: protocol that carries another, which is not clear yet; within: recognises it.
     """
@@ -132,8 +132,6 @@ class Talk:
     state: int = UNDECIDED
     decoder: Decoder | None = None
     failed: int = 0
-    waiting: list[Waiting] = field(default_factory=list)
-    weight: int = 0
     session: int = NULL
     member: int = NULL
     slot: int = -1
@@ -176,19 +174,24 @@ class Talk:
 
     # --- messages
 
-    def recognise(self, message: Waiting) -> bool:
-        """Look at a message of a connection whose protocol is not clear; True if it is now."""
+    def recognise(self, message: Waiting, before: Callable[[], list[Waiting]] = list) -> bool:
+        """Look at a message of a connection whose protocol is not clear; True if it is now.
+
+        Args:
+            message: it.
+            before: returns those of the connection that wait.
+        """
         _, payload, is_text, moment = message
         assert payload is not None
         if self.outer is not None:
-            return self._look_within([message])
+            return self._look_within([message], before)
         if is_text:
             payload = trimmed(payload)
         protocol = self.recogniser.see(payload, moment.sender, is_text)
         if protocol is not None:
             if protocol.unwrap is not None:
                 self.wrap(protocol)
-                return self._look_within([*self.waiting, message])
+                return self._look_within([*before(), message], before)
             self.speak(protocol)
             return True
         if self.recogniser.exhausted:
@@ -214,7 +217,7 @@ class Talk:
         if found is not None and isinstance(self.decoder, SockJs):
             self.decoder.wrap(found)
 
-    def _look_within(self, messages: list[Waiting]) -> bool:
+    def _look_within(self, messages: list[Waiting], before: Callable[[], list[Waiting]]) -> bool:
         """Look at what messages carry; True if it is decided what that is."""
         assert self.outer is not None
         assert self.outer.unwrap is not None
@@ -226,7 +229,7 @@ class Talk:
                 if found is not None or self.within.exhausted:
                     self.settle(found)
                     return True
-        if len(self.waiting) >= _WITHIN:
+        if len(before()) >= _WITHIN:
             self.settle()
             return True
         return False

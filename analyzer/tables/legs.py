@@ -53,7 +53,7 @@ class Legs:
         self._limit = options.max_leg_messages
         self._per_key = options.max_handshakes_per_key
         self._most_pairs = options.max_leg_pairs
-        self._keys: dict[str, list[tuple[WebSocketConnection, Connection]]] = {}
+        self._keys: dict[str, list[tuple[WebSocketConnection, Leg, tuple[int, ...]]]] = {}
         self._legs: dict[int, int] = {}
         self._pairs: dict[int, list[Pair]] = {}
         self._pair_count = 0
@@ -86,9 +86,10 @@ class Legs:
         for opened in batch.opened:
             tcp = batch.http.stream.connection(opened.slot)
             key = None if opened.handshake is None else opened.handshake.key
+            leg = Leg.of(opened, tcp)
             if key:
-                self._open(opened, key, tcp)
-            self._look_for(Leg.of(opened, tcp))
+                self._open(opened, leg, _ends(tcp))
+            self._look_for(leg)
         rows = batch.messages
         if len(rows):
             if self._pairs:
@@ -129,17 +130,18 @@ class Legs:
 
     # --- matched by key
 
-    def _open(self, opened: WebSocketConnection, key: str, tcp: Connection) -> None:
-        held = self._keys.setdefault(key, [])
-        for other, their in reversed(held):
-            if _is_within(other, opened) and _ends(their) != _ends(tcp):
-                pair = Pair.of(Leg.of(opened, tcp), Leg.of(other, their), self._limit)
+    def _open(self, opened: WebSocketConnection, leg: Leg, ends: tuple[int, ...]) -> None:
+        assert leg.key is not None
+        held = self._keys.setdefault(leg.key, [])
+        for other, its_leg, its_ends in reversed(held):
+            if _is_within(other, opened) and its_ends != ends:
+                pair = Pair.of(leg, its_leg, self._limit)
                 pair.by_key = True
                 self._add(pair)
                 self._confirm(pair)
                 self._take_early(pair)
                 break
-        held.append((opened, tcp))
+        held.append((opened, leg, ends))
         if len(held) > self._per_key:
             del held[0]
             self._forgotten += 1

@@ -63,6 +63,7 @@ cdef class RecordWalk:
     cdef const unsigned char[:, ::1] transitions
     cdef Py_ssize_t _count
     cdef Py_ssize_t _room
+    cdef Py_ssize_t _reserved
     cdef bint _is_tls(self, Py_ssize_t d)
     cdef bint _begins_within(self, Py_ssize_t d, Py_ssize_t i, Py_ssize_t at)
     cdef int _heard(self, Py_ssize_t d, Py_ssize_t i)

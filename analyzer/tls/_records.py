@@ -66,7 +66,7 @@ class RecordWalk:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._room = self._count = 0
+        self._room = self._count = self._reserved = 0
         self.transitions = transition_array()
         self._arrays = {
             "walks": np.zeros(0, layout.WALK),
@@ -79,9 +79,11 @@ class RecordWalk:
         """Make room for so many directions."""
         walks = self._arrays["walks"]
         if directions > len(walks):
-            count = len(walks)
             walks = self._arrays["walks"] = grown(walks, directions)
-            _blank(walks[count:])
+        if directions > self._reserved:
+            # Those beyond stay untouched, and cost no memory.
+            _blank(walks[self._reserved : directions])
+            self._reserved = directions
         self.walks = record_view(walks)
         self._room = len(walks)
 

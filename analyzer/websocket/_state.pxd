@@ -202,6 +202,7 @@ cdef class WalkState:
     cdef Ack[::1] acks
     cdef unsigned char[::1] pattern
     cdef Walk[::1] blank
+    cdef Py_ssize_t reserved
     cdef Py_ssize_t free_count
     cdef Py_ssize_t done_count
     cdef Py_ssize_t frame_count

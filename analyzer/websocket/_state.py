@@ -56,6 +56,7 @@ class WalkState:
         self.sent_again: dict[int, list[tuple[int, int, int, int, int]]] = {}
         self.records = None
         self.chunk_rows: Any = None
+        self.reserved = 0
         self.free_count = self.done_count = self.frame_count = 0
         self.control_count = self.control_used = 0
         self.fragment_count = self.oddity_count = self.ack_count = 0
@@ -109,9 +110,16 @@ class WalkState:
 
     def reserve(self, slots: int) -> None:
         """Make room for `slots` TCP connections; new ones begin in mode PROBE."""
+        d: cython.Py_ssize_t
+        if slots > len(self.numbers):
+            self._make_room(slots)
+        # Those beyond stay untouched, and cost no memory.
+        for d in range(2 * self.reserved, 2 * slots):
+            self.walks[d] = self.blank[0]
+        self.reserved = max(self.reserved, slots)
+
+    def _make_room(self, slots: int) -> None:
         old: int = len(self.numbers)
-        if slots <= old:
-            return
         new: int = max(slots, 2 * old, 16)
         self._grow("walks", 2 * new)
         numbers = np.zeros((new, 3), np.int64)
@@ -129,9 +137,6 @@ class WalkState:
         self.partial = partial
         self.control = control
         self.vouched = vouched
-        d: cython.Py_ssize_t
-        for d in range(2 * old, 2 * new):
-            self.walks[d] = self.blank[0]
 
     def reset(self, slot: cython.Py_ssize_t) -> None:
         """Forget a connection; its slot begins in mode PROBE."""

@@ -93,7 +93,10 @@ def assert_equals_twin(schedule, number, said, intervals, gap, hold, mss=MSS, re
         assert row["full_segments"] == full
         assert sizes[place].tolist() == classes
         assert row["delay"] == sum(want["delays"])
-        counts = oracle.histogram(want["delays"], waits[place], layout.DELAY_CLASSES)
+        # Of short polls the first phase of each interval tells of all.
+        is_read = place == 3 or (place >= 6 and (place - 6) % layout.PHASES == 0)
+        waited = want["delays"] if is_read else []
+        counts = oracle.histogram(waited, waits[place], layout.DELAY_CLASSES)
         assert delays[place].tolist() == counts
         assert row["timeouts"] == want.get("timeouts", 0)
         assert row["prompt"] == want.get("prompt", 0)

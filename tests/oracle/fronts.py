@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from oracle.whole import Tables, differing
+
 from analyzer import pipeline
+from analyzer.analysis import Collector
 from analyzer.options import Options
-from analyzer.report.csv import CsvWriter
 from analyzer.report.output import WantsCapture, Writer
 from analyzer.shards.front_job import Begun, Job, batches
 from analyzer.shards.parcel import Receiver
@@ -36,11 +38,9 @@ def run(paths: Sequence[Path], options: Options, writers: Sequence[Writer]) -> S
     return back.summary
 
 
-def differences(paths: Sequence[Path], options: Options, folder: Path) -> list[str]:
-    """Return the names of the tables whose CSV is not that of one process, byte for byte."""
-    one, other = folder / "one", folder / "other"
-    pipeline.run(paths, options, [CsvWriter(one)])
-    run(paths, options, [CsvWriter(other)])
-    files = sorted(path.name for path in one.iterdir())
-    assert files == sorted(path.name for path in other.iterdir())
-    return [name for name in files if (one / name).read_bytes() != (other / name).read_bytes()]
+def differences(paths: Sequence[Path], options: Options) -> list[str]:
+    """Return the names of the tables whose rows are not those of one process, in their order."""
+    one, other = Collector(), Collector()
+    pipeline.run(paths, options, [one])
+    run(paths, options, [other])
+    return differing(Tables(one), Tables(other))

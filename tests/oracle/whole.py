@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 
 import pandas as pd
 
 from analyzer import pipeline
 from analyzer.analysis import Collector, to_frame
 from analyzer.options import Options
+from analyzer.tables.declare import plain_values
 from analyzer.tables.schema import LEDGER_PARTS, TABLES, Table
 
 Said = dict[str, list[tuple[str, bytes | None]]]
+Row = tuple[object, ...]
 
 
 class Tables(Mapping[str, pd.DataFrame]):
@@ -25,6 +28,7 @@ class Tables(Mapping[str, pd.DataFrame]):
         self._collector = collector
         self._tables: dict[str, Table] = {table.name: table for table in TABLES}
         self._made: dict[str, pd.DataFrame] = {}
+        self._plain: dict[str, list[Row]] = {}
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         if name not in self._made:
@@ -35,11 +39,31 @@ class Tables(Mapping[str, pd.DataFrame]):
         """Return how many rows a table has."""
         return self._collector.rows(self._tables[name]).count
 
+    def rows(self, name: str) -> list[Row]:
+        """Return a table's rows as plain values. To compare them takes no DataFrames."""
+        if name not in self._plain:
+            found = self._collector.rows(self._tables[name])
+            columns = found.table.columns
+            values = [plain_values(column, found.values[column.name]) for column in columns]
+            self._plain[name] = list(zip(*values, strict=True))
+        return self._plain[name]
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._tables)
 
     def __len__(self) -> int:
         return len(self._tables)
+
+
+def differing(one: Tables, other: Tables, *, in_any_order: bool = False) -> list[str]:
+    """Return the names of the tables whose rows differ, or that have others in another order."""
+    compared: Callable[[list[Row]], object] = Counter if in_any_order else list
+    return [
+        name
+        for name in one
+        if one.rows(name) != other.rows(name)
+        and compared(one.rows(name)) != compared(other.rows(name))
+    ]
 
 
 def tables_of(data: bytes, **options: object) -> Tables:

@@ -22,21 +22,23 @@ NAMES = sorted(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_tables_are_those_of_one_process(name: str, tmp_path: Path) -> None:
-    assert differences([CAPTURES / name], Options(), tmp_path) == []
+def test_tables_are_those_of_one_process(name: str) -> None:
+    # Faults and odd peers change nothing of the comparison, which is more than half of the work.
+    options = Options(alternatives="/" not in name)
+    assert differences([CAPTURES / name], options) == []
 
 
 @pytest.mark.parametrize("batch_bytes", [900, 20_000])
 @pytest.mark.parametrize("name", ["socket-io-room.pcap", "http2-clear.pcap", "chat-long-poll.pcap"])
-def test_also_in_many_batches(name: str, batch_bytes: int, tmp_path: Path) -> None:
+def test_also_in_many_batches(name: str, batch_bytes: int) -> None:
     options = Options(batch_bytes=batch_bytes, payload="full", show_secrets=True)
-    assert differences([CAPTURES / name], options, tmp_path) == []
+    assert differences([CAPTURES / name], options) == []
 
 
-def test_also_of_several_files_and_without_half_of_the_stages(tmp_path: Path) -> None:
+def test_also_of_several_files_and_without_half_of_the_stages() -> None:
     paths = [CAPTURES / name for name in ("npm-ws-basic.pcap", "chat-long-poll.pcap")]
     options = Options(inside=False, alternatives=False, diagnosis=False, payload="none")
-    assert differences(paths, options, tmp_path) == []
+    assert differences(paths, options) == []
 
 
 def test_how_messages_begin_goes_along_where_somebody_reads_it() -> None:

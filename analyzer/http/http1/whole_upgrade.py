@@ -43,6 +43,9 @@ _MARKS: Final[dict[tuple[str, ...], tuple[bytes, ...]]] = {
 _MAX_HEAD: Final = 4096
 """Longer ones are rare, and would fill the cache."""
 _MAX_TEMPLATES: Final = 512
+_MAX_PAIRS: Final = 8
+"""Answers kept by each request: more than usual servers give, and little memory however many an
+attacker gives, since each keeps its template."""
 _SAMPLE: Final = "dGhlIHNhbXBsZSBub25jZQ=="
 """A key to judge a template with (RFC 6455 1.3)."""
 
@@ -175,7 +178,7 @@ def _pair(asked: _Template, given: _Template) -> list[Any] | None:
     """Return the values of a Handshake that asks and is accepted; None where anything is odd."""
     if given in asked.pairs:
         return asked.pairs[given]
-    if len(asked.pairs) >= _MAX_TEMPLATES:
+    if len(asked.pairs) >= _MAX_PAIRS:
         asked.pairs.clear()
     found: list[Any] | None = None
     assert asked.usual is not None
