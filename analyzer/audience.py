@@ -80,14 +80,17 @@ class Audience:
         if self._others:
             self._note_unread(unread, batch)
             return
+        unheard: list[int] = []
         for slot in unread:
             connection = self._websocket.by_slot.get(slot)
             if connection is not None and self._sampler is not None:
                 # Bodies of answers are what the server says.
-                self._websocket.hear_no_more([connection.direction(CLIENT)])
+                unheard.append(connection.direction(CLIENT))
                 self._sampled.add(slot)
             else:
-                self._websocket.hear_no_more([2 * slot, 2 * slot + 1])
+                unheard += (2 * slot, 2 * slot + 1)
+        if unheard:
+            self._websocket.hear_no_more(unheard)
         # A slot may be another connection's with the next batch.
         self._sampled.difference_update([each.slot for each in batch.ended])
         if self._sampler is None or not self._sampled:

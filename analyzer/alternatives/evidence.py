@@ -296,9 +296,10 @@ def _measured(
     if not len(ended):
         return out
     slots = np.array([each.slot for each in ended], np.int64)
-    transfer = np.array([sum(t.transfer_bytes for t in each.totals) for each in ended])
-    control = np.array([sum(t.ws_control_bytes for t in each.totals) for each in ended])
-    heads = np.array([sum(t.ws_header_bytes for t in each.totals) for each in ended])
+    both = [each.totals for each in ended]
+    transfer = np.array([a.transfer_bytes + b.transfer_bytes for a, b in both])
+    control = np.array([a.ws_control_bytes + b.ws_control_bytes for a, b in both])
+    heads = np.array([a.ws_header_bytes + b.ws_header_bytes for a, b in both])
     out["requests"] = [int(each.handshake is not None) for each in ended]
     out["tcp_connections"] = 1
     for name in ("packets", "wire_bytes"):
@@ -306,7 +307,7 @@ def _measured(
     out["application_bytes"] = client["stream_bytes"] + server["stream_bytes"]
     out["header_bytes"] = out["application_bytes"] - transfer
     upgrade = http.http_bytes[2 * slots] + http.http_bytes[2 * slots + 1]
-    closes = np.array([sum(close is not None for close in each.closes) for each in ended])
+    closes = np.array([2 - each.closes.count(None) for each in ended])
     # Two or six bytes of header, two of code.
     close_bytes = np.minimum(6 * closes, heads + control)
     # SYN, SYN-ACK, ACK; two headers; FIN, FIN, ACK; an ACK of each side between.

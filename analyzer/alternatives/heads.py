@@ -253,15 +253,29 @@ class HeadMaker:
     def __init__(self, sizes: HeadSizes) -> None:
         self._sizes = sizes
         self._made: dict[tuple[object, ...], Heads] = {}
+        self._alike: dict[tuple[int, int, int], Heads] = {}
 
     def from_handshake(self, handshake: Handshake | None) -> Heads:
         """Return headers by an opening handshake alone; equal shapes share them."""
+        if handshake is None or handshake.alike < 0:
+            return self._by_shape(handshake)
+        # Cookies may differ, and matter by their length alone.
+        key = handshake.alike, handshake.request_bytes, handshake.response_bytes
+        heads = self._alike.get(key)
+        if heads is None:
+            heads = self._by_shape(handshake)
+            self._alike[key] = heads
+        return heads
+
+    def _by_shape(self, handshake: Handshake | None) -> Heads:
         key = () if handshake is None else _shape(handshake)
         heads = self._made.get(key)
         if heads is None:
             if len(self._made) >= _MAX_MADE:
                 self._made.clear()
             heads = self._made[key] = self._from_handshake(handshake)
+        if len(self._alike) >= _MAX_MADE:
+            self._alike.clear()
         return heads
 
     def _from_handshake(self, handshake: Handshake | None) -> Heads:

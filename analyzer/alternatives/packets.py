@@ -60,6 +60,8 @@ def answer_segments(answers: Answers, beside: Floats, wire: npt.NDArray[Any]) ->
         beside: what each answer has besides its messages' payload: headers and envelope.
         wire: WIRE rows.
     """
+    if not answers.answers.any():
+        return answers.full_segments.copy()
     mss = wire["mss"]
     size_class = np.floor(mss / SIZE_CLASSES) + 1
     # A class holds payload with one byte a message, which the envelope counts again.

@@ -145,15 +145,18 @@ class WebSocketStage:
 
     def _keep_less(self, directions: Sequence[int]) -> None:
         """Keep the payload of directions only as long as a listener wants it."""
+        if not directions or self._options.payload == "full":
+            return
+        kept = self._walk.rows("walks")["keep"]
         for direction in directions:
             connection = self._by_slot.get(direction >> 1)
-            if connection is None or self._options.payload == "full":
+            if connection is None:
                 continue
             if self.hearing.hears(direction) or self._estimates.wants(direction):
                 continue
             deflate = connection.negotiation.deflate
             keep = layout.KEEP_COMPRESSED if deflate else layout.KEEP_NOTHING
-            self._walk.rows("walks")["keep"][direction] = keep
+            kept[direction] = keep
 
     def take_waiting(self, until: int) -> tuple[Rows, Sequence[bytes | None], npt.NDArray[np.intp]]:
         """Return messages that are complete and wait for an ACK since `until` (ns), each once.
@@ -343,8 +346,10 @@ class WebSocketStage:
         slots = (rows["direction"] >> 1).tolist()
         closes = list(zip(*(rows[name].tolist() for name in _CLOSE_FIELDS), strict=True))
         numbers, directions = rows["frame"].tolist(), rows["direction"].tolist()
+        overlong = self._walk.overlong_rows
         for place, (_, start, length, complete, end) in enumerate(controls.tolist()):
-            self._take_acks(acks, place)
+            if acks and acks[0][4] <= place:
+                self._take_acks(acks, place)
             opcode = opcodes[place]
             payload = kept[start : start + length]
             connection = self._by_slot.get(slots[place])
@@ -352,7 +357,7 @@ class WebSocketStage:
                 continue
             if opcode in (PING, CLOSE):
                 self._pings.acks.sent(directions[place], numbers[place], end)
-            long = self._walk.overlong_rows.get(place)
+            long = overlong.get(place)
             if opcode == CLOSE:
                 whole = payload if long is None else long.payload
                 body = whole if complete else None
