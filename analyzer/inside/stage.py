@@ -47,9 +47,7 @@ from analyzer.websocket.frames import CLIENT, SERVER
 from analyzer.websocket.hearing import Said
 from analyzer.websocket.stage import WebSocketBatch
 
-_MOMENT = ("sender", "message", "packet_first", "packet_last", "time_first", "time_last")
-_PACKET_LAST = _MOMENT.index("packet_last")
-_TEXT = 1  # opcode (RFC 6455 5.2)
+_PACKET_LAST = Moment._fields.index("packet_last")
 _OVER_HTTP = -1
 """Place of what has no row: a message over plain HTTP."""
 _FLUSH_BYTES = 8 << 20
@@ -139,24 +137,23 @@ class InsideStage:
     def hear(self, said: Said) -> None:
         """Take messages that were complete."""
         places, slots = said.places, said.directions >> 1
-        columns = np.empty((len(_MOMENT), len(places)), np.int64)
-        for column, name in zip(columns, _MOMENT, strict=True):
-            column[:] = said.rows[name]
-        texts = (said.rows["opcode"] == _TEXT).astype(np.uint8)
+        messages = Messages(said)
+        texts, moments = messages.texts, messages.moments
         self._reserve(int(places.max(initial=-1)) + 1)
-        self._quick.begin(columns)
-        messages = Messages(said, texts, columns)
+        self._quick.begin(moments)
         at, count, unclear = 0, len(places), self._unclear
         while at < count:
             if self._carried:
                 if places[at] >= 0:
-                    self._read_carried(int(columns[_PACKET_LAST, at]))
+                    self._read_carried(int(moments[_PACKET_LAST, at]))
             elif self._quick.goes(slots[at]):
                 at = self._quick.run(at, said.payloads, places, slots, texts, self._codes)
                 if at >= count:
                     break
+            elif int(slots[at]) not in self._talks:
+                self._open(int(slots[at]))
             if unclear.goes(slots[at]) and not self._carried:
-                at = self._run_unclear(at, said.payloads, places, slots, texts, columns)
+                at = self._run_unclear(at, said.payloads, places, slots, texts, moments)
                 if at >= count or unclear.exhausted >= 0 or not unclear.goes(slots[at]):
                     continue
             self._hear_one(*messages.at(at))
@@ -179,11 +176,7 @@ class InsideStage:
             if result is None:
                 self._failed(talk, slot, message.moment)
             else:
-                code, detail = result
-                if detail is not None:
-                    self._details[place] = detail
-                    code = -code - 1
-                self._codes[place] = code
+                self._say(slot, place, message.moment.message, *result)
                 if talk.book.done:
                     self._take_calls(talk)
         if talk.state == SPEAKS:
@@ -225,6 +218,7 @@ class InsideStage:
         self._talks[slot] = talk
         if talk.state == UNDECIDED:
             self._rows.wait(slot)
+            self._let_run(talk, slot)
         return talk
 
     def _lost(self, talk: Talk, slot: int, direction: int) -> None:
@@ -257,10 +251,15 @@ class InsideStage:
         talk.recogniser.learn(*self._unclear.learn(slot))
         if talk.recognise(message, partial(self._unclear.waiting, slot)):
             return True
-        mute = talk.recogniser.mute if slot >= 0 and talk.outer is None else None
-        if mute is not None and talk.state == UNDECIDED:
-            self._unclear.enter(slot, *mute)
+        self._let_run(talk, slot)
         return False
+
+    def _let_run(self, talk: Talk, slot: int) -> None:
+        """Let messages that say nothing wait without being shown to the recogniser."""
+        if slot >= 0 and talk.outer is None and talk.state == UNDECIDED:
+            mute = talk.recogniser.mute
+            if mute is not None:
+                self._unclear.enter(slot, *mute)
 
     def _give_up(self, talk: Talk, slot: int) -> None:
         """It will never be clear what is spoken: let what waits leave."""

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from analyzer.columns import NULL
 from analyzer.inside.calls import Book, Call, DoneCall, Moment, Numbers
@@ -37,6 +36,7 @@ from analyzer.websocket.hearing import Said
 
 UNDECIDED, SPEAKS, UNKNOWN, GIVEN_UP = range(4)
 
+_TEXT: Final = 1  # opcode (RFC 6455 5.2)
 _IN_A_ROW: Final = 3
 """Messages in a row that are not of the protocol, before it is given up as wrong."""
 
@@ -64,16 +64,17 @@ class Waiting(NamedTuple):
 class Messages:
     """The messages of a batch, for those that are taken one by one.
 
-    Args:
-        said: the batch.
+    Attributes:
         texts: which are text.
-        moments: shape (fields of a Moment, messages).
+        moments: int64, shape (fields of a Moment, messages).
     """
 
-    def __init__(
-        self, said: Said, texts: npt.NDArray[np.uint8], moments: npt.NDArray[np.int64]
-    ) -> None:
-        self._said, self._texts, self._moments = said, texts, moments
+    def __init__(self, said: Said) -> None:
+        self.moments = np.empty((len(Moment._fields), len(said.places)), np.int64)
+        for column, name in zip(self.moments, Moment._fields, strict=True):
+            column[:] = said.rows[name]
+        self.texts = (said.rows["opcode"] == _TEXT).astype(np.uint8)
+        self._said = said
         self._listed: list[tuple[int, int, int, list[int]]] = []
         self._begin = 0
 
@@ -89,9 +90,9 @@ class Messages:
     def _list(self, place: int) -> None:
         """Make Python numbers of some messages at once: most have others beside them."""
         self._begin, some = place, slice(place, place + _AT_ONCE)
-        columns = (self._said.directions, self._said.places, self._texts)
+        columns = (self._said.directions, self._said.places, self.texts)
         numbers = (column[some].tolist() for column in columns)
-        self._listed = list(zip(*numbers, self._moments[:, some].T.tolist(), strict=True))
+        self._listed = list(zip(*numbers, self.moments[:, some].T.tolist(), strict=True))
 
 
 class Shared:
