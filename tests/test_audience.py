@@ -41,7 +41,13 @@ def test_nobody_listens_once_the_sample_is_full(limit, monkeypatch):
     both = [(at + 50 * n, side, said) for at, _, said in NOISE[:12]
             for n, side in enumerate(("server", "client"))]  # fmt: skip
     # A packet in each batch.
-    tables_of(captured(chat(said=both, end=9_999)), batch_bytes=300, inside=False, **{limit: 3})
+    tables_of(
+        captured(chat(said=both, end=9_999)),
+        batch_bytes=300,
+        inside=False,
+        alternatives=True,
+        **{limit: 3},
+    )
     sides = [direction & 1 for said in heard for direction in said.directions]
     assert len(sides) == 3
     assert len(set(sides)) == 1

@@ -32,7 +32,7 @@ DIRECTIONS = ("client", "server")
 
 @cache
 def analysed(name: str) -> analyzer.Analysis:
-    return analyzer.analyze(CAPTURES / name, payload="full")
+    return analyzer.analyze(CAPTURES / name, payload="full", alternatives=False)
 
 
 def holds_keys(name: str) -> bool:

@@ -176,7 +176,7 @@ def test_batches_change_nothing(size, inside):
     chats = [chat(40_000 + n, 700 * n, SAID * 2, 9_999) for n in range(4)]
     limits = {"max_gzip_connections": 3, "max_gzip_bytes_total": 2500, "inside": inside}
     whole, parts = (
-        tables_of(captured(*chats), **limits, batch_bytes=each)["alternatives"]
+        tables_of(captured(*chats), **limits, batch_bytes=each, alternatives=True)["alternatives"]
         for each in (1 << 20, size)
     )
     assert whole["gzip_wire_bytes"].notna().any()

@@ -69,7 +69,7 @@ def test_replies_by_their_ids_ride_in_responses():
 
 
 def test_what_was_measured_is_what_the_other_tables_say():
-    tables = tables_of(captured(chat(said=SAID, end=9_000)))
+    tables = tables_of(captured(chat(said=SAID, end=9_000)), alternatives=True)
     ours = tables["alternatives"].iloc[0]
     connection = tables["connections"].iloc[0]
     ledger = tables["ledger"]
@@ -131,8 +131,8 @@ LIMITS = [{}, {"max_compared_connections": 3}, {"max_connections": 6}]
     ids=lambda value: "" if isinstance(value, bytes) else str(value),
 )
 def test_batches_change_nothing(data, size, limits):
-    whole = tables_of(data, **OPTIONS, **limits)
-    parts = tables_of(data, **OPTIONS, **limits, batch_bytes=size)
+    whole = tables_of(data, **OPTIONS, **limits, alternatives=True)
+    parts = tables_of(data, **OPTIONS, **limits, batch_bytes=size, alternatives=True)
     for name in ("alternatives", "scaling"):
         assert len(whole[name])
         assert text_of(parts[name]) == text_of(whole[name]), name
@@ -141,7 +141,7 @@ def test_batches_change_nothing(data, size, limits):
 
 
 def test_totals_are_sums():
-    tables = tables_of(CROWD, **OPTIONS)
+    tables = tables_of(CROWD, **OPTIONS, alternatives=True)
     found = tables["alternatives"]
     found["interval_s"] = found["interval_s"].fillna(0)
     each, totals = (found[found["scope"] == scope] for scope in ("connection", "connections"))
@@ -163,7 +163,7 @@ def test_totals_are_sums():
 
 
 def test_no_connection_no_row():
-    tables = tables_of(captured(plain(40_000, 0)), clients=(10,))
+    tables = tables_of(captured(plain(40_000, 0)), clients=(10,), alternatives=True)
     assert not len(tables["alternatives"])
     assert not len(tables["scaling"])
 
@@ -189,7 +189,7 @@ def test_no_time_passes():
     assert found["requests_per_s"].isna().all()
     assert found["break_even_per_s"].isna().all()
     assert one(captured(talk), "short-poll")["requests"] == 0
-    scaling = tables_of(captured(talk), clients=(5,))["scaling"]
+    scaling = tables_of(captured(talk), clients=(5,), alternatives=True)["scaling"]
     assert scaling["wire_bits_per_s"].isna().all()
 
 
@@ -296,10 +296,10 @@ def test_more_connections_than_are_kept():
     assert found["connection"].value_counts().to_dict() == dict.fromkeys(range(7), 10)
     polls = found[found["transport"] == "short-poll"]
     assert polls["source"].tolist() == 6 * ["modelled"] + ["observed"]
-    findings = tables_of(data, max_compared_connections=3)["findings"]
+    findings = tables_of(data, max_compared_connections=3, alternatives=True)["findings"]
     (text,) = findings.loc[findings["id"] == "compared-limit", "text"]
     assert "6 connections above max_compared_connections" in text
-    enough = tables_of(data, max_compared_connections=7)["findings"]
+    enough = tables_of(data, max_compared_connections=7, alternatives=True)["findings"]
     assert "compared-limit" not in set(enough["id"])
 
 
@@ -365,7 +365,9 @@ def test_connections_that_last_for_ever():
         talk = shifted(chat(40_000 + number, 0, SAID), MS - START_NS)
         talk.now = (2**32 - 2) * S
         talks.append(talk.server(frame(TEXT, b"late")))
-    tables = tables_of(captured(*talks), clients=(10**8,), poll_intervals_s=(0.001,))
+    tables = tables_of(
+        captured(*talks), clients=(10**8,), poll_intervals_s=(0.001,), alternatives=True
+    )
     found = tables["alternatives"]
     numbers = found[["requests", "packets", "header_bytes", "application_bytes", "wire_bytes"]]
     assert (numbers >= 0).all(axis=None)
@@ -455,7 +457,7 @@ def test_totals_of_compressed_answers_are_sums_of_their_rows():
     """Bodies that are shorter than their messages have no less than no bytes of heads."""
     body = gzip.compress(json.dumps(["x" * 1000] * 20).encode(), mtime=0)
     talk = polled([S] * 5, body, b"Content-Encoding: gzip\r\n")
-    tables = tables_of(captured(talk), clients=(10,))
+    tables = tables_of(captured(talk), clients=(10,), alternatives=True)
     found = tables["alternatives"]
     assert (found["header_bytes"] >= 0).all()
     single, total = (found[found["scope"] == scope] for scope in ("session", "sessions"))

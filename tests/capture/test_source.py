@@ -203,7 +203,7 @@ def test_a_pipe_gives_packets_as_they_come(tmp_path, name):
     def write():
         with fifo.open("wb", buffering=0) as pipe:
             pipe.write(ONE[:60])
-            assert held.wait(20)
+            assert held.wait(120)
             pipe.write(ONE[60:])
 
     writer = threading.Thread(target=write)

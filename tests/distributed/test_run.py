@@ -137,7 +137,7 @@ def killed(client: Any, tmp_path: Path) -> None:
     feeder = threading.Thread(target=feed, daemon=True)
     feeder.start()
     outcomes = analyze([pipe], client, folder=tmp_path / "out")
-    feeder.join(30)
+    feeder.join(120)
     assert len(dead) == 1
     assert [each.error for each in outcomes] == [None]
     here = tmp_path / "here"

@@ -6,6 +6,7 @@ What was recorded from a program is told again, so that nothing differs but how 
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 
 import pandas as pd
 import pytest
@@ -44,11 +45,17 @@ def outcomes(calls):
     return dict(zip(keys_of(calls), zip(calls["outcome"], waits, strict=True), strict=True))
 
 
+@cache
+def in_the_clear(name):
+    """Return what was said, and its analysis."""
+    told = retold.recorded(PATHS[name])
+    return told, retold.analysed(http2.capture(told.steps()))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_told_again(name, tmp_path):
     """In one test, since each needs the capture's messages and what they say in the clear."""
-    told = retold.recorded(PATHS[name])
-    clear = retold.analysed(http2.capture(told.steps()))
+    told, clear = in_the_clear(name)
     said = retold.words(clear)
     assert len(said) == len(told.messages)
     assert {row[2] for row in said} != {None}
@@ -97,8 +104,8 @@ def from_the_middle(told, clear):
 
 @pytest.mark.parametrize("name", sorted({*NAMES} - BY_BEGINNING - IN_PIECES))
 def test_named_in_the_middle(name):
-    told = retold.recorded(PATHS[name])
-    [inner] = set(retold.analysed(http2.capture(told.steps())).connections["inner"])
+    told, clear = in_the_clear(name)
+    [inner] = set(clear.connections["inner"])
     count = len(told.messages)
     # Behind the opening, and with enough left for two of those that are distinguished.
     for first in {3, count // 4, count // 2}:

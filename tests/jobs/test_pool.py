@@ -94,7 +94,7 @@ def test_an_end_before_all_is_done_ends_the_processes(tmp_path: Path) -> None:
         while len(list(tmp_path.iterdir())) < 2:
             time.sleep(0.01)
         raise Enough
-    waiting.join(10)
+    waiting.join(120)
     assert not waiting.is_alive()
 
 

@@ -47,7 +47,7 @@ def captured(*talks):
 
 
 def rows(data, scope="connection", **options):
-    frame = tables_of(data, **options)["alternatives"]
+    frame = tables_of(data, alternatives=True, **options)["alternatives"]
     return frame[frame["scope"] == scope]
 
 

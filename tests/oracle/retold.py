@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,9 +40,10 @@ class Told(NamedTuple):
         return [*upgrade(self.path, self.subprotocol), *self.frames(), (CLIENT, close)]
 
 
+@cache
 def recorded(path: Path) -> Told:
     """Read the connection of a capture that has most messages."""
-    found = analyzer.analyze(path, payload="full", show_secrets=True)
+    found = analyzer.analyze(path, payload="full", show_secrets=True, alternatives=False)
     connections, messages = found.connections, found.messages
     number = int(messages["connection"].value_counts().index[0])
     row = connections.set_index("connection").loc[number]
@@ -58,7 +60,7 @@ def recorded(path: Path) -> Told:
 
 
 def analysed(data: bytes, **options: Any) -> analyzer.Analysis:
-    return analyzer.analyze(io.BytesIO(data), **options)
+    return analyzer.analyze(io.BytesIO(data), alternatives=False, diagnosis=False, **options)
 
 
 def over_http2(told: Told) -> bytes:

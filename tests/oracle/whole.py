@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pandas as pd
 
@@ -16,6 +16,7 @@ from analyzer.tables.schema import LEDGER_PARTS, TABLES, Table
 
 Said = dict[str, list[tuple[str, bytes | None]]]
 Row = tuple[object, ...]
+COMPARISON = ("alternatives", "scaling")
 
 
 class Tables(Mapping[str, pd.DataFrame]):
@@ -24,9 +25,11 @@ class Tables(Mapping[str, pd.DataFrame]):
     Pandas takes 100 ms for all of them however few the rows, most tests look at one or two.
     """
 
-    def __init__(self, collector: Collector) -> None:
+    def __init__(self, collector: Collector, without: Sequence[str] = ()) -> None:
         self._collector = collector
-        self._tables: dict[str, Table] = {table.name: table for table in TABLES}
+        self._tables: dict[str, Table] = {
+            table.name: table for table in TABLES if table.name not in without
+        }
         self._made: dict[str, pd.DataFrame] = {}
         self._plain: dict[str, list[Row]] = {}
 
@@ -66,11 +69,16 @@ def differing(one: Tables, other: Tables, *, in_any_order: bool = False) -> list
     ]
 
 
-def tables_of(data: bytes, **options: object) -> Tables:
-    """Analyse a capture as from a pipe."""
+def tables_of(data: bytes, *, alternatives: bool = False, **options: object) -> Tables:
+    """Analyse a capture as from a pipe.
+
+    The comparison with other transports, more than half of the work, is made on request. Without
+    it, its tables are not there.
+    """
     collector = Collector()
-    pipeline.run(["-"], Options(**options), [collector], stdin=io.BytesIO(data))  # type: ignore[arg-type]
-    return Tables(collector)
+    chosen = Options(alternatives=alternatives, **options)  # type: ignore[arg-type]
+    pipeline.run(["-"], chosen, [collector], stdin=io.BytesIO(data))
+    return Tables(collector, () if alternatives else COMPARISON)
 
 
 def assert_ties_out(tables: Tables) -> None:

@@ -47,7 +47,7 @@ def server():
 
 
 def text_of(server, path="/metrics"):
-    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=20) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=120) as answer:
         return answer.read().decode()
 
 
@@ -397,7 +397,7 @@ def run_all(server):
 
 def ask(port, path, **query):
     url = f"http://127.0.0.1:{port}{path}?{urllib.parse.urlencode(query)}"
-    with urllib.request.urlopen(url, timeout=20) as answer:
+    with urllib.request.urlopen(url, timeout=120) as answer:
         return json.load(answer)["data"]
 
 
@@ -449,7 +449,7 @@ def prometheus(server, tmp_path):
 
 
 def test_every_query_of_the_dashboard_has_an_answer(server, prometheus):
-    limit = time.monotonic() + 90
+    limit = time.monotonic() + 300
     # Calls, failed ones among them, and a diagnosis.
     names = [*NAMES, "json-rpc.pcap", "why-hung-peer.pcap"]
     replayed = iter([*names, *names])
