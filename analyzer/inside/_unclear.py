@@ -34,7 +34,8 @@ _COUNT = cython.declare(cython.int, 9)
 _WEIGHT = cython.declare(cython.int, 10)
 _OLDER = cython.declare(cython.int, 11)  # of the lanes in which something waits
 _NEWER = cython.declare(cython.int, 12)
-_LANE_COLUMNS = cython.declare(cython.int, 13)
+_PASSED = cython.declare(cython.int, 13)  # its rows no longer wait
+_LANE_COLUMNS = cython.declare(cython.int, 14)
 
 # Columns of entries.
 _PLACE = cython.declare(cython.int, 0)
@@ -241,11 +242,10 @@ class Unclear:
             entry = self.entries[entry, _NEXT]
         return found
 
-    def drop(self, slot: int) -> None:
-        """Forget the messages of a conversation that wait."""
+    def has_passed(self, slot: int) -> bool:
+        """Return whether something of a conversation waited too long: its rows wait no longer."""
         lane: cython.longlong = self._lane_of(slot)
-        if self.lanes[lane, _COUNT]:
-            self._unlink(lane)
+        return bool(self.lanes[lane, _PASSED])
 
     def take_passed(self) -> tuple[list[tuple[str, int, int]], list[int]]:
         """Return what waits no longer because too much waits, once.
@@ -301,6 +301,7 @@ class Unclear:
         if name not in self.told:
             self.told.add(name)
             self.limits.append((name, slot, int(packet)))
+        self.lanes[self.oldest, _PASSED] = 1
         self._unlink(self.oldest)
         self.passed.append(slot)
         return 0

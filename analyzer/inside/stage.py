@@ -256,10 +256,9 @@ class InsideStage:
 
     def _let_run(self, talk: Talk, slot: int) -> None:
         """Let messages that say nothing wait without being shown to the recogniser."""
-        if slot >= 0 and talk.outer is None and talk.state == UNDECIDED:
-            mute = talk.recogniser.mute
-            if mute is not None:
-                self._unclear.enter(slot, *mute)
+        mute = talk.recogniser.mute if slot >= 0 and talk.outer is None else None
+        if mute is not None and talk.state == UNDECIDED:
+            self._unclear.enter(slot, *mute)
 
     def _give_up(self, talk: Talk, slot: int) -> None:
         """It will never be clear what is spoken: let what waits leave."""
@@ -288,8 +287,10 @@ class InsideStage:
     def _settle(self, slot: int, talk: Talk, *last: Waiting) -> None:
         """The protocol is clear: read what waited, and what made it clear; let the rows leave."""
         waiting = self._unclear.waiting(slot)
+        # Rows that did not wait may have left: others have their places.
+        left = len(waiting) if self._unclear.has_passed(slot) else 0
         self._unclear.leave(slot, is_over=True)
-        for message in (*waiting, *last):
+        for at, message in enumerate((*waiting, *last)):
             place, payload, is_text, moment = message
             if talk.state != SPEAKS:
                 break
@@ -297,7 +298,7 @@ class InsideStage:
                 talk.unread(moment.sender)
                 continue
             result = talk.read(payload, is_text, moment)
-            if result is not None:
+            if result is not None and at >= left:
                 self._say(slot, place, moment.message, *result)
         self._take_calls(talk)
         self._rows.decide(slot)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from oracle.spoken import heard, said, upgrade
-from oracle.stages import SERVER, TEXT, client, server
+from oracle.stages import CLIENT, SERVER, TEXT, client, server
 
 from analyzer.inside._mute import Mute
 from analyzer.inside._unclear import Unclear
@@ -106,3 +106,15 @@ def test_messages_that_were_read_do_not_make_room_for_more():
     tables = heard(talks, (), Options(inside_wait_messages=20))
     assert set(said(tables, "inner")) == {("json-rpc",), (None,)}
     assert (tables["findings"]["id"] == "inside-limit").sum() == 1
+
+
+@pytest.mark.parametrize("cuts", [(), range(1, 400), range(0, 400, 7)])
+def test_rows_that_left_are_not_anothers(cuts):
+    """What waits behind rows that had to leave is read, but no longer told in a row."""
+    late = client(TEXT, b'{"jsonrpc":"2.0","method":"late"}')
+    silent, ack = server(TEXT, b'{"a":1}'), (CLIENT, "ack")
+    one = [late, *[ack] * 12, silent, *[ack] * 4, late, *[ack] * 2]
+    talks = [[*upgrade(), *one], *[[*upgrade(), *[silent] * 12, *[silent, ack] * 4]] * 3]
+    messages = heard(talks, cuts, Options(inside_wait_messages=2))["messages"]
+    told = messages[messages["inner"].notna()]
+    assert told[["connection", "message", "name"]].values.tolist() == [[0, 2, "late"]]
