@@ -13,6 +13,7 @@ from analyzer.alternatives.sampling import Sampler
 from analyzer.http.exchanges import HttpBatch
 from analyzer.inside.stage import InsideStage
 from analyzer.tables.chosen import Opening
+from analyzer.weak_methods import weakly
 from analyzer.websocket.frames import CLIENT
 from analyzer.websocket.hearing import Listener, Said
 from analyzer.websocket.stage import WebSocketBatch, WebSocketStage
@@ -46,7 +47,7 @@ class Audience:
         self._is_unread = np.zeros(0, bool)
         websocket.hears_all = bool(others)
         if inside is not None or sampler is not None or others:
-            websocket.hearing.listener = self._hear
+            websocket.hearing.listener = weakly(self._hear)
 
     def begin(self, http: HttpBatch) -> None:
         """Take the batch of http, before the websocket stage walks it."""

@@ -33,6 +33,7 @@ from analyzer.tcp.bytestream import StreamBatch
 from analyzer.tcp.reassembly import Reassembler
 from analyzer.tls.keylog import KeyRing
 from analyzer.tls.stage import TlsBatch, TlsStage
+from analyzer.weak_methods import weakly
 from analyzer.websocket.hearing import Listener
 from analyzer.websocket.stage import WebSocketBatch, WebSocketStage
 
@@ -133,7 +134,8 @@ class Front:
         decide: Decide | None = None,
         heard: Heard | None = None,
     ) -> None:
-        self._heard = heard
+        # It belongs to who made this.
+        self._heard = None if heard is None else weakly(heard)
         self.packets = PacketDecoder(options)
         self.names = NamesStage(options)
         self.tcp = Reassembler(options)

@@ -19,6 +19,7 @@ from analyzer.findings import Finding
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.tcp.bytestream import GAP_CUT, StreamBatch
+from analyzer.weak_methods import weakly
 from analyzer.websocket import foreign
 from analyzer.websocket import frames as layout
 from analyzer.websocket.boundary import BoundarySearch, Doubt, Search
@@ -61,7 +62,7 @@ class Seeker:
 
     def __init__(self, options: Options, open_recognised: Opener, doubtful: Container[int]) -> None:
         self._options = options
-        self._open = open_recognised
+        self._open = weakly(open_recognised)
         self._doubtful = doubtful
         self._probes: dict[int, _Probe] = {}
         self._kept_bytes = 0
