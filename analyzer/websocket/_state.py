@@ -112,13 +112,13 @@ class WalkState:
         """Make room for `slots` TCP connections; new ones begin in mode PROBE."""
         d: cython.Py_ssize_t
         if slots > len(self.numbers):
-            self._make_room(slots)
+            self._widen(slots)
         # Those beyond stay untouched, and cost no memory.
         for d in range(2 * self.reserved, 2 * slots):
             self.walks[d] = self.blank[0]
         self.reserved = max(self.reserved, slots)
 
-    def _make_room(self, slots: int) -> None:
+    def _widen(self, slots: int) -> None:
         old: int = len(self.numbers)
         new: int = max(slots, 2 * old, 16)
         self._grow("walks", 2 * new)
