@@ -15,7 +15,9 @@ import numpy as np
 _NULL = cython.declare(cython.longlong, -(2**63))
 
 
-def by_side(sides: cython.schar[::1], values: cython.longlong[::1]) -> tuple[int, int]:
+def by_side(
+    sides: cython.const[cython.schar][::1], values: cython.const[cython.longlong][::1]
+) -> tuple[int, int]:
     """Return the sums of the values of sides 0 and 1; NULL counts as nothing.
 
     Args:
@@ -35,7 +37,9 @@ def by_side(sides: cython.schar[::1], values: cython.longlong[::1]) -> tuple[int
     return client, server
 
 
-def counts(sides: cython.schar[::1], codes: cython.schar[::1], labels: int) -> Any:
+def counts(
+    sides: cython.const[cython.schar][::1], codes: cython.const[cython.schar][::1], labels: int
+) -> Any:
     """Return how often each of so many codes occurs on sides 0 and 1; others are left out."""
     i: cython.Py_ssize_t
     most: cython.Py_ssize_t = labels
@@ -47,7 +51,7 @@ def counts(sides: cython.schar[::1], codes: cython.schar[::1], labels: int) -> A
     return found
 
 
-def add_positive(total: cython.longlong[::1], values: cython.longlong[::1]) -> None:
+def add_positive(total: cython.longlong[::1], values: cython.const[cython.longlong][::1]) -> None:
     """Add each value to that of its row, if it is above 0."""
     i: cython.Py_ssize_t
     for i in range(total.shape[0]):

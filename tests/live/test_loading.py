@@ -136,6 +136,8 @@ def anonymized(folder):
 EARLIER = {
     # Before rights are dropped, for filters and sockets.
     *("scapy", "pcapy"),
+    # Before as well, for patterns in the names of captures.
+    "glob",
     # Of no live run: pages, pictures, progress, other verbs.
     *(
         "jinja2",

@@ -26,6 +26,8 @@ def test_against_plain_loops(rows: list[tuple[int, int, int]]) -> None:
     sides = np.array([side for side, *_ in rows], np.int8)
     codes = np.array([code for _, code, _ in rows], np.int8)
     values = np.array([value for *_, value in rows], np.int64)
+    for column in (sides, codes, values):
+        column.flags.writeable = False  # as those of DataFrames are
     assert _sums.by_side(sides, values) == tuple(
         sum(value for side, _, value in rows if side == mine and value != NULL) for mine in (0, 1)
     )
