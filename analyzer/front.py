@@ -37,8 +37,9 @@ from analyzer.weak_methods import weakly
 from analyzer.websocket.hearing import Listener
 from analyzer.websocket.stage import WebSocketBatch, WebSocketStage
 
-ENDED_TOGETHER = 1024
-"""Connections that end in one batch when the capture is over."""
+ENDED_TOGETHER = 1 << 16
+"""Connections that end in one batch when the capture is over. Their rows are in the order of their
+numbers within a batch alone, so that it is more than captures have open at their end."""
 
 Heard = Callable[[WebSocketBatch, TlsBatch], None]
 
@@ -181,8 +182,8 @@ class Front:
     def endings(self) -> Iterator[FrontBatch]:
         """End all connections: the capture is over.
 
-        Some at a time: what the stages know of ten thousand does not fit into a processor's
-        cache, and what they make of them takes more memory than all else.
+        Some at a time where there are very many: what the stages make of them takes more memory
+        than all else.
         """
         while self.tcp.tracked > ENDED_TOGETHER:
             batch = self._stream(self.tcp.end_some(ENDED_TOGETHER))
