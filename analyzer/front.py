@@ -10,7 +10,7 @@ Called by pipeline, and by shards, where the front runs in other processes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from os import PathLike
 
 from analyzer.alternatives.calls import is_compared
@@ -36,10 +36,6 @@ from analyzer.tls.stage import TlsBatch, TlsStage
 from analyzer.weak_methods import weakly
 from analyzer.websocket.hearing import Listener
 from analyzer.websocket.stage import WebSocketBatch, WebSocketStage
-
-ENDED_TOGETHER = 1 << 16
-"""Connections that end in one batch when the capture is over. Their rows are in the order of their
-numbers within a batch alone, so that it is more than captures have open at their end."""
 
 Heard = Callable[[WebSocketBatch, TlsBatch], None]
 
@@ -124,7 +120,6 @@ class Front:
         inside: the last of them; None where nothing is read.
         sampler: deflates some payloads for the comparison; None without one.
         opening: chooses connections; None: all are wanted.
-        is_over: the last batch was made.
     """
 
     def __init__(
@@ -159,8 +154,6 @@ class Front:
         heard_by = (self.sampler, listeners, self.opening)
         self._audience = Audience(self.websocket, self.inside, *heard_by)
         self._may_bring_keys = False
-        self._latest = NULL  # ns: of all segments
-        self.is_over = False
 
     def says_nothing(self, records: RecordBatch) -> bool:
         """Return whether a batch brings nothing: a piece of a file that ends within a record."""
@@ -172,26 +165,15 @@ class Front:
     def follow(self, segments: SegmentBatch) -> FrontBatch:
         """Take the segments of a batch."""
         lookups = self.names.push(segments.datagrams)
-        self._latest = int(segments.rows["time"].max(initial=self._latest))
         return self._stream(self.tcp.push(segments), lookups)
 
     def tick(self, now: int) -> FrontBatch:
         """Let time pass without packets; `now` is ns by the clock of the capture."""
         return self._stream(self.tcp.tick(now))
 
-    def endings(self) -> Iterator[FrontBatch]:
-        """End all connections: the capture is over.
-
-        Some at a time where there are very many: what the stages make of them takes more memory
-        than all else.
-        """
-        while self.tcp.tracked > ENDED_TOGETHER:
-            batch = self._stream(self.tcp.end_some(ENDED_TOGETHER))
-            # What other connections still hold was captured, and is not among the rows.
-            batch.latest = max(batch.latest, self._latest)
-            yield batch
-        self.is_over = True
-        yield self._stream(self.tcp.finish(), last=True)
+    def end(self) -> FrontBatch:
+        """End all connections: the capture is over."""
+        return self._stream(self.tcp.finish(), last=True)
 
     def finish(self) -> Rest:
         """Return what only the end of the capture tells, after `end`."""

@@ -145,7 +145,7 @@ class Pipeline:
     def settle(self) -> None:
         """Give the rows of all that is open at the end of the capture."""
         self._take_segments(self._front.packets.finish())
-        self._end()
+        self._take(self._front.end())
         self._back.finish(self._front.finish())
 
     def salvage(self) -> None:
@@ -158,7 +158,7 @@ class Pipeline:
         front = self._front
         steps: list[Callable[[], None]] = [
             lambda: self._take_segments(front.packets.finish()),
-            self._end,
+            lambda: self._take(front.end()),
             lambda: self._back.finish(front.finish()),
             self.diagnose,
         ]
@@ -181,10 +181,6 @@ class Pipeline:
     def deliver(self, tables: Sequence[TableRows]) -> None:
         """Hand rows to all writers."""
         self._back.deliver(tables)
-
-    def _end(self) -> None:
-        for batch in self._front.endings():
-            self._take(batch)
 
     def _take_segments(self, segments: SegmentBatch) -> None:
         self._back.count(Seen.of(segments))

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-import analyzer
 from analyzer import pipeline
 from analyzer.analysis import Collector
 from analyzer.back import Back
@@ -30,8 +29,7 @@ def by_hand(path: Path, options: Options, collector: Collector) -> int:
     segments = front.packets.finish()
     back.count(Seen.of(segments))
     back.push(front.follow(segments))
-    for batch in front.endings():
-        back.push(batch)
+    back.push(front.end())
     back.finish(front.finish())
     back.deliver(back.compared())
     back.diagnose()
@@ -53,21 +51,3 @@ def test_rows_are_those_of_the_pipeline(name: str) -> None:
 def test_without_samples_there_is_no_comparison() -> None:
     front = Front(Options(alternatives=False))
     assert Back(Options(alternatives=False), [], sampler=front.sampler).compared() == []
-
-
-def test_connections_that_end_some_at_a_time_give_the_same_rows(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """What is in a batch of endings changes no row."""
-    names = ("npm-ws-basic.pcap", "chat-long-poll.pcap", "connect-proxy.pcap")
-    paths = [CAPTURES / name for name in names]
-    together = lines(paths)
-    monkeypatch.setattr("analyzer.front.ENDED_TOGETHER", 1)
-    assert lines(paths) == together
-
-
-def lines(paths: list[Path]) -> dict[str, list[str]]:
-    """Return the lines of each table, in any order."""
-    found = analyzer.analyze(paths)
-    tables = {table.name: getattr(found, table.name) for table in TABLES}
-    return {name: sorted(rows.to_csv(index=False).splitlines()) for name, rows in tables.items()}

@@ -66,6 +66,5 @@ def batches(job: Job) -> Iterator[Begun | list[Part]]:
     segments = front.packets.finish()
     seen = Seen.of(segments)
     yield sender.pack(seen, front.follow(segments), source.bytes_read)
-    for batch in front.endings():
-        rest = front.finish() if front.is_over else None
-        yield sender.pack(None, batch, source.bytes_read, rest)
+    batch = front.end()
+    yield sender.pack(None, batch, source.bytes_read, front.finish())

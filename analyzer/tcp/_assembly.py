@@ -110,15 +110,11 @@ class Assembler(Doubts):
             self._tick(now)
         self.clock = now
 
-    def end_some(self, most: int) -> None:
-        """End so many connections, in order of tcp_stream: the capture is over."""
-        for stream in sorted(self.open_streams)[:most]:
-            slot: cython.Py_ssize_t = self.open_streams[stream]
-            self._end(slot, _END_CLOSED if self.slots[slot].closing else _END_CAPTURE)
-
     def end_all(self) -> None:
         """End every connection, in order of tcp_stream: the capture is over."""
-        self.end_some(len(self.open_streams))
+        for stream in sorted(self.open_streams):
+            slot: cython.Py_ssize_t = self.open_streams[stream]
+            self._end(slot, _END_CLOSED if self.slots[slot].closing else _END_CAPTURE)
         if self.copies:
             every = "every packet, " if 2 * self.copies == self.seen else ""
             detail = f"{every}{self.copies} of {self.seen}"

@@ -74,13 +74,6 @@ class Reassembler:
         """Bytes of segments that wait for their turn, and of the state of connections."""
         return int(sum(self._assembler.tracked()[1:]))
 
-    def end_some(self, most: int) -> StreamBatch:
-        """End so many connections, those that appeared first; call `finish` after it."""
-        records = RecordBatch()
-        self._assembler.begin(empty(SEGMENT), records)
-        self._assembler.end_some(most)
-        return self._batch(records)
-
     def finish(self) -> StreamBatch:
         """End all connections; return what was still held. Call it once, at the end."""
         records = RecordBatch()
