@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from conversation import START_NS, Conversation, request, response
+from oracle.chats import captured
+from oracle.whole import tables_of
 
 from analyzer import pipeline
 from analyzer.analysis import Collector
@@ -51,3 +54,20 @@ def test_rows_are_those_of_the_pipeline(name: str) -> None:
 def test_without_samples_there_is_no_comparison() -> None:
     front = Front(Options(alternatives=False))
     assert Back(Options(alternatives=False), [], sampler=front.sampler).compared() == []
+
+
+def test_rows_of_what_is_open_at_the_end_are_in_the_order_of_their_numbers() -> None:
+    # More of them than any block or portion, opened in another order than their TCP connections.
+    count = 1_100
+    talks = [Conversation(client_port=10_000 + number) for number in range(count)]
+    for number, talk in enumerate(talks):
+        talk.now = START_NS + number * 1_000_000
+        talk.open()
+    for number, talk in enumerate(reversed(talks)):
+        talk.now = START_NS + (2 * count + number) * 1_000_000
+        talk.client(request())
+        talk.server(response())
+    connections = tables_of(captured(*talks)).rows("connections")
+    assert [row[0] for row in connections] == list(range(count))
+    streams = [row[1] for row in connections]
+    assert streams == list(reversed(range(count)))
