@@ -29,12 +29,11 @@ from analyzer.errors import OptionError
 from analyzer.lazy_dataclass import dataclass, field
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from analyzer.options import Options
     from analyzer.report.connection import ConnectionReport
     from analyzer.report.handshake import HandshakeReport
     from analyzer.report.output import Writer
+    from analyzer.report.text import Console
     from analyzer.tables.conditions import Conditions
     from analyzer.tables.summary import Summary
 

@@ -111,4 +111,6 @@ def _drop_stdout() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from analyzer.cli.entry import main as entry
+
+    sys.exit(entry())

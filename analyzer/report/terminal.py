@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
-from typing import Any
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from analyzer.columns import NULL
 from analyzer.diagnosis.lateness import CAUSE_OF
@@ -32,6 +29,7 @@ from analyzer.report.layout import (
     table,
     traffic,
 )
+from analyzer.report.text import Text
 from analyzer.report.wording import (
     address,
     clock,
@@ -47,6 +45,10 @@ from analyzer.tables.late import longest, waited
 from analyzer.tables.samples import Samples
 from analyzer.tables.summary import ConnectionLine, FindingCount, Summary
 from analyzer.websocket.opcodes import close_code_name
+
+if TYPE_CHECKING:
+    from analyzer.report.text import Console
+
 
 SHOWN_CONNECTIONS = 20
 SHOWN_FINDINGS = 12
