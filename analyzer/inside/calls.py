@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -32,6 +32,7 @@ from analyzer.inside.item import (
 )
 from analyzer.inside.labels import Labels
 from analyzer.lazy_dataclass import dataclass
+from analyzer.named_tuple import NamedTuple
 
 OK, ERROR, CANCELLED, UNANSWERED, LOST = range(5)
 _OPEN: Final = 2**63 - 1

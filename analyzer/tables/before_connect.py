@@ -14,12 +14,12 @@ import ipaddress
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from analyzer import findings
 from analyzer.columns import NULL
 from analyzer.findings import Finding
 from analyzer.lazy_dataclass import dataclass, field
+from analyzer.named_tuple import NamedTuple
 from analyzer.names.stage import Lookup
 from analyzer.options import Options
 from analyzer.packets.segments import address_text
