@@ -111,6 +111,6 @@ def _drop_stdout() -> None:
 
 
 if __name__ == "__main__":
-    from analyzer.cli.entry import main as entry
+    from analyzer.cli.leaving import leave
 
-    sys.exit(entry())
+    sys.exit(leave(main()))

@@ -17,7 +17,7 @@ from analyzer.columns import NULL
 from analyzer.inside._compact import compact
 from analyzer.inside._publications import Publications
 from analyzer.inside.crossing import Crossed, Crossings, Mark, Server, TopicKey
-from analyzer.inside.item import DELIVER, PUBLISH, PUBLISH_MAYBE, SUBSCRIBE
+from analyzer.inside.protocol import DELIVER, PUBLISH, PUBLISH_MAYBE, SUBSCRIBE
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.named_tuple import NamedTuple
 from analyzer.options import Options

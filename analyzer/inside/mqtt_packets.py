@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from analyzer.inside.item import CLIENT
+from analyzer.inside.protocol import CLIENT
 from analyzer.named_tuple import NamedTuple
 
 CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = range(1, 8)

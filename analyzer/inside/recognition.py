@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from analyzer.inside._mute import Mute, Words
-from analyzer.inside.item import CLIENT, SERVER, Protocol, Setting
+from analyzer.inside.protocol import CLIENT, SERVER, Protocol, Setting
 from analyzer.named_tuple import NamedTuple
 
 TRIES: Final = 8

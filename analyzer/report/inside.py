@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from analyzer.inside.item import HEARTBEAT, IN_PIECES, LABEL_ONLY
+from analyzer.inside.protocol import HEARTBEAT, IN_PIECES, LABEL_ONLY
 from analyzer.lazy_pattern import lazy_pattern
 from analyzer.report.layout import Cell, Head, arrow, heading, say, table, traffic
 from analyzer.report.text import Text

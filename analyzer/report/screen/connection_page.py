@@ -12,7 +12,7 @@ from typing import Any
 from rich.text import Text
 
 from analyzer.columns import NULL
-from analyzer.inside.item import HEARTBEAT
+from analyzer.inside.protocol import HEARTBEAT
 from analyzer.report.inside import content_of, said
 from analyzer.report.layout import arrow
 from analyzer.report.screen import figures
