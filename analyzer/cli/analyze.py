@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from analyzer.cli.outputs import (
@@ -29,6 +28,8 @@ from analyzer.errors import OptionError
 from analyzer.lazy_dataclass import dataclass, field
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from analyzer.options import Options
     from analyzer.report.connection import ConnectionReport
     from analyzer.report.handshake import HandshakeReport
@@ -44,7 +45,7 @@ OK, FOUND = 0, 1
 class Request:
     """What the command line asks for, as parsed; defaults are those without options."""
 
-    files: list[Path]
+    files: Sequence[str | Path]
     csv: Path | None = None
     parquet: Path | None = None
     json: str | None = None
@@ -86,7 +87,7 @@ class Request:
 
 def analyze_files(files: Sequence[str]) -> int:
     """Analyse files without any option; return the exit status."""
-    return answered(Request(files=[Path(each) for each in files]))
+    return answered(Request(files=files))
 
 
 def answered(request: Request, do: Callable[[Request], int] | None = None) -> int:
@@ -128,7 +129,7 @@ def analysed(
     Raises:
         WsanalyzeError: It cannot be done.
     """
-    from analyzer.analysis import run as analyse
+    from analyzer import pipeline
     from analyzer.options import Options
 
     shape = request.interval, request.clients, request.hold, request.buffered
@@ -144,14 +145,18 @@ def analysed(
     writers = made(_makers(request, options, capture))
     try:
         with progress(request.files, wanted=not request.no_progress) as on_progress:
-            summary = analyse(
-                request.files,
-                options,
-                [*writers, *(each for each in (single, watched) if each is not None)],
-                where=request.where,
-                on_progress=on_progress,
-                fronts=_fronts(request),
-            )
+            every = [*writers, *(each for each in (single, watched) if each is not None)]
+            fronts = _fronts(request)
+            if request.where is None:
+                summary = pipeline.run(
+                    request.files, options, every, on_progress=on_progress, fronts=fronts
+                )
+            else:
+                from analyzer.analysis import run as analyse
+
+                summary = analyse(
+                    _paths(request), options, every, request.where, on_progress, fronts=fronts
+                )
     except BaseException:
         for writer in writers:
             writer.abort()
@@ -210,7 +215,7 @@ def _makers(
         yield partial(
             PcapngWriter,
             request.pcapng,
-            request.files,
+            _paths(request),
             options,
             everything=request.where is None,
             embed_keys=request.embed_keys,
@@ -236,6 +241,12 @@ def _tables(request: Request, capture: str | None) -> Iterator[Callable[[], Writ
         here = reports(request.csv, request.parquet, json)
     for make in here:
         yield partial(_without_payload, make) if hides else make
+
+
+def _paths(request: Request) -> list[Path]:
+    from pathlib import Path
+
+    return [Path(each) for each in request.files]
 
 
 def _fronts(request: Request) -> int:

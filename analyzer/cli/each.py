@@ -96,7 +96,7 @@ def tasks_of(request: Request) -> Iterator[Task]:
     names: dict[str, Path] = {}
     reports = (request.csv, request.json, request.html, request.har, request.pcapng)
     outputs = [Path(each) for each in (*reports, request.parquet) if each is not None]
-    for name, path, found in named(request.files, outputs):
+    for name, path, found in named([Path(each) for each in request.files], outputs):
         other = names.setdefault(name, path)
         if other != path:
             raise OptionError(

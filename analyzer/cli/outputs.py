@@ -9,12 +9,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from analyzer.errors import OptionError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from analyzer.report.output import Writer
     from analyzer.tables.conditions import Conditions
 

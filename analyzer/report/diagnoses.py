@@ -5,7 +5,6 @@ Knows rows of `diagnoses`. Must not know rules. Used by report.terminal.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -94,6 +93,8 @@ def why(summary: Summary, console: Console) -> None:
 
 def _evidence(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield names and values of the evidence; packets as a filter of Wireshark, too."""
+    import json
+
     for name, value in json.loads(row["evidence"]).items():
         if value is None or value == []:
             continue

@@ -6,9 +6,9 @@ analysis is done.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from analyzer.columns import NULL
@@ -112,7 +112,7 @@ def why(summary: Summary, console: Console) -> None:
 
 def _capture(summary: Summary, console: Console) -> None:
     capture = summary.capture
-    files = [PurePath(name).name or name for name in capture.files]
+    files = [os.path.basename(name) or name for name in capture.files]
     shown = ", ".join(printable(name) for name in files[:3])
     more = f" and {len(files) - 3} more" if len(files) > 3 else ""
     say(console, Text(shown + more, "bold"), indent=0)

@@ -10,7 +10,6 @@ and time of the handshake's SYN, so that what came later changes nothing.
 
 from __future__ import annotations
 
-import ipaddress
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -317,4 +316,8 @@ def _may_be_one(one: str, other: str) -> bool:
 
 @lru_cache(maxsize=65_536)
 def _is_loopback(address: str) -> bool:
+    if ":" not in address:
+        return address.startswith("127.")
+    import ipaddress
+
     return ipaddress.ip_address(address).is_loopback
