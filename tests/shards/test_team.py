@@ -155,7 +155,7 @@ def test_a_front_that_was_forked_reads_standard_input() -> None:
 COUNTED = """
 import os, sys
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
-from analyzer.cli.entry import main
+from analyzer.cli.main import main
 from analyzer.jobs import cores, forked
 cores.WORTH_BYTES, cores.cores = 1, lambda: int(os.environ.get("CORES", 1))
 count, fork = [0], os.fork
