@@ -184,7 +184,7 @@ class Receiver:
 
     def unpack(self, packed: bytearray | memoryview) -> Parcel:
         """Return a batch."""
-        from analyzer.inside.stage import InsideBatch
+        from analyzer.inside.batch import InsideBatch
 
         first, records, below, http_parts, websocket_parts, tls_parts, inner, samples = (
             self._unpacker.unpack(packed)
