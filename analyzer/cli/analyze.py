@@ -7,6 +7,7 @@ analysis. Called by cli.main and cli.analyze_arguments.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -87,7 +88,16 @@ class Request:
 
 def analyze_files(files: Sequence[str]) -> int:
     """Analyse files without any option; return the exit status."""
-    return answered(Request(files=files))
+    return answered(Request(files=[_as_path(each) for each in files]))
+
+
+def _as_path(name: str) -> str | Path:
+    """Return what names a file as a parsed one does; few are not so as they are."""
+    if name and os.sep == "/" and "//" not in f"{name}/" and "/./" not in f"/{name}/":
+        return name
+    from pathlib import Path
+
+    return Path(name)
 
 
 def answered(request: Request, do: Callable[[Request], int] | None = None) -> int:

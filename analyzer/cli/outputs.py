@@ -172,6 +172,8 @@ def remote_reports(
         jobs: processes, two or more.
         hides: whether the reports get no whole payloads.
     """
+    from pathlib import Path
+
     from analyzer.jobs.remote import Kind, WriterProcess
 
     asked: list[tuple[Kind, Path | None]] = [("csv", csv), ("parquet", parquet)]
