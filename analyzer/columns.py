@@ -103,7 +103,7 @@ class Pieces(NamedTuple):
     starts: npt.NDArray[np.int64]
     lengths: npt.NDArray[np.int64]
 
-    def take(self, places: Sequence[int]) -> Pieces:
+    def take(self, places: Sequence[int] | npt.NDArray[np.intp]) -> Pieces:
         """Return those at `places`, in that order, over the same buffer."""
         chosen = np.asarray(places, np.intp)
         return Pieces(self.data, self.starts[chosen], self.lengths[chosen])

@@ -20,8 +20,9 @@ from analyzer.capture.records import RecordBatch
 from analyzer.columns import NULL
 from analyzer.findings import Finding
 from analyzer.http.stage import HttpStage
+from analyzer.inside.batch import InsideBatch
 from analyzer.inside.fanout import Topic
-from analyzer.inside.stage import InsideBatch, InsideStage
+from analyzer.inside.stage import InsideStage
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.names.stage import Lookup, NamesStage
 from analyzer.options import Options

@@ -258,7 +258,7 @@ def run(
     """
     several = [paths] if isinstance(paths, str | PathLike) else paths
     try:
-        if fronts and listener is None and _may_be_elsewhere(several, writers):
+        if fronts and listener is None and _may_be_elsewhere(several, writers, stdin):
             from analyzer.shards import team
 
             back, names = team.run(several, options, writers, on_progress, only)
@@ -286,11 +286,17 @@ def run(
     return summary
 
 
-def _may_be_elsewhere(paths: Sequence[Path], writers: Sequence[Writer]) -> bool:
-    """Return whether the front can run in other processes.
+def _may_be_elsewhere(
+    paths: Sequence[Path], writers: Sequence[Writer], stdin: BinaryIO | None
+) -> bool:
+    """Return whether the front can run in another process.
 
-    Standard input can be read once, and who watches a run looks into the stages.
+    Who watches a run looks into the stages. Standard input is a child's too if it is forked.
     """
     if any(isinstance(writer, Observer | PayloadObserver) for writer in writers):
         return False
-    return all(str(path) != STDIN for path in paths)
+    if all(str(path) != STDIN for path in paths):
+        return True
+    from analyzer.jobs.forked import may_fork
+
+    return stdin is None and may_fork()

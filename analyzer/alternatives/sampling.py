@@ -111,7 +111,7 @@ class PayloadSample:
         ways = POLLS + len(intervals) + (buffered is not None)
         self._sums: list[list[float]] = [[0] * len(_SUMS) for _ in range(ways)]
         self._sizes = [[0] * SIZE_CLASSES for _ in self._sums]
-        self._context = zlib.compressobj(level, zlib.DEFLATED, -15)
+        self._context: Any = zlib.compressobj(level, zlib.DEFLATED, -15)
         self._buffer = None if buffered is None else _Buffer(*buffered, level)
         self._time = 0
         # The write and the answers that are being filled: when they go out, and what is in them.
@@ -152,6 +152,13 @@ class PayloadSample:
             self._answer(POLLS + place, tick, payload, alone)
         if self._buffer is not None:
             self._add_writes(self._buffer.take(self._time, payload + b"\n"))
+        if not self.has_room:
+            self.release()
+
+    def release(self) -> None:
+        """Let the context go, a quarter of a MB: no more messages will be taken."""
+        self._context = None
+        self._room = 0
 
     def _add_writes(self, writes: Iterable[tuple[int, int]]) -> None:
         for plain, coded in writes:
@@ -349,6 +356,10 @@ class Sampler:
             self._room -= len(payload)
             self._most -= 1
             sample.take(time, payload, first, last)
+            if not self._has_room:
+                for each in self._samples.values():
+                    if each is not None:
+                        each.release()
 
     def _begin(self, slot: int) -> PayloadSample | None:
         connection, http = self._connections.get(slot), self._http

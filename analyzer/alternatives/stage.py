@@ -26,8 +26,8 @@ from analyzer.alternatives.sessions import Sessions
 from analyzer.columns import NULL, Rows
 from analyzer.findings import Finding
 from analyzer.http.exchanges import HttpBatch
+from analyzer.inside.batch import InsideBatch
 from analyzer.inside.labels import Says
-from analyzer.inside.stage import InsideBatch
 from analyzer.options import Options
 from analyzer.tables.finding_log import FindingLog
 from analyzer.tables.schema import TableRows

@@ -225,7 +225,7 @@ def _makers(
 def _tables(request: Request, capture: str | None) -> Iterator[Callable[[], Writer]]:
     """Yield what makes the reports of all tables."""
     hides = _payload(request) != request.payload
-    jobs = possible_jobs(request.jobs or 1)
+    jobs = _jobs(request)
     json = request.json
     if capture is not None:
         here = reports(request.csv, None, json, dataset=(request.parquet, capture))
@@ -239,11 +239,24 @@ def _tables(request: Request, capture: str | None) -> Iterator[Callable[[], Writ
         yield partial(_without_payload, make) if hides else make
 
 
-def _fronts(request: Request) -> int:
-    """Return how many processes of --jobs look at connections: those that write no reports."""
+def _jobs(request: Request) -> int:
+    """Return how many processes may work."""
+    if request.jobs is not None:
+        return possible_jobs(request.jobs)
+    from analyzer.jobs.cores import fitting
+
+    return possible_jobs(fitting(request.files, _written(request)))
+
+
+def _written(request: Request) -> int:
+    """Return how many reports other processes can write."""
     written = (request.csv, request.parquet, None if request.json_to_stdout else request.json)
-    count = sum(each is not None for each in written)
-    return max(0, possible_jobs(request.jobs or 1) - 1 - count)
+    return sum(each is not None for each in written)
+
+
+def _fronts(request: Request) -> int:
+    """Return how many processes follow connections: those that write no reports."""
+    return max(0, _jobs(request) - 1 - _written(request))
 
 
 def _without_payload(make: Callable[[], Writer]) -> Writer:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 PROGRESS_FROM_BYTES = 20_000_000
 """Smaller inputs are done before a bar could be read."""
+_REFRESH_S = 0.1
+"""How often the bar is drawn, as rich's own thread does."""
 
 UNCOMPILED = (
     "the kernels are not compiled, so that this takes about 110 times as long; "
@@ -107,6 +110,18 @@ def progress(files: Sequence[Path], *, wanted: bool) -> Iterator[Progress | None
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
     columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    # Without its thread: a process with several cannot be forked (jobs.forked).
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, auto_refresh=False) as bar:
         task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        shown = 0.0
+
+        def tell(done: int, total: int | None) -> None:
+            nonlocal shown
+            bar.update(task, completed=done, total=total)
+            now = time.monotonic()
+            if now - shown > _REFRESH_S:
+                shown = now
+                bar.refresh()
+
+        yield tell

@@ -8,7 +8,7 @@ cdef class Unclear:
     cdef long long most_bytes
     cdef readonly Py_ssize_t count
     cdef readonly long long held_bytes
-    cdef readonly long long exhausted
+    cdef list exhausted
     cdef long long[::1] slots
     cdef dict members
     cdef long long[:, ::1] lanes

@@ -67,13 +67,12 @@ class Unclear:
 
     Attributes:
         count: messages that wait; held_bytes: of their payload.
-        exhausted: slot of which `run` took the last message that is looked at; -1: none.
     """
 
     def __init__(self, most: int, most_bytes: int) -> None:
         self.most, self.most_bytes = most, most_bytes
         self.count = self.held_bytes = 0
-        self.exhausted = -1
+        self.exhausted: list[int] = []
         self.slots = np.full(64, _NONE, np.int64)
         self.members: dict[int, int] = {}
         self.lanes = np.zeros((64, _LANE_COLUMNS), np.int64)
@@ -182,7 +181,7 @@ class Unclear:
     ) -> cython.Py_ssize_t:
         """Take mute messages from `at` on; return the first that is not taken.
 
-        It stops behind one by which a conversation is exhausted.
+        One by which a conversation is exhausted is the last that is heard of it.
 
         Args:
             at: index of a message.
@@ -198,7 +197,6 @@ class Unclear:
         payload: bytes | None
         mute: Mute
         says: cython.int
-        self.exhausted = -1
         while at < count and slots[at] < known:
             lane = self.slots[slots[at]]
             if lane == _UNHEARD:
@@ -218,9 +216,12 @@ class Unclear:
             self.lanes[lane, _TRIES] -= says
             self.lanes[lane, _SAID + moments[0, at]] += says
             if self.lanes[lane, _TRIES] <= 0 or self.lanes[lane, _LOOKS] <= 0:
-                self.exhausted = slots[at]
-                return at + 1
-            self._wait(lane, places[at], payload, texts[at], moments, at)
+                slot = int(slots[at])
+                self.leave(slot, is_over=False)
+                self.exhausted.append(slot)
+                self.passed.append(slot)
+            else:
+                self._wait(lane, places[at], payload, texts[at], moments, at)
             at += 1
         return at
 
@@ -247,15 +248,16 @@ class Unclear:
         lane: cython.longlong = self._lane_of(slot)
         return bool(self.lanes[lane, _PASSED])
 
-    def take_passed(self) -> tuple[list[tuple[str, int, int]], list[int]]:
-        """Return what waits no longer because too much waits, once.
+    def take_passed(self) -> tuple[list[tuple[str, int, int]], list[int], list[int]]:
+        """Return what waits no longer because too much waits, or the run exhausted it, once.
 
         Returns:
-            Limits that were reached for the first time, each with a slot and a packet; slots.
+            Limits that were reached for the first time, each with a slot and a packet; slots;
+            those of them that are exhausted.
         """
-        limits, passed = self.limits, self.passed
-        self.limits, self.passed = [], []
-        return limits, passed
+        found = self.limits, self.passed, self.exhausted
+        self.limits, self.passed, self.exhausted = [], [], []
+        return found
 
     @cython.cfunc
     def _wait(

@@ -23,12 +23,14 @@ from analyzer.http.exchanges import HttpBatch
 from analyzer.inside._quick import Quick
 from analyzer.inside._unclear import Unclear
 from analyzer.inside.any_json import AnyJson
+from analyzer.inside.batch import InsideBatch
+from analyzer.inside.beginnings import MUTE, NEW, TALKS, UNHEARD, Beginnings
 from analyzer.inside.calls import DoneCall, Moment, PlainCalls
 from analyzer.inside.engine_io import SOCKET, EngineIo
-from analyzer.inside.fanout import Deliveries, Topic
+from analyzer.inside.fanout import Topic
 from analyzer.inside.json_rpc import JsonRpc
 from analyzer.inside.labels import Codes, Detail, Plain, Says, codes_at, take_codes
-from analyzer.inside.sessions import Sessions, recogniser_of, server_of, setting_of
+from analyzer.inside.sessions import Sessions, recogniser_of, server_of
 from analyzer.inside.talk import (
     GIVEN_UP,
     SPEAKS,
@@ -40,7 +42,6 @@ from analyzer.inside.talk import (
     Waiting,
 )
 from analyzer.inside.waiting import Chosen, WaitingRows, joined
-from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.websocket.connection import WebSocketConnection
 from analyzer.websocket.frames import CLIENT, SERVER
@@ -57,35 +58,6 @@ _CARRIED_BYTES = 300
 """What each message over plain HTTP takes beside its payload: millions may be of one byte."""
 
 
-@dataclass(slots=True)
-class InsideBatch:
-    """What the inside stage hands on.
-
-    Attributes:
-        websocket: the batch below.
-        messages: dtype MESSAGE, rows that leave: those of the batch below, without what waits
-            and with what waited.
-        previews: of each; empty where none are kept.
-        says: what each says.
-        calls: that are over; plain_calls: those of the quick way.
-        deliveries: of publications.
-        topics: all, at the end of the capture.
-        inner: protocol of each connection that ended, by its number.
-        findings: oddities.
-    """
-
-    websocket: WebSocketBatch
-    messages: Rows
-    previews: Sequence[bytes | None]
-    says: Says
-    calls: list[DoneCall] = field(default_factory=list)
-    plain_calls: PlainCalls | None = None
-    deliveries: Deliveries | None = None
-    topics: list[Topic] = field(default_factory=list)
-    inner: dict[int, str | None] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
-
-
 class InsideStage:
     """Holds a Talk for each connection that is listened to.
 
@@ -99,6 +71,7 @@ class InsideStage:
         self._connections = connections
         shared = self._shared = Shared(options)
         self._talks: dict[int, Talk] = {}
+        self._beginnings = Beginnings(options)
         self._unclear = Unclear(options.inside_wait_messages, options.max_inside_wait_bytes)
         self._rows = WaitingRows()
         self._quick = Quick(shared.numbers, shared.labels, shared.spreading)
@@ -142,6 +115,9 @@ class InsideStage:
         self._reserve(int(places.max(initial=-1)) + 1)
         self._quick.begin(moments)
         at, count, unclear = 0, len(places), self._unclear
+        new = self._beginnings.new(slots)
+        for slot in () if self._carried else new:
+            self._open(slot)
         while at < count:
             if self._carried:
                 if places[at] >= 0:
@@ -150,11 +126,9 @@ class InsideStage:
                 at = self._quick.run(at, said.payloads, places, slots, texts, self._codes)
                 if at >= count:
                     break
-            elif int(slots[at]) not in self._talks:
-                self._open(int(slots[at]))
             if unclear.goes(slots[at]) and not self._carried:
                 at = self._run_unclear(at, said.payloads, places, slots, texts, moments)
-                if at >= count or unclear.exhausted >= 0 or not unclear.goes(slots[at]):
+                if at >= count or not unclear.goes(slots[at]):
                     continue
             self._hear_one(*messages.at(at))
             at += 1
@@ -163,7 +137,7 @@ class InsideStage:
         """Take one message that does not go the quick way, or that bytes were lost."""
         slot, place = direction >> 1, message.place
         self._quick.settle(slot)
-        talk = self._talks.get(slot) or self._open(slot)
+        talk = self._talks.get(slot) or self._talk(slot)
         if talk is None or talk.state > SPEAKS:
             return
         if message.payload is None or talk.state == UNDECIDED:
@@ -200,12 +174,26 @@ class InsideStage:
             more[: len(self._codes)] = self._codes
             self._codes = more
 
-    def _open(self, slot: int) -> Talk | None:
+    def _open(self, slot: int) -> None:
         """Begin a conversation with the first of its messages."""
         connection = self._connections.get(slot)
         if connection is None or self._http is None:
+            return
+        mute = self._beginnings.of(connection.handshake).mute
+        if mute is None:
+            self._talk(slot)
+            return
+        self._beginnings[slot] = MUTE
+        self._rows.wait(slot)
+        self._unclear.enter(slot, *mute)
+
+    def _talk(self, slot: int) -> Talk | None:
+        """Return what a conversation needs that says something; None: nobody listens."""
+        connection, state = self._connections.get(slot), self._beginnings[slot]
+        if connection is None or self._http is None or state == UNHEARD:
             return None
-        setting = setting_of(connection.handshake, self._options)
+        self._beginnings[slot] = TALKS
+        setting = self._beginnings.of(connection.handshake).setting
         server = server_of(self._http.stream.connection(slot), connection.client_side)
         number = connection.connection
         begun = self._sessions.upgraded(server, setting.path)
@@ -216,7 +204,7 @@ class InsideStage:
         talk = Talk.begin(self._shared, number, server, setting, recogniser_of(setting))
         talk.since = connection.opened_at
         self._talks[slot] = talk
-        if talk.state == UNDECIDED:
+        if talk.state == UNDECIDED and state == NEW:
             self._rows.wait(slot)
             self._let_run(talk, slot)
         return talk
@@ -272,17 +260,21 @@ class InsideStage:
         """Let messages wait that say nothing, from one on; return the first that may say more."""
         at = self._unclear.run(at, *columns)
         self._pass()
-        if (slot := self._unclear.exhausted) >= 0:
-            self._give_up(self._talks[slot], slot)
         return at
 
     def _pass(self) -> None:
         """Let the rows leave that wait longest; what comes later may still be recognised."""
-        limits, passed = self._unclear.take_passed()
+        limits, passed, exhausted = self._unclear.take_passed()
         for name, slot, packet in limits:
             self._limit(name, slot, packet)
         for slot in passed:
             self._rows.decide(slot)
+        for slot in exhausted:
+            self._beginnings[slot] = UNHEARD
+            talk = self._talks.get(slot)
+            if talk is not None:
+                talk.state = UNKNOWN
+        self._unheard += exhausted
 
     def _settle(self, slot: int, talk: Talk, *last: Waiting) -> None:
         """The protocol is clear: read what waited, and what made it clear; let the rows leave."""
@@ -418,12 +410,16 @@ class InsideStage:
         self._read_carried()
         out_inner: dict[int, str | None] = {}
         for ended in batch.ended:
-            talk = self._talks.pop(ended.slot, None)
-            self._quick.leave(ended.slot, is_over=True)
+            slot, state = ended.slot, self._beginnings.end(ended.slot)
+            talk = self._talks.pop(slot, None)
             if talk is not None:
+                self._quick.leave(slot, is_over=True)
                 talk.slot = -1
                 self._end(talk, ended, out_inner)
-            self._unclear.leave(ended.slot, is_over=True)
+            elif state != NEW:
+                out_inner[ended.connection] = None
+                self._rows.decide(slot)
+            self._unclear.leave(slot, is_over=True)
         for talk in self._sessions.finish() if last else ():
             self._end_session(talk)
         self._note_limits(batch)

@@ -105,12 +105,22 @@ class WaitingRows:
         places = np.flatnonzero(waits)
         chosen = rows.take(places)
         content, size = chosen.tobytes(), chosen.dtype.itemsize
-        columns = places.tolist(), slots[places].tolist(), chosen["message"].tolist()
-        for at, (place, slot, message) in enumerate(zip(*columns, strict=True)):
-            preview = previews[place] if len(previews) else None
+        begun = _taken(previews, places) if len(previews) else [None] * len(places)
+        columns = slots[places].tolist(), chosen["message"].tolist(), begun
+        for at, (slot, message, preview) in enumerate(zip(*columns, strict=True)):
             row = content[at * size : (at + 1) * size]
             self._held.setdefault(slot, {})[message] = Held(row, preview)
         return np.flatnonzero(~waits), ready
+
+
+def _taken(previews: Sequence[bytes | None], places: npt.NDArray[np.intp]) -> list[bytes | None]:
+    """Return some previews, without an object for each of the others."""
+    data, starts, lengths = pieces(previews).take(places)
+    known = data.data
+    return [
+        None if length < 0 else bytes(known[start : start + length])
+        for start, length in zip(starts.tolist(), lengths.tolist(), strict=True)
+    ]
 
 
 def joined(rows: Rows, held: Iterable[Held]) -> Rows:

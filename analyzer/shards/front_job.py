@@ -11,9 +11,9 @@ from os import PathLike
 
 from analyzer.capture.source import open_capture
 from analyzer.front import Front, Seen
+from analyzer.jobs.wire import Part
 from analyzer.lazy_dataclass import dataclass
 from analyzer.options import Options
-from analyzer.shards.packing import Part
 from analyzer.shards.parcel import Sender
 
 

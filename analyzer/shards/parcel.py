@@ -18,8 +18,9 @@ from analyzer.capture.records import RecordBatch
 from analyzer.columns import NULL, Rows, empty, grown
 from analyzer.front import FrontBatch, Rest, Seen
 from analyzer.http.exchanges import HttpBatch
+from analyzer.jobs.wire import Part
 from analyzer.named_tuple import NamedTuple
-from analyzer.shards.packing import Packer, Part, Unpacker
+from analyzer.shards.packing import Packer, Unpacker
 from analyzer.tcp.bytestream import CONNECTION, DIRECTION, StreamBatch
 from analyzer.tls.stage import TlsBatch
 from analyzer.websocket.stage import WebSocketBatch
@@ -183,7 +184,7 @@ class Receiver:
 
     def unpack(self, packed: bytearray | memoryview) -> Parcel:
         """Return a batch."""
-        from analyzer.inside.stage import InsideBatch
+        from analyzer.inside.batch import InsideBatch
 
         first, records, below, http_parts, websocket_parts, tls_parts, inner, samples = (
             self._unpacker.unpack(packed)

@@ -8,13 +8,10 @@ an error of the analysis. Knows processes. Must not know stages. Called by pipel
 from __future__ import annotations
 
 import contextlib
-import os
 import pickle
-import signal
 import subprocess
-import sys
-import time
 from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from os import PathLike
 from typing import Any
 
@@ -23,12 +20,13 @@ from analyzer.alternatives.sampling import sample_ways
 from analyzer.back import Back
 from analyzer.errors import JobError, WsanalyzeError
 from analyzer.jobs import wire
+from analyzer.jobs.forked import Forked, may_fork
 from analyzer.jobs.remote import END_S, enlarge, how_it_ended, started
 from analyzer.options import Options
 from analyzer.report.output import Writer
 from analyzer.shards.front_job import Begun, Job
 from analyzer.shards.parcel import Handed, Parcel, Receiver
-from analyzer.shards.worker import BATCH, BEGUN, DONE, work_as_child
+from analyzer.shards.worker import BATCH, BEGUN, DONE, work
 
 HINT = "--jobs 1 analyses in one process"
 
@@ -48,8 +46,8 @@ class FrontProcess:
 
     def __init__(self, job: Job) -> None:
         try:
-            process: _Forked | subprocess.Popen[bytes]
-            process = _Forked(job) if _may_fork() else _started(job)
+            process: Forked | subprocess.Popen[bytes]
+            process = Forked(partial(work, job), stdin=True) if may_fork() else _started(job)
         except OSError as error:
             reason = error.strerror or str(error)
             raise JobError(f"cannot start a process: {reason}", hint=HINT) from error
@@ -99,18 +97,6 @@ class FrontProcess:
         raise JobError(f"a process that analyses {how}", hint=HINT)
 
 
-def _may_fork() -> bool:
-    """Return whether this process can be forked: it has one thread, and it is Linux.
-
-    Locks that other threads hold would stay locked in the child; elsewhere frameworks of the system
-    do not bear it.
-    """
-    try:
-        return len(os.listdir("/proc/self/task")) == 1
-    except OSError:
-        return False
-
-
 def _started(job: Job) -> subprocess.Popen[bytes]:
     """Start a process anew that does a job."""
     process = started("analyzer.shards.worker")
@@ -119,57 +105,6 @@ def _started(job: Job) -> subprocess.Popen[bytes]:
         wire.write(process.stdin, pickle.dumps(job))
         process.stdin.close()
     return process
-
-
-class _Forked:
-    """A child of this process that does a job; what is used of subprocess.Popen.
-
-    Attributes:
-        pid: number of the process.
-        stdout: its answers.
-    """
-
-    def __init__(self, job: Job) -> None:
-        reads, writes = os.pipe()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        self.pid = os.fork()
-        if not self.pid:
-            os.close(reads)
-            work_as_child(job, writes)
-        os.close(writes)
-        self.stdout = os.fdopen(reads, "rb")
-        self._status: int | None = None
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Return its status when it has ended, as subprocess has it.
-
-        Raises:
-            subprocess.TimeoutExpired: It has not by then.
-        """
-        until = None if timeout is None else time.monotonic() + timeout
-        while self._status is None:
-            pid, status = os.waitpid(self.pid, 0 if until is None else os.WNOHANG)
-            if pid:
-                self._status = os.waitstatus_to_exitcode(status)
-            elif until is not None and time.monotonic() > until:
-                raise subprocess.TimeoutExpired("front", timeout or 0)
-            else:
-                time.sleep(0.001)
-        return self._status
-
-    def terminate(self) -> None:
-        """Ask it to end."""
-        self._signal(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """End it."""
-        self._signal(signal.SIGKILL)
-
-    def _signal(self, number: int) -> None:
-        if self._status is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, number)
 
 
 def _failure(name: str, message: str, hint: str | None, trace: str) -> WsanalyzeError:

@@ -10,16 +10,14 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-import signal
 import sys
 import traceback
-from typing import IO, Final, NoReturn
+from typing import IO, Final
 
 from analyzer.errors import WsanalyzeError
 from analyzer.jobs import wire
 from analyzer.jobs.worker import replies
 from analyzer.shards.front_job import Begun, Job, batches
-from analyzer.shards.packing import Part
 
 BEGUN: Final = b"b".ljust(64)
 BATCH: Final = b"p".ljust(64)
@@ -37,25 +35,10 @@ def main() -> None:
         serve(sys.stdin.buffer, replies())
 
 
-def work_as_child(job: Job, answers: int) -> NoReturn:
-    """Do a job in a process that was forked, and end it.
-
-    Args:
-        job: what to do.
-        answers: file descriptor for what becomes of it.
-    """
-    status = 1
-    try:
-        # Ctrl-C is for the parent, which tells this one to end.
-        os.setpgid(0, 0)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)
-        with contextlib.suppress(BrokenPipeError), os.fdopen(answers, "wb") as pipe:
-            do(job, pipe)
-        status = 0
-    finally:
-        # Nothing of the parent's is to be flushed or closed here.
-        os._exit(status)
+def work(job: Job, orders: IO[bytes], answers: IO[bytes]) -> None:
+    """Do a job in a process that was forked, and has it already."""
+    orders.close()
+    do(job, answers)
 
 
 def serve(orders: IO[bytes], answers: IO[bytes]) -> None:
@@ -86,5 +69,5 @@ def do(job: Job, answers: IO[bytes]) -> None:
         _answer(answers, DONE, b"")
 
 
-def _answer(answers: IO[bytes], kind: bytes, *packed: Part) -> None:
+def _answer(answers: IO[bytes], kind: bytes, *packed: wire.Part) -> None:
     wire.write(answers, kind, *packed)

@@ -17,9 +17,9 @@ import numpy.typing as npt
 from analyzer.columns import NULL, Rows
 from analyzer.findings import Finding
 from analyzer.http.exchanges import Exchange, Handshake, HttpBatch
+from analyzer.inside.batch import InsideBatch
 from analyzer.inside.fanout import Topic
 from analyzer.inside.labels import Says
-from analyzer.inside.stage import InsideBatch
 from analyzer.names.stage import Lookup
 from analyzer.options import Options
 from analyzer.tables.before_connect import BeforeConnect

@@ -7,13 +7,15 @@ connections until the capture does. Used by tables.build.
 from __future__ import annotations
 
 from collections.abc import Collection
+from operator import attrgetter
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.columns import NULL, Rows
 from analyzer.tables.schema import COMPRESSION, DIRECTIONS, TableRows
-from analyzer.tables.timing import columns_of
+from analyzer.tables.timing import columns_of, turned
 from analyzer.websocket.connection import WebSocketConnection
 from analyzer.websocket.negotiation import offers_deflate
 from analyzer.websocket.stage import WebSocketBatch
@@ -33,7 +35,9 @@ _COMPRESSED, _INFLATED, _PAYLOAD, _SENT = range(4)
 _ESTIMATED, _ESTIMATED_PAYLOAD, _ESTIMATED_SAVED = range(6, 9)
 
 _Sums = npt.NDArray[np.int64]
-_Row = tuple[object, ...]
+_MOST: Final = 1024
+"""Kinds of handshakes that are remembered."""
+_number = attrgetter("connection")
 
 
 class Compression:
@@ -46,30 +50,45 @@ class Compression:
     def __init__(self, left_out: Collection[int] = ()) -> None:
         self._left_out = left_out
         self._by_direction: _Sums = np.zeros((0, len(_SUMS)), np.int64)
-        self._summed: set[int] = set()
+        self._known = _FactsKnown()
         self._all: _Sums = np.zeros((len(DIRECTIONS), len(_SUMS)), np.int64)
-        self._messages = [0, 0]
+        self._messages: npt.NDArray[np.int64] = np.zeros(len(DIRECTIONS), np.int64)
         self._offered = self._negotiated = -1
         self._any = False
 
     def push(self, batch: WebSocketBatch) -> TableRows:
         """Add up a batch's messages; return the rows of the connections that ended."""
         self._add(batch.messages)
-        rows: list[_Row] = []
-        for ended in sorted(batch.ended, key=lambda each: each.connection):
-            rows += self._ended(ended)
-        return TableRows(COMPRESSION, columns_of(COMPRESSION.columns, rows), len(rows))
+        ended = sorted(batch.ended, key=_number)
+        if not ended:
+            return TableRows(COMPRESSION, columns_of(COMPRESSION.columns, ()), 0)
+        numbers = np.array([(each.connection, each.direction(0)) for each in ended], np.int64)
+        clients = numbers[:, 1]
+        sums = self._taken(np.stack([clients, clients ^ 1], axis=1))
+        facts = np.array([self._known.of(each) for each in ended], np.int64)
+        offered, negotiated = facts[:, 0, 0], facts[:, 0, 1]
+        # None where compression was no matter.
+        matters = (offered == 1) | (negotiated == 1) | sums[:, :, _COMPRESSED].any(axis=1)
+        if not matters.all():
+            ended = [ended[place] for place in np.flatnonzero(matters).tolist()]
+            numbers, sums, facts = numbers[matters], sums[matters], facts[matters]
+        if ended:
+            self._any = True
+            self._offered = max(self._offered, int(facts[:, 0, 0].max()))
+            self._negotiated = max(self._negotiated, int(facts[:, 0, 1].max()))
+        counts = np.array([[one.messages for one in each.totals] for each in ended], np.int64)
+        counts = counts.reshape(-1, 2)
+        counted = [each.connection not in self._left_out for each in ended]
+        self._all += sums[counted].sum(axis=0)
+        self._messages += counts[counted].sum(axis=0)
+        return _rows(numbers[:, 0], facts.reshape(-1, 4), counts.ravel(), sums)
 
     def finish(self) -> TableRows:
         """Return the rows of all connections together; none where there was none."""
-        rows = [
-            _cells(NULL, sender, (self._offered, self._negotiated, -1, NULL), count, sums)
-            for sender, (count, sums) in enumerate(
-                zip(self._messages, self._all.tolist(), strict=True)
-            )
-            if self._any
-        ]
-        return TableRows(COMPRESSION, columns_of(COMPRESSION.columns, rows), len(rows))
+        if not self._any:
+            return TableRows(COMPRESSION, columns_of(COMPRESSION.columns, ()), 0)
+        facts = np.array([[self._offered, self._negotiated, -1, NULL]] * 2, np.int64)
+        return _rows(np.array([NULL], np.int64), facts, self._messages, self._all)
 
     def _add(self, messages: Rows) -> None:
         """Add messages that were compressed, or estimated, to the sums of their directions."""
@@ -88,47 +107,15 @@ class Compression:
             wider[: len(self._by_direction)] = self._by_direction
             self._by_direction = wider
         self._by_direction[directions[begins]] += sums
-        self._summed.update(directions[begins].tolist())
 
-    def _taken(self, direction: int) -> list[int]:
-        """Return the sums of a direction, and forget them; most have none."""
-        if direction not in self._summed:
-            return _NOTHING
-        self._summed.discard(direction)
-        sums: list[int] = self._by_direction[direction].tolist()
-        self._by_direction[direction] = 0
+    def _taken(self, directions: npt.NDArray[np.int64]) -> _Sums:
+        """Return the sums of directions, and forget them; most have none."""
+        sums = np.zeros((*directions.shape, len(_SUMS)), np.int64)
+        known = directions < len(self._by_direction)
+        places = directions[known]
+        sums[known] = self._by_direction[places]
+        self._by_direction[places] = 0
         return sums
-
-    def _ended(self, ended: WebSocketConnection) -> list[_Row]:
-        """Return the two rows of a connection, none where compression was no matter."""
-        handshake, agreed = ended.handshake, ended.negotiation
-        directions = ended.direction(0), ended.direction(1)
-        if (
-            handshake is not None
-            and not handshake.extensions_offered
-            and not agreed.assumed
-            and not agreed.deflate
-            and self._summed.isdisjoint(directions)
-        ):
-            return []
-        facts = _facts(ended)
-        sums = [self._taken(direction) for direction in directions]
-        offered, negotiated = facts[0][:2]
-        is_compressed = any(each[_COMPRESSED] for each in sums)
-        if offered != 1 and negotiated != 1 and not is_compressed:
-            return []
-        self._any = True
-        counts = [totals.messages for totals in ended.totals]
-        if ended.connection not in self._left_out:
-            if any(map(any, sums)):
-                self._all += sums
-            self._messages = [a + b for a, b in zip(self._messages, counts, strict=True)]
-        self._offered = max(self._offered, offered)
-        self._negotiated = max(self._negotiated, negotiated)
-        return [
-            _cells(ended.connection, sender, *each)
-            for sender, each in enumerate(zip(facts, counts, sums, strict=True))
-        ]
 
 
 def _contributions(rows: Rows) -> _Sums:
@@ -155,9 +142,6 @@ def _contributions(rows: Rows) -> _Sums:
     ).astype(np.int64)
 
 
-_NOTHING = [0] * len(_SUMS)
-"""Of a direction without compressed or estimated messages; never changed."""
-
 _Facts = tuple[int, int, int, int]
 """offered, negotiated, context_takeover, window_bits."""
 
@@ -179,22 +163,50 @@ def _facts(ended: WebSocketConnection) -> tuple[_Facts, _Facts]:
     return client, server
 
 
-def _cells(connection: int, sender: int, facts: _Facts, messages: int, sums: list[int]) -> _Row:
-    payload, sent = sums[_PAYLOAD], sums[_SENT]
-    saved = payload - sent
-    estimated = sums[_ESTIMATED_PAYLOAD]
-    return (
-        connection,
-        sender,
-        *facts,
-        messages,
-        *sums[:_SENT],
-        sent,
-        saved,
-        saved / payload if payload else np.nan,
-        *sums[_SENT + 1 : _ESTIMATED],
-        sums[_ESTIMATED],
-        estimated,
-        sums[_ESTIMATED_SAVED],
-        sums[_ESTIMATED_SAVED] / estimated if estimated else np.nan,
-    )
+class _FactsKnown:
+    """Remembers what handshakes that are alike say."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[_Facts, _Facts]] = {}
+
+    def of(self, ended: WebSocketConnection) -> tuple[_Facts, _Facts]:
+        """Return what the handshake says of client and server."""
+        alike = -1 if ended.handshake is None else ended.handshake.alike
+        found = self._known.get(alike)
+        if found is None:
+            found = _facts(ended)
+            if alike >= 0:
+                if len(self._known) >= _MOST:
+                    self._known.clear()
+                self._known[alike] = found
+        return found
+
+
+def _rows(
+    connections: npt.NDArray[np.int64],
+    facts: npt.NDArray[np.int64],
+    messages: npt.NDArray[np.int64],
+    sums: _Sums,
+) -> TableRows:
+    """Return two rows for each connection, client then server.
+
+    Args:
+        connections: NULL for all together.
+        facts: _Facts of each row.
+        messages: of each row.
+        sums: shape (connections, 2, sums).
+    """
+    count = 2 * len(connections)
+    each = sums.reshape(-1, len(_SUMS)).T
+    payload, sent, estimated = each[_PAYLOAD], each[_SENT], each[_ESTIMATED_PAYLOAD]
+    senders = np.tile(np.arange(2, dtype=np.int8), len(connections))
+    cells = [np.repeat(connections, 2), senders, *facts.reshape(-1, 4).T, messages, *each[:_SENT]]
+    cells += [sent, payload - sent, _share(payload - sent, payload)]
+    cells += [*each[_SENT + 1 :], _share(each[_ESTIMATED_SAVED], estimated)]
+    return TableRows(COMPRESSION, turned(COMPRESSION.columns, cells), count)
+
+
+def _share(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Return parts of wholes; nan of nothing."""
+    share: npt.NDArray[np.float64] = np.where(whole != 0, part / np.maximum(whole, 1), np.nan)
+    return share

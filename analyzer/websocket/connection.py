@@ -14,7 +14,6 @@ from typing import NamedTuple
 from analyzer.columns import NULL
 from analyzer.http.exchanges import Handshake
 from analyzer.lazy_dataclass import dataclass, field
-from analyzer.websocket.frames import Ending
 from analyzer.websocket.keepalive import Keepalive
 from analyzer.websocket.negotiation import Negotiation
 
@@ -172,19 +171,6 @@ class DirectionTotals(NamedTuple):
     ws_control_bytes: int = 0
     transfer_bytes: int = 0
     unparsed_bytes: int = 0
-
-    @classmethod
-    def of(cls, end: Ending) -> DirectionTotals:
-        """Return the counts of a direction that has ended."""
-        return cls(
-            end.frames,
-            end.messages,
-            end.message_bytes,
-            end.ws_header_bytes,
-            end.ws_control_bytes,
-            end.transfer_bytes,
-            end.unparsed_bytes + end.header_read,
-        )
 
 
 _NO_TOTALS = DirectionTotals(), DirectionTotals()

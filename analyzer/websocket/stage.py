@@ -26,20 +26,15 @@ from analyzer.tcp.bytestream import StreamBatch
 from analyzer.websocket import beginnings, endings
 from analyzer.websocket import frames as layout
 from analyzer.websocket._frames import FrameWalk
-from analyzer.websocket.connection import (
-    CloseFrame,
-    DirectionTotals,
-    Ping,
-    WebSocketConnection,
-)
+from analyzer.websocket.closes import Closes
+from analyzer.websocket.connection import Ping, WebSocketConnection
 from analyzer.websocket.estimates import Estimator
 from analyzer.websocket.frames import CLIENT, FRAME, MESSAGE, SERVER, Ending, Keys
 from analyzer.websocket.hearing import Hearing
 from analyzer.websocket.negotiation import names_websocket
 from analyzer.websocket.oddities import STEPS_BY_CHANCE, oddity, thinned, unfinished, weak_keys
-from analyzer.websocket.opcodes import CLOSE, PING, PONG, close_code_name, is_error, parse_close
+from analyzer.websocket.opcodes import CLOSE, PING, PONG
 from analyzer.websocket.overlaps import Overlaps
-from analyzer.websocket.overlong import MAX_KEPT
 from analyzer.websocket.payloads import PayloadStage, Previews
 from analyzer.websocket.pings import Pings
 from analyzer.websocket.seeking import Seeker
@@ -95,6 +90,7 @@ class WebSocketStage:
         self._payloads = PayloadStage(options, self.hearing)
         self._estimates = Estimator(options)
         self._pings = Pings(options)
+        self._closes = Closes()
         self._overlaps = Overlaps(options.resync_frames)
         self._by_slot: dict[int, WebSocketConnection] = {}
         # Findings of frames that are not complete, by direction: their frame, and they.
@@ -128,9 +124,7 @@ class WebSocketStage:
         self._take_controls(out, frames)
         self._settle(batch.ended, out)
         self._take_messages(out)
-        lost = stream.directions["lost_bytes"]
-        for slot in batch.ended:
-            self._end(slot, stream, int(lost[2 * slot] + lost[2 * slot + 1]), out)
+        self._end(batch.ended, stream, out)
         out.findings = self._overlaps.sift(out.findings, batch, frames)
         self._batch = None
         return out
@@ -338,31 +332,32 @@ class WebSocketStage:
                 del self._cut[direction]
 
     def _take_controls(self, out: WebSocketBatch, frames: Rows) -> None:
+        """Take control frames, and the ACKs that came between them."""
         controls = self._walk.rows("controls")
         acks = deque(self._walk.rows("acks").tolist())
         kept = self._walk.rows("control_bytes").tobytes()
         rows = frames.take(controls["row"])
-        opcodes = rows["opcode"].tolist()
-        slots = (rows["direction"] >> 1).tolist()
-        closes = list(zip(*(rows[name].tolist() for name in _CLOSE_FIELDS), strict=True))
-        numbers, directions = rows["frame"].tolist(), rows["direction"].tolist()
-        overlong = self._walk.overlong_rows
-        for place, (_, start, length, complete, end) in enumerate(controls.tolist()):
+        fields = [rows["opcode"].tolist(), rows["direction"].tolist()]
+        closes = zip(*(rows[name].tolist() for name in _CLOSE_FIELDS), strict=True)
+        overlong, sent = self._walk.overlong_rows, self._pings.acks.sent
+        for place, (control, opcode, direction, frame) in enumerate(
+            zip(controls.tolist(), *fields, closes, strict=True)
+        ):
             if acks and acks[0][4] <= place:
                 self._take_acks(acks, place)
-            opcode = opcodes[place]
-            payload = kept[start : start + length]
-            connection = self._by_slot.get(slots[place])
+            connection = self._by_slot.get(direction >> 1)
             if connection is None:
                 continue
-            if opcode in (PING, CLOSE):
-                self._pings.acks.sent(directions[place], numbers[place], end)
-            long = overlong.get(place)
+            _, start, length, complete, end = control
+            payload = kept[start : start + length]
+            long = overlong.get(place) if overlong else None
             if opcode == CLOSE:
+                sent(direction, frame[2], end)
                 whole = payload if long is None else long.payload
-                body = whole if complete else None
-                self._take_close(connection, closes[place], body, out)
+                out.findings += self._closes.take(connection, frame, whole if complete else None)
                 continue
+            if opcode == PING:
+                sent(direction, frame[2], end)
             if not complete:
                 continue
             # A Pong has the whole of its Ping's payload (RFC 6455 5.5.3), not its beginning.
@@ -378,38 +373,6 @@ class WebSocketStage:
         while acks and acks[0][4] <= place:
             acked, _, time, direction, _ = acks.popleft()
             self._pings.acks.acked(direction, acked, time)
-
-    def _take_close(
-        self,
-        connection: WebSocketConnection,
-        frame: tuple[int, int, int, int],
-        payload: bytes | None,
-        out: WebSocketBatch,
-    ) -> None:
-        """Note a Close frame; one whose body was not captured closes as well.
-
-        Args:
-            connection: where it was sent.
-            frame: its _CLOSE_FIELDS.
-            payload: its body; None where it was not captured.
-            out: takes the findings.
-        """
-        body = parse_close(payload or b"", is_whole=payload is None or len(payload) < MAX_KEPT)
-        packet, time, number, sender = frame
-        at = (connection.slot, packet, number)
-        direction = connection.direction(sender)
-        for fault in body.faults:
-            detail = "" if body.code is None else str(body.code)
-            out.findings.append(Finding(fault, *at, detail, 1, direction))
-        if connection.closes[sender] is None:
-            known = payload is not None and not body.faults
-            connection.closes[sender] = CloseFrame(
-                body.code, body.reason, time, packet, number, known
-            )
-            if body.code is not None and is_error(body.code) and not connection.closes[1 - sender]:
-                detail = f"{body.code} ({close_code_name(body.code)})"
-                kind = findings.WEBSOCKET_CLOSE_ERROR
-                out.findings.append(Finding(kind, *at, detail, 1, direction))
 
     def _take_messages(self, out: WebSocketBatch) -> None:
         """Copy the finished messages out of the pool and free their places."""
@@ -468,33 +431,46 @@ class WebSocketStage:
             out.findings += unfinished(end, direction)
             out.findings += weak_keys(Keys(*self._walk.keys(direction)), end, direction)
 
-    def _end(self, slot: int, stream: StreamBatch, lost_bytes: int, out: WebSocketBatch) -> None:
-        connection = self._by_slot.pop(slot, None)
-        doubtful = self._doubtful.pop(slot, None)
-        self._named.discard(slot)
-        if doubtful is not None:
-            out.unopened.append(doubtful)
-        if connection is None:
+    def _end(self, slots: Sequence[int], stream: StreamBatch, out: WebSocketBatch) -> None:
+        """Let the connections of slots leave."""
+        ended: list[WebSocketConnection] = []
+        for slot in slots:
+            connection = self._by_slot.pop(slot, None)
+            doubtful = self._doubtful.pop(slot, None)
+            if doubtful is not None:
+                out.unopened.append(doubtful)
+            if connection is not None:
+                ended.append(connection)
+        self._named.difference_update(slots)
+        known = endings.left(ended, self._walk.rows("walks"), stream.directions)
+        for connection, left in zip(ended, known, strict=True):
+            self._leave(connection, left, stream, out)
+        out.ended += ended
+        for slot in slots:
             self._walk.reset(slot)
-            return
+
+    def _leave(
+        self,
+        connection: WebSocketConnection,
+        left: endings.Left,
+        stream: StreamBatch,
+        out: WebSocketBatch,
+    ) -> None:
+        """Let one connection leave."""
+        connection.totals, connection.first_data_time = left.totals, left.first_data_time
+        connection.ending, connection.lost_bytes = left.ending, left.lost_bytes
+        slot, acks = connection.slot, self._pings.acks
         both = connection.direction(CLIENT), connection.direction(SERVER)
-        ends = [Ending._make(self._walk.ending(direction)) for direction in both]
-        connection.totals = DirectionTotals.of(ends[CLIENT]), DirectionTotals.of(ends[SERVER])
-        connection.first_data_time = endings.first_data(ends)
         for direction in both:
             self._payloads.close(direction)
             self._estimates.close(direction)
             self.hearing.close(direction)
         out.findings += self._payloads.take_findings()
-        connection.lost_bytes = lost_bytes
         out.pings += self._pings.end(connection)
         tcp = stream.connection(slot)
-        connection.ending = endings.ending(ends)
-        acks, both_heard = self._pings.acks, endings.both_heard(stream, slot)
-        hidden = endings.hidden_closes(connection, stream, ends)
-        out.findings += endings.close(connection, tcp, acks, both_heard=both_heard, hidden=hidden)
-        connection.reported = endings.reported(connection, stream, tcp, ends, acks)
+        hidden = endings.hidden_closes(connection, stream, left.modes)
+        heard = left.both_heard
+        out.findings += endings.close(connection, tcp, acks, both_heard=heard, hidden=hidden)
+        connection.reported = endings.reported(connection, stream, tcp, left.modes, acks)
         for direction in both:
             acks.forget(direction)
-        out.ended.append(connection)
-        self._walk.reset(slot)

@@ -1,0 +1,52 @@
+"""How many processes an analysis is worth: by cores, size of the input, and what is written.
+
+Knows files' sizes alone. Used by the command line.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from analyzer.jobs.forked import may_fork
+
+WORTH_BYTES: Final = 32 << 20
+"""Size of captures from which another process pays: to begin it takes as long as the analysis of a
+few MB, and to hand on what it made a twentieth of what is then done beside it. Smaller captures
+are done in half a second anyway."""
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def fitting(files: Iterable[Path], reports: int) -> int:
+    """Return how many processes an analysis gets that nobody said a number for.
+
+    One for each report, one that follows connections, and this one, as far as there are cores. One
+    alone where that does not pay, or where they could not be forked: elsewhere each needs a
+    quarter of a second to begin.
+
+    Args:
+        files: captures, or folders of them; pipes count as nothing.
+        reports: that can be written by other processes.
+    """
+    processes = min(cores(), 2 + reports)
+    if processes == 1 or sum(map(_size, files)) < WORTH_BYTES or not may_fork():
+        return 1
+    return processes
+
+
+def _size(path: Path) -> int:
+    """Return the bytes of a file, or of those in a folder; what cannot be read has none."""
+    try:
+        if path.is_dir():
+            return sum(each.stat().st_size for each in path.iterdir() if each.is_file())
+        return path.stat().st_size if path.is_file() else 0
+    except (OSError, ValueError):
+        return 0
