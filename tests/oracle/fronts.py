@@ -11,8 +11,9 @@ from analyzer import pipeline
 from analyzer.analysis import Collector
 from analyzer.options import Options
 from analyzer.report.output import WantsCapture, Writer
-from analyzer.shards.front_job import Begun, Job, batches
+from analyzer.shards.front_job import Job, batches
 from analyzer.shards.parcel import Receiver
+from analyzer.shards.reading import Begun, decoded
 from analyzer.shards.team import Team
 from analyzer.tables.summary import Summary
 
@@ -21,7 +22,7 @@ def run(paths: Sequence[Path], options: Options, writers: Sequence[Writer]) -> S
     """Do what pipeline.run does, with all that crosses from front to back packed."""
     team, receiver = Team(options, writers), Receiver()
     names: list[str] = []
-    for made in batches(Job(tuple(paths), options)):
+    for made in batches(Job(tuple(paths), options), decoded(paths, options)):
         if isinstance(made, Begun):
             names = made.names
         else:
