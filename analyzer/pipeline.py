@@ -264,10 +264,7 @@ def run(
             from analyzer.shards.front_job import Job
 
             job = Job(tuple(several), options, only, bool(writers), reads_apart=fronts > 1)
-            back, names = team.run(job, writers, on_progress)
-            back.deliver(back.compared())
-            back.diagnose()
-            summary = back.summary
+            summary, names = team.run(job, writers, on_progress)
         else:
             source = open_capture(paths, options, stdin=stdin)
             pipeline = Pipeline(options, writers, only, listener)
@@ -276,17 +273,24 @@ def run(
                 if on_progress is not None:
                     on_progress(source.bytes_read, source.bytes_total)
             summary, names = pipeline.finish(), source.names
-        summary.capture.files = [str(name) for name in names]
-        summary.capture.options = dict(vars(options))
-        for writer in writers:
-            if isinstance(writer, WantsCapture):
-                writer.captured(summary.capture)
-            writer.close()
+        _close(writers, summary, names, options)
     except BaseException:
         for writer in writers:
             writer.abort()
         raise
     return summary
+
+
+def _close(
+    writers: Sequence[Writer], summary: Summary, names: Sequence[Path], options: Options
+) -> None:
+    """Tell writers what was read, and close them."""
+    summary.capture.files = [str(name) for name in names]
+    summary.capture.options = dict(vars(options))
+    for writer in writers:
+        if isinstance(writer, WantsCapture):
+            writer.captured(summary.capture)
+        writer.close()
 
 
 def _may_be_elsewhere(

@@ -28,6 +28,7 @@ from analyzer.shards.front_job import Job
 from analyzer.shards.parcel import Handed, Parcel, Receiver
 from analyzer.shards.reading import Begun
 from analyzer.shards.worker import BATCH, BEGUN, DONE, work
+from analyzer.tables.summary import Summary
 
 HINT = "--jobs 1 analyses in one process"
 
@@ -144,9 +145,15 @@ class Team:
         if parcel.rest is not None:
             self.back.finish(parcel.rest)
 
+    def finish(self) -> Summary:
+        """Give the rows that look at all others; return the summary."""
+        self.back.deliver(self.back.compared())
+        self.back.diagnose()
+        return self.back.summary
 
-def run(job: Job, writers: Sequence[Writer], on_progress: Any = None) -> tuple[Back, list[str]]:
-    """Analyse captures; return the back when all fronts have ended, and the names of the inputs.
+
+def run(job: Job, writers: Sequence[Writer], on_progress: Any = None) -> tuple[Summary, list[str]]:
+    """Analyse captures; return what the terminal report shows, and the names of the inputs.
 
     Args:
         job: what the front does.
@@ -170,4 +177,4 @@ def run(job: Job, writers: Sequence[Writer], on_progress: Any = None) -> tuple[B
             team.push(parcel)
             if on_progress is not None:
                 on_progress(parcel.read, begun.bytes_total)
-    return team.back, begun.names
+    return team.finish(), begun.names

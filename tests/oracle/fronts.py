@@ -27,16 +27,14 @@ def run(paths: Sequence[Path], options: Options, writers: Sequence[Writer]) -> S
             names = made.names
         else:
             team.push(receiver.unpack(bytearray().join(made)))
-    back = team.back
-    back.deliver(back.compared())
-    back.diagnose()
-    back.summary.capture.files = names
-    back.summary.capture.options = dict(vars(options))
+    summary = team.finish()
+    summary.capture.files = names
+    summary.capture.options = dict(vars(options))
     for writer in writers:
         if isinstance(writer, WantsCapture):
-            writer.captured(back.summary.capture)
+            writer.captured(summary.capture)
         writer.close()
-    return back.summary
+    return summary
 
 
 def differences(paths: Sequence[Path], options: Options) -> list[str]:
