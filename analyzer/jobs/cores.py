@@ -28,20 +28,24 @@ def cores() -> int:
 def fitting(files: Iterable[str | Path], reports: int) -> int:
     """Return how many processes an analysis gets that nobody said a number for.
 
-    One for each report, one that follows connections, and this one, as far as there are cores. One
-    alone where that does not pay, or where they could not be forked: elsewhere each needs a
-    quarter of a second to begin.
+    One for each report, one that follows connections, one that reads captures, and this one, as far
+    as there are cores; reading takes so little of one that two are enough for the three that
+    write no report. One alone where several do not pay, or where they could not be forked:
+    elsewhere each needs a quarter of a second to begin.
 
     Args:
         files: captures, or folders of them; pipes count as nothing.
         reports: that can be written by other processes.
     """
-    processes = min(cores(), 2 + reports)
-    if processes == 1 or sum(map(_size, files)) < WORTH_BYTES:
+    count = cores()
+    if count == 1 or sum(map(_size, files)) < WORTH_BYTES:
         return 1
+    # Late: what starts processes takes a hundredth of a small capture's time to import.
     from analyzer.jobs.forked import may_fork
 
-    return processes if may_fork() else 1
+    if not may_fork():
+        return 1
+    return min(count if reports else count + 1, 3 + reports)
 
 
 def _size(path: str | Path) -> int:

@@ -67,6 +67,7 @@ class Forked:
         if not self.pid:
             for end in (writes, reads, *(pipe.fileno() for pipe in _ours if not pipe.closed)):
                 os.close(end)
+            _ours.clear()
             _work(work, orders, answers, stdin)
         os.close(orders)
         os.close(answers)
@@ -104,6 +105,26 @@ class Forked:
         if self._status is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
+
+
+def end(process: Forked | subprocess.Popen[bytes], patience: float) -> None:
+    """Have a process end, whatever it does, and close the pipes.
+
+    Args:
+        process: a child of this one.
+        patience: seconds that it has before it is killed.
+    """
+    process.terminate()
+    try:
+        process.wait(patience)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for pipe in (process.stdin, process.stdout):
+        # What was not written yet cannot be.
+        with contextlib.suppress(BrokenPipeError):
+            if pipe is not None:
+                pipe.close()
 
 
 def _work(work: Work, orders: int, answers: int, stdin: bool) -> NoReturn:

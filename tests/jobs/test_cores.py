@@ -20,25 +20,32 @@ def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_large_captures_get_a_process_for_each_thing_to_do(large: Path) -> None:
-    assert [cores.fitting([large], reports) for reports in (0, 1, 2)] == [2, 3, 4]
+    assert [cores.fitting([large], reports) for reports in (0, 1, 2)] == [3, 4, 5]
 
 
 def test_no_more_than_there_are_cores(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for count in (1, 2):
+    for count in (1, 2, 3):
         monkeypatch.setattr(cores, "cores", lambda count=count: count)
         assert cores.fitting([large], 1) == count
+
+
+def test_two_cores_are_enough_for_reading_following_and_joining(
+    large: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cores, "cores", lambda: 2)
+    assert cores.fitting([large], 0) == 3
 
 
 def test_small_captures_and_pipes_get_one(large: Path) -> None:
     with large.open("r+b") as file:
         file.truncate(cores.WORTH_BYTES - 1)
     assert cores.fitting([large], 1) == 1
-    assert cores.fitting([large, large], 1) == 3
+    assert cores.fitting([large, large], 1) == 4
     assert cores.fitting([Path("-"), Path("/nowhere"), Path("a\0b")], 1) == 1
 
 
 def test_a_folder_is_as_large_as_its_files(large: Path) -> None:
-    assert cores.fitting([large.parent], 0) == 2
+    assert cores.fitting([large.parent], 0) == 3
 
 
 def test_one_where_nothing_can_be_forked(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -175,6 +175,7 @@ sys.exit(status)
 def test_large_captures_are_done_by_several_processes_without_being_told(tmp_path: Path) -> None:
     path = str(CAPTURES / "socket-io-room.pcap")
     made = []
+    # With nine, the front forks one that reads.
     for cores, forks in ((1, 0), (2, 1), (3, 2), (9, 2)):
         folder = tmp_path / str(cores)
         done = subprocess.run(
