@@ -69,7 +69,8 @@ class Beginnings:
             more = np.full(max(most, 2 * len(self._states)), NEW, np.uint8)
             more[: len(self._states)] = self._states
             self._states = more
-        found: list[int] = np.unique(slots[self._states[slots] == NEW]).tolist()
+        # Not by numpy's unique, which imports a further part of numpy.
+        found: list[int] = sorted(set(slots[self._states[slots] == NEW].tolist()))
         return found
 
     def __getitem__(self, slot: int) -> int:
