@@ -96,7 +96,7 @@ Jobs = Annotated[
         min=1,
         help="Processes at most; default as many as cores. With --each: captures at a time. "
         "Without: others write --csv, --parquet and --json, and follow connections, while one "
-        "joins them; by default for 32 MB and more.",
+        "joins them; by default for 32 MB and more, on idle cores.",
         rich_help_panel=REPORTS,
     ),
 ]

@@ -157,7 +157,7 @@ import os, sys
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 from analyzer.cli.main import main
 from analyzer.jobs import cores, forked
-cores.WORTH_BYTES, cores.cores = 1, lambda: int(os.environ.get("CORES", 1))
+cores.WORTH_BYTES, cores.idle = 1, lambda: int(os.environ.get("CORES", 1))
 count, fork = [0], os.fork
 
 def counted():
