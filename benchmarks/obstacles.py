@@ -28,6 +28,12 @@ CONNECTIONS: Final = (
     "websocket stage (a tenth) and the handshake's heads (a fourteenth). Rows of connections and "
     "handshakes would have to be kept in columns, from the heads on."
 )
+JOBS: Final = (
+    "connections are followed by one process, which takes three fifths of what one process alone "
+    "takes; the back (tables, alternatives, diagnosis) takes two fifths in another, reading a "
+    "seventh in a third. Several processes that each follow a part of the connections would need "
+    "the order among connections from each other: see docs/architecture.md."
+)
 LARGE: Final = (
     "unmasking and checking UTF-8 is a twentieth of the time, reading the file a tenth. About half "
     "is the fixed cost of a batch (a millisecond of Python and numpy for each MiB, whatever is in "
