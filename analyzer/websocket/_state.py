@@ -148,8 +148,9 @@ class WalkState:
         k: cython.Py_ssize_t
         for k in range(64):
             self.vouched[2 * slot, k] = self.vouched[2 * slot + 1, k] = 0
-        self.overlong.forget(2 * slot)
-        self.overlong.forget(2 * slot + 1)
+        if self.overlong.growing:
+            self.overlong.forget(2 * slot)
+            self.overlong.forget(2 * slot + 1)
 
     def open(
         self,
