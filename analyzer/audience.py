@@ -84,7 +84,8 @@ class Audience:
         unheard: list[int] = []
         for slot in unread:
             connection = self._websocket.by_slot.get(slot)
-            if connection is not None and self._sampler is not None:
+            sampler = self._sampler
+            if connection is not None and sampler is not None and sampler.wants(slot):
                 # Bodies of answers are what the server says.
                 unheard.append(connection.direction(CLIENT))
                 self._sampled.add(slot)

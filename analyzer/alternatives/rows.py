@@ -6,7 +6,8 @@ alternatives.stage.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -29,6 +30,7 @@ from analyzer.alternatives.websocket_costs import compressing_websocket
 from analyzer.columns import NULL, distinct
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
+from analyzer.tables.lazy_columns import LazyColumns
 from analyzer.tables.schema import (
     ALTERNATIVES,
     SCOPES,
@@ -327,7 +329,27 @@ def _rounded(values: Any) -> npt.NDArray[np.int64]:
 def _table_rows(
     scope: int, ended: Ended, known: Conversations, lines: Sequence[_Line]
 ) -> TableRows:
-    """Return the lines as rows: connection after connection, transport after transport."""
+    """Return the lines as rows: connection after connection, transport after transport.
+
+    A summary looks at no row of a connection: but for their scope they are made when one is read.
+    """
+    count = len(ended) * len(lines)
+    made: dict[str, Values] = {}
+
+    def column(name: str) -> Values:
+        if not made:
+            made.update(_columns(ended, known, lines))
+        return made[name]
+
+    makers: dict[str, Callable[[], Values]] = {
+        each.name: partial(column, each.name) for each in ALTERNATIVES.columns
+    }
+    makers["scope"] = lambda: np.full(count, scope, np.int8)
+    return TableRows(ALTERNATIVES, LazyColumns(makers), count)
+
+
+def _columns(ended: Ended, known: Conversations, lines: Sequence[_Line]) -> dict[str, Values]:
+    """Return the columns of rows, all but their scope."""
     count = len(ended)
     pushes = known.lane(layout.PUSHES)["messages"].astype(np.float64)
     messages, payload = _delivered(known)
@@ -377,12 +399,8 @@ def _table_rows(
     }
     for name, values in ids.items():
         columns[name] = [np.asarray(values, np.int64)] * len(lines)
-    columns["scope"] = [np.full(count, scope, np.int8)] * len(lines)
     # By connection first: stacked as (lines, connections), read the other way round.
-    made: dict[str, Values] = {
-        name: np.stack(parts).T.reshape(-1).copy() for name, parts in columns.items()
-    }
-    return TableRows(ALTERNATIVES, made, count * len(lines))
+    return {name: np.stack(parts).T.reshape(-1).copy() for name, parts in columns.items() if parts}
 
 
 def _append_phases(columns: dict[str, list[Any]], line: _Line, served: Floats) -> None:

@@ -66,8 +66,7 @@ def _gathered(case: Case, side: int) -> _Reader:
             reader.late_on.add(connection)
     least = round(case.options.slow_reader_s * 1e9)
     for end, facts in case.ends:
-        part = _part_shut(end, side)
-        if end.shut(side) >= least and part is not None:
+        if end.shut(side) >= least and (part := _part_shut(end, side)) is not None:
             reader.shut[end.number] = end
             if part and end.kind in ("reset", "timeout") and end.closed_by != side:
                 reader.given_up.append(end)

@@ -88,7 +88,7 @@ def _unused(ends: Sequence[Ended], side: int, why: str) -> Diagnosis:
 
 
 class _Visit(NamedTuple):
-    """One attempt of a client: begin and end in ns, how it ended, what it was."""
+    """One attempt of a client that was thrown out: begin and end in ns, how, what it was."""
 
     begin: int
     end: int
@@ -108,9 +108,12 @@ def storms(case: Case) -> Iterator[Diagnosis]:
             continue
         if end.opened_at != NULL and end.closed_at != NULL:
             key = (end.client_ip, end.server, _target(end.path))
+            some, how = visits[key], _how(end)
+            if not how:
+                continue
             closes = [each.packet for each in facts.closes if each is not None]
             packet = min(closes, default=end.end_packet)
-            visits[key].append(_Visit(end.opened_at, end.closed_at, _how(end), end.number, packet))
+            some.append(_Visit(end.opened_at, end.closed_at, how, end.number, packet))
     for row in case.attempts:
         if row["outcome"] in ("refused", "bad-accept", "bad-response", "reset"):
             key = (row["client_ip"], (row["server_ip"], row["server_port"]), _target(row["path"]))
@@ -152,7 +155,7 @@ def _attempt(row: dict[str, Any]) -> _Visit:
 def _chain(visits: Sequence[_Visit], case: Case) -> list[_Visit]:
     """Return visits that follow each other closely, thrown out in the same way; else nothing."""
     options = case.options
-    thrown = Counter(visit.how for visit in visits if visit.how)
+    thrown = Counter(visit.how for visit in visits)
     if not thrown:
         return []
     how, count = thrown.most_common(1)[0]

@@ -326,8 +326,8 @@ def _cluster(
         for place in (*places[:start].tolist(), *places[beyond:].tolist())
         if _target(group[place]) in paths
     ]
-    chance = max(_chance(count, of, relative, _RANGE), _chance_nearby(count, values, others))
-    if chance > options.max_chance:
+    most = options.max_chance
+    if _chance(count, of, relative, _RANGE) > most or _is_usual(count, values, others, most):
         return None
     return _Cluster(measure.name, ends, values, len(group))
 
@@ -365,21 +365,29 @@ def _moments(ends: Sequence[Ended], spread: int, options: Options) -> int:
     return count
 
 
-def _chance_nearby(count: int, values: Sequence[int], others: Sequence[int]) -> float:
-    """Return how likely equal values are where the others tell how close values lie here.
+def _is_usual(count: int, values: Sequence[int], others: Sequence[int], most: float) -> bool:
+    """Return whether equal values are likely where the others tell how close values lie here.
 
     Connections that end one after the other, of a server that is drained, had all been silent for
     about as long: their silences lie closer than over the whole range. Half as many others as
     there are in the group, and two at least, tell so: the nearest ones, whatever lies far away.
+
+    Args:
+        count: of independent values.
+        values: that are about equal.
+        others: of the same measure.
+        most: chance that is not likely.
     """
     low, high = min(values), max(values)
     near = sorted(others, key=lambda value: max(low / value, value / high))
-    relative, worst = (high - low) / max(low, 1), 0.0
+    relative = (high - low) / max(low, 1)
     for more, value in enumerate(near, 1):
         low, high = min(low, value), max(high, value)
         if more >= max(2, count / 2):
-            worst = max(worst, _chance(count, count + more, relative, math.log(high / low)))
-    return worst
+            chance = _chance(count, count + more, relative, math.log(high / low))
+            if chance > most:
+                return True
+    return False
 
 
 def _chance(count: int, of: int, spread: float, extent: float) -> float:

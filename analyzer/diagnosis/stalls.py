@@ -99,7 +99,8 @@ class Stalls:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._bar = round(options.stall_s * 1e9)
-        self._waits: deque[Wait] = deque(maxlen=options.max_stall_waits)
+        self._waits: deque[Numbers] = deque()  # rows of Wait
+        self._wait_count = 0
         self._sends: list[Sends] = []
         self._send_count = 0
         self._known_from = NULL
@@ -161,11 +162,21 @@ class Stalls:
         self._add(asked[some], asked[some] + wait[some], owner[some], packet)
 
     def _add(self, begin: Numbers, end: Numbers, owner: Numbers, packet: Numbers) -> None:
-        new = map(Wait, *(values.tolist() for values in (end, begin, owner, packet)))
-        for wait in new:
-            if len(self._waits) == self._waits.maxlen:
-                self.cut += 1
-            self._waits.append(wait)
+        if not len(end):
+            return
+        self._waits.append(np.stack([end, begin, owner, packet], axis=1))
+        self._wait_count += len(end)
+        over = max(self._wait_count - self._options.max_stall_waits, 0)
+        self.cut += over
+        self._wait_count -= over
+        while self._waits and over >= len(self._waits[0]):
+            over -= len(self._waits.popleft())
+        if over:
+            self._waits[0] = self._waits[0][over:]
+
+    def _kept_waits(self) -> list[Wait]:
+        """Return the waits that are kept, in order."""
+        return [*map(Wait._make, (row for rows in self._waits for row in rows.tolist()))]
 
     def _note_habits(self, run: Run, wait: Numbers) -> npt.NDArray[np.bool_]:
         """Count how quickly servers answer; return which messages are answers of theirs."""
@@ -195,12 +206,14 @@ class Stalls:
         """Judge what is older than half of the times that are kept, and forget it."""
         sends = self._all_sends()
         middle = int(np.median(sends.times))
-        old = [wait for wait in self._waits if wait.end < middle]
+        waits = self._kept_waits()
+        old = [wait for wait in waits if wait.end < middle]
         self._stalls += self._found(old, self._servers, sends)
         longest = sorted(self._stalls, key=lambda each: (-each.length, each.end, each.server))
         self._stalls = longest[: self._options.max_diagnosed_attempts]
-        young = [wait for wait in self._waits if wait.end >= middle]
-        self._waits = deque(young, maxlen=self._waits.maxlen)
+        young = [wait for wait in waits if wait.end >= middle]
+        self._waits = deque([np.array(young, np.int64).reshape(-1, len(Wait._fields))])
+        self._wait_count = len(young)
         kept = sends.times >= middle
         if kept.all():  # All at one moment: nothing is older.
             kept[: len(kept) // 2] = False
@@ -286,7 +299,7 @@ class Stalls:
             ended: servers of connections whose rows left.
         """
         servers = {**self._servers, **ended}
-        stalls = [*self._stalls, *self._found(self._waits, servers, self._all_sends())]
+        stalls = [*self._stalls, *self._found(self._kept_waits(), servers, self._all_sends())]
         groups: dict[Server, list[Stall]] = defaultdict(list)
         for stall in stalls:
             groups[stall.server].append(stall)

@@ -24,7 +24,7 @@ from analyzer.names.stage import Lookup
 from analyzer.options import Options
 from analyzer.tables.before_connect import BeforeConnect
 from analyzer.tables.compression import Compression
-from analyzer.tables.ends import connection_cells, hidden
+from analyzer.tables.ends import Beside, connection_rows, hidden
 from analyzer.tables.failed_connects import FailedConnects
 from analyzer.tables.finding_log import FindingLog
 from analyzer.tables.http_groups import HttpGroups
@@ -34,7 +34,6 @@ from analyzer.tables.ledger import ledger_rows
 from analyzer.tables.legs import Legs
 from analyzer.tables.preview import Previews
 from analyzer.tables.schema import (
-    CONNECTIONS,
     FRAMES,
     HTTP,
     HTTP_KINDS,
@@ -47,7 +46,14 @@ from analyzer.tables.schema import (
 from analyzer.tables.secrets import hide
 from analyzer.tables.shown import Shown
 from analyzer.tables.stream_legs import StreamLegs
-from analyzer.tables.timing import Attempt, Endpoints, attempt, columns_of, handshake_rows
+from analyzer.tables.timing import (
+    Addresses,
+    Attempt,
+    Endpoints,
+    attempt,
+    columns_of,
+    handshake_rows,
+)
 from analyzer.tables.tls_sessions import (
     TlsSessions,
     decrypted_session,
@@ -78,6 +84,7 @@ class TableBuilder:
         self._tls = TlsSessions(options)
         self._inner: dict[int, str | None] = {}  # of connections that end with the batch
         self._before = BeforeConnect(options)
+        self._addresses = Addresses()
         self._shown = Shown(options)
         self.legs = Legs(options)
         self.stream_legs = StreamLegs(options)
@@ -158,6 +165,7 @@ class TableBuilder:
         for slot in http.ended:
             self._log.ended(slot)
             self._client_sides.pop(slot, None)
+        self._addresses.clear()
         self._before.forget(http.stream)
 
     def finish(self, topics: Sequence[Topic] = ()) -> list[TableRows]:
@@ -225,7 +233,7 @@ class TableBuilder:
 
         def add(detail: Handshake, connection: int, first_data_time: int) -> None:
             tcp = stream.connection(detail.slot)
-            endpoints = Endpoints.of(tcp, detail.client_side)
+            endpoints = self._addresses.of(tcp, detail.client_side)
             self._failed.attempted(endpoints)
             self._handshakes = max(self._handshakes, detail.number + 1)
             session = decrypted_session(tls, tcp.tcp_stream)
@@ -265,24 +273,17 @@ class TableBuilder:
     def _connection_rows(
         self, batch: WebSocketBatch, wire: Mapping[int, int], tls: TlsBatch | None
     ) -> TableRows:
-        stream = batch.http.stream
-        rows = []
-        for ended in sorted(batch.ended, key=lambda item: item.connection):
-            tcp = stream.connection(ended.slot)
-            http2_stream = batch.http.streams.get(ended.slot, NULL)
+        stream, streams = batch.http.stream, batch.http.streams
+        ordered = sorted(batch.ended, key=lambda item: item.connection)
+        beside = []
+        for ended in ordered:
+            tcp, number = stream.connection(ended.slot), ended.connection
             # A stream of HTTP/2 may end while the session goes on.
-            session = decrypted_session(tls, tcp.tcp_stream) if http2_stream == NULL else None
-            rows.append(
-                connection_cells(
-                    *(ended, tcp, wire[ended.slot], self._options),
-                    http2_stream=http2_stream,
-                    session=session,
-                    inner=self._inner.pop(ended.connection, None),
-                    leg=self.legs.leg(ended.connection),
-                    shown=self._shown,
-                )
-            )
-        return TableRows(CONNECTIONS, columns_of(CONNECTIONS.columns, rows), len(rows))
+            session = None if ended.slot in streams else decrypted_session(tls, tcp.tcp_stream)
+            inner, leg = self._inner.pop(number, None), self.legs.leg(number)
+            facts = tcp.tcp_stream, wire[ended.slot], streams.get(ended.slot, NULL), inner, leg
+            beside.append(Beside(self._addresses.of(tcp, ended.client_side), *facts, session))
+        return connection_rows(ordered, beside, self._shown)
 
     def _http_rows(self, http: HttpBatch) -> TableRows:
         rows = [

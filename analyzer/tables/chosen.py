@@ -19,10 +19,10 @@ from analyzer.http.exchanges import HttpBatch
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
 from analyzer.tables.declare import take_rows
-from analyzer.tables.ends import connection_cells
-from analyzer.tables.schema import CONNECTIONS, SCOPES, TableRows
+from analyzer.tables.ends import Beside, connection_rows
+from analyzer.tables.schema import SCOPES, TableRows
 from analyzer.tables.shown import Shown
-from analyzer.tables.timing import columns_of
+from analyzer.tables.timing import Endpoints
 from analyzer.websocket.connection import WebSocketConnection
 from analyzer.websocket.hearing import LOST, Listener, Said
 
@@ -142,16 +142,13 @@ def opened_rows(
         http: the batch in which they opened.
         options: whether secrets are shown.
     """
-    shown = Shown(options)
-    rows = [
-        connection_cells(
-            *(each, http.stream.connection(each.slot), NULL, options),
-            http2_stream=http.streams.get(each.slot, NULL),
-            shown=shown,
-        )
-        for each in opened
-    ]
-    return TableRows(CONNECTIONS, columns_of(CONNECTIONS.columns, rows), len(rows))
+    beside = []
+    for each in opened:
+        tcp = http.stream.connection(each.slot)
+        ends = Endpoints.of(tcp, each.client_side)
+        http2_stream = http.streams.get(each.slot, NULL)
+        beside.append(Beside(ends, tcp.tcp_stream, http2_stream=http2_stream))
+    return connection_rows([*opened], beside, Shown(options))
 
 
 class Opening:

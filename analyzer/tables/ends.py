@@ -1,46 +1,54 @@
-"""Cells of `connections`, among them how it ended: silence, the closing handshake, codes.
+"""Rows of `connections`, among them how each ended: silence, the closing handshake, codes.
 
-Knows the websocket stage's connections and End, and TLS's. Used by tables.build and tables.news.
+Made column by column: tens of thousands may end at once. Knows the websocket stage's connections
+and End, and TLS's. Used by tables.build and tables.chosen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
 
 from analyzer.columns import NULL
 from analyzer.options import Options
-from analyzer.tables.schema import CLOSE_KINDS, SCHEMES
-from analyzer.tables.shown import Shown
-from analyzer.tables.timing import Endpoints, silence
-from analyzer.tcp.bytestream import Connection
+from analyzer.tables.schema import CLOSE_KINDS, CONNECTIONS, TableRows
+from analyzer.tables.shown import NO_TEXTS, Shown, Texts
+from analyzer.tables.timing import Endpoints, columns_of, silence, turned
 from analyzer.tls.ending import session_end
 from analyzer.tls.session import Session
-from analyzer.websocket.connection import End, WebSocketConnection
+from analyzer.websocket.connection import CLOSE_KINDS as KINDS
+from analyzer.websocket.connection import DirectionTotals, End, WebSocketConnection
 
-_WS = SCHEMES.index("ws")
-_NO_TEXTS = (None, None)
+_KINDS: Final = {state: CLOSE_KINDS.index(kind) for state, kind in KINDS.items()}
+"""Codes of close_kind."""
 
 
-def end_cells(ended: WebSocketConnection, session: Session | None) -> tuple[object, ...]:
-    """Return the cells from client_idle_s on.
+def end_columns(
+    ended: Sequence[WebSocketConnection], sessions: Sequence[Session | None]
+) -> list[Sequence[object]]:
+    """Return the cells of the columns from client_idle_s on.
 
     Args:
-        ended: the WebSocket.
-        session: the TLS session that it was decrypted from; None without.
+        ended: WebSockets.
+        sessions: the TLS session that each was decrypted from; None without.
     """
-    end = ended.ending if session is None else _earlier(ended.ending, session)
-    client, server = ended.reported
-    return (
-        silence(end.last[0], end.time),
-        silence(end.last[1], end.time),
-        end.packet or NULL,
-        _closing(ended),
-        NULL if ended.keepalive is None else ended.keepalive.interval,
-        NULL if client is None else client,
-        NULL if server is None else server,
-        *end.life,
-        *end.shut,
-    )
+    ends = [
+        each.ending if session is None else _earlier(each.ending, session)
+        for each, session in zip(ended, sessions, strict=True)
+    ]
+    packets, times, _, last, life, shut = zip(*ends, strict=True)
+    return [
+        *([*map(silence, since, times)] for since in zip(*last, strict=True)),
+        [packet or NULL for packet in packets],
+        [*map(_closing, ended)],
+        [NULL if each.keepalive is None else each.keepalive.interval for each in ended],
+        *(
+            [NULL if code is None else code for code in codes]
+            for codes in zip(*(each.reported for each in ended), strict=True)
+        ),
+        *zip(*life, strict=True),
+        *zip(*shut, strict=True),
+    ]
 
 
 def _earlier(end: End, session: Session) -> End:
@@ -77,65 +85,68 @@ def _closing(ended: WebSocketConnection) -> int:
     return abs(client.time - server.time)
 
 
-def connection_cells(
-    ended: WebSocketConnection,
-    tcp: Connection,
-    wire_bytes: int,
-    options: Options,
-    *,
-    http2_stream: int = NULL,
-    session: Session | None = None,
-    inner: str | None = None,
-    leg: int = NULL,
-    shown: Shown | None = None,
-) -> tuple[object, ...]:
-    """Return the cells of a row of `connections`.
+class Beside(NamedTuple):
+    """What a row of `connections` has from others than the websocket stage.
 
-    Args:
-        ended: the WebSocket.
-        tcp: the CONNECTION row of its slot.
+    Attributes:
+        endpoints: its addresses.
+        tcp_stream: of its slot.
         wire_bytes: of its packets.
-        options: whether secrets are shown.
         http2_stream: that carries it; NULL over HTTP/1.1.
-        session: the TLS session that it was decrypted from.
         inner: protocol inside; None: not known.
         leg: number of its conversation; NULL if that has no other leg.
+        session: the TLS session that it was decrypted from.
+    """
+
+    endpoints: Endpoints
+    tcp_stream: int
+    wire_bytes: int = NULL
+    http2_stream: int = NULL
+    inner: str | None = None
+    leg: int = NULL
+    session: Session | None = None
+
+
+def connection_rows(
+    ended: Sequence[WebSocketConnection], beside: Sequence[Beside], shown: Shown
+) -> TableRows:
+    """Return rows of `connections`.
+
+    Args:
+        ended: the WebSockets.
+        beside: of each.
         shown: makes texts, and remembers them.
     """
-    detail = ended.handshake
-    texts = None if detail is None else (shown or Shown(options)).of(detail)
-    close = ended.first_close
-    opened, closed = ended.opened_at, ended.closed_at
-    client, server = ended.totals
-    return (
-        ended.connection,
-        tcp.tcp_stream,
-        http2_stream,
-        _WS if texts is None else texts.scheme,
-        None if texts is None else texts.http_version,
-        *Endpoints.of(tcp, ended.client_side),
-        *(_NO_TEXTS if texts is None else (texts.host, texts.path)),
-        *(_NO_TEXTS if texts is None else (texts.subprotocol, texts.extensions)),
-        opened,
-        closed,
-        NULL if NULL in (opened, closed) else closed - opened,
-        int(detail is not None and detail.outcome != "cut"),
-        client.frames,
-        server.frames,
-        client.messages,
-        server.messages,
-        client.payload_bytes,
-        server.payload_bytes,
-        wire_bytes,
-        CLOSE_KINDS.index(ended.close_kind),
-        NULL if close is None or close.code is None else close.code,
-        (close.reason or None) if close else None,
-        closed_by(ended, session),
-        ended.lost_bytes,
-        inner,
-        *end_cells(ended, session),
-        leg,
-    )
+    if not ended:
+        return TableRows(CONNECTIONS, columns_of(CONNECTIONS.columns, ()), 0)
+    ends, streams, wire, http2, inner, legs, sessions = zip(*beside, strict=True)
+    details = [each.handshake for each in ended]
+    said = [NO_TEXTS if each is None else shown.of(each) for each in details]
+    texts = dict(zip(Texts._fields, zip(*said, strict=True), strict=True))
+    closes = [each.first_close for each in ended]
+    totals = [
+        dict(zip(DirectionTotals._fields, zip(*each, strict=True), strict=True))
+        for each in zip(*(one.totals for one in ended), strict=True)
+    ]
+    times = [(each.opened_at, each.closed_at) for each in ended]
+    cells: list[Sequence[object]] = [
+        [each.connection for each in ended],
+        *(streams, http2, texts["scheme"], texts["http_version"]),
+        *zip(*ends, strict=True),
+        *(texts[name] for name in ("host", "path", "subprotocol", "extensions")),
+        *zip(*times, strict=True),
+        [NULL if NULL in each else each[1] - each[0] for each in times],
+        [int(each is not None and each.outcome != "cut") for each in details],
+        *(each[name] for name in ("frames", "messages", "payload_bytes") for each in totals),
+        wire,
+        [_KINDS[each.state] for each in ended],
+        [NULL if each is None or each.code is None else each.code for each in closes],
+        [(each.reason or None) if each else None for each in closes],
+        [*map(closed_by, ended, sessions)],
+        [each.lost_bytes for each in ended],
+        *(inner, *end_columns(ended, sessions), legs),
+    ]
+    return TableRows(CONNECTIONS, turned(CONNECTIONS.columns, cells), len(ended))
 
 
 def hidden(hide: Callable[[str], str], value: str | None, options: Options) -> str | None:

@@ -38,6 +38,10 @@ class Texts(NamedTuple):
     server: str | None
 
 
+NO_TEXTS: Final = Texts._make([SCHEMES.index("ws"), *[None] * 6, -1, *[None] * 6])
+"""Of a connection whose handshake was not captured."""
+
+
 class Shown:
     """Makes the texts, and remembers those of handshakes that are alike.
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from analyzer.columns import NULL
 from analyzer.http.exchanges import Handshake
-from analyzer.lazy_dataclass import dataclass, field
+from analyzer.lazy_dataclass import dataclass
 from analyzer.lazy_pattern import lazy_pattern
 from analyzer.named_tuple import NamedTuple
 from analyzer.options import Options
@@ -50,6 +50,25 @@ class Endpoints(NamedTuple):
         return cls(*side1, *side0) if client_side else cls(*side0, *side1)
 
 
+class Addresses:
+    """Endpoints of a batch's connections: several tables ask for those that ended with it."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], Endpoints] = {}
+
+    def of(self, tcp: Connection, client_side: int) -> Endpoints:
+        """Return them from a CONNECTION row and the side that is the client."""
+        key = tcp.tcp_stream, client_side
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = Endpoints.of(tcp, client_side)
+        return found
+
+    def clear(self) -> None:
+        """Begin a batch."""
+        self._known.clear()
+
+
 @dataclass(slots=True)
 class Attempt:
     """One row of `handshakes`, times in ns."""
@@ -66,7 +85,7 @@ class Attempt:
     total: int
     first_message: int
     idle: int = NULL
-    before: Before = field(default_factory=Before)
+    before: Before = Before()
     tls: int = NULL
     tls_hello: int = NULL
     session: Session | None = None
@@ -99,24 +118,19 @@ def attempt(
         started = detail.response_first_time
     answered = detail.response_last_time
     made = Attempt(
-        handshake=detail.number,
-        connection=connection,
-        tcp_stream=tcp.tcp_stream,
-        endpoints=endpoints,
-        detail=detail,
-        started_at=started,
-        syn_retries=tcp.syn_retries if syn != NULL else NULL,
-        tcp=_between(syn, established),
-        upgrade=_between(begun, answered),
-        total=_between(started, answered) if begun != NULL else NULL,
+        *(detail.number, connection, tcp.tcp_stream, endpoints, detail),
+        started,
+        tcp.syn_retries if syn != NULL else NULL,
+        _between(syn, established),
+        _between(begun, answered),
+        _between(started, answered) if begun != NULL else NULL,
         # A client that does not wait for the 101 needs no time at all after it.
-        first_message=_between(answered, max(answered, first_data_time))
-        if first_data_time != NULL
-        else NULL,
-        session=session,
+        _between(answered, max(answered, first_data_time)) if first_data_time != NULL else NULL,
     )
-    if session is not None and fresh:
-        made.tls, made.tls_hello = _tls_times(session)
+    if session is not None:
+        made.session = session
+        if fresh:
+            made.tls, made.tls_hello = _tls_times(session)
     made.idle = _idle(made)
     return made
 

@@ -148,8 +148,9 @@ class WalkState:
         k: cython.Py_ssize_t
         for k in range(64):
             self.vouched[2 * slot, k] = self.vouched[2 * slot + 1, k] = 0
-        self.overlong.forget(2 * slot)
-        self.overlong.forget(2 * slot + 1)
+        if self.overlong.growing:
+            self.overlong.forget(2 * slot)
+            self.overlong.forget(2 * slot + 1)
 
     def open(
         self,
@@ -377,5 +378,5 @@ def _blank_walk() -> Rows:
 
 
 def record_view(rows: Any) -> Any:
-    """Return a view whose elements have attributes, as the uncompiled walk needs."""
-    return rows.view(np.recarray)
+    """Return rows as the walk takes them: with fields as attributes, uncompiled."""
+    return rows if cython.compiled else rows.view(np.recarray)

@@ -91,11 +91,12 @@ class Hearing:
             self._heard = more
         self._heard[direction] = True
 
-    def close(self, direction: int) -> None:
-        """Stop listening to it."""
-        if direction < len(self._heard):
-            self._heard[direction] = False
-        self._joined.pop(direction, None)
+    def close(self, directions: Sequence[int]) -> None:
+        """Stop listening to directions."""
+        known = np.array(directions, np.intp)
+        self._heard[known[known < len(self._heard)]] = False
+        for direction in directions if self._joined else ():
+            self._joined.pop(direction, None)
 
     def hears(self, direction: int) -> bool:
         """Return whether a direction is listened to."""

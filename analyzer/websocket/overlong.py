@@ -38,14 +38,18 @@ class _Growing:
 
 
 class Overlong:
-    """Holds those in progress, by direction."""
+    """Holds those in progress.
+
+    Attributes:
+        growing: they, by direction; mostly none.
+    """
 
     def __init__(self) -> None:
-        self._growing: dict[int, _Growing] = {}
+        self.growing: dict[int, _Growing] = {}
 
     def take(self, direction: int, piece: bytes) -> None:
         """Add the next bytes of the frame in progress."""
-        one = self._growing.setdefault(direction, _Growing())
+        one = self.growing.setdefault(direction, _Growing())
         one.hash.update(piece)
         room = MAX_KEPT - len(one.payload)
         if room > 0:
@@ -53,10 +57,9 @@ class Overlong:
 
     def end(self, direction: int) -> LongControl:
         """Return the frame, which is complete."""
-        one = self._growing.pop(direction, None) or _Growing()
+        one = self.growing.pop(direction, None) or _Growing()
         return LongControl(bytes(one.payload), one.hash.digest())
 
     def forget(self, direction: int) -> None:
         """The direction is gone."""
-        if self._growing:
-            self._growing.pop(direction, None)
+        self.growing.pop(direction, None)

@@ -133,24 +133,22 @@ class WebSocketStage:
 
     def hear_no_more(self, directions: Sequence[int]) -> None:
         """Keep less of directions without a listener."""
-        for direction in directions:
-            self.hearing.close(direction)
+        self.hearing.close(directions)
         self._keep_less(directions)
 
     def _keep_less(self, directions: Sequence[int]) -> None:
         """Keep the payload of directions only as long as a listener wants it."""
         if not directions or self._options.payload == "full":
             return
-        kept = self._walk.rows("walks")["keep"]
+        less: tuple[list[int], list[int]] = ([], [])
         for direction in directions:
             connection = self._by_slot.get(direction >> 1)
             if connection is None:
                 continue
-            if self.hearing.hears(direction) or self._estimates.wants(direction):
-                continue
-            deflate = connection.negotiation.deflate
-            keep = layout.KEEP_COMPRESSED if deflate else layout.KEEP_NOTHING
-            kept[direction] = keep
+            if not (self.hearing.hears(direction) or self._estimates.wants(direction)):
+                less[connection.negotiation.deflate].append(direction)
+        kept = self._walk.rows("walks")["keep"]
+        kept[less[False]], kept[less[True]] = layout.KEEP_NOTHING, layout.KEEP_COMPRESSED
 
     def take_waiting(self, until: int) -> tuple[Rows, Sequence[bytes | None], npt.NDArray[np.intp]]:
         """Return messages that are complete and wait for an ACK since `until` (ns), each once.
@@ -442,6 +440,7 @@ class WebSocketStage:
             if connection is not None:
                 ended.append(connection)
         self._named.difference_update(slots)
+        self.hearing.close([2 * each.slot + side for each in ended for side in (0, 1)])
         known = endings.left(ended, self._walk.rows("walks"), stream.directions)
         for connection, left in zip(ended, known, strict=True):
             self._leave(connection, left, stream, out)
@@ -464,7 +463,6 @@ class WebSocketStage:
         for direction in both:
             self._payloads.close(direction)
             self._estimates.close(direction)
-            self.hearing.close(direction)
         out.findings += self._payloads.take_findings()
         out.pings += self._pings.end(connection)
         tcp = stream.connection(slot)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from analyzer.columns import NULL
-from analyzer.tables.ends import closed_by, end_cells
+from analyzer.tables.ends import closed_by, end_columns
 from analyzer.tls.session import Session, Side, State
 from analyzer.websocket.connection import CloseFrame, End, WebSocketConnection
 from analyzer.websocket.negotiation import Negotiation
@@ -28,6 +28,10 @@ def session(packet, time):
     client = Side(State.DATA, heard_packet=4, heard_time=40, type=23, length=50)
     made.sides = client, alert
     return made
+
+
+def end_cells(ended, session):
+    return tuple(column[0] for column in end_columns([ended], [session]))
 
 
 def test_cells_of_an_end():
