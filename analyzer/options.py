@@ -101,7 +101,7 @@ class Options:
     """TCP connections kept at once. Finished ones go first, then idle ones."""
     max_finished_connections: int = 4096
     """Finished connections remembered, so that a packet that comes late still gets their
-    tcp_stream. The oldest is forgotten first: each one takes 3 kB."""
+    tcp_stream. The oldest is forgotten first: each one takes 7 kB."""
     max_remembered_packets: int = 1024
     """Packets of a direction among which the original of a copy is sought, however long ago it
     came: merged captures of two hosts may differ by seconds. Below 65,536, after which an IPv4
@@ -436,7 +436,7 @@ class Options:
     max_reply_names: int = 512
     """Names of calls whose replies are compared; those of further names are not. 33 kB each."""
     max_diagnosed_connections: int = 32_768
-    """Ended and noted open connections that rules look at, the last ones. About 1 kB each."""
+    """Ended and noted open connections that rules look at, the last ones. About 2.5 kB each."""
     max_diagnosed_attempts: int = 4096
     """Odd handshakes, loose findings, rows of small tables that rules look at. 2 kB each."""
     max_diagnoses: int = 100

@@ -23,6 +23,7 @@ from analyzer.alternatives.kinds import Kinds
 from analyzer.alternatives.rows import RowMaker
 from analyzer.alternatives.sampling import Sampler, Samples, intervals_ns
 from analyzer.alternatives.sessions import Sessions
+from analyzer.alternatives.small_numbers import SmallNumbers
 from analyzer.columns import NULL, Rows
 from analyzer.findings import Finding
 from analyzer.http.exchanges import HttpBatch
@@ -75,7 +76,7 @@ class AlternativesStage:
         self._hold = round(options.long_poll_hold_s * _NS)
         self._schedule = Schedule(self._intervals, buffer_of(options))
         self._sampler = sampler or Sampler(options, self._intervals, {}, only)
-        self._is_open = np.zeros(0, bool)
+        self._numbers = SmallNumbers()
         self._is_compressed = np.zeros(0, bool)
         self._is_named = np.zeros(0, bool)
         self._kinds = Kinds()
@@ -118,7 +119,7 @@ class AlternativesStage:
         else:
             self._add_messages(inside.messages, inside.says.replies(), inside.says)
         ended = self._ended(batch)
-        self._sampler.forget(each.slot for each in batch.ended if not self._is_open[each.slot])
+        self._sampler.forget(each.slot for each in batch.ended if not self._numbers.has(each.slot))
         out: list[TableRows] = []
         most = self._options.max_compared_connections
         while ended:
@@ -177,18 +178,20 @@ class AlternativesStage:
 
     def _ended(self, batch: WebSocketBatch) -> list[WebSocketConnection]:
         """Return what ended, without legs of which it became known after they opened."""
-        ended = [each for each in batch.ended if self._is_open[each.slot]]
+        ended = [each for each in batch.ended if self._numbers.has(each.slot)]
         late = [each.slot for each in ended if each.connection in self._left_out]
         if late:
             slots = np.array(late, np.int64)
-            self._is_open[slots] = False
-            self._schedule.finish(slots, np.zeros(len(slots), np.int64))
-        return [each for each in ended if self._is_open[each.slot]]
+            numbers = self._numbers.of(slots).astype(np.int64)
+            self._schedule.finish(numbers, np.zeros(len(slots), np.int64))
+            self._numbers.take_back(slots)
+        return [each for each in ended if self._numbers.has(each.slot)]
 
     def _reserve(self, slots: int) -> None:
-        if slots > len(self._is_open):
-            size = max(slots, 2 * len(self._is_open))
-            for name in ("_is_open", "_is_compressed", "_is_named"):
+        self._numbers.reserve(slots)
+        if slots > len(self._is_named):
+            size = max(slots, 2 * len(self._is_named))
+            for name in ("_is_compressed", "_is_named"):
                 bigger, known = np.zeros(size, bool), getattr(self, name)
                 bigger[: len(known)] = known
                 setattr(self, name, bigger)
@@ -197,11 +200,10 @@ class AlternativesStage:
         if not opened:
             return
         slots = np.array([each.slot for each in opened], np.int64)
-        self._is_open[slots] = True
         self._is_compressed[slots] = self._is_named[slots] = False
         tcp = http.stream.connections.take(slots)
         self._schedule.open(
-            slots,
+            self._numbers.give(slots),
             np.array([max(each.opened_at, 0) for each in opened], np.int64),
             gaps_ns(tcp),
             self._hold,
@@ -221,7 +223,7 @@ class AlternativesStage:
             self._is_compressed[slots[compressed]] = True
         sender, known = messages["sender"], messages["payload_bytes"]
         columns: tuple[Any, ...] = (
-            np.where(self._is_open[slots], slots, -1).astype(np.int32),
+            self._numbers.of(slots),
             np.ascontiguousarray(sender),
             np.ascontiguousarray(messages["time_first"]),
             # What cannot be inflated counts as it was sent.
@@ -243,8 +245,9 @@ class AlternativesStage:
         self, ended: list[WebSocketConnection], http: HttpBatch, tls: TlsBatch | None
     ) -> Ended:
         slots = np.array([each.slot for each in ended], np.int64)
-        self._is_open[slots] = False
-        shared = self._schedule.conversations_of(slots)
+        numbers = self._numbers.of(slots).astype(np.int64)
+        self._numbers.take_back(slots)
+        shared = self._schedule.conversations_of(numbers)
         closed = np.array([each.closed_at for each in ended], np.int64)
         tcp = http.stream.connections.take(slots)
         # A client that is still there when the capture ends would go on polling; who made room for
@@ -252,7 +255,7 @@ class AlternativesStage:
         unclosed = np.where(tcp["end"] == END_CAPTURE, self._latest, tcp["last_time"])
         end = np.where(closed == NULL, unclosed, closed)
         duration = np.where(end == NULL, 0, np.maximum(end - shared["origin"], 0))
-        self._schedule.finish(slots, duration)
+        self._schedule.finish(numbers, duration)
         client = np.array([each.direction(0) for each in ended], np.int64)
         wire, measured = evidence(http, ended, client)
         if tls is not None and tls.by_stream:
@@ -264,11 +267,11 @@ class AlternativesStage:
             heads=[self._heads.from_handshake(each.handshake) for each in ended],
             duration=duration,
             shared=shared,
-            lanes=self._schedule.lanes_of("lanes", slots),
-            sizes=self._schedule.lanes_of("sizes", slots),
-            delays=self._schedule.lanes_of("delays", slots),
-            latest=self._schedule.latest_of(slots),
-            buffer_ns=self._schedule.buffer_ranges_of(slots),
+            lanes=self._schedule.lanes_of("lanes", numbers),
+            sizes=self._schedule.lanes_of("sizes", numbers),
+            delays=self._schedule.lanes_of("delays", numbers),
+            latest=self._schedule.latest_of(numbers),
+            buffer_ns=self._schedule.buffer_ranges_of(numbers),
             named=self._is_named[slots],
             wire=wire,
             measured=measured,

@@ -107,6 +107,7 @@ class Stalls:
         self._lost: dict[tuple[int, int], None] = {}
         self._habits = Keyed(2, keys_of(options), 0)
         self._servers: dict[int, Server] = {}
+        self._alike: dict[Server, Server] = {}
         self._stalls: list[Stall] = []
         self.cut = 0
 
@@ -118,9 +119,13 @@ class Stalls:
         places = np.flatnonzero(owner != NULL).tolist()
         ips, ports = rows.values["server_ip"], numbers(rows, "server_port")
         for place in places:
-            self._servers[int(owner[place])] = (str(ips[place]), int(ports[place]))
+            server = str(ips[place]), int(ports[place])
+            # Many connections lead to few servers.
+            self._servers[int(owner[place])] = self._alike.setdefault(server, server)
         while len(self._servers) > self._options.max_diagnosed_connections:
             del self._servers[next(iter(self._servers))]
+        if len(self._alike) > self._options.max_diagnosed_connections:
+            self._alike.clear()
 
     def add_messages(self, rows: TableRows, run: Run) -> None:
         """Take rows of `messages`."""

@@ -190,11 +190,14 @@ class AssemblerState:
         return 0
 
     def _used(self, name: str) -> Rows:
-        """Return a growing array as far as slots were ever used, up to a power of two."""
+        """Return a growing array as far as slots were ever used, and a quarter more at most.
+
+        Other stages take state for all that is returned, so it may not change with each slot.
+        """
         array: Rows = self.arrays[name]
         room: int = 256
         while room < self.fresh:
-            room *= 2
+            room += max(256, room // 4)
         return array[: room * _GROWING[name][1]]
 
     def _note(self, kind: Any, slot: int, packet: int, detail: Any) -> None:
