@@ -11,7 +11,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterator, Sequence
 from os import PathLike
-from typing import IO, Any, Final
+from typing import IO, Final
 
 from analyzer.capture.records import BlankBatches, RecordBatch
 from analyzer.capture.source import open_capture
@@ -20,6 +20,7 @@ from analyzer.jobs import wire
 from analyzer.jobs.forked import Forked, end
 from analyzer.jobs.remote import END_S, how_it_ended
 from analyzer.jobs.slots import SlotReader, SlotWriter, new_memory
+from analyzer.jobs.wire import Part
 from analyzer.lazy_dataclass import dataclass
 from analyzer.options import Options
 from analyzer.packets.decode import PacketDecoder
@@ -114,11 +115,10 @@ class Apart:
             WsanalyzeError: The child raised it.
             JobError: The child failed, or died.
         """
-        while (packed := self._slots.read()) is not None:
-            kind, rest = packed[: wire.ALIGNED], packed[wire.ALIGNED :]
+        while (answer := self._slots.read()) is not None:
+            kind, rest = answer[: wire.ALIGNED], answer[wire.ALIGNED :]
             if kind == SEGMENTS:
-                # Each by itself: nothing in them goes on from one to the next.
-                yield _batch(*Unpacker().unpack(rest))
+                yield unpacked(rest)
             elif kind == DONE:
                 return
             elif kind == BEGUN:
@@ -135,7 +135,7 @@ def _read(paths: Paths, options: Options, slots: SlotWriter) -> None:
             if isinstance(made, Begun):
                 slots.write(BEGUN, pickle.dumps(made))
             else:
-                slots.write(SEGMENTS, *Packer().pack(_parts(*made)))
+                slots.write(SEGMENTS, *packed(*made))
     except BrokenPipeError:
         raise
     except WsanalyzeError as error:
@@ -147,18 +147,23 @@ def _read(paths: Paths, options: Options, slots: SlotWriter) -> None:
         slots.write(DONE)
 
 
-def _parts(batch: SegmentBatch, read: int) -> tuple[Any, ...]:
+def packed(batch: SegmentBatch, read: int) -> list[Part]:
+    """Return a batch in parts, for `unpacked`; each by itself, nothing goes on to the next."""
     records = batch.records
-    return (
-        read,
-        batch.rows,
-        records.data[: records.used],
-        [getattr(records, name) for name in _RECORDS],
-        [getattr(batch, name) for name in _BATCH],
+    return Packer().pack(
+        (
+            read,
+            batch.rows,
+            records.data[: records.used],
+            [getattr(records, name) for name in _RECORDS],
+            [getattr(batch, name) for name in _BATCH],
+        )
     )
 
 
-def _batch(read: int, rows: Any, data: Any, of_records: list[Any], of_batch: list[Any]) -> Decoded:
+def unpacked(parts: bytearray | memoryview) -> Decoded:
+    """Return the batch that was packed; its arrays are views of `parts`."""
+    read, rows, data, of_records, of_batch = Unpacker().unpack(parts)
     small = dict(zip(_RECORDS, of_records, strict=True))
     records = RecordBatch(data=data, used=len(data), **small)
     return SegmentBatch(records, rows, **dict(zip(_BATCH, of_batch, strict=True))), read

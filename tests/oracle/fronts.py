@@ -1,8 +1,8 @@
-"""An analysis by fronts and a back as in several processes, but in this one."""
+"""An analysis by all that several processes do, with all that crosses packed, but in this one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from oracle.whole import Tables, differing
@@ -13,16 +13,16 @@ from analyzer.options import Options
 from analyzer.report.output import WantsCapture, Writer
 from analyzer.shards.front_job import Job, batches
 from analyzer.shards.parcel import Receiver
-from analyzer.shards.reading import Begun, decoded
+from analyzer.shards.reading import Begun, Decoded, decoded, packed, unpacked
 from analyzer.shards.team import Team
 from analyzer.tables.summary import Summary
 
 
 def run(paths: Sequence[Path], options: Options, writers: Sequence[Writer]) -> Summary:
-    """Do what pipeline.run does, with all that crosses from front to back packed."""
+    """Do what pipeline.run does, with all packed that crosses from reader to front to back."""
     team, receiver = Team(options, writers), Receiver()
     names: list[str] = []
-    for made in batches(Job(tuple(paths), options), decoded(paths, options)):
+    for made in batches(Job(tuple(paths), options), _apart(paths, options)):
         if isinstance(made, Begun):
             names = made.names
         else:
@@ -35,6 +35,14 @@ def run(paths: Sequence[Path], options: Options, writers: Sequence[Writer]) -> S
             writer.captured(summary.capture)
         writer.close()
     return summary
+
+
+def _apart(paths: Sequence[Path], options: Options) -> Iterator[Begun | Decoded]:
+    for made in decoded(paths, options):
+        if isinstance(made, Begun):
+            yield made
+        else:
+            yield unpacked(bytearray().join(packed(*made)))
 
 
 def differences(paths: Sequence[Path], options: Options) -> list[str]:
