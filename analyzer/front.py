@@ -16,7 +16,6 @@ from os import PathLike
 from analyzer.alternatives.calls import is_compared
 from analyzer.alternatives.sampling import Sampler, intervals_ns
 from analyzer.audience import Audience
-from analyzer.capture.records import RecordBatch
 from analyzer.columns import NULL
 from analyzer.findings import Finding
 from analyzer.http.stage import HttpStage
@@ -154,14 +153,6 @@ class Front:
                 self.http.keep_bodies(is_compared)
         heard_by = (self.sampler, listeners, self.opening)
         self._audience = Audience(self.websocket, self.inside, *heard_by)
-        self._may_bring_keys = False
-
-    def says_nothing(self, records: RecordBatch) -> bool:
-        """Return whether a batch brings nothing: a piece of a file that ends within a record."""
-        may_bring_keys, self._may_bring_keys = self._may_bring_keys, records.may_bring_keys
-        if may_bring_keys != records.may_bring_keys:
-            return False
-        return not (len(records.rows) or records.findings or records.secrets or records.figures)
 
     def follow(self, segments: SegmentBatch) -> FrontBatch:
         """Take the segments of a batch."""

@@ -14,6 +14,7 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, Field, FrozenInstanceError
 from dataclasses import field as field
+from functools import partial
 from inspect import get_annotations
 from reprlib import recursive_repr
 from typing import Any, NoReturn, TypeVar, dataclass_transform
@@ -137,8 +138,15 @@ class _Fields:
         return found
 
 
+_FEW = 6
+"""Instances that cost less one by one than compiling `__init__` does."""
+
+
 class _Method:
-    """A method of a class until it is first looked up; then the compiled one takes its place."""
+    """A method of a class until it is looked up; then the compiled one takes its place.
+
+    The first few instances are filled without it: of most classes a capture makes no more.
+    """
 
     def __init__(
         self, cls: type, name: str, source: Callable[[Iterable[_Spec]], str], of: Iterable[_Spec]
@@ -147,6 +155,7 @@ class _Method:
         self._name = name
         self._source = source
         self._of = of
+        self._filled = 0 if name == "__init__" else _FEW
 
     @classmethod
     def put(
@@ -157,6 +166,37 @@ class _Method:
             _attach(on, name, cls(on, name, source, of))
 
     def __get__(self, instance: object, owner: type) -> Any:
+        if instance is not None and self._filled < _FEW:
+            self._filled += 1
+            return partial(self._fill, instance)
+        return self._compiled().__get__(instance, owner)
+
+    def _fill(self, instance: object, /, *given: Any, **named: Any) -> None:
+        """Do what the compiled `__init__` does, field by field."""
+        takes = [each.name for each in self._of if each.init and not each.kw_only]
+        held = dict(zip(takes, given, strict=False))
+        fits = len(given) <= len(takes) and held.keys().isdisjoint(named)
+        held.update(named)
+        values = []
+        for each in self._of:
+            if each.init and each.name in held:
+                values.append((each.name, held.pop(each.name)))
+            elif each.factory is not MISSING:
+                values.append((each.name, each.factory()))
+            elif each.default is not MISSING:
+                values.append((each.name, each.default))
+            elif each.init:
+                fits = False
+        if held or not fits:
+            self._compiled()(instance, *given, **named)  # which says what is wrong
+            return
+        put = object.__setattr__ if self._source is _frozen_init else setattr
+        for name, value in values:
+            put(instance, name, value)
+        if hasattr(self._cls, "__post_init__"):
+            instance.__post_init__()  # type: ignore[attr-defined]
+
+    def _compiled(self) -> Any:
         cls, name = self._cls, self._name
         known: dict[str, Any] = {"MISSING": MISSING, "_set": object.__setattr__}
         for each in self._of:
@@ -172,7 +212,7 @@ class _Method:
         if name == "__repr__":
             method = recursive_repr()(method)
         _attach(cls, name, method)
-        return method.__get__(instance, owner)
+        return method
 
 
 def _init(of: Iterable[_Spec], assign: str = "self.{0} = {1}") -> str:

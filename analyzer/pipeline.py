@@ -19,7 +19,7 @@ from typing import BinaryIO, Protocol
 
 from analyzer.alternatives.polls import PollHeads
 from analyzer.back import Back
-from analyzer.capture.records import RecordBatch
+from analyzer.capture.records import BlankBatches, RecordBatch
 from analyzer.capture.source import STDIN, open_capture
 from analyzer.columns import NULL
 from analyzer.front import Front, FrontBatch, Seen
@@ -73,6 +73,7 @@ class Pipeline:
         decide: Decide | None = None,
     ) -> None:
         self._listener = listener
+        self._blank = BlankBatches()
         listeners = [each.heard for each in writers if isinstance(each, PayloadObserver)]
         if options.payload == "none":
             listeners = []
@@ -91,7 +92,7 @@ class Pipeline:
 
     def push(self, records: RecordBatch) -> None:
         """Analyse one batch of captured packets."""
-        if self._front.says_nothing(records):
+        if self._blank.has(records):
             return
         self._back.original.push(records)
         self._take_segments(self._front.packets.push(records))
@@ -245,8 +246,8 @@ def run(
         only: WebSocket connections that are compared with other transports and diagnosed;
             None: all.
         listener: what hears connections and messages below the tables.
-        fronts: processes in which the front runs, where that is possible; 0: it runs in this one.
-            What is handed to `writers` is the same.
+        fronts: where that is possible, 1: the front runs in another process; 2 or more: one more
+            reads captures; 0: all is done in this one. What is handed to `writers` is the same.
 
     Returns:
         What the terminal report shows.
@@ -258,13 +259,12 @@ def run(
     """
     several = [paths] if isinstance(paths, str | PathLike) else paths
     try:
-        if fronts and listener is None and _may_be_elsewhere(several, writers):
+        if fronts and listener is None and _may_be_elsewhere(several, writers, stdin):
             from analyzer.shards import team
+            from analyzer.shards.front_job import Job
 
-            back, names = team.run(several, options, writers, on_progress, only)
-            back.deliver(back.compared())
-            back.diagnose()
-            summary = back.summary
+            job = Job(tuple(several), options, only, bool(writers), reads_apart=fronts > 1)
+            summary, names = team.run(job, writers, on_progress)
         else:
             source = open_capture(paths, options, stdin=stdin)
             pipeline = Pipeline(options, writers, only, listener)
@@ -273,12 +273,7 @@ def run(
                 if on_progress is not None:
                     on_progress(source.bytes_read, source.bytes_total)
             summary, names = pipeline.finish(), source.names
-        summary.capture.files = [str(name) for name in names]
-        summary.capture.options = dict(vars(options))
-        for writer in writers:
-            if isinstance(writer, WantsCapture):
-                writer.captured(summary.capture)
-            writer.close()
+        _close(writers, summary, names, options)
     except BaseException:
         for writer in writers:
             writer.abort()
@@ -286,11 +281,29 @@ def run(
     return summary
 
 
-def _may_be_elsewhere(paths: Sequence[Path], writers: Sequence[Writer]) -> bool:
-    """Return whether the front can run in other processes.
+def _close(
+    writers: Sequence[Writer], summary: Summary, names: Sequence[Path], options: Options
+) -> None:
+    """Tell writers what was read, and close them."""
+    summary.capture.files = [str(name) for name in names]
+    summary.capture.options = dict(vars(options))
+    for writer in writers:
+        if isinstance(writer, WantsCapture):
+            writer.captured(summary.capture)
+        writer.close()
 
-    Standard input can be read once, and who watches a run looks into the stages.
+
+def _may_be_elsewhere(
+    paths: Sequence[Path], writers: Sequence[Writer], stdin: BinaryIO | None
+) -> bool:
+    """Return whether the front can run in another process.
+
+    Who watches a run looks into the stages. Standard input is a child's too if it is forked.
     """
     if any(isinstance(writer, Observer | PayloadObserver) for writer in writers):
         return False
-    return all(str(path) != STDIN for path in paths)
+    if all(str(path) != STDIN for path in paths):
+        return True
+    from analyzer.jobs.forked import may_fork
+
+    return stdin is None and may_fork()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
@@ -169,6 +168,8 @@ def nanoseconds(seconds: Any) -> int:
         if isinstance(seconds, float):
             whole, part = divmod(seconds, 1)
             return int(whole) * 1_000_000_000 + round(part * 1e9)
+        from decimal import Decimal
+
         return int(Decimal(str(seconds)) * 1_000_000_000)
     except (ArithmeticError, ValueError, TypeError):
         raise OptionError(f"the time of a packet is seconds, not {seconds!r}") from None

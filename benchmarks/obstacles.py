@@ -28,10 +28,18 @@ CONNECTIONS: Final = (
     "websocket stage (a tenth) and the handshake's heads (a fourteenth). Rows of connections and "
     "handshakes would have to be kept in columns, from the heads on."
 )
+JOBS: Final = (
+    "connections are followed by one process, which takes three fifths of what one process alone "
+    "takes; the back (tables, alternatives, diagnosis) takes two fifths in another, reading a "
+    "seventh in a third. Several processes that each follow a part of the connections would need "
+    "the order among connections from each other: see docs/architecture.md."
+)
 LARGE: Final = (
-    "unmasking and checking UTF-8 is a twentieth of the time, reading the file a tenth. More than "
-    "half is the fixed cost of a batch (about a millisecond of Python and numpy for each MiB, "
-    "whatever is in it), a quarter starting."
+    "unmasking and checking UTF-8 is a twentieth of the time, reading the file a tenth. About half "
+    "is the fixed cost of a batch (a millisecond of Python and numpy for each MiB, whatever is in "
+    "it: some 1,300 calls, of which no stage has more than a fifth), a sixth starting. Batches of "
+    "2 MiB would take a fifth off, but a MiB of frames of one byte takes 300 MB: the frame walk "
+    "would have to stop in the middle of a batch."
 )
 DEFLATE: Final = (
     "two thirds of the time, in about equal parts, are inflating (most of it zlib itself) and "
@@ -40,12 +48,14 @@ DEFLATE: Final = (
     "with a reader of JSON of their own."
 )
 WSS: Final = (
-    "of a third of the time that goes into opening records, the ciphers take a tenth: each record "
-    "is a call of the package cryptography with objects for nonce, header, body and content. It "
-    "has no call for many records; a kernel would have to be linked with a library of ciphers."
+    "a quarter of the time goes into TLS, in about equal parts into the handshakes (Python, half a "
+    "millisecond for each session), cutting records and laying their rows, and opening them (a "
+    "kernel for the records, a call of the package cryptography for each direction in a batch of "
+    "1 MiB). Starting takes as much, the websocket stage a sixth."
 )
 START: Final = (
-    "two fifths of the start are the interpreter, numpy and rich, which cannot be made shorter "
-    "here; the rest are some 200 modules of this package, each small. Fewer of them need to be "
-    "loaded if stages that see nothing (tls, http2, names, alternatives) come later."
+    "two fifths of the start are the interpreter and numpy, which cannot be made shorter here; a "
+    "third are some 270 modules of this package, each small, the rest the analysis and its report. "
+    "Fewer modules need to be loaded if stages that see nothing (tls, names, deliveries over plain "
+    "HTTP) come later."
 )

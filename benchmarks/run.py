@@ -289,6 +289,16 @@ def memory_row(*, huge: bool) -> Row:
     return Row("peak memory", programs, bars)
 
 
+def jobs_row(*, huge: bool) -> Row:
+    """Make the workload and return the row that holds several processes against one."""
+    work = workloads.long(2000 if huge else 200)
+    work.make()
+    one = f"{OURS} --jobs 1"
+    programs = {OURS: ours(work.path), one: ours(work.path, "--jobs", "1")}
+    name = f"{work.path.stat().st_size / 1e6:.0f} MB by several processes"
+    return Row(name, programs, (faster(">= 1.7x one process", one, 1.7, obstacles.JOBS),))
+
+
 def small_peak(name: str) -> Bar:
     """Return the bar on the peak memory of the program `name`."""
     return Bar(f"<= 300 MB ({name})", lambda one: one[name].megabytes, 300, False, " MB")
@@ -402,7 +412,10 @@ def written(
         out += ["Not measured in this run:", "", *(f"- {name}" for name in left), ""]
     if wanting:
         out += ["## What stands in the way of the bars missed", "", *wanting, ""]
-    out += ["`--jobs 2` against `--jobs 1` is measured by `python -m benchmarks.jobs`.", ""]
+    out += [
+        "Reports by `--jobs 2` against `--jobs 1` are measured by `python -m benchmarks.jobs`.",
+        "",
+    ]
     if pictures:
         out += [
             "## Where the time goes",
@@ -419,7 +432,9 @@ def main() -> None:
     """Print the table; it never fails on time, only where a program fails."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small files, one round")
-    parser.add_argument("--huge", action="store_true", help="memory on 2 GB too")
+    parser.add_argument(
+        "--huge", action="store_true", help="memory, and several processes, on 2 GB too"
+    )
     parser.add_argument("--pairs", type=int, default=5, help="rounds (default 5)")
     parser.add_argument("--only", default="", help="rows whose name contains this")
     parser.add_argument("--cpu", action="store_true", help="compare processor seconds")
@@ -433,12 +448,12 @@ def main() -> None:
     report = [machine(rounds, cpu=arguments.cpu), "", *HEADING]
     pictures: list[str] = []
     wanting: list[str] = []
-    left = [] if arguments.huge else ["peak memory of 2 GB (`--huge`)"]
+    left = [] if arguments.huge else ["2 GB (`--huge`)"]
     sys.stdout.write("\n".join(report) + "\n")
     with tempfile.TemporaryDirectory(prefix="wsanalyze-benchmark-") as folder:
         rows = speed_rows(Path(folder), quick=arguments.quick)
         if not arguments.quick:
-            rows.append(memory_row(huge=arguments.huge))
+            rows += [memory_row(huge=arguments.huge), jobs_row(huge=arguments.huge)]
         for row in rows:
             if arguments.only not in row.name:
                 left.append(row.name)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.capture.records import RecordBatch
+from analyzer.capture.records import BlankBatches
 from analyzer.capture.source import open_capture
 from analyzer.columns import NULL
 from analyzer.front import Front, Seen
@@ -17,11 +17,11 @@ CAPTURE = Path(__file__).parents[1] / "captures" / "npm-ws-basic.pcap"
 
 @pytest.mark.parametrize("inside", [True, False])
 def test_all_that_the_back_needs_is_in_its_batches(inside: bool) -> None:
-    front = Front(Options(inside=inside))
+    front, blank = Front(Options(inside=inside)), BlankBatches()
     opened = messages = packets = 0
     latest = NULL
     for records in open_capture(CAPTURE):
-        if front.says_nothing(records):
+        if blank.has(records):
             continue
         segments = front.packets.push(records)
         seen, batch = Seen.of(segments), front.follow(segments)
@@ -39,15 +39,6 @@ def test_all_that_the_back_needs_is_in_its_batches(inside: bool) -> None:
     assert last.websocket.http.ended
     assert latest == seen.last_time
     assert front.finish().findings == []
-
-
-def test_a_piece_without_records_brings_nothing() -> None:
-    front = Front(Options())
-    assert front.says_nothing(RecordBatch())
-    assert not front.says_nothing(RecordBatch(secrets=[(1, b"")]))
-    # Whether keys may come is news by itself.
-    assert not front.says_nothing(RecordBatch(may_bring_keys=True))
-    assert front.says_nothing(RecordBatch(may_bring_keys=True))
 
 
 def test_there_is_a_sampler_where_there_is_a_comparison() -> None:

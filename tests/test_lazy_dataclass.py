@@ -79,6 +79,13 @@ def shown(made):
     return values, dataclasses.astuple(made), dataclasses.asdict(made)
 
 
+@pytest.fixture(autouse=True, params=["first", "later"])
+def use(request, monkeypatch):
+    """Let instances be filled one by one, or by the compiled method from the first on."""
+    if request.param == "later":
+        monkeypatch.setattr(lazy_dataclass, "_FEW", 0)
+
+
 @PAIRS
 def test_fields_are_the_same(real, lazy):
     for args, given in CALLS[real.__name__]:
@@ -159,15 +166,33 @@ def test_a_class_that_calls_the_init_of_its_base_first():
     assert Base(8).one == 8
 
 
-def test_nothing_is_compiled_before_it_is_used():
+def test_nothing_is_compiled_before_it_is_used_often():
     @lazy_dataclass.dataclass(slots=True)
     class Quiet:
         one: int
 
     assert not any(inspect.isfunction(vars(Quiet)[name]) for name in ("__init__", "__eq__"))
+    few = lazy_dataclass._FEW
+    assert [Quiet(each).one for each in range(few)] == list(range(few))
+    assert not inspect.isfunction(vars(Quiet)["__init__"])
     assert Quiet(1).one == 1
     assert inspect.isfunction(vars(Quiet)["__init__"])
     assert not inspect.isfunction(vars(Quiet)["__eq__"])
+
+
+def test_a_fault_is_told_as_python_tells_it():
+    for few in range(3):
+        base = declared(lazy_dataclass.dataclass)[0]
+        for _ in range(few):
+            base("a")
+        for args, given, said in (
+            ((), {}, "missing 1 required positional argument: 'name'"),
+            (("a",), {"name": "b"}, "multiple values for argument 'name'"),
+            (("a",), {"total": 3}, "unexpected keyword argument 'total'"),
+        ):
+            with pytest.raises(TypeError, match=said):
+                base(*args, **given)
+        assert base("a", [2]).total == 2
 
 
 def test_a_mutable_default_is_refused():

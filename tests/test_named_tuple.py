@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 import pickle
 import typing
 
@@ -45,6 +47,51 @@ def test_methods_and_names() -> None:
     assert (Place.__name__, Place.__module__) == ("Place", __name__)
     assert (Place.__doc__ or "").startswith("Where something is.")
     assert pickle.loads(pickle.dumps(Place(3))) == Place(3)
+
+
+class Pair(NamedTuple):
+    left: int
+    right: int
+
+
+def test_all_that_tuples_with_names_can() -> None:
+    made, typed = Place(3, "x"), TypedPlace(3, "x")
+    assert made._asdict() == typed._asdict()
+    assert made._replace(name="y") == typed._replace(name="y")
+    assert Place._make([1, "z"]) == TypedPlace._make([1, "z"])
+    assert (made.line, made.name, made[0]) == (typed.line, typed.name, typed[0])
+    assert (
+        inspect.signature(Place).parameters.keys()
+        == inspect.signature(TypedPlace).parameters.keys()
+    )
+    assert Place.__match_args__ == TypedPlace.__match_args__
+    assert copy.copy(made) == copy.deepcopy(made) == made
+    assert made.__new__ is Place.__new__
+    assert not hasattr(made, "__dict__")
+    for call in (
+        lambda cls: cls(),
+        lambda cls: cls(1, "x", 2),
+        lambda cls: cls(1, line=2),
+        lambda cls: cls(1, other=2),
+        lambda cls: cls._make([1]),
+        lambda cls: cls(1)._replace(other=2),
+    ):
+        with pytest.raises((TypeError, ValueError)) as raised:
+            call(Place)
+        with pytest.raises(raised.type):
+            call(TypedPlace)
+
+
+def test_a_class_of_a_named_tuple() -> None:
+    class More(Pair):
+        @property
+        def sum(self) -> int:
+            return self.left + self.right
+
+    assert More(1, 2).sum == 3
+    assert More(1, 2) == Pair(1, 2)
+    assert repr(More(1, 2)) == "More(left=1, right=2)"
+    assert More(1, right=2)._replace(left=2).sum == 4
 
 
 def test_defaults_come_last() -> None:

@@ -1,12 +1,14 @@
-"""Sizes of headers in HTTP/2: the fields through an HPACK encoder (RFC 7541), in sequence.
+"""Sizes of headers in HTTP/2: those of the fields in HPACK (RFC 7541), in sequence.
 
-Knows fields and the package hpack. Must not know exchanges. Used by alternatives.heads.
+Knows fields. Must not know exchanges. Used by alternatives.heads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Final
+
+from analyzer.alternatives.block_sizes import BlockSizes
 
 Fields = tuple[tuple[str, str], ...]
 Sizes = tuple[float, float]
@@ -122,16 +124,14 @@ def _at_second(fields: Fields, second: int) -> Fields:
 
 
 def _encoded(heads: Sequence[Fields]) -> Sizes:
-    # One encoder for all, as a connection has one in each direction (RFC 7541 2.2).
-    from hpack import Encoder
-
-    encoder = Encoder()
+    # One table for all, as a connection has one in each direction (RFC 7541 2.2).
+    blocks = BlockSizes()
     sizes = []
     for head in heads:
         fits = [field for field in head if len(field[0]) + len(field[1]) + _ENTRY <= _TABLE]
-        # The encoder's time grows with the square of a value's length.
+        # Nor would an encoder compress it, whose time may grow with the square of its length.
         whole = sum(len(name) + len(value) for name, value in head)
         whole -= sum(len(name) + len(value) for name, value in fits)
-        sizes.append(FRAME + len(encoder.encode(fits)) + whole)
+        sizes.append(FRAME + blocks.of(fits) + whole)
     later = sizes[1:] or sizes
     return float(sizes[0]), sum(later) / len(later)

@@ -9,7 +9,6 @@ share.pcapng, which writes them, and by pipeline.
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -88,6 +87,8 @@ def packed(
         **{"version": _VERSION, "facts": facts._asdict(), "options": _options(options)},
         "tables": tables,
     }
+    import json
+
     data = json.dumps(whole, separators=(",", ":")).encode()
     made = zlib.compress(data, 9)
     return made if len(made) <= MAX_BYTES and len(data) <= MAX_PLAIN else b""
@@ -190,6 +191,8 @@ def _said(kind: Kind, detail: str, options: Options) -> list[TableRows]:
 
 def _options(options: Options) -> dict[str, Any]:
     """Return options as JSON gives them back."""
+    import json
+
     some = {name: getattr(options, name) for name in _OPTIONS}
     return json.loads(json.dumps(some))  # type: ignore[no-any-return]
 
@@ -199,6 +202,8 @@ def _options(options: Options) -> dict[str, Any]:
 
 def _read(figures: bytes) -> dict[str, Any] | None:
     """Return what the figures say; None if they are not sound."""
+    import json
+
     try:
         inflated = zlib.decompressobj()
         data = inflated.decompress(figures, MAX_PLAIN)

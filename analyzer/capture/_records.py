@@ -10,9 +10,13 @@ cannot settle. They return how many rows there are now, where they stopped, and 
 
 from __future__ import annotations
 
+from typing import Any
+
 import cython
+import numpy as np
 
 from analyzer.capture.clock import ticks_to_ns
+from analyzer.columns import Rows
 
 if cython.compiled:
     from cython.cimports.analyzer.capture.byte_order import u32
@@ -45,6 +49,11 @@ Interface = cython.struct(
 _NULL = cython.declare(cython.longlong, -(2**63 - 1) - 1)
 _MOST = cython.declare(cython.longlong, 2**63 - 1)
 _LONGEST = cython.declare(cython.longlong, 2**31 - 1)
+
+
+def record_view(rows: Rows) -> Any:
+    """Return rows as a kernel of this module takes them: with fields as attributes, uncompiled."""
+    return rows if cython.compiled else rows.view(np.recarray)
 
 
 @cython.cclass

@@ -142,14 +142,14 @@ class Reader(ABC):
         if not len(self._rows):
             expected = (self._used - self._position) // _BYTES_PER_RECORD
             self._rows = np.empty(expected + _ROWS_AT_FIRST, RECORD)
-        views = [rows.view(np.recarray) for rows in arguments]
+        views = [_records.record_view(rows) for rows in arguments]
         while True:
             before = self._count
             self._count, self._position, why = walk(
                 self._data,
                 self._position,
                 self._used,
-                self._rows.view(np.recarray),
+                _records.record_view(self._rows),
                 self._count,
                 self.packets,
                 *views,

@@ -79,3 +79,17 @@ class RecordBatch:
         self.data[start:end] = source
         self.used = end
         return start
+
+
+class BlankBatches:
+    """Tells batches that bring nothing: pieces of a file that end within a record."""
+
+    def __init__(self) -> None:
+        self._may_bring_keys = False
+
+    def has(self, records: RecordBatch) -> bool:
+        """Return whether the next batch brings nothing. Whether keys may come is news by itself."""
+        may_bring_keys, self._may_bring_keys = self._may_bring_keys, records.may_bring_keys
+        if may_bring_keys != records.may_bring_keys:
+            return False
+        return not (len(records.rows) or records.findings or records.secrets or records.figures)

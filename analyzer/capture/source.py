@@ -10,8 +10,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from analyzer.capture.formats import HEAD_BYTES, PCAP, PCAPNG, refusal, sniff
 from analyzer.capture.pcap import PcapReader
@@ -28,6 +27,10 @@ from analyzer.findings import (
 )
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import DEFAULT, Options
+
+if TYPE_CHECKING:
+    pass
+
 
 STDIN = "-"
 
@@ -55,7 +58,7 @@ class _Input:
     """One file named, or found in a directory named."""
 
     name: str
-    path: Path | None  # None: standard input
+    path: str | None  # None: standard input
     size: int | None = None  # None: a pipe
     found: bool = False  # in a directory, not named
     opened: tuple[FileStream, Stream, str] | None = None
@@ -233,13 +236,15 @@ def _expand(path: str) -> list[_Input]:
     try:
         if not os.path.isdir(path):
             os.stat(path)
-            return [_Input(path, Path(path))]
+            return [_Input(path, path)]
+        from pathlib import Path
+
         files = sorted(entry for entry in Path(path).iterdir() if entry.is_file())
     except (OSError, ValueError) as error:
         raise _access(path, error) from error
     if not files:
         raise CaptureAccessError(f"The directory {path} holds no files.")
-    return [_Input(str(file), file, found=True) for file in files]
+    return [_Input(str(file), str(file), found=True) for file in files]
 
 
 def _access(name: str, error: Exception) -> CaptureAccessError:

@@ -11,11 +11,14 @@ import stat
 import time
 import zlib
 from abc import ABC, abstractmethod
-from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from analyzer.capture.formats import GZIP, ZSTD, sniff
 from analyzer.findings import CAPTURE_CUT, CAPTURE_DAMAGED, Finding
+
+if TYPE_CHECKING:
+    pass
+
 
 _GZIP_INPUT_BYTES = 32 * 1024
 """Compressed bytes per step: deflate makes at most 1032 times as many of them."""
@@ -96,13 +99,13 @@ class FileStream(Stream):
         self._ask_system()
 
     @classmethod
-    def open(cls, path: Path) -> FileStream:
+    def open(cls, path: str | os.PathLike[str]) -> FileStream:
         """Open `path`.
 
         Raises:
             OSError: it cannot be opened.
         """
-        return cls(cast(BinaryIO, path.open("rb", buffering=0)))
+        return cls(cast(BinaryIO, open(path, "rb", buffering=0)))
 
     def _ask_system(self) -> None:
         try:

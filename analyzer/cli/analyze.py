@@ -7,10 +7,10 @@ analysis. Called by cli.main and cli.analyze_arguments.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from analyzer.cli.outputs import (
@@ -29,12 +29,13 @@ from analyzer.errors import OptionError
 from analyzer.lazy_dataclass import dataclass, field
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from pathlib import Path
 
     from analyzer.options import Options
     from analyzer.report.connection import ConnectionReport
     from analyzer.report.handshake import HandshakeReport
     from analyzer.report.output import Writer
+    from analyzer.report.text import Console
     from analyzer.tables.conditions import Conditions
     from analyzer.tables.summary import Summary
 
@@ -45,7 +46,7 @@ OK, FOUND = 0, 1
 class Request:
     """What the command line asks for, as parsed; defaults are those without options."""
 
-    files: list[Path]
+    files: Sequence[str | Path]
     csv: Path | None = None
     parquet: Path | None = None
     json: str | None = None
@@ -87,7 +88,16 @@ class Request:
 
 def analyze_files(files: Sequence[str]) -> int:
     """Analyse files without any option; return the exit status."""
-    return answered(Request(files=[Path(each) for each in files]))
+    return answered(Request(files=[_as_path(each) for each in files]))
+
+
+def _as_path(name: str) -> str | Path:
+    """Return what names a file as a parsed one does; few are not so as they are."""
+    if name and os.sep == "/" and "//" not in f"{name}/" and "/./" not in f"/{name}/":
+        return name
+    from pathlib import Path
+
+    return Path(name)
 
 
 def answered(request: Request, do: Callable[[Request], int] | None = None) -> int:
@@ -129,7 +139,7 @@ def analysed(
     Raises:
         WsanalyzeError: It cannot be done.
     """
-    from analyzer.analysis import run as analyse
+    from analyzer import pipeline
     from analyzer.options import Options
 
     shape = request.interval, request.clients, request.hold, request.buffered
@@ -145,14 +155,18 @@ def analysed(
     writers = made(_makers(request, options, capture))
     try:
         with progress(request.files, wanted=not request.no_progress) as on_progress:
-            summary = analyse(
-                request.files,
-                options,
-                [*writers, *(each for each in (single, watched) if each is not None)],
-                where=request.where,
-                on_progress=on_progress,
-                fronts=_fronts(request),
-            )
+            every = [*writers, *(each for each in (single, watched) if each is not None)]
+            fronts = _fronts(request)
+            if request.where is None:
+                summary = pipeline.run(
+                    request.files, options, every, on_progress=on_progress, fronts=fronts
+                )
+            else:
+                from analyzer.analysis import run as analyse
+
+                summary = analyse(
+                    _paths(request), options, every, request.where, on_progress, fronts=fronts
+                )
     except BaseException:
         for writer in writers:
             writer.abort()
@@ -211,7 +225,7 @@ def _makers(
         yield partial(
             PcapngWriter,
             request.pcapng,
-            request.files,
+            _paths(request),
             options,
             everything=request.where is None,
             embed_keys=request.embed_keys,
@@ -225,7 +239,7 @@ def _makers(
 def _tables(request: Request, capture: str | None) -> Iterator[Callable[[], Writer]]:
     """Yield what makes the reports of all tables."""
     hides = _payload(request) != request.payload
-    jobs = possible_jobs(request.jobs or 1)
+    jobs = _jobs(request)
     json = request.json
     if capture is not None:
         here = reports(request.csv, None, json, dataset=(request.parquet, capture))
@@ -239,11 +253,30 @@ def _tables(request: Request, capture: str | None) -> Iterator[Callable[[], Writ
         yield partial(_without_payload, make) if hides else make
 
 
-def _fronts(request: Request) -> int:
-    """Return how many processes of --jobs look at connections: those that write no reports."""
+def _paths(request: Request) -> list[Path]:
+    from pathlib import Path
+
+    return [Path(each) for each in request.files]
+
+
+def _jobs(request: Request) -> int:
+    """Return how many processes may work."""
+    if request.jobs is not None:
+        return possible_jobs(request.jobs)
+    from analyzer.jobs.cores import fitting
+
+    return possible_jobs(fitting(request.files, _written(request)))
+
+
+def _written(request: Request) -> int:
+    """Return how many reports other processes can write."""
     written = (request.csv, request.parquet, None if request.json_to_stdout else request.json)
-    count = sum(each is not None for each in written)
-    return max(0, possible_jobs(request.jobs or 1) - 1 - count)
+    return sum(each is not None for each in written)
+
+
+def _fronts(request: Request) -> int:
+    """Return how many processes follow connections: those that write no reports."""
+    return max(0, _jobs(request) - 1 - _written(request))
 
 
 def _without_payload(make: Callable[[], Writer]) -> Writer:

@@ -94,9 +94,9 @@ Jobs = Annotated[
     typer.Option(
         metavar="N",
         min=1,
-        help="Processes at most. With --each: captures at a time; default as many as cores. "
-        "Without: others write --csv, --parquet and --json, and look at connections, while one "
-        "joins them; default 1.",
+        help="Processes at most; default as many as cores. With --each: captures at a time. "
+        "Without: others write --csv, --parquet and --json, and follow connections, while one "
+        "joins them; by default for 32 MB and more, on idle cores.",
         rich_help_panel=REPORTS,
     ),
 ]

@@ -7,7 +7,6 @@ cli.analyze_arguments.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -96,7 +95,7 @@ def tasks_of(request: Request) -> Iterator[Task]:
     names: dict[str, Path] = {}
     reports = (request.csv, request.json, request.html, request.har, request.pcapng)
     outputs = [Path(each) for each in (*reports, request.parquet) if each is not None]
-    for name, path, found in named(request.files, outputs):
+    for name, path, found in named([Path(each) for each in request.files], outputs):
         other = names.setdefault(name, path)
         if other != path:
             raise OptionError(
@@ -178,10 +177,11 @@ def _make_folders(request: Request) -> None:
 
 def _outcomes(tasks: Sequence[Task], jobs: int | None) -> Iterator[tuple[int, Outcome]]:
     """Yield each task's place and outcome, as they are done."""
+    from analyzer.jobs.cores import cores
     from analyzer.jobs.pool import Died, Pool
     from analyzer.jobs.remote import possible
 
-    processes = min(_cores() if jobs is None else jobs, len(tasks))
+    processes = min(cores() if jobs is None else jobs, len(tasks))
     if processes == 1 or not possible():
         for place, task in enumerate(tasks):
             yield place, analyse(task)
@@ -193,13 +193,6 @@ def _outcomes(tasks: Sequence[Task], jobs: int | None) -> Iterator[tuple[int, Ou
                 error = f"the process that analysed it {result.how}"
                 result = Outcome(tasks[place].name, error=error)
             yield place, result
-
-
-def _cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _clean(task: Task, process: int) -> None:

@@ -10,7 +10,6 @@ import contextlib
 import gc
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -76,6 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _complain(error.format_message(), f"wsanalyze{verb} --help lists all options")
         if os.environ.get("WSANALYZE_DEBUG"):
             # Not by raising it: Python would exit with 1, which is --fail-on's.
+            import traceback
+
             traceback.print_exc()
         # Nothing in traffic should get here; if it does, the fault is ours.
         message = f"a fault of wsanalyze itself: {type(error).__name__}: {error}"
@@ -111,4 +112,6 @@ def _drop_stdout() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from analyzer.cli.leaving import leave
+
+    sys.exit(leave(main()))

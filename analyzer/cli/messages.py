@@ -35,11 +35,10 @@ from analyzer.errors import OptionError
 from analyzer.lazy_dataclass import dataclass, field
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from analyzer.options import Options
     from analyzer.report.output import Writer
     from analyzer.report.payloads import PayloadFolder
+    from analyzer.report.text import Console
     from analyzer.selection import MessageFilter, Wanted
     from analyzer.tables.schema import TableRows
 

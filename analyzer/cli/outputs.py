@@ -9,12 +9,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from analyzer.errors import OptionError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from analyzer.report.output import Writer
     from analyzer.tables.conditions import Conditions
 
@@ -171,6 +172,8 @@ def remote_reports(
         jobs: processes, two or more.
         hides: whether the reports get no whole payloads.
     """
+    from pathlib import Path
+
     from analyzer.jobs.remote import Kind, WriterProcess
 
     asked: list[tuple[Kind, Path | None]] = [("csv", csv), ("parquet", parquet)]

@@ -7,20 +7,25 @@ nothing slow, so that a small capture takes no longer than its analysis.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib.machinery import EXTENSION_SUFFIXES
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analyzer.version import __version__
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from analyzer.pipeline import Progress
 
 PROGRESS_FROM_BYTES = 20_000_000
 """Smaller inputs are done before a bar could be read."""
+_REFRESH_S = 0.1
+"""How often the bar is drawn, as rich's own thread does."""
 
 UNCOMPILED = (
     "the kernels are not compiled, so that this takes about 110 times as long; "
@@ -46,12 +51,12 @@ def pipes() -> Iterator[None]:
         raise PipeClosed from error
 
 
-def input_bytes(files: Sequence[Path]) -> int:
+def input_bytes(files: Sequence[str | Path]) -> int:
     """Return how much there is to read, as far as files are named."""
-    return sum(path.stat().st_size for path in files if path.is_file())
+    return sum(os.stat(path).st_size for path in files if os.path.isfile(path))
 
 
-def say_if_slow(files: Sequence[Path]) -> None:
+def say_if_slow(files: Sequence[str | Path]) -> None:
     """Say on standard error that an analysis takes long where it need not."""
     if files and uncompiled_kernels():
         sys.stderr.write(f"note: {UNCOMPILED}\n")
@@ -80,8 +85,9 @@ def version_line() -> str:
 
 def kernels_are_compiled() -> bool:
     """Say so from the files alone: --version imports no kernel."""
-    beside = Path(__file__).parents[1] / "packets" / "_headers"
-    return any(beside.with_name(beside.name + end).is_file() for end in EXTENSION_SUFFIXES)
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    beside = os.path.join(package, "packets", "_headers")
+    return any(os.path.isfile(beside + end) for end in EXTENSION_SUFFIXES)
 
 
 def uncompiled_kernels() -> list[str]:
@@ -98,7 +104,7 @@ def uncompiled_kernels() -> list[str]:
 
 
 @contextlib.contextmanager
-def progress(files: Sequence[Path], *, wanted: bool) -> Iterator[Progress | None]:
+def progress(files: Sequence[str | Path], *, wanted: bool) -> Iterator[Progress | None]:
     """Yield what shows progress on standard error; None where it would not be seen."""
     if not (sys.stderr.isatty() and wanted) or input_bytes(files) < PROGRESS_FROM_BYTES:
         yield None
@@ -107,6 +113,18 @@ def progress(files: Sequence[Path], *, wanted: bool) -> Iterator[Progress | None
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
     columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    # Without its thread: a process with several cannot be forked (jobs.forked).
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, auto_refresh=False) as bar:
         task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        shown = 0.0
+
+        def tell(done: int, total: int | None) -> None:
+            nonlocal shown
+            bar.update(task, completed=done, total=total)
+            now = time.monotonic()
+            if now - shown > _REFRESH_S:
+                shown = now
+                bar.refresh()
+
+        yield tell

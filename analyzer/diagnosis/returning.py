@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 from analyzer.columns import NULL
 from analyzer.diagnosis import causes
@@ -17,6 +17,7 @@ from analyzer.diagnosis.causes import Diagnosis
 from analyzer.diagnosis.evidence import MOST, lists, packets, seconds, server_name, side_name, when
 from analyzer.diagnosis.facts import SERVER, Ended, Facts
 from analyzer.diagnosis.silences import ended_by_timer
+from analyzer.named_tuple import NamedTuple
 from analyzer.wording import duration, plural
 
 _NORMAL = 1000

@@ -8,7 +8,6 @@ diagnosis; observers of a live run hear of it early.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
@@ -131,11 +130,13 @@ def _rank(each: Diagnosis) -> tuple[object, ...]:
 
 def diagnosis_rows(made: Sequence[Diagnosis]) -> TableRows:
     """Return rows of `diagnoses`, numbered in the order given."""
-    rows = list(_cells(made))
+    rows = list(_cells(made)) if made else []
     return TableRows(DIAGNOSES, columns_of(DIAGNOSES.columns, rows), len(rows))
 
 
 def _cells(made: Sequence[Diagnosis]) -> Iterator[tuple[object, ...]]:
+    import json
+
     for number, each in enumerate(made):
         yield (
             number,

@@ -10,7 +10,7 @@ from typing import Any
 
 import cython
 
-from analyzer.inside.any_json import CHANGES, CHANNELS, HEADS, IDS, KEYS, kind_of
+from analyzer.inside.json_hints import CHANGES, CHANNELS, IDS, KEYS, kind_of
 
 if cython.compiled:
     from cython.cimports.analyzer.inside._members import Members
@@ -26,7 +26,6 @@ _MAX_NAMES = cython.declare(cython.Py_ssize_t, 256)
 """Names of one conversation that are known without the labels of all: few have more."""
 
 _KINDS = ("event", "request", "notification")
-_JSON_HEAD = HEADS.decode
 _CHANGE = cython.declare(cython.int, -1)
 """In the place of a label: the name is that of a change, and the channel has one as well."""
 
@@ -147,7 +146,7 @@ class Names(OpenCalls):
         """Return what is known of a name as the decoder finds it, and note it if it will be so."""
         decoder = self.decoders[lane]
         members: Members = self.naming
-        name = decoder.name(_JSON_HEAD(payload))
+        name = decoder.name_in(payload)
         if name is None and not is_answer:
             return None
         known: tuple[Any, ...] | None = self._known(lane, name)

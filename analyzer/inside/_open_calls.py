@@ -16,7 +16,7 @@ import cython
 import numpy as np
 
 from analyzer.inside.calls import Call, Moment
-from analyzer.inside.item import HEARTBEAT
+from analyzer.inside.protocol import HEARTBEAT
 
 _NULL = cython.declare(cython.longlong, -(2**63))
 _SOCKET_IO = cython.declare(cython.int, 1)

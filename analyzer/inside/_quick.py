@@ -17,7 +17,7 @@ import cython
 from analyzer.inside._compact import compact
 from analyzer.inside._members import MAX_DIGITS
 from analyzer.inside._naming import MAX_NAME
-from analyzer.inside.any_json import IDS, KEYS
+from analyzer.inside.json_hints import IDS, KEYS
 
 if cython.compiled:
     from cython.cimports.analyzer.inside._asked import Asked

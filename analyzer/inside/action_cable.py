@@ -12,7 +12,9 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from analyzer.inside.item import (
+from analyzer.inside.item import Item
+from analyzer.inside.json_text import NOTHING, decoded, members
+from analyzer.inside.protocol import (
     ASK,
     DELIVER,
     HEARTBEAT,
@@ -21,12 +23,8 @@ from analyzer.inside.item import (
     REPLY_ERROR,
     SUBSCRIBE,
     Decoder,
-    Item,
-    Protocol,
     short,
 )
-from analyzer.inside.json_text import NOTHING, decoded, members
-from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "action-cable"
 
@@ -133,14 +131,3 @@ def fits(payload: bytes, sender: int, is_text: bool) -> bool:
 
 
 _ANY: Final = ActionCable.__new__(ActionCable)
-
-PROTOCOL: Final = Protocol(
-    INNER,
-    ActionCable,
-    looks,
-    subprotocols=lazy_pattern(r"actioncable-v\d+-json"),
-    begins=b"{",
-    needs=(b'"command"', b'"type"'),
-    middle=middle,
-    fits=fits,
-)

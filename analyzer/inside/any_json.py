@@ -16,15 +16,15 @@ import msgspec
 from msgspec import Raw
 
 from analyzer.inside._asked import Asked
-from analyzer.inside.item import (
-    ASK_MAYBE,
-    HEARTBEAT,
-    REPLY,
-    REPLY_ERROR,
-    Decoder,
-    Item,
-    Protocol,
-    Setting,
+from analyzer.inside.item import Item
+from analyzer.inside.json_hints import (
+    BEAT_NAMES,
+    BEATS,
+    CHANGES,
+    CHANNELS,
+    KEYS,
+    kind_of,
+    trimmed,
 )
 from analyzer.inside.json_text import (
     NOTHING,
@@ -33,23 +33,20 @@ from analyzer.inside.json_text import (
     is_given,
     name_of,
     text_of,
-    trimmed,
+)
+from analyzer.inside.protocol import (
+    ASK_MAYBE,
+    HEARTBEAT,
+    QUICK_ANY_JSON,
+    REPLY,
+    REPLY_ERROR,
+    Decoder,
+    Setting,
 )
 from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "json"
 
-KEYS: Final = (
-    *("type", "event", "action", "op", "method", "msg", "cmd", "command", "e", "kind"),
-    *("messageType", "message_type", "eventType", "event_type", "requestType", "topic"),
-    *("channel", "stream", "table", "ch", "janus", "ev", "T", "t"),
-)
-"""Asked for in this order; of one with too many values the next is taken."""
-CHANGES: Final = frozenset({"update", "snapshot", "delta", "partial", "insert", "delete", "data"})
-"""What feeds say of a change; the channel, if they name one, says of what."""
-CHANNELS: Final = ("topic", "channel", "stream", "table", "ch")
-IDS: Final = ("id", "requestId", "request_id", "req_id", "transaction")
-"""What may pair a message with its answer, in the order in which they are asked for."""
 _WITHIN: Final = ("header", "headers", "meta", "metadata", "arg", "d", "payload", "data")
 """Objects that may hold the name, where a message has none at its top."""
 _CODES: Final = ("type", "event", "action", "op", "cmd", "command")
@@ -65,8 +62,6 @@ _MAX_ELEMENTS: Final = 1024
 _WORD: Final = lazy_pattern(r"[\w.:/@\-]{1,64}")
 _FRONT_WORD: Final = lazy_pattern(rb'"[A-Za-z_][\w.:/@\-]{0,63}"')
 _CODE: Final = lazy_pattern(rb"\d{1,3}")
-_BEATS: Final = frozenset({b"ping", b"pong", b"PING", b"PONG"})
-_BEAT_NAMES: Final = frozenset({"ping", "pong", "PING", "PONG", "heartbeat", "hb"})
 
 
 class Head(msgspec.Struct, gc=False):
@@ -125,6 +120,7 @@ class AnyJson(Decoder):
     """Reads one connection."""
 
     inner = INNER
+    quick = QUICK_ANY_JSON
     is_strict = False
 
     def __init__(self, setting: Setting) -> None:
@@ -137,7 +133,7 @@ class AnyJson(Decoder):
 
     def take(self, payload: bytes, sender: int, is_text: bool) -> list[Item] | None:
         """Read a message; what is no JSON says nothing."""
-        if payload in _BEATS:
+        if payload in BEATS:
             return [Item(HEARTBEAT)]
         if payload[:1] == b"{":
             item = self._object(payload, sender)
@@ -148,6 +144,10 @@ class AnyJson(Decoder):
             items = [self._object(line, sender) for line in lines if line.strip()]
             return None if not items or None in items else [each for each in items if each]
         return self._array(payload, sender) if payload[:1] == b"[" else None
+
+    def name_in(self, payload: bytes) -> str | None:
+        """Return the name of a message that is one object, which the quick way does not know."""
+        return self.name(HEADS.decode(payload))
 
     def _object(self, payload: bytes | Raw, sender: int) -> Item | None:
         """Return what an object says; None if it is none."""
@@ -251,11 +251,6 @@ class AnyJson(Decoder):
         return name
 
 
-def kind_of(name: str | None) -> str:
-    """Return the kind of a message by its name."""
-    return HEARTBEAT if name in _BEAT_NAMES else "json"
-
-
 def token_of(head: Head) -> bytes:
     """Return what may pair a message with its answer, as it is written; empty without one."""
     return (
@@ -320,7 +315,7 @@ def is_beat(payload: bytes, sender: int, is_text: bool) -> bool:
     if head is None:
         return False
     names = (name_of(value) for value in (head.type, head.event, head.op, head.method))
-    return any(name in _BEAT_NAMES for name in names)
+    return any(name in BEAT_NAMES for name in names)
 
 
 def _is_named_array(found: Sequence[Any]) -> bool:
@@ -333,14 +328,3 @@ def _is_named_array(found: Sequence[Any]) -> bool:
 def is_front(value: Any) -> bool:
     """Return whether an element of an array can be its name: text that is no number."""
     return _FRONT_WORD.fullmatch(bytes(value)) is not None
-
-
-PROTOCOL: Final = Protocol(
-    INNER,
-    AnyJson,
-    looks,
-    begins=b"{[",
-    names=tuple(b'"%s"' % key.encode() for key in KEYS),
-    beats=_BEATS,
-    is_beat=is_beat,
-)

@@ -7,15 +7,16 @@ inside.stage.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.http.exchanges import Handshake
 from analyzer.inside._mute import Mute
-from analyzer.inside.item import Setting
+from analyzer.inside.protocol import Setting
 from analyzer.inside.sessions import recogniser_of, session_of, setting_of
+from analyzer.named_tuple import NamedTuple
 from analyzer.options import Options
 
 NEW, MUTE, TALKS, UNHEARD = range(4)
@@ -68,7 +69,8 @@ class Beginnings:
             more = np.full(max(most, 2 * len(self._states)), NEW, np.uint8)
             more[: len(self._states)] = self._states
             self._states = more
-        found: list[int] = np.unique(slots[self._states[slots] == NEW]).tolist()
+        # Not by numpy's unique, which imports a further part of numpy.
+        found: list[int] = sorted(set(slots[self._states[slots] == NEW].tolist()))
         return found
 
     def __getitem__(self, slot: int) -> int:

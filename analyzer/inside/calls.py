@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.columns import NULL
-from analyzer.inside.item import (
+from analyzer.inside.labels import Labels
+from analyzer.inside.protocol import (
     ASK,
     ASK_MAYBE,
     ASK_OPEN,
@@ -28,10 +28,13 @@ from analyzer.inside.item import (
     REPLY_ERROR,
     STREAM,
     STREAM_ERROR,
-    Item,
 )
-from analyzer.inside.labels import Labels
 from analyzer.lazy_dataclass import dataclass
+from analyzer.named_tuple import NamedTuple
+
+if TYPE_CHECKING:
+    from analyzer.inside.item import Item
+
 
 OK, ERROR, CANCELLED, UNANSWERED, LOST = range(5)
 _OPEN: Final = 2**63 - 1
@@ -58,7 +61,8 @@ class Moment(NamedTuple):
     time_last: int
 
 
-class Call(msgspec.Struct):
+@dataclass(slots=True, eq=False)
+class Call:
     """One call.
 
     Attributes:

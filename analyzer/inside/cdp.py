@@ -12,9 +12,9 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from analyzer.inside.item import ASK, REPLY, REPLY_ERROR, Decoder, Item, Protocol, short
+from analyzer.inside.item import Item
 from analyzer.inside.json_text import NOTHING, decoded, is_given
-from analyzer.lazy_pattern import lazy_pattern
+from analyzer.inside.protocol import ASK, REPLY, REPLY_ERROR, Decoder, short
 
 INNER: Final = "cdp"
 
@@ -83,14 +83,3 @@ def looks_named(payload: bytes, sender: int, is_text: bool) -> bool:
 
 
 _ANY: Final = Cdp.__new__(Cdp)
-
-BY_PATH: Final = Protocol(
-    INNER,
-    Cdp,
-    looks_named,
-    path=lazy_pattern(
-        r"/devtools/(?:page|browser|worker|shared_worker|inspector)(?:/|$)", needs="/devtools/"
-    ),
-    needs_path=True,
-)
-PROTOCOL: Final = Protocol(INNER, Cdp, looks, begins=b"{", needs=(b'"method"',))

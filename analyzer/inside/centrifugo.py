@@ -13,7 +13,9 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from analyzer.inside.item import (
+from analyzer.inside.item import Item
+from analyzer.inside.json_text import NOTHING, decoded, is_given, members
+from analyzer.inside.protocol import (
     ASK,
     CLIENT,
     DELIVER,
@@ -23,13 +25,9 @@ from analyzer.inside.item import (
     REPLY_ERROR,
     SUBSCRIBE,
     Decoder,
-    Item,
-    Protocol,
     Setting,
     short,
 )
-from analyzer.inside.json_text import NOTHING, decoded, is_given, members
-from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "centrifugo"
 
@@ -329,15 +327,3 @@ def middle(payload: bytes, sender: int, is_text: bool) -> bool:
 def fits(payload: bytes, sender: int, is_text: bool) -> bool:
     """Return whether a message may be one in JSON."""
     return is_text and payload[:1] == b"{" and looks(payload, sender, is_text)
-
-
-PROTOCOL: Final = Protocol(
-    INNER,
-    Centrifugo,
-    looks,
-    subprotocols=lazy_pattern(r"centrifuge-(?:json|protobuf)"),
-    path=lazy_pattern(r"[^?]*/connection/(?:uni_)?websocket(?:\?|$)", needs="/connection/"),
-    needs_path=True,
-    middle=middle,
-    fits=fits,
-)

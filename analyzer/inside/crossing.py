@@ -14,10 +14,11 @@ must not know protocols. Used by inside.fanout.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from analyzer.inside._publications import Publications
 from analyzer.lazy_dataclass import dataclass, field
+from analyzer.named_tuple import NamedTuple
 
 _WINDOW_NS: Final = 60_000_000_000
 """As long as a publication is remembered."""

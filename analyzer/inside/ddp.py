@@ -11,17 +11,9 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from analyzer.inside.item import (
-    ASK,
-    HEARTBEAT,
-    REPLY,
-    REPLY_ERROR,
-    Decoder,
-    Item,
-    Protocol,
-    short,
-)
+from analyzer.inside.item import Item
 from analyzer.inside.json_text import NOTHING, decoded, is_given
+from analyzer.inside.protocol import ASK, HEARTBEAT, REPLY, REPLY_ERROR, Decoder, short
 
 INNER: Final = "ddp"
 
@@ -119,8 +111,3 @@ def middle(payload: bytes, sender: int, is_text: bool) -> bool:
     return (head.msg == "ready" and bool(head.subs)) or (
         head.msg == "updated" and bool(head.methods)
     )
-
-
-PROTOCOL: Final = Protocol(
-    INNER, Ddp, looks, begins=b"{", needs=(b'"msg"',), middle=middle, fits=fits
-)

@@ -16,20 +16,20 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from analyzer.inside.item import (
+from analyzer.inside.item import Item
+from analyzer.inside.json_text import ERRORS, NOTHING, text_of
+from analyzer.inside.protocol import (
     ASK,
     DELIVER_MAYBE,
     HEARTBEAT,
     PUBLISH_MAYBE,
+    QUICK_SOCKET_IO,
     REPLY,
     SERVER,
     Decoder,
-    Item,
-    Protocol,
     Setting,
     short,
 )
-from analyzer.inside.json_text import ERRORS, NOTHING, text_of
 from analyzer.lazy_pattern import lazy_pattern
 
 ENGINE: Final = "engine.io"
@@ -80,7 +80,7 @@ class EngineIo(Decoder):
         self._due = [0, 0]
         """Attachments that each side owes to its last packet."""
         if setting.path.partition("?")[0].rstrip("/").endswith("socket.io"):
-            self.inner = SOCKET
+            self.inner, self.quick = SOCKET, QUICK_SOCKET_IO
 
     def take(self, payload: bytes, sender: int, is_text: bool) -> list[Item] | None:
         """Read a message of WebSocket, or a packet of a polling payload."""
@@ -107,7 +107,7 @@ class EngineIo(Decoder):
             return []
         item = self._packed(payload.removeprefix(_BINARY), sender)
         if item is not None:
-            self.inner = SOCKET
+            self.inner, self.quick = SOCKET, QUICK_SOCKET_IO
             return [item]
         # Of Engine.IO alone, or the packet that announced it was not captured.
         return [Item("message")] if self.inner == ENGINE else []
@@ -136,7 +136,7 @@ class EngineIo(Decoder):
         match = _SOCKET.match(payload)
         item = None if match is None else self._packet(payload, match, sender)
         if item is not None:
-            self.inner = SOCKET
+            self.inner, self.quick = SOCKET, QUICK_SOCKET_IO
             return [item]
         return [Item("message")] if self.inner == ENGINE else None
 
@@ -199,9 +199,3 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
 def looks_named(payload: bytes, sender: int, is_text: bool) -> bool:
     """Return whether a message may be Engine.IO's, where the path names it."""
     return not is_text or payload[:1] in (b"0", b"1", b"2", b"3", b"4", b"5", b"6")
-
-
-PATH: Final = lazy_pattern(r"[^?]*\?(?:.*&)?EIO=[1-5](?:&|$)", needs="EIO=")
-
-BY_PATH: Final = Protocol(ENGINE, EngineIo, looks_named, path=PATH, needs_path=True)
-PROTOCOL: Final = Protocol(ENGINE, EngineIo, looks, begins=b"0234")

@@ -8,7 +8,7 @@ Knows items; must not know protocols. Used by inside.stage.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,9 @@ from analyzer.columns import NULL
 from analyzer.inside._compact import compact
 from analyzer.inside._publications import Publications
 from analyzer.inside.crossing import Crossed, Crossings, Mark, Server, TopicKey
-from analyzer.inside.item import DELIVER, PUBLISH, PUBLISH_MAYBE, SUBSCRIBE
+from analyzer.inside.protocol import DELIVER, PUBLISH, PUBLISH_MAYBE, SUBSCRIBE
 from analyzer.lazy_dataclass import dataclass, field
+from analyzer.named_tuple import NamedTuple
 from analyzer.options import Options
 
 _JSON: Final = frozenset({b"{", b"[", b'"'})

@@ -12,7 +12,9 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from analyzer.inside.item import (
+from analyzer.inside.item import Item
+from analyzer.inside.json_text import NOTHING, decoded, is_given, members, text_of
+from analyzer.inside.protocol import (
     ASK,
     CANCEL_END,
     END,
@@ -22,12 +24,9 @@ from analyzer.inside.item import (
     REPLY_ERROR,
     SERVER,
     Decoder,
-    Item,
-    Protocol,
     Setting,
     short,
 )
-from analyzer.inside.json_text import NOTHING, decoded, is_given, members, text_of
 from analyzer.lazy_pattern import lazy_pattern
 
 OLD: Final = "graphql-ws"
@@ -143,15 +142,3 @@ def middle(payload: bytes, sender: int, is_text: bool) -> bool:
         return False
     found = members(head.payload) or {}
     return found.keys() <= _OF_RESULTS and not _OF_RESULTS.isdisjoint(found)
-
-
-PROTOCOL: Final = Protocol(
-    NEW,
-    Graphql,
-    looks,
-    subprotocols=lazy_pattern(r"graphql-ws|graphql-transport-ws"),
-    begins=b"{",
-    needs=(b'"type"',),
-    middle=middle,
-    fits=fits,
-)

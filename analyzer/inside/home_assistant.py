@@ -11,19 +11,17 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from analyzer.inside.item import (
+from analyzer.inside.item import Item
+from analyzer.inside.json_text import NOTHING, decoded, members
+from analyzer.inside.protocol import (
     ASK,
     CLIENT,
     HEARTBEAT,
     REPLY,
     REPLY_ERROR,
     Decoder,
-    Item,
-    Protocol,
     short,
 )
-from analyzer.inside.json_text import NOTHING, decoded, members
-from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "home-assistant"
 
@@ -137,14 +135,3 @@ def fits(payload: bytes, sender: int, is_text: bool) -> bool:
     if head is None or head.type in _AUTH:
         return head is not None
     return head.id is not None and (sender == CLIENT or head.type in _ANSWERS)
-
-
-PROTOCOL: Final = Protocol(
-    INNER,
-    HomeAssistant,
-    looks,
-    path=lazy_pattern(r"(?:[^?]*)/api/websocket(?:\?|$)", needs="/api/websocket"),
-    needs_path=True,
-    middle=middle,
-    fits=fits,
-)

@@ -13,8 +13,9 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from analyzer.inside.item import ASK, REPLY, REPLY_ERROR, Decoder, Item, Protocol, short
+from analyzer.inside.item import Item
 from analyzer.inside.json_text import NOTHING, decoded, is_given, text_of
+from analyzer.inside.protocol import ASK, QUICK_JSON_RPC, REPLY, REPLY_ERROR, Decoder, short
 from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "json-rpc"
@@ -41,6 +42,7 @@ class JsonRpc(Decoder):
     """Reads one connection."""
 
     inner = INNER
+    quick = QUICK_JSON_RPC
 
     def take(self, payload: bytes, sender: int, is_text: bool) -> list[Item] | None:
         """Read a message: one call, or a batch (section 6)."""
@@ -91,5 +93,3 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
 
 
 _ANY: Final = JsonRpc.__new__(JsonRpc)
-
-PROTOCOL: Final = Protocol(INNER, JsonRpc, looks, begins=b"{[C", needs=(b'"jsonrpc"',))

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from msgspec import Raw
 
-from analyzer.inside.item import short
+from analyzer.inside.protocol import short
 
 T = TypeVar("T")
 
@@ -30,18 +30,6 @@ def decoded(decoder: msgspec.json.Decoder[T], payload: bytes | Raw) -> T | None:
 
 
 _TEXT: Final = msgspec.json.Decoder(str)
-
-
-_MARK: Final = b"\xef\xbb\xbf"
-"""A byte order mark: senders must not write one, readers may ignore it (RFC 8259 8.1)."""
-
-
-def trimmed(payload: bytes) -> bytes:
-    """Return an array or object without white space before it (RFC 8259 2); else what it was."""
-    if payload[:1] > b" " and payload[:1] != _MARK[:1]:
-        return payload
-    rest = payload.removeprefix(_MARK).lstrip(b" \t\r\n")
-    return rest if rest[:1] in (b"{", b"[") else payload
 
 
 def text_of(raw: bytes | Raw) -> str | None:

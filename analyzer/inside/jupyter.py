@@ -8,26 +8,23 @@ content, buffers). Knows one connection's messages.
 
 from __future__ import annotations
 
-import re
 from itertools import pairwise
 from typing import Final
 
 import msgspec
 from msgspec import Raw
 
-from analyzer.inside.item import (
+from analyzer.inside.item import Item
+from analyzer.inside.json_text import NOTHING, decoded
+from analyzer.inside.protocol import (
     ASK,
     REPLY,
     REPLY_ERROR,
     STREAM,
     Decoder,
-    Item,
-    Protocol,
     Setting,
     short,
 )
-from analyzer.inside.json_text import NOTHING, decoded
-from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "jupyter"
 
@@ -147,15 +144,3 @@ def fits(payload: bytes, sender: int, is_text: bool) -> bool:
 def middle(payload: bytes, sender: int, is_text: bool) -> bool:
     """Return whether its header also has the members that every header must have."""
     return all(each in payload for each in _OF_HEADERS) and fits(payload, sender, is_text)
-
-
-PROTOCOL: Final = Protocol(
-    INNER,
-    Jupyter,
-    looks,
-    subprotocols=lazy_pattern(re.escape(V1)),
-    path=lazy_pattern(r"[^?]*/api/kernels/[^/?]+/channels(?:\?|$)", needs="/api/kernels/"),
-    needs_path=True,
-    middle=middle,
-    fits=fits,
-)

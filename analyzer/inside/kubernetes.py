@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from analyzer.inside.item import Decoder, Item, Protocol, Setting
-from analyzer.lazy_pattern import lazy_pattern
+from analyzer.inside.item import Item
+from analyzer.inside.protocol import Decoder, Setting
 
 INNER: Final = "kubernetes"
 
@@ -43,12 +43,3 @@ class Kubernetes(Decoder):
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     """Say nothing by messages: only the subprotocol identifies it."""
     return False
-
-
-PROTOCOL: Final = Protocol(
-    INNER,
-    Kubernetes,
-    looks,
-    subprotocols=lazy_pattern(r"(?:base64\.)?(?:v\d\.)?channel\.k8s\.io"),
-    begins=b"\0\1\2\3\4\xff01234",
-)

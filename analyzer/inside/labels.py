@@ -8,13 +8,14 @@ protocol. Used by inside.stage, and by tables for the columns.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from analyzer.columns import NULL
 from analyzer.lazy_dataclass import dataclass, field
+from analyzer.named_tuple import NamedTuple
 
 Codes = npt.NDArray[np.int32]
 

@@ -13,7 +13,17 @@ import contextlib
 from typing import Final
 
 from analyzer.inside import mqtt_packets as packets
-from analyzer.inside.item import (
+from analyzer.inside.item import Item
+from analyzer.inside.mqtt_packets import (
+    Malformed,
+    Properties,
+    Short,
+    length_at,
+    number_at,
+    properties_at,
+    string_at,
+)
+from analyzer.inside.protocol import (
     ASK,
     CLIENT,
     DELIVER,
@@ -24,19 +34,8 @@ from analyzer.inside.item import (
     SERVER,
     SUBSCRIBE,
     Decoder,
-    Item,
-    Protocol,
     Setting,
     short,
-)
-from analyzer.inside.mqtt_packets import (
-    Malformed,
-    Properties,
-    Short,
-    length_at,
-    number_at,
-    properties_at,
-    string_at,
 )
 from analyzer.lazy_pattern import lazy_pattern
 
@@ -308,14 +307,3 @@ def middle(payload: bytes, sender: int, is_text: bool) -> bool:
 def fits(payload: bytes, sender: int, is_text: bool) -> bool:
     """Return whether a message is whole packets."""
     return not is_text and packets.whole(payload, sender) is not None
-
-
-PROTOCOL: Final = Protocol(
-    INNER,
-    Mqtt,
-    looks,
-    subprotocols=lazy_pattern(r"mqtt|mqttv3\.1(?:\.1)?|mqttv5"),
-    begins=b"\x10\x20",
-    middle=middle,
-    fits=fits,
-)

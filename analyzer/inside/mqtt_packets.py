@@ -8,9 +8,10 @@ inside.mqtt.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
-from analyzer.inside.item import CLIENT
+from analyzer.inside.protocol import CLIENT
+from analyzer.named_tuple import NamedTuple
 
 CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = range(1, 8)
 SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT, AUTH = range(8, 16)

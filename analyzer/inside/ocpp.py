@@ -9,18 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from analyzer.inside.item import (
-    ASK,
-    HEARTBEAT,
-    REPLY,
-    REPLY_ERROR,
-    Decoder,
-    Item,
-    Protocol,
-    Setting,
-)
+from analyzer.inside.item import Item
 from analyzer.inside.json_text import elements, name_of
-from analyzer.lazy_pattern import lazy_pattern
+from analyzer.inside.protocol import ASK, HEARTBEAT, REPLY, REPLY_ERROR, Decoder, Setting
 
 INNER: Final = "ocpp"
 
@@ -123,19 +114,4 @@ def middle(payload: bytes, sender: int, is_text: bool) -> bool:
     return read is not None and read[2] in _ACTIONS
 
 
-BY_PATH: Final = Protocol(
-    INNER,
-    Ocpp,
-    looks,
-    path=lazy_pattern(r"(?i)[^?]*/ocpp"),
-    needs_path=True,
-)
-PROTOCOL: Final = Protocol(
-    INNER,
-    Ocpp,
-    middle,
-    subprotocols=lazy_pattern(r"ocpp\d(?:\.\d){1,2}"),
-    begins=b"[",
-    fits=looks,
-)
 """Central systems do not have to name the subprotocol, nor do paths."""

@@ -14,7 +14,9 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from analyzer.inside.item import (
+from analyzer.inside.item import Item
+from analyzer.inside.json_text import decoded, elements, name_of, text_of
+from analyzer.inside.protocol import (
     ASK,
     ASK_OPEN,
     CLIENT,
@@ -26,11 +28,8 @@ from analyzer.inside.item import (
     SERVER,
     SUBSCRIBE,
     Decoder,
-    Item,
-    Protocol,
     short,
 )
-from analyzer.inside.json_text import decoded, elements, name_of, text_of
 from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "phoenix"
@@ -155,14 +154,3 @@ def middle(payload: bytes, sender: int, is_text: bool) -> bool:
 
 
 _ANY: Final = Phoenix.__new__(Phoenix)
-
-BY_PATH: Final = Protocol(
-    INNER,
-    Phoenix,
-    looks_named,
-    path=lazy_pattern(r"[^?]*/websocket\?(?:.*&)?vsn=[12]\.", needs="vsn="),
-    needs_path=True,
-)
-PROTOCOL: Final = Protocol(
-    INNER, Phoenix, looks, needs=(b'"phx_', b'"phoenix"'), middle=middle, fits=looks_named
-)

@@ -11,7 +11,9 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from analyzer.inside.item import (
+from analyzer.inside.item import Item
+from analyzer.inside.json_text import NOTHING, decoded, members, text_of
+from analyzer.inside.protocol import (
     ASK,
     CLIENT,
     DELIVER,
@@ -21,11 +23,8 @@ from analyzer.inside.item import (
     REPLY_ERROR,
     SUBSCRIBE,
     Decoder,
-    Item,
-    Protocol,
     short,
 )
-from analyzer.inside.json_text import NOTHING, decoded, members, text_of
 from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "pusher"
@@ -121,15 +120,3 @@ def middle(payload: bytes, sender: int, is_text: bool) -> bool:
     if head.event.startswith("client-"):
         return head.channel.startswith(("private-", "presence-"))
     return sender != CLIENT and _NESTED.match(bytes(head.data)) is not None
-
-
-BY_PATH: Final = Protocol(
-    INNER,
-    Pusher,
-    looks_named,
-    path=lazy_pattern(r"[^?]*/app/[^/?]+\?(?:.*&)?protocol=\d", needs="protocol="),
-    needs_path=True,
-)
-PROTOCOL: Final = Protocol(
-    INNER, Pusher, looks, begins=b"{", needs=(b'"pusher',), middle=middle, fits=looks_named
-)

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from analyzer.inside._mute import Mute, Words
-from analyzer.inside.item import CLIENT, SERVER, Protocol, Setting
+from analyzer.inside.protocol import CLIENT, SERVER, Protocol, Setting
+from analyzer.named_tuple import NamedTuple
 
 TRIES: Final = 8
 """Messages that are looked at; what two of them do not show is not searched for any longer."""

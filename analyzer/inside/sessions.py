@@ -14,11 +14,11 @@ from analyzer.columns import NULL
 from analyzer.http.delivery.callers import ENGINE_IO, SOCKJS
 from analyzer.http.delivery.carried import Carried
 from analyzer.http.exchanges import Handshake
-from analyzer.inside import engine_io, sockjs
 from analyzer.inside.crossing import Server
-from analyzer.inside.item import Setting
+from analyzer.inside.protocol import Setting
 from analyzer.inside.recognition import Recogniser
-from analyzer.inside.registry import GENERIC, JOINED, PROTOCOLS
+from analyzer.inside.registry import ENGINE_IO_BY_PATH, ENGINE_IO_PATH, GENERIC, JOINED, PROTOCOLS
+from analyzer.inside.registry import SOCKJS as BY_SOCKJS
 from analyzer.inside.talk import SPEAKS, Shared, Talk
 from analyzer.lazy_pattern import lazy_pattern
 from analyzer.options import Options
@@ -90,9 +90,9 @@ class Sessions:
         self._next -= 1
         # The target names the transport, and the body was cut by its rules.
         if carried.transport == SOCKJS:
-            talk.wrap(sockjs.PROTOCOL)
+            talk.wrap(BY_SOCKJS)
         else:
-            talk.speak(engine_io.BY_PATH)
+            talk.speak(ENGINE_IO_BY_PATH)
         return talk
 
     def upgraded(self, server: Server, path: str) -> Talk | None:
@@ -127,7 +127,7 @@ def recogniser_of(setting: Setting) -> Recogniser:
 def session_of(path: str) -> str | None:
     """Return the session of Engine.IO that an upgrade's target names; None: none."""
     named = _SID.match(path)
-    return None if named is None or not engine_io.PATH.match(path) else named[1]
+    return None if named is None or not ENGINE_IO_PATH.match(path) else named[1]
 
 
 def server_of(tcp: Connection, client_side: int) -> Server:

@@ -12,7 +12,9 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from analyzer.inside.item import (
+from analyzer.inside.item import Item
+from analyzer.inside.json_text import ERRORS, NOTHING, decoded, is_given
+from analyzer.inside.protocol import (
     ASK,
     CANCEL,
     CLIENT,
@@ -21,13 +23,10 @@ from analyzer.inside.item import (
     REPLY_ERROR,
     STREAM,
     Decoder,
-    Item,
-    Protocol,
     Setting,
     plain,
     short,
 )
-from analyzer.inside.json_text import ERRORS, NOTHING, decoded, is_given
 
 INNER: Final = "signalr"
 
@@ -228,8 +227,3 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     if head is None:
         return False
     return head.protocol in ("json", "messagepack") or head.type in _KINDS
-
-
-PROTOCOL: Final = Protocol(
-    INNER, SignalR, looks, begins=b"{", needs=(_END,), middle=middle, fits=fits
-)

@@ -9,15 +9,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from analyzer.inside.item import (
+from analyzer.inside.item import Item
+from analyzer.inside.protocol import (
     ASK,
     HEARTBEAT,
     REPLY,
     REPLY_ERROR,
     STREAM,
     Decoder,
-    Item,
-    Protocol,
     short,
 )
 from analyzer.lazy_pattern import lazy_pattern
@@ -70,12 +69,3 @@ class Sip(Decoder):
 def looks(payload: bytes, sender: int, is_text: bool) -> bool:
     """Return whether a message is a request or response of SIP with its Call-ID."""
     return _START.match(payload) is not None and _CALL_ID.search(payload, 0, _HEAD) is not None
-
-
-PROTOCOL: Final = Protocol(
-    INNER,
-    Sip,
-    looks,
-    subprotocols=lazy_pattern("sip"),
-    begins=b"ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-)

@@ -11,8 +11,9 @@ from typing import Final
 
 import msgspec
 
-from analyzer.inside.item import CLIENT, HEARTBEAT, SERVER, Decoder, Item, Protocol, Setting
+from analyzer.inside.item import Item
 from analyzer.inside.json_text import decoded
+from analyzer.inside.protocol import CLIENT, HEARTBEAT, SERVER, Decoder, Protocol, Setting
 from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "sockjs"
@@ -123,15 +124,3 @@ def middle(payload: bytes, sender: int, is_text: bool) -> bool:
     if not is_text or sender == CLIENT or not payload.startswith(b'a["'):
         return False
     return any(unwrap(payload, sender) or ())
-
-
-PROTOCOL: Final = Protocol(
-    INNER,
-    SockJs,
-    looks,
-    path=lazy_pattern(r"[^?#]*/[^/.?#]+/[^/.?#]+/websocket(?:[?#]|$)", needs="/websocket"),
-    needs_path=True,
-    unwrap=unwrap,
-    middle=middle,
-    fits=looks,
-)

@@ -22,14 +22,12 @@ from analyzer.http.delivery.carried import ASTRAY, BEGUN, LOST, READ, Carried
 from analyzer.http.exchanges import HttpBatch
 from analyzer.inside._quick import Quick
 from analyzer.inside._unclear import Unclear
-from analyzer.inside.any_json import AnyJson
 from analyzer.inside.batch import InsideBatch
 from analyzer.inside.beginnings import MUTE, NEW, TALKS, UNHEARD, Beginnings
 from analyzer.inside.calls import DoneCall, Moment, PlainCalls
-from analyzer.inside.engine_io import SOCKET, EngineIo
 from analyzer.inside.fanout import Topic
-from analyzer.inside.json_rpc import JsonRpc
 from analyzer.inside.labels import Codes, Detail, Plain, Says, codes_at, take_codes
+from analyzer.inside.protocol import QUICK_ANY_JSON
 from analyzer.inside.sessions import Sessions, recogniser_of, server_of
 from analyzer.inside.talk import (
     GIVEN_UP,
@@ -158,14 +156,12 @@ class InsideStage:
 
     def _go_quick(self, talk: Talk, slot: int) -> None:
         """Let a conversation go the quick way, if there is one for its protocol."""
+        decoder = talk.decoder
         if not talk.book.is_whole:
             self._quick.leave(slot)
-        elif isinstance(talk.decoder, JsonRpc):
-            self._quick.enter(slot, talk, 2, None)
-        elif isinstance(talk.decoder, EngineIo) and talk.inner == SOCKET:
-            self._quick.enter(slot, talk, 1, None)
-        elif isinstance(talk.decoder, AnyJson):
-            self._quick.enter(slot, talk, 3, talk.decoder)
+        elif decoder is not None and decoder.quick:
+            learned = decoder if decoder.quick == QUICK_ANY_JSON else None
+            self._quick.enter(slot, talk, decoder.quick, learned)
 
     def _reserve(self, places: int) -> None:
         self._quick.reserve(places)

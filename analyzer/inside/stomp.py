@@ -13,7 +13,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from analyzer.inside.item import (
+from analyzer.inside.item import Item
+from analyzer.inside.protocol import (
     ASK,
     DELIVER,
     HEARTBEAT,
@@ -23,8 +24,6 @@ from analyzer.inside.item import (
     SERVER,
     SUBSCRIBE,
     Decoder,
-    Item,
-    Protocol,
     Setting,
     short,
 )
@@ -248,12 +247,3 @@ def looks(payload: bytes, sender: int, is_text: bool) -> bool:
         return False
     command = match[0].split(maxsplit=1)[0]
     return command in (_SERVER if sender == SERVER else _CLIENT)
-
-
-PROTOCOL: Final = Protocol(
-    INNER,
-    Stomp,
-    looks,
-    subprotocols=lazy_pattern(r"v1[012]\.stomp|stomp|v\d\d\.stomp"),
-    begins=b"\r\nABCDEMNRSU",
-)

@@ -8,7 +8,7 @@ any one protocol. Used by inside.stage.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -16,23 +16,26 @@ from analyzer.columns import NULL
 from analyzer.inside.calls import Book, Call, DoneCall, Moment, Numbers
 from analyzer.inside.crossing import Server
 from analyzer.inside.fanout import Spreading
-from analyzer.inside.item import (
+from analyzer.inside.json_hints import trimmed
+from analyzer.inside.labels import Detail, Label, Labels
+from analyzer.inside.protocol import (
     CLIENT,
     PUBLISH,
     PUBLISH_MAYBE,
     SERVER,
     Decoder,
-    Item,
     Protocol,
     Setting,
 )
-from analyzer.inside.json_text import trimmed
-from analyzer.inside.labels import Detail, Label, Labels
 from analyzer.inside.recognition import Recogniser
-from analyzer.inside.sockjs import SockJs
 from analyzer.lazy_dataclass import dataclass, field
+from analyzer.named_tuple import NamedTuple
 from analyzer.options import Options
 from analyzer.websocket.hearing import Said
+
+if TYPE_CHECKING:
+    from analyzer.inside.item import Item
+
 
 UNDECIDED, SPEAKS, UNKNOWN, GIVEN_UP = range(4)
 
@@ -215,7 +218,7 @@ class Talk:
         """Read what is carried as `found`; None: as messages without names."""
         assert self.outer is not None
         self.speak(self.outer)
-        if found is not None and isinstance(self.decoder, SockJs):
+        if found is not None and self.decoder is not None:
             self.decoder.wrap(found)
 
     def _look_within(self, messages: list[Waiting], before: Callable[[], list[Waiting]]) -> bool:

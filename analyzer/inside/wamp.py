@@ -16,7 +16,9 @@ import msgspec
 from msgspec import Raw
 
 from analyzer.inside import cbor_text
-from analyzer.inside.item import (
+from analyzer.inside.item import Item
+from analyzer.inside.json_text import ERRORS, elements
+from analyzer.inside.protocol import (
     ASK,
     CANCEL,
     DELIVER,
@@ -26,13 +28,10 @@ from analyzer.inside.item import (
     STREAM,
     SUBSCRIBE,
     Decoder,
-    Item,
-    Protocol,
     Setting,
     plain,
     short,
 )
-from analyzer.inside.json_text import ERRORS, elements
 from analyzer.lazy_pattern import lazy_pattern
 
 INNER: Final = "wamp"
@@ -307,14 +306,3 @@ def middle(payload: bytes, sender: int, is_text: bool) -> bool:
 def fits(payload: bytes, sender: int, is_text: bool) -> bool:
     """Return whether a message has a shape that WAMP allows."""
     return _shape(payload, is_text) is not None or looks(payload, sender, is_text)
-
-
-PROTOCOL: Final = Protocol(
-    INNER,
-    Wamp,
-    looks,
-    subprotocols=lazy_pattern(r"wamp\.2\.(?:json|msgpack|cbor)(?:\.batched)?"),
-    begins=b"[",
-    middle=middle,
-    fits=fits,
-)

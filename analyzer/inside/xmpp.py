@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from analyzer.inside.item import (
+from analyzer.inside.item import Item
+from analyzer.inside.protocol import (
     ASK,
     HEARTBEAT,
     REPLY,
     REPLY_ERROR,
     Decoder,
-    Item,
-    Protocol,
     Setting,
     short,
 )
@@ -111,15 +110,3 @@ def middle(payload: bytes, sender: int, is_text: bool) -> bool:
 def fits(payload: bytes, sender: int, is_text: bool) -> bool:
     """Return whether a message is one element, or white space."""
     return is_text and (not payload.strip() or _TAG.match(payload) is not None)
-
-
-PROTOCOL: Final = Protocol(
-    INNER,
-    Xmpp,
-    looks,
-    subprotocols=lazy_pattern("xmpp"),
-    begins=b"< \t\n\v\f\r",
-    needs=(b"urn:ietf:params:xml:ns:xmpp-framing",),
-    middle=middle,
-    fits=fits,
-)

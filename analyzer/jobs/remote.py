@@ -21,6 +21,8 @@ from typing import IO, Any, Final, Literal
 
 from analyzer.errors import ReportError
 from analyzer.jobs import wire
+from analyzer.jobs.forked import Forked, may_fork
+from analyzer.jobs.worker import work
 from analyzer.report.output import remove_partial
 from analyzer.tables.schema import TableRows
 from analyzer.tables.summary import Capture
@@ -46,6 +48,8 @@ class WriterProcess:
     """A process that writes reports.
 
     It starts while the analysis goes on: nothing here waits for it before there is much to do.
+    Threads that talk to it begin with the first rows, so that other processes can be forked until
+    then.
     """
 
     def __init__(self) -> None:
@@ -55,16 +59,18 @@ class WriterProcess:
             ReportError: The system starts no process.
         """
         try:
-            self._process = started("analyzer.jobs.worker")
+            process: Forked | subprocess.Popen[bytes]
+            process = Forked(work) if may_fork() else started("analyzer.jobs.worker")
         except OSError as error:
             reason = error.strerror or str(error)
             raise ReportError(
                 f"cannot start a process that writes reports: {reason}",
                 hint="--jobs 1 needs none",
             ) from error
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        enlarge(self._process.stdin)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        enlarge(process.stdin)
+        self._process = process
         self._packer = wire.Packer()
         self._changed = threading.Condition()
         self._orders: deque[bytes | None] = deque()
@@ -77,11 +83,10 @@ class WriterProcess:
         self._last: TableRows | None = None
         self._reports = 0
         self._threads = [
-            threading.Thread(target=self._send, args=(self._process.stdin,), daemon=True),
-            threading.Thread(target=self._receive, args=(self._process.stdout,), daemon=True),
+            threading.Thread(target=self._send, args=(process.stdin,), daemon=True),
+            threading.Thread(target=self._receive, args=(process.stdout,), daemon=True),
         ]
-        for thread in self._threads:
-            thread.start()
+        self._has_begun = False
 
     @property
     def pid(self) -> int:
@@ -98,7 +103,11 @@ class WriterProcess:
         """
         made = RemoteReport(self, self._reports, target)
         self._open[self._reports] = made
-        self._post("make", self._reports, kind, target.absolute(), hides)
+        order = self._packer.pack(("make", self._reports, kind, target.absolute(), hides))
+        with self._changed:
+            self._orders.append(order)
+            self._waiting_bytes += len(order)
+            self._changed.notify_all()
         self._reports += 1
         return made
 
@@ -148,7 +157,14 @@ class WriterProcess:
             remove_partial(report.target, self.pid, made_folder=report.is_new)
         self._open.clear()
 
+    def _begin(self) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            for thread in self._threads:
+                thread.start()
+
     def _post(self, *order: object) -> None:
+        self._begin()
         packed = self._packer.pack(order)
         with self._changed:
             while self._waiting_bytes > MAX_WAITING_BYTES and not self._gone:
@@ -176,6 +192,7 @@ class WriterProcess:
 
     def _end(self) -> None:
         """Let the process end, and wait for it; kill it if it does not."""
+        self._begin()
         with self._changed:
             self._orders.append(None)
             self._changed.notify_all()

@@ -37,13 +37,19 @@ def replies() -> IO[bytes]:
     """
     # As the command line has it: rows are many objects that form no cycles.
     gc.set_threshold(200_000, 20, 20)
-    signal.signal(UNDO, _undo)
+    signal.signal(UNDO, undo)
     answers = os.fdopen(os.dup(1), "wb")
     # What anything prints goes nowhere: the pipe is for answers alone.
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 1)
     os.close(nothing)
     return answers
+
+
+def work(orders: IO[bytes], answers: IO[bytes]) -> None:
+    """Do what is ordered, in a process that was forked."""
+    signal.signal(UNDO, undo)
+    serve(orders, answers)
 
 
 def serve(orders: IO[bytes], replies: IO[bytes]) -> None:
@@ -71,7 +77,8 @@ def _failure(error: Exception) -> tuple[str, str, str | None]:
     return "failed", f"the process that writes reports failed: {what}", None
 
 
-def _undo(*_: object) -> None:
+def undo(*_: object) -> None:
+    """End as an error would (a signal's handler), so that whatever is written is undone."""
     raise SystemExit
 
 

@@ -5,7 +5,6 @@ Knows the format alone. Must not know connections. Used by names.stage.
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Final
 
 from analyzer.lazy_dataclass import dataclass
@@ -88,6 +87,8 @@ def _addresses(data: bytes, at: int, count: int, name: str) -> tuple[str, ...]:
             if target is not None:
                 names.add(target[0])
         elif (kind == A and size == 4) or (kind == AAAA and size == 16):
+            import ipaddress
+
             found.append(str(ipaddress.ip_address(data[begin:at])))
     return tuple(found)
 

@@ -10,7 +10,10 @@ A packet is a stack of layers. `_decode` goes up it: each method reads the heade
 
 from __future__ import annotations
 
+from typing import Any
+
 import cython
+import numpy as np
 
 from analyzer.columns import Bytes, Rows
 from analyzer.packets import layers
@@ -41,6 +44,11 @@ _PPPOE = cython.declare(cython.long, layers.PPPOE)
 _RARE_LINK = cython.declare(cython.long, layers.RARE_LINK)
 _WLAN = cython.declare(cython.long, layers.WLAN)
 _LLC_HEADER = cython.declare(cython.long, layers.LLC_HEADER)
+
+
+def record_view(rows: Rows) -> Any:
+    """Return rows as a kernel of this module takes them: with fields as attributes, uncompiled."""
+    return rows if cython.compiled else rows.view(np.recarray)
 
 
 @cython.final

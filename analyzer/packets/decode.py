@@ -24,7 +24,7 @@ from analyzer.findings import (
 )
 from analyzer.options import DEFAULT, Options
 from analyzer.packets import layers
-from analyzer.packets._headers import HeaderWalk
+from analyzer.packets._headers import HeaderWalk, record_view
 from analyzer.packets.fragments import Fragment, Joiner, Tally
 from analyzer.packets.link_types import described, link_type_name, what_helps
 from analyzer.packets.lookups import datagrams
@@ -164,8 +164,7 @@ class PacketDecoder:
         ]
 
     def _bind(self, records: RecordBatch, segments: Rows) -> None:
-        # Record arrays, so that the uncompiled kernel can say rows[i].packet too.
-        self._walk.bind(records.data, records.rows.view(np.recarray), segments.view(np.recarray))
+        self._walk.bind(records.data, record_view(records.rows), record_view(segments))
 
     def _join(self, records: RecordBatch, segments: Rows, count: int) -> int:
         """Take the fragment at which the walk stopped; return the segments it gave."""

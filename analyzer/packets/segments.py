@@ -6,7 +6,6 @@ Made by the packets stage; used by tcp.
 
 from __future__ import annotations
 
-import ipaddress
 from collections import Counter
 
 from analyzer.capture.records import RecordBatch
@@ -109,5 +108,8 @@ class SegmentBatch:
 def address_text(high: int, low: int, version: int) -> str:
     """Return the usual text of an address kept as two 64-bit halves."""
     if version == 4:
-        return str(ipaddress.IPv4Address(int(low) & 0xFFFFFFFF))
+        bits = int(low)
+        return f"{bits >> 24 & 255}.{bits >> 16 & 255}.{bits >> 8 & 255}.{bits & 255}"
+    import ipaddress
+
     return str(ipaddress.IPv6Address((int(high) << 64) | int(low)))

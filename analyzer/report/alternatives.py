@@ -7,10 +7,7 @@ computed. Used by report.terminal and report.connection.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from analyzer.report.layout import (
     VERY_WIDE,
@@ -24,7 +21,12 @@ from analyzer.report.layout import (
     say,
     table,
 )
+from analyzer.report.text import Text
 from analyzer.report.wording import duration, number, plural, size
+
+if TYPE_CHECKING:
+    from analyzer.report.text import Console
+
 
 Row = dict[str, Any]
 

@@ -7,14 +7,17 @@ command line when both analyses are done.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from analyzer.report.layout import WIDE, Cell, Head, heading, say, table
 from analyzer.report.paths import render_paths
+from analyzer.report.text import Text
 from analyzer.report.wording import duration, number, printable, share, size
 from analyzer.tables.comparison import FEW, NOTABLE, Compared, Comparison
+
+if TYPE_CHECKING:
+    from analyzer.report.text import Console
+
 
 TITLES = {
     "capture": "What the captures hold",

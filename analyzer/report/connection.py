@@ -6,10 +6,7 @@ command line makes it for --connection and prints it when the analysis is done.
 
 from __future__ import annotations
 
-from typing import Any
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from analyzer.report import alternatives, inside
 from analyzer.report.layout import (
@@ -26,9 +23,14 @@ from analyzer.report.layout import (
 )
 from analyzer.report.listing import CONTROL, MessageListing
 from analyzer.report.terminal import ENDINGS, PART_NAMES, code_name, target
+from analyzer.report.text import Text
 from analyzer.report.wording import address, clock, duration, moment, number, plural, share, size
 from analyzer.tables.schema import BY_NAME, Column, TableRows
 from analyzer.tables.summary import row_values
+
+if TYPE_CHECKING:
+    from analyzer.report.text import Console
+
 
 KEPT = 200
 """Rows of each table that are kept and shown; further ones are counted."""

@@ -5,17 +5,18 @@ Knows rows of `diagnoses`. Must not know rules. Used by report.terminal.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
-from typing import Any
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from analyzer.report.layout import heading, is_ascii, say, severity, traffic
+from analyzer.report.text import Text
 from analyzer.report.wording import number, printable
 from analyzer.tables.summary import Summary
+
+if TYPE_CHECKING:
+    from analyzer.report.text import Console
+
 
 SHOWN = 7
 """Diagnoses in the report: what is behind them costs less, and --why has it."""
@@ -52,7 +53,7 @@ def two_lines(console: Console, row: dict[str, Any]) -> Iterator[Text]:
         said = said.removesuffix(".")
     text = Text.assemble((row["id"], "bold"), ": ", said)
     room = min(COLUMNS, console.width) - 2 - _MARK
-    lines = (text + Text(tail)).wrap(console, room)
+    lines = (text + Text(tail)).wrap(room)
     mark = severity(console, row["severity"])
     for place, line in enumerate(lines[:_LINES]):
         line.rstrip()
@@ -92,6 +93,8 @@ def why(summary: Summary, console: Console) -> None:
 
 def _evidence(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield names and values of the evidence; packets as a filter of Wireshark, too."""
+    import json
+
     for name, value in json.loads(row["evidence"]).items():
         if value is None or value == []:
             continue

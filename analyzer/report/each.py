@@ -6,14 +6,16 @@ Knows outcomes. Must not know how captures are analysed. Used by cli.each and cl
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from analyzer.named_tuple import NamedTuple
 from analyzer.report.layout import Head, say, table, traffic
+from analyzer.report.text import Text
 from analyzer.report.wording import number, plural
 from analyzer.tables.summary import Summary
+
+if TYPE_CHECKING:
+    from analyzer.report.text import Console
 
 
 class Outcome(NamedTuple):

@@ -6,17 +6,19 @@ line makes it for --handshake and prints it when the analysis is done.
 
 from __future__ import annotations
 
-from typing import Any
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from analyzer.report.connection import IN_THE_HEAD, fields, list_findings
 from analyzer.report.layout import Cell, heading, say, traffic
 from analyzer.report.terminal import target
+from analyzer.report.text import Text
 from analyzer.report.wording import address
 from analyzer.tables.schema import TableRows
 from analyzer.tables.summary import row_values
+
+if TYPE_CHECKING:
+    from analyzer.report.text import Console
+
 
 KEPT = 10_000
 """Findings about headers that are kept until it is known whose they are."""

@@ -5,14 +5,16 @@ Knows the Summary. Must not know rows or files. Used by report.terminal.
 
 from __future__ import annotations
 
-from typing import Any
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from analyzer.report.layout import WIDE, Cell, Head, heading, say, table, traffic
+from analyzer.report.text import Text
 from analyzer.report.wording import duration, number, plural, share, size
 from analyzer.tables.summary import Summary
+
+if TYPE_CHECKING:
+    from analyzer.report.text import Console
+
 
 SHOWN_GROUPS = 10
 

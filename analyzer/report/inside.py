@@ -7,16 +7,18 @@ report.terminal and report.connection.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from rich.console import Console
-from rich.text import Text
-
-from analyzer.inside.item import HEARTBEAT, IN_PIECES, LABEL_ONLY
+from analyzer.inside.protocol import HEARTBEAT, IN_PIECES, LABEL_ONLY
 from analyzer.lazy_pattern import lazy_pattern
 from analyzer.report.layout import Cell, Head, arrow, heading, say, table, traffic
+from analyzer.report.text import Text
 from analyzer.report.wording import duration, number, plural, share, size
 from analyzer.tables.spoken import Calls, Name, Spoken
+
+if TYPE_CHECKING:
+    from analyzer.report.text import Console
+
 
 SHOWN_NAMES = 12
 SHOWN_CALLS = 8

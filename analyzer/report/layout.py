@@ -1,22 +1,24 @@
 """What the terminal reports look like: one console, headings, tables without boxes.
 
-Knows rich. Must not know what is shown. All text goes to the console as rich Text, never
-as markup, so that square brackets in traffic stay what they are. Used by terminal,
-connection, listing and the command line.
+Knows rich, which is imported for a terminal alone. Must not know what is shown. All text goes to
+the console as Text, never as markup, so that square brackets in traffic stay what they are. Used
+by terminal, connection, listing and the command line.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import IO, Literal
-
-from rich.cells import cell_len
-from rich.console import Console
-from rich.text import Text
+from typing import IO, TYPE_CHECKING, Literal
 
 from analyzer.lazy_dataclass import dataclass
+from analyzer.report.text import Plain, Text, cell_len
 from analyzer.report.wording import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+
+    from analyzer.report.text import Console
 
 PIPED_WIDTH = 100
 """Columns of a report that goes to a file or a pipe."""
@@ -58,23 +60,34 @@ class Head:
     """Characters behind which addresses are folded; of names a dot too."""
 
 
-class _ReportConsole(Console):
-    def on_broken_pipe(self) -> None:
-        """Let the command line answer; rich would exit with 1, which means a finding."""
-        raise BrokenPipeError
-
-
 def make_console(file: IO[str]) -> Console:
     """Return a console on `file`: as wide as the terminal, PIPED_WIDTH where it is none."""
-    width = None
-    if not file.isatty() and not os.environ.get("COLUMNS", "").isdigit():
-        width = PIPED_WIDTH
-    return _ReportConsole(file=file, width=width, highlight=False, markup=False, emoji=False)
+    if file.isatty() or os.environ.get("TTY_COMPATIBLE") == "1" or "FORCE_COLOR" in os.environ:
+        return make_terminal(file)
+    return Plain(file, _piped_width())
+
+
+def make_terminal(file: IO[str]) -> RichConsole:
+    """Return rich's console on `file`, which has colours and can be written all over."""
+    from rich.console import Console
+
+    class ReportConsole(Console):
+        def on_broken_pipe(self) -> None:
+            """Let the command line answer; rich would exit with 1, which means a finding."""
+            raise BrokenPipeError
+
+    width = None if file.isatty() else _piped_width()
+    return ReportConsole(file=file, width=width, highlight=False, markup=False, emoji=False)
+
+
+def _piped_width() -> int:
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isdigit() else PIPED_WIDTH
 
 
 def is_ascii(console: Console) -> bool:
     """Return whether the console's encoding has ASCII characters alone."""
-    return console.options.ascii_only
+    return not console.encoding.startswith("utf")
 
 
 def say(console: Console, *parts: Cell, indent: int = _INDENT) -> None:
@@ -82,7 +95,7 @@ def say(console: Console, *parts: Cell, indent: int = _INDENT) -> None:
     text = Text()
     for part in parts:
         text.append(Text(part) if isinstance(part, str) else part)
-    for line in text.wrap(console, max(20, console.width - indent)):
+    for line in text.wrap(max(20, console.width - indent)):
         line.rstrip()
         _line(console, Text(" " * indent) + line)
 
@@ -96,7 +109,7 @@ def item(console: Console, label: Cell, *parts: Cell, width: int, justify: Justi
     padding = " " * (width - label.cell_len)
     pair = (label, padding) if justify == "left" else (padding, label)
     begin = Text.assemble(" " * _INDENT, *pair, " " * _GAP)
-    for line in text.wrap(console, max(20, console.width - begin.cell_len)):
+    for line in text.wrap(max(20, console.width - begin.cell_len)):
         line.rstrip()
         _line(console, begin + line)
         begin = Text(" " * begin.cell_len)
@@ -105,7 +118,9 @@ def item(console: Console, label: Cell, *parts: Cell, width: int, justify: Justi
 def heading(console: Console, text: str, note: str = "") -> None:
     """Print a heading, with an empty line above."""
     console.print()
-    console.print(Text.assemble((text, "bold"), "  " if note else "", (note, "dim")))
+    whole = Text.assemble((text, "bold"), "  " if note else "", (note, "dim"))
+    for line in whole.wrap(console.width):
+        _line(console, line)
 
 
 def table(console: Console, heads: Sequence[Head], rows: Iterable[Sequence[Cell]]) -> None:
@@ -184,11 +199,11 @@ def print_row(
 
 
 def _line(console: Console, line: Text) -> None:
-    if console.is_terminal or console.record:
-        console.print(line, no_wrap=True, overflow="ignore", crop=False)
-    else:
+    if isinstance(console, Plain) or not (console.is_terminal or console.record):
         # Without styles there is nothing to render, which takes ten times as long.
         console.file.write(line.plain + "\n")
+    else:
+        console.print(line.rich(), no_wrap=True, overflow="ignore", crop=False)
 
 
 def _dots(console: Console) -> str:

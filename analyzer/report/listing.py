@@ -9,19 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import heappop, heappush
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rich.console import Console
-from rich.text import Text
 
 from analyzer.report.inside import preview_of
 from analyzer.report.layout import Head, arrow, print_row
 from analyzer.report.terminal import code_name
+from analyzer.report.text import Text
 from analyzer.report.wording import clock, duration, size
 from analyzer.tables.late import waited
 from analyzer.tables.schema import TableRows
 from analyzer.tables.summary import row_values
+
+if TYPE_CHECKING:
+    from analyzer.report.text import Console
+
 
 MAX_REMEMBERED = 65_536
 """Connections whose last message's time is remembered for the gap (max_connections)."""

@@ -19,11 +19,12 @@ from rich.live import Live
 
 from analyzer.options import DEFAULT, Options
 from analyzer.report.keys import Keyboard
-from analyzer.report.layout import make_console
+from analyzer.report.layout import make_terminal
 from analyzer.report.observer import CaptureStats
 from analyzer.report.screen.harmless import harmless
 from analyzer.report.screen.model import Model
 from analyzer.report.screen.whole import Screen
+from analyzer.report.text import Plain
 from analyzer.tables.running import Snapshot
 from analyzer.tables.schema import TableRows
 from analyzer.websocket.hearing import Said
@@ -44,8 +45,10 @@ _NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
 there than it was counted here is cut at the edge, and does not push the lines below it down."""
 
 
-def can_show(console: Console) -> bool:
+def can_show(console: Console | Plain) -> bool:
     """Return whether a console is a terminal that can be written all over."""
+    if isinstance(console, Plain):
+        return False
     return console.is_terminal and not console.is_dumb_terminal
 
 
@@ -76,7 +79,7 @@ class LiveView:
         self.model = Model(options, interval_s, source)
         self.screen = Screen(self.model, quit_run or _interrupt)
         self._file = file
-        self._console = make_console(file)
+        self._console = make_terminal(file)
         self._keyboard = keyboard or Keyboard()
         self._timer = timer
         self._live: Live | None = None

@@ -7,16 +7,18 @@ messages for --message, which prints it when the analysis is done.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING, Any, Literal
 
 from analyzer.report.connection import fields
 from analyzer.report.layout import heading, say
+from analyzer.report.text import Text
 from analyzer.report.wording import plural, printable
 from analyzer.tables.declare import row_values
 from analyzer.tables.schema import TableRows
+
+if TYPE_CHECKING:
+    from analyzer.report.text import Console
+
 
 View = Literal["auto", "json", "text", "hex"]
 

@@ -10,13 +10,14 @@ import contextlib
 import os
 import stat
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol, runtime_checkable
 
 from analyzer.errors import ReportError
 from analyzer.tables.schema import TableRows
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from analyzer.tables.summary import Capture
 
 
@@ -105,7 +106,7 @@ class PendingFile:
             if target.is_dir():
                 raise ReportError(f"cannot write {target}: it is a folder")
             # A link's target is replaced, not the link.
-            self.target = Path(os.path.realpath(target))
+            self.target = type(target)(os.path.realpath(target))
             self.direct = self.target.exists() and not stat.S_ISREG(self.target.stat().st_mode)
         self.path = self.target
         if not self.direct:
@@ -149,7 +150,7 @@ def remove_partial(target: Path, process: int, *, made_folder: bool) -> None:
     """
     if not target.is_dir():
         with contextlib.suppress(OSError):
-            partial_path(Path(os.path.realpath(target)), process).unlink(missing_ok=True)
+            partial_path(type(target)(os.path.realpath(target)), process).unlink(missing_ok=True)
         return
     for path in target.glob(f".*.{process}.partial"):
         with contextlib.suppress(OSError):

@@ -6,14 +6,17 @@ Knows a Between. Must not know how it is made. Called by the verb `compare`.
 from __future__ import annotations
 
 from collections import defaultdict
-
-from rich.console import Console
+from typing import TYPE_CHECKING
 
 from analyzer.report.layout import Cell, Head, heading, say, table, traffic
 from analyzer.report.wording import duration, number, plural, size
 from analyzer.tables.changes import Change
 from analyzer.tables.paths import Between
 from analyzer.tables.schema import DIRECTIONS
+
+if TYPE_CHECKING:
+    from analyzer.report.text import Console
+
 
 _SHOWN = 10
 """Lines of a kind at most; files have all."""

@@ -7,22 +7,24 @@ Must not know the summary. A Writer of the pipeline; made by the command line.
 from __future__ import annotations
 
 import heapq
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
-from rich.cells import cell_len
-from rich.console import Console
-from rich.text import Text
 
 from analyzer.columns import NULL
 from analyzer.diagnosis.lateness import CAUSE_OF
 from analyzer.report.inside import preview_of
 from analyzer.report.layout import Head, arrow, say, table
+from analyzer.report.text import Text, cell_len
 from analyzer.report.wording import clock, duration, number, plural, size
 from analyzer.tables.declare import row_values
 from analyzer.tables.late import LATE_COLUMNS, held_up, waited
 from analyzer.tables.schema import TableRows
+
+if TYPE_CHECKING:
+    from analyzer.report.text import Console
+
 
 SortKey = Literal["time", "delivery", "stall", "reply", "gap", "bytes"]
 

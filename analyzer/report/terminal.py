@@ -6,13 +6,10 @@ analysis is done.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import PurePath
-from typing import Any
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from analyzer.columns import NULL
 from analyzer.diagnosis.lateness import CAUSE_OF
@@ -32,6 +29,7 @@ from analyzer.report.layout import (
     table,
     traffic,
 )
+from analyzer.report.text import Text
 from analyzer.report.wording import (
     address,
     clock,
@@ -47,6 +45,10 @@ from analyzer.tables.late import longest, waited
 from analyzer.tables.samples import Samples
 from analyzer.tables.summary import ConnectionLine, FindingCount, Summary
 from analyzer.websocket.opcodes import close_code_name
+
+if TYPE_CHECKING:
+    from analyzer.report.text import Console
+
 
 SHOWN_CONNECTIONS = 20
 SHOWN_FINDINGS = 12
@@ -110,7 +112,7 @@ def why(summary: Summary, console: Console) -> None:
 
 def _capture(summary: Summary, console: Console) -> None:
     capture = summary.capture
-    files = [PurePath(name).name or name for name in capture.files]
+    files = [os.path.basename(name) or name for name in capture.files]
     shown = ", ".join(printable(name) for name in files[:3])
     more = f" and {len(files) - 3} more" if len(files) > 3 else ""
     say(console, Text(shown + more, "bold"), indent=0)

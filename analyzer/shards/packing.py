@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import struct
 from collections.abc import Callable
 from typing import IO, Any, Final
 
@@ -20,6 +19,7 @@ from analyzer.findings import KINDS, Finding
 from analyzer.findings.kinds import Kind
 from analyzer.inside.fanout import Deliveries
 from analyzer.inside.labels import Label, Labels
+from analyzer.jobs.wire import Part, laid, pieces_of
 from analyzer.lazy_dataclass import dataclass
 from analyzer.names.stage import Lookup
 from analyzer.tls.decryption import Decryptor
@@ -28,10 +28,6 @@ from analyzer.websocket.connection import WebSocketConnection
 _CONNECTION: Final = tuple(WebSocketConnection.__slots__)
 _LOOKUP: Final = tuple(Lookup.__slots__)
 _FINDING: Final = tuple(name for name in Finding.__slots__ if name != "kind")
-
-Part = bytes | memoryview
-_ALIGNED: Final = 64
-"""Arrays begin at multiples of it."""
 
 Reduced = tuple[Callable[..., Any], tuple[Any, ...]]
 
@@ -72,17 +68,7 @@ class Packer:
         out = io.BytesIO()
         buffers: list[memoryview] = []
         _Pickler(out, self.ways, lambda made: buffers.append(made.raw())).dump(item)
-        packed = out.getbuffer()
-        sizes = [len(packed), *map(len, buffers)]
-        parts: list[Part] = [struct.pack(f"<{1 + len(sizes)}Q", len(sizes), *sizes)]
-        at = len(parts[0])
-        for each in (packed, *buffers):
-            if at % _ALIGNED:
-                parts.append(bytes(_ALIGNED - at % _ALIGNED))
-                at += len(parts[-1])
-            parts.append(each)
-            at += len(each)
-        return parts
+        return laid(out.getbuffer(), *buffers)
 
     def _label(self, labels: Labels) -> Reduced:
         if len(labels.known) == 1:
@@ -182,15 +168,8 @@ class Unpacker:
 
     def unpack(self, packed: bytearray | memoryview) -> Any:
         """Return an object; its arrays are views of `packed`."""
-        whole = memoryview(packed)
-        (count,) = struct.unpack_from("<Q", whole)
-        sizes = struct.unpack_from(f"<{count}Q", whole, 8)
-        at, views = 8 * (1 + count), []
-        for size in sizes:
-            at += -at % _ALIGNED
-            views.append(whole[at : at + size])
-            at += size
-        return _Unpickler(io.BytesIO(views[0]), self._ways, views[1:]).load()
+        pickled, *buffers = pieces_of(packed)
+        return _Unpickler(io.BytesIO(pickled), self._ways, buffers).load()
 
     def forget(self, connection: WebSocketConnection) -> None:
         """Forget a connection that does not come again."""

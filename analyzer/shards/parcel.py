@@ -18,8 +18,9 @@ from analyzer.capture.records import RecordBatch
 from analyzer.columns import NULL, Rows, empty, grown
 from analyzer.front import FrontBatch, Rest, Seen
 from analyzer.http.exchanges import HttpBatch
+from analyzer.jobs.wire import Part
 from analyzer.named_tuple import NamedTuple
-from analyzer.shards.packing import Packer, Part, Unpacker
+from analyzer.shards.packing import Packer, Unpacker
 from analyzer.tcp.bytestream import CONNECTION, DIRECTION, StreamBatch
 from analyzer.tls.stage import TlsBatch
 from analyzer.websocket.stage import WebSocketBatch

@@ -8,14 +8,10 @@ an error of the analysis. Knows processes. Must not know stages. Called by pipel
 from __future__ import annotations
 
 import contextlib
-import os
 import pickle
-import signal
 import subprocess
-import sys
-import time
-from collections.abc import Collection, Iterator, Sequence
-from os import PathLike
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from analyzer import errors
@@ -23,12 +19,16 @@ from analyzer.alternatives.sampling import sample_ways
 from analyzer.back import Back
 from analyzer.errors import JobError, WsanalyzeError
 from analyzer.jobs import wire
+from analyzer.jobs.forked import Forked, end, may_fork
 from analyzer.jobs.remote import END_S, enlarge, how_it_ended, started
+from analyzer.jobs.slots import SlotReader, new_memory
 from analyzer.options import Options
 from analyzer.report.output import Writer
-from analyzer.shards.front_job import Begun, Job
+from analyzer.shards.front_job import Job
 from analyzer.shards.parcel import Handed, Parcel, Receiver
-from analyzer.shards.worker import BATCH, BEGUN, DONE, work_as_child
+from analyzer.shards.reading import Begun
+from analyzer.shards.worker import BATCH, BEGUN, DONE, work
+from analyzer.tables.summary import Summary
 
 HINT = "--jobs 1 analyses in one process"
 
@@ -47,15 +47,21 @@ class FrontProcess:
     """
 
     def __init__(self, job: Job) -> None:
+        self._process: Forked | subprocess.Popen[bytes]
+        self._read: Callable[[], bytearray | memoryview | None]
         try:
-            process: _Forked | subprocess.Popen[bytes]
-            process = _Forked(job) if _may_fork() else _started(job)
+            if may_fork():
+                memory = new_memory()
+                child = self._process = Forked(partial(work, job, memory), stdin=True)
+                self._read = SlotReader(memory, child.stdout, child.stdin).read
+            else:
+                process = self._process = _started(job)
+                assert process.stdout is not None
+                enlarge(process.stdout)
+                self._read = partial(wire.read, process.stdout)
         except OSError as error:
             reason = error.strerror or str(error)
             raise JobError(f"cannot start a process: {reason}", hint=HINT) from error
-        self._process = process
-        assert process.stdout is not None
-        enlarge(process.stdout)
 
     @property
     def pid(self) -> int:
@@ -66,15 +72,7 @@ class FrontProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
-        process = self._process
-        assert process.stdout is not None
-        process.stdout.close()
-        process.terminate()
-        try:
-            process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(self._process, END_S)
 
     def answers(self) -> Iterator[Begun | memoryview]:
         """Yield what was begun, and packed batches.
@@ -83,10 +81,8 @@ class FrontProcess:
             WsanalyzeError: The front raised it.
             JobError: The front failed, or the process died.
         """
-        pipe = self._process.stdout
-        assert pipe is not None
-        while (packed := wire.read(pipe)) is not None:
-            kind, rest = packed[: len(BATCH)], memoryview(packed)[len(BATCH) :]
+        while (packed := self._read()) is not None:
+            kind, rest = bytes(packed[: len(BATCH)]), memoryview(packed)[len(BATCH) :]
             if kind == BATCH:
                 yield rest
             elif kind == BEGUN:
@@ -99,18 +95,6 @@ class FrontProcess:
         raise JobError(f"a process that analyses {how}", hint=HINT)
 
 
-def _may_fork() -> bool:
-    """Return whether this process can be forked: it has one thread, and it is Linux.
-
-    Locks that other threads hold would stay locked in the child; elsewhere frameworks of the system
-    do not bear it.
-    """
-    try:
-        return len(os.listdir("/proc/self/task")) == 1
-    except OSError:
-        return False
-
-
 def _started(job: Job) -> subprocess.Popen[bytes]:
     """Start a process anew that does a job."""
     process = started("analyzer.shards.worker")
@@ -119,57 +103,6 @@ def _started(job: Job) -> subprocess.Popen[bytes]:
         wire.write(process.stdin, pickle.dumps(job))
         process.stdin.close()
     return process
-
-
-class _Forked:
-    """A child of this process that does a job; what is used of subprocess.Popen.
-
-    Attributes:
-        pid: number of the process.
-        stdout: its answers.
-    """
-
-    def __init__(self, job: Job) -> None:
-        reads, writes = os.pipe()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        self.pid = os.fork()
-        if not self.pid:
-            os.close(reads)
-            work_as_child(job, writes)
-        os.close(writes)
-        self.stdout = os.fdopen(reads, "rb")
-        self._status: int | None = None
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Return its status when it has ended, as subprocess has it.
-
-        Raises:
-            subprocess.TimeoutExpired: It has not by then.
-        """
-        until = None if timeout is None else time.monotonic() + timeout
-        while self._status is None:
-            pid, status = os.waitpid(self.pid, 0 if until is None else os.WNOHANG)
-            if pid:
-                self._status = os.waitstatus_to_exitcode(status)
-            elif until is not None and time.monotonic() > until:
-                raise subprocess.TimeoutExpired("front", timeout or 0)
-            else:
-                time.sleep(0.001)
-        return self._status
-
-    def terminate(self) -> None:
-        """Ask it to end."""
-        self._signal(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """End it."""
-        self._signal(signal.SIGKILL)
-
-    def _signal(self, number: int) -> None:
-        if self._status is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, number)
 
 
 def _failure(name: str, message: str, hint: str | None, trace: str) -> WsanalyzeError:
@@ -212,32 +145,30 @@ class Team:
         if parcel.rest is not None:
             self.back.finish(parcel.rest)
 
+    def finish(self) -> Summary:
+        """Give the rows that look at all others; return the summary."""
+        self.back.deliver(self.back.compared())
+        self.back.diagnose()
+        return self.back.summary
 
-def run(
-    paths: Sequence[str | PathLike[str]],
-    options: Options,
-    writers: Sequence[Writer],
-    on_progress: Any = None,
-    only: Collection[int] | None = None,
-) -> tuple[Back, list[str]]:
-    """Analyse captures; return the back when all fronts have ended, and the names of the inputs.
+
+def run(job: Job, writers: Sequence[Writer], on_progress: Any = None) -> tuple[Summary, list[str]]:
+    """Analyse captures; return what the terminal report shows, and the names of the inputs.
 
     Args:
-        paths: files or folders.
-        options: limits and switches.
+        job: what the front does.
         writers: what takes the rows.
         on_progress: called after each batch.
-        only: WebSocket connections that are compared and diagnosed; None: all.
 
     Raises:
         CaptureError: the input cannot be read at all.
         ReportError: a writer cannot go on.
         JobError: a front failed, or its process died.
     """
-    team = Team(options, writers, only)
+    team = Team(job.options, writers, job.only)
     receiver = Receiver()
     begun = Begun([], None)
-    with FrontProcess(Job(tuple(paths), options, only, previews=bool(writers))) as process:
+    with FrontProcess(job) as process:
         for answer in process.answers():
             if isinstance(answer, Begun):
                 begun = answer
@@ -246,4 +177,4 @@ def run(
             team.push(parcel)
             if on_progress is not None:
                 on_progress(parcel.read, begun.bytes_total)
-    return team.back, begun.names
+    return team.finish(), begun.names

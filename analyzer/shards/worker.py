@@ -10,22 +10,29 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-import signal
 import sys
 import traceback
-from typing import IO, Final, NoReturn
+from collections.abc import Callable, Iterator
+from functools import partial
+from mmap import mmap
+from typing import IO, Final
 
 from analyzer.errors import WsanalyzeError
 from analyzer.jobs import wire
+from analyzer.jobs.forked import may_fork
+from analyzer.jobs.slots import SlotWriter
 from analyzer.jobs.worker import replies
-from analyzer.shards.front_job import Begun, Job, batches
-from analyzer.shards.packing import Part
+from analyzer.shards.front_job import Job, batches
+from analyzer.shards.reading import Apart, Begun, decoded
 
-BEGUN: Final = b"b".ljust(64)
-BATCH: Final = b"p".ljust(64)
-FAILED: Final = b"f".ljust(64)
-DONE: Final = b"d".ljust(64)
-"""How an answer begins: a byte, and room that lets what follows begin where it is aligned."""
+BEGUN: Final = b"b".ljust(wire.ALIGNED)
+BATCH: Final = b"p".ljust(wire.ALIGNED)
+FAILED: Final = b"f".ljust(wire.ALIGNED)
+DONE: Final = b"d".ljust(wire.ALIGNED)
+"""How an answer begins: a letter, and room that lets what follows begin where it is aligned."""
+
+Answer = Callable[..., None]
+"""Takes the parts of an answer."""
 
 
 def main() -> None:
@@ -37,54 +44,48 @@ def main() -> None:
         serve(sys.stdin.buffer, replies())
 
 
-def work_as_child(job: Job, answers: int) -> NoReturn:
-    """Do a job in a process that was forked, and end it.
+def work(job: Job, memory: mmap, orders: IO[bytes], answers: IO[bytes]) -> None:
+    """Do a job in a process that was forked, and has it already.
 
     Args:
         job: what to do.
-        answers: file descriptor for what becomes of it.
+        memory: of both (jobs.slots).
+        orders: says what is free in it.
+        answers: for what becomes of the job.
     """
-    status = 1
-    try:
-        # Ctrl-C is for the parent, which tells this one to end.
-        os.setpgid(0, 0)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)
-        with contextlib.suppress(BrokenPipeError), os.fdopen(answers, "wb") as pipe:
-            do(job, pipe)
-        status = 0
-    finally:
-        # Nothing of the parent's is to be flushed or closed here.
-        os._exit(status)
+    do(job, SlotWriter(memory, answers, orders).write)
 
 
 def serve(orders: IO[bytes], answers: IO[bytes]) -> None:
     """Do the one job that is ordered."""
     packed = wire.read(orders)
     if packed is not None:
-        do(pickle.loads(packed), answers)
+        do(pickle.loads(packed), partial(wire.write, answers))
 
 
-def do(job: Job, answers: IO[bytes]) -> None:
+def do(job: Job, answer: Answer) -> None:
     """Do a job, and answer with what becomes of it."""
     try:
-        for made in batches(job):
+        for made in _batches(job):
             if isinstance(made, Begun):
-                _answer(answers, BEGUN, pickle.dumps(made))
+                answer(BEGUN, pickle.dumps(made))
             else:
-                _answer(answers, BATCH, *made)
+                answer(BATCH, *made)
     except WsanalyzeError as error:
-        said = type(error).__name__, str(error), error.hint, ""
-        _answer(answers, FAILED, pickle.dumps(said))
+        answer(FAILED, pickle.dumps((type(error).__name__, str(error), error.hint, "")))
     except (BrokenPipeError, SystemExit):
         raise
     except BaseException as error:  # whatever it is, the analysis must hear of it
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        said = "", what, None, traceback.format_exc()
-        _answer(answers, FAILED, pickle.dumps(said))
+        answer(FAILED, pickle.dumps(("", what, None, traceback.format_exc())))
     else:
-        _answer(answers, DONE, b"")
+        answer(DONE, b"")
 
 
-def _answer(answers: IO[bytes], kind: bytes, *packed: Part) -> None:
-    wire.write(answers, kind, *packed)
+def _batches(job: Job) -> Iterator[Begun | list[wire.Part]]:
+    """Yield what becomes of the captures, which another process reads where that is possible."""
+    if not (job.reads_apart and may_fork()):
+        yield from batches(job, decoded(job.paths, job.options))
+        return
+    with Apart(job.paths, job.options) as captures:
+        yield from batches(job, captures)

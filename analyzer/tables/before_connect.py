@@ -10,16 +10,15 @@ and time of the handshake's SYN, so that what came later changes nothing.
 
 from __future__ import annotations
 
-import ipaddress
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from analyzer import findings
 from analyzer.columns import NULL
 from analyzer.findings import Finding
 from analyzer.lazy_dataclass import dataclass, field
+from analyzer.named_tuple import NamedTuple
 from analyzer.names.stage import Lookup
 from analyzer.options import Options
 from analyzer.packets.segments import address_text
@@ -317,4 +316,8 @@ def _may_be_one(one: str, other: str) -> bool:
 
 @lru_cache(maxsize=65_536)
 def _is_loopback(address: str) -> bool:
+    if ":" not in address:
+        return address.startswith("127.")
+    import ipaddress
+
     return ipaddress.ip_address(address).is_loopback

@@ -35,9 +35,18 @@ class LazyColumns(Mapping[str, Values]):
         self._shared: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Values:
-        if name not in self._made:
-            self._made[name] = self._makers[name]()
-        return self._made[name]
+        made = self._made.get(name)
+        if made is None:
+            made = self._made[name] = self._makers[name]()
+        return made
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a column, or what stands for it where there is none."""
+        # That of Mapping catches an exception, and is asked twenty times for each batch.
+        return self[name] if name in self._makers else default
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._makers
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:
         """Return what several readers work out of these columns: made by the first of them."""

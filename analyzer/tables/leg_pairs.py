@@ -20,10 +20,10 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterator
 from itertools import islice
-from typing import NamedTuple
 
 from analyzer.columns import NULL
 from analyzer.lazy_dataclass import dataclass
+from analyzer.named_tuple import NamedTuple
 from analyzer.options import Options
 from analyzer.tables.ways import Seen, Way
 from analyzer.tcp.bytestream import Connection

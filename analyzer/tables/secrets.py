@@ -13,7 +13,6 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
-from urllib.parse import quote, unquote, unquote_plus
 
 from analyzer.lazy_pattern import lazy_pattern
 
@@ -166,10 +165,19 @@ def hide_subprotocols(text: str) -> str:
     return _SUBPROTOCOL_RANDOM.sub(rf"\1{HIDDEN}", shown)
 
 
+def _unquoted(text: str) -> str:
+    """Return a text without percent-encoding, which few have."""
+    if "%" not in text:
+        return text
+    from urllib.parse import unquote
+
+    return unquote(text)
+
+
 @lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
     """Return whether a parameter of this name carries a secret."""
-    words = [word.lower() for word in _WORDS.findall(unquote_plus(name))]
+    words = [word.lower() for word in _WORDS.findall(_unquoted(name.replace("+", " ")))]
     if not _SECRET_WORDS.isdisjoint(words):
         return True
     joined = "".join(words)
@@ -308,7 +316,7 @@ def _hide_segments(text: str) -> str:
     while (found := _SEGMENT.search(text, at)) is not None:
         name, value = found[1], found[2]
         begin = found.start(2)
-        strong = "".join(_WORDS.findall(unquote(name))).lower()
+        strong = "".join(_WORDS.findall(_unquoted(name))).lower()
         is_secret = strong in _STRONG_SEGMENTS or strong.endswith(("token", "apikey"))
         if is_secret or (is_secret_name(name) and _RANDOM.fullmatch(value)):
             out.append(text[at:begin] + HIDDEN)
@@ -324,6 +332,8 @@ def _hide_encoded(text: str, depth: int, *, is_target: bool) -> str:
     """Hide secrets that show only once their percent-encoding is undone."""
     if _ENCODED.search(text) is None:
         return text
+    from urllib.parse import quote, unquote
+
     plain = unquote(text, errors="surrogateescape")
     shown = _hide(plain, depth + 1, is_target=is_target or _is_target(plain))
     if shown == plain:

@@ -7,9 +7,10 @@ handshakes that are alike have the same texts.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from analyzer.http.exchanges import Handshake
+from analyzer.named_tuple import NamedTuple
 from analyzer.options import Options
 from analyzer.tables.schema import OUTCOMES, SCHEMES
 from analyzer.tables.secrets import hide, hide_subprotocols

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from analyzer.columns import NULL
-from analyzer.inside.item import HEARTBEAT
 from analyzer.inside.labels import Label
+from analyzer.inside.protocol import HEARTBEAT
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.tables import schema
 from analyzer.tables.inside import Words, codes_of

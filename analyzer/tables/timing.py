@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from analyzer.columns import NULL
 from analyzer.http.exchanges import Handshake
 from analyzer.lazy_dataclass import dataclass
 from analyzer.lazy_pattern import lazy_pattern
+from analyzer.named_tuple import NamedTuple
 from analyzer.options import Options
 from analyzer.packets.segments import address_text
 from analyzer.tables.before_connect import Before

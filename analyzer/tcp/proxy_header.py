@@ -6,7 +6,6 @@ comes from, and TLS or HTTP begin behind it. Knows nothing else. Used by tls and
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import Final
 
 _PROXY_1: Final = b"PROXY "
@@ -54,6 +53,8 @@ def proxied_client(header: bytes | bytearray) -> str:
         size = {"TCP4": 4, "TCP6": 16}.get(words[1], 0)
         if len(words) != 6 or not size:
             return ""
+        from ipaddress import ip_address
+
         try:
             ends = [ip_address(word).packed for word in words[2:4]]
         except ValueError:
@@ -79,5 +80,7 @@ def _ports(size: int) -> tuple[int, int]:
 
 
 def _with_port(address: bytes, port: int) -> str:
+    from ipaddress import ip_address
+
     text = str(ip_address(address))
     return f"[{text}]:{port}" if len(address) > 4 else f"{text}:{port}"

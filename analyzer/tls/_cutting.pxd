@@ -40,12 +40,22 @@ ctypedef struct Side:
     int have
     int length
     int seen
+    int added
     int stop
     unsigned short version
     unsigned char type
     unsigned char lost
     unsigned char broken
     unsigned char began_lost
+
+ctypedef struct Sum:
+    long long time
+    long long content
+    long long length
+    int direction
+    int count
+    int least
+    int most
 
 cdef class RecordCut:
     cdef public object _arrays
@@ -56,6 +66,7 @@ cdef class RecordCut:
     cdef Link[::1] links
     cdef Cut[::1] cuts
     cdef Chunk[::1] out
+    cdef Sum[::1] sums
     cdef Chunk[::1] turned
     cdef Py_ssize_t _count
     cdef Py_ssize_t _links

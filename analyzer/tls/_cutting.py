@@ -53,6 +53,7 @@ class RecordCut:
             "links": np.zeros(64, layout.LINK),
             "cuts": np.zeros(64, layout.CUT),
             "out": np.zeros(64, bytestream.CHUNK),
+            "sums": np.zeros(64, layout.SUM),
         }
         self._count = self._links = self._cuts = 0
         self.turned = record_view(np.zeros(1, bytestream.CHUNK))
@@ -65,6 +66,7 @@ class RecordCut:
         self.links = record_view(self._arrays["links"])
         self.cuts = record_view(self._arrays["cuts"])
         self.out = record_view(self._arrays["out"])
+        self.sums = record_view(self._arrays["sums"])
 
     def _grow(self, name: str, count: int) -> None:
         self._arrays[name] = grown(self._arrays[name], count)

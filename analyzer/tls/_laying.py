@@ -35,6 +35,40 @@ _FAR = cython.declare(cython.longlong, 1 << 30)
 class RecordLay(RecordCut):
     """Cuts one batch at a time, and lays its rows."""
 
+    def opened(self) -> list[tuple[int, ...]]:
+        """Return the fields of SUM of each direction of which records were opened."""
+        r: cython.Py_ssize_t
+        d: cython.Py_ssize_t
+        s: cython.Py_ssize_t
+        n: cython.Py_ssize_t = 0
+        beside: cython.int
+        for r in range(self._count):
+            if self.records[r].fate != _OPENED:
+                continue
+            d = self.records[r].direction
+            beside = self.records[r].length - cython.cast(cython.int, self.records[r].content)
+            s = self.sides[d].added - 1
+            if s < 0:
+                s = n
+                n += 1
+                self.sides[d].added = cython.cast(cython.int, n)
+                if s >= self.sums.shape[0]:
+                    self._grow("sums", n)
+                self.sums[s].time = self.records[r].done_time
+                self.sums[s].direction = cython.cast(cython.int, d)
+                self.sums[s].content = self.sums[s].length = self.sums[s].count = 0
+                self.sums[s].least = self.sums[s].most = beside
+            self.sums[s].content += self.records[r].content
+            self.sums[s].length += self.records[r].length
+            self.sums[s].count += 1
+            if beside < self.sums[s].least:
+                self.sums[s].least = beside
+            if beside > self.sums[s].most:
+                self.sums[s].most = beside
+        for s in range(n):
+            self.sides[self.sums[s].direction].added = 0
+        return self._arrays["sums"][:n].tolist()  # type: ignore[no-any-return]
+
     def lay(self) -> Any:
         """Return the rows, dtype CHUNK: plaintext where records were opened."""
         k: cython.Py_ssize_t

@@ -143,9 +143,9 @@ class Decryptor:
         for direction in self._directions:
             direction.reader.lose()
 
-    def is_encrypted(self, side: int) -> bool:
-        """Return whether keys of a side are in use, and proven."""
-        return self._directions[side].protection is not None
+    def protection(self, side: int) -> Protection | None:
+        """Return what opens a side's records, if keys are in use and proven."""
+        return self._directions[side].protection
 
     # --- records
 

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
-from analyzer.columns import NULL, Rows
+from analyzer.columns import NULL
 from analyzer.lazy_dataclass import dataclass, field
-from analyzer.tls.records import HANDSHAKE, OPENED_RECORD
+from analyzer.tls.records import HANDSHAKE
 
 if TYPE_CHECKING:
     from analyzer.tls.decryption import Decryptor
@@ -71,32 +69,3 @@ def client_side_of(side: int, kind: int, body: bytes) -> int:
     if kind == HANDSHAKE and body[:1] == bytes((_CLIENT_HELLO,)):
         return side
     return 1 - side if kind == HANDSHAKE and body[:1] == bytes((_SERVER_HELLO,)) else 0
-
-
-def opened_by_direction(found: Rows) -> list[tuple[int, ...]]:
-    """Add up records of application data that were opened.
-
-    Args:
-        found: dtype RECORD.
-
-    Returns:
-        Of each direction: its number, when the first was whole (ns), how many, bytes that they
-        hold and bytes of their bodies, and the least and the most by which these differ.
-    """
-    opened = found.take(np.flatnonzero(found["fate"] == OPENED_RECORD))
-    if not len(opened):
-        return []
-    opened = opened.take(np.argsort(opened["direction"], kind="stable"))
-    directions, content = opened["direction"], opened["content"]
-    begins = np.flatnonzero(np.diff(directions, prepend=-1))
-    overheads = opened["length"] - content
-    columns = (
-        directions[begins],
-        opened["done_time"][begins],
-        np.diff(begins, append=len(opened)),
-        np.add.reduceat(content, begins),
-        np.add.reduceat(opened["length"].astype(np.int64), begins),
-        np.minimum.reduceat(overheads, begins),
-        np.maximum.reduceat(overheads, begins),
-    )
-    return list(zip(*(column.tolist() for column in columns), strict=True))

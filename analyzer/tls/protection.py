@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 
+from analyzer.named_tuple import NamedTuple
 from analyzer.tls.key_schedule import HASHES, DirectionKeys, traffic_keys
 from analyzer.tls.names import TLS_1_0, TLS_1_2
 from analyzer.tls.suites import Kind, SuiteKeys
@@ -37,6 +38,18 @@ HEADER: Final = struct.Struct(">BHH").pack
 """The additional data of TLS 1.3: a record's header (RFC 8446 5.2)."""
 NUMBERED: Final = struct.Struct(">QBHH").pack
 """What older versions authenticate: sequence number and header (RFC 5246 6.2.3.1, 6.2.3.3)."""
+
+
+class Blocks(NamedTuple):
+    """What the kernel of AES-GCM needs of one direction's keys."""
+
+    encrypt: Callable[[memoryview, memoryview], int]
+    """Encrypts blocks of AES, each by itself, into a buffer."""
+    high: int
+    low: int
+    """First 8 and last 4 bytes of the nonce; without those that a record brings."""
+    explicit: int
+    """Bytes that a record brings."""
 
 
 class Protection:
@@ -61,6 +74,11 @@ class Protection:
         """
         raise NotImplementedError
 
+    @property
+    def blocks(self) -> Blocks | None:
+        """What opens many short records together (tls.ahead); None where nothing does."""
+        return None
+
     def lose(self) -> None:
         """Note that what comes next does not follow the last record."""
 
@@ -82,13 +100,22 @@ class Protection:
 class Tls13(Protection):
     """Records of TLS 1.3 (RFC 8446 5.2)."""
 
-    __slots__ = ("_decrypt", "_iv")
+    __slots__ = ("_blocks", "_decrypt", "_iv", "_key")
 
     def __init__(self, secret: bytes, suite: SuiteKeys) -> None:
         super().__init__()
         key, iv = traffic_keys(secret, suite)
         self._decrypt = aead(key, suite).decrypt
         self._iv = int.from_bytes(iv, "big")
+        self._key = key if suite.kind is Kind.GCM else None
+        self._blocks: Blocks | None = None
+
+    @property
+    def blocks(self) -> Blocks | None:
+        """See Protection."""
+        if self._blocks is None and self._key is not None:
+            self._blocks = Blocks(blocks_of(self._key), self._iv >> 32, self._iv & 0xFFFFFFFF, 0)
+        return self._blocks
 
     def open(self, kind: int, version: int, body: Body) -> Opened | None:
         """See Protection."""
@@ -113,13 +140,23 @@ class Tls13(Protection):
 class ExplicitNonce(Protection):
     """AES-GCM and AES-CCM in TLS 1.2: each record brings 8 bytes of its nonce (RFC 5288 3)."""
 
-    __slots__ = ("_decrypt", "_overhead", "_salt")
+    __slots__ = ("_blocks", "_decrypt", "_key", "_overhead", "_salt")
 
     def __init__(self, keys: DirectionKeys, suite: SuiteKeys) -> None:
         super().__init__()
         self._decrypt = aead(keys.key, suite).decrypt
+        self._key = keys.key if suite.kind is Kind.GCM else None
+        self._blocks: Blocks | None = None
         self._salt = keys.iv
         self._overhead = EXPLICIT_NONCE + suite.tag_bytes
+
+    @property
+    def blocks(self) -> Blocks | None:
+        """See Protection."""
+        if self._blocks is None and self._key is not None:
+            high = int.from_bytes(self._salt, "big") << 32
+            self._blocks = Blocks(blocks_of(self._key), high, 0, EXPLICIT_NONCE)
+        return self._blocks
 
     def open(self, kind: int, version: int, body: Body) -> Opened | None:
         """See Protection."""
@@ -263,6 +300,11 @@ def aead(key: bytes, suite: SuiteKeys) -> AESGCM | AESCCM | ChaCha20Poly1305:
     if suite.kind is Kind.CCM:
         return AESCCM(key, tag_length=suite.tag_bytes)
     return AESGCM(key)
+
+
+def blocks_of(key: bytes) -> Callable[[memoryview, memoryview], int]:
+    """Return what encrypts blocks of AES, each by itself: for counters, never for content."""
+    return Cipher(AES(key), modes.ECB()).encryptor().update_into
 
 
 def block_cipher(key: bytes, suite: SuiteKeys, vector: bytes = b"") -> Cipher[modes.CBC]:

@@ -218,6 +218,7 @@ SIDE = row_dtype(
         ("have", "<i4"),  # bytes of the header read
         ("length", "<i4"),  # of the body
         ("seen", "<i4"),  # bytes of all pieces
+        ("added", "<i4"),  # 1 + its row of SUM; 0
         ("stop", "<i4"),  # 1 + the row from which on none is laid; 0: all are
         ("version", "<u2"),
         ("type", "u1"),
@@ -227,3 +228,16 @@ SIDE = row_dtype(
     ]
 )
 """One direction of the cut."""
+
+SUM = row_dtype(
+    [
+        ("time", "<i8"),  # ns: when the first was whole
+        ("content", "<i8"),  # bytes that they hold
+        ("length", "<i8"),  # bytes of their bodies
+        ("direction", "<i4"),
+        ("count", "<i4"),
+        ("least", "<i4"),  # the least and the most by which these differ
+        ("most", "<i4"),
+    ]
+)
+"""The records of one direction that were opened."""

@@ -2,14 +2,14 @@
 
 Holds what must wait: the beginnings of records, until they are whole, and records of sessions
 whose keys are not known yet. Knows rows, and when to ask for keys; the cut is made by
-tls._laying, records are opened by tls.decryption. Called by tls.stage, if there are or may be
-keys at all.
+tls._laying, records are opened by tls.ahead and tls.decryption. Called by tls.stage, if there
+are or may be keys at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,8 @@ from analyzer.options import Options
 from analyzer.tcp.bytestream import StreamBatch
 from analyzer.tls import records as layout
 from analyzer.tls._laying import RecordLay
-from analyzer.tls.inside import Unwrapped, client_side_of, opened_by_direction
+from analyzer.tls.ahead import Ahead, Places
+from analyzer.tls.inside import Unwrapped, client_side_of
 from analyzer.tls.keeping import (
     NOTHING_KNOWN,
     Kept,
@@ -44,7 +45,11 @@ from analyzer.tls.keeping import (
     unread,
 )
 from analyzer.tls.keylog import KeyRing
+from analyzer.tls.overheads import Overheads
 from analyzer.tls.records import APPLICATION_DATA, CLOSED, HEADER_BYTES, TAKEN, UNKNOWN
+
+if TYPE_CHECKING:
+    from analyzer.tls.protection import Protection
 
 _COLUMNS: Final = ("direction", "type", "version", "start", "length", "fate")
 _SHORTEST: Final = 22
@@ -70,6 +75,7 @@ class Unwrapper:
         self.may_grow = False
         self._begun: list[int] = []
         self._cut = RecordLay()
+        self._ahead = Ahead()
         self._modes: npt.NDArray[np.uint8] = np.zeros(0, np.uint8)
         self._closed: set[int] = set()  # slots
         self._left: dict[int, Kept] = {}  # by direction
@@ -79,15 +85,11 @@ class Unwrapper:
         self._hello_bytes = 0
         self._sessions: dict[int, Unwrapped] = {}
         self._openers: dict[int, Opener] = {}
-        self._overheads: dict[int, int] = {}  # by direction; -1 where it is not constant
+        self._overheads = Overheads()
         self._unsettled: dict[int, int] = {}  # hole by direction, in this call
         # Where servers answered early data in this call: (row, byte) by direction, packet by slot.
         self._answered: dict[int, tuple[int, int]] = {}
         self._answers: dict[int, int] = {}
-        # Of the records of this call: columns, contents, and how far overheads were noted.
-        self._columns: list[list[int]] = []
-        self._contents: list[int] = []
-        self._noted = 0
         self._findings: list[Finding] = []
 
     @property
@@ -154,7 +156,7 @@ class Unwrapper:
         self._hello_bytes -= self._hellos.pop(slot, 0)
         for direction in (2 * slot, 2 * slot + 1):
             self._openers.pop(direction, None)
-            self._overheads.pop(direction, None)
+            self._overheads.forget(direction)
         self._cut.reset(slot)
 
     def _taken(self, rows: Rows, records: RecordBatch) -> Rows:
@@ -319,14 +321,37 @@ class Unwrapper:
 
     def _open(self, found: Rows, rows: Rows, data: Any) -> None:
         """Open the records of a batch, in place; write what came of each."""
+        self._overheads.begin(found)
+        for turn in self._ahead.turns(found, data, self._steady):
+            self._open_others(turn, found, rows, data)
+        self._account()
+
+    def _steady(self, direction: int) -> Protection | None:
+        """Return what opens the records of a direction, if that is all that comes of them.
+
+        A session of which handshake messages are kept may be closed for those of others.
+        """
+        slot = direction >> 1
+        if direction not in self._openers or slot in self._hellos:
+            return None
+        session = self._sessions[slot]
+        return session.decryptor.protection((direction & 1) ^ session.client_side)
+
+    def _open_others(self, turn: Places, found: Rows, rows: Rows, data: Any) -> None:
+        """Open records one by one, in place; write what came of each.
+
+        Args:
+            turn: their numbers.
+            found: all records.
+            rows: of the stream.
+            data: their buffer.
+        """
         view = data.data
-        columns = [found[name].tolist() for name in _COLUMNS]
-        fates = columns[-1]
-        contents, skips = [0] * len(fates), found["skip"].tolist()
-        self._columns, self._contents, self._noted = columns, contents, 0
         openers = self._openers
-        for index, (direction, kind, version, start, length, fate) in enumerate(
-            zip(*columns, strict=True)
+        fates, contents, skips = found["fate"], found["content"], found["skip"]
+        columns = (found[name][turn].tolist() for name in _COLUMNS)
+        for index, direction, kind, version, start, length, fate in zip(
+            turn.tolist(), *columns, strict=True
         ):
             opener = openers.get(direction)
             if opener is not None and fate == layout.WHOLE_RECORD and start >= 0:
@@ -335,16 +360,14 @@ class Unwrapper:
                     _, skip, content = opened
                     size = len(content)
                     view[start + skip : start + skip + size] = content
-                    fates[index] = layout.OPENED_RECORD
-                    contents[index], skips[index] = size, skip
+                    fates[index], contents[index] = layout.OPENED_RECORD, size
+                    skips[index] = skip
                     continue
             else:
                 opened = False
             fates[index], contents[index], skips[index] = self._unusual(
                 (direction, kind, version, fate), index, opened, found, rows, data
             )
-        found["fate"], found["content"], found["skip"] = fates, contents, skips
-        self._account(found)
 
     def _unusual(
         self,
@@ -395,7 +418,7 @@ class Unwrapper:
             self._hold_back(direction, pieces, int(found["done_packet"][index]), rows)
         self._settle(direction, index, found, decryptor.skipped[side] - before, opened)
         if opened is None:
-            return layout.SHUT_RECORD, self._expected(direction, index), 0
+            return layout.SHUT_RECORD, self._overheads.expected(direction, index), 0
         if decryptor.finished_seen[side] and session.finished[side] == NULL:
             session.finished[side] = int(found["done_time"][index])
             session.finished_packets[side] = int(found["done_packet"][index])
@@ -439,30 +462,13 @@ class Unwrapper:
         self._openers.pop(direction, None)
         if fate == layout.BROKEN_RECORD:
             session.decryptor.lost(side, 1, 1)
-            return fate, self._expected(direction, index), 0
+            return fate, self._overheads.expected(direction, index), 0
         session.decryptor.lost(side, 0, int(found["wire"][index]) // _SHORTEST + 1)
         if not goes_on:
             self._unsettled[direction] = index
         else:
             self._unsettled.pop(direction, None)
         return fate, UNKNOWN, goes_on
-
-    def _overhead(self, direction: int, index: int) -> int:
-        """Return by how much records before this one were longer than their content; or -1."""
-        directions, _, _, _, lengths, fates = self._columns
-        while self._noted < index:
-            place = self._noted
-            self._noted += 1
-            if fates[place] == layout.OPENED_RECORD:
-                found = lengths[place] - self._contents[place]
-                known = self._overheads.get(directions[place], found)
-                self._overheads[directions[place]] = found if found == known else -1
-        return self._overheads.get(direction, -1)
-
-    def _expected(self, direction: int, index: int) -> int:
-        """Return how many bytes a record holds that cannot be read."""
-        overhead = self._overhead(direction, index)
-        return UNKNOWN if overhead < 0 else max(0, self._columns[4][index] - overhead)
 
     def _settle(self, direction: int, index: int, found: Rows, lost: int, opened: Any) -> None:
         """Say how much the hole before a record held, if that is certain.
@@ -477,20 +483,18 @@ class Unwrapper:
         hole = self._unsettled.pop(direction, None)
         if hole is None or opened is None or lost <= 0:
             return
-        overhead = self._overhead(direction, index)
-        if overhead >= 0:
-            content = int(found["wire"][hole]) - lost * (HEADER_BYTES + overhead)
-            self._contents[hole] = content if content >= 0 else UNKNOWN
+        content = self._overheads.in_hole(direction, index, int(found["wire"][hole]), lost)
+        if content is not None:
+            found["content"][hole] = content
 
-    def _account(self, found: Rows) -> None:
+    def _account(self) -> None:
         """Count what was opened, by session."""
-        for direction, time, count, size, length, least, most in opened_by_direction(found):
+        for time, content, length, direction, count, least, most in self._cut.opened():
             session = self._sessions[direction >> 1]
             side = (direction & 1) ^ session.client_side
             if session.first_data[side] == NULL:
                 session.first_data[side] = time
             session.records[side] += count
-            session.content[side] += size
-            session.framing[side] += length + count * HEADER_BYTES - size
-            known = self._overheads.get(direction, least)
-            self._overheads[direction] = least if least == most == known else -1
+            session.content[side] += content
+            session.framing[side] += length + count * HEADER_BYTES - content
+            self._overheads.note(direction, least, most)

@@ -1,20 +1,16 @@
+from analyzer.websocket._blocks cimport Blocks, Window
 from analyzer.websocket._state cimport Fragment, Message
 
 # The classes of _inflating.
 
 cdef class UsualInflater:
     cdef public object _context
-    cdef public object _rare
-    cdef public list _recent
-    cdef public Py_ssize_t _recent_bytes
+    cdef readonly Window _window
+    cdef readonly Blocks _blocks
     cdef public Py_ssize_t _unseen
     cdef public Py_ssize_t _limit
     cdef public bint _takeover
-    cdef Py_ssize_t first
-    cdef Py_ssize_t rest
-    cpdef bytes usual(self, bytes payload)
-    cpdef int _remember(self, bytes output)
-    cdef bytes _alone(self, bytes payload)
+    cdef bytes _usual(self, bytes content, Py_ssize_t start, Py_ssize_t end)
 
 
 cdef class UsualMessages:
@@ -33,4 +29,4 @@ cdef class UsualMessages:
     cdef public list at
     cdef public list payloads
     cdef public list bad_texts
-    cdef int _take(self, Py_ssize_t at, bytes payload)
+    cdef int _take(self, Py_ssize_t at, bytes payload, bint is_unclear)

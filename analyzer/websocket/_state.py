@@ -378,5 +378,5 @@ def _blank_walk() -> Rows:
 
 
 def record_view(rows: Any) -> Any:
-    """Return a view whose elements have attributes, as the uncompiled walk needs."""
-    return rows.view(np.recarray)
+    """Return rows as the walk takes them: with fields as attributes, uncompiled."""
+    return rows if cython.compiled else rows.view(np.recarray)

@@ -6,10 +6,11 @@ opens.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from analyzer.columns import NULL
 from analyzer.http.exchanges import Handshake
+from analyzer.named_tuple import NamedTuple
 from analyzer.tcp.bytestream import Connection
 from analyzer.websocket.frames import CLIENT
 from analyzer.websocket.negotiation import Negotiation, Side, negotiate, offered_sides

@@ -11,7 +11,9 @@ and no Close control frame was received by the endpoint", 1006.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
+
+from analyzer.named_tuple import NamedTuple
 
 NO_STATUS: Final = 1005
 ABNORMAL: Final = 1006

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from enum import IntEnum
 from operator import itemgetter
-from typing import NamedTuple
 
 from analyzer.columns import NULL
 from analyzer.http.exchanges import Handshake
 from analyzer.lazy_dataclass import dataclass, field
+from analyzer.named_tuple import NamedTuple
 from analyzer.websocket.keepalive import Keepalive
 from analyzer.websocket.negotiation import Negotiation
 

@@ -8,7 +8,6 @@ batch, and the usual end, Close in both directions and then FIN, is not run thro
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +15,7 @@ import numpy.typing as npt
 from analyzer import findings
 from analyzer.columns import NULL, Rows
 from analyzer.findings import Finding
+from analyzer.named_tuple import NamedTuple
 from analyzer.tcp.bytestream import Connection, StreamBatch
 from analyzer.websocket import frames as layout
 from analyzer.websocket.close_codes import NO_STATUS, Evidence, reported_code

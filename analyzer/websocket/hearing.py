@@ -8,6 +8,7 @@ is the inside stage.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -49,6 +50,8 @@ Listener = Callable[[Said], None]
 
 _Entry = tuple[int, int, int, bytes | None, bool]
 """Index of the FRAGMENT row, pool index, direction, payload, too long."""
+_Run = tuple[npt.NDArray[np.intp], npt.NDArray[np.int64], npt.NDArray[np.int64], Sequence[bytes]]
+"""Of messages that were inflated together: the same without the last, an array each."""
 
 
 class _Joined:
@@ -71,6 +74,7 @@ class Hearing:
         self._heard = np.zeros(0, bool)
         self._joined: dict[int, _Joined] = {}
         self._inflated: list[_Entry] = []
+        self._runs: list[_Run] = []
         self._inflated_bytes = 0
         self._single: npt.NDArray[np.intp] = np.zeros(0, np.intp)
         self._others: npt.NDArray[np.intp] = self._single
@@ -157,16 +161,17 @@ class Hearing:
             indices: of these rows in the batch.
             payloads: of each.
         """
-        numbers = indices.tolist(), rows["message"].tolist(), rows["direction"].tolist()
         sizes = [*map(len, payloads)]
+        places, directions = (rows[name].astype(np.int64) for name in ("message", "direction"))
+        run = indices, places, directions, payloads
         if max(sizes) > self._limit:
-            for entry in zip(*numbers, payloads, strict=True):
-                self.inflated(*entry)
+            for index, message, direction, payload, _ in _entries([run]):
+                self.inflated(index, message, direction, payload)
             return
-        self._inflated += zip(*numbers, payloads, (False,) * len(sizes), strict=True)
+        self._runs.append(run)
         self._inflated_bytes += sum(sizes)
         if self._inflated_bytes > _FLUSH_BYTES:
-            self._flush(numbers[0][-1])
+            self._flush(int(indices[-1]))
 
     def finish(self) -> None:
         """Hand on what is left of the batch."""
@@ -184,11 +189,19 @@ class Hearing:
         at = int(np.searchsorted(self._others, upto, "right"))
         others, self._others = self._others[:at], self._others[at:]
         entries = [*self._join(rows, others), *self._inflated]
-        self._inflated, self._inflated_bytes = [], 0
-        if not entries:
+        runs = self._runs
+        self._inflated, self._runs, self._inflated_bytes = [], [], 0
+        if not entries and not runs:
             if len(single):
                 self._hand_on(pool, *self._read(rows, single), set())
             return
+        if not entries and not len(single):
+            # Most often there is nothing between them.
+            _, all_places, all_directions, inflated = zip(*runs, strict=True)
+            merged = np.concatenate(all_places), np.concatenate(all_directions)
+            self._hand_on(pool, *merged, [*chain.from_iterable(inflated)], set())
+            return
+        entries += _entries(runs)
         places, directions, payloads = self._read(rows, single)
         entries += zip(
             *(values.tolist() for values in (single, places, directions)),
@@ -283,3 +296,10 @@ class Hearing:
             joined = self._joined.get(direction)
             if joined is not None and joined.message == index:
                 del self._joined[direction]
+
+
+def _entries(runs: Sequence[_Run]) -> Iterator[_Entry]:
+    """Return runs message by message."""
+    for *numbers, payloads in runs:
+        long = (False,) * len(payloads)
+        yield from zip(*(each.tolist() for each in numbers), payloads, long, strict=True)

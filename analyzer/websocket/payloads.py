@@ -18,6 +18,7 @@ from analyzer.columns import NULL, Bytes, Pieces, Rows, pieces
 from analyzer.findings import Finding, Kind
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import Options
+from analyzer.websocket._blocks import Blocks
 from analyzer.websocket._distances import Distances
 from analyzer.websocket._inflating import UsualMessages
 from analyzer.websocket._payload import digest_of
@@ -51,7 +52,7 @@ class _Joined:
 
 
 _INFLATER_BYTES = 40 * 1024
-"""What zlib keeps for a window of 32 KiB."""
+"""What an inflater keeps: a window of 32 KiB, or zlib's context with it."""
 
 _NOTHING = _Joined()
 """No message is in progress; never changed."""
@@ -69,6 +70,7 @@ class PayloadStage:
         # Directions whose window is below 32 KiB: its size, and bytes inflated so far.
         self._windows: dict[int, tuple[int, int]] = {}
         self._distances = Distances()
+        self._blocks: Blocks | None = None
         self._found: list[Finding] = []
         self._index = 0  # of the FRAGMENT row in work
         # By pool index, of messages that were not usual.
@@ -94,7 +96,11 @@ class PayloadStage:
         self._opened[direction] = True
         if side is not None:
             limit = self._options.max_inflated_bytes
-            self._inflaters[direction] = Inflater(side, limit=limit, keep_bytes=limit)
+            if self._blocks is None:
+                self._blocks = Blocks()
+            self._inflaters[direction] = Inflater(
+                side, limit=limit, keep_bytes=limit, blocks=self._blocks
+            )
             if side.window_bits < MAX_WINDOW_BITS:
                 self._windows[direction] = (1 << side.window_bits, 0)
 

@@ -16,19 +16,20 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from analyzer.named_tuple import NamedTuple
-from analyzer.websocket._inflating import (
-    LAST_BLOCK,
-    RAW,
-    SYNC_BITS,
-    TAIL,
-    WINDOW_BYTES,
-    UsualInflater,
-)
+from analyzer.websocket._blocks import WINDOW_BYTES, Blocks
+from analyzer.websocket._inflating import TAIL, UsualInflater
 from analyzer.websocket.negotiation import Side
 
 if TYPE_CHECKING:
     from zlib import _Decompress
 
+_LAST_BLOCK = b"\x01\x00\x00\xff\xff"
+"""An empty stored block with BFINAL: it ends a stream that is between two blocks."""
+_RAW = -15
+"""zlib's number for a window of 2^15 bytes without a header."""
+_SYNC_BITS = 0xE0
+"""A payload cut off before the tail ends with the 3 zero bits of the stored block's header
+and zero padding: in its last byte the upper 3 bits are 0 wherever the header began."""
 _TOO_FAR = "too far back"
 """What zlib says of a distance beyond the bytes that it has seen."""
 
@@ -68,13 +69,14 @@ class Inflater(UsualInflater):
     """The receiving half of permessage-deflate for one direction.
 
     A message is given whole to `inflate`, or in pieces to `start`, `push` and
-    `finish`. The zlib context (40 kB, and as much for the bytes after it) is
-    made at the first message that needs one, and let go by `close`.
+    `finish`. Where one is not usual, zlib takes it with a context (40 kB) made of
+    the window, which goes when a message has ended between two blocks.
 
     Args:
         side: what the handshake agreed on for this direction.
         limit: bytes of output of one message; the rest is not inflated.
         keep_bytes: bytes of output that `Inflated.payload` holds at most.
+        blocks: inflates usual messages; None: one of its own.
     """
 
     __slots__ = (
@@ -89,10 +91,13 @@ class Inflater(UsualInflater):
         "_size",
     )
 
-    def __init__(self, side: Side, *, limit: int, keep_bytes: int) -> None:
+    def __init__(
+        self, side: Side, *, limit: int, keep_bytes: int, blocks: Blocks | None = None
+    ) -> None:
         takeover = not side.no_context_takeover
         # The peer may refer to bytes of the window that were never seen.
-        super().__init__(takeover, limit, WINDOW_BYTES if side.assumed and takeover else 0)
+        unseen = WINDOW_BYTES if side.assumed and takeover else 0
+        super().__init__(takeover, limit, unseen, blocks or Blocks())
         self._assumed = side.assumed
         self._keep = keep_bytes
         self._kept: list[bytes] = []
@@ -110,20 +115,28 @@ class Inflater(UsualInflater):
         Args:
             payload: application data of all its frames, unmasked.
         """
-        # A run of usual messages may have ended with this one.
-        if self._rare is None:
-            output = self.usual(payload)
-            if output is not None:
-                return Inflated(len(output), output[: self._keep])
-        rare: Inflated | None = self._rare
-        self._rare = None
-        if rare is not None:
-            return rare
+        output = self.usual(payload)
+        if output is not None:
+            return Inflated(len(output), output[: self._keep])
         if not self._takeover:
             return self._inflate_alone(payload)
         self.start()
         self.push(payload)
-        return self.finish()
+        inflated = self.finish()
+        self._let_go()
+        return inflated
+
+    def _let_go(self) -> None:
+        """Do without zlib from the next message on, if this one ended between two blocks."""
+        if self._context is None or self._unseen:
+            return
+        context = self._context.copy()
+        try:
+            context.decompress(_LAST_BLOCK)
+        except zlib.error:
+            return
+        if context.eof:
+            self._context = None
 
     def start(self) -> None:
         """Begin a message that comes in pieces; one that was not finished is lost."""
@@ -193,7 +206,7 @@ class Inflater(UsualInflater):
 
     def _inflate_alone(self, payload: bytes) -> Inflated:
         """Inflate a message that begins with an empty window, and is not usual: in pieces."""
-        earlier = self._window()
+        earlier = self._window.whole()
         self._forget()
         self.start()
         self.push(payload)
@@ -208,9 +221,9 @@ class Inflater(UsualInflater):
         RFC 7692 7.1.1.1, 7.1.1.2: with no_context_takeover the endpoint "MUST NOT use the LZ77
         sliding window" of earlier messages. Some keep theirs nevertheless.
         """
-        context = zlib.decompressobj(RAW, zdict=earlier)
+        context = zlib.decompressobj(_RAW, zdict=earlier)
         try:
-            output = context.decompress(payload + TAIL + LAST_BLOCK, self._limit + 1)
+            output = context.decompress(payload + TAIL + _LAST_BLOCK, self._limit + 1)
         except zlib.error:
             return None
         if not context.eof or len(output) > self._limit:
@@ -219,24 +232,15 @@ class Inflater(UsualInflater):
         self._remember(output)
         return Inflated(len(output), output[: self._keep], Status.TAKEOVER)
 
-    def _inflated_rarely(self, context: _Decompress, output: bytes) -> Inflated:
-        """Finish a message given whole that has a final block, or too much output."""
-        self.start()
-        rest = context.unused_data
-        # A final block that ends within the tail leaves less than the tail.
-        has_tail = rest.endswith(TAIL)
-        self._after(context, self._taken(output), rest[: -len(TAIL)] if has_tail else rest)
-        if has_tail and not self._is_fresh:
-            self._feed(TAIL)
-        return self._ended()
-
     def _feed(self, data: bytes) -> bytes:
         """Inflate `data`; return its output, or b"" with `_failure` set."""
         if self._failure is not None:
             return b""
         context = self._context
         if context is None:
-            context = self._context = zlib.decompressobj(RAW)
+            # Without takeover the window is only for a sender that refers to it all the same.
+            known = self._window.whole() if self._takeover else b""
+            context = self._context = zlib.decompressobj(_RAW, zdict=known)
         try:
             output = context.decompress(data, self._limit - self._size + 1)
         except zlib.error as error:
@@ -253,7 +257,7 @@ class Inflater(UsualInflater):
         """
         outputs = [output]
         while context.eof and self._failure is None:
-            context = self._context = zlib.decompressobj(RAW, zdict=self._window())
+            context = self._context = zlib.decompressobj(_RAW, zdict=self._window.whole())
             self._in_doubt = True
             if not rest:
                 self._is_fresh = True
@@ -286,9 +290,6 @@ class Inflater(UsualInflater):
             self._remember(output)
         return output
 
-    def _window(self) -> bytes:
-        return b"".join(self._recent)[-WINDOW_BYTES:]
-
     def _check_end(self) -> None:
         """Fail the message if it ended within a block.
 
@@ -301,11 +302,11 @@ class Inflater(UsualInflater):
             return
         if self._takeover:
             in_step = not (self._unseen or self._in_doubt)
-            if in_step and (self._last_byte < 0 or not self._last_byte & SYNC_BITS):
+            if in_step and (self._last_byte < 0 or not self._last_byte & _SYNC_BITS):
                 return
             context = context.copy()
         try:
-            context.decompress(LAST_BLOCK)
+            context.decompress(_LAST_BLOCK)
         except zlib.error as error:
             self._failure = self._failed(error)
             return
@@ -328,5 +329,9 @@ class Inflater(UsualInflater):
 
     def _forget(self) -> None:
         self._context = None
-        self._recent = []
-        self._recent_bytes = 0
+        self._window.clear()
+
+    def _remember(self, output: bytes) -> None:
+        """Take output that may be referred to."""
+        self._window.remember(output)
+        self._unseen = max(0, self._unseen - len(output))

@@ -10,7 +10,7 @@ from oracle import captures
 
 from analyzer.capture import _records
 from analyzer.capture.pcapng import INTERFACE
-from analyzer.capture.records import RECORD, RecordBatch
+from analyzer.capture.records import RECORD, BlankBatches, RecordBatch
 
 HEAD = 24
 
@@ -85,3 +85,13 @@ def test_append_returns_where_bytes_start_and_keeps_the_others():
     assert batch.append(b"de") == 3
     assert batch.append(b"fghij" * 10) == 5
     assert batch.data[: batch.used].tobytes() == b"abcde" + b"fghij" * 10
+
+
+def test_a_piece_without_records_brings_nothing():
+    blank = BlankBatches()
+    assert blank.has(RecordBatch())
+    assert not blank.has(RecordBatch(secrets=[(1, b"")]))
+    assert not blank.has(RecordBatch(figures=b"x"))
+    # Whether keys may come is news by itself.
+    assert not blank.has(RecordBatch(may_bring_keys=True))
+    assert blank.has(RecordBatch(may_bring_keys=True))

@@ -1,5 +1,6 @@
 """Parsed options, and files without any, which take a way of their own."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,20 @@ def requests(monkeypatch):
     return asked
 
 
-@pytest.mark.parametrize("files", [["x.pcap"], ["a", "b/c"], ["-"], ["x", "-"], [""]])
+@pytest.mark.parametrize(
+    "files",
+    [
+        *(["x.pcap"], ["a", "b/c"], ["-"], ["x", "-"], [""], ["/a/b"], ["../x"], [".x", "."]),
+        *(["./x"], ["a//b"], ["a/"], ["a/./b"], ["/"], ["a/."], ["a/.b/c."]),
+    ],
+)
 def test_files_alone_are_the_same_parsed_or_not(requests, files):
     assert main.main(files) == 0
     app(files, prog_name="wsanalyze", standalone_mode=False)
-    assert requests == [Request(files=[Path(each) for each in files])] * 2
+    unparsed, parsed = requests
+    assert parsed == Request(files=[Path(each) for each in files])
+    assert [str(each) for each in unparsed.files] == [str(each) for each in parsed.files]
+    assert dataclasses.replace(unparsed, files=parsed.files) == parsed
 
 
 def test_an_option_is_parsed(requests):

@@ -145,7 +145,7 @@ def test_a_fault_in_one_capture(folder: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 RUNS = "import sys\nfrom analyzer.cli.entry import main\nsys.exit(main())"
-DIES = "import os, analyzer.analysis as it\nit.run = lambda *_, **__: os.kill(os.getpid(), 9)\n"
+DIES = "import os, analyzer.pipeline as it\nit.run = lambda *_, **__: os.kill(os.getpid(), 9)\n"
 
 
 def started(*arguments: str, begin: str = "") -> subprocess.Popen[bytes]:

@@ -4,8 +4,9 @@ import pytest
 from oracle.spoken import heard, upgrade
 from oracle.stages import TEXT, client, server
 
-from analyzer.inside.action_cable import PROTOCOL, ActionCable, looks
-from analyzer.inside.item import ASK, DELIVER, PUBLISH_MAYBE, REPLY, REPLY_ERROR, Setting
+from analyzer.inside.action_cable import ActionCable, looks
+from analyzer.inside.protocol import ASK, DELIVER, PUBLISH_MAYBE, REPLY, REPLY_ERROR, Setting
+from analyzer.inside.registry import ACTION_CABLE as PROTOCOL
 
 ID = r'"identifier":"{\"channel\":\"ChatChannel\",\"room\":\"1\"}"'
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.inside.item import Item, Setting
+from analyzer.inside.item import Item
+from analyzer.inside.protocol import Setting
 from analyzer.inside.registry import GENERIC, PROTOCOLS
 
 ALL = (*PROTOCOLS, GENERIC)

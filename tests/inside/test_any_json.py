@@ -7,7 +7,7 @@ from oracle.spoken import heard, said, upgrade
 from oracle.stages import BINARY, TEXT, client, server
 
 from analyzer.inside.any_json import AnyJson, looks
-from analyzer.inside.item import Setting
+from analyzer.inside.protocol import Setting
 
 
 def take(*messages):

@@ -2,7 +2,8 @@
 
 from analyzer.columns import NULL
 from analyzer.inside.calls import CANCELLED, ERROR, LOST, OK, UNANSWERED, Book, Moment, Numbers
-from analyzer.inside.item import (
+from analyzer.inside.item import Item
+from analyzer.inside.protocol import (
     ASK,
     ASK_MAYBE,
     ASK_OPEN,
@@ -13,7 +14,6 @@ from analyzer.inside.item import (
     REPLY_ERROR,
     STREAM,
     STREAM_ERROR,
-    Item,
 )
 
 CLIENT, SERVER = 0, 1

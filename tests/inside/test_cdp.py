@@ -1,7 +1,8 @@
 """The Chrome DevTools Protocol: commands, answers, events; sessions apart."""
 
-from analyzer.inside.cdp import BY_PATH, Cdp, looks, looks_named
-from analyzer.inside.item import ASK, REPLY, REPLY_ERROR, Setting
+from analyzer.inside.cdp import Cdp, looks, looks_named
+from analyzer.inside.protocol import ASK, REPLY, REPLY_ERROR, Setting
+from analyzer.inside.registry import CDP_BY_PATH as BY_PATH
 
 
 def take(text, sender=0):

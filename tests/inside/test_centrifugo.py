@@ -1,7 +1,8 @@
 """Centrifugo: commands and replies of client protocol 2, JSON and Protobuf made by hand."""
 
-from analyzer.inside.centrifugo import PROTOCOL, Centrifugo, looks
-from analyzer.inside.item import ASK, DELIVER, PUBLISH, REPLY, REPLY_ERROR, Setting
+from analyzer.inside.centrifugo import Centrifugo, looks
+from analyzer.inside.protocol import ASK, DELIVER, PUBLISH, REPLY, REPLY_ERROR, Setting
+from analyzer.inside.registry import CENTRIFUGO as PROTOCOL
 
 
 def take(payload, sender=0, subprotocol="", is_text=True):

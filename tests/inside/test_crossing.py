@@ -7,7 +7,7 @@ import random
 import pytest
 
 from analyzer.inside.fanout import Spreading
-from analyzer.inside.item import DELIVER, PUBLISH, SUBSCRIBE
+from analyzer.inside.protocol import DELIVER, PUBLISH, SUBSCRIBE
 from analyzer.options import Options
 
 SECOND = 10**9

@@ -1,7 +1,7 @@
 """DDP: messages as in Meteor's DDP.md."""
 
 from analyzer.inside.ddp import Ddp, looks
-from analyzer.inside.item import ASK, REPLY, REPLY_ERROR, Setting
+from analyzer.inside.protocol import ASK, REPLY, REPLY_ERROR, Setting
 
 
 def take(text, sender=0):

@@ -7,8 +7,9 @@ revision 4, "Packet".
 import msgpack
 import pytest
 
-from analyzer.inside.engine_io import BY_PATH, EngineIo, looks, looks_named
-from analyzer.inside.item import ASK, REPLY, Setting
+from analyzer.inside.engine_io import EngineIo, looks, looks_named
+from analyzer.inside.protocol import ASK, REPLY, Setting
+from analyzer.inside.registry import ENGINE_IO_BY_PATH as BY_PATH
 
 PATH = "/socket.io/?EIO=4&transport=websocket"
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analyzer.inside.fanout import Spreading, Topic
-from analyzer.inside.item import DELIVER, DELIVER_MAYBE, PUBLISH, PUBLISH_MAYBE, SUBSCRIBE
+from analyzer.inside.protocol import DELIVER, DELIVER_MAYBE, PUBLISH, PUBLISH_MAYBE, SUBSCRIBE
 from analyzer.options import Options
 
 SECOND = 10**9

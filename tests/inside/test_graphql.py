@@ -6,8 +6,9 @@ import pytest
 from oracle.spoken import heard, said, upgrade
 from oracle.stages import TEXT, client, server
 
-from analyzer.inside.graphql import NEW, OLD, PROTOCOL, Graphql, looks
-from analyzer.inside.item import Setting
+from analyzer.inside.graphql import NEW, OLD, Graphql, looks
+from analyzer.inside.protocol import Setting
+from analyzer.inside.registry import GRAPHQL as PROTOCOL
 
 QUERY = "subscription Ticks($n: Int) { tick(n: $n) }"
 

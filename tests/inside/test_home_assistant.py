@@ -1,7 +1,8 @@
 """Home Assistant: messages as in its developer documentation."""
 
-from analyzer.inside.home_assistant import PROTOCOL, HomeAssistant, looks
-from analyzer.inside.item import ASK, REPLY, REPLY_ERROR, Setting
+from analyzer.inside.home_assistant import HomeAssistant, looks
+from analyzer.inside.protocol import ASK, REPLY, REPLY_ERROR, Setting
+from analyzer.inside.registry import HOME_ASSISTANT as PROTOCOL
 
 
 def take(text, sender=0):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from analyzer.inside.item import ASK, REPLY, REPLY_ERROR, Setting
 from analyzer.inside.json_rpc import JsonRpc, looks
+from analyzer.inside.protocol import ASK, REPLY, REPLY_ERROR, Setting
 
 
 def take(text):

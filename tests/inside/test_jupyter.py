@@ -2,8 +2,9 @@
 
 import json
 
-from analyzer.inside.item import ASK, REPLY, REPLY_ERROR, STREAM, Setting
-from analyzer.inside.jupyter import PROTOCOL, V1, Jupyter
+from analyzer.inside.jupyter import V1, Jupyter
+from analyzer.inside.protocol import ASK, REPLY, REPLY_ERROR, STREAM, Setting
+from analyzer.inside.registry import JUPYTER as PROTOCOL
 
 
 def message(kind, id_, parent=None, channel="shell", content=None):

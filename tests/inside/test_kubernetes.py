@@ -1,7 +1,8 @@
 """Kubernetes: channels by their number."""
 
-from analyzer.inside.item import Setting
-from analyzer.inside.kubernetes import PROTOCOL, Kubernetes
+from analyzer.inside.kubernetes import Kubernetes
+from analyzer.inside.protocol import Setting
+from analyzer.inside.registry import KUBERNETES as PROTOCOL
 
 
 def take(payload, subprotocol="v4.channel.k8s.io"):

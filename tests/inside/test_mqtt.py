@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.inside.item import ASK, DELIVER, PUBLISH, REPLY, REPLY_ERROR, SUBSCRIBE, Setting
-from analyzer.inside.mqtt import PROTOCOL, Mqtt, looks
+from analyzer.inside.mqtt import Mqtt, looks
+from analyzer.inside.protocol import ASK, DELIVER, PUBLISH, REPLY, REPLY_ERROR, SUBSCRIBE, Setting
+from analyzer.inside.registry import MQTT as PROTOCOL
 
 
 def string(text):

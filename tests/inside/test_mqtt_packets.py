@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from analyzer.inside.item import CLIENT, SERVER
 from analyzer.inside.mqtt_packets import filters_of, whole
+from analyzer.inside.protocol import CLIENT, SERVER
 
 BOTH = frozenset({4, 5})
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.inside._mute import Mute, Words
-from analyzer.inside.item import Setting
+from analyzer.inside.protocol import Setting
 from analyzer.inside.recognition import Recogniser
 from analyzer.inside.registry import GENERIC, PROTOCOLS
 

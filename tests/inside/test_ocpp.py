@@ -4,8 +4,10 @@ import pytest
 from oracle.spoken import heard, upgrade
 from oracle.stages import TEXT, client
 
-from analyzer.inside.item import ASK, REPLY, REPLY_ERROR, Setting
-from analyzer.inside.ocpp import BY_PATH, PROTOCOL, Ocpp
+from analyzer.inside.ocpp import Ocpp
+from analyzer.inside.protocol import ASK, REPLY, REPLY_ERROR, Setting
+from analyzer.inside.registry import OCPP as PROTOCOL
+from analyzer.inside.registry import OCPP_BY_PATH as BY_PATH
 
 CALL = (
     b'[2,"19223201","BootNotification",{"reason":"PowerUp",'

@@ -1,7 +1,8 @@
 """Phoenix: arrays, objects and binary messages, as its serializers make them."""
 
-from analyzer.inside.item import ASK, ASK_OPEN, REPLY, REPLY_ERROR, Setting
-from analyzer.inside.phoenix import BY_PATH, Phoenix, looks
+from analyzer.inside.phoenix import Phoenix, looks
+from analyzer.inside.protocol import ASK, ASK_OPEN, REPLY, REPLY_ERROR, Setting
+from analyzer.inside.registry import PHOENIX_BY_PATH as BY_PATH
 
 JOIN = b'["1","2","room:lobby","phx_join",{"a":1}]'
 OK = b'["1","2","room:lobby","phx_reply",{"status":"ok","response":{}}]'

@@ -1,7 +1,8 @@
 """Pusher: events as in its documentation, protocol version 7."""
 
-from analyzer.inside.item import ASK, DELIVER, PUBLISH, REPLY, REPLY_ERROR, Setting
-from analyzer.inside.pusher import BY_PATH, Pusher, looks
+from analyzer.inside.protocol import ASK, DELIVER, PUBLISH, REPLY, REPLY_ERROR, Setting
+from analyzer.inside.pusher import Pusher, looks
+from analyzer.inside.registry import PUSHER_BY_PATH as BY_PATH
 
 
 def take(text, sender=0):

@@ -15,8 +15,8 @@ from analyzer.inside._open_calls import DONE_COLUMNS
 from analyzer.inside._quick import Quick
 from analyzer.inside.calls import Numbers
 from analyzer.inside.fanout import Spreading
-from analyzer.inside.item import Setting
 from analyzer.inside.labels import Label, Labels
+from analyzer.inside.protocol import Setting
 from analyzer.inside.recognition import Recogniser
 from analyzer.inside.registry import GENERIC, PROTOCOLS
 from analyzer.inside.stage import InsideStage

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from analyzer.inside.item import Setting
+from analyzer.inside.protocol import Setting
 from analyzer.inside.recognition import TRIES, Recogniser
 from analyzer.inside.registry import GENERIC, JOINED, PROTOCOLS
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from analyzer.inside.item import ASK, CANCEL, REPLY, REPLY_ERROR, STREAM, Setting
+from analyzer.inside.protocol import ASK, CANCEL, REPLY, REPLY_ERROR, STREAM, Setting
 from analyzer.inside.signalr import SignalR, looks
 
 

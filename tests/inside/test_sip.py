@@ -1,7 +1,8 @@
 """SIP: the messages of RFC 7118, section 8.1, shortened."""
 
-from analyzer.inside.item import ASK, REPLY, REPLY_ERROR, STREAM, Setting
-from analyzer.inside.sip import PROTOCOL, Sip, looks
+from analyzer.inside.protocol import ASK, REPLY, REPLY_ERROR, STREAM, Setting
+from analyzer.inside.registry import SIP as PROTOCOL
+from analyzer.inside.sip import Sip, looks
 
 REGISTER = (
     b"REGISTER sip:proxy.example.com SIP/2.0\r\n"

@@ -6,8 +6,9 @@ import pytest
 from oracle.spoken import heard, said, upgrade
 from oracle.stages import TEXT, client, server
 
-from analyzer.inside.item import Setting
-from analyzer.inside.sockjs import PROTOCOL, SockJs, unwrap
+from analyzer.inside.protocol import Setting
+from analyzer.inside.registry import SOCKJS as PROTOCOL
+from analyzer.inside.sockjs import SockJs, unwrap
 
 PATH = "/chat/123/abcdefgh/websocket"
 CUTS = [(), range(1, 100)]

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.inside.item import ASK, DELIVER, PUBLISH, REPLY, REPLY_ERROR, SUBSCRIBE, Setting
-from analyzer.inside.stomp import PROTOCOL, Stomp, looks
+from analyzer.inside.protocol import ASK, DELIVER, PUBLISH, REPLY, REPLY_ERROR, SUBSCRIBE, Setting
+from analyzer.inside.registry import STOMP as PROTOCOL
+from analyzer.inside.stomp import Stomp, looks
 
 CONNECT = b"CONNECT\naccept-version:1.0,1.1,2.0\nhost:stomp.github.org\n\n\0"
 CONNECTED = b"CONNECTED\nversion:1.1\n\n\0"

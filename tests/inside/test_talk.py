@@ -2,7 +2,7 @@
 
 from analyzer.columns import NULL
 from analyzer.inside.calls import Moment
-from analyzer.inside.item import Setting
+from analyzer.inside.protocol import Setting
 from analyzer.inside.recognition import Recogniser
 from analyzer.inside.registry import PROTOCOLS
 from analyzer.inside.talk import GIVEN_UP, SPEAKS, UNDECIDED, Shared, Talk, Waiting

@@ -4,8 +4,8 @@ import pytest
 from oracle.spoken import heard, said, upgrade
 from oracle.stages import BINARY, client, server
 
-from analyzer.inside.item import LABEL_ONLY
-from analyzer.inside.tunnels import PROTOCOLS
+from analyzer.inside.protocol import LABEL_ONLY
+from analyzer.inside.registry import TUNNELS as PROTOCOLS
 
 HELLO = bytes.fromhex("1603010200010001fc0303")
 PAIRS = {

@@ -8,8 +8,9 @@ import pytest
 from oracle.spoken import heard, said, upgrade
 from oracle.stages import BINARY, TEXT, client, server
 
-from analyzer.inside.item import ASK, REPLY_ERROR, STREAM, Setting
-from analyzer.inside.wamp import PROTOCOL, Wamp, looks
+from analyzer.inside.protocol import ASK, REPLY_ERROR, STREAM, Setting
+from analyzer.inside.registry import WAMP as PROTOCOL
+from analyzer.inside.wamp import Wamp, looks
 
 FORMS = {
     "json": (TEXT, lambda message: json.dumps(message).encode()),

@@ -1,7 +1,8 @@
 """XMPP: the examples of RFC 7395 and XEP-0199; XML that would explode is not expanded."""
 
-from analyzer.inside.item import ASK, REPLY, REPLY_ERROR, Setting
-from analyzer.inside.xmpp import PROTOCOL, Xmpp, looks
+from analyzer.inside.protocol import ASK, REPLY, REPLY_ERROR, Setting
+from analyzer.inside.registry import XMPP as PROTOCOL
+from analyzer.inside.xmpp import Xmpp, looks
 
 OPEN = b'<open xmlns="urn:ietf:params:xml:ns:xmpp-framing"\n to="example.com" version="1.0" />'
 

@@ -6,6 +6,7 @@ import io
 import pickle
 
 import numpy as np
+import pytest
 
 from analyzer.columns import NULL
 from analyzer.inside.labels import Label, Labels, Says
@@ -83,4 +84,27 @@ def test_frames_of_bytes() -> None:
 
 
 def test_other_objects_go_by_pickle() -> None:
-    assert pickle.loads(wire.Packer().pack(("close", 0))) == ("close", 0)
+    packed = wire.Packer().pack(("close", 0))
+    assert pickle.loads(wire.pieces_of(packed)[0]) == ("close", 0)
+    assert wire.Unpacker().unpack(packed) == ("close", 0)
+
+
+def test_arrays_go_beside_the_objects_as_they_are_now() -> None:
+    numbers = np.arange(1000)
+    packed = wire.Packer().pack(("rows", numbers))
+    assert len(packed) < numbers.nbytes + 1000
+    numbers[:] = 0
+    _, made = wire.Unpacker().unpack(packed)
+    assert made.tolist() == list(range(1000))
+
+
+@pytest.mark.parametrize("sizes", [(), (0,), (1, 0, 63), (64, 65, 8)])
+def test_pieces_come_out_as_they_were_each_where_it_is_aligned(sizes: tuple[int, ...]) -> None:
+    pieces = [bytes([at + 1]) * size for at, size in enumerate(sizes)]
+    packed = b"".join(wire.laid(*pieces))
+    made = wire.pieces_of(packed)
+    assert made == pieces
+    begin = np.frombuffer(packed, np.uint8).ctypes.data
+    for piece in filter(len, made):
+        at = np.frombuffer(piece, np.uint8).ctypes.data
+        assert (at - begin) % wire.ALIGNED == 0

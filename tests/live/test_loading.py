@@ -162,10 +162,11 @@ for path in Path("analyzer").rglob("*.py"):
         if not isinstance(made, (ast.FunctionDef, ast.AsyncFunctionDef)):
             continue
         for node in ast.walk(made):
-            names = [each.name for each in getattr(node, "names", [])]
-            names = [node.module] if isinstance(node, ast.ImportFrom) else names
-            if isinstance(node, (ast.Import, ast.ImportFrom)):
-                missing |= {name: str(path) for name in names if name not in sys.modules}
+            if isinstance(node, ast.Import):
+                names = [each.name for each in node.names]
+            else:
+                names = [node.module] if isinstance(node, ast.ImportFrom) else []
+            missing |= {name: str(path) for name in names if name not in sys.modules}
 print(json.dumps(missing))
 """
 

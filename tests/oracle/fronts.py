@@ -11,8 +11,9 @@ from analyzer import pipeline
 from analyzer.analysis import Collector
 from analyzer.options import Options
 from analyzer.report.output import WantsCapture, Writer
-from analyzer.shards.front_job import Begun, Job, batches
+from analyzer.shards.front_job import Job, batches
 from analyzer.shards.parcel import Receiver
+from analyzer.shards.reading import Begun, decoded
 from analyzer.shards.team import Team
 from analyzer.tables.summary import Summary
 
@@ -21,21 +22,19 @@ def run(paths: Sequence[Path], options: Options, writers: Sequence[Writer]) -> S
     """Do what pipeline.run does, with all that crosses from front to back packed."""
     team, receiver = Team(options, writers), Receiver()
     names: list[str] = []
-    for made in batches(Job(tuple(paths), options)):
+    for made in batches(Job(tuple(paths), options), decoded(paths, options)):
         if isinstance(made, Begun):
             names = made.names
         else:
             team.push(receiver.unpack(bytearray().join(made)))
-    back = team.back
-    back.deliver(back.compared())
-    back.diagnose()
-    back.summary.capture.files = names
-    back.summary.capture.options = dict(vars(options))
+    summary = team.finish()
+    summary.capture.files = names
+    summary.capture.options = dict(vars(options))
     for writer in writers:
         if isinstance(writer, WantsCapture):
-            writer.captured(back.summary.capture)
+            writer.captured(summary.capture)
         writer.close()
-    return back.summary
+    return summary
 
 
 def differences(paths: Sequence[Path], options: Options) -> list[str]:

@@ -81,6 +81,9 @@ class FakeDecryptor:
     def opener(self, side):
         return lambda kind, version, body: self.record(side, kind, version, body)
 
+    def protection(self, side):
+        return None
+
     def waits(self, side):
         return not self.has_keys
 

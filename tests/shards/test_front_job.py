@@ -8,14 +8,16 @@ import pytest
 
 from analyzer.errors import CaptureAccessError
 from analyzer.options import Options
-from analyzer.shards.front_job import Begun, Job, batches
+from analyzer.shards.front_job import Job, batches
 from analyzer.shards.parcel import Receiver
+from analyzer.shards.reading import Begun, decoded
 
 CAPTURE = Path(__file__).parents[2] / "captures" / "npm-ws-basic.pcap"
 
 
 def test_begun_then_batches_then_the_rest() -> None:
-    begun, *packed = batches(Job((CAPTURE,), Options(batch_bytes=600)))
+    job = Job((CAPTURE,), Options(batch_bytes=600))
+    begun, *packed = batches(job, decoded(job.paths, job.options))
     assert begun == Begun([str(CAPTURE)], CAPTURE.stat().st_size)
     receiver = Receiver()
     parcels = [receiver.unpack(bytearray().join(each)) for each in packed]  # type: ignore[arg-type]
@@ -25,6 +27,6 @@ def test_begun_then_batches_then_the_rest() -> None:
     assert parcels[-1].read == CAPTURE.stat().st_size
 
 
-def test_what_cannot_be_read_is_an_error() -> None:
+def test_an_error_of_what_reads_is_passed_on() -> None:
     with pytest.raises(CaptureAccessError):
-        list(batches(Job(("/nowhere.pcap",), Options())))
+        list(batches(Job((), Options()), decoded(["/nowhere.pcap"], Options())))

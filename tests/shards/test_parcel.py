@@ -12,6 +12,7 @@ from analyzer.alternatives.sampling import SAMPLE
 from analyzer.options import Options
 from analyzer.shards.front_job import Job, batches
 from analyzer.shards.parcel import Handed, Receiver
+from analyzer.shards.reading import decoded
 
 CAPTURES = Path(__file__).parents[2] / "captures"
 NAMES = sorted(
@@ -43,7 +44,8 @@ def test_how_messages_begin_goes_along_where_somebody_reads_it() -> None:
     (path,) = [CAPTURES / "npm-ws-basic.pcap"]
     sizes = []
     for previews in (True, False):
-        _, *packed = batches(Job((path,), Options(), previews=previews))
+        job = Job((path,), Options(), previews=previews)
+        _, *packed = batches(job, decoded(job.paths, job.options))
         parcels = [bytearray().join(each) for each in packed]  # type: ignore[arg-type]
         sizes.append(sum(map(len, parcels)))
         receiver = Receiver()

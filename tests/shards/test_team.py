@@ -120,7 +120,7 @@ from analyzer.options import Options
 from analyzer.shards import team
 from analyzer.shards.front_job import Begun, Job
 
-assert team._may_fork()
+assert team.may_fork()
 with team.FrontProcess(Job((sys.argv[1],) , Options())) as process:
     begun = next(process.answers())
     assert isinstance(begun, Begun), begun
@@ -136,6 +136,58 @@ try:
 except ProcessLookupError:
     print("gone")
 """
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere processes are started anew")
+def test_a_front_that_was_forked_reads_standard_input() -> None:
+    path = CAPTURES / "socket-io-room.pcap"
+    said = []
+    for jobs in ("1", "2"):
+        with path.open("rb") as file:
+            command = [sys.executable, "-c", COUNTED, "-", "--jobs", jobs]
+            done = subprocess.run(command, stdin=file, capture_output=True, text=True, check=True)
+        said.append(done.stdout.splitlines())
+    assert [each[-1] for each in said] == ["forked 0", "forked 1"]
+    assert said[0][:-1] == said[1][:-1]
+    assert any("WebSocket" in line for line in said[0])
+
+
+COUNTED = """
+import os, sys
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+from analyzer.cli.main import main
+from analyzer.jobs import cores, forked
+cores.WORTH_BYTES, cores.idle = 1, lambda: int(os.environ.get("CORES", 1))
+count, fork = [0], os.fork
+
+def counted():
+    count[0] += 1
+    return fork()
+
+os.fork = counted
+status = main()
+print("forked", count[0])
+sys.exit(status)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere processes are started anew")
+def test_large_captures_are_done_by_several_processes_without_being_told(tmp_path: Path) -> None:
+    path = str(CAPTURES / "socket-io-room.pcap")
+    made = []
+    # With nine, the front forks one that reads.
+    for cores, forks in ((1, 0), (2, 1), (3, 2), (9, 2)):
+        folder = tmp_path / str(cores)
+        done = subprocess.run(
+            [sys.executable, "-c", COUNTED, path, "--csv", str(folder), "--quiet"],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=os.environ | {"CORES": str(cores)},
+        )
+        assert done.stdout == f"forked {forks}\n"
+        made.append(files(folder))
+    assert all(each == made[0] for each in made)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere processes are started anew")

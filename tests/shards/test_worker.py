@@ -41,7 +41,7 @@ def test_it_answers_what_failed() -> None:
 
 
 def test_it_answers_a_fault_of_its_own(monkeypatch) -> None:
-    def fails(job: Job) -> object:
+    def fails(job: Job, captures: object) -> object:
         raise ValueError("a fault of our own")
 
     monkeypatch.setattr(worker, "batches", fails)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from oracle.sealed import Traffic, seal
 
 from analyzer.tcp.bytestream import DATA, FRAMING, GAP_CUT
@@ -63,3 +65,40 @@ def test_a_record_that_stays_shut_is_a_gap_of_what_it_may_hold():
     assert rows["kind"].tolist() == [GAP_CUT, GAP_CUT]
     assert rows["length"].sum() == 100
     assert made.tls_bytes(0) == 5
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 5),
+            st.integers(0, 300),
+            st.integers(0, 300),
+            st.sampled_from([layout.OPENED_RECORD, layout.SHUT_RECORD]),
+        ),
+        max_size=40,
+    )
+)
+def test_sums_of_what_was_opened(listed):
+    traffic = Traffic()
+    for direction, content, _, _ in listed:
+        traffic.data(direction, seal(0, bytes(content)))
+    made = RecordLay()
+    made.reserve(6)
+    batch = traffic.batch(0, len(listed), slots=3, last=True)
+    found = made.cut(batch.rows, batch.records.data, np.full(6, TAKEN, np.uint8))
+    if listed:
+        _, _, found["content"], found["fate"] = (
+            list(column) for column in zip(*listed, strict=True)
+        )
+    for _ in range(2):  # the second time as the first: nothing is left of it
+        sums = {row[3]: row for row in made.opened()}
+        expected = {}
+        for row in found[found["fate"] == layout.OPENED_RECORD].tolist():
+            one = dict(zip(layout.RECORD.names, row, strict=True))
+            expected.setdefault(one["direction"], []).append(one)
+        assert set(sums) == set(expected)
+        for direction, ones in expected.items():
+            beside = [one["length"] - one["content"] for one in ones]
+            content, length = (sum(one[name] for one in ones) for name in ("content", "length"))
+            counted = direction, len(ones), min(beside), max(beside)
+            assert sums[direction] == (ones[0]["done_time"], content, length, *counted)

@@ -161,6 +161,34 @@ def test_aead_of_tls12_too_short(number):
     assert repr(opening) == f"<{type(opening).__name__}, record 0>"
 
 
+@pytest.mark.parametrize("number", [0x1301, 0x1302, 0xC02F, 0xC030])
+def test_what_opens_many_records_of_gcm(number):
+    """The nonce of RFC 8446 5.3 or RFC 5288 3, without what is each record's own."""
+    suite = suite_keys(number)
+    if number >> 8 == 0x13:
+        secret = SECRETS[48 if suite.hash == "sha384" else 32]
+        opening, (key, iv) = Tls13(secret, suite), traffic_keys(secret, suite)
+    else:
+        key, iv = bytes(range(suite.key_bytes)), b"salt"
+        opening = protection(DirectionKeys(b"", key, iv), suite, 0x0303)
+    made = opening.blocks
+    assert made.high << 32 | made.low == int.from_bytes(iv.ljust(12, b"\0"), "big")
+    assert made.explicit == 12 - len(iv)
+    plain, sealed = bytes(range(64)), bytearray(80)
+    made.encrypt(memoryview(plain), memoryview(sealed))
+    assert sealed[:64] == Cipher(algorithms.AES(key), modes.ECB()).encryptor().update(plain)
+    assert opening.blocks is made
+
+
+def test_other_ciphers_open_records_one_by_one():
+    for number in (0x1303, 0x1304):
+        assert Tls13(SECRETS[32], suite_keys(number)).blocks is None
+    for number in (0xC09C, 0xCCA8, 0x002F):
+        suite = suite_keys(number)
+        keys = DirectionKeys(bytes(20), bytes(suite.key_bytes), bytes(suite.iv_bytes))
+        assert protection(keys, suite, 0x0303).blocks is None
+
+
 def test_suites_that_older_versions_do_not_have():
     assert is_possible(suite_keys(0xC02F), 0x0303)
     assert not is_possible(suite_keys(0xC02F), 0x0302)

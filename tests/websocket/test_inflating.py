@@ -108,8 +108,15 @@ def is_utf8(text):
     return True
 
 
-def test_the_first_message_of_a_context_is_not_usual():
-    assert batch(TEXTS).run() == 0
+def test_the_first_message_of_a_context_is_usual_where_nothing_was_before_it():
+    assert batch(TEXTS).run() == len(TEXTS)
+
+
+def test_where_something_was_before_messages_are_not_usual():
+    """What is not known may be referred to (RFC 7692 7.2.1)."""
+    made = batch(TEXTS)
+    made.inflaters[0].lose_context()
+    assert made.run() == 0
 
 
 @pytest.mark.parametrize(

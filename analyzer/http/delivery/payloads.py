@@ -9,19 +9,19 @@ Sources: RFC 8259; engine.io-protocol, revisions 3 and 4, "Payload"; sockjs-prot
 
 from __future__ import annotations
 
-import json
-from base64 import b64decode
 from collections.abc import Sequence
-from typing import Any, Final
-from urllib.parse import unquote_to_bytes
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.lazy_dataclass import dataclass
 from analyzer.lazy_pattern import lazy_pattern
 
+if TYPE_CHECKING:
+    from json import JSONDecoder
+
 Span = tuple[int, int]
 """Where a message begins and ends in a text."""
 _SPACE: Final = lazy_pattern(r"[ \t\n\r]*")
-_DECODER: Final = json.JSONDecoder()
 _SEPARATOR_V4: Final = b"\x1e"
 _MESSAGE: Final = 0x34  # "4"
 _POLLING_ALONE: Final = (b"1", b"5", b"6")
@@ -32,6 +32,13 @@ _MAX_LENGTH_DIGITS: Final = 10
 CLEARLY: Final = 2
 """Of several lists in an object, the one with so many times the elements of the next is what
 the answer is about."""
+
+
+@cache
+def _decoder() -> JSONDecoder:
+    from json import JSONDecoder
+
+    return JSONDecoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +91,7 @@ def _messages(text: str, begin: int) -> Sequence[Span] | None:
     if first == "{":
         members, end = _members(text, begin)
     else:
-        value, end = _DECODER.raw_decode(text, begin)
+        value, end = _decoder().raw_decode(text, begin)
     if _skip(text, end) != len(text):
         return None
     if first != "{":
@@ -126,12 +133,12 @@ def _members(text: str, begin: int) -> tuple[dict[str, tuple[Any, int]], int]:
     if text[at] == "}":
         return members, at + 1
     while True:
-        name, at = _DECODER.raw_decode(text, at)
+        name, at = _decoder().raw_decode(text, at)
         at = _skip(text, at)
         if not isinstance(name, str) or text[at] != ":":
             raise ValueError
         at = _skip(text, at + 1)
-        value, end = _DECODER.raw_decode(text, at)
+        value, end = _decoder().raw_decode(text, at)
         members[name] = value, at
         at = _skip(text, end)
         if text[at] == "}":
@@ -148,7 +155,7 @@ def _elements(text: str, begin: int) -> tuple[Sequence[Span], int]:
     if text[at] == "]":
         return spans, at + 1
     while True:
-        _, end = _DECODER.raw_decode(text, at)
+        _, end = _decoder().raw_decode(text, at)
         spans.append((at, end))
         at = _skip(text, end)
         if text[at] == "]":
@@ -195,7 +202,7 @@ def _packets(body: bytes, version: int) -> list[bytes] | None:
     """Cut a payload into packets; None if it is none."""
     if body.startswith(b"d="):
         # A form, as JSONP sends it: "\\n" is an escaped line feed.
-        body = unquote_to_bytes(body[2:].replace(b"+", b" ")).replace(b"\\n", b"\n")
+        body = _form(body).replace(b"\\n", b"\n")
     elif body.startswith(b"___eio["):
         text = _argument(body)
         if text is None:
@@ -234,6 +241,8 @@ def engine_io_carried(body: bytes, version: int) -> list[bytes]:
 
 
 def _base64(text: bytes) -> bytes:
+    from base64 import b64decode
+
     try:
         return b64decode(text + b"=" * (-len(text) % 4))
     except ValueError:
@@ -299,6 +308,8 @@ def engine_io_session(body: bytes, version: int) -> str | None:
         body = packets[0] if packets else b""
     if body[:1] not in (b"0", b"\0"):
         return None
+    import json
+
     try:
         opened = json.loads(body[1:].split(_SEPARATOR_V4)[0])
     except (ValueError, RecursionError):
@@ -355,7 +366,13 @@ def sockjs_text(line: bytes) -> bytes | None:
 
 def sockjs_sent(body: bytes) -> bytes:
     """Return the array in a request's body: a form of jsonp_send has it as `d`."""
-    return unquote_to_bytes(body[2:].replace(b"+", b" ")) if body.startswith(b"d=") else body
+    return _form(body) if body.startswith(b"d=") else body
+
+
+def _form(body: bytes) -> bytes:
+    from urllib.parse import unquote_to_bytes
+
+    return unquote_to_bytes(body[2:].replace(b"+", b" "))
 
 
 def sockjs_messages(body: bytes) -> Found | None:
@@ -366,6 +383,8 @@ def sockjs_messages(body: bytes) -> Found | None:
 
 def sockjs_payloads(body: bytes) -> list[bytes] | None:
     """Return the messages themselves; None if it is no such array."""
+    import json
+
     try:
         values = json.loads(sockjs_sent(body))
     except (ValueError, RecursionError):
@@ -376,6 +395,8 @@ def sockjs_payloads(body: bytes) -> list[bytes] | None:
 
 
 def _text(value: object) -> bytes:
+    import json
+
     text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
     return text.encode("utf-8", "surrogatepass")
 
@@ -385,6 +406,8 @@ def _argument(line: bytes) -> str | None:
     begin, end = line.find(b'("'), line.rfind(b'")')
     if not 0 <= begin < end:
         return None
+    import json
+
     try:
         text = json.loads(line[begin + 1 : end + 1])
     except (ValueError, RecursionError):

@@ -12,7 +12,7 @@ from typing import Any
 from rich.text import Text
 
 from analyzer.columns import NULL
-from analyzer.inside.item import HEARTBEAT
+from analyzer.inside.protocol import HEARTBEAT
 from analyzer.report.inside import content_of, said
 from analyzer.report.layout import arrow
 from analyzer.report.screen import figures
@@ -179,7 +179,7 @@ def _says(event: Event) -> Text:
     """Return kind and name where the protocol inside is known, and how the payload begins."""
     if event.said is not None:
         row: dict[str, Any] = {**event.said, "payload_preview": event.preview}
-        text = said(row)
+        text = said(row).rich()
         return text if row["kind"] == HEARTBEAT else text.append(harmless(content_of(row)))
     if event.what == "close":
         # RFC 6455 7.1.5: without a code, the application is told 1005.

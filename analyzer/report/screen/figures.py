@@ -219,7 +219,7 @@ def notable(view: View, most: int) -> list[Text]:
     lines = []
     for place, kind in enumerate(ranked[:most]):
         line = label("Notable" if not place else "").append_text(
-            severity(view.console, kind.severity)
+            severity(view.console, kind.severity).rich()
         )
         # The text of a cause says how many.
         several = kind.count > 1 and not kind.is_cause

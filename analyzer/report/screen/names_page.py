@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from analyzer.inside.item import HEARTBEAT
+from analyzer.inside.protocol import HEARTBEAT
 from analyzer.named_tuple import NamedTuple
 from analyzer.report.screen.harmless import harmless
 from analyzer.report.screen.model import Model

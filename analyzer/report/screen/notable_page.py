@@ -74,7 +74,7 @@ class NotablePage(ListPage[Kind]):
         """Return the cells of a kind."""
         text = Text("cause: " if item.is_cause else "", "bold").append(harmless(item.text))
         return {
-            "": severity(view.console, item.severity),
+            "": severity(view.console, item.severity).rich(),
             "count": number(item.count),
             "id": item.id,
             "what it says": text,
@@ -117,7 +117,7 @@ class KindPage(TextPage):
     def head(self, view: View) -> list[Text]:
         """Return its id and how often it came."""
         kind = self._kind
-        title = severity(view.console, kind.severity).append(f"  {kind.id}", "bold")
+        title = severity(view.console, kind.severity).rich().append(f"  {kind.id}", "bold")
         which = f"{number(self._place + 1)} of the last {number(len(self._rows))}"
         return [title, Text(f"{number(kind.count)} so far; {which}", "dim")]
 
