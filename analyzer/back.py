@@ -102,7 +102,9 @@ class Back:
         websocket, tls, inside = batch.websocket, batch.tls, batch.inside
         self._deliver_tables(self._tables.push(websocket, tls, inside, batch.lookups))
         if self._alternatives is not None:
-            self.deliver(self._alternatives.push(websocket, tls, inside, batch.latest))
+            # One by one: many connections may end with a batch, and their rows are large.
+            for made in self._alternatives.push(websocket, tls, inside, batch.latest):
+                self.deliver([made])
         if self._diagnosis is not None and self._observers:
             now = self.summary.capture.last_time if now is None else now
             for rows in self._diagnosis.news(now):

@@ -7,7 +7,7 @@ may come late. Knows the stages below. Must not know reports. Called by pipeline
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -96,8 +96,8 @@ class AlternativesStage:
         tls: TlsBatch | None = None,
         inside: InsideBatch | None = None,
         latest: int = NULL,
-    ) -> list[TableRows]:
-        """Take one batch; return rows of connections that cannot wait any longer.
+    ) -> Iterator[TableRows]:
+        """Take one batch; yield rows of connections that cannot wait any longer.
 
         Args:
             batch: of the websocket stage.
@@ -120,20 +120,19 @@ class AlternativesStage:
             self._add_messages(inside.messages, inside.says.replies(), inside.says)
         ended = self._ended(batch)
         self._sampler.forget(each.slot for each in batch.ended if not self._numbers.has(each.slot))
-        out: list[TableRows] = []
         most = self._options.max_compared_connections
         while ended:
             if self._waiting_count >= most:
                 # All at once: arithmetic on whole arrays is what makes it cheap.
-                out += self._rows.rows(joined(self._waiting))
+                block, self._waiting = joined(self._waiting), []
                 self._early += self._waiting_count
-                self._waiting, self._waiting_count = [], 0
+                self._waiting_count = 0
+                yield from self._rows.rows(block)
             # So that which ones leave early depends only on the order of their ends.
             some = ended[: most - self._waiting_count]
             self._waiting.append(self._end(some, http, tls))
             self._waiting_count += len(some)
             ended = ended[len(some) :]
-        return out
 
     @property
     def has_given(self) -> bool:

@@ -8,7 +8,7 @@ by all families of rules.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,8 @@ from analyzer.named_tuple import NamedTuple
 from analyzer.options import Options
 from analyzer.tables.late import LATE_COLUMNS, held_up
 from analyzer.tables.schema import CLOSE_KINDS, DIRECTIONS, OPCODES, TableRows
+
+T = TypeVar("T")
 
 CLIENT, SERVER = 0, 1
 """Directions, as codes of the label."""
@@ -214,9 +216,9 @@ class Facts:
     """
 
     found: dict[str, Found] = field(default_factory=dict)
-    closes: list[Control | None] = field(default_factory=lambda: [None, None])
-    pings: list[Control | None] = field(default_factory=lambda: [None, None])
-    answered: list[int] = field(default_factory=lambda: [-1, -1])
+    closes: tuple[Control | None, Control | None] = (None, None)
+    pings: tuple[Control | None, Control | None] = (None, None)
+    answered: tuple[int, int] = (-1, -1)
     unanswered: list[Unanswered] = field(default_factory=list)
     late: dict[tuple[int, str], Late] = field(default_factory=dict)
     gap: tuple[int, int, int, int, int] | None = None
@@ -323,11 +325,11 @@ class Gatherer:
             if opcode == PING:
                 last = facts.pings[side]
                 if last is None or frame > last.frame:
-                    facts.pings[side] = Control(frame, packet, time)
+                    facts.pings = _with(facts.pings, side, Control(frame, packet, time))
                 continue
             first = facts.closes[side]
             if first is None or frame < first.frame:
-                facts.closes[side] = Control(frame, packet, time, code)
+                facts.closes = _with(facts.closes, side, Control(frame, packet, time, code))
 
     def _pings(self, rows: TableRows) -> None:
         cells = (
@@ -338,7 +340,8 @@ class Gatherer:
         for side, connection, ping, pong, sent, acked in zip(sides, *cells, strict=True):
             facts = self.of(connection)
             if pong != NULL:
-                facts.answered[side] = max(facts.answered[side], ping)
+                last = max(facts.answered[side], ping)
+                facts.answered = _with(facts.answered, side, last)
             elif len(facts.unanswered) < _MOST_PINGS:
                 facts.unanswered.append(Unanswered(side, ping, acked, sent))
 
@@ -355,6 +358,11 @@ class Gatherer:
             facts = self.of(connection)
             kept = facts.late.setdefault((side, column), Late())
             kept.add(late)
+
+
+def _with(pair: tuple[T, T], side: int, value: T) -> tuple[T, T]:
+    """Return a pair with another value for one side."""
+    return (pair[CLIENT], value) if side else (value, pair[SERVER])
 
 
 _SPAN = 16

@@ -52,7 +52,7 @@ def test_pings() -> None:
     rows = [{**base, "ping_frame": n, "pong_frame": n + 1} for n in (6, 2)]
     made.take(table_rows(PINGS, [*rows, {**base, "ping_frame": 8, "sent_at": 5, "acked_us": 7}]))
     facts = made.facts.pop(0)
-    assert facts.answered == [6, -1]
+    assert facts.answered == (6, -1)
     (one,) = facts.unanswered
     assert (one.side, one.frame, one.sent, one.acked) == (0, 8, 5, 7)
 
