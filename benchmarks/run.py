@@ -284,7 +284,13 @@ def memory_row(*, huge: bool) -> Row:
     bars = tuple(small_peak(name) for name in programs)
     if huge:
         first, last = programs
-        ratio = Bar("equal within 20 %", lambda one: spread(one[first], one[last]), 1.2, False)
+        ratio = Bar(
+            "equal within 20 %",
+            lambda one: spread(one[first], one[last]),
+            1.2,
+            False,
+            obstacle=obstacles.MEMORY,
+        )
         bars = (*bars, ratio)
     return Row("peak memory", programs, bars)
 

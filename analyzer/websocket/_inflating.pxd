@@ -26,7 +26,9 @@ cdef class UsualMessages:
     cdef unsigned char[::1] heard
     cdef bytes content
     cdef Py_ssize_t begins
-    cdef public list at
+    cdef Py_ssize_t[::1] at
+    cdef Py_ssize_t count
+    cdef unsigned char[:, ::1] previews
     cdef public list payloads
     cdef public list bad_texts
     cdef int _take(self, Py_ssize_t at, bytes payload, bint is_unclear)

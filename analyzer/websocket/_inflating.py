@@ -10,10 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 import cython
+import numpy as np
 
 if cython.compiled:
     from cython.cimports.analyzer.websocket._blocks import Blocks, Window
     from cython.cimports.analyzer.websocket._payload import digest_of
+    from cython.cimports.libc.string import memcpy
 else:
     from analyzer.websocket._blocks import Blocks, Window
     from analyzer.websocket._payload import digest_of
@@ -107,13 +109,17 @@ class UsualMessages:
         self.kept, self.longest, self.keep_bytes = kept, longest, keep_bytes
         self.content = b""
         self.begins = 0
+        self.previews = np.zeros((0, 0), np.uint8)
         # Of those that somebody hears: which rows they are, and their payload.
-        self.at: list[int] = []
+        self.at = np.zeros(0, np.intp)
+        self.count = 0
         self.payloads: list[bytes] = []
         # Rows of texts that are no UTF-8.
         self.bad_texts: list[int] = []
 
-    def begin(self, rows: Any, content: bytes, begins: int, pool: Any, heard: Any) -> None:
+    def begin(
+        self, rows: Any, content: bytes, begins: int, pool: Any, heard: Any, previews: Any
+    ) -> None:
         """Take a batch.
 
         Args:
@@ -122,15 +128,23 @@ class UsualMessages:
             begins: where that is in the buffer to which the rows refer.
             pool: dtype MESSAGE by pool index.
             heard: uint8 by direction: somebody listens to it.
+            previews: uint8 (pool, keep_bytes), takes beginnings; without columns: `kept` does.
         """
         self.rows, self.content, self.begins = rows, content, begins
-        self.pool, self.heard = pool, heard
+        self.pool, self.heard, self.previews = pool, heard, previews
+
+    def heard_rows(self) -> Any:
+        """Return which rows of the last run somebody hears: intp, a view."""
+        return np.asarray(self.at)[: self.count]
 
     def run(self, at: cython.Py_ssize_t) -> cython.Py_ssize_t:
         """Inflate messages from row `at` on; return the first row that is not usual."""
         count: cython.Py_ssize_t = self.rows.shape[0]
         inflated: cython.Py_ssize_t = 0
-        self.at, self.payloads, self.bad_texts = [], [], []
+        self.payloads, self.bad_texts = [], []
+        self.count = 0
+        if len(self.at) < count:
+            self.at = np.zeros(2 * count, np.intp)
         while at < count and inflated < _RUN_BYTES:
             start: cython.Py_ssize_t = self.rows[at].start
             length: cython.Py_ssize_t = self.rows[at].length
@@ -168,13 +182,22 @@ class UsualMessages:
         self.pool[message].payload_bytes = len(payload)
         self.pool[message].digest = digest_of(payload)
         if direction < self.heard.shape[0] and self.heard[direction]:
-            self.at.append(at)
+            self.at[self.count] = at
+            self.count += 1
             self.payloads.append(payload)
         if is_unclear:
             try:
                 payload.decode()
             except UnicodeDecodeError:
                 self.bad_texts.append(at)
-        if self.keep_bytes:
+        size: cython.Py_ssize_t = min(len(payload), self.previews.shape[1])
+        if size:
+            if cython.compiled:
+                begin: cython.p_const_uchar = payload
+                memcpy(cython.address(self.previews[message, 0]), begin, size)
+            else:
+                self.previews[message, :size] = np.frombuffer(payload[:size], np.uint8)
+            self.pool[message].preview_bytes = size
+        elif self.keep_bytes and not self.previews.shape[1]:
             self.kept[int(message)] = payload[: self.keep_bytes]
         return 0

@@ -54,6 +54,8 @@ class _Joined:
 _INFLATER_BYTES = 40 * 1024
 """What an inflater keeps: a window of 32 KiB, or zlib's context with it."""
 
+Beginnings = npt.NDArray[np.uint8]
+_NO_PREVIEWS: Beginnings = np.zeros((0, 0), np.uint8)
 _NOTHING = _Joined()
 """No message is in progress; never changed."""
 
@@ -126,7 +128,9 @@ class PayloadStage:
         found, self._found = self._found, []
         return found
 
-    def push(self, rows: Rows, data: Bytes, pool: Rows) -> list[Finding]:
+    def push(
+        self, rows: Rows, data: Bytes, pool: Rows, previews: Beginnings | None = None
+    ) -> list[Finding]:
         """Take the batch's FRAGMENT rows; write sizes into `pool`.
 
         Args:
@@ -134,6 +138,8 @@ class PayloadStage:
             data: the batch's buffer, payload unmasked.
             pool: dtype MESSAGE by pool index; `payload_bytes` and `digest` of
                 compressed messages are set here.
+            previews: uint8 by pool index, takes beginnings of most messages; None: `kept` has
+                those of all.
         """
         chosen = self._wanted(rows)
         if not len(chosen):
@@ -143,12 +149,13 @@ class PayloadStage:
         self._sizes, self._digests = {}, {}
         usual = self._usual
         view = found.view(np.recarray), content, begin, pool.view(np.recarray)
-        usual.begin(*view, self._hearing.heard)
+        usual.begin(*view, self._hearing.heard, _NO_PREVIEWS if previews is None else previews)
         at, count = 0, len(found)
         while at < count:
             at = usual.run(at)
-            if usual.at:
-                self._hearing.took(found.take(usual.at), chosen.take(usual.at), usual.payloads)
+            if usual.payloads:
+                heard = usual.heard_rows()
+                self._hearing.took(found.take(heard), chosen.take(heard), usual.payloads)
             for row in found.take(usual.bad_texts).tolist() if usual.bad_texts else ():
                 _, _, packet, frame, _, direction, *_ = row
                 self._found.append(_at(findings.WEBSOCKET_BAD_UTF8, direction, packet, frame))
@@ -384,7 +391,7 @@ class Previews(Sequence[bytes | None]):
         if previews is None:
             return pieces(kept if kept is not None else [None] * len(rows))
         width = previews.shape[1]
-        known = (rows["compressed"] == 0) & (rows["damaged"] == 0)
+        known = _has_preview(rows, width)
         starts = np.arange(len(rows), dtype=np.int64) * width
         lengths = np.where(known, rows["preview_bytes"].astype(np.int64), -1)
         found = Pieces(np.ascontiguousarray(previews).reshape(-1), starts, lengths)
@@ -395,6 +402,16 @@ class Previews(Sequence[bytes | None]):
         starts[places] = others.starts + len(found.data)
         lengths[places] = others.lengths
         return Pieces(np.concatenate([found.data, others.data]), starts, lengths)
+
+
+def _has_preview(rows: Rows, width: int) -> npt.NDArray[np.bool_]:
+    """Return which messages have their beginning in an array: whole ones that could be read.
+
+    A compressed one has a digest if it was inflated. Nothing is known of it where the array has
+    no room for beginnings.
+    """
+    known: npt.NDArray[np.bool_] = (rows["compressed"] == 0) & (rows["damaged"] == 0)
+    return known | (rows["compressed"] != 0) & (rows["digest"] != 0) if width else known
 
 
 def _previews(
@@ -408,7 +425,7 @@ def _previews(
     width = previews.shape[1]
     found: list[bytes | None] = []
     lengths = rows["preview_bytes"].tolist()
-    known = ((rows["compressed"] == 0) & (rows["damaged"] == 0)).tolist()
+    known = _has_preview(rows, width).tolist()
     for place, (payload, length) in enumerate(zip(kept, lengths, strict=True)):
         if payload is None and known[place]:
             found.append(flat[place * width : place * width + length])

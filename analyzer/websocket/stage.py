@@ -115,7 +115,8 @@ class WebSocketStage:
         self._take_oddities(out)
         kept = (walk.rows("fragments"), stream.records.data, walk.rows("pool"))
         self.hearing.begin(*kept)
-        out.findings += self._payloads.push(*kept)
+        previews = self._beginnings() if self._options.payload == "preview" else None
+        out.findings += self._payloads.push(*kept, previews)
         out.findings += self._estimates.push(*kept)
         self.hearing.finish()
         self._keep_less(self._estimates.take_done())
@@ -128,6 +129,11 @@ class WebSocketStage:
         out.findings = self._overlaps.sift(out.findings, batch, frames)
         self._batch = None
         return out
+
+    def _beginnings(self) -> npt.NDArray[np.uint8]:
+        """Return uint8 (pool, preview_bytes): how messages begin, by pool index."""
+        rows: npt.NDArray[np.uint8] = self._walk.preview_rows()
+        return rows[:, : self._options.preview_bytes]
 
     # --- while connections are open
 
@@ -167,7 +173,7 @@ class WebSocketStage:
         kept = self._payloads.kept
         taken = [kept.get(place) for place in places.tolist()] if kept else None
         whole = self._options.payload == "full"
-        cut = None if whole else self._walk.preview_rows().take(places, axis=0)
+        cut = None if whole else self._beginnings().take(places, axis=0)
         return rows, Previews(rows, cut, taken), places
 
     @property
@@ -390,7 +396,7 @@ class WebSocketStage:
         out.messages, out.places = rows, wanted
         out.has_payload = self._options.payload == "full"
         if self._options.payload != "none":
-            previews = None if out.has_payload else walk.preview_rows().take(wanted, axis=0)
+            previews = None if out.has_payload else self._beginnings().take(wanted, axis=0)
             taken = [kept.pop(place, None) for place in wanted.tolist()] if kept else None
             out.previews = Previews(rows, previews, taken)
         for place in void.tolist():

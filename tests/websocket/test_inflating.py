@@ -17,6 +17,7 @@ from analyzer.websocket.permessage_deflate import Inflater, Status
 IDLE = object()
 BEGINS = 7  # the content does not begin with the buffer
 LIMIT = 10_000
+NO_PREVIEWS = np.zeros((0, 0), np.uint8)
 
 
 class Sender:
@@ -56,9 +57,9 @@ class Batch:
         self.messages = UsualMessages(*known, LIMIT, keep)
         self.heard = np.array(heard, np.uint8)
 
-    def run(self, at=0):
+    def run(self, at=0, previews=NO_PREVIEWS):
         views = (self.rows.view(np.recarray), self.content, BEGINS, self.pool.view(np.recarray))
-        self.messages.begin(*views, self.heard)
+        self.messages.begin(*views, self.heard, previews)
         return self.messages.run(at)
 
     def begun(self):
@@ -92,7 +93,7 @@ def test_messages_are_what_a_compressor_was_given(texts, takeover):
     first = made.begun() if takeover else 0
     assert made.run(first) == len(texts)
     assert made.messages.payloads == texts[first:]
-    assert made.messages.at == list(range(first, len(texts)))
+    assert made.messages.heard_rows().tolist() == list(range(first, len(texts)))
     assert made.pool["payload_bytes"].tolist()[first:] == [len(text) for text in texts[first:]]
     assert made.pool["digest"].tolist()[first:] == [digest_of(text) for text in texts[first:]]
     assert made.kept == {at: texts[at][:5] for at in range(first, len(texts))}
@@ -173,3 +174,16 @@ def test_nobody_is_told_of_what_nobody_hears():
     assert made.run(made.begun()) == 5
     assert made.messages.payloads == [TEXTS[2], TEXTS[4]]
     assert made.kept == {}
+
+
+def test_beginnings_go_to_an_array_where_there_is_one():
+    made = batch(TEXTS)
+    previews = np.full((len(TEXTS), 5), 7, np.uint8)
+    assert made.run(previews=previews) == len(TEXTS)
+    assert made.kept == {}
+    lengths = made.pool["preview_bytes"].tolist()
+    assert lengths == [5, 5, 5, 5, 0]
+    assert [row[:n].tobytes() for row, n in zip(previews, lengths, strict=True)] == [
+        text[:5] for text in TEXTS
+    ]
+    assert previews[4].tolist() == [7] * 5
