@@ -9,18 +9,17 @@ from __future__ import annotations
 from typing import Final
 
 SUMMARY: Final = (
-    "kernels (header walk, stream assembly, frame walk, schedule of the alternatives) take a third "
-    "of the time, the interpreter and numpy half: each batch of 1 MiB passes through some hundred "
-    "array operations of inside, diagnosis, alternatives and the summary, which copy the columns "
-    "that they look at. Larger batches are no way out: a MiB of frames of one byte takes 300 MB."
+    "a fifth of a second goes by before there is a second process: the interpreter, numpy and "
+    "modules of the stages. Then the process that follows connections is what all wait for: "
+    "kernels (stream assembly, frame walk) take most of it, packing what they made a tenth."
 )
 CAPINFOS: Final = (
     "capinfos looks into no packet. Starting the interpreter and importing numpy alone takes as "
-    "long as half of its run."
+    "long as a fifth of its run."
 )
 CSV: Final = (
-    "the summary's work comes first and takes more than half; then cells are formatted and written "
-    "by one thread. A bar of 18x leaves less time than the summary takes."
+    "on two cores one process analyses while another formats cells and writes them, which takes as "
+    "long as the summary of one process. A bar of 18x leaves less time than either takes."
 )
 CONNECTIONS: Final = (
     "opening, end and rows of a connection are Python and small arrays: about 220 us each, spread "

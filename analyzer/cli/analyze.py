@@ -152,11 +152,13 @@ def analysed(
         inside=not request.no_inside,
     )
     watched = conditions(request.fail_on)
-    writers = made(_makers(request, options, capture))
+    # Once: what is idle differs from one look to the next, and with the first process.
+    jobs = _jobs(request)
+    writers = made(_makers(request, options, capture, jobs))
     try:
         with progress(request.files, wanted=not request.no_progress) as on_progress:
             every = [*writers, *(each for each in (single, watched) if each is not None)]
-            fronts = _fronts(request)
+            fronts = _fronts(request, jobs)
             if request.where is None:
                 summary = pipeline.run(
                     request.files, options, every, on_progress=on_progress, fronts=fronts
@@ -215,9 +217,9 @@ def _payload(request: Request) -> Payload:
 
 
 def _makers(
-    request: Request, options: Options, capture: str | None
+    request: Request, options: Options, capture: str | None, jobs: int
 ) -> Iterator[Callable[[], Writer]]:
-    yield from _tables(request, capture)
+    yield from _tables(request, capture, jobs)
     yield from shared_files(request.har, request.html, request.payload)
     if request.pcapng is not None:
         from analyzer.share.pcapng import PcapngWriter
@@ -236,10 +238,9 @@ def _makers(
         raise OptionError(f"{name} is about a capture to be written", hint="--pcapng FILE")
 
 
-def _tables(request: Request, capture: str | None) -> Iterator[Callable[[], Writer]]:
+def _tables(request: Request, capture: str | None, jobs: int) -> Iterator[Callable[[], Writer]]:
     """Yield what makes the reports of all tables."""
     hides = _payload(request) != request.payload
-    jobs = _jobs(request)
     json = request.json
     if capture is not None:
         here = reports(request.csv, None, json, dataset=(request.parquet, capture))
@@ -274,9 +275,9 @@ def _written(request: Request) -> int:
     return sum(each is not None for each in written)
 
 
-def _fronts(request: Request) -> int:
+def _fronts(request: Request, jobs: int) -> int:
     """Return how many processes follow connections: those that write no reports."""
-    return max(0, _jobs(request) - 1 - _written(request))
+    return max(0, jobs - 1 - _written(request))
 
 
 def _without_payload(make: Callable[[], Writer]) -> Writer:

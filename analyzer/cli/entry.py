@@ -7,13 +7,18 @@ command line takes the signal, and after it, the process just ends. Knows signal
 from __future__ import annotations
 
 import gc
+import os
 import signal
+import sys
 
 from analyzer.cli.leaving import leave
+
+_STDOUT, _STDERR = 1, 2
 
 
 def main() -> int:
     """Run the command line; end the process, or return the exit status where that takes longer."""
+    _open_closed()
     # nohup and shells that start jobs in the background let it be ignored, which stays so.
     ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     if not ignored:
@@ -33,3 +38,25 @@ def main() -> int:
         # connections left behind would take a twentieth of the run.
         gc.freeze()
     return leave(status)
+
+
+def _open_closed() -> None:
+    """Open standard streams that were closed (`>&-`), before a report gets the number of one.
+
+    Input is empty then, errors go nowhere, and output is one that cannot be written, so that
+    whoever wants a report hears that there is none.
+    """
+    if None not in (sys.stdin, sys.stdout, sys.stderr):
+        return
+    while (number := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(number)
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(0, encoding="utf-8")
+    if sys.stdout is None:
+        unwritable = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(unwritable, _STDOUT)
+        os.close(unwritable)
+        sys.stdout = os.fdopen(_STDOUT, "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(_STDERR, "w", encoding="utf-8")

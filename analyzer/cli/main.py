@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from analyzer.cli.shared import PipeClosed, version_line
+from analyzer.cli.shared import PipeClosed, drop_stdout, pipes, version_line
 from analyzer.cli.verbs import VERBS
 from analyzer.errors import WsanalyzeError
 
@@ -40,30 +40,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # A terminal without UTF-8 shows question marks rather than a traceback.
             stream.reconfigure(errors="replace")
     try:
-        # A verb wins over a file of its name; ./live names the file.
-        if given[0] in VERBS:
-            return VERBS[given[0]].run(given[1:])
-        if given[0] in HELP:
-            return VERBS["help"].run([])
-        if asks_for_messages(given):
-            return VERBS["messages"].run([each for each in given if each != MESSAGES])
-        if given == ["--version"]:
-            sys.stdout.write(version_line() + "\n")
-            return OK
-        if only_files(given):
-            # The parser takes as long to import as a tenth of the rest.
-            from analyzer.cli.analyze import analyze_files
-
-            return analyze_files(given)
-        from analyzer.cli.analyze_arguments import app
-
-        status: Any = app(given, prog_name="wsanalyze", standalone_mode=False)
+        with pipes():
+            return _done(given)
     except WsanalyzeError as error:
         return _complain(str(error), error.hint)
     except KeyboardInterrupt:
         return INTERRUPTED
     except PipeClosed:
-        _drop_stdout()
+        drop_stdout()
         return BROKEN_PIPE
     except Exception as error:
         if type(error).__name__ == "Abort":  # what typer makes of Ctrl-C
@@ -81,6 +65,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Nothing in traffic should get here; if it does, the fault is ours.
         message = f"a fault of wsanalyze itself: {type(error).__name__}: {error}"
         return _complain(message, "please report it; with WSANALYZE_DEBUG=1 it shows where")
+
+
+def _done(given: list[str]) -> int:
+    """Do what the verb does; return the exit status."""
+    # A verb wins over a file of its name; ./live names the file.
+    if given[0] in VERBS:
+        return VERBS[given[0]].run(given[1:])
+    if given[0] in HELP:
+        return VERBS["help"].run([])
+    if asks_for_messages(given):
+        return VERBS["messages"].run([each for each in given if each != MESSAGES])
+    if given == ["--version"]:
+        sys.stdout.write(version_line() + "\n")
+        return OK
+    if only_files(given):
+        # The parser takes as long to import as a tenth of the rest.
+        from analyzer.cli.analyze import analyze_files
+
+        return analyze_files(given)
+    from analyzer.cli.analyze_arguments import app
+
+    status: Any = app(given, prog_name="wsanalyze", standalone_mode=False)
     return status if isinstance(status, int) else OK
 
 
@@ -103,12 +109,6 @@ def _complain(message: str, hint: str | None) -> int:
     with contextlib.suppress(OSError):  # a terminal that was closed
         sys.stderr.write(printable(line) + "\n")
     return CALLERS_ERROR
-
-
-def _drop_stdout() -> None:
-    """Point standard output at nothing, so that the last flush finds no broken pipe."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ nothing slow, so that a small capture takes no longer than its analysis.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import sys
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.machinery import EXTENSION_SUFFIXES
 from typing import TYPE_CHECKING
 
+from analyzer.errors import ReportError
 from analyzer.version import __version__
 
 if TYPE_CHECKING:
@@ -26,6 +28,9 @@ PROGRESS_FROM_BYTES = 20_000_000
 """Smaller inputs are done before a bar could be read."""
 _REFRESH_S = 0.1
 """How often the bar is drawn, as rich's own thread does."""
+
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF, errno.EIO)
+"""A full disk or file system, an output that was closed, a terminal that is gone."""
 
 UNCOMPILED = (
     "the kernels are not compiled, so that this takes about 110 times as long; "
@@ -43,12 +48,25 @@ def pipes() -> Iterator[None]:
 
     Raises:
         PipeClosed: It did.
+        ReportError: Standard output takes no more.
     """
     try:
         yield
         sys.stdout.flush()
     except BrokenPipeError as error:
         raise PipeClosed from error
+    except OSError as error:
+        # Errors of files have been answered where they are opened and written.
+        if error.errno not in _UNWRITABLE:
+            raise
+        drop_stdout()
+        raise ReportError(f"cannot write standard output: {error.strerror}") from error
+
+
+def drop_stdout() -> None:
+    """Point standard output at nothing, so that the last flush finds nothing that fails."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def input_bytes(files: Sequence[str | Path]) -> int:

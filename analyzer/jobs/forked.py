@@ -15,10 +15,14 @@ import sys
 import time
 import weakref
 from collections.abc import Callable
-from typing import IO, NoReturn
+from typing import IO, Final, NoReturn
 
 Work = Callable[[IO[bytes], IO[bytes]], None]
 """Takes orders from one pipe and answers on another, until the orders end."""
+
+_TO_THE_PARENT: Final = (signal.SIGTERM, signal.SIGINT)
+_STANDARD: Final = 2
+"""Descriptors up to this one are standard input, output and error."""
 
 _ours: weakref.WeakSet[IO[bytes]] = weakref.WeakSet()
 """This process's ends of the pipes to all its children: a later child that kept them open would
@@ -41,7 +45,8 @@ class Forked:
 
     Args:
         work: what it does. It ends with status 0 when that returns, or at SystemExit.
-        stdin: whether it has this process's standard input.
+        stdin: whether it has this process's standard input. Then it ends at once when this process
+            does, however that ends: it may wait for packets that never come.
 
     Attributes:
         pid: number of the process.
@@ -53,27 +58,31 @@ class Forked:
     """
 
     def __init__(self, work: Work, *, stdin: bool = False) -> None:
-        orders, writes = os.pipe()
-        reads, answers = os.pipe()
-        # What waits there would be written by both.
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _flush()
+        ends: list[int] = []
         try:
-            self.pid = os.fork()
+            for _ in range(3):
+                ends += _pipe()
+            # Until the child is on its way it would answer signals as this process does.
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, _TO_THE_PARENT)
+            try:
+                self.pid = os.fork()
+            finally:
+                if getattr(self, "pid", 1):
+                    signal.pthread_sigmask(signal.SIG_SETMASK, before)
         except OSError:
-            for end in (orders, writes, reads, answers):
+            for end in ends:
                 os.close(end)
             raise
+        orders, writes, reads, answers, life, lives = ends
         if not self.pid:
-            for end in (writes, reads, *(pipe.fileno() for pipe in _ours if not pipe.closed)):
-                os.close(end)
-            _ours.clear()
-            _work(work, orders, answers, stdin)
-        os.close(orders)
-        os.close(answers)
+            _work(work, orders, answers, life if stdin else None, (writes, reads, lives))
+        for end in (orders, answers, life):
+            os.close(end)
         self.stdin: IO[bytes] = os.fdopen(writes, "wb")
         self.stdout: IO[bytes] = os.fdopen(reads, "rb")
-        _ours.update((self.stdin, self.stdout))
+        self._lives = os.fdopen(lives, "wb")
+        _ours.update((self.stdin, self.stdout, self._lives))
         self._status: int | None = None
 
     def wait(self, timeout: float | None = None) -> int:
@@ -127,17 +136,74 @@ def end(process: Forked | subprocess.Popen[bytes], patience: float) -> None:
                 pipe.close()
 
 
-def _work(work: Work, orders: int, answers: int, stdin: bool) -> NoReturn:
-    """Work as a child, and end."""
+def _flush() -> None:
+    """Write what waits for standard output and error: it could be written by both.
+
+    Where that cannot be done, whoever said it will hear of it when it is tried again.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # none, broken, closed
+            stream.flush()
+
+
+def _pipe() -> list[int]:
+    """Return both ends of a pipe, neither where a standard stream belongs, if one was closed."""
+    ends = list(os.pipe())
+    if min(ends) > _STANDARD:
+        return ends
+    import fcntl
+
+    try:
+        return [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _STANDARD + 1) for end in ends]
+    finally:
+        for end in ends:
+            os.close(end)
+
+
+def _end_with(life: int) -> None:
+    """Have the system end this process when nobody has the other end of a pipe any more.
+
+    By the signal that says that a pipe can be read, at its end too (fcntl(2), O_ASYNC). No thread
+    is needed, and the process may be waiting for anything.
+    """
+    import fcntl
+
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    fcntl.fcntl(life, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(life, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
+    with contextlib.suppress(BlockingIOError):
+        os.read(life, 1)
+        raise SystemExit  # it was gone before
+
+
+def _work(
+    work: Work, orders: int, answers: int, life: int | None, others: tuple[int, ...]
+) -> NoReturn:
+    """Work as a child, and end.
+
+    Args:
+        work: what to do.
+        orders: end of a pipe.
+        answers: end of a pipe.
+        life: end of the pipe that the parent has as long as it lives; None: work has no standard
+            input, and does not end with the parent.
+        others: ends of pipes that are the parent's.
+    """
     status = 1
     try:
+        for end in (*others, *(pipe.fileno() for pipe in _ours if not pipe.closed)):
+            os.close(end)
+        _ours.clear()
         # Ctrl-C is for the parent, which tells this one to end.
         os.setpgid(0, 0)
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _TO_THE_PARENT:
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _TO_THE_PARENT)
         nothing = os.open(os.devnull, os.O_RDWR)
-        if not stdin:
+        if life is None:
             os.dup2(nothing, 0)
+        else:
+            _end_with(life)
         # Nobody but the parent hears of what it does.
         os.dup2(nothing, 1)
         with os.fdopen(orders, "rb") as source, os.fdopen(answers, "wb") as pipe:

@@ -23,7 +23,7 @@ from analyzer.errors import ReportError
 from analyzer.jobs import wire
 from analyzer.jobs.forked import Forked, may_fork
 from analyzer.jobs.worker import work
-from analyzer.report.output import remove_partial
+from analyzer.report.output import remove_partial, report_errors
 from analyzer.tables.schema import TableRows
 from analyzer.tables.summary import Capture
 
@@ -100,8 +100,13 @@ class WriterProcess:
             kind: its format.
             target: a folder, or the file of a JSON document.
             hides: whether it gets no whole payloads (report.hiding).
+
+        Raises:
+            ReportError: The folder cannot be made.
         """
         made = RemoteReport(self, self._reports, target)
+        if made.is_new and kind != "json":
+            self._make(target)
         self._open[self._reports] = made
         order = self._packer.pack(("make", self._reports, kind, target.absolute(), hides))
         with self._changed:
@@ -110,6 +115,16 @@ class WriterProcess:
             self._changed.notify_all()
         self._reports += 1
         return made
+
+    def _make(self, folder: Path) -> None:
+        """Make a folder here: reports of other processes may be in it, or have the same one."""
+        try:
+            with report_errors(folder):
+                folder.mkdir()
+        except ReportError:
+            if not self._open:
+                self._end()
+            raise
 
     # --- orders, for RemoteReport
 

@@ -82,7 +82,7 @@ def make_terminal(file: IO[str]) -> RichConsole:
 
 def _piped_width() -> int:
     columns = os.environ.get("COLUMNS", "")
-    return int(columns) if columns.isdigit() else PIPED_WIDTH
+    return int(columns) if columns.isdecimal() else PIPED_WIDTH
 
 
 def is_ascii(console: Console) -> bool:

@@ -68,9 +68,8 @@ class ParquetWriter:
 
     def abort(self) -> None:
         """Remove what was written."""
-        with contextlib.suppress(OSError, ValueError):
-            for table in self._tables.values():
-                table.close()
+        for table in self._tables.values():
+            table.abort()
         self._output.discard()
 
 
@@ -333,3 +332,11 @@ class _TableFile:
             self._count = 0
         self._waiting.clear()
         self._writer.close()
+
+    def abort(self) -> None:
+        """Let go of a file that is of no use, also one that cannot be written."""
+        self._waiting.clear()
+        with contextlib.suppress(OSError, ValueError):
+            self._writer.close()
+        # Otherwise pyarrow tries again when it is forgotten, and prints that it cannot.
+        self._writer.is_open = False

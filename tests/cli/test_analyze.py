@@ -137,7 +137,7 @@ def test_interrupt_and_broken_pipe(pipeline: FakePipeline, monkeypatch: pytest.M
     pipeline.error = KeyboardInterrupt()
     assert main.main(["x", "-q"]) == 130
     pipeline.error = BrokenPipeError()
-    monkeypatch.setattr(main, "_drop_stdout", lambda: None)
+    monkeypatch.setattr(main, "drop_stdout", lambda: None)
     assert main.main(["x", "-q"]) == 141
 
 
@@ -331,3 +331,18 @@ def test_a_wrong_condition_leaves_no_reports(tmp_path: Path, capsys: Captured) -
     assert main.main([capture, "--where", "no_column > 3", *out]) == 2
     assert "no column 'no_column'" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_how_many_processes_work_is_decided_once(
+    pipeline: FakePipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is idle differs from one look to the next."""
+    looks: list[int] = []
+
+    def fitting(files: object, reports: int) -> int:
+        looks.append(reports)
+        return 1
+
+    monkeypatch.setattr("analyzer.jobs.cores.fitting", fitting)
+    assert main.main([str(tmp_path), "--csv", str(tmp_path / "tables"), "--quiet"]) == 0
+    assert looks == [1]

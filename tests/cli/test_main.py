@@ -36,7 +36,7 @@ def test_what_a_verb_raises(
     module = types.ModuleType("analyzer.cli.compare")
     module.run_compare = fail  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "analyzer.cli.compare", module)
-    monkeypatch.setattr(main, "_drop_stdout", lambda: None)
+    monkeypatch.setattr(main, "drop_stdout", lambda: None)
     monkeypatch.delenv("WSANALYZE_DEBUG", raising=False)
     assert main.main(["compare"]) == status
     out, err = capsys.readouterr()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,6 +18,23 @@ def test_closed_pipe_is_no_os_error() -> None:
     with pytest.raises(FileNotFoundError), shared.pipes():
         raise FileNotFoundError
     assert not issubclass(shared.PipeClosed, OSError)
+
+
+def test_an_output_that_takes_no_more_is_the_callers_problem() -> None:
+    code = "import sys; from analyzer.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    for arguments in (["--version"], ["docs", "tables"], ["interfaces"]):
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                [sys.executable, "-c", code, *arguments],
+                stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+            )  # fmt: skip
+        said = "error: cannot write standard output: No space left on device\n"
+        assert (done.returncode, done.stderr) == (2, said)
+
+
+def test_other_errors_of_the_system_are_passed_on() -> None:
+    with pytest.raises(PermissionError), shared.pipes():
+        raise PermissionError(errno.EACCES, "no")
 
 
 def test_input_is_counted_as_far_as_it_is_named(tmp_path: Path) -> None:

@@ -86,8 +86,9 @@ def tells(orders, answers):
     print("nobody hears this", flush=True)
     answers.write(os.read(0, 100))
 
-print(Forked(tells).stdout.read())
-print(Forked(tells, stdin=True).stdout.read())
+for stdin in (False, True):
+    child = Forked(tells, stdin=stdin)
+    print(child.stdout.read())
 """
     assert said_by(code) == ["b''", "b'of the parent\\n'"]
 
@@ -112,3 +113,80 @@ def test_a_process_with_several_threads_is_not_forked() -> None:
     finally:
         go_on.set()
         thread.join()
+
+
+WAITS = """
+def waits(orders, answers):
+    answers.write(b"%d" % os.getpid())
+    answers.flush()
+    os.read(0, 1)  # of a pipe into which nobody writes
+
+def ends_within(pid, seconds):
+    import time
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            with open(f"/proc/{pid}/stat") as file:
+                if file.read().rpartition(")")[2].split()[0] == "Z":
+                    return True
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        time.sleep(0.01)
+    return False
+
+idle, _writes = os.pipe()
+os.dup2(idle, 0)
+"""
+
+
+def test_a_child_that_waits_for_input_ends_with_its_parent_however_that_ends() -> None:
+    code = """
+def parent(orders, answers):
+    child = Forked(waits, stdin=True)
+    answers.write(os.read(child.stdout.fileno(), 20))
+    answers.flush()
+    os.read(0, 1)
+
+middle = Forked(parent, stdin=True)
+pid = int(os.read(middle.stdout.fileno(), 20))
+middle.kill()
+# Nor does it keep open what its parent would have answered with.
+print(middle.stdout.read(), middle.wait(), ends_within(pid, 20))
+"""
+    assert said_by(WAITS + code) == ["b'' -9 True"]
+
+
+def test_a_signal_while_it_is_forked_is_the_parents_alone() -> None:
+    code = """
+def interrupted(*_):
+    said.append(os.getpid())
+
+said = []
+signal.signal(signal.SIGINT, interrupted)
+real = os.fork
+def fork():
+    pid = real()
+    if not pid:
+        os.kill(os.getpid(), signal.SIGINT)
+    return pid
+os.fork = fork
+child = Forked(doubles)
+child.stdin.close()
+print(child.stdout.read(), child.wait(), said)
+"""
+    # It ends as the system has it, not by what the parent does at Ctrl-C.
+    assert said_by(code) == ["b'' -2 []"]
+
+
+def test_closed_standard_streams_are_no_ends_of_its_pipes() -> None:
+    code = """
+out = os.dup(1)
+for number in range(3):
+    os.close(number)
+sys.stdin = sys.stdout = sys.stderr = None
+child = Forked(doubles)
+child.stdin.write(b"ab\\n")
+child.stdin.close()
+os.write(out, b"%r %d" % (child.stdout.read(), child.wait()))
+"""
+    assert said_by(code) == ["b'abab\\n' 0"]

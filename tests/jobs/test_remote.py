@@ -106,9 +106,36 @@ def test_a_process_that_is_killed_leaves_no_report(
 
 
 def test_a_report_that_cannot_be_written(process: remote.WriterProcess, tmp_path: Path) -> None:
-    report = process.report("csv", tmp_path / "no" / "such")
+    with pytest.raises(ReportError, match=r"cannot write .*: No such file or directory"):
+        process.report("csv", tmp_path / "no" / "such")
+    assert_gone(process.pid)
+    other = remote.WriterProcess()
+    report = other.report("json", tmp_path / "no" / "such.json")
     with pytest.raises(ReportError, match=r"cannot write .*: No such file or directory"):
         run([ROOT / CAPTURES[0]], Options(), [report])
+    assert_gone(other.pid)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_reports_of_several_processes_may_be_in_one_new_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    first, second = remote.WriterProcess(), remote.WriterProcess()
+    writers = [
+        first.report("csv", folder),
+        second.report("parquet", folder),
+        second.report("json", folder / "all.json"),
+    ]
+    # There before any process has come to its order.
+    assert folder.is_dir()
+    run([ROOT / CAPTURES[0]], Options(), writers)
+    assert {path.suffix for path in folder.iterdir()} >= {".csv", ".parquet", ".json"}
+    assert not list(folder.glob(".*"))
+
+
+def test_a_folder_that_was_made_goes_when_the_analysis_fails(
+    process: remote.WriterProcess, tmp_path: Path
+) -> None:
+    process.report("csv", tmp_path / "new").abort()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -49,6 +49,8 @@ def test_pipes_are_plain_and_100_wide(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_columns_of_the_environment_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "72")
     assert layout.make_console(io.StringIO()).width == 72
+    monkeypatch.setenv("COLUMNS", "\N{SUPERSCRIPT TWO}")  # a digit, and no number
+    assert layout.make_console(io.StringIO()).width == 100
 
 
 def test_severity_needs_no_colour() -> None:

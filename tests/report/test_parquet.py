@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -65,6 +68,38 @@ def test_abort_removes_the_folder_it_made(tmp_path: Path) -> None:
     writer = ParquetWriter(tmp_path / "out")
     writer.write(table_rows(FRAMES, [FRAME]))
     writer.abort()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_system_that_is_full_is_said_once(tmp_path: Path) -> None:
+    """Not again by what pyarrow does when it forgets its files."""
+    code = """
+import os, resource, signal, sys
+from oracle.rows import table_rows
+from analyzer.errors import ReportError
+from analyzer.report.parquet import ParquetWriter
+from analyzer.tables.schema import MESSAGES
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+writer = ParquetWriter(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
+writer.write(table_rows(MESSAGES, [{"connection": 1, "payload": os.urandom(3 << 20)}]))
+try:
+    writer.close()
+except ReportError as error:
+    print(error)
+writer.abort()
+del writer
+"""
+    path = os.pathsep.join(str(Path(__file__).parents[up]) for up in (1, 2))
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": path},
+    )
+    said = f"cannot write {tmp_path / 'out'}: File too large\n"
+    assert (done.stdout, done.stderr) == (said, "")
     assert list(tmp_path.iterdir()) == []
 
 
