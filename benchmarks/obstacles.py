@@ -44,7 +44,7 @@ LARGE: Final = (
 DEFLATE: Final = (
     "a third of the time is reading what the JSON says: a Python object for each payload, its head "
     "and its members, and an entry for each id that may come back; it would have to work on one "
-    "buffer with offsets. A quarter is inflating, of which a third waits for memory: the windows of "
+    "buffer with offsets. A quarter is inflating, of which a third waits for memory: windows of "
     "200 directions (6 MB) are in no near cache. The rest is what any message costs."
 )
 MEMORY: Final = (
