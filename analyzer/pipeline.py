@@ -12,6 +12,7 @@ line and by the Python API.
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Collection, Sequence
 from os import PathLike
@@ -306,4 +307,5 @@ def _may_be_elsewhere(
         return True
     from analyzer.jobs.forked import may_fork
 
-    return stdin is None and may_fork()
+    # A terminal gives what is typed to those alone who are in front, where a child is not.
+    return stdin is None and may_fork() and not os.isatty(0)

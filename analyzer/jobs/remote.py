@@ -105,10 +105,12 @@ class WriterProcess:
             ReportError: The folder cannot be made.
         """
         made = RemoteReport(self, self._reports, target)
-        if made.is_new and kind != "json":
+        makes = made.is_new and kind != "json"
+        if makes:
             self._make(target)
         self._open[self._reports] = made
-        order = self._packer.pack(("make", self._reports, kind, target.absolute(), hides))
+        # Whoever undoes the report undoes the folder too: this process may be gone.
+        order = self._packer.pack(("make", self._reports, kind, target.absolute(), hides, makes))
         with self._changed:
             self._orders.append(order)
             self._waiting_bytes += len(order)

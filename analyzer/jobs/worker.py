@@ -14,12 +14,15 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from analyzer.errors import ReportError
 from analyzer.jobs import wire
 from analyzer.report.hiding import WHOLE, Hiding
 from analyzer.report.output import WantsCapture, Writer
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 UNDO: Final = signal.SIGTERM
 """Asks to undo what was not closed, also in the middle of it."""
@@ -87,12 +90,15 @@ class _Reports:
 
     def __init__(self) -> None:
         self._writers: dict[int, Writer] = {}
+        self._made: dict[int, Path] = {}
         self._before: Any = None
 
     def do(self, name: str, number: int, *arguments: Any) -> tuple[str, int] | None:
         """Do one thing to a report; return what to answer."""
         if name == "make":
-            kind, target, hides = arguments
+            kind, target, hides, made_folder = arguments
+            if made_folder:
+                self._made[number] = target
             writer = _maker(kind)(target)
             self._writers[number] = Hiding(writer, WHOLE) if hides else writer
             return None
@@ -108,6 +114,7 @@ class _Reports:
         else:
             report.close()
             del self._writers[number]
+            self._made.pop(number, None)
             return "closed", number
         return None
 
@@ -116,6 +123,11 @@ class _Reports:
         for writer in self._writers.values():
             writer.abort()
         self._writers.clear()
+        for folder in self._made.values():
+            # Somebody else's report may be in it.
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        self._made.clear()
 
 
 def _maker(kind: str) -> Callable[[Any], Writer]:

@@ -39,8 +39,8 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 def test_reports_are_those_of_the_writer(tmp_path: Path) -> None:
     answers = served(
-        ("make", 0, "csv", tmp_path / "a", False),
-        ("make", 1, "csv", tmp_path / "b", True),
+        ("make", 0, "csv", tmp_path / "a", False, False),
+        ("make", 1, "csv", tmp_path / "b", True, False),
         ("rows", 0, some_rows()),
         ("again", 1),
         ("captured", 0, None),
@@ -57,19 +57,19 @@ def test_reports_are_those_of_the_writer(tmp_path: Path) -> None:
 
 
 def test_what_is_not_closed_is_undone(tmp_path: Path) -> None:
-    assert served(("make", 0, "csv", tmp_path / "a", False), ("rows", 0, some_rows())) == []
+    assert served(("make", 0, "csv", tmp_path / "a", False, False), ("rows", 0, some_rows())) == []
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_report_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x")
-    ((name, text, _),) = served(("make", 0, "csv", tmp_path / "file", False), ("close", 0))
+    ((name, text, _),) = served(("make", 0, "csv", tmp_path / "file", False, False), ("close", 0))
     assert name == "failed"
     assert text == f"cannot write {tmp_path / 'file'}: it is a file, not a folder"
 
 
 def test_any_other_fault_is_said(tmp_path: Path) -> None:
-    ((name, text, _),) = served(("make", 0, "csv", tmp_path / "a", False), ("rows", 0, None))
+    ((name, text, _),) = served(("make", 0, "csv", tmp_path / "a", False, False), ("rows", 0, None))
     assert name == "failed"
     assert "AttributeError" in text
     assert list(tmp_path.iterdir()) == []
@@ -77,5 +77,15 @@ def test_any_other_fault_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["parquet", "json"])
 def test_other_formats(kind: str, tmp_path: Path) -> None:
-    assert served(("make", 0, kind, tmp_path / "a", False), ("close", 0)) == [("closed", 0)]
+    assert served(("make", 0, kind, tmp_path / "a", False, False), ("close", 0)) == [("closed", 0)]
     assert (tmp_path / "a").exists()
+
+
+def test_a_folder_that_was_made_for_it_goes_with_a_report_that_is_undone(tmp_path: Path) -> None:
+    for name, made in (("made", True), ("found", False)):
+        (tmp_path / name).mkdir()
+        assert served(("make", 0, "csv", tmp_path / name, False, made)) == []
+    (tmp_path / "kept").mkdir()
+    orders = ("make", 0, "csv", tmp_path / "kept", False, True), ("close", 0)
+    assert served(*orders) == [("closed", 0)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["found", "kept"]

@@ -222,3 +222,15 @@ def test_a_front_ends_with_the_analysis(tmp_path: Path) -> None:
     for number in range(200):
         (tmp_path / f"{number}.pcap").write_bytes(content)
     assert int(said_by(ENDED, str(tmp_path))) <= 0
+
+
+def test_a_terminal_is_read_by_the_process_that_is_in_front(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The system stops a child that reads it."""
+    monkeypatch.setattr("analyzer.jobs.forked.may_fork", lambda: True)
+    elsewhere = pipeline._may_be_elsewhere
+    for terminal in (True, False):
+        monkeypatch.setattr("os.isatty", lambda number, is_one=terminal: is_one)
+        assert elsewhere([Path("-")], [], None) is not terminal
+        assert elsewhere([Path("a.pcap")], [], None)
