@@ -1,6 +1,6 @@
 """The front: the stages that look at each connection by itself.
 
-    packets -> names -> tcp -> tls -> http -> websocket -> inside
+    names -> tcp -> tls -> http -> websocket -> inside
 
 What they hand on, a FrontBatch for each batch of records, is all that the back (analyzer.back)
 knows of the traffic. Knows these stages, and who hears payloads. Must not know tables or reports.
@@ -25,7 +25,6 @@ from analyzer.inside.stage import InsideStage
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.names.stage import Lookup, NamesStage
 from analyzer.options import Options
-from analyzer.packets.decode import PacketDecoder
 from analyzer.packets.segments import SegmentBatch
 from analyzer.tables.chosen import Decide, Opening
 from analyzer.tables.tls_sessions import note_secured
@@ -116,7 +115,7 @@ class Front:
         heard: told of each batch of the websocket stage, before the inside stage takes it.
 
     Attributes:
-        packets, names, tcp, tls, http, websocket: the stages.
+        names, tcp, tls, http, websocket: the stages.
         inside: the last of them; None where nothing is read.
         sampler: deflates some payloads for the comparison; None without one.
         opening: chooses connections; None: all are wanted.
@@ -132,7 +131,6 @@ class Front:
     ) -> None:
         # It belongs to who made this.
         self._heard = None if heard is None else weakly(heard)
-        self.packets = PacketDecoder(options)
         self.names = NamesStage(options)
         self.tcp = Reassembler(options)
         ring, follower = _keys(options)

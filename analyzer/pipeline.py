@@ -25,6 +25,7 @@ from analyzer.capture.source import STDIN, open_capture
 from analyzer.columns import NULL
 from analyzer.front import Front, FrontBatch, Seen
 from analyzer.options import Options
+from analyzer.packets.decode import PacketDecoder
 from analyzer.packets.segments import SegmentBatch
 from analyzer.report.observer import Observer, PayloadObserver
 from analyzer.report.output import WantsCapture, Writer
@@ -75,6 +76,7 @@ class Pipeline:
     ) -> None:
         self._listener = listener
         self._blank = BlankBatches()
+        self._packets = PacketDecoder(options)
         listeners = [each.heard for each in writers if isinstance(each, PayloadObserver)]
         if options.payload == "none":
             listeners = []
@@ -96,7 +98,7 @@ class Pipeline:
         if self._blank.has(records):
             return
         self._back.original.push(records)
-        self._take_segments(self._front.packets.push(records))
+        self._take_segments(self._packets.push(records))
         self._pushed = time.monotonic_ns()
 
     def tick(self, now: int | None = None) -> None:
@@ -118,7 +120,7 @@ class Pipeline:
         """Return the state of the run, for observers."""
         front = self._front
         held = {
-            "packets": front.packets.held_bytes,
+            "packets": self._packets.held_bytes,
             "tcp": front.tcp.held_bytes,
             "tls": front.tls.held_bytes,
             "http": front.http.held_bytes,
@@ -146,7 +148,7 @@ class Pipeline:
 
     def settle(self) -> None:
         """Give the rows of all that is open at the end of the capture."""
-        self._take_segments(self._front.packets.finish())
+        self._take_segments(self._packets.finish())
         self._take(self._front.end())
         self._back.finish(self._front.finish())
 
@@ -159,7 +161,7 @@ class Pipeline:
         """
         front = self._front
         steps: list[Callable[[], None]] = [
-            lambda: self._take_segments(front.packets.finish()),
+            lambda: self._take_segments(self._packets.finish()),
             lambda: self._take(front.end()),
             lambda: self._back.finish(front.finish()),
             self.diagnose,

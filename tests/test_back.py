@@ -15,6 +15,7 @@ from analyzer.back import Back
 from analyzer.capture.source import open_capture
 from analyzer.front import Front, Seen
 from analyzer.options import Options
+from analyzer.packets.decode import PacketDecoder
 from analyzer.tables.schema import TABLES
 
 CAPTURES = Path(__file__).parents[1] / "captures"
@@ -22,14 +23,14 @@ CAPTURES = Path(__file__).parents[1] / "captures"
 
 def by_hand(path: Path, options: Options, collector: Collector) -> int:
     """Run a capture through front and back; return how many packets were counted."""
-    front = Front(options)
+    front, decoder = Front(options), PacketDecoder(options)
     back = Back(options, [collector], sampler=front.sampler)
     for records in open_capture(path, options):
         back.original.push(records)
-        segments = front.packets.push(records)
+        segments = decoder.push(records)
         back.count(Seen.of(segments))
         back.push(front.follow(segments))
-    segments = front.packets.finish()
+    segments = decoder.finish()
     back.count(Seen.of(segments))
     back.push(front.follow(segments))
     back.push(front.end())

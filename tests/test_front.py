@@ -11,6 +11,7 @@ from analyzer.capture.source import open_capture
 from analyzer.columns import NULL
 from analyzer.front import Front, Seen
 from analyzer.options import Options
+from analyzer.packets.decode import PacketDecoder
 
 CAPTURE = Path(__file__).parents[1] / "captures" / "npm-ws-basic.pcap"
 
@@ -18,12 +19,13 @@ CAPTURE = Path(__file__).parents[1] / "captures" / "npm-ws-basic.pcap"
 @pytest.mark.parametrize("inside", [True, False])
 def test_all_that_the_back_needs_is_in_its_batches(inside: bool) -> None:
     front, blank = Front(Options(inside=inside)), BlankBatches()
+    decoder = PacketDecoder(Options())
     opened = messages = packets = 0
     latest = NULL
     for records in open_capture(CAPTURE):
         if blank.has(records):
             continue
-        segments = front.packets.push(records)
+        segments = decoder.push(records)
         seen, batch = Seen.of(segments), front.follow(segments)
         packets += seen.packets
         assert seen.segments == len(segments.rows)

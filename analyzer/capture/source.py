@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from analyzer.capture.formats import HEAD_BYTES, PCAP, PCAPNG, refusal, sniff
 from analyzer.capture.pcap import PcapReader
@@ -27,10 +27,6 @@ from analyzer.findings import (
 )
 from analyzer.lazy_dataclass import dataclass, field
 from analyzer.options import DEFAULT, Options
-
-if TYPE_CHECKING:
-    pass
-
 
 STDIN = "-"
 

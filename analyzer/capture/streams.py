@@ -11,14 +11,10 @@ import stat
 import time
 import zlib
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from analyzer.capture.formats import GZIP, ZSTD, sniff
 from analyzer.findings import CAPTURE_CUT, CAPTURE_DAMAGED, Finding
-
-if TYPE_CHECKING:
-    pass
-
 
 _GZIP_INPUT_BYTES = 32 * 1024
 """Compressed bytes per step: deflate makes at most 1032 times as many of them."""

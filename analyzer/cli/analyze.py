@@ -24,7 +24,7 @@ from analyzer.cli.outputs import (
     reports,
     shared_files,
 )
-from analyzer.cli.shared import pipes, progress, say_if_slow
+from analyzer.cli.shared import input_bytes, pipes, progress, say_if_slow
 from analyzer.errors import OptionError
 from analyzer.lazy_dataclass import dataclass, field
 
@@ -266,7 +266,7 @@ def _jobs(request: Request) -> int:
         return possible_jobs(request.jobs)
     from analyzer.jobs.cores import fitting
 
-    return possible_jobs(fitting(request.files, _written(request)))
+    return possible_jobs(fitting(input_bytes(request.files), _written(request)))
 
 
 def _written(request: Request) -> int:

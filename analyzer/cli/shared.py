@@ -70,8 +70,17 @@ def drop_stdout() -> None:
 
 
 def input_bytes(files: Sequence[str | Path]) -> int:
-    """Return how much there is to read, as far as files are named."""
-    return sum(os.stat(path).st_size for path in files if os.path.isfile(path))
+    """Return how much there is to read in files and folders, as far as that is known."""
+    return sum(map(_bytes_of, files))
+
+
+def _bytes_of(path: str | Path) -> int:
+    try:
+        if os.path.isdir(path):
+            return sum(each.stat().st_size for each in os.scandir(path) if each.is_file())
+        return os.stat(path).st_size if os.path.isfile(path) else 0
+    except (OSError, ValueError):  # whoever reads it will say so
+        return 0
 
 
 def say_if_slow(files: Sequence[str | Path]) -> None:

@@ -1,16 +1,12 @@
 """How many processes an analysis is worth: by cores, size of the input, and what is written.
 
-Knows files' sizes alone. Used by the command line.
+Knows processors alone. Used by the command line.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from typing import Final
 
 WORTH_BYTES: Final = 32 << 20
 """Size of captures from which another process pays: to begin it takes as long as the analysis of a
@@ -41,7 +37,7 @@ def idle() -> int:
     return max(1, cores() - (running - 1))
 
 
-def fitting(files: Iterable[str | Path], reports: int) -> int:
+def fitting(size: int, reports: int) -> int:
     """Return how many processes an analysis gets that nobody said a number for.
 
     One for each report, one that follows connections, one that reads captures, and this one, as far
@@ -51,10 +47,10 @@ def fitting(files: Iterable[str | Path], reports: int) -> int:
     begin.
 
     Args:
-        files: captures, or folders of them; pipes count as nothing.
+        size: bytes of the captures.
         reports: that can be written by other processes.
     """
-    if sum(map(_size, files)) < WORTH_BYTES:
+    if size < WORTH_BYTES:
         return 1
     count = idle()
     # Late: what starts processes takes a hundredth of a small capture's time to import.
@@ -63,13 +59,3 @@ def fitting(files: Iterable[str | Path], reports: int) -> int:
     if count == 1 or not may_fork():
         return 1
     return min(count if reports else count + 1, 3 + reports)
-
-
-def _size(path: str | Path) -> int:
-    """Return the bytes of a file, or of those in a folder; what cannot be read has none."""
-    try:
-        if os.path.isdir(path):
-            return sum(each.stat().st_size for each in os.scandir(path) if each.is_file())
-        return os.stat(path).st_size if os.path.isfile(path) else 0
-    except (OSError, ValueError):
-        return 0

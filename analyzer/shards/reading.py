@@ -15,7 +15,7 @@ from typing import IO, Final
 
 from analyzer.capture.records import BlankBatches, RecordBatch
 from analyzer.capture.source import open_capture
-from analyzer.errors import JobError, WsanalyzeError
+from analyzer.errors import JobError
 from analyzer.jobs import wire
 from analyzer.jobs.forked import Forked, end
 from analyzer.jobs.remote import END_S, how_it_ended
@@ -25,16 +25,20 @@ from analyzer.lazy_dataclass import dataclass
 from analyzer.options import Options
 from analyzer.packets.decode import PacketDecoder
 from analyzer.packets.segments import SegmentBatch
+from analyzer.shards.answers import (
+    BATCH,
+    BEGUN,
+    DONE,
+    FAILED,
+    HINT,
+    packed_error,
+    unpacked_error,
+)
 from analyzer.shards.packing import Packer, Unpacker
 
 Paths = Sequence[str | PathLike[str]]
 Decoded = tuple[SegmentBatch, int]
 """Segments of a batch, and bytes of the input that were taken with it."""
-
-BEGUN: Final = b"b".ljust(wire.ALIGNED)
-SEGMENTS: Final = b"s".ljust(wire.ALIGNED)
-FAILED: Final = b"f".ljust(wire.ALIGNED)
-DONE: Final = b"d".ljust(wire.ALIGNED)
 
 _RECORDS: Final = ("findings", "secrets", "may_bring_keys", "figures")
 _BATCH: Final = (
@@ -94,7 +98,7 @@ class Apart:
             self._process = Forked(read, stdin=True)
         except OSError as error:
             reason = error.strerror or str(error)
-            raise JobError(f"cannot start a process: {reason}") from error
+            raise JobError(f"cannot start a process: {reason}", hint=HINT) from error
         self._slots = SlotReader(memory, self._process.stdout, self._process.stdin)
 
     @property
@@ -117,15 +121,15 @@ class Apart:
         """
         while (answer := self._slots.read()) is not None:
             kind, rest = answer[: wire.ALIGNED], answer[wire.ALIGNED :]
-            if kind == SEGMENTS:
+            if kind == BATCH:
                 yield unpacked(rest)
             elif kind == DONE:
                 return
             elif kind == BEGUN:
                 yield pickle.loads(rest)
             else:
-                raise pickle.loads(rest)
-        raise JobError(f"a process that reads {how_it_ended(self._process.wait())}")
+                raise unpacked_error(rest)
+        raise JobError(f"a process that reads {how_it_ended(self._process.wait())}", hint=HINT)
 
 
 def _read(paths: Paths, options: Options, slots: SlotWriter) -> None:
@@ -135,14 +139,11 @@ def _read(paths: Paths, options: Options, slots: SlotWriter) -> None:
             if isinstance(made, Begun):
                 slots.write(BEGUN, pickle.dumps(made))
             else:
-                slots.write(SEGMENTS, *packed(*made))
-    except BrokenPipeError:
+                slots.write(BATCH, *packed(*made))
+    except (BrokenPipeError, SystemExit):
         raise
-    except WsanalyzeError as error:
-        slots.write(FAILED, pickle.dumps(error))
-    except Exception as error:  # whatever it is, the analysis must hear of it
-        what = f"a process that reads failed: {type(error).__name__}: {error}"
-        slots.write(FAILED, pickle.dumps(JobError(what)))
+    except BaseException as error:  # whatever it is, the analysis must hear of it
+        slots.write(FAILED, packed_error(error))
     else:
         slots.write(DONE)
 

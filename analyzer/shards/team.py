@@ -14,23 +14,21 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from analyzer import errors
 from analyzer.alternatives.sampling import sample_ways
 from analyzer.back import Back
-from analyzer.errors import JobError, WsanalyzeError
+from analyzer.errors import JobError
 from analyzer.jobs import wire
 from analyzer.jobs.forked import Forked, end, may_fork
 from analyzer.jobs.remote import END_S, enlarge, how_it_ended, started
 from analyzer.jobs.slots import SlotReader, new_memory
 from analyzer.options import Options
 from analyzer.report.output import Writer
+from analyzer.shards.answers import BATCH, BEGUN, DONE, HINT, unpacked_error
 from analyzer.shards.front_job import Job
 from analyzer.shards.parcel import Handed, Parcel, Receiver
 from analyzer.shards.reading import Begun
-from analyzer.shards.worker import BATCH, BEGUN, DONE, work
+from analyzer.shards.worker import work
 from analyzer.tables.summary import Summary
-
-HINT = "--jobs 1 analyses in one process"
 
 
 class FrontProcess:
@@ -90,7 +88,7 @@ class FrontProcess:
             elif kind == DONE:
                 return
             else:
-                raise _failure(*pickle.loads(rest))
+                raise unpacked_error(rest)
         how = how_it_ended(self._process.wait())
         raise JobError(f"a process that analyses {how}", hint=HINT)
 
@@ -103,17 +101,6 @@ def _started(job: Job) -> subprocess.Popen[bytes]:
         wire.write(process.stdin, pickle.dumps(job))
         process.stdin.close()
     return process
-
-
-def _failure(name: str, message: str, hint: str | None, trace: str) -> WsanalyzeError:
-    """Return the error that a front tells of."""
-    kind: Any = getattr(errors, name, JobError) if name else JobError
-    if not name:
-        message = f"a process that analyses failed: {message}"
-    error: WsanalyzeError = kind(message, hint=hint)
-    if trace:
-        error.add_note(trace)
-    return error
 
 
 class Team:

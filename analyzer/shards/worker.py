@@ -11,25 +11,18 @@ import contextlib
 import os
 import pickle
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 from mmap import mmap
-from typing import IO, Final
+from typing import IO
 
-from analyzer.errors import WsanalyzeError
 from analyzer.jobs import wire
 from analyzer.jobs.forked import may_fork
 from analyzer.jobs.slots import SlotWriter
 from analyzer.jobs.worker import replies
+from analyzer.shards.answers import BATCH, BEGUN, DONE, FAILED, packed_error
 from analyzer.shards.front_job import Job, batches
 from analyzer.shards.reading import Apart, Begun, decoded
-
-BEGUN: Final = b"b".ljust(wire.ALIGNED)
-BATCH: Final = b"p".ljust(wire.ALIGNED)
-FAILED: Final = b"f".ljust(wire.ALIGNED)
-DONE: Final = b"d".ljust(wire.ALIGNED)
-"""How an answer begins: a letter, and room that lets what follows begin where it is aligned."""
 
 Answer = Callable[..., None]
 """Takes the parts of an answer."""
@@ -71,13 +64,10 @@ def do(job: Job, answer: Answer) -> None:
                 answer(BEGUN, pickle.dumps(made))
             else:
                 answer(BATCH, *made)
-    except WsanalyzeError as error:
-        answer(FAILED, pickle.dumps((type(error).__name__, str(error), error.hint, "")))
     except (BrokenPipeError, SystemExit):
         raise
     except BaseException as error:  # whatever it is, the analysis must hear of it
-        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        answer(FAILED, pickle.dumps(("", what, None, traceback.format_exc())))
+        answer(FAILED, packed_error(error))
     else:
         answer(DONE, b"")
 

@@ -19,6 +19,7 @@ from analyzer.websocket import _huffman as huffman
 
 if cython.compiled:
     from cython.cimports.analyzer.websocket._huffman import Table
+    from cython.cimports.analyzer.words import word_at
     from cython.cimports.libc.string import memcpy
 else:
     from analyzer.websocket._huffman import Table
@@ -361,7 +362,7 @@ class Blocks:
         while size <= _MOST and at <= latest:
             if bits < 48:  # 20 of a length, 28 of a distance
                 if cython.compiled and at + 8 <= self.available:
-                    held |= _word(self.data + at) << bits
+                    held |= word_at(self.data + at) << bits
                     at += (63 - bits) >> 3
                     bits |= 56
                 else:
@@ -476,20 +477,3 @@ def _width(entry: cython.uint) -> cython.int:
 def _value(entry: cython.uint, held: cython.ulonglong) -> cython.ulonglong:
     """Return the length or distance of a code that is held with its extra bits."""
     return (entry >> 16) + (held >> (entry & 15) & ((1 << (entry >> 8 & 15)) - 1))
-
-
-@cython.cfunc
-@cython.inline
-@cython.exceptval(check=False)
-def _word(at: cython.p_const_uchar) -> cython.ulonglong:
-    """Return 8 bytes as a little-endian number; written like this, compilers make it one load."""
-    return (
-        cython.cast(cython.ulonglong, at[0])
-        | cython.cast(cython.ulonglong, at[1]) << 8
-        | cython.cast(cython.ulonglong, at[2]) << 16
-        | cython.cast(cython.ulonglong, at[3]) << 24
-        | cython.cast(cython.ulonglong, at[4]) << 32
-        | cython.cast(cython.ulonglong, at[5]) << 40
-        | cython.cast(cython.ulonglong, at[6]) << 48
-        | cython.cast(cython.ulonglong, at[7]) << 56
-    )

@@ -13,6 +13,7 @@ from analyzer.websocket import frames as layout
 
 if cython.compiled:
     from cython.cimports.analyzer.websocket._costs import Costs
+    from cython.cimports.analyzer.words import word_at
     from cython.cimports.libc.string import memcpy
 else:
     from analyzer.websocket._costs import Costs
@@ -43,23 +44,6 @@ def _mixed(digest: cython.ulonglong, word: cython.ulonglong) -> cython.ulonglong
 
 
 @cython.cfunc
-@cython.inline
-@cython.exceptval(check=False)
-def _word(at: cython.p_const_uchar) -> cython.ulonglong:
-    """Return 8 bytes as a little-endian number; written like this, compilers make it one load."""
-    return (
-        cython.cast(cython.ulonglong, at[0])
-        | cython.cast(cython.ulonglong, at[1]) << 8
-        | cython.cast(cython.ulonglong, at[2]) << 16
-        | cython.cast(cython.ulonglong, at[3]) << 24
-        | cython.cast(cython.ulonglong, at[4]) << 32
-        | cython.cast(cython.ulonglong, at[5]) << 40
-        | cython.cast(cython.ulonglong, at[6]) << 48
-        | cython.cast(cython.ulonglong, at[7]) << 56
-    )
-
-
-@cython.cfunc
 @cython.exceptval(check=False)
 def _closed(
     digest: cython.ulonglong, word: cython.ulonglong, length: cython.ulonglong
@@ -84,7 +68,7 @@ def digest_of(payload: bytes) -> cython.ulonglong:
     i: cython.Py_ssize_t = 0
     while i + 8 <= count:
         if cython.compiled:
-            digest = _mixed(digest, _word(data + i))
+            digest = _mixed(digest, word_at(data + i))
         else:
             digest = _mixed(digest, int.from_bytes(payload[i : i + 8], "little"))
         i += 8
@@ -279,7 +263,7 @@ class Payload(Costs):
         while n > 0:
             if n >= 8 and have & 7 == 0:
                 if cython.compiled:
-                    digest = _mixed(digest, _word(cython.address(self.data[p])))
+                    digest = _mixed(digest, word_at(cython.address(self.data[p])))
                 else:
                     digest = _mixed(digest, int.from_bytes(bytes(self.data[p : p + 8]), "little"))
                 p += 8

@@ -37,9 +37,14 @@ def test_other_errors_of_the_system_are_passed_on() -> None:
         raise PermissionError(errno.EACCES, "no")
 
 
-def test_input_is_counted_as_far_as_it_is_named(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"123")
-    assert shared.input_bytes([tmp_path / "a", tmp_path, Path("-"), tmp_path / "none"]) == 3
+def test_input_is_counted_as_far_as_it_is_known(tmp_path: Path) -> None:
+    for name, size in (("a", 3), ("b", 40)):
+        (tmp_path / name).write_bytes(bytes(size))
+    (tmp_path / "within").mkdir()
+    (tmp_path / "within" / "c").write_bytes(bytes(500))
+    assert shared.input_bytes([tmp_path / "a", Path("-"), tmp_path / "none", Path("a\0b")]) == 3
+    # A folder has its own files, as when it is read.
+    assert shared.input_bytes([tmp_path / "a", str(tmp_path)]) == 3 + 43
 
 
 @pytest.mark.parametrize(

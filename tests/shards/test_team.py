@@ -76,13 +76,6 @@ def test_a_front_that_dies_leaves_no_report(tmp_path: Path, monkeypatch) -> None
     assert not (tmp_path / "csv").exists()
 
 
-def test_a_fault_of_a_front_is_told(monkeypatch) -> None:
-    error = team._failure("", "ValueError: a fault", None, "Traceback ...")
-    assert isinstance(error, JobError)
-    assert "ValueError: a fault" in str(error)
-    assert error.__notes__ == ["Traceback ..."]
-
-
 def test_a_system_that_starts_no_process_is_told(monkeypatch) -> None:
     def none(module: str) -> object:
         raise OSError(11, "Resource temporarily unavailable")

@@ -6,9 +6,11 @@ import io
 import pickle
 from pathlib import Path
 
+from analyzer.errors import CaptureAccessError, JobError
 from analyzer.jobs import wire
 from analyzer.options import Options
 from analyzer.shards import worker
+from analyzer.shards.answers import unpacked_error
 from analyzer.shards.front_job import Job
 
 CAPTURE = Path(__file__).parents[2] / "captures" / "npm-ws-basic.pcap"
@@ -37,7 +39,7 @@ def test_it_answers_batches_and_that_it_is_done() -> None:
 def test_it_answers_what_failed() -> None:
     ((kind, said),) = answers(Job(("/nowhere.pcap",), Options()))
     assert kind == worker.FAILED
-    assert pickle.loads(said)[0] == "CaptureAccessError"
+    assert isinstance(unpacked_error(said), CaptureAccessError)
 
 
 def test_it_answers_a_fault_of_its_own(monkeypatch) -> None:
@@ -46,9 +48,11 @@ def test_it_answers_a_fault_of_its_own(monkeypatch) -> None:
 
     monkeypatch.setattr(worker, "batches", fails)
     ((kind, said),) = answers(Job((CAPTURE,), Options()))
-    name, message, _, trace = pickle.loads(said)
-    assert (kind, name, message) == (worker.FAILED, "", "ValueError: a fault of our own")
-    assert "Traceback" in trace
+    error = unpacked_error(said)
+    assert kind == worker.FAILED
+    assert isinstance(error, JobError)
+    assert str(error).endswith("failed: ValueError: a fault of our own")
+    assert "Traceback" in error.__notes__[0]
 
 
 def test_without_a_job_it_ends() -> None:
