@@ -395,7 +395,8 @@ def picture_of(row: Row) -> list[str]:
     # The command without what starts it.
     command = row.programs[OURS].command
     arguments = command[1 if Path(command[0]).name == OURS else 3 :]
-    path.write_text(flame.drawn(flame.sampled(list(arguments)), row.name))
+    # By one process: of others nothing would be seen.
+    path.write_text(flame.drawn(flame.sampled([*arguments, "--jobs", "1"]), row.name))
     return [f"![{row.name}]({PICTURES.name}/{path.name})", ""]
 
 
@@ -426,7 +427,8 @@ def written(
         out += [
             "## Where the time goes",
             "",
-            "Width is processor time, callers are above; kernels count for what calls them.",
+            "Width is processor time of a run by one process, callers are above; kernels count for "
+            "what calls them.",
             "Colours: this package orange, numpy blue, Arrow green, others grey.",
             "",
             *pictures,
